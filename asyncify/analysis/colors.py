@@ -1,0 +1,454 @@
+"""Colors: which functions turn async, which are islands, and which components stay sync.
+
+The fixpoint starts at the places that do I/O and goes up the call graph. A function that does I/O
+and can't be awaited becomes an island where every caller has a session in hand to enter it with;
+otherwise the component that it belongs to stays sync, as a whole.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.infer import Inference
+from asyncify.analysis.places import Obstacle, Places, takes_coroutine_functions
+from asyncify.analysis.program import Class, Function, dotted
+from asyncify.analysis.uses import Use, Uses
+
+# Protocols that have an async form of their own, or whose result Python hands through.
+_TURNING_DUNDERS = {
+    "__enter__": "__aenter__", "__exit__": "__aexit__", "__call__": "__call__",
+    "__aenter__": "__aenter__", "__aexit__": "__aexit__", "__aiter__": "__aiter__",
+    "__anext__": "__anext__",
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Coloring:
+    """The result. ``causes`` maps a turned function to the use that made it turn; ``failed`` maps
+    functions that must stay sync without a way to be entered to the obstacle; ``stays`` are all
+    functions of components that stay sync."""
+
+    turned: set[Function] = field(default_factory=set)
+    islands: set[Function] = field(default_factory=set)
+    causes: dict[Function, Use] = field(default_factory=dict)
+    failed: dict[Function, Obstacle] = field(default_factory=dict)
+    stays: set[Function] = field(default_factory=set)
+    stays_origins: set[v.Origin] = field(default_factory=set)
+    boundaries: dict[Function, Obstacle] = field(default_factory=dict)
+    groups: dict[Function, int] = field(default_factory=dict)
+    entered: set[Function] = field(default_factory=set)  # run inside run_sync as it is
+
+    def chain(self, function: Function) -> tuple[str, ...]:
+        """The calls that lead from a function to the I/O."""
+        names, seen = [function.qualname], {function}
+        use = self.causes.get(function)
+        while use is not None and use.callees:
+            following = next((c for c in use.callees if c in self.causes), None)
+            if following is None or following in seen:
+                break
+            seen.add(following)
+            names.append(following.qualname)
+            use = self.causes[following]
+        if use is not None:
+            names.append(f"{use.name or use.kind} (line {use.line})")
+        return tuple(names)
+
+
+class Colors:
+    """Computes a ``Coloring`` from the settled types."""
+
+    def __init__(self, inference: Inference) -> None:
+        self.inference = inference
+        self.program = inference.program
+        self.uses = Uses(inference)
+        self._families: dict[Function, tuple[Function, ...]] = {}
+        self._obstacles: dict[Function, Obstacle | None] = {}
+        self._known_callers: dict[Function, list[tuple[Function, Use]]] | None = None
+        self.impediments: dict[Function, Obstacle] = {}
+        self.places = Places(self.uses)
+
+    def solve(self) -> Coloring:
+        """Turn functions, and evaluate what mentions them, until neither moves."""
+        while True:
+            self._known_callers = None
+            self._obstacles.clear()
+            coloring = self._fixpoint()
+            before = len(self.inference.evaluations)
+            reached = (coloring.turned | coloring.islands | set(coloring.failed)) - coloring.stays
+            self.inference.heat(sorted(self._names(reached | coloring.stays)))
+            self.inference.settle()
+            if len(self.inference.evaluations) == before:
+                return coloring
+
+    def _names(self, functions: Iterable[Function]) -> set[str]:
+        names = set()
+        for function in functions:
+            names.add(function.name)
+            if (
+                function.name in ("__init__", "__enter__", "__call__", "__exit__")
+                and function.owner
+            ):
+                names |= {c.name for c in (function.owner, *function.owner.descendants())}
+        return names - {"<module>", "<lambda>", "__init__", "__enter__", "__exit__", "__call__"}
+
+    # -- the fixpoint
+
+    def _inside_run_sync(self) -> set[Function]:
+        """What already runs inside ``run_sync``: what is given to it, and what only that calls."""
+        pending = [
+            callee for function in self._evaluated() for use in self.uses.of(function)
+            if use.kind == "run sync" for callee in use.callees
+        ]  # fmt: skip
+        inside: set[Function] = set()
+        while pending:
+            function = pending.pop()
+            if function in inside:
+                continue
+            inside.add(function)
+            pending += [
+                c for use in self.uses.of(function) for c in use.callees
+                if use.kind in ("call", "property", "iterate") and not c.facts.is_async
+            ]  # fmt: skip
+        return inside
+
+    def _fixpoint(self) -> Coloring:
+        islands: set[Function] = set()
+        stays: set[Function] = self._inside_run_sync()
+        entered = frozenset(stays)
+        origins: set[v.Origin] = set()
+        failed: dict[Function, Obstacle] = {}
+        while True:
+            coloring = self._turn(islands, stays)
+            coloring.failed, coloring.stays_origins = failed, origins
+            moved = False
+            for function, obstacle in coloring.boundaries.items():
+                if function in islands or function in stays:
+                    continue
+                moved = True
+                if self._can_be_island(function, coloring):
+                    islands |= self._closure(function, coloring)
+                else:
+                    failed[function] = obstacle
+                    members, found = self._component(function, coloring)
+                    stays |= members
+                    origins |= found
+                break
+            if not moved:
+                coloring.islands = islands - stays
+                coloring.entered = set(entered)
+                self._group(coloring)
+                return coloring
+
+    def _turn(self, islands: set[Function], stays: set[Function]) -> Coloring:
+        coloring = Coloring(islands=set(islands), stays=set(stays))
+        callers = self._callers()
+        pending: deque[Function] = deque()
+        for function in self._evaluated():
+            if function in stays or function in islands:
+                continue
+            for use in self.uses.of(function):
+                if use.does_io and not self._stays(use, coloring):
+                    self._reach(function, use, coloring, pending)
+                    break
+        for function in islands:
+            self._reach_callers(function, callers, coloring, pending)
+        while pending:
+            self._reach_callers(pending.popleft(), callers, coloring, pending)
+        return coloring
+
+    def _stays(self, use: Use, coloring: Coloring) -> bool:
+        """Is the object one of a component that stays sync?"""
+        owner = use.owner
+        return isinstance(owner, v.Known) and owner.origin in coloring.stays_origins
+
+    def _reach_callers(
+        self,
+        function: Function,
+        callers: dict[Function, list[tuple[Function, Use]]],
+        coloring: Coloring,
+        pending: deque[Function],
+    ) -> None:
+        for caller, use in callers.get(function, ()):
+            if caller in coloring.stays or caller in coloring.islands:
+                continue
+            if use.kind == "call" and function.facts.is_generator:
+                continue  # calling a generator runs nothing; looping over it does
+            if use.kind in ("pass", "run sync"):
+                continue  # who receives a function is asked by its obstacle
+            self._reach(caller, use, coloring, pending)
+
+    def _reach(
+        self, function: Function, use: Use, coloring: Coloring, pending: deque[Function]
+    ) -> None:
+        """A function does I/O, or calls what does: it turns, or is a boundary."""
+        for member in self.family(function):
+            if member in coloring.turned or member in coloring.boundaries:
+                continue
+            coloring.causes.setdefault(member, use)
+            obstacle = self.obstacle(member)
+            if obstacle is None and member is function:
+                obstacle = self.places.obstacle(use)
+            if obstacle is not None:
+                coloring.boundaries[member] = obstacle
+                continue
+            if member.facts.kind == "module":
+                continue  # its calls are entry points, which the obstacle has checked
+            coloring.turned.add(member)
+            pending.append(member)
+
+    def _evaluated(self) -> list[Function]:
+        order = {module: n for n, module in enumerate(self.program.modules.values())}
+        return sorted(self.inference.evaluations, key=lambda fn: (order[fn.module], fn.index))
+
+    def _callers(self) -> dict[Function, list[tuple[Function, Use]]]:
+        if self._known_callers is not None:
+            return self._known_callers
+        callers: dict[Function, list[tuple[Function, Use]]] = {}
+        for function in self._evaluated():
+            for use in self.uses.of(function):
+                for callee in use.callees:
+                    callers.setdefault(callee, []).append((function, use))
+        self._known_callers = callers
+        return callers
+
+    # -- what can't turn
+
+    def family(self, function: Function) -> tuple[Function, ...]:
+        """A method with those that it overrides and that override it."""
+        if function.owner is None or function.name == "__init__":
+            return (function,)
+        if function not in self._families:
+            related: dict[Class, None] = {}
+            pending = [function.owner]
+            while pending:
+                cls = pending.pop()
+                if cls not in related:
+                    related[cls] = None
+                    pending += [b for b in cls.ancestors if function.name in b.methods]
+                    pending += [c for c in cls.descendants() if function.name in c.methods]
+            members = tuple(c.methods[function.name] for c in related if function.name in c.methods)
+            self._families[function] = members or (function,)
+        return self._families[function]
+
+    def obstacle(self, function: Function) -> Obstacle | None:
+        """Why a function can't turn, or None."""
+        if function not in self._obstacles:
+            self._obstacles[function] = self._obstacle(function)
+        return self._obstacles[function]
+
+    def _obstacle(self, function: Function) -> Obstacle | None:
+        facts = function.facts
+        if function in self.impediments:
+            return self.impediments[function]
+        if self._configured_sync(function):
+            return Obstacle("ASY107", "The configuration keeps it sync.")
+        if facts.kind == "module":
+            return self._module_obstacle(function)
+        if facts.kind == "class":
+            return Obstacle(
+                "ASY103", "The body of a class runs at import, where nothing can be awaited."
+            )
+        if facts.kind == "lambda":
+            return Obstacle("ASY101", "A lambda can't await.")
+        if facts.is_async:
+            return None
+        name = facts.name
+        if name.startswith("__") and name.endswith("__") and name not in _TURNING_DUNDERS:
+            return Obstacle("ASY101", f"Python calls {name} itself and can't await it.")
+        if self.inference.is_property(function):
+            return Obstacle("ASY101", "A property can't be awaited by those who read it.")
+        return self._given_away(function)
+
+    def _given_away(self, function: Function) -> Obstacle | None:
+        """Is the function handed to something that calls it without awaiting?"""
+        for _, use in self._callers().get(function, ()):
+            if use.kind == "pass" and not takes_coroutine_functions(use.name):
+                name = use.name or "something unknown"
+                return Obstacle(
+                    "ASY105", f"It is given to `{name}` (line {use.line}), which may not await it."
+                )
+        return None
+
+    def _configured_sync(self, function: Function) -> bool:
+        names = (
+            function.qualname,
+            function.qualname.replace(":", "."),
+            function.module.name,
+            function.module.path,
+        )
+        return any(
+            fnmatchcase(name, pattern) for pattern in self.inference.config.sync for name in names
+        )
+
+    def _module_obstacle(self, function: Function) -> Obstacle | None:
+        """A module's body can't await, but what stands below ``if __name__ == "__main__"`` is an
+        entry point; ``create_all`` at import has a form of its own."""
+        layout = self.uses.layout(function)
+        if any(item.module.startswith("alembic") for item in function.module.facts.imports):
+            return Obstacle("ASY107", "Alembic runs it, on a sync engine of its own.")
+        for use in self.uses.of(function):
+            relevant = (use.does_io or use.callees) and use.kind != "metadata"
+            statement = layout.statement(use.operation)
+            if not relevant or statement is None:
+                continue
+            if use.callees and not any(self._does_io(c) for c in use.callees):
+                continue
+            if id(statement) not in layout.guarded or use.kind != "call":
+                return Obstacle("ASY103", "It runs at import, where nothing can be awaited.")
+        return None
+
+    def _does_io(self, function: Function, seen: frozenset[Function] = frozenset()) -> bool:
+        if function in seen or len(seen) > 40:
+            return False
+        uses = self.uses.of(function)
+        if any(use.does_io for use in uses):
+            return True
+        return any(self._does_io(c, seen | {function}) for use in uses for c in use.callees)
+
+    # -- islands
+
+    def _can_be_island(self, function: Function, coloring: Coloring) -> bool:
+        """Is every caller able to await, with a session in hand; and makes the function no session
+        of its own?"""
+        if function.facts.kind not in ("def", "lambda") or function.facts.is_generator:
+            return False
+        members = self._closure(function, coloring)
+        for member in members:
+            if member.facts.is_generator or self._makes_session(member):
+                return False
+        entries = [
+            (caller, use) for member in members for caller, use in self._callers().get(member, ())
+            if caller not in members
+        ]  # fmt: skip
+        if not entries:
+            return False
+        return all(self._may_enter(use) for _, use in entries)
+
+    def _may_enter(self, use: Use) -> bool:
+        """Can a call enter an island, or is the island given to what runs inside run_sync?"""
+        if self.obstacle(use.function) is not None or use.function.facts.kind != "def":
+            return False
+        if use.kind == "pass":
+            others = self.uses.of(use.function)
+            return any(u.kind == "foreign" and u.operation == use.operation for u in others)
+        return use.kind == "call" and self.session_in_hand(use) is not None
+
+    def _makes_session(self, function: Function) -> bool:
+        return any(
+            isinstance(use.owner, v.Known) and use.owner.kind in ("Session", "Connection", "Engine")
+            and use.owner.origin is not None and use.owner.origin.function is function
+            for use in self.uses.of(function)
+        )  # fmt: skip
+
+    def _closure(self, function: Function, coloring: Coloring) -> set[Function]:
+        """The function, and all below it that do I/O; of a class whose constructor is an island,
+        all methods that do."""
+        out: set[Function] = set()
+        pending = [function]
+        while pending:
+            current = pending.pop()
+            if current in out:
+                continue
+            out.add(current)
+            for use in self.uses.of(current):
+                pending += [c for c in use.callees if self._does_io(c)]
+            if current.name == "__init__" and current.owner is not None:
+                methods = current.owner.methods.values()
+                pending += [m for m in methods if self._does_io(m)]
+        return out
+
+    def session_in_hand(self, use: Use) -> str | None:
+        """The dotted name of an async-to-be session among the arguments of a call, or of the
+        object that the method is called on."""
+        operations = use.function.body.operations
+        operation = operations[use.operation]
+        evaluation = self.inference.evaluations[use.function]
+        if operation[0] != f.CALL:
+            return None
+        for index in (*operation[6], *(i for _, i in operation[7])):
+            position = index if index >= 0 else ~index
+            if any(
+                isinstance(a, v.Known) and a.kind == "Session" for a in evaluation.values[position]
+            ):
+                name = dotted(operations, position)
+                if name:
+                    return name
+        for name, value in evaluation.environment.items():
+            if any(isinstance(a, v.Known) and a.kind == "Session" for a in value):
+                return name
+        return None
+
+    # -- components
+
+    def _component(
+        self, function: Function, coloring: Coloring
+    ) -> tuple[set[Function], set[v.Origin]]:
+        """Everything that is connected with a function by calls and by sessions."""
+        links = self._links(coloring)
+        seen: set[Hashable] = {function}
+        pending: list[Hashable] = [function]
+        while pending:
+            for other in links.get(pending.pop(), ()):
+                if other not in seen:
+                    seen.add(other)
+                    pending.append(other)
+        functions = {s for s in seen if isinstance(s, Function)}
+        return functions, {s for s in seen if isinstance(s, v.Origin)}
+
+    def _links(self, coloring: Coloring) -> dict[Hashable, set[Hashable]]:
+        links: dict[Hashable, set[Hashable]] = {}
+
+        def link(left: Hashable, right: Hashable) -> None:
+            links.setdefault(left, set()).add(right)
+            links.setdefault(right, set()).add(left)
+
+        reached = coloring.turned | set(coloring.boundaries) | coloring.islands
+        for function in self._evaluated():
+            for use in self.uses.of(function):
+                owner = use.owner
+                if isinstance(owner, v.Known) and owner.origin is not None and use.does_io:
+                    link(function, owner.origin)
+                elif isinstance(owner, v.QueryValue):
+                    link(function, owner.origin.function)
+                for callee in use.callees:
+                    if callee in reached and function in reached:
+                        link(function, callee)
+            for origin in self._handled(function):
+                if function in reached:
+                    link(function, origin)
+        for function in reached:
+            for member in self.family(function):
+                link(function, member)
+        return links
+
+    def _handled(self, function: Function) -> set[v.Origin]:
+        """The origins of the sessions that a function's parameters hold."""
+        environment = self.inference.evaluations[function].environment
+        return {
+            a.origin for value in environment.values() for a in value
+            if isinstance(a, v.Known) and a.origin is not None
+        }  # fmt: skip
+
+    def _group(self, coloring: Coloring) -> None:
+        """Number the components of what turned."""
+        links = self._links(coloring)
+        number = 0
+        for function in self._evaluated():
+            if function in coloring.groups or function not in coloring.turned | coloring.islands:
+                continue
+            number += 1
+            pending: list[Hashable] = [function]
+            seen: set[Hashable] = {function}
+            while pending:
+                current = pending.pop()
+                if isinstance(current, Function):
+                    coloring.groups[current] = number
+                for other in links.get(current, ()):
+                    if other not in seen:
+                        seen.add(other)
+                        pending.append(other)

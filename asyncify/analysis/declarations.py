@@ -1,0 +1,204 @@
+"""Annotations, and other expressions that are read without running them, become values."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.program import Class, Function, Variable
+from asyncify.source.extract import lower_expression
+from asyncify.vocabulary.names import KINDS
+
+if TYPE_CHECKING:
+    from asyncify.analysis.infer import Inference
+
+_UNIONS = {"typing.Optional", "typing.Union", "typing_extensions.Optional"}
+_TRANSPARENT = {
+    "typing.Final", "typing.ClassVar", "typing.Required", "typing.NotRequired",
+    "sqlalchemy.orm.Mapped", "sqlalchemy.orm.DynamicMapped", "sqlalchemy.orm.WriteOnlyMapped",
+}  # fmt: skip
+_COLLECTIONS = {
+    "list", "set", "frozenset", "typing.List", "typing.Set", "typing.Sequence", "typing.Iterable",
+    "typing.Iterator", "typing.Generator", "typing.Collection", "typing.FrozenSet",
+    "typing.AsyncGenerator", "typing.AsyncIterator", "typing.AsyncIterable", "typing.Deque",
+    "collections.deque",
+}  # fmt: skip
+_MAPPINGS = {
+    "dict",
+    "typing.Dict",
+    "typing.Mapping",
+    "collections.defaultdict",
+    "typing.DefaultDict",
+}
+_MANAGERS = {
+    "typing.ContextManager", "typing.AsyncContextManager", "contextlib.AbstractContextManager",
+    "contextlib.AbstractAsyncContextManager",
+}  # fmt: skip
+DEPENDS = {"fastapi.Depends", "fastapi.Security", "fastapi.param_functions.Depends"}
+
+
+@lru_cache(maxsize=4096)
+def _lowered(text: str) -> tuple[tuple[f.Operation, ...], int] | None:
+    return lower_expression(text)
+
+
+def normalised(name: str) -> str:
+    """One spelling for the names of ``typing``, ``collections.abc`` and builtins."""
+    if name.startswith("typing_extensions."):
+        return "typing." + name[18:]
+    if name.startswith("collections.abc."):
+        return "typing." + name[16:]
+    return name
+
+
+def foreign_name(
+    function: Function, operations: tuple[f.Operation, ...], index: int, inference: Inference
+) -> str:
+    """The dotted name of something foreign that an expression refers to, else ''."""
+    symbol = inference.program.resolve_expression(function, operations, index)
+    if isinstance(symbol, str):
+        return normalised(symbol)
+    if symbol is None and operations[index][0] == f.NAME:
+        return str(operations[index][5])  # a builtin
+    return ""
+
+
+def annotation_value(
+    inference: Inference,
+    function: Function,
+    operations: tuple[f.Operation, ...],
+    index: int,
+    nesting: int = 0,
+) -> v.Value:
+    """The value that something annotated so has; ``function`` is where the names are looked up."""
+    if index < 0 or nesting > 8:
+        return v.UNKNOWN
+    operation = operations[index]
+    kind = operation[0]
+    if kind == f.CONSTANT:
+        if not isinstance(operation[5], str):
+            return v.UNKNOWN
+        lowered = _lowered(operation[5])
+        return (
+            annotation_value(inference, function, *lowered, nesting + 1) if lowered else v.UNKNOWN
+        )
+    if kind in (f.NAME, f.ATTRIBUTE):
+        symbol = inference.program.resolve_expression(function, operations, index)
+        return _named(inference, symbol, nesting)
+    if kind == f.SUBSCRIPT:
+        return _subscript(inference, function, operations, operation, nesting)
+    if kind == f.OPERATOR and operation[5] == "BitOr":
+        return v.join(
+            annotation_value(inference, function, operations, i, nesting + 1) for i in operation[6]
+        )
+    return v.UNKNOWN
+
+
+def _named(inference: Inference, symbol: object, nesting: int) -> v.Value:
+    if isinstance(symbol, str):
+        kind = KINDS.get(symbol)
+        return v.one(v.Known(kind)) if kind else v.one(v.ForeignInstance(normalised(symbol)))
+    if isinstance(symbol, Class):
+        return instance_of(symbol)
+    if isinstance(symbol, Variable):
+        found = inference.program.variable_expression(symbol)
+        if found is not None:
+            function, operations, index = found
+            return annotation_value(inference, function, operations, index, nesting + 1)
+    return v.UNKNOWN
+
+
+def instance_of(cls: Class) -> v.Value:
+    """An instance of a class of the program; subclasses of Session and the like are those."""
+    for base in cls.foreign_bases:
+        if base in KINDS:
+            return v.one(v.Known(KINDS[base]))
+    return v.one(v.Instance(cls))
+
+
+def _subscript(
+    inference: Inference,
+    function: Function,
+    operations: tuple[f.Operation, ...],
+    operation: f.Operation,
+    nesting: int,
+) -> v.Value:
+    base, index = operation[5], operation[6]
+    inner = operations[index]
+    parts: tuple[int, ...] = inner[6] if inner[0] == f.SEQUENCE else (index,)
+    name = foreign_name(function, operations, base, inference)
+
+    def argument(position: int) -> v.Value:
+        if position >= len(parts):
+            return v.UNKNOWN
+        return annotation_value(inference, function, operations, parts[position], nesting + 1)
+
+    if name == "typing.Annotated":
+        return v.join((_depends_in(inference, function, operations, parts[1:]) or argument(0),))
+    if name in _UNIONS:
+        return v.join(argument(i) for i in range(len(parts)))
+    if name in _TRANSPARENT:
+        return argument(0)
+    if name in _COLLECTIONS:
+        return v.collection(argument(0))
+    if name in _MAPPINGS:
+        return v.collection(argument(1))
+    if name in _MANAGERS:
+        items = argument(0)
+        return v.one(v.Managed(items)) if items else v.UNKNOWN
+    if name in ("tuple", "typing.Tuple"):
+        if len(parts) == 2 and operations[parts[1]][0] == f.CONSTANT:
+            return v.collection(argument(0))
+        return v.one(v.TupleValue(tuple(argument(i) for i in range(len(parts)))))
+    if name in ("type", "typing.Type"):
+        known = frozenset(v.ClassObject(a.cls) for a in argument(0) if isinstance(a, v.Instance))
+        return known or v.one(v.Foreign(v.SOME_CLASS))
+    if name in ("typing.Coroutine", "typing.Awaitable"):
+        return argument(len(parts) - 1)
+    return annotation_value(inference, function, operations, base, nesting + 1)
+
+
+def _depends_in(
+    inference: Inference,
+    function: Function,
+    operations: tuple[f.Operation, ...],
+    parts: tuple[int, ...],
+) -> v.Value:
+    for index in parts:
+        value = dependency_value(inference, function, operations, index)
+        if value is not None:
+            return value
+    return v.UNKNOWN
+
+
+def dependency_function(
+    inference: Inference, function: Function, operations: tuple[f.Operation, ...], index: int
+) -> Function | Class | None:
+    """The function or class in ``Depends(f)``, where an operation is such a call."""
+    if index < 0:
+        return None
+    operation = operations[index]
+    if operation[0] != f.CALL:
+        return None
+    if foreign_name(function, operations, operation[5], inference) not in DEPENDS:
+        return None
+    arguments = [i for i in operation[6] if i >= 0]
+    arguments += [i for name, i in operation[7] if name == "dependency"]
+    if not arguments:
+        return None
+    symbol = inference.program.resolve_expression(function, operations, arguments[0])
+    return symbol if isinstance(symbol, (Function, Class)) else None
+
+
+def dependency_value(
+    inference: Inference, function: Function, operations: tuple[f.Operation, ...], index: int
+) -> v.Value | None:
+    """What FastAPI injects for ``Depends(f)``; None where the operation is no such call."""
+    target = dependency_function(inference, function, operations, index)
+    if isinstance(target, Function):
+        return inference.provided(target)
+    if isinstance(target, Class):
+        return instance_of(target)
+    return None

@@ -1,0 +1,680 @@
+"""Evaluate: one function's body, run over abstract values.
+
+Statements are taken in order; branches are joined, loops run twice. The value of every operation is
+kept, so that the plan can ask what any expression is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from asyncify import facts as f
+from asyncify.analysis import declarations, queries
+from asyncify.analysis import values as v
+from asyncify.analysis.program import Class, Function, Module, Variable
+from asyncify.vocabulary.names import FUNCTIONS, KINDS
+from asyncify.vocabulary.rows import Member
+
+if TYPE_CHECKING:
+    from asyncify.analysis.infer import Inference
+
+Environment = dict[str, v.Value]
+
+# Builtins that hand their argument's elements on.
+_ITERATING = {"list", "tuple", "set", "frozenset", "sorted", "iter", "reversed", "filter"}
+
+
+class Evaluation:
+    """The result and the state of evaluating one function."""
+
+    def __init__(self, inference: Inference, function: Function) -> None:
+        self.inference = inference
+        self.program = inference.program
+        self.function = function
+        self.operations = function.body.operations
+        self.values: list[v.Value] = [v.UNKNOWN] * len(self.operations)
+        self.environment: Environment = {}
+        self.captures = any(
+            child.parent is function for child in function.module.functions[function.index + 1 :]
+        )
+        self.is_scope = function.facts.kind in ("def", "lambda")
+
+    # -- statements
+
+    def run(self) -> None:
+        self.seed()
+        self.block(self.function.body.statements)
+
+    def seed(self) -> None:
+        """Parameters, as far as annotations, defaults and call sites say."""
+        for position, parameter in enumerate(self.function.signature.parameters):
+            self.environment[parameter.name] = self.inference.parameter(self.function, position)
+            if self.captures:
+                self.inference.write(
+                    ("local", self.function, parameter.name), self.environment[parameter.name]
+                )
+
+    def block(self, statements: tuple[f.Statement, ...]) -> None:
+        for statement in statements:
+            self.evaluate(statement[4], statement[5])
+            handler = _STATEMENTS.get(statement[0])
+            if handler is not None:
+                handler(self, statement)
+
+    def branches(self, *blocks: tuple[f.Statement, ...]) -> None:
+        """Each block from here; afterwards the values of all of them joined."""
+        before = self.environment
+        joined: Environment = {}
+        for block in blocks:
+            self.environment = dict(before)
+            self.block(block)
+            for name, value in self.environment.items():
+                joined[name] = v.join((joined[name], value)) if name in joined else value
+        self.environment = joined
+
+    def on_assign(self, statement: f.Statement) -> None:
+        for target in statement[7]:
+            self.bind(target, self.values[statement[8]])
+
+    def on_annotated(self, statement: f.Statement) -> None:
+        target, annotation, value = statement[7], statement[8], statement[9]
+        declared = declarations.annotation_value(
+            self.inference, self.function, self.operations, annotation
+        )
+        given = self.values[value] if value >= 0 else v.UNKNOWN
+        dependency = declarations.dependency_value(
+            self.inference, self.function, self.operations, value
+        )
+        self.bind(target, dependency or _refined(declared, given))
+
+    def on_augmented(self, statement: f.Statement) -> None:
+        if statement[7][0] == f.TO_NAME:
+            name = statement[7][1]
+            self.bind(statement[7], v.join((self.name(name), self.values[statement[8]])))
+
+    def on_return(self, statement: f.Statement) -> None:
+        if statement[7] >= 0:
+            self.inference.returned(self.function, self.values[statement[7]])
+
+    def on_if(self, statement: f.Statement) -> None:
+        self.branches(statement[8], statement[9])
+
+    def on_for(self, statement: f.Statement) -> None:
+        items = self.iterate(self.values[statement[8]])
+        before = dict(self.environment)
+        for _ in range(2):
+            self.bind(statement[7], items)
+            self.block(statement[9])
+        self.environment = _joined(before, self.environment)
+        self.block(statement[10])
+
+    def on_while(self, statement: f.Statement) -> None:
+        before = dict(self.environment)
+        for _ in range(2):
+            self.block(statement[8])
+            self.evaluate(statement[4], statement[5])
+        self.environment = _joined(before, self.environment)
+        self.block(statement[9])
+
+    def on_with(self, statement: f.Statement) -> None:
+        for value, target in statement[7]:
+            entered = self.entered(self.values[value])
+            if target is not None:
+                self.bind(target, entered)
+                if len(statement[7]) > 1:  # a later item may use it
+                    self.evaluate(statement[4], statement[5])
+        self.block(statement[8])
+
+    def on_try(self, statement: f.Statement) -> None:
+        before = dict(self.environment)
+        self.block(statement[7])
+        after = _joined(before, self.environment)
+        ends = []
+        for _, name, block in statement[8]:
+            self.environment = dict(after)
+            if name:
+                self.environment[name] = v.UNKNOWN
+            self.block(block)
+            ends.append(self.environment)
+        self.environment = dict(after)
+        self.block(statement[9])
+        for end in ends:
+            self.environment = _joined(self.environment, end)
+        self.block(statement[10])
+
+    def on_definition(self, statement: f.Statement) -> None:
+        child = self.function.module.functions[statement[7]]
+        if child.facts.kind == "def" and child.signature.decorators:
+            self.decorate(child)
+        symbol = self.program.classes.get(child, child)
+        self.assign(child.name, self.symbol(symbol))
+
+    def decorate(self, child: Function) -> None:
+        """Hand a function through its decorators of the program: they receive it, and what they
+        return is called in its place."""
+        signature = child.signature
+        saved = self.operations, self.values
+        self.operations = signature.operations
+        self.values = [v.UNKNOWN] * len(self.operations)
+        self.evaluate(0, len(self.operations))
+        decorators = [self.values[i] for i in reversed(signature.decorators)]
+        self.operations, self.values = saved
+        value = v.one(v.FunctionObject(child))
+        for decorator in decorators:
+            for atom in decorator:
+                if isinstance(atom, v.FunctionObject):
+                    made = self.inference.called(atom.function, atom.bound, [value], {})
+                    wrappers = frozenset(a for a in made if isinstance(a, v.FunctionObject))
+                    self.inference.write(("wrapped", child), wrappers)
+                    value = v.join((value, wrappers))
+
+    def on_import(self, statement: f.Statement) -> None:
+        if not self.is_scope:
+            return
+        for local, module, name, level in statement[7]:
+            if local and local != "*":
+                item = f.Import(local, module, name, level, 0, 0, 0)
+                symbol = self.program.resolve_import(self.function.module, item)
+                self.assign(local, self.symbol(symbol))
+
+    def on_match(self, statement: f.Statement) -> None:
+        blocks = []
+        for names, _, block in statement[8]:
+            for name in names:
+                self.environment[name] = v.UNKNOWN
+            blocks.append(block)
+        self.branches(*blocks, ())
+
+    # -- binding
+
+    def assign(self, name: str, value: v.Value) -> None:
+        self.environment[name] = value
+        function = self.function
+        if name in function.facts.declared or not self.is_scope:
+            if function.facts.kind == "class":
+                self.inference.write(("attribute", self.program.classes[function], name), value)
+            else:
+                self.inference.write(("global", function.module, name), value)
+        elif self.captures:
+            self.inference.write(("local", function, name), value)
+
+    def bind(self, target: Any, value: v.Value) -> None:
+        kind = target[0]
+        if kind == f.TO_NAME:
+            self.assign(target[1], value)
+        elif kind == f.TO_ATTRIBUTE:
+            self.store(self.values[target[1]], target[2], value)
+        elif kind == f.TO_SEQUENCE:
+            self.unpack(target, value)
+        elif kind == f.TO_SUBSCRIPT and value:
+            self.fill(target[1], value)
+
+    def unpack(self, target: Any, value: v.Value) -> None:
+        names = target[1]
+        tuples = [a for a in value if isinstance(a, v.TupleValue) and len(a.items) == len(names)]
+        for position, part in enumerate(names):
+            if tuples and target[2] < 0:
+                self.bind(part, v.join(t.items[position] for t in tuples))
+            else:
+                self.bind(part, v.elements(value))
+
+    def fill(self, base: int, value: v.Value) -> None:
+        """``container[key] = value``: the container's variable may hold it from now on."""
+        operation = self.operations[base]
+        if operation[0] == f.NAME:
+            known = self.name(operation[5])
+            self.assign(operation[5], v.join((known, v.collection(value))))
+
+    def store(self, base: v.Value, attribute: str, value: v.Value) -> None:
+        for atom in base:
+            if isinstance(atom, (v.Instance, v.ClassObject)):
+                self.inference.write(("attribute", atom.cls, attribute), value)
+            elif isinstance(atom, v.ModuleObject):
+                self.inference.write(("global", atom.module, attribute), value)
+
+    # -- expressions
+
+    def evaluate(self, first: int, end: int) -> None:
+        operations, values = self.operations, self.values
+        index = first
+        while index < end:
+            operation = operations[index]
+            kind = operation[0]
+            if kind == f.COMPREHENSION:
+                values[index] = self.comprehension(operation)
+                index = operation[9]
+                continue
+            handler = _OPERATIONS[kind]
+            if handler is not None:
+                values[index] = handler(self, operation, index)
+            index += 1
+
+    def comprehension(self, operation: f.Operation) -> v.Value:
+        first, element_end, generators, _, elements = operation[6:]
+        saved = dict(self.environment)
+        for target, iterable, start, middle, end, _, _ in generators:
+            self.evaluate(start, middle)
+            self._bind_quietly(target, self.iterate(self.values[iterable]))
+            self.evaluate(middle, end)
+        self.evaluate(first, element_end)
+        self.environment = saved
+        return v.collection(self.values[elements[-1]])
+
+    def _bind_quietly(self, target: Any, value: v.Value) -> None:
+        """Bind a comprehension's variable, which nobody outside sees."""
+        if target[0] == f.TO_NAME:
+            self.environment[target[1]] = value
+        elif target[0] == f.TO_SEQUENCE:
+            for position, part in enumerate(target[1]):
+                tuples = [a for a in value if isinstance(a, v.TupleValue)]
+                items = [t.items[position] for t in tuples if len(t.items) == len(target[1])]
+                self._bind_quietly(part, v.join(items) if items else v.elements(value))
+
+    def name(self, name: str) -> v.Value:
+        value = self.environment.get(name)
+        if value is not None:
+            return value
+        return self.free(name)
+
+    def free(self, name: str) -> v.Value:
+        """A name of an enclosing function, of the module, or imported."""
+        scope = self.function.parent
+        while scope is not None and scope.facts.kind != "module":
+            if name in scope.facts.bound and scope.facts.kind != "class":
+                return self.inference.read(("local", scope, name))
+            scope = scope.parent
+        symbol = self.program.resolve(self.function.module, name)
+        return self.symbol(symbol) if symbol is not None else v.one(v.Foreign(name))
+
+    def symbol(self, symbol: Any) -> v.Value:
+        if isinstance(symbol, Function):
+            return self.inference.function_value(symbol, False)
+        if isinstance(symbol, Class):
+            return v.one(v.ClassObject(symbol))
+        if isinstance(symbol, Module):
+            return v.one(v.ModuleObject(symbol))
+        if isinstance(symbol, Variable):
+            return self.inference.global_value(symbol.module, symbol.name)
+        if isinstance(symbol, str):
+            return v.one(v.Foreign(declarations.normalised(symbol)))
+        return v.UNKNOWN
+
+    def on_name(self, operation: f.Operation, index: int) -> v.Value:
+        return self.name(operation[5])
+
+    def on_constant(self, operation: f.Operation, index: int) -> v.Value:
+        value = operation[5]
+        return v.UNKNOWN if value is ... else v.one(v.Literal(value))
+
+    def on_attribute(self, operation: f.Operation, index: int) -> v.Value:
+        base, attribute = operation[5], operation[6]
+        value = self.values[base]
+        if not value:
+            value = self.guess(base, attribute)
+        return v.join(self.attribute(atom, attribute) for atom in value)
+
+    def guess(self, base: int, attribute: str) -> v.Value:
+        """The last resort: the configured names of sessions."""
+        operation = self.operations[base]
+        name = operation[5] if operation[0] == f.NAME else ""
+        if operation[0] == f.ATTRIBUTE:
+            name = operation[6]
+        if name and self.inference.looks_like_session(self.function, name):
+            value = v.one(v.Known("Session", None, False))
+            self.values[base] = value
+            return value
+        return v.UNKNOWN
+
+    def attribute(self, atom: v.Atom, name: str) -> v.Value:
+        if isinstance(atom, v.Instance):
+            return self.member(atom.cls, name, True)
+        if isinstance(atom, v.ClassObject):
+            return self.member(atom.cls, name, False)
+        if isinstance(atom, v.Known):
+            return self.known_member(atom, name)
+        if isinstance(atom, v.QueryValue):
+            return v.one(v.KnownMethod(atom, name))
+        if isinstance(atom, v.ModuleObject):
+            symbol = self.program.member(atom.module, name)
+            return self.symbol(symbol)
+        if isinstance(atom, v.Foreign):
+            return v.one(v.Foreign(f"{atom.name}.{name}"))
+        if isinstance(atom, v.ForeignInstance):
+            if "." in atom.name:
+                return v.join(
+                    (
+                        v.one(v.Foreign(f"{atom.name}().{name}")),
+                        self.inference.read(("foreign attribute", name)),
+                    )
+                )
+            return v.one(v.Foreign(f"{atom.name}.{name}"))
+        return v.UNKNOWN
+
+    def member(self, cls: Class, name: str, bound: bool) -> v.Value:
+        """An attribute of an instance, or of a class."""
+        methods = self.inference.methods(cls, name)
+        if methods:
+            if bound and self.inference.is_property(methods[0]):
+                return v.join(self.inference.result(m) for m in methods)
+            return v.join(
+                self.inference.function_value(m, bound or self.inference.is_class_method(m))
+                for m in methods
+            )
+        return self.inference.attribute(cls, name)
+
+    def known_member(self, atom: v.Known, name: str) -> v.Value:
+        row = self.inference.row(atom.kind, name)
+        if row is None:
+            return v.UNKNOWN
+        if row.attribute:
+            if name in ("sync_session", "sync_engine", "sync_connection"):
+                return v.UNKNOWN  # used where something stays sync on purpose
+            return self.known_result(atom, row, None)
+        return v.one(v.KnownMethod(atom, name))
+
+    def known_result(self, owner: v.Known, row: Member, origin: v.Origin | None) -> v.Value:
+        """What a member of an object of SQLAlchemy gives."""
+        returns = row.returns
+        if owner.kind.lower().startswith("async"):
+            returns = row.async_returns or returns
+        if returns == "self":
+            return v.one(owner)
+        if returns in self.inference.kinds:
+            keeps = returns in ("Session", "AsyncSession", "Connection", "AsyncConnection")
+            return v.one(v.Known(returns, owner.origin or (origin if keeps else None)))
+        return v.UNKNOWN
+
+    # -- calls
+
+    def on_call(self, operation: f.Operation, index: int) -> v.Value:
+        function, positional, keywords = operation[5:]
+        arguments = [self.values[i] if i >= 0 else v.elements(self.values[~i]) for i in positional]
+        named = {name: self.values[i] for name, i in keywords if name is not None}
+        if any(i < 0 for i in positional):
+            arguments = arguments[: next(n for n, i in enumerate(positional) if i < 0)]
+        callee = self.operations[function]
+        if callee[0] == f.NAME and callee[5] == "super" and not positional:
+            return self.super_object()
+        return v.join(
+            self.call(atom, operation, arguments, named) for atom in self.values[function]
+        )
+
+    def super_object(self) -> v.Value:
+        owner = self.function.owner
+        if owner is None:
+            return v.UNKNOWN
+        return v.join(v.one(v.Instance(b)) for b in owner.bases if isinstance(b, Class))
+
+    def call(
+        self,
+        atom: v.Atom,
+        operation: f.Operation,
+        arguments: list[v.Value],
+        named: dict[str, v.Value],
+    ) -> v.Value:
+        if isinstance(atom, v.FunctionObject):
+            return self.inference.called(atom.function, atom.bound, arguments, named)
+        if isinstance(atom, v.ClassObject):
+            return self.construct(atom.cls, arguments, named)
+        origin = v.Origin(self.function, operation[3])
+        if isinstance(atom, v.KnownMethod):
+            return self.call_method(atom, operation, origin, arguments)
+        if isinstance(atom, v.Known):
+            row = self.inference.row(atom.kind, "__call__")
+            return self.known_result(atom, row, origin) if row is not None else v.UNKNOWN
+        if isinstance(atom, v.Instance):
+            methods = self.inference.methods(atom.cls, "__call__")
+            return v.join(self.inference.called(m, True, arguments, named) for m in methods)
+        if isinstance(atom, v.Foreign):
+            return self.call_foreign(atom.name, origin, arguments, named)
+        return v.UNKNOWN
+
+    def call_method(
+        self,
+        atom: v.KnownMethod,
+        operation: f.Operation,
+        origin: v.Origin,
+        arguments: list[v.Value],
+    ) -> v.Value:
+        owner = atom.owner
+        if isinstance(owner, v.QueryValue):
+            return queries.method(self, owner, atom.name, operation)
+        row = self.inference.row(owner.kind, atom.name)
+        if row is None:
+            return v.UNKNOWN
+        if row.returns == "Query":
+            return queries.start(self, owner, operation, origin)
+        if row.returns in ("entity", "entities"):
+            classes = (
+                frozenset(a.cls for a in arguments[0] if isinstance(a, v.ClassObject))
+                if arguments
+                else ()
+            )
+            return frozenset(v.Instance(c) for c in classes)
+        return self.known_result(owner, row, origin)
+
+    def construct(self, cls: Class, arguments: list[v.Value], named: dict[str, v.Value]) -> v.Value:
+        constructor = cls.find("__init__")
+        if constructor is not None:
+            self.inference.pass_arguments(constructor, True, arguments, named)
+        else:
+            for name, value in named.items():
+                self.inference.write(("attribute", cls, name), value)
+            for name, value in zip(self.inference.fields(cls), arguments, strict=False):
+                self.inference.write(("attribute", cls, name), value)
+        made = declarations.instance_of(cls)
+        origin = frozenset(a for a in made if isinstance(a, v.Known))
+        return origin or made
+
+    def call_foreign(
+        self, name: str, origin: v.Origin, arguments: list[v.Value], named: dict[str, v.Value]
+    ) -> v.Value:
+        kind = KINDS.get(name) or FUNCTIONS.get(name)
+        if kind:
+            return self.constructed(kind, origin, arguments, named)
+        if name in _ITERATING and arguments:
+            return v.collection(self.iterate(arguments[-1]))
+        if name in ("next", "anext") and arguments:
+            return self.iterate(arguments[0])
+        if name in ("functools.partial", "contextlib.closing", "typing.cast") and arguments:
+            value = arguments[-1] if name == "typing.cast" else arguments[0]
+            return v.one(v.Managed(value)) if name.endswith("closing") and value else value
+        if name in ("asyncio.run", "anyio.run") and arguments:
+            return self.awaited(arguments[0])
+        if name in ("getattr",) and len(arguments) > 1:
+            names = [a.value for a in arguments[1] if isinstance(a, v.Literal)]
+            return v.join(
+                self.attribute(a, n) for n in names if isinstance(n, str) for a in arguments[0]
+            )
+        if name in declarations.DEPENDS:
+            return v.UNKNOWN
+        return v.one(v.ForeignInstance(name)) if "." in name and "()" not in name else v.UNKNOWN
+
+    def constructed(
+        self, kind: str, origin: v.Origin, arguments: list[v.Value], named: dict[str, v.Value]
+    ) -> v.Value:
+        """An object of SQLAlchemy made here. A session, or a factory given to a registry, keeps
+        the origin of what it was made from."""
+        if kind == "entity class":
+            return arguments[0] if arguments else v.UNKNOWN
+        source = origin
+        if kind in ("scoped_session", "async_scoped_session", "Session", "AsyncSession"):
+            given = [*arguments, *(named[k] for k in ("bind", "session_factory") if k in named)]
+            found = [a.origin for g in given for a in g if isinstance(a, v.Known) and a.origin]
+            source = found[0] if found else origin
+        if kind == "sessionmaker":
+            classes = named.get("class_", v.UNKNOWN)
+            if any(
+                isinstance(a, v.Foreign) and KINDS.get(a.name) == "AsyncSession" for a in classes
+            ):
+                kind = "async_sessionmaker"
+        return v.one(v.Known(kind, source))
+
+    # -- protocols
+
+    def iterate(self, value: v.Value) -> v.Value:
+        """What a loop over a value binds."""
+        out = [v.elements(value)]
+        for atom in value:
+            if isinstance(atom, v.QueryValue):
+                out.append(queries.item(atom))
+            elif isinstance(atom, v.Generated):
+                out.append(self.inference.read(("yield", atom.function)))
+            elif isinstance(atom, v.Instance):
+                for method in self.inference.methods(atom.cls, "__iter__"):
+                    out.append(self.iterate(self.inference.called(method, True, [], {})))
+        return v.join(out)
+
+    def entered(self, value: v.Value) -> v.Value:
+        """What ``with value as target`` binds."""
+        out = []
+        for atom in value:
+            if isinstance(atom, v.Managed):
+                out.append(atom.items)
+                if atom.function is not None:
+                    out.append(self.inference.read(("yield", atom.function)))
+            elif isinstance(atom, v.Known):
+                row = self.inference.row(atom.kind, "__enter__")
+                out.append(
+                    self.known_result(atom, row, None) if row and row.returns else v.one(atom)
+                )
+            elif isinstance(atom, v.Instance):
+                for name in ("__enter__", "__aenter__"):
+                    for method in self.inference.methods(atom.cls, name):
+                        out.append(self.inference.called(method, True, [], {}, awaited=True))
+        return v.join(out)
+
+    def awaited(self, value: v.Value) -> v.Value:
+        out = []
+        for atom in value:
+            if isinstance(atom, v.CoroutineValue):
+                out.append(self.inference.result(atom.function))
+            else:
+                out.append(v.one(atom))
+        return v.join(out)
+
+    def on_await(self, operation: f.Operation, index: int) -> v.Value:
+        return self.awaited(self.values[operation[5]])
+
+    def on_subscript(self, operation: f.Operation, index: int) -> v.Value:
+        base = self.values[operation[5]]
+        out = [v.elements(base)]
+        for atom in base:
+            if isinstance(atom, v.QueryValue):
+                sliced = self.operations[operation[6]][0] == f.SLICE
+                item = queries.item(atom)
+                out.append(v.collection(item) if sliced else item)
+            elif isinstance(atom, v.ClassObject):
+                out.append(v.one(atom))  # a generic: Repository[User]
+            elif isinstance(atom, (v.Foreign, v.Known)):
+                out.append(v.one(atom))
+        sliced = self.operations[operation[6]][0] == f.SLICE
+        if sliced and any(isinstance(a, v.Collection) for a in base):
+            return base
+        return v.join(out)
+
+    def on_lambda(self, operation: f.Operation, index: int) -> v.Value:
+        function = self.function.module.functions[operation[5]]
+        for name, value in self.environment.items():
+            if value:
+                self.inference.write(("local", self.function, name), value)
+        return v.one(v.FunctionObject(function))
+
+    def on_sequence(self, operation: f.Operation, index: int) -> v.Value:
+        kind, parts = operation[5], operation[6]
+        items = [self.values[i] if i >= 0 else v.elements(self.values[~i]) for i in parts]
+        if not any(items):
+            return v.UNKNOWN
+        if kind == "tuple" and all(i >= 0 for i in parts):
+            value = v.one(v.TupleValue(tuple(items)))
+            return value if v.depth(value) < v.DEPTH else v.UNKNOWN
+        return v.collection(v.join(items))
+
+    def on_dict(self, operation: f.Operation, index: int) -> v.Value:
+        return v.collection(v.join(self.values[i] for i in operation[6]))
+
+    def on_boolean(self, operation: f.Operation, index: int) -> v.Value:
+        return v.join(self.values[i] for i in operation[5])
+
+    def on_conditional(self, operation: f.Operation, index: int) -> v.Value:
+        return v.join((self.values[operation[6]], self.values[operation[7]]))
+
+    def on_operator(self, operation: f.Operation, index: int) -> v.Value:
+        if operation[5] == "Add":
+            return v.join(
+                frozenset(a for a in self.values[i] if isinstance(a, v.Collection))
+                for i in operation[6]
+            )
+        return v.UNKNOWN
+
+    def on_yield(self, operation: f.Operation, index: int) -> v.Value:
+        if operation[5] >= 0:
+            self.inference.write(("yield", self.function), self.values[operation[5]])
+        return v.UNKNOWN
+
+    def on_yield_from(self, operation: f.Operation, index: int) -> v.Value:
+        self.inference.write(("yield", self.function), self.iterate(self.values[operation[5]]))
+        return v.UNKNOWN
+
+    def on_walrus(self, operation: f.Operation, index: int) -> v.Value:
+        self.assign(operation[5], self.values[operation[6]])
+        return self.values[operation[6]]
+
+
+def _refined(declared: v.Value, given: v.Value) -> v.Value:
+    """An annotation, with what is known of the value where both speak of the same kind."""
+    if not declared:
+        return given
+    kinds = {a.kind for a in declared if isinstance(a, v.Known)}
+    better = frozenset(a for a in given if isinstance(a, v.Known) and a.kind in kinds)
+    if better:
+        return better
+    if any(isinstance(a, v.QueryValue) for a in given):
+        return given
+    return declared
+
+
+def _joined(left: Environment, right: Environment) -> Environment:
+    out = dict(left)
+    for name, value in right.items():
+        out[name] = v.join((out[name], value)) if name in out else value
+    return out
+
+
+_STATEMENTS: dict[int, Callable[[Evaluation, f.Statement], None]] = {
+    f.ASSIGN: Evaluation.on_assign,
+    f.ANNOTATED: Evaluation.on_annotated,
+    f.AUGMENTED: Evaluation.on_augmented,
+    f.RETURN: Evaluation.on_return,
+    f.IF: Evaluation.on_if,
+    f.FOR: Evaluation.on_for,
+    f.WHILE: Evaluation.on_while,
+    f.WITH: Evaluation.on_with,
+    f.TRY: Evaluation.on_try,
+    f.FUNCTION: Evaluation.on_definition,
+    f.CLASS: Evaluation.on_definition,
+    f.IMPORT: Evaluation.on_import,
+    f.MATCH: Evaluation.on_match,
+}
+
+_OPERATIONS: list[Callable[[Evaluation, f.Operation, int], v.Value] | None] = [
+    Evaluation.on_name,
+    Evaluation.on_constant,
+    Evaluation.on_attribute,
+    Evaluation.on_call,
+    Evaluation.on_subscript,
+    Evaluation.on_await,
+    Evaluation.on_lambda,
+    None,  # comprehensions bind their own names
+    Evaluation.on_sequence,
+    Evaluation.on_dict,
+    Evaluation.on_boolean,
+    Evaluation.on_conditional,
+    Evaluation.on_operator,
+    None,
+    Evaluation.on_yield,
+    Evaluation.on_yield_from,
+    Evaluation.on_walrus,
+    None,
+]

@@ -1,0 +1,130 @@
+"""Layout: where the operations of a body stand: in which statement, under which operation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from asyncify import facts as f
+from asyncify.analysis.program import Function, blocks_of
+
+
+def operands(operation: f.Operation) -> tuple[int, ...]:
+    """The operations whose values an operation uses."""
+    kind = operation[0]
+    if kind == f.CALL:
+        positional = tuple(i if i >= 0 else ~i for i in operation[6])
+        return (operation[5], *positional, *(i for _, i in operation[7]))
+    if kind in (f.ATTRIBUTE, f.AWAIT, f.YIELD_FROM):
+        return (operation[5],)
+    if kind == f.YIELD:
+        return (operation[5],) if operation[5] >= 0 else ()
+    if kind == f.SUBSCRIPT:
+        return operation[5], operation[6]
+    if kind == f.SEQUENCE:
+        return tuple(i if i >= 0 else ~i for i in operation[6])
+    if kind == f.DICT:
+        return (*(i for i in operation[5] if i >= 0), *operation[6])
+    if kind in (f.BOOLEAN, f.FORMAT):
+        return tuple(operation[5])
+    if kind == f.CONDITIONAL:
+        return operation[5], operation[6], operation[7]
+    if kind == f.OPERATOR:
+        return tuple(operation[6])
+    if kind == f.WALRUS:
+        return (operation[6],)
+    if kind == f.SLICE:
+        return tuple(i for i in operation[5:8] if i >= 0)
+    if kind == f.COMPREHENSION:
+        conditions = tuple(c for g in operation[8] for c in g[5])
+        return (*(g[1] for g in operation[8]), *operation[10], *conditions)
+    return ()
+
+
+class Layout:
+    """The structure of one function's body."""
+
+    def __init__(self, function: Function) -> None:
+        self.function = function
+        self.operations = function.body.operations
+        self.statements: list[f.Statement] = []
+        self.blocks: dict[int, tuple[f.Statement, ...]] = {}  # id of statement -> its block
+        self.guarded: set[int] = set()  # ids of statements under `if __name__ == "__main__"`
+        self._statement: dict[int, f.Statement] = {}
+        self._parent: dict[int, int] = {}
+        self._walk(function.body.statements, False)
+        for index, operation in enumerate(self.operations):
+            if operation:
+                for operand in operands(operation):
+                    self._parent[operand] = index
+
+    def _walk(self, block: tuple[f.Statement, ...], guarded: bool) -> None:
+        for statement in block:
+            self.statements.append(statement)
+            self.blocks[id(statement)] = block
+            if guarded:
+                self.guarded.add(id(statement))
+            for index in range(statement[4], statement[5]):
+                self._statement[index] = statement
+            inner = guarded or self._is_main_guard(statement)
+            for part in blocks_of(statement):
+                self._walk(part, inner)
+
+    def _is_main_guard(self, statement: f.Statement) -> bool:
+        if statement[0] != f.IF:
+            return False
+        test = self.operations[statement[7]]
+        if test[0] != f.OPERATOR or test[5] != "Eq":
+            return False
+        values = {
+            self.operations[i][5] for i in test[6] if self.operations[i][0] in (f.NAME, f.CONSTANT)
+        }
+        return values == {"__name__", "__main__"}
+
+    def statement(self, index: int) -> f.Statement | None:
+        """The statement whose own expressions hold an operation."""
+        return self._statement.get(index)
+
+    def parent(self, index: int) -> int:
+        """The operation that uses the value of another, or -1."""
+        return self._parent.get(index, -1)
+
+    def subtree(self, index: int) -> set[int]:
+        """An operation and all below it."""
+        out: set[int] = set()
+        pending = [index]
+        while pending:
+            current = pending.pop()
+            if current not in out:
+                out.add(current)
+                operation = self.operations[current]
+                if operation[0] == f.COMPREHENSION:
+                    out.update(range(current, operation[9]))
+                pending += operands(operation)
+        return out
+
+    def is_awaited(self, index: int) -> bool:
+        parent = self.parent(index)
+        return parent >= 0 and self.operations[parent][0] == f.AWAIT
+
+    def is_statement(self, index: int) -> bool:
+        """Is the operation's value that of an expression statement, so that it is dropped?"""
+        statement = self.statement(index)
+        return statement is not None and statement[0] == f.EXPRESSION and statement[7] == index
+
+    def comprehension_of(self, index: int) -> f.Operation | None:
+        """The comprehension whose iterable an operation is."""
+        parent = self.parent(index)
+        if parent < 0 or self.operations[parent][0] != f.COMPREHENSION:
+            return None
+        operation = self.operations[parent]
+        return operation if any(g[1] == index for g in operation[8]) else None
+
+    def enclosing(self, index: int) -> Iterator[f.Operation]:
+        """The comprehensions inside which an operation is evaluated, innermost first."""
+        found = []
+        for position, operation in enumerate(self.operations):
+            if operation and operation[0] == f.COMPREHENSION and position < index < operation[9]:
+                first = operation[8][0]
+                if not first[2] <= index < first[3]:
+                    found.append(operation)
+        yield from reversed(found)

@@ -1,0 +1,247 @@
+"""Models: the mapped classes of the program, and how their relationships point.
+
+Read from class bodies only; https://docs.sqlalchemy.org/en/21/orm/basic_relationships.html.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from asyncify import facts as f
+from asyncify.analysis.program import Class, Program, Variable, dotted
+
+_RELATIONSHIPS = {"relationship", "relation", "dynamic_loader", "Relationship"}
+_COLLECTIONS = ("list", "List", "set", "Set", "Sequence", "Collection", "dict", "Dict")
+_TO_MANY_WRAPPERS = ("DynamicMapped", "WriteOnlyMapped")
+
+
+@dataclass(frozen=True, slots=True)
+class Relationship:
+    """One relationship attribute. ``to_many`` is true where it is, or may be, a collection;
+    ``cascades`` where deleting the parent deletes through it; ``joined`` for ``lazy="joined"``."""
+
+    name: str
+    target: Class | None
+    to_many: bool
+    cascades: bool = False
+    passive: bool = False
+    joined: bool = False
+
+
+@dataclass(slots=True)
+class Model:
+    """What one mapped class declares itself."""
+
+    cls: Class
+    table: str = ""
+    primary_keys: set[str] = field(default_factory=set)
+    foreign_tables: set[str] = field(default_factory=set)
+    relationships: dict[str, Relationship] = field(default_factory=dict)
+    columns: set[str] = field(default_factory=set)
+
+
+class Models:
+    """The index over all classes, filled on demand."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self._models: dict[Class, Model] = {}
+        self._by_name: dict[str, list[Class]] | None = None
+
+    def is_mapped(self, cls: Class) -> bool:
+        """Has the class, or one that it inherits from, a table?"""
+        return any(
+            self.declared(c).table or self.declared(c).relationships for c in cls.ancestors
+        ) or any(isinstance(b, Variable) for c in cls.ancestors for b in c.bases)
+
+    def relationship(self, cls: Class, name: str) -> Relationship | None:
+        """The relationship that a class has under ``name``, inherited ones included."""
+        for ancestor in cls.ancestors:
+            found = self.declared(ancestor).relationships.get(name)
+            if found is not None:
+                return found
+        return None
+
+    def relationships(self, cls: Class) -> dict[str, Relationship]:
+        out: dict[str, Relationship] = {}
+        for ancestor in reversed(cls.ancestors):
+            out |= self.declared(ancestor).relationships
+        return out
+
+    def has_primary_key(self, cls: Class, name: str) -> bool:
+        return any(name in self.declared(c).primary_keys for c in cls.ancestors)
+
+    def attributes(self, cls: Class) -> set[str]:
+        """Names of columns and relationships."""
+        names: set[str] = set()
+        for ancestor in cls.ancestors:
+            model = self.declared(ancestor)
+            names |= model.columns | set(model.relationships)
+        return names
+
+    def declared(self, cls: Class) -> Model:
+        """What the class's own body declares."""
+        if cls not in self._models:
+            model = self._models[cls] = Model(cls)
+            names = cls.body.facts.names
+            if "__tablename__" in cls.body.facts.bound or names & (
+                _RELATIONSHIPS | {"Column", "mapped_column", "Field", "Table"}
+            ):
+                _Reader(self, model).read()
+        return self._models[cls]
+
+    def named(self, name: str) -> Class | None:
+        """The mapped class with this name, if there is exactly one."""
+        if self._by_name is None:
+            self._by_name = {}
+            for cls in self.program.classes.values():
+                self._by_name.setdefault(cls.name, []).append(cls)
+        found = self._by_name.get(name.rpartition(".")[2], [])
+        if len(found) > 1:
+            found = [c for c in found if "__tablename__" in c.body.facts.bound] or found
+        return found[0] if len(found) == 1 else None
+
+
+class _Reader:
+    """Reads one class body."""
+
+    def __init__(self, models: Models, model: Model) -> None:
+        self.models = models
+        self.model = model
+        self.body = model.cls.body
+        self.operations = self.body.body.operations
+        self.pending: list[tuple[str, int, int]] = []
+
+    def read(self) -> None:
+        for statement in self.body.body.statements:
+            if statement[0] == f.ASSIGN:
+                for target in statement[7]:
+                    if target[0] == f.TO_NAME:
+                        self.attribute(target[1], statement[8], -1)
+            elif statement[0] == f.ANNOTATED and statement[7][0] == f.TO_NAME:
+                self.attribute(statement[7][1], statement[9], statement[8])
+        for name, call, annotation in self.pending:
+            self.model.relationships[name] = self.relationship(name, call, annotation)
+
+    def attribute(self, name: str, value: int, annotation: int) -> None:
+        operation = self.operations[value] if value >= 0 else None
+        if name == "__tablename__" and operation is not None and operation[0] == f.CONSTANT:
+            self.model.table = str(operation[5])
+            return
+        if operation is None or operation[0] != f.CALL:
+            if annotation >= 0:
+                self.model.columns.add(name)
+            return
+        callee = dotted(self.operations, operation[5]).rpartition(".")[2]
+        if callee in _RELATIONSHIPS:
+            self.pending.append((name, value, annotation))
+            return
+        self.model.columns.add(name)
+        keywords = dict(operation[7])
+        primary = keywords.get("primary_key", -1)
+        if primary is not None and primary >= 0 and self.operations[primary][-1] is True:
+            self.model.primary_keys.add(name)
+        foreign = keywords.get("foreign_key", -1)
+        if foreign >= 0:
+            self.foreign(self.operations[foreign])
+        for argument in operation[6]:
+            inner = self.operations[argument]
+            if inner[0] == f.CALL and dotted(self.operations, inner[5]).endswith("ForeignKey"):
+                self.foreign(self.operations[inner[6][0]] if inner[6] else None)
+
+    def foreign(self, operation: f.Operation | None) -> None:
+        if operation is None:
+            return
+        if operation[0] == f.CONSTANT and isinstance(operation[5], str):
+            self.model.foreign_tables.add(operation[5].rpartition(".")[0].rpartition(".")[2])
+        elif operation[0] == f.ATTRIBUTE:
+            symbol = self.models.program.resolve_expression(
+                self.body, self.operations, operation[5]
+            )
+            if isinstance(symbol, Class):
+                self.model.foreign_tables.add(self.models.declared(symbol).table)
+
+    def relationship(self, name: str, call: int, annotation: int) -> Relationship:
+        operation = self.operations[call]
+        keywords = dict(operation[7])
+        target = self.target(operation[6][0]) if operation[6] else None
+        if "argument" in keywords:
+            target = self.target(keywords["argument"])
+        many: bool | None = None
+        if annotation >= 0:
+            text = self.words(annotation)
+            target = target or self.annotated_target(text)
+            many = bool(set(text) & {*_COLLECTIONS, *_TO_MANY_WRAPPERS})
+            if not many and not target:
+                many = None
+        uselist = self.constant(keywords.get("uselist", -1))
+        if uselist is not None:
+            many = bool(uselist)
+        if "secondary" in keywords:
+            many = True
+        if many is None:
+            many = not self.points_to_one(target)
+        cascade = self.constant(keywords.get("cascade", -1))
+        return Relationship(
+            name,
+            target,
+            many,
+            isinstance(cascade, str) and ("delete" in cascade or "all" in cascade),
+            self.constant(keywords.get("passive_deletes", -1)) in (True, "all"),
+            self.constant(keywords.get("lazy", -1)) in ("joined", False),
+        )
+
+    def constant(self, index: int) -> object:
+        if index < 0 or self.operations[index][0] != f.CONSTANT:
+            return None
+        value: object = self.operations[index][5]
+        return value
+
+    def target(self, index: int) -> Class | None:
+        operation = self.operations[index]
+        if operation[0] == f.CONSTANT and isinstance(operation[5], str):
+            return self.models.named(operation[5])
+        if operation[0] == f.LAMBDA:
+            function = self.body.module.functions[operation[5]]
+            value = function.body.statements[0][7]
+            symbol = self.models.program.resolve_expression(
+                function, function.body.operations, value
+            )
+            return symbol if isinstance(symbol, Class) else None
+        symbol = self.models.program.resolve_expression(self.body, self.operations, index)
+        return symbol if isinstance(symbol, Class) else None
+
+    def words(self, annotation: int) -> list[str]:
+        """The identifiers of an annotation, strings included."""
+        pending, out = [annotation], []
+        while pending:
+            operation = self.operations[pending.pop(0)]
+            if operation[0] == f.NAME:
+                out.append(operation[5])
+            elif operation[0] == f.ATTRIBUTE:
+                out.append(operation[6])
+            elif operation[0] == f.CONSTANT and isinstance(operation[5], str):
+                cleaned = "".join(c if c.isalnum() or c == "_" else " " for c in operation[5])
+                out += cleaned.split()
+            elif operation[0] == f.SUBSCRIPT:
+                pending += [operation[5], operation[6]]
+            elif operation[0] in (f.SEQUENCE, f.OPERATOR):
+                pending += operation[6]
+        return out
+
+    def annotated_target(self, words: list[str]) -> Class | None:
+        for word in words:
+            found = self.models.named(word)
+            if found is not None:
+                return found
+        return None
+
+    def points_to_one(self, target: Class | None) -> bool:
+        """Has this table a foreign key to the target's, and the target's none to this one?"""
+        if target is None:
+            return False
+        tables = {self.models.declared(c).table for c in target.ancestors} - {""}
+        if target is self.model.cls or not tables & self.model.foreign_tables:
+            return False
+        own = {self.models.declared(c).table for c in self.model.cls.ancestors} - {""}
+        return not any(self.models.declared(c).foreign_tables & own for c in target.ancestors)

@@ -1,0 +1,108 @@
+"""Places: can an await stand where a use stands, and who takes a coroutine function?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.layout import Layout
+from asyncify.analysis.program import dotted
+from asyncify.analysis.uses import Use, Uses
+from asyncify.vocabulary.rows import Form
+
+# Consumers of a generator expression that exhaust it: for them it can become a list.
+EXHAUSTING = {"sum", "sorted", "list", "tuple", "set", "frozenset", "dict", "max", "min"}
+_EXHAUSTING_METHODS = {"join", "extend", "update", "add_all", "union"}
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why a function can't turn. ``code`` is the finding's."""
+
+    code: str
+    reason: str
+
+
+def takes_coroutine_functions(name: str) -> bool:
+    """Does something foreign that is given a function await what it returns, or call it not?"""
+    last = name.rpartition(".")[2]
+    return last in _TAKERS or name.startswith(("fastapi.", "starlette.", "unittest.mock"))
+
+
+# By the last part of the name: registrations of FastAPI and Starlette, and functions that only look
+# at what they are given.
+_TAKERS = {
+    "Depends", "Security", "add_task", "add_api_route", "add_route", "add_event_handler",
+    "add_exception_handler", "include_router", "isinstance", "issubclass", "callable", "id", "type",
+    "wraps", "update_wrapper", "signature", "iscoroutinefunction", "getattr", "hasattr", "print",
+    "repr", "str", "asynccontextmanager", "contextmanager", "fixture", "partial",
+}  # fmt: skip
+
+
+class Places:
+    """Answers for the uses of a program."""
+
+    def __init__(self, uses: Uses) -> None:
+        self.uses = uses
+
+    def obstacle(self, use: Use) -> Obstacle | None:
+        """Why nothing can be awaited where a use stands, or None."""
+        layout = self.uses.layout(use.function)
+        operation = layout.operations[use.operation]
+        if operation[4] & f.GENERATOR:
+            reason = self._generator(use, layout)
+            if reason:
+                return Obstacle("ASY101", reason)
+        if use.kind == "iterate" and not self._can_iterate(use, layout):
+            return Obstacle("ASY101", "What consumes the generator here can't await.")
+        if use.kind == "metadata" and not layout.is_statement(use.operation):
+            return Obstacle("ASY203", f"`{use.name}` is used as a value here.")
+        if use.kind == "foreign":
+            return self._foreign(use, layout)
+        if use.kind == "member" and use.row is not None and use.row.form is Form.REFUSE:
+            return Obstacle("ASY203", f"`{use.name}` has no async form.")
+        return None
+
+    def _foreign(self, use: Use, layout: Layout) -> Obstacle | None:
+        """A library gets the session: it can be called inside run_sync, if the session has a name
+        and nothing among the arguments has to be awaited."""
+        assert isinstance(use.owner, v.Known)
+        if use.owner.kind == "Engine":
+            return Obstacle("ASY203", f"An engine is given to `{use.name}`, which is not async.")
+        inside = layout.subtree(use.operation) - {use.operation}
+        for other in self.uses.of(use.function):
+            if other.operation in inside and other.does_io:
+                return Obstacle("ASY203", f"A session is given to `{use.name}` together with I/O.")
+        return None
+
+    def _generator(self, use: Use, layout: Layout) -> str:
+        for comprehension in layout.enclosing(use.operation):
+            if comprehension[5] != "GeneratorExp":
+                continue
+            index = layout.operations.index(comprehension)
+            parent = layout.parent(index)
+            consumer = layout.operations[parent] if parent >= 0 else ()
+            if not consumer or consumer[0] != f.CALL or consumer[5] == index:
+                return "It stands in a generator expression, which is consumed elsewhere."
+            name = dotted(layout.operations, consumer[5])
+            callee = layout.operations[consumer[5]]
+            method = callee[6] if callee[0] == f.ATTRIBUTE else ""
+            if name not in EXHAUSTING and method not in _EXHAUSTING_METHODS:
+                shown = name or method
+                return (
+                    f"It stands in a generator expression that `{shown}` consumes without awaiting."
+                )
+        return ""
+
+    def _can_iterate(self, use: Use, layout: Layout) -> bool:
+        if any(s[0] == f.FOR and s[8] == use.operation for s in layout.statements):
+            return True
+        comprehension = layout.comprehension_of(use.operation)
+        if comprehension is not None:
+            return bool(comprehension[5] != "GeneratorExp")
+        parent = layout.parent(use.operation)
+        operation = layout.operations[parent] if parent >= 0 else ()
+        if not operation or operation[0] != f.CALL:
+            return False
+        return dotted(layout.operations, operation[5]) in ("list", "next")

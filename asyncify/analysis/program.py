@@ -1,0 +1,525 @@
+"""Link: the facts of all files become one ``Program`` of modules, functions and classes.
+
+Names are resolved through imports, re-exports and star imports to what defines them. Nothing here
+knows SQLAlchemy.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import Any
+
+from asyncify import facts as f
+
+
+@dataclass(eq=False, slots=True)
+class Module:
+    """One file of the program, with its dotted name as the program most likely imports it."""
+
+    path: str
+    name: str
+    facts: f.ModuleFacts
+    functions: list[Function] = field(default_factory=list)
+    bindings: dict[str, Binding] = field(default_factory=dict)
+    stars: list[f.Import] = field(default_factory=list)
+    folder: str = ""
+
+    def __post_init__(self) -> None:
+        self.folder = str(PurePosixPath(self.path).parent)
+
+    def __repr__(self) -> str:
+        return f"<module {self.name}>"
+
+    @property
+    def is_package(self) -> bool:
+        return self.path.endswith("__init__.py")
+
+
+@dataclass(eq=False)
+class Function:
+    """A function, lambda, class body or module body of the program."""
+
+    module: Module
+    index: int
+    facts: f.FunctionFacts
+    parent: Function | None
+    owner: Class | None  # the class, for a method or a class body
+
+    def __repr__(self) -> str:
+        return f"<{self.facts.kind} {self.qualname}>"
+
+    @property
+    def qualname(self) -> str:
+        """``package.module:Class.method``."""
+        return (
+            f"{self.module.name}:{self.facts.qualname}" if self.facts.qualname else self.module.name
+        )
+
+    @property
+    def name(self) -> str:
+        return self.facts.name
+
+    @cached_property
+    def signature(self) -> f.Signature:
+        return self.facts.signature()
+
+    @cached_property
+    def body(self) -> f.Body:
+        return self.facts.body()
+
+    @cached_property
+    def local_bindings(self) -> dict[str, Binding]:
+        """Nested functions and classes by name."""
+        return {
+            child.name: Binding(child.facts.kind, child)
+            for child in self.module.functions
+            if child.parent is self and child.facts.kind in ("def", "class")
+        }
+
+    @cached_property
+    def signature_is_decorated(self) -> bool:
+        return self.facts.kind == "def" and bool(self.signature.decorators)
+
+    @property
+    def is_method(self) -> bool:
+        return self.owner is not None and self.facts.kind == "def"
+
+    def decorator_names(self) -> tuple[str, ...]:
+        """Decorators as dotted names as written, without their arguments."""
+        operations = self.signature.operations
+        return tuple(dotted(operations, _callee(operations, i)) for i in self.signature.decorators)
+
+
+@dataclass(eq=False)
+class Class:
+    """A class of the program."""
+
+    module: Module
+    body: Function
+    methods: dict[str, Function] = field(default_factory=dict)
+    bases: list[Any] = field(default_factory=list)  # Class or dotted name of a foreign one
+    subclasses: list[Class] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return f"<class {self.qualname}>"
+
+    @property
+    def name(self) -> str:
+        return self.body.facts.name
+
+    @property
+    def qualname(self) -> str:
+        return self.body.qualname
+
+    @cached_property
+    def ancestors(self) -> tuple[Class, ...]:
+        """The class itself and its bases in the program, nearest first."""
+        seen: dict[Class, None] = {}
+        pending = [self]
+        while pending:
+            cls = pending.pop(0)
+            if cls not in seen:
+                seen[cls] = None
+                pending += [base for base in cls.bases if isinstance(base, Class)]
+        return tuple(seen)
+
+    @cached_property
+    def foreign_bases(self) -> frozenset[str]:
+        """Dotted names of the bases outside the program, inherited ones included."""
+        return frozenset(b for c in self.ancestors for b in c.bases if isinstance(b, str))
+
+    def descendants(self) -> Iterator[Class]:
+        """All classes below this one."""
+        seen = {self}
+        pending = list(self.subclasses)
+        while pending:
+            cls = pending.pop()
+            if cls not in seen:
+                seen.add(cls)
+                yield cls
+                pending += cls.subclasses
+
+    def find(self, name: str) -> Function | None:
+        """The method that an instance of this class has under ``name``."""
+        for cls in self.ancestors:
+            if name in cls.methods:
+                return cls.methods[name]
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What a module-level name is bound to: ``def``, ``class``, ``import`` or ``variable``."""
+
+    kind: str
+    value: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A module-level variable."""
+
+    module: Module
+    name: str
+
+
+Symbol = Module | Function | Class | Variable | str  # str: the dotted name of something foreign
+
+
+class Program:
+    """All modules, and the resolution of names between them."""
+
+    def __init__(
+        self, files: Iterable[tuple[str, f.ModuleFacts]], roots: tuple[str, ...] = ()
+    ) -> None:
+        self.modules: dict[str, Module] = {}  # by path
+        self.classes: dict[Function, Class] = {}
+        self._named: dict[tuple[str, str, int], Module | None] = {}
+        self._resolved: dict[tuple[Module, str], Symbol | None] = {}
+        facts = dict(files)
+        self._layout = _Layout(frozenset(facts), roots)
+        for path, module_facts in facts.items():
+            self.modules[path] = Module(path, self._layout.name(path), module_facts)
+        for module in self.modules.values():
+            self._add_functions(module)
+        for cls in self.classes.values():
+            self._add_bases(cls)
+        self._by_name: dict[str, list[Function]] | None = None
+        self._assignments: dict[Module, dict[str, tuple[int, ...]]] = {}
+
+    # -- building
+
+    def _add_functions(self, module: Module) -> None:
+        functions = module.functions
+        for index, facts in enumerate(module.facts.functions):
+            parent = functions[facts.parent] if facts.parent >= 0 else None
+            owner = None
+            if parent is not None and parent.facts.kind == "class":
+                owner = self.classes[parent]
+            function = Function(module, index, facts, parent, owner)
+            functions.append(function)
+            if facts.kind == "class":
+                self.classes[function] = Class(module, function)
+            elif owner is not None and facts.kind == "def":
+                owner.methods[facts.name] = function
+        bindings = module.bindings
+        for name in functions[0].facts.bound:
+            bindings[name] = Binding("variable")
+        for item in module.facts.imports:
+            if item.name == "*":
+                module.stars.append(item)
+            elif item.local:
+                bindings[item.local] = Binding("import", item)
+        for function in functions:
+            if function.facts.parent == 0 and function.facts.kind in ("def", "class"):
+                value = self.classes.get(function, function)
+                bindings[function.name] = Binding(function.facts.kind, value)
+
+    def _add_bases(self, cls: Class) -> None:
+        signature = cls.body.signature
+        parent = cls.body.parent
+        assert parent is not None
+        for index in signature.bases:
+            symbol = self.resolve_expression(
+                parent, signature.operations, index if index >= 0 else ~index
+            )
+            if isinstance(symbol, Class):
+                cls.bases.append(symbol)
+                symbol.subclasses.append(cls)
+            elif isinstance(symbol, str):
+                cls.bases.append(symbol)
+            else:
+                # A variable (`Base = declarative_base()`) stands for itself.
+                name = dotted(signature.operations, index) if symbol is None else ""
+                cls.bases.append(symbol if isinstance(symbol, Variable) else name)
+
+    # -- resolving
+
+    def module_named(self, name: str, importer: Module, level: int = 0) -> Module | None:
+        """The module that an import statement in ``importer`` means, if it is in the program."""
+        key = (name, importer.folder, level)
+        if key not in self._named:
+            path = self._layout.find(name, importer.path, importer.folder, level)
+            self._named[key] = self.modules.get(path) if path else None
+        return self._named[key]
+
+    def is_package_folder(self, name: str, importer: Module, level: int = 0) -> bool:
+        return self._layout.has_folder(name, importer.path, level)
+
+    def resolve(self, module: Module, name: str) -> Symbol | None:
+        """What a module-level name means, through imports and re-exports; None if unknown."""
+        key = (module, name)
+        if key not in self._resolved:
+            self._resolved[key] = self._resolve(module, name, frozenset())
+        return self._resolved[key]
+
+    def _resolve(self, module: Module, name: str, _seen: frozenset[Any]) -> Symbol | None:
+        key = (module.path, name)
+        if key in _seen:
+            return None
+        seen = _seen | {key}
+        binding = module.bindings.get(name)
+        if binding is None:
+            for star in module.stars:
+                source = self.module_named(star.module, module, star.level)
+                if source is not None:
+                    found = self._resolve(source, name, seen)
+                    if found is not None:
+                        return found
+                elif star.level == 0 and len(module.stars) == 1:
+                    return f"{star.module}.{name}"
+            if module.is_package:
+                return self.module_named(name, module, 1)
+            return None
+        if binding.kind == "import":
+            return self.resolve_import(module, binding.value, seen)
+        if binding.kind == "variable":
+            return Variable(module, name)
+        value: Symbol = binding.value
+        return value
+
+    def resolve_import(
+        self, module: Module, item: Any, _seen: frozenset[Any] = frozenset()
+    ) -> Symbol | None:
+        """What one imported name means. ``item`` has ``module``, ``name`` and ``level``."""
+        target = self.module_named(item.module, module, item.level)
+        if item.name is None:
+            return target or item.module
+        if target is not None:
+            if item.name in target.bindings or target.stars:
+                found = self._resolve(target, item.name, _seen)
+                if found is not None:
+                    return found
+            inner = f"{item.module}.{item.name}" if item.module else item.name
+            return self.module_named(inner, module, item.level) or self._resolve(
+                target, item.name, _seen
+            )
+        inner = f"{item.module}.{item.name}" if item.module else item.name
+        found_module = self.module_named(inner, module, item.level)
+        if found_module is not None:
+            return found_module
+        return inner if item.level == 0 else None
+
+    def member(self, symbol: Symbol | None, name: str) -> Symbol | None:
+        """What ``symbol.name`` means for a module or something foreign."""
+        if isinstance(symbol, Module):
+            found = self.resolve(symbol, name)
+            if found is None:
+                found = self.module_named(name, symbol, 1) if symbol.is_package else None
+            return found
+        if isinstance(symbol, str):
+            return f"{symbol}.{name}"
+        return None
+
+    def lookup(self, function: Function, name: str) -> Symbol | None:
+        """What a free name means where ``function`` is defined: enclosing functions' nested
+        definitions and imports first, then the module."""
+        scope: Function | None = function
+        while scope is not None and scope.facts.kind != "module":
+            if name in scope.facts.bound and (scope is function or scope.facts.kind != "class"):
+                binding = scope.local_bindings.get(name)
+                if binding is not None:
+                    found: Symbol = self.classes.get(binding.value, binding.value)
+                    return found
+                imported = self._local_import(scope, name)
+                if imported is not None:
+                    return imported
+                return None
+            scope = scope.parent
+        return self.resolve(function.module, name)
+
+    def _local_import(self, function: Function, name: str) -> Symbol | None:
+        for statement in statements_of(function.body.statements):
+            if statement[0] == f.IMPORT:
+                for local, module, imported, level in statement[7]:
+                    if local == name:
+                        item = f.Import(local, module, imported, level, 0, 0, 0)
+                        return self.resolve_import(function.module, item)
+        return None
+
+    def resolve_expression(
+        self, function: Function, operations: tuple[f.Operation, ...], index: int
+    ) -> Symbol | None:
+        """What a name, a dotted name or a generic (``Base[T]``) in ``function`` refers to."""
+        operation = operations[index]
+        if operation[0] == f.NAME:
+            return self.lookup(function, operation[5])
+        if operation[0] == f.ATTRIBUTE:
+            return self.member(
+                self.resolve_expression(function, operations, operation[5]), operation[6]
+            )
+        if operation[0] == f.SUBSCRIPT:
+            return self.resolve_expression(function, operations, operation[5])
+        return None
+
+    # -- module-level variables
+
+    def variable_expression(
+        self, variable: Variable
+    ) -> tuple[Function, tuple[f.Operation, ...], int] | None:
+        """The one expression that a module-level variable is assigned, if there is one."""
+        found = self._assigned(variable.module).get(variable.name, ())
+        body = variable.module.functions[0]
+        return (body, body.body.operations, found[0]) if len(found) == 1 else None
+
+    def _assigned(self, module: Module) -> dict[str, tuple[int, ...]]:
+        """The operations that module-level variables are assigned."""
+        if module not in self._assignments:
+            table: dict[str, tuple[int, ...]] = {}
+            for statement in statements_of(module.functions[0].body.statements):
+                for name, value in _names_assigned(statement):
+                    table[name] = (*table.get(name, ()), value)
+            self._assignments[module] = table
+        return self._assignments[module]
+
+    # -- indexes
+
+    def mentioning(self, name: str) -> list[Function]:
+        """The functions, class bodies and module bodies in which an identifier occurs."""
+        if self._by_name is None:
+            index: dict[str, list[Function]] = {}
+            for module in self.modules.values():
+                for function in module.functions:
+                    for word in function.facts.names:
+                        index.setdefault(word, []).append(function)
+            self._by_name = index
+        return self._by_name.get(name, [])
+
+    def functions(self) -> Iterator[Function]:
+        for module in self.modules.values():
+            yield from module.functions
+
+
+class _Layout:
+    """Which file an import means, found as Python and pytest would find it."""
+
+    def __init__(self, paths: frozenset[str], roots: tuple[str, ...]) -> None:
+        self.paths = paths
+        self.folders = {str(p) for path in paths for p in PurePosixPath(path).parents}
+        self.configured = tuple(root.strip("/") or "." for root in roots)
+        self._roots: dict[str, tuple[str, ...]] = {}
+        packages = {p for p in self.folders if _join(p, "__init__.py") in paths}
+        self.packages = packages
+        self.every_root = tuple(
+            sorted(
+                {_package_root(str(PurePosixPath(path).parent), packages) for path in paths},
+                key=lambda root: (root.count("/") if root != "." else -1, root),
+            )
+        )
+
+    def name(self, path: str) -> str:
+        folder = str(PurePosixPath(path).parent)
+        root = _package_root(folder, self.packages)
+        for configured in (*self.configured, "src", "."):
+            inside = (
+                configured == "." or folder == configured or folder.startswith(configured + "/")
+            )
+            if inside and (configured in self.configured or folder not in self.packages):
+                root = configured
+                break
+        relative = path if root == "." else path[len(root) + 1 :]
+        dotted_name = relative[:-3].replace("/", ".")
+        return dotted_name.removesuffix(".__init__") if dotted_name != "__init__" else root
+
+    def roots(self, path: str) -> tuple[str, ...]:
+        folder = str(PurePosixPath(path).parent)
+        if folder not in self._roots:
+            chain = [str(p) for p in (PurePosixPath(folder), *PurePosixPath(folder).parents)]
+            own = [p for p in reversed(chain) if p not in self.packages]
+            candidates = [*self.configured, ".", "src", *own, *self.every_root]
+            self._roots[folder] = tuple(dict.fromkeys(candidates))
+        return self._roots[folder]
+
+    def find(self, name: str, importer: str, folder: str, level: int) -> str | None:
+        relative = name.replace(".", "/")
+        if level:
+            parents = [folder, *(str(p) for p in PurePosixPath(folder).parents)]
+            if level > len(parents):
+                return None
+            return self._file(parents[level - 1], relative)
+        standard = name.partition(".")[0] in sys.stdlib_module_names
+        for root in self.roots(importer):
+            if standard and root != "." and root not in self.configured and root != "src":
+                continue
+            found = self._file(root, relative)
+            if found is not None:
+                return found
+        return None
+
+    def has_folder(self, name: str, importer: str, level: int) -> bool:
+        if level:
+            return False
+        relative = name.replace(".", "/")
+        return any(_join(root, relative) in self.folders for root in self.roots(importer))
+
+    def _file(self, root: str, relative: str) -> str | None:
+        base = _join(root, relative) if relative else root
+        for candidate in (_join(base, "__init__.py"), base + ".py"):
+            if candidate in self.paths:
+                return candidate
+        return None
+
+
+def _join(folder: str, name: str) -> str:
+    return name if folder in (".", "") else f"{folder}/{name}"
+
+
+def _package_root(folder: str, packages: set[str]) -> str:
+    while folder in packages:
+        folder = str(PurePosixPath(folder).parent)
+    return folder
+
+
+def statements_of(statements: tuple[f.Statement, ...]) -> Iterator[f.Statement]:
+    """All statements below, outer ones first, in source order."""
+    for statement in statements:
+        yield statement
+        for block in blocks_of(statement):
+            yield from statements_of(block)
+
+
+def _names_assigned(statement: f.Statement) -> Iterator[tuple[str, int]]:
+    if statement[0] == f.ASSIGN:
+        for target in statement[7]:
+            if target[0] == f.TO_NAME:
+                yield target[1], statement[8]
+    elif statement[0] == f.ANNOTATED and statement[7][0] == f.TO_NAME and statement[9] >= 0:
+        yield statement[7][1], statement[9]
+
+
+def blocks_of(statement: f.Statement) -> tuple[tuple[f.Statement, ...], ...]:
+    """The blocks of a compound statement."""
+    kind = statement[0]
+    if kind == f.IF or kind == f.WHILE:
+        return statement[8], statement[9]
+    if kind == f.FOR:
+        return statement[9], statement[10]
+    if kind == f.WITH:
+        return (statement[8],)
+    if kind == f.TRY:
+        handlers = tuple(handler[2] for handler in statement[8])
+        return statement[7], *handlers, statement[9], statement[10]
+    if kind == f.MATCH:
+        return tuple(case[2] for case in statement[8])
+    return ()
+
+
+def dotted(operations: tuple[f.Operation, ...], index: int) -> str:
+    """``a.b.c`` for a chain of names as written, else an empty string."""
+    parts: list[str] = []
+    operation = operations[index]
+    while operation[0] == f.ATTRIBUTE:
+        parts.append(operation[6])
+        operation = operations[operation[5]]
+    if operation[0] != f.NAME:
+        return ""
+    return ".".join([operation[5], *reversed(parts)])
+
+
+def _callee(operations: tuple[f.Operation, ...], index: int) -> int:
+    operation = operations[index]
+    return operation[5] if operation[0] == f.CALL else index

@@ -1,0 +1,307 @@
+"""Uses: the places in a function that do I/O, or that call into the program.
+
+A use is where a color matters: what it uses decides whether the function has to turn, and the plan
+writes the edit there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.evaluate import Evaluation
+from asyncify.analysis.infer import Inference
+from asyncify.analysis.layout import Layout
+from asyncify.analysis.program import Function, dotted
+from asyncify.vocabulary.names import FUNCTIONS, KINDS
+from asyncify.vocabulary.rows import Form, Member, Role
+from asyncify.vocabulary.sqlalchemy_query import QUERY
+
+SYNC_KINDS = {
+    "Session", "scoped_session", "sessionmaker", "Engine", "Connection", "Transaction",
+    "SessionTransaction",
+}  # fmt: skip
+# Builtins that iterate over their arguments.
+ITERATING = {
+    "list", "tuple", "set", "sorted", "iter", "enumerate", "sum", "any", "all", "zip", "map",
+    "filter", "dict", "frozenset", "min", "max", "next", "reversed",
+}  # fmt: skip
+# Awaited, they run a function in a thread and give its result.
+THREADS = {
+    "asyncio.to_thread", "fastapi.concurrency.run_in_threadpool",
+    "starlette.concurrency.run_in_threadpool", "anyio.to_thread.run_sync",
+}  # fmt: skip
+
+# Foreign calls that do no I/O with a session that they are given.
+_HARMLESS = (
+    "sqlalchemy.event.", "contextlib.", "functools.", "typing.", "unittest.mock", "logging.",
+    "fastapi.", "starlette.", "builtins.", "weakref.", "copy.", "asyncio.", "dataclasses.",
+)  # fmt: skip
+_KEEPING = {
+    "append", "add", "setattr", "put", "get", "pop", "add_task", "configure", "set", "info",
+    "debug", "warning", "isinstance", "object", "patch", "spy", "override", "add_middleware",
+    "setdefault", "update", "insert",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One place. ``kind``:
+
+    ``member``: a member of a known object (``owner``, ``row``) is called or read;
+    ``query``: a terminal of a Query (``owner``), named ``name``; ``iterate query`` likewise;
+    ``enter``: ``with`` over a known object; ``metadata``: ``create_all`` and the like;
+    ``call``, ``property``, ``enter manager``, ``iterate``: functions of the program (``callees``);
+    ``pass``: one is given as an argument to something foreign, called ``name``;
+    ``run sync``: one is run inside ``run_sync`` of an async object;
+    ``thread``: one is run in a thread by an awaited call;
+    ``foreign``: a session or an engine (``owner``) is given to something foreign, called ``name``.
+
+    ``operation`` is the index in the function's body, ``item`` the index of a with item.
+    """
+
+    kind: str
+    function: Function
+    operation: int
+    owner: v.Known | v.QueryValue | None = None
+    row: Member | None = None
+    name: str = ""
+    callees: tuple[Function, ...] = ()
+    item: int = -1
+
+    @property
+    def line(self) -> int:
+        return int(self.function.body.operations[self.operation][1])
+
+    @property
+    def column(self) -> int:
+        return int(self.function.body.operations[self.operation][2])
+
+    @property
+    def is_async(self) -> bool:
+        """Is the object already an async one?"""
+        return isinstance(self.owner, v.Known) and self.owner.kind not in SYNC_KINDS
+
+    @property
+    def does_io(self) -> bool:
+        """Does the place do I/O on a sync object of SQLAlchemy?"""
+        if self.is_async:
+            return False
+        if self.kind in ("query", "iterate query", "metadata", "enter", "foreign"):
+            return True
+        return self.kind == "member" and self.row is not None and self.row.io
+
+
+class Uses:
+    """The uses of every evaluated function."""
+
+    def __init__(self, inference: Inference) -> None:
+        self.inference = inference
+        self.layouts: dict[Function, Layout] = {}
+        self._uses: dict[Function, tuple[Evaluation, tuple[Use, ...]]] = {}
+
+    def of(self, function: Function) -> tuple[Use, ...]:
+        """The uses in one function, in order; none for a function that was never evaluated."""
+        evaluation = self.inference.evaluations.get(function)
+        if evaluation is None:
+            return ()
+        known = self._uses.get(function)
+        if known is None or known[0] is not evaluation:
+            collector = _Collector(self.inference, evaluation, self.layout(function))
+            known = self._uses[function] = (evaluation, tuple(collector.collect()))
+        return known[1]
+
+    def layout(self, function: Function) -> Layout:
+        if function not in self.layouts:
+            self.layouts[function] = Layout(function)
+        return self.layouts[function]
+
+
+class _Collector:
+    def __init__(self, inference: Inference, evaluation: Evaluation, layout: Layout) -> None:
+        self.inference = inference
+        self.evaluation = evaluation
+        self.function = evaluation.function
+        self.values = evaluation.values
+        self.operations = evaluation.operations
+        self.layout = layout
+
+    def collect(self) -> Iterator[Use]:
+        for index, operation in enumerate(self.operations):
+            kind = operation[0] if operation else -1
+            if kind == f.CALL:
+                yield from self.call(index, operation)
+            elif kind == f.ATTRIBUTE:
+                yield from self.attribute(index, operation)
+            elif kind == f.SUBSCRIPT:
+                for query in self.queries(operation[5]):
+                    yield Use("query", self.function, index, query, name="__getitem__")
+            elif kind == f.COMPREHENSION:
+                for part in operation[8]:
+                    yield from self.iterated(part[1])
+            elif kind == f.YIELD_FROM:
+                yield from self.iterated(operation[5])
+        for statement in self.layout.statements:
+            if statement[0] == f.FOR:
+                yield from self.iterated(statement[8])
+            elif statement[0] == f.WITH:
+                for position, (value, _) in enumerate(statement[7]):
+                    yield from self.entered(value, position)
+
+    def queries(self, index: int) -> list[v.QueryValue]:
+        return merged(a for a in self.values[index] if isinstance(a, v.QueryValue))
+
+    def attribute(self, index: int, operation: f.Operation) -> Iterator[Use]:
+        for atom in self.values[operation[5]]:
+            if isinstance(atom, v.Instance):
+                found = self.inference.methods(atom.cls, operation[6])
+                callees = tuple(m for m in found if self.inference.is_property(m))
+                if callees:
+                    yield Use("property", self.function, index, name=operation[6], callees=callees)
+            elif isinstance(atom, v.Known):
+                row = self.inference.row(atom.kind, operation[6])
+                if row is not None and row.attribute:
+                    yield Use("member", self.function, index, atom, row, operation[6])
+
+    def call(self, index: int, operation: f.Operation) -> Iterator[Use]:
+        callee = self.values[operation[5]]
+        functions: list[Function] = []
+        methods = [a for a in callee if isinstance(a, v.KnownMethod)]
+        queried = [a.owner for a in methods if isinstance(a.owner, v.QueryValue)]
+        for query in merged(queried):
+            row = QUERY.member(methods[0].name)
+            if row is not None and row.role is Role.TERMINAL:
+                yield Use("query", self.function, index, query, name=row.name)
+        for atom in callee:
+            if isinstance(atom, v.KnownMethod) and isinstance(atom.owner, v.Known):
+                member = self.inference.row(atom.owner.kind, atom.name)
+                if member is not None:
+                    yield Use("member", self.function, index, atom.owner, member, atom.name)
+            elif isinstance(atom, v.FunctionObject):
+                functions.append(atom.function)
+            elif isinstance(atom, v.ClassObject):
+                constructor = atom.cls.find("__init__")
+                functions += [constructor] if constructor else []
+            elif isinstance(atom, v.Instance):
+                functions += self.inference.methods(atom.cls, "__call__")
+            elif isinstance(atom, v.Foreign):
+                yield from self.foreign(index, operation, atom.name)
+        if not functions:
+            yield from self.passed(index, operation, callee)
+            yield from self.given(index, operation)
+        if functions:
+            callees = tuple(dict.fromkeys(functions))
+            yield Use("call", self.function, index, name=callees[0].name, callees=callees)
+        yield from self.metadata(index, operation)
+
+    def passed(self, index: int, operation: f.Operation, callee: v.Value) -> Iterator[Use]:
+        """Functions of the program that are handed to something outside it."""
+        name = self._callee_name(operation)
+        kind = "pass"
+        if any(isinstance(a, v.KnownMethod) and a.name == "run_sync" for a in callee):
+            kind = "run sync"
+        elif name in THREADS and self.layout.is_awaited(index):
+            kind = "thread"
+        for argument in (*operation[6], *(i for _, i in operation[7])):
+            value = self.values[argument if argument >= 0 else ~argument]
+            callees = tuple(a.function for a in value if isinstance(a, v.FunctionObject))
+            if callees:
+                yield Use(kind, self.function, index, name=name, callees=callees)
+
+    def given(self, index: int, operation: f.Operation) -> Iterator[Use]:
+        """Sessions that are handed to a library, which will do I/O on them."""
+        name = self._callee_name(operation)
+        if not self._is_library(operation):
+            return
+        for argument in (*operation[6], *(i for _, i in operation[7])):
+            for atom in self.values[argument if argument >= 0 else ~argument]:
+                if isinstance(atom, v.Known) and atom.kind in ("Session", "Connection", "Engine"):
+                    yield Use("foreign", self.function, index, atom, name=name)
+                    return
+
+    def _is_library(self, operation: f.Operation) -> bool:
+        """Is a function, class or method called that neither the program nor the vocabulary has?"""
+        callee = self.values[operation[5]]
+        names = [a.name for a in callee if isinstance(a, v.Foreign)]
+        return bool(names) and all(
+            "." in name and name not in KINDS and name not in FUNCTIONS
+            and not name.startswith(_HARMLESS) and name.rpartition(".")[2] not in _KEEPING
+            for name in names
+        )  # fmt: skip
+
+    def _callee_name(self, operation: f.Operation) -> str:
+        for atom in self.values[operation[5]]:
+            if isinstance(atom, v.Foreign):
+                return atom.name
+        return dotted(self.operations, operation[5])
+
+    def foreign(self, index: int, operation: f.Operation, name: str) -> Iterator[Use]:
+        if name in ITERATING:
+            for argument in operation[6]:
+                if argument >= 0:
+                    yield from self.iterated(argument)
+
+    def iterated(self, index: int) -> Iterator[Use]:
+        for query in self.queries(index):
+            yield Use("iterate query", self.function, index, query, name="__iter__")
+        generators = tuple(a.function for a in self.values[index] if isinstance(a, v.Generated))
+        methods = tuple(
+            m for a in self.values[index] if isinstance(a, v.Instance)
+            for m in self.inference.methods(a.cls, "__iter__")
+        )  # fmt: skip
+        if generators or methods:
+            callees = generators + methods
+            yield Use("iterate", self.function, index, name=callees[0].name, callees=callees)
+
+    def entered(self, index: int, position: int) -> Iterator[Use]:
+        managers: list[Function] = []
+        for atom in self.values[index]:
+            if isinstance(atom, v.Managed) and atom.function is not None:
+                managers.append(atom.function)
+            elif isinstance(atom, v.Instance):
+                for name in ("__enter__", "__exit__"):
+                    managers += self.inference.methods(atom.cls, name)
+            elif isinstance(atom, v.Known):
+                yield from self._entered_known(index, position, atom)
+        if managers:
+            callees = tuple(dict.fromkeys(managers))
+            name = callees[0].name
+            yield Use(
+                "enter manager", self.function, index, name=name, callees=callees, item=position
+            )
+
+    def _entered_known(self, index: int, position: int, atom: v.Known) -> Iterator[Use]:
+        if atom.kind in SYNC_KINDS or atom.kind.lower().startswith("async"):
+            operation = self.operations[index]
+            if operation[0] == f.ATTRIBUTE:  # session.no_autoflush stays a plain `with`
+                row = self.inference.row(atom.kind, operation[6])
+                if row is not None and row.form is Form.SYNC_WITH:
+                    return
+            yield Use("enter", self.function, index, atom, item=position)
+
+    def metadata(self, index: int, operation: f.Operation) -> Iterator[Use]:
+        """``Base.metadata.create_all(bind=engine)``."""
+        callee = self.operations[operation[5]]
+        if callee[0] != f.ATTRIBUTE or callee[6] not in ("create_all", "drop_all", "reflect"):
+            return
+        for argument in (*operation[6], *(i for name, i in operation[7] if name == "bind")):
+            for atom in self.values[argument if argument >= 0 else ~argument]:
+                if isinstance(atom, v.Known) and atom.kind in ("Engine", "Connection"):
+                    yield Use("metadata", self.function, index, atom, name=callee[6])
+                    return
+
+
+def merged(queries: Iterable[v.QueryValue]) -> list[v.QueryValue]:
+    """One Query that stands for several: duplicates are possible where they are in any."""
+    found = sorted(queries, key=lambda q: (q.origin.function.qualname, q.origin.call, repr(q)))
+    if not found:
+        return []
+    return [
+        replace(
+            found[0],
+            to_many=any(q.to_many for q in found),
+            collections=any(q.collections for q in found),
+        )
+    ]

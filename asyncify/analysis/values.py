@@ -1,0 +1,224 @@
+"""Values: the lattice of the types.
+
+An abstract value is a frozenset of the atoms below; the empty set is unknown, and joining is union.
+Atoms are frozen, hashable and small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from asyncify.analysis.program import Class, Function, Module
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An object of SQLAlchemy: ``kind`` is a name of ``asyncify.vocabulary.names``.
+
+    ``origin`` tells sources apart: the session factory or engine that it comes from (see
+    ``Origin``), or None where only an annotation or a name says what it is. ``sure`` is false where
+    nothing but the configured names say so.
+    """
+
+    kind: str
+    origin: Origin | None = None
+    sure: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The call that made something: its function and the number of the Call in the file."""
+
+    function: Function
+    call: int
+
+    def __repr__(self) -> str:
+        return f"<origin {self.function.qualname}#{self.call}>"
+
+
+@dataclass(frozen=True, slots=True)
+class QueryValue:
+    """A Query under construction.
+
+    ``origin`` is the ``query()`` call. ``shape`` is ``entity``, ``rows`` or ``unknown``;
+    ``entities`` the classes (or None) that it selects; ``target`` the class that ``filter_by``
+    means. ``to_many``: a join along a to-many relationship may repeat entities; ``collections``: a
+    joined collection loader needs ``unique()``. ``limited``: limit, offset, distinct or grouping
+    were applied. ``session`` is the dotted name of the session in ``function``.
+    """
+
+    origin: Origin
+    shape: str = "unknown"
+    entities: tuple[Class | None, ...] = ()
+    target: Class | None = None
+    joined: bool = False
+    to_many: bool = False
+    collections: bool = False
+    limited: bool = False
+    unequal: str = ""
+    session: str = ""
+    session_kind: str = "Session"
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """An instance of a class of the program."""
+
+    cls: Class
+
+
+@dataclass(frozen=True, slots=True)
+class ClassObject:
+    """A class of the program, as a value."""
+
+    cls: Class
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionObject:
+    """A function of the program, as a value; ``bound`` where it is taken from an object."""
+
+    function: Function
+    bound: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleObject:
+    """A module of the program."""
+
+    module: Module
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """Something outside the program, by its dotted name: a module, class or function."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignInstance:
+    """The result of calling something foreign, or a value annotated with a foreign class."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownMethod:
+    """A bound method of an object of SQLAlchemy: ``db.query``."""
+
+    owner: Known | QueryValue
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A container of values: list, tuple, set, dict values, iterator."""
+
+    items: Value
+
+
+@dataclass(frozen=True, slots=True)
+class TupleValue:
+    """A tuple of known length."""
+
+    items: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """What calling a generator function gives. ``function`` is the generator."""
+
+    function: Function
+
+
+@dataclass(frozen=True, slots=True)
+class Managed:
+    """A context manager whose ``with`` target has the value; ``function`` where the program
+    defines it by a generator."""
+
+    items: Value
+    function: Function | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CoroutineValue:
+    """What calling an ``async def`` of the program gives, before it is awaited."""
+
+    function: Function
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A constant whose value matters: a string, True, False, None or a small int."""
+
+    value: str | int | bool | None
+
+
+Atom = (
+    Known
+    | QueryValue
+    | Instance
+    | ClassObject
+    | FunctionObject
+    | ModuleObject
+    | Foreign
+    | ForeignInstance
+    | KnownMethod
+    | Collection
+    | TupleValue
+    | Generated
+    | Managed
+    | CoroutineValue
+    | Literal
+)
+Value = frozenset[Atom]
+UNKNOWN: Value = frozenset()
+SOME_CLASS = "<class>"  # the name of a Foreign that is a class, but which isn't known
+
+WIDTH = 16  # more alternatives than this say nothing
+DEPTH = 4  # containers nested deeper than this say nothing
+
+
+def one(atom: Atom) -> Value:
+    """The value that is one atom."""
+    return frozenset((atom,))
+
+
+def join(values: Iterable[Value]) -> Value:
+    """The union, or unknown where it grows too wide."""
+    out: Value = UNKNOWN
+    for value in values:
+        if value:
+            out = out | value if out else value
+    return out if len(out) <= WIDTH else UNKNOWN
+
+
+def depth(value: Value) -> int:
+    """How deep containers are nested in a value."""
+    deepest = 0
+    for atom in value:
+        if isinstance(atom, (Collection, Managed)):
+            deepest = max(deepest, 1 + depth(atom.items))
+        elif isinstance(atom, TupleValue):
+            deepest = max([deepest, *(1 + depth(item) for item in atom.items)])
+    return deepest
+
+
+def collection(items: Value) -> Value:
+    """A container of ``items``, unknown where nothing is known of them."""
+    if not items or depth(items) >= DEPTH:
+        return UNKNOWN
+    return one(Collection(items))
+
+
+def elements(value: Value) -> Value:
+    """What iterating over a value gives."""
+    out: list[Value] = []
+    for atom in value:
+        if isinstance(atom, Collection):
+            out.append(atom.items)
+        elif isinstance(atom, TupleValue):
+            out.extend(atom.items)
+    return join(out)

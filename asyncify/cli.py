@@ -1,0 +1,441 @@
+"""The command line: arguments in, exit code out.
+
+Everything that a command needs is imported inside it, so that ``--help`` and ``--version`` start at
+once. One flag per configuration key is made from the table in ``asyncify.config``.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
+
+import typer
+
+from asyncify import __version__
+from asyncify.config import KEYS, Config, ConfigError, Key, load_config, nearest
+
+if TYPE_CHECKING:
+    from asyncify.engine import Request
+    from asyncify.findings import Finding
+    from asyncify.outcome import Outcome
+    from asyncify.report import Report
+    from asyncify.report.progress import ProgressBar
+
+DONE, LEFT_OVER, FAILED, INTERRUPTED = 0, 1, 2, 130
+
+app = typer.Typer(
+    name="asyncify",
+    help="Migrate whole programs from sync to async SQLAlchemy.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The flags that aren't configuration. ``flags`` are those that are: key to words."""
+
+    paths: tuple[Path, ...]
+    flags: Mapping[str, list[str]]
+    output_format: str = "text"
+    quiet: bool = False
+    verbose: bool = False
+    debug: bool = False
+    jobs: int = 0
+    no_cache: bool = False
+    config: Path | None = None
+    isolated: bool = False
+    python: Path | None = None
+    diff: bool = False
+    allow_dirty: bool = False
+
+    @property
+    def detail(self) -> int:
+        """What the reports call detail."""
+        return self.verbose - self.quiet
+
+
+def _with_options(*own: inspect.Parameter) -> Callable[[Callable[[Options], int]], Any]:
+    """A command of ``Options`` becomes one whose signature has every flag, as Typer reads it;
+    ``own`` are the flags that only this command has."""
+
+    def decorate(command: Callable[[Options], int]) -> Any:
+        @wraps(command)
+        def with_flags(**given: Any) -> None:
+            sys.exit(_guarded(command, _options(given)))
+
+        parameters = [*_COMMON[:1], *own, *_COMMON[1:], *map(_key_parameter, KEYS)]
+        with_flags.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        with_flags.__annotations__ = {_.name: _.annotation for _ in parameters}
+        return with_flags
+
+    return decorate
+
+
+def _parameter(name: str, annotation: Any, default: object) -> inspect.Parameter:
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+    )
+
+
+def _flag(name: str, meaning: str, *spellings: str) -> inspect.Parameter:
+    spellings = spellings or (f"--{name.replace('_', '-')}",)
+    return _parameter(name, Annotated[bool, typer.Option(*spellings, help=meaning)], False)
+
+
+def _key_parameter(key: Key) -> inspect.Parameter:
+    option = typer.Option(
+        f"--{key.name}",
+        help=key.meaning,
+        metavar=key.placeholder,
+        rich_help_panel="Configuration",
+        show_default=False,
+    )
+    kind: Any = list[str] if key.repeats else str
+    return _parameter(key.field, Annotated[kind | None, option], None)
+
+
+def _options(given: dict[str, Any]) -> Options:
+    flags: dict[str, list[str]] = {}
+    for key in KEYS:
+        value = given.pop(key.field)
+        if value:
+            flags[key.name] = value if key.repeats else [value]
+    paths = tuple(given.pop("paths") or (Path(),))
+    return Options(paths, flags, **given)
+
+
+_COMMON = (
+    _parameter(
+        "paths",
+        Annotated[
+            list[Path] | None,
+            typer.Argument(metavar="PATH", help="Files and folders; default: this folder."),
+        ],
+        None,
+    ),
+    _parameter(
+        "output_format",
+        Annotated[str, typer.Option(metavar="text|json|github", help="How findings are printed.")],
+        "text",
+    ),
+    _flag("quiet", "Print only errors and warnings.", "--quiet", "-q"),
+    _flag("verbose", "Print more.", "--verbose", "-v"),
+    _flag("debug", "Print tracebacks."),
+    _parameter(
+        "jobs",
+        Annotated[int, typer.Option("--jobs", "-j", min=0, help="Processes; 0: one per core.")],
+        0,
+    ),
+    _flag("no_cache", "Neither read nor write the cache."),
+    _parameter(
+        "config",
+        Annotated[
+            Path | None,
+            typer.Option(metavar="FILE", help="Read this instead of the nearest pyproject.toml."),
+        ],
+        None,
+    ),
+    _flag("isolated", "Ignore every configuration file."),
+    _parameter(
+        "python",
+        Annotated[
+            Path | None,
+            typer.Option(metavar="PATH", help="Interpreter of the program's environment."),
+        ],
+        None,
+    ),
+)
+
+
+def _guarded(command: Callable[[Options], int], options: Options) -> int:
+    """Run a command; whatever goes wrong is one sentence, unless ``--debug`` asks for more."""
+    for stream in (sys.stdout, sys.stderr):
+        # File names may hold bytes that the terminal's encoding can't show.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        return command(options)
+    except ConfigError as error:
+        for problem in error.problems:
+            _complain(problem)
+        return FAILED
+    except KeyboardInterrupt:
+        _complain("Interrupted; nothing is half done.")
+        return INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        if options.debug:
+            raise
+        _complain(f"internal error: {type(error).__name__}: {error} (--debug shows more)")
+        return FAILED
+
+
+def _complain(sentence: str) -> None:
+    typer.echo(sentence, err=True)
+
+
+@app.command()
+@_with_options()
+def check(options: Options) -> int:
+    """Say what would be migrated and what stands in the way; write nothing."""
+    from asyncify import engine
+    from asyncify.source.write import unfinished
+
+    request = _request(options)
+    with _progress(options) as progress:
+        outcome = engine.check(request, progress)
+    findings = (*_reported(outcome, request.config), *unfinished(request.config.root))
+    code = _exit_code(findings, failed=outcome.failed, left=outcome.pending)
+    _print(_report("check", options, request.config, outcome, findings, code), options)
+    return code
+
+
+@app.command()
+@_with_options(
+    _flag("diff", "Print a unified diff and write nothing."),
+    _flag("allow_dirty", "Write files with changes that git doesn't hold."),
+)
+def run(options: Options) -> int:
+    """Migrate the program in place."""
+    from asyncify import engine
+    from asyncify.source.write import recover, unfinished
+
+    request = _request(options)
+    problems = (unfinished if options.diff else recover)(request.config.root)
+    with _progress(options) as progress:
+        outcome = engine.run(request, progress)
+    if not (options.diff or problems):
+        problems = _write(request.config, outcome, options)
+    findings = (*_reported(outcome, request.config), *problems)
+    code = _exit_code(findings, failed=outcome.failed or bool(problems))
+    report = _report("run", options, request.config, outcome, findings, code, not problems)
+    _print(report, options)
+    return code
+
+
+def _request(options: Options) -> Request:
+    from asyncify.engine import Request
+    from asyncify.report import FORMATS
+    from asyncify.source.discover import find_root
+
+    if options.output_format not in FORMATS:
+        guess = nearest(options.output_format, FORMATS)
+        allowed = ", ".join(FORMATS)
+        raise ConfigError(
+            [f'--output-format: is "{options.output_format}" but takes one of {allowed}{guess}']
+        )
+    config = load_config(
+        find_root(options.paths),
+        options.flags,
+        config_file=options.config,
+        isolated=options.isolated,
+        python=options.python,
+    )
+    jobs = options.jobs or os.cpu_count() or 1
+    return Request(
+        config=config,
+        paths=options.paths,
+        jobs=jobs,
+        cache=not options.no_cache,
+        debug=options.debug,
+    )
+
+
+def _progress(options: Options) -> ProgressBar:
+    from asyncify.report.progress import ProgressBar
+
+    return ProgressBar(sys.stderr, enabled=_is_terminal(sys.stderr) and not options.quiet)
+
+
+def _reported(outcome: Outcome, config: Config) -> tuple[Finding, ...]:
+    from asyncify.suppressions import select_findings
+
+    return select_findings(outcome.findings, config)
+
+
+def _write(config: Config, outcome: Outcome, options: Options) -> tuple[Finding, ...]:
+    """Write the changes, unless git doesn't hold what they replace."""
+    from asyncify.source.write import dirty_problems, write_changes
+
+    refused = () if options.allow_dirty else dirty_problems(config.root, outcome.changes)
+    return refused or write_changes(config.root, outcome.changes)
+
+
+def _exit_code(findings: tuple[Finding, ...], *, failed: bool, left: bool = False) -> int:
+    from asyncify.findings import Severity
+    from asyncify.rules import FAILURES
+
+    if failed or any(finding.code in FAILURES for finding in findings):
+        return FAILED
+    counts = any(finding.severity is not Severity.INFO for finding in findings)
+    return LEFT_OVER if counts or left else DONE
+
+
+def _report(
+    command: str,
+    options: Options,
+    config: Config,
+    outcome: Outcome,
+    findings: tuple[Finding, ...],
+    exit_code: int,
+    is_written: bool = False,
+) -> Report:
+    from asyncify.report import Report
+
+    return Report(
+        command=command,
+        findings=findings,
+        summary=outcome.summary,
+        pending=outcome.pending,
+        exit_code=exit_code,
+        shown=_relative_to_here(config.root),
+        diff=_diff(config.root, outcome) if options.diff else None,
+        written=is_written and not options.diff and bool(outcome.changes),
+        color=_wants_color(sys.stderr if options.diff else sys.stdout),
+        detail=options.detail,
+    )
+
+
+def _relative_to_here(root: Path) -> Callable[[str], str]:
+    """Paths relative to the root become paths relative to the working directory."""
+    return lambda path: os.path.relpath(os.path.join(root, path))
+
+
+def _diff(root: Path, outcome: Outcome) -> bytes:
+    from asyncify.source.git import work_tree_of
+    from asyncify.source.textdiff import unified_diff
+
+    inner = root.relative_to(work_tree_of(root) or root)
+    prefix = "".join(f"{part}/" for part in inner.parts)
+    return b"".join(unified_diff(change, prefix) for change in outcome.changes)
+
+
+def _print(report: Report, options: Options) -> None:
+    from asyncify.report import HOLDS_DIFF, renderer
+
+    text = renderer(options.output_format)(report)
+    if report.diff is None or options.output_format in HOLDS_DIFF:
+        sys.stdout.write(text)
+        return
+    sys.stderr.write(text)
+    sys.stderr.flush()
+    _print_diff(report.diff)
+
+
+def _print_diff(diff: bytes) -> None:
+    """Bytes as they are, for `git apply`; only a terminal gets colors."""
+    if _wants_color(sys.stdout):
+        diff = b"\n".join(map(_painted, diff.split(b"\n")))
+    sys.stdout.flush()
+    sys.stdout.buffer.write(diff)
+    sys.stdout.buffer.flush()
+
+
+_DIFF_COLORS = {b"+": b"32", b"-": b"31", b"@": b"36", b"d": b"1"}
+
+
+def _painted(line: bytes) -> bytes:
+    color = _DIFF_COLORS.get(line[:1])
+    return b"\033[%sm%s\033[0m" % (color, line) if color else line
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _wants_color(stream: TextIO) -> bool:
+    return _is_terminal(stream) and not os.environ.get("NO_COLOR")
+
+
+@app.command()
+def explain(
+    name: Annotated[str, typer.Argument(metavar="CODE|TRANSFORM", help="What to explain.")],
+) -> None:
+    """Print the page of a finding code or of a transform."""
+    from asyncify.rules import RULES
+
+    if name.upper() in RULES:
+        return _print_markdown(RULES[name.upper()].page)
+    transforms = _transforms()
+    for transform, page in transforms.items():
+        if _plain(transform) == _plain(name):
+            return typer.echo(f"{transform}: {page}")
+    _complain(
+        f'"{name}" is neither a finding code nor a transform{nearest(name, [*RULES, *transforms])}'
+    )
+    sys.exit(FAILED)
+
+
+def _plain(name: str) -> str:
+    """``await-expression``, ``await_expression`` and ``AwaitExpression`` are the same."""
+    return name.lower().replace("-", "").replace("_", "")
+
+
+def _transforms() -> Mapping[str, str]:
+    """The pages of the transforms by name: the docstrings of their modules."""
+    from asyncify.rules.transforms import transform_pages
+
+    return transform_pages()
+
+
+def _print_markdown(page: str) -> None:
+    if not _wants_color(sys.stdout):
+        sys.stdout.write(page.rstrip("\n") + "\n")
+        return
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    Console().print(Markdown(page))
+
+
+@app.command()
+def rules(
+    output_format: Annotated[
+        str, typer.Option(metavar="text|json", help="How the list is printed.")
+    ] = "text",
+) -> None:
+    """List all finding codes and transforms."""
+    from asyncify.report.catalogue import CATALOGUE_FORMATS
+    from asyncify.rules import RULES
+
+    render = CATALOGUE_FORMATS.get(output_format)
+    if render is None:
+        guess = nearest(output_format, CATALOGUE_FORMATS)
+        _complain(f'--output-format: is "{output_format}" but takes one of text, json{guess}')
+        sys.exit(FAILED)
+    sys.stdout.write(render(list(RULES.values()), _transforms()))
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"asyncify {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Migrate whole programs from sync to async SQLAlchemy."""
+
+
+def main() -> NoReturn:
+    """The console script."""
+    app(prog_name="asyncify")
+    sys.exit(DONE)

@@ -1,0 +1,315 @@
+"""Decisions: what the plan wants edited, as data.
+
+A decision names one node and says what becomes of it; how the edit is spelled belongs to the
+transform of the same name in ``asyncify_transforms``. Decisions are frozen, picklable and
+deterministic. ``group`` is the component that the decision belongs to: its decisions land
+together or not at all.
+
+Templates are expressions with placeholders in braces:
+
+    {receiver}   what stands before the called method, already rewritten
+    {session}    the session (see ``SessionSource``)
+    {args}       all arguments as written
+    {0}, {1}     one positional argument
+    {kw:name}    the value of a keyword argument
+    {awaited}    only in ``result``: the awaited expression, or the variable that it was bound to
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from asyncify.sites import NodeRef, Site
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One edit at one node of one file."""
+
+    node: NodeRef
+    site: Site
+    group: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeAsync(Decision):
+    """``def`` becomes ``async def`` (node: FunctionDef); ``rename`` gives it another name
+    (``__enter__`` to ``__aenter__``) or is empty."""
+
+    rename: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwaitExpression(Decision):
+    """An expression is awaited where it stands, in parentheses where Python needs them
+    (node: Call, Attribute or Subscript).
+
+    ``hoist`` names the variable that takes the awaited value in a statement of its own, put
+    before the statement that holds the node; the node is then replaced by that name. Empty: in
+    place.
+    """
+
+    hoist: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveAwait(Decision):
+    """``await x`` becomes ``x`` (node: Await)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameReference(Decision):
+    """A name, or the last part of a dotted name, is replaced (node: Name or Attribute).
+
+    ``new`` is an identifier, or a dotted name that replaces the node as a whole.
+    """
+
+    new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameMethod(Decision):
+    """The method of a call gets another name: ``q.filter(x)`` to ``q.where(x)`` (node: Call)."""
+
+    new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditAnnotation(Decision):
+    """Names inside an annotation are replaced, in strings too (node: Annotation, counted over
+    parameters, returns and annotated assignments in source order).
+
+    ``renames`` holds pairs (dotted name as written, replacement). ``arity`` cuts the subscript of
+    a renamed generic to that many arguments (``Generator[Session, None, None]`` to
+    ``AsyncGenerator[AsyncSession, None]``): pairs (replacement, number of arguments).
+    """
+
+    renames: tuple[tuple[str, str], ...]
+    arity: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryToSelect(Decision):
+    """``db.query(A, B)`` becomes ``select(A, B)`` (node: Call). The receiver is kept for the
+    terminal call that executes the statement. ``function`` is the spelling of ``select``,
+    ``update`` or ``delete`` in this file."""
+
+    function: str = "select"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSource:
+    """Where the session of an executed statement comes from: ``text`` is a dotted name valid at
+    the node, or ``query_call`` is the number of the Call whose receiver it is (a ``QueryToSelect``
+    that was carried out before)."""
+
+    text: str = ""
+    query_call: int = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceCall(Decision):
+    """A call is replaced by an expression made from templates (node: Call).
+
+    ``awaited`` is the expression that does the I/O: ``{session}.execute({receiver}.limit(1))``.
+    ``result`` is what the call is replaced by: ``{awaited}.scalars().first()``. ``awaits`` puts
+    the ``await`` in front of ``awaited`` (false in code that stays sync). ``hoist`` as in
+    ``AwaitExpression``.
+    """
+
+    awaited: str
+    result: str = "{awaited}"
+    session: SessionSource = SessionSource()
+    awaits: bool = True
+    hoist: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceExpression(Decision):
+    """A name, attribute, subscript, call or comprehension is replaced by an expression made from a
+    template in which ``{node}`` is the rewritten expression itself, ``{node.value}`` what stands
+    before the dot or bracket, and ``{node.index}``, ``{node.lower}``, ``{node.upper}`` the parts of
+    a subscript. ``result``, ``session``, ``awaits`` and ``hoist`` are as in ``ReplaceCall``, with
+    ``template`` in the place of ``awaited``."""
+
+    template: str
+    result: str = "{awaited}"
+    session: SessionSource = SessionSource()
+    awaits: bool = False
+    hoist: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsumeGenerator(Decision):
+    """A generator expression whose consumer is sync becomes a list comprehension, so that it may
+    await (node: GeneratorExp)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnterRunSync(Decision):
+    """A call of an island is entered through ``run_sync`` (node: Call).
+
+    ``f(a, db)`` becomes ``await db.run_sync(lambda session: f(a, session))``. ``session`` is the
+    dotted name of the session in hand; ``substitutions`` are the positions of the arguments that
+    are that session (an int, or a keyword's name) and become the lambda's parameter.
+    ``parameter`` is the lambda's parameter name.
+    """
+
+    session: str
+    substitutions: tuple[int | str, ...] = ()
+    parameter: str = "sync_session"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseSyncSession(Decision):
+    """A reference to an async session hands on its sync session: ``db`` to ``db.sync_session``
+    (node: Name, Attribute or Call)."""
+
+    attribute: str = "sync_session"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeAsyncWith(Decision):
+    """``with`` becomes ``async with`` (node: With). ``items`` are the indexes of the items that
+    are asynchronous; where others stand beside them, the statement is split into nested ones in
+    the same order."""
+
+    items: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeAsyncFor(Decision):
+    """``for`` becomes ``async for`` (node: For, or a comprehension with the generator's index)."""
+
+    generator: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseToAsyncWith(Decision):
+    """``db = Factory()`` and ``try: ... finally: db.close()`` become ``async with Factory() as
+    db: ...`` (node: Try; the assignment is the statement before it).
+
+    ``variable`` is the session's name, ``close_call`` the number of the Call in the ``finally``
+    block that goes. Other statements of ``finally``, and all handlers, stay.
+    """
+
+    variable: str
+    close_call: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditArguments(Decision):
+    """Arguments of a call change (node: Call).
+
+    ``set_keywords``: pairs (name, expression source), added or replaced; ``remove_keywords``:
+    names; ``wrap``: pairs (position or keyword, template with ``{argument}``); ``literals``: pairs
+    (position or keyword, new content of a string literal, its quotes and prefix kept).
+    """
+
+    set_keywords: tuple[tuple[str, str], ...] = ()
+    remove_keywords: tuple[str, ...] = ()
+    wrap: tuple[tuple[int | str, str], ...] = ()
+    literals: tuple[tuple[int | str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunMetadata(Decision):
+    """``Base.metadata.create_all(bind=engine)`` as a statement becomes ``async with
+    engine.begin() as conn: await conn.run_sync(Base.metadata.create_all)`` (node: Call).
+
+    ``bind`` is the engine's source text, ``connection`` the name for the connection, ``wrapped``
+    false where ``bind`` is a connection already (then only ``await bind.run_sync(...)``).
+    """
+
+    bind: str
+    connection: str = "conn"
+    wrapped: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrapAsyncioRun(Decision):
+    """A call at a true entry point becomes ``asyncio.run(call)`` (node: Call). ``function`` is the
+    spelling of ``asyncio.run``."""
+
+    function: str = "asyncio.run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StripDecorator(Decision):
+    """A decorator goes (node: FunctionDef; ``decorator`` is its index from the top)."""
+
+    decorator: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InsertStatements(Decision):
+    """Statements are put before or after the statement that holds the node, or at the start of a
+    function's body (``where``: before, after, body). ``source`` is dedented Python."""
+
+    source: str
+    where: str = "before"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveStatement(Decision):
+    """The statement that is this call, import or assignment goes (node: Call, ...); a block that
+    would be left empty keeps ``pass``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepSyncTwin(Decision):
+    """An assignment is repeated, as it was, under another name right after itself, for what stays
+    sync (node: Call, the assigned value): ``engine = create_engine(url)`` is followed by
+    ``sync_engine = create_engine(url)``."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceString(Decision):
+    """The string literal that is assigned gets another content; its quotes and prefix stay (node:
+    Assign or AnnAssign)."""
+
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportName:
+    """One import: ``from module import name as alias``; ``name`` empty: ``import module``.
+    ``type_checking``: only annotations need it, so it goes below ``if TYPE_CHECKING``."""
+
+    module: str
+    name: str = ""
+    alias: str = ""
+    type_checking: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateImports(Decision):
+    """Imports of a file change (node: Module 0).
+
+    ``add`` are merged into an existing import of the same module where there is one, else put
+    after the last top-level import (never above ``from __future__`` or the docstring; those with
+    ``type_checking`` names go where the old name stood). ``remove`` are local names, dropped where
+    nothing in the rewritten file uses them any more (string annotations and ``__all__`` count).
+    """
+
+    add: tuple[ImportName, ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file that the rewritten program needs, such as the helper module."""
+
+    path: str
+    text: str
+    group: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FilePlan:
+    """What happens to one file: its decisions in source order."""
+
+    path: str
+    decisions: tuple[Decision, ...]

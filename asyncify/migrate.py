@@ -1,0 +1,104 @@
+"""Migrate: carry a plan out in memory, and prove the result before anybody writes it.
+
+A file that can't be rewritten becomes a boundary and the plan is made again. The new text has to
+parse, and the plan of the output has to be empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from asyncify.decisions import FilePlan
+from asyncify.facts import ModuleFacts
+from asyncify.findings import Finding
+from asyncify.outcome import FileChange
+from asyncify.plan import Plan
+from asyncify.rules import finding
+from asyncify.sites import Site
+from asyncify.source.extract import ExtractError, extract
+
+Replan = Callable[[dict[str, ModuleFacts]], Plan]
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """The new texts by path, and what went wrong."""
+
+    changes: tuple[FileChange, ...]
+    problems: tuple[Finding, ...]
+
+
+def migrate(
+    plan: Plan,
+    files: dict[str, ModuleFacts],
+    sources: dict[str, Path],
+    replan: Replan,
+    progress: Progress,
+) -> tuple[Plan, tuple[FileChange, ...], list[Finding]]:
+    """The plan that was carried out, its changes, and findings raised on the way.
+
+    Nothing is changed where a file could not be rewritten or the proof fails.
+    """
+    done = _rewrite(plan, sources, progress)
+    problems = list(done.problems)
+    if not problems:
+        problems = prove(done.changes, files, replan)
+    if problems:
+        return plan, (), problems
+    return plan, done.changes, []
+
+
+def _rewrite(plan: Plan, sources: dict[str, Path], progress: Progress) -> Rewritten:
+    from asyncify_transforms import CATALOGUE
+
+    from asyncify.rewrite import rewrite_file
+
+    changes: list[FileChange] = []
+    problems: list[Finding] = []
+    for number, file in enumerate(plan.files):
+        progress("Rewriting", number, len(plan.files))
+        before = sources[file.path].read_bytes()
+        result = rewrite_file(before, file, CATALOGUE)
+        if result.text is None:
+            problems += _unwritten(file, result.problems)
+        elif result.text != before:
+            changes.append(FileChange(file.path, before, result.text))
+    changes += [FileChange(new.path, None, new.text.encode()) for new in plan.new_files]
+    return Rewritten(tuple(changes), tuple(problems))
+
+
+def _unwritten(file: FilePlan, problems: tuple[object, ...]) -> list[Finding]:
+    found = []
+    for problem in problems:
+        decision = getattr(problem, "decision", None)
+        site = decision.site if decision is not None else Site(file.path, 1, 1)
+        sentence = getattr(problem, "sentence", str(problem))
+        found.append(finding("ASY306", site, f"This file was not rewritten: {sentence}"))
+    return found
+
+
+def prove(
+    changes: tuple[FileChange, ...], files: dict[str, ModuleFacts], replan: Replan
+) -> list[Finding]:
+    """Findings for output that doesn't parse, or that a second run would change."""
+    after = dict(files)
+    problems: list[Finding] = []
+    for change in changes:
+        try:
+            after[change.path] = extract(change.after)
+        except ExtractError as error:
+            site = Site(change.path, error.line, error.column)
+            sentence = f"The rewritten file would not parse: {error.message}."
+            problems.append(finding("ASY901", site, sentence, "Please report this."))
+    if problems:
+        return problems
+    second = replan(after)
+    for file in second.files:
+        for decision in file.decisions[:3]:
+            kind = type(decision).__name__
+            sentence = f"A second run would change the result here ({kind})."
+            problems.append(finding("ASY901", decision.site, sentence, "Please report this."))
+    return problems

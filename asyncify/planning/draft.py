@@ -1,0 +1,179 @@
+"""The draft of one file's plan: decisions gathered so far, and the names that they need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from asyncify import facts as f
+from asyncify.analysis.program import Class, Function, Module, Program, dotted, statements_of
+from asyncify.decisions import Decision, ImportName, UpdateImports
+from asyncify.sites import NodeRef, Site
+
+_GUARDS = {"TYPE_CHECKING", "typing.TYPE_CHECKING"}
+
+
+@dataclass(slots=True)
+class Draft:
+    """Decisions and imports for one file."""
+
+    program: Program
+    module: Module
+    decisions: dict[Decision, None] = field(default_factory=dict)
+    _added: dict[str, ImportName] = field(default_factory=dict)
+    _removed: dict[str, None] = field(default_factory=dict)
+    _used_names: frozenset[str] | None = None
+    _imported: dict[str, str] | None = None
+    _needed: set[str] = field(default_factory=set)
+    _type_checked: frozenset[str] | None = None
+
+    def add(self, decision: Decision) -> None:
+        self.decisions[decision] = None
+
+    def site(self, operation: f.Operation) -> Site:
+        return Site(self.module.path, operation[1], operation[2])
+
+    def spell(self, name: str, instead_of: str = "") -> str:
+        """How a foreign name is written in this file; an import is added where there is none.
+
+        ``instead_of`` is the name that it replaces: imported below ``if TYPE_CHECKING``, so is the
+        new one, unless it is needed elsewhere too.
+        """
+        spelled = self._spell(name)
+        item = self._added.get(name)
+        if item is not None:
+            only_checked = instead_of.partition(".")[0] in self._checked()
+            if only_checked and name not in self._needed:
+                self._added[name] = replace(item, type_checking=True)
+            else:
+                self._needed.add(name)
+                self._added[name] = replace(item, type_checking=False)
+        return spelled
+
+    def _checked(self) -> frozenset[str]:
+        """Names that are imported below ``if TYPE_CHECKING``."""
+        if self._type_checked is None:
+            body = self.module.functions[0].body
+            found: set[str] = set()
+            for statement in statements_of(body.statements):
+                if statement[0] == f.IF and dotted(body.operations, statement[7]) in _GUARDS:
+                    for inner in statements_of(statement[8]):
+                        if inner[0] == f.IMPORT:
+                            found |= {local for local, *_ in inner[7]}
+            self._type_checked = frozenset(found)
+        return self._type_checked
+
+    def _spell(self, name: str) -> str:
+        local = self._known_spellings().get(name)
+        if local is not None:
+            return local
+        if name in self._added:
+            return self._added[name].alias or self._added[name].name or name
+        owner, _, last = name.rpartition(".")
+        if not owner:
+            self._added[name] = ImportName(name)
+            return name
+        module_alias = self._known_spellings().get(owner)
+        if module_alias is not None and owner.count(".") == 0:
+            return f"{module_alias}.{last}"
+        alias = "" if last not in self._taken() else f"{owner.partition('.')[0]}_{last}"
+        self._added[name] = ImportName(owner, last, alias)
+        return alias or last
+
+    def spell_class(self, cls: Class) -> str:
+        """How a class of the program is written in this file, imported where it isn't yet."""
+        bindings = self.module.bindings
+        for local in sorted(bindings):
+            if self.program.resolve(self.module, local) is cls:
+                return local
+        for local in sorted(bindings):
+            symbol = self.program.resolve(self.module, local)
+            if symbol is cls.module:
+                return f"{local}.{cls.name}"
+        for item in self.module.facts.imports:
+            if (
+                item.name
+                and self.program.module_named(item.module, self.module, item.level) is cls.module
+            ):
+                self.add_import(ImportName("." * item.level + item.module, cls.name))
+                return cls.name
+        self.add_import(ImportName(cls.module.name, cls.name))
+        return cls.name
+
+    def add_import(self, item: ImportName) -> None:
+        self._added[f"{item.module}.{item.name}" if item.name else item.module] = item
+
+    def drop(self, local: str) -> None:
+        """A name whose import may go, if nothing uses it after the edits."""
+        root = local.partition(".")[0]
+        if root:
+            self._removed[root] = None
+
+    def _known_spellings(self) -> dict[str, str]:
+        if self._imported is None:
+            self._imported = {}
+            for item in self.module.facts.imports:
+                if item.level or item.name == "*" or not item.local:
+                    continue
+                if self.module.bindings.get(item.local) is None:
+                    continue
+                whole = f"{item.module}.{item.name}" if item.name else item.module
+                self._imported.setdefault(whole, item.local)
+        return self._imported
+
+    def _taken(self) -> frozenset[str]:
+        """All names that the file binds anywhere."""
+        if self._used_names is None:
+            bound: set[str] = set()
+            for function in self.module.functions:
+                bound |= function.facts.bound
+            self._used_names = frozenset(bound)
+        return self._used_names
+
+    def finish(self) -> tuple[Decision, ...]:
+        """All decisions in source order, imports last."""
+        ordered = sorted(
+            self.decisions, key=lambda d: (d.site.line, d.site.column, d.node.kind, d.node.number)
+        )
+        if self._added or self._removed:
+            removed = tuple(self._removed)
+            imports = UpdateImports(
+                node=NodeRef("Module", 0),
+                site=Site(self.module.path, 1, 1),
+                add=tuple(self._added.values()),
+                remove=removed,
+            )
+            ordered.append(imports)
+        return tuple(ordered)
+
+
+def reference(operation: f.Operation, name: str = "") -> NodeRef:
+    """The node of an operation."""
+    kind = operation[0]
+    if kind == f.CALL:
+        return NodeRef("Call", operation[3], name)
+    if kind == f.ATTRIBUTE:
+        return NodeRef("Attribute", operation[3], operation[6])
+    if kind == f.NAME:
+        return NodeRef("Name", operation[3], operation[5])
+    if kind == f.SUBSCRIPT:
+        return NodeRef("Subscript", operation[3])
+    if kind == f.COMPREHENSION:
+        return NodeRef(operation[5], operation[3])
+    if kind == f.AWAIT:
+        return NodeRef("Await", operation[3])
+    raise ValueError(f"no node is counted for operation {kind}")
+
+
+def call_reference(function: Function, index: int) -> NodeRef:
+    """The node of a call, with the name that is called."""
+    operations = function.body.operations
+    operation = operations[index]
+    callee = operations[operation[5]]
+    name = callee[5] if callee[0] == f.NAME else callee[6] if callee[0] == f.ATTRIBUTE else ""
+    return NodeRef("Call", operation[3], name)
+
+
+def node_reference(function: Function, index: int) -> NodeRef:
+    """The node of any counted operation."""
+    operation = function.body.operations[index]
+    return call_reference(function, index) if operation[0] == f.CALL else reference(operation)

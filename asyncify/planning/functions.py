@@ -1,0 +1,510 @@
+"""Planning of functions that turn: ``async def``, awaits, ``async with``, ``async for``."""
+
+from __future__ import annotations
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.layout import Layout
+from asyncify.analysis.places import Obstacle
+from asyncify.analysis.program import Function, dotted
+from asyncify.analysis.uses import SYNC_KINDS, Use
+from asyncify.decisions import (
+    AwaitExpression,
+    CloseToAsyncWith,
+    ConsumeGenerator,
+    EnterRunSync,
+    MakeAsync,
+    MakeAsyncFor,
+    MakeAsyncWith,
+    RenameReference,
+    ReplaceCall,
+    RunMetadata,
+    UseSyncSession,
+    WrapAsyncioRun,
+)
+from asyncify.findings import Finding
+from asyncify.planning.draft import Draft, call_reference, reference
+from asyncify.planning.hoisting import Hoister, is_read_from
+from asyncify.planning.queries import QueryPlanner
+from asyncify.rules import finding
+from asyncify.sites import NodeRef, Site
+from asyncify.vocabulary.names import TABLES
+from asyncify.vocabulary.rows import Form
+
+_DUNDERS = {
+    "__enter__": "__aenter__", "__exit__": "__aexit__",
+}  # fmt: skip
+
+
+class FunctionPlanner:
+    """Plans one function after the other; keeps what the plan as a whole has to say."""
+
+    def __init__(self, colors: Colors, coloring: Coloring, queries: QueryPlanner) -> None:
+        self.colors = colors
+        self.coloring = coloring
+        self.queries = queries
+        self.inference = colors.inference
+        self.config = self.inference.config
+        self.findings: list[Finding] = []
+        self.impediments: dict[Function, Obstacle] = {}
+        self.awaits = 0
+        self.executed = 0
+
+    def plan(self, function: Function, draft: Draft) -> None:
+        """All decisions inside one function that turns, or that is async already."""
+        layout = self.colors.uses.layout(function)
+        hoister = Hoister(layout, self.config.style)
+        group = self.coloring.groups.get(function, 0)
+        facts = function.facts
+        if not facts.is_async:
+            site = Site(draft.module.path, facts.line, facts.column)
+            node = NodeRef("FunctionDef", facts.number, facts.name)
+            draft.add(
+                MakeAsync(node=node, site=site, group=group, rename=_DUNDERS.get(facts.name, ""))
+            )
+            self._decorators(function, draft)
+        closed = self._closings(function, layout, draft)
+        self.queries.plan_function(function, draft)
+        entered: dict[int, set[int]] = {}
+        for use in self.colors.uses.of(function):
+            if use.operation in closed:
+                continue
+            if use.kind in ("query", "iterate query"):
+                self.queries.plan_terminal(use, draft, hoister)
+                self.executed += 1
+                self.awaits += 1
+            elif use.kind == "member":
+                self._member(use, layout, draft, hoister)
+            elif use.kind == "metadata":
+                self._metadata(use, layout, draft)
+            elif use.kind in ("enter", "enter manager"):
+                self._enter(use, layout, entered)
+            elif use.kind == "call":
+                self._call(use, layout, draft)
+            elif use.kind == "iterate":
+                self._iterate(use, layout, draft)
+            elif use.kind == "thread" and set(use.callees) & self.coloring.turned:
+                self._replace(use, draft, "{0}({rest})", "{awaited}", False)
+                draft.drop(dotted(layout.operations, layout.operations[use.operation][5]))
+            elif use.kind == "foreign" and not use.is_async:
+                self._foreign(use, layout, draft)
+        self._withs(layout, entered, draft, group)
+
+    # -- signatures
+
+    def _decorators(self, function: Function, draft: Draft) -> None:
+        """``@contextmanager`` becomes ``@asynccontextmanager``."""
+        signature = function.signature
+        names = self.inference.decorators(function)
+        for index, name in zip(signature.decorators, names, strict=True):
+            if name == "contextlib.contextmanager":
+                operation = signature.operations[index]
+                new = draft.spell("contextlib.asynccontextmanager")
+                draft.add(
+                    RenameReference(node=reference(operation), site=draft.site(operation), new=new)
+                )
+                draft.drop(dotted(signature.operations, index))
+
+    # -- members of sessions and the like
+
+    def _member(self, use: Use, layout: Layout, draft: Draft, hoister: Hoister) -> None:
+        assert use.row is not None and isinstance(use.owner, v.Known)
+        operation = layout.operations[use.operation]
+        if use.is_async or operation[0] != f.CALL:
+            if not use.is_async:
+                self._attribute(use, layout, draft)
+            return
+        form = use.row.form
+        if form in (Form.AWAIT, Form.AWAIT_OR_WITH):
+            if form is Form.AWAIT_OR_WITH and self._is_entered(use.operation, layout):
+                return
+            if use.name == "delete" and self._marks_delete(use, layout, draft):
+                return
+            if not layout.is_awaited(use.operation):
+                self._await(use, layout, draft, hoister)
+        elif form is Form.TEMPLATE:
+            for name in use.row.imports:
+                draft.spell(name)
+            self._replace(use, draft, use.row.awaited, use.row.result, use.row.awaits)
+        elif form is Form.RUN_SYNC:
+            self._run_sync(use, draft)
+        elif form is Form.SYNC_OBJECT and use.name != "query":
+            receiver = layout.operations[layout.operations[operation[5]][5]]
+            self._sync_object(use, receiver, draft)
+
+    def _await(self, use: Use, layout: Layout, draft: Draft, hoister: Hoister) -> None:
+        operation = layout.operations[use.operation]
+        read = is_read_from(layout, use.operation) and use.row is not None
+        hoist = hoister.take(use.operation) if read and use.row and use.row.returns else ""
+        draft.add(
+            AwaitExpression(
+                node=call_reference(use.function, use.operation), site=draft.site(operation),
+                group=self.coloring.groups.get(use.function, 0), hoist=hoist,
+            )
+        )  # fmt: skip
+        self.awaits += 1
+
+    def _replace(self, use: Use, draft: Draft, awaited: str, result: str, awaits: bool) -> None:
+        operation = use.function.body.operations[use.operation]
+        draft.add(
+            ReplaceCall(
+                node=call_reference(use.function, use.operation), site=draft.site(operation),
+                group=self.coloring.groups.get(use.function, 0), awaited=awaited, result=result,
+                awaits=awaits,
+            )
+        )  # fmt: skip
+        self.awaits += awaits
+
+    def _run_sync(self, use: Use, draft: Draft) -> None:
+        assert isinstance(use.owner, v.Known)
+        target = TABLES[use.owner.kind].run_sync_on
+        name = "sync_connection" if use.owner.kind == "Connection" else "sync_session"
+        call = f"{name}.{use.name}({{args}})"
+        self._replace(use, draft, f"{target}.run_sync(lambda {name}: {call})", "{awaited}", True)
+
+    def _attribute(self, use: Use, layout: Layout, draft: Draft) -> None:
+        assert use.row is not None
+        if use.row.form is Form.SYNC_OBJECT:
+            operation = layout.operations[use.operation]
+            self._sync_object(use, layout.operations[operation[5]], draft)
+
+    def _sync_object(self, use: Use, receiver: f.Operation, draft: Draft) -> None:
+        assert isinstance(use.owner, v.Known)
+        template = TABLES[use.owner.kind].sync_object
+        if receiver[0] in (f.NAME, f.ATTRIBUTE) and template.startswith("{receiver}."):
+            draft.add(
+                UseSyncSession(
+                    node=reference(receiver), site=draft.site(receiver),
+                    group=self.coloring.groups.get(use.function, 0),
+                    attribute=template.removeprefix("{receiver}."),
+                )
+            )  # fmt: skip
+
+    def _marks_delete(self, use: Use, layout: Layout, draft: Draft) -> bool:
+        """``delete-style = "mark"``: delete on the sync session, where nothing has to be loaded."""
+        if self.config.delete_style != "mark":
+            return False
+        operation = layout.operations[use.operation]
+        receiver = layout.operations[layout.operations[operation[5]][5]]
+        values = self.inference.evaluations[use.function].values
+        classes = [
+            a.cls for i in operation[6] if i >= 0 for a in values[i] if isinstance(a, v.Instance)
+        ]
+        models = self.inference.models
+        safe = bool(classes) and not any(
+            r.cascades and not r.passive for c in classes for r in models.relationships(c).values()
+        )
+        if safe and receiver[0] in (f.NAME, f.ATTRIBUTE):
+            self._sync_object(use, receiver, draft)
+            return True
+        reason = "its class has a relationship whose delete cascade may have to be loaded"
+        if not classes:
+            reason = "its class isn't known"
+        self.findings.append(
+            finding("ASY205", draft.site(operation), f"This delete is awaited: {reason}.")
+        )
+        return False
+
+    # -- with
+
+    def _is_entered(self, index: int, layout: Layout) -> bool:
+        statement = layout.statement(index)
+        return (
+            statement is not None
+            and statement[0] == f.WITH
+            and any(value == index for value, _ in statement[7])
+        )
+
+    def _enter(self, use: Use, layout: Layout, entered: dict[int, set[int]]) -> None:
+        if use.kind == "enter" and use.is_async:
+            return
+        if use.kind == "enter manager" and not any(c in self.coloring.turned for c in use.callees):
+            return
+        statement = layout.statement(use.operation)
+        if statement is not None and not statement[9]:
+            entered.setdefault(id(statement), set()).add(use.item)
+
+    def _withs(
+        self, layout: Layout, entered: dict[int, set[int]], draft: Draft, group: int
+    ) -> None:
+        for statement in layout.statements:
+            items = entered.get(id(statement))
+            if items:
+                draft.add(
+                    MakeAsyncWith(
+                        node=NodeRef("With", statement[3]),
+                        site=Site(draft.module.path, statement[1], statement[2]),
+                        group=group, items=tuple(sorted(items)),
+                    )
+                )  # fmt: skip
+
+    def _closings(self, function: Function, layout: Layout, draft: Draft) -> set[int]:
+        """``db = Factory()``, ``try ... finally: db.close()`` become ``async with``; the calls of
+        ``close`` that go with it are returned."""
+        closed: set[int] = set()
+        for statement in layout.statements:
+            if statement[0] != f.TRY or not statement[10]:
+                continue
+            found = self._closing(statement, layout)
+            if found is not None:
+                variable, call = found
+                closed.add(call)
+                draft.add(
+                    CloseToAsyncWith(
+                        node=NodeRef("Try", statement[3]),
+                        site=Site(draft.module.path, statement[1], statement[2]),
+                        group=self.coloring.groups.get(function, 0),
+                        variable=variable, close_call=layout.operations[call][3],
+                    )
+                )  # fmt: skip
+        return closed
+
+    def _closing(self, statement: f.Statement, layout: Layout) -> tuple[str, int] | None:
+        block = layout.blocks[id(statement)]
+        place = next(n for n, s in enumerate(block) if s is statement)
+        if place == 0 or statement[6]:
+            return None
+        before, last = block[place - 1], statement[10][-1]
+        if before[0] != f.ASSIGN or len(before[7]) != 1 or before[7][0][0] != f.TO_NAME:
+            return None
+        variable = before[7][0][1]
+        values = self.inference.evaluations[layout.function].values
+        is_session = any(
+            isinstance(a, v.Known) and a.kind in ("Session", "Connection")
+            for a in values[before[8]]
+        )
+        made = layout.operations[before[8]]
+        if not is_session or made[0] != f.CALL or last[0] != f.EXPRESSION:
+            return None
+        call = layout.operations[last[7]]
+        if call[0] != f.CALL or dotted(layout.operations, call[5]) != f"{variable}.close":
+            return None
+        later = block[place + 1 :]
+        used_later = any(
+            layout.operations[i][0] == f.NAME and layout.operations[i][5] == variable
+            for s in later for i in range(s[4], s[5]) if layout.operations[i]
+        )  # fmt: skip
+        factory = self._returns_session(made, values)
+        return None if used_later or not factory else (variable, last[7])
+
+    def _returns_session(self, operation: f.Operation, values: list[v.Value]) -> bool:
+        """Is the session made by a factory, or by a function of the program that stays as it is?"""
+        return all(
+            isinstance(a, (v.Known, v.KnownMethod, v.Foreign))
+            or (isinstance(a, v.FunctionObject) and a.function not in self.coloring.turned)
+            for a in values[operation[5]]
+        )
+
+    # -- metadata
+
+    def _metadata(self, use: Use, layout: Layout, draft: Draft) -> None:
+        operation = layout.operations[use.operation]
+        assert isinstance(use.owner, v.Known)
+        bind = ""
+        values = self.inference.evaluations[use.function].values
+        for index in (*operation[6], *(i for _, i in operation[7])):
+            if any(isinstance(a, v.Known) and a.kind == use.owner.kind for a in values[index]):
+                bind = dotted(layout.operations, index)
+        names = use.function.facts.bound | use.function.facts.names
+        connection = next(n for n in ("conn", "connection", "db_connection") if n not in names)
+        if bind and layout.is_statement(use.operation):
+            draft.add(
+                RunMetadata(
+                    node=call_reference(use.function, use.operation), site=draft.site(operation),
+                    group=self.coloring.groups.get(use.function, 0), bind=bind,
+                    connection=connection, wrapped=use.owner.kind == "Engine",
+                )
+            )  # fmt: skip
+            self.awaits += 1
+
+    # -- calls of the program's functions
+
+    def _call(self, use: Use, layout: Layout, draft: Draft) -> None:
+        operation = layout.operations[use.operation]
+        if any(c in self.coloring.islands for c in use.callees):
+            self._enter_island(use, layout, draft)
+            return
+        turned = [c for c in use.callees if c in self.coloring.turned and not c.facts.is_async]
+        turned = [c for c in turned if not c.facts.is_generator]
+        if (
+            not turned
+            or layout.is_awaited(use.operation)
+            or self._is_entered(use.operation, layout)
+        ):
+            return
+        if any(not self._is_coroutine(c) for c in use.callees):
+            names = ", ".join(c.qualname for c in use.callees if not self._is_coroutine(c))
+            self.impediments[use.function] = Obstacle(
+                "ASY105", f"Its call at line {use.line} may also run {names}, which is not async."
+            )
+            return
+        if operation[4] & f.GENERATOR:
+            self._consume(use, layout, draft)
+        draft.add(
+            AwaitExpression(
+                node=call_reference(use.function, use.operation), site=draft.site(operation),
+                group=self.coloring.groups.get(use.function, 0),
+            )
+        )  # fmt: skip
+        self.awaits += 1
+
+    def _is_coroutine(self, function: Function) -> bool:
+        return function.facts.is_async or function in self.coloring.turned
+
+    def _consume(self, use: Use, layout: Layout, draft: Draft) -> None:
+        """A generator expression that awaits becomes a list, for a consumer that exhausts it."""
+        for operation in layout.enclosing(use.operation):
+            if operation[5] == "GeneratorExp":
+                node = NodeRef("GeneratorExp", operation[3])
+                draft.add(ConsumeGenerator(node=node, site=draft.site(operation)))
+
+    def _foreign(self, use: Use, layout: Layout, draft: Draft) -> None:
+        """A library that takes the session is called inside run_sync, on the sync session."""
+        if self._run_in_sync(use, layout, draft):
+            self.findings.append(
+                finding(
+                    "ASY108", draft.site(layout.operations[use.operation]),
+                    f"`{use.name}` takes the session and is called through run_sync.",
+                )
+            )  # fmt: skip
+
+    def _enter_island(self, use: Use, layout: Layout, draft: Draft) -> None:
+        if self._run_in_sync(use, layout, draft):
+            self.findings.append(
+                finding(
+                    "ASY108", draft.site(layout.operations[use.operation]),
+                    f"`{use.callees[0].qualname}` stays sync and is entered through run_sync.",
+                )
+            )  # fmt: skip
+
+    def _run_in_sync(self, use: Use, layout: Layout, draft: Draft) -> bool:
+        session = self.colors.session_in_hand(use)
+        operation = layout.operations[use.operation]
+        if session is None or self._awaits_inside(use, layout):
+            self.impediments[use.function] = Obstacle(
+                "ASY108", f"The call at line {use.line} can't be put inside run_sync."
+            )
+            return False
+        values = self.inference.evaluations[use.function].values
+        places: list[int | str] = []
+        for position, index in enumerate(operation[6]):
+            if (
+                index >= 0
+                and self._is_session(values[index])
+                and dotted(layout.operations, index) == session
+            ):
+                places.append(position)
+        for name, index in operation[7]:
+            if (
+                name
+                and self._is_session(values[index])
+                and dotted(layout.operations, index) == session
+            ):
+                places.append(name)
+        draft.add(
+            EnterRunSync(
+                node=call_reference(use.function, use.operation), site=draft.site(operation),
+                group=self.coloring.groups.get(use.function, 0), session=session,
+                substitutions=tuple(places),
+            )
+        )  # fmt: skip
+        self.awaits += 1
+        return True
+
+    def _awaits_inside(self, use: Use, layout: Layout) -> bool:
+        """Would something among the arguments have to be awaited?"""
+        inside = layout.subtree(use.operation) - {use.operation}
+        return any(
+            other.operation in inside
+            and (
+                other.does_io
+                or (other.kind == "call" and set(other.callees) & self.coloring.turned)
+            )
+            for other in self.colors.uses.of(use.function)
+        )
+
+    def plan_island(self, function: Function, draft: Draft) -> None:
+        """An island reaches sessions of the functions around it through their sync session."""
+        evaluation = self.inference.evaluations.get(function)
+        if evaluation is None:
+            return
+        own = function.facts.bound
+        for index, operation in enumerate(evaluation.operations):
+            if not operation or operation[0] != f.NAME or operation[5] in own:
+                continue
+            value = evaluation.values[index]
+            if any(isinstance(a, v.Known) and a.kind == "Session" for a in value):
+                draft.add(
+                    UseSyncSession(
+                        node=reference(operation), site=draft.site(operation),
+                        group=self.coloring.groups.get(function, 0),
+                    )
+                )  # fmt: skip
+
+    def _is_session(self, value: v.Value) -> bool:
+        return any(isinstance(a, v.Known) and a.kind in SYNC_KINDS for a in value)
+
+    # -- iteration
+
+    def _iterate(self, use: Use, layout: Layout, draft: Draft) -> None:
+        if not any(c in self.coloring.turned for c in use.callees):
+            return
+        group = self.coloring.groups.get(use.function, 0)
+        for statement in layout.statements:
+            if statement[0] == f.FOR and statement[8] == use.operation and not statement[11]:
+                draft.add(
+                    MakeAsyncFor(
+                        node=NodeRef("For", statement[3]),
+                        site=Site(draft.module.path, statement[1], statement[2]), group=group,
+                    )
+                )  # fmt: skip
+                return
+        comprehension = layout.comprehension_of(use.operation)
+        if comprehension is not None:
+            place = next(n for n, g in enumerate(comprehension[8]) if g[1] == use.operation)
+            node = NodeRef(comprehension[5], comprehension[3])
+            draft.add(
+                MakeAsyncFor(
+                    node=node, site=draft.site(comprehension), group=group, generator=place
+                )
+            )
+            return
+        self._consumed(use, layout, draft, group)
+
+    def _consumed(self, use: Use, layout: Layout, draft: Draft, group: int) -> None:
+        """``list(gen())`` becomes a comprehension, ``next(gen())`` an awaited ``anext``."""
+        parent = layout.parent(use.operation)
+        operation = layout.operations[parent] if parent >= 0 else ()
+        if not operation or operation[0] != f.CALL:
+            return
+        name = dotted(layout.operations, operation[5])
+        node, site = call_reference(use.function, parent), draft.site(operation)
+        if name == "next":
+            draft.add(ReplaceCall(node=node, site=site, group=group, awaited="anext({args})"))
+            self.awaits += 1
+        elif name == "list":
+            template = "[item async for item in {0}]"
+            draft.add(
+                ReplaceCall(node=node, site=site, group=group, awaited=template, awaits=False)
+            )
+
+    # -- entry points
+
+    def plan_entry_points(self, function: Function, draft: Draft) -> None:
+        """Calls below ``if __name__ == "__main__"`` of what turns get ``asyncio.run``."""
+        layout = self.colors.uses.layout(function)
+        for use in self.colors.uses.of(function):
+            if use.kind != "call" or not any(
+                c in self.coloring.turned and not c.facts.is_async for c in use.callees
+            ):
+                continue
+            operation = layout.operations[use.operation]
+            name = draft.spell("asyncio")
+            draft.add(
+                WrapAsyncioRun(
+                    node=call_reference(function, use.operation), site=draft.site(operation),
+                    group=self.coloring.groups.get(use.callees[0], 0), function=f"{name}.run",
+                )
+            )  # fmt: skip
+            self.awaits += 1

@@ -1,0 +1,686 @@
+"""Planning of what sessions come from: engines, factories, annotations, references by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.declarations import foreign_name
+from asyncify.analysis.layout import Layout
+from asyncify.analysis.program import Function, Module, Variable, dotted
+from asyncify.analysis.uses import Use
+from asyncify.decisions import (
+    EditAnnotation,
+    EditArguments,
+    ImportName,
+    InsertStatements,
+    KeepSyncTwin,
+    NewFile,
+    RemoveStatement,
+    RenameReference,
+    ReplaceString,
+    UseSyncSession,
+)
+from asyncify.findings import Finding
+from asyncify.planning.draft import Draft, call_reference, reference
+from asyncify.rules import finding
+from asyncify.sites import NodeRef, Site
+from asyncify.source.extract import lower_expression
+from asyncify.vocabulary.names import CANONICAL, KINDS, async_name
+from asyncify.vocabulary.urls import (
+    DATABASES,
+    async_drivername,
+    async_url,
+    connect_argument,
+    engine_keyword,
+    pool_class,
+    session_keyword,
+)
+
+_WORDS = {name.rpartition(".")[2] for name in CANONICAL}
+_LISTENERS = {"sqlalchemy.event.listen", "sqlalchemy.event.listens_for", "sqlalchemy.event.remove"}
+_GENERATORS = {
+    "Generator": ("AsyncGenerator", 2), "Iterator": ("AsyncIterator", 1),
+    "Iterable": ("AsyncIterable", 1),
+}  # fmt: skip
+_APPLICATIONS = {"fastapi.FastAPI", "fastapi.applications.FastAPI"}
+_MODULES = ("typing", "collections.abc", "typing_extensions")
+
+HELPER = '''"""Helpers for the asynchronous database layer."""
+
+from __future__ import annotations
+
+from sqlalchemy.engine import URL, make_url
+
+_ASYNC_DRIVERS = {drivers}
+
+
+def async_url(url: str | URL) -> URL:
+    """The same database through its asynchronous driver; an asynchronous URL stays as it is."""
+    parsed = make_url(url)
+    driver = _ASYNC_DRIVERS.get(parsed.drivername)
+    return parsed.set(drivername=driver) if driver else parsed
+'''
+
+
+class InfrastructurePlanner:
+    """Plans engines, factories and references in every file."""
+
+    def __init__(self, colors: Colors, coloring: Coloring) -> None:
+        self.colors = colors
+        self.coloring = coloring
+        self.inference = colors.inference
+        self.program = self.inference.program
+        self.config = self.inference.config
+        self.line = self.config.sqlalchemy_version
+        self.findings: list[Finding] = []
+        self.new_files: list[NewFile] = []
+        self.draft: Callable[[Module], Draft]
+        self._sync_twins: dict[v.Origin, str] = {}
+
+    def plan(self, draft: Callable[[Module], Draft]) -> None:
+        self.draft = draft
+        for module in self.program.modules.values():
+            words = _WORDS | {"event"}
+            if not any(function.facts.names & words for function in module.functions):
+                continue
+            for function in module.functions:
+                if not self._stays(function):
+                    self._function(function)
+        self._metadata_at_import()
+
+    # -- what stays sync
+
+    def _stays(self, function: Function) -> bool:
+        """Does the function belong to what stays sync?"""
+        coloring = self.coloring
+        if function in coloring.islands or function in coloring.stays:
+            return True
+        owner = function.owner
+        if owner is not None:
+            methods = set(owner.methods.values())
+            if methods & (coloring.islands | coloring.stays) and not methods & coloring.turned:
+                return True
+        evaluation = self.inference.evaluations.get(function)
+        if evaluation is None or function.facts.kind != "def":
+            return False
+        origins = {
+            a.origin for p in function.signature.parameters
+            for a in evaluation.environment.get(p.name, ()) if isinstance(a, v.Known) and a.origin
+        }  # fmt: skip
+        return bool(origins) and origins <= coloring.stays_origins
+
+    # -- references
+
+    def _function(self, function: Function) -> None:
+        if function.facts.kind != "module":
+            self._signature(function)
+        if not function.facts.names & _WORDS and "event" not in function.facts.names:
+            return
+        operations = function.body.operations
+        layout = self.colors.uses.layout(function)
+        skipped = self._annotated(function, layout)
+        for index, operation in enumerate(operations):
+            if operation and operation[0] in (f.NAME, f.ATTRIBUTE) and index not in skipped:
+                name = self._sync_name(function, operations, index)
+                if name:
+                    self._reference(function, layout, index, name)
+            if operation and operation[0] == f.CALL:
+                self._listener(function, operations, index)
+
+    def _sync_name(
+        self, function: Function, operations: tuple[f.Operation, ...], index: int
+    ) -> str:
+        """The dotted name of a sync class or function that an expression refers to, or ''."""
+        last = operations[index][5] if operations[index][0] == f.NAME else operations[index][6]
+        found = ""
+        if last in _WORDS or operations[index][0] == f.NAME:
+            found = foreign_name(function, operations, index, self.inference)
+        return found if async_name(found, self.line) or found in CANONICAL else ""
+
+    def _signature(self, function: Function) -> None:
+        signature = function.signature
+        scope = function.parent or function
+        draft = self.draft
+        turned = function in self.coloring.turned
+        for parameter in signature.parameters:
+            if parameter.annotation >= 0:
+                self._annotation(
+                    scope, signature.operations, parameter.annotation, parameter.annotation_number
+                )
+        if signature.returns >= 0:
+            generator = turned and function.facts.is_generator
+            self._annotation(
+                scope, signature.operations, signature.returns, signature.returns_number, generator
+            )
+        for index, operation in enumerate(signature.operations):
+            if operation and operation[0] == f.CALL:
+                self._listener(function, signature.operations, index, draft(function.module))
+
+    def _annotated(self, function: Function, layout: Layout) -> set[int]:
+        """Plan annotated assignments; the operations inside annotations are returned."""
+        skipped: set[int] = set()
+        for statement in layout.statements:
+            if statement[0] == f.ANNOTATED:
+                skipped |= layout.subtree(statement[8])
+                self._annotation(function, layout.operations, statement[8], statement[10])
+        return skipped
+
+    def _annotation(
+        self,
+        scope: Function,
+        operations: tuple[f.Operation, ...],
+        index: int,
+        number: int,
+        generator: bool = False,
+    ) -> None:
+        draft = self.draft(scope.module)
+        renames: dict[str, str] = {}
+        arity: dict[str, int] = {}
+        for part_operations, part in _parts(operations, index):
+            written = dotted(part_operations, part)
+            name = self._sync_name(scope, part_operations, part)
+            new = async_name(name, self.line) if name else None
+            if new is not None:
+                renames[written] = draft.spell(new, written)
+                draft.drop(written)
+            elif generator:
+                self._generator(scope, part_operations, part, written, draft, renames, arity)
+        if renames:
+            operation = operations[index]
+            draft.add(
+                EditAnnotation(
+                    node=NodeRef("Annotation", number), site=draft.site(operation),
+                    renames=tuple(renames.items()), arity=tuple(arity.items()),
+                )
+            )  # fmt: skip
+
+    def _generator(
+        self,
+        scope: Function,
+        operations: tuple[f.Operation, ...],
+        index: int,
+        written: str,
+        draft: Draft,
+        renames: dict[str, str],
+        arity: dict[str, int],
+    ) -> None:
+        """``Generator[X, None, None]`` of what became an async generator."""
+        symbol = self.program.resolve_expression(scope, operations, index)
+        if not isinstance(symbol, str):
+            return
+        owner, _, last = symbol.rpartition(".")
+        if owner in _MODULES and last in _GENERATORS:
+            new, count = _GENERATORS[last]
+            renames[written] = draft.spell(f"{owner}.{new}", written)
+            arity[renames[written]] = count
+            draft.drop(written)
+
+    def _reference(self, function: Function, layout: Layout, index: int, name: str) -> None:
+        operations = layout.operations
+        operation = operations[index]
+        parent = layout.parent(index)
+        called = parent >= 0 and operations[parent][0] == f.CALL and operations[parent][5] == index
+        if called and v.Origin(function, operations[parent][3]) in self.coloring.stays_origins:
+            return
+        if parent >= 0 and operations[parent][0] == f.CALL and not called:
+            callee = foreign_name(function, operations, operations[parent][5], self.inference)
+            if callee in _LISTENERS:
+                return  # events are on the sync class
+        if parent >= 0 and operations[parent][0] == f.ATTRIBUTE and KINDS.get(name):
+            return  # Session.object_session and the like have rows of their own
+        new = async_name(name, self.line)
+        draft = self.draft(function.module)
+        if new is not None and new != CANONICAL.get(name, name):
+            spelled = draft.spell(new)
+            draft.add(
+                RenameReference(node=reference(operation), site=draft.site(operation), new=spelled)
+            )
+            draft.drop(dotted(operations, index))
+        if called:
+            self._construction(function, layout, parent, CANONICAL.get(name, name))
+
+    # -- construction
+
+    def _construction(self, function: Function, layout: Layout, call: int, name: str) -> None:
+        operation = layout.operations[call]
+        draft = self.draft(function.module)
+        evaluation = self.inference.evaluations.get(function)
+        made = evaluation.values[call] if evaluation is not None else v.UNKNOWN
+        if any(isinstance(a, v.Known) and a.kind.startswith("async_") for a in made):
+            return  # 1.4: sessionmaker(class_=AsyncSession)
+        node, site = call_reference(function, call), draft.site(operation)
+        if name in ("sqlalchemy.orm.sessionmaker", "sqlalchemy.orm.Session", "sqlmodel.Session"):
+            remove = self._session_keywords(layout, operation, site)
+            extra = [("expire_on_commit", "False")]
+            if self.line == "1.4" and name.endswith("sessionmaker"):
+                cls = draft.spell("sqlalchemy.ext.asyncio.AsyncSession")
+                extra.append(("class_", cls))
+            draft.add(
+                EditArguments(
+                    node=node, site=site, set_keywords=tuple(extra), remove_keywords=remove
+                )
+            )
+        elif name == "sqlalchemy.orm.scoped_session":
+            if "scopefunc" not in dict(operation[7]) and len(operation[6]) < 2:
+                task = draft.spell("asyncio.current_task")
+                draft.add(EditArguments(node=node, site=site, set_keywords=(("scopefunc", task),)))
+        elif name == "sqlalchemy.create_engine":
+            self._engine(function, layout, call, draft)
+
+    def _engine(self, function: Function, layout: Layout, call: int, draft: Draft) -> None:
+        operation = layout.operations[call]
+        node, site = call_reference(function, call), draft.site(operation)
+        remove = self._engine_keywords(function, layout, operation, draft)
+        argument: int | str | None = 0 if operation[6] else None
+        index = operation[6][0] if operation[6] else -1
+        for keyword, value in operation[7]:
+            if keyword == "url":
+                argument, index = "url", value
+        literals: tuple[tuple[int | str, str], ...] = ()
+        wrap: tuple[tuple[int | str, str], ...] = ()
+        if argument is not None and index >= 0:
+            constant = layout.operations[index]
+            if constant[0] == f.CONSTANT and isinstance(constant[5], str):
+                new = self._mapped(constant[5], site)
+                literals = ((argument, new),) if new and new != constant[5] else ()
+            elif not self._literal_setting(function, layout, index, site, draft):
+                wrap = ((argument, f"{self._helper(function.module, draft)}({{argument}})"),)
+        if literals or wrap or remove:
+            draft.add(
+                EditArguments(
+                    node=node, site=site, remove_keywords=remove, literals=literals, wrap=wrap
+                )
+            )  # fmt: skip
+
+    def _session_keywords(
+        self, layout: Layout, operation: f.Operation, site: Site
+    ) -> tuple[str, ...]:
+        """The keywords of a session factory that go."""
+        remove = []
+        for keyword, value in operation[7]:
+            action = session_keyword(keyword or "", self.line, _text(layout.operations[value]))
+            if keyword and action == "drop":
+                remove.append(keyword)
+            elif keyword and action == "refuse":
+                self.findings.append(
+                    finding("ASY204", site, f"`{keyword}` has no form for async sessions.")
+                )
+        return tuple(remove)
+
+    def _engine_keywords(
+        self, function: Function, layout: Layout, operation: f.Operation, draft: Draft
+    ) -> tuple[str, ...]:
+        """The keywords of an engine that go; pool classes and driver arguments by the tables."""
+        remove = []
+        for keyword, value in operation[7]:
+            if not keyword:
+                continue
+            action = engine_keyword(keyword, self.line, _text(layout.operations[value]))
+            if keyword == "poolclass":
+                action = self._pool(function, layout, value, draft)
+            elif keyword == "connect_args":
+                self._connect_args(layout, operation, value, draft)
+            if action == "drop":
+                remove.append(keyword)
+            elif action == "refuse":
+                site = draft.site(operation)
+                self.findings.append(
+                    finding("ASY204", site, f"`{keyword}` has no form for an async engine.")
+                )
+        return tuple(remove)
+
+    def _pool(self, function: Function, layout: Layout, index: int, draft: Draft) -> str:
+        operation = layout.operations[index]
+        name = foreign_name(function, layout.operations, index, self.inference)
+        row = pool_class(name, self.line)
+        if row is None or row.action != "rename":
+            return row.action if row is not None else "keep"
+        if operation[0] in (f.NAME, f.ATTRIBUTE):
+            new = draft.spell(row.new)
+            draft.add(
+                RenameReference(node=reference(operation), site=draft.site(operation), new=new)
+            )
+            draft.drop(dotted(layout.operations, index))
+        return "keep"
+
+    def _connect_args(
+        self, layout: Layout, operation: f.Operation, index: int, draft: Draft
+    ) -> None:
+        """Findings for arguments that the async driver doesn't take."""
+        arguments = layout.operations[index]
+        if arguments[0] != f.DICT or not operation[6]:
+            return
+        url = layout.operations[operation[6][0]]
+        text = url[5] if url[0] == f.CONSTANT and isinstance(url[5], str) else ""
+        name = text.partition("://")[0]
+        driver = async_drivername(name, self.line, dict(self.config.async_driver)) or ""
+        for key in arguments[5]:
+            constant = layout.operations[key] if key >= 0 else ()
+            if not constant or constant[0] != f.CONSTANT or not isinstance(constant[5], str):
+                continue
+            row = connect_argument(driver.partition("+")[2], constant[5])
+            if row is not None and row.action != "keep":
+                reason = f"`{constant[5]}` isn't taken by {driver}: {row.note or row.action}."
+                self.findings.append(finding("ASY204", draft.site(constant), reason))
+
+    def _mapped(self, url: str, site: Site) -> str:
+        new = async_url(url, self.line, dict(self.config.async_driver))
+        if new is None:
+            self.findings.append(
+                finding(
+                    "ASY204", site,
+                    f"The URL `{url.partition('://')[0]}://` has no async driver here.",
+                    "Choose one in `async-driver`, or change the URL.",
+                )
+            )  # fmt: skip
+            return ""
+        return new
+
+    def _literal_setting(
+        self, function: Function, layout: Layout, index: int, site: Site, draft: Draft
+    ) -> bool:
+        """A variable of the same module, a literal, that only this engine reads."""
+        operation = layout.operations[index]
+        if operation[0] != f.NAME:
+            return False
+        symbol = self.program.lookup(function, operation[5])
+        if not isinstance(symbol, Variable) or symbol.module is not function.module:
+            return False
+        found = self.program.variable_expression(symbol)
+        if found is None:
+            return False
+        body, operations, value = found
+        text = operations[value][5] if operations[value][0] == f.CONSTANT else None
+        if not isinstance(text, str) or not self._read_once(symbol):
+            return False
+        new = self._mapped(text, site)
+        for statement in self.colors.uses.layout(body).statements:
+            if statement[0] in (f.ASSIGN, f.ANNOTATED) and value in (
+                statement[8],
+                statement[9] if statement[0] == f.ANNOTATED else -2,
+            ):
+                kind = "Assign" if statement[0] == f.ASSIGN else "AnnAssign"
+                if new and new != text:
+                    node = NodeRef(kind, statement[3])
+                    place = Site(body.module.path, statement[1], statement[2])
+                    draft.add(ReplaceString(node=node, site=place, new=new))
+                return True
+        return False
+
+    def _read_once(self, variable: Variable) -> bool:
+        reads = 0
+        for function in self.program.mentioning(variable.name):
+            for operation in (*function.body.operations, *function.signature.operations):
+                # A name, an attribute, or a string that may name it.
+                reads += bool(operation) and (
+                    (operation[0] in (f.NAME, f.CONSTANT) and operation[5] == variable.name)
+                    or (operation[0] == f.ATTRIBUTE and operation[6] == variable.name)
+                )
+        imported = sum(
+            item.name == variable.name
+            for module in self.program.modules.values() for item in module.facts.imports
+        )  # fmt: skip
+        return reads <= 1 and not imported
+
+    # -- the helper module
+
+    def _helper(self, module: Module, draft: Draft) -> str:
+        """The helper for URLs, written once, beside the application's engine."""
+        home = self._home()
+        name = self.config.helper_module
+        path = f"{name}.py" if home.folder == "." else f"{home.folder}/{name}.py"
+        if path not in self.program.modules and not self.new_files:
+            self.new_files.append(NewFile(path, HELPER.format(drivers=self._drivers())))
+        draft.add_import(ImportName(self._sibling(home, name), "async_url"))
+        return "async_url"
+
+    def _home(self) -> Module:
+        """The module that makes the engine; the application's before those of tests and scripts."""
+        makers = {
+            a.origin.function.module for evaluation in self.inference.evaluations.values()
+            for value in evaluation.values for a in value
+            if isinstance(a, v.Known) and a.kind in ("Engine", "AsyncEngine") and a.origin
+        }  # fmt: skip
+
+        def rank(module: Module) -> tuple[bool, int, str]:
+            is_test = any(part.startswith("test") for part in module.name.split("."))
+            return is_test or "conftest" in module.name, module.path.count("/"), module.path
+
+        return min(makers, key=rank)
+
+    def _drivers(self) -> str:
+        """The map from sync to async drivers, as source."""
+        chosen = dict(self.config.async_driver)
+        lines = []
+        for backend, database in DATABASES.items():
+            for driver in database.sync_drivers:
+                name = f"{backend}+{driver}" if driver else backend
+                new = async_drivername(name, self.line, chosen)
+                if new is not None and new != name:
+                    lines.append(f'    "{name}": "{new}",\n')
+        return "{\n" + "".join(lines) + "}"
+
+    def _sibling(self, module: Module, name: str) -> str:
+        """How ``module`` imports a new module beside itself: as others import it."""
+        for other in self.program.modules.values():
+            for item in other.facts.imports:
+                if item.level or self.program.module_named(item.module, other, 0) is not module:
+                    continue
+                package, _, _ = item.module.rpartition(".")
+                if module.is_package:
+                    package = item.module
+                return f"{package}.{name}" if package else name
+        package = module.name if module.is_package else module.name.rpartition(".")[0]
+        return f"{package}.{name}" if package else name
+
+    # -- events
+
+    def _listener(
+        self,
+        function: Function,
+        operations: tuple[f.Operation, ...],
+        index: int,
+        draft: Draft | None = None,
+    ) -> None:
+        """``event.listens_for(engine, ...)`` goes to ``engine.sync_engine``."""
+        operation = operations[index]
+        scope = function.parent or function if draft is not None else function
+        if (
+            not operation[6]
+            or foreign_name(scope, operations, operation[5], self.inference) not in _LISTENERS
+        ):
+            return
+        target = operations[operation[6][0]]
+        if target[0] not in (f.NAME, f.ATTRIBUTE):
+            return
+        kinds = self._kinds(scope, function, operations, operation[6][0], draft is not None)
+        draft = draft or self.draft(function.module)
+        attribute = {
+            "Engine": "sync_engine",
+            "Session": "sync_session",
+            "Connection": "sync_connection",
+        }
+        for kind, name in attribute.items():
+            if kind in kinds:
+                draft.add(
+                    UseSyncSession(node=reference(target), site=draft.site(target), attribute=name)
+                )
+                return
+
+    def _kinds(
+        self,
+        scope: Function,
+        function: Function,
+        operations: tuple[f.Operation, ...],
+        index: int,
+        signature: bool,
+    ) -> set[str]:
+        if not signature:
+            evaluation = self.inference.evaluations.get(function)
+            value = evaluation.values[index] if evaluation is not None else v.UNKNOWN
+            return {a.kind for a in value if isinstance(a, v.Known)}
+        symbol = self.program.resolve_expression(scope, operations, index)
+        if not isinstance(symbol, Variable):
+            return set()
+        value = self.inference.global_value(symbol.module, symbol.name)
+        return {a.kind for a in value if isinstance(a, v.Known)}
+
+    # -- create_all at import
+
+    def _metadata_at_import(self) -> None:
+        for function in list(self.inference.evaluations):
+            if function.facts.kind != "module" or function in self.coloring.stays:
+                continue
+            uses = [
+                use for use in self.colors.uses.of(function)
+                if use.kind == "metadata" and not self._stays_with(use)
+            ]  # fmt: skip
+            if uses and not self._move_to_lifespan(function, uses):
+                for use in uses:
+                    self._keep_sync_engine(function, use)
+
+    def _stays_with(self, use: Use) -> bool:
+        owner = use.owner
+        return not isinstance(owner, v.Known) or owner.origin in self.coloring.stays_origins
+
+    def _move_to_lifespan(self, function: Function, uses: list[Use]) -> bool:
+        """``create_all`` goes into the lifespan of the application made in the same module."""
+        layout = self.colors.uses.layout(function)
+        app = self._application(function, layout)
+        if app < 0 or not all(self._is_plain(use, layout) for use in uses):
+            return False
+        draft = self.draft(function.module)
+        manager = draft.spell("contextlib.asynccontextmanager")
+        iterator = draft.spell("collections.abc.AsyncIterator")
+        lines = [f"@{manager}", f"async def lifespan(app: FastAPI) -> {iterator}[None]:"]
+        callee = layout.operations[app][5]
+        lines[1] = lines[1].replace("FastAPI", dotted(layout.operations, callee))
+        for use in uses:
+            operation = layout.operations[use.operation]
+            engine = (*operation[6], *(i for _, i in operation[7]))[0]
+            method = dotted(layout.operations, operation[5])
+            lines.append(f"    async with {dotted(layout.operations, engine)}.begin() as conn:")
+            lines.append(f"        await conn.run_sync({method})")
+            node = call_reference(function, use.operation)
+            draft.add(RemoveStatement(node=node, site=draft.site(operation)))
+        source = "\n".join([*lines, "    yield"]) + "\n"
+        node, site = call_reference(function, app), draft.site(layout.operations[app])
+        draft.add(InsertStatements(node=node, site=site, source=source))
+        draft.add(EditArguments(node=node, site=site, set_keywords=(("lifespan", "lifespan"),)))
+        return True
+
+    def _application(self, function: Function, layout: Layout) -> int:
+        """The one ``app = FastAPI(...)`` of a module that has no lifespan yet, or -1."""
+        found = []
+        for statement in function.body.statements:
+            if statement[0] != f.ASSIGN or layout.operations[statement[8]][0] != f.CALL:
+                continue
+            call = layout.operations[statement[8]]
+            name = foreign_name(function, layout.operations, call[5], self.inference)
+            if name in _APPLICATIONS:
+                found.append(statement[8])
+                if any(keyword in ("lifespan", "on_startup") for keyword, _ in call[7]):
+                    return -1
+        names = function.facts.names | function.facts.bound
+        if len(found) != 1 or names & {"on_event", "add_event_handler", "lifespan"}:
+            return -1
+        return -1 if self._tested_without_lifespan() else found[0]
+
+    def _tested_without_lifespan(self) -> bool:
+        """Is there a test client that never starts the application, and nothing else that creates
+        the tables? Then creating them must not wait for the start."""
+        clients = self.program.mentioning("TestClient")
+        created = [
+            function for function in self.inference.evaluations
+            if function.facts.kind != "module"
+            and any(use.kind == "metadata" for use in self.colors.uses.of(function))
+        ]  # fmt: skip
+        return bool(clients) and not created
+
+    def _is_plain(self, use: Use, layout: Layout) -> bool:
+        """A statement of its own that only names the engine."""
+        operation = layout.operations[use.operation]
+        arguments = (*operation[6], *(i for _, i in operation[7]))
+        return (
+            layout.is_statement(use.operation) and len(arguments) == 1
+            and bool(dotted(layout.operations, arguments[0]))
+            and bool(dotted(layout.operations, operation[5]))
+        )  # fmt: skip
+
+    def _keep_sync_engine(self, function: Function, use: Use) -> None:
+        origin = use.owner.origin if isinstance(use.owner, v.Known) else None
+        if origin is None or origin in self.coloring.stays_origins:
+            return
+        operations = function.body.operations
+        for index in (*operations[use.operation][6], *(i for _, i in operations[use.operation][7])):
+            value = self.inference.evaluations[function].values[index]
+            if not any(isinstance(a, v.Known) and a.kind == "Engine" for a in value):
+                continue
+            name = self._twin(origin)
+            target = operations[index]
+            draft = self.draft(function.module)
+            if not name or target[0] not in (f.NAME, f.ATTRIBUTE):
+                return
+            if target[0] == f.NAME and origin.function.module is not function.module:
+                source = next(i for i in function.module.facts.imports if i.local == target[5])
+                draft.add_import(ImportName("." * source.level + source.module, name))
+                draft.drop(target[5])
+            draft.add(
+                RenameReference(
+                    node=reference(target), site=draft.site(target),
+                    new=name if target[0] == f.NAME else f"{dotted(operations, target[5])}.{name}",
+                )
+            )  # fmt: skip
+            self.findings.append(
+                finding(
+                    "ASY206", draft.site(operations[use.operation]),
+                    f"`{use.name}` runs at import, where nothing can be awaited; it keeps a sync "
+                    f"engine, `{name}`.",
+                    "Move it into the application's lifespan.",
+                )
+            )  # fmt: skip
+
+    def _twin(self, origin: v.Origin) -> str:
+        """A sync engine beside the one that turns, for what runs at import."""
+        if origin not in self._sync_twins:
+            layout = self.colors.uses.layout(origin.function)
+            draft = self.draft(origin.function.module)
+            for index, operation in enumerate(layout.operations):
+                if operation and operation[0] == f.CALL and operation[3] == origin.call:
+                    statement = layout.statement(index)
+                    if statement is None or statement[0] != f.ASSIGN or statement[8] != index:
+                        continue
+                    name = f"sync_{statement[7][0][1]}"
+                    node = call_reference(origin.function, index)
+                    draft.add(KeepSyncTwin(node=node, site=draft.site(operation), name=name))
+                    self._sync_twins[origin] = name
+        return self._sync_twins.get(origin, "")
+
+
+def _text(operation: f.Operation) -> str:
+    """A constant as it is written, else ''."""
+    constant = operation[0] == f.CONSTANT and operation[5] is not ...
+    return repr(operation[5]) if constant else ""
+
+
+def _parts(
+    operations: tuple[f.Operation, ...], index: int
+) -> Iterator[tuple[tuple[f.Operation, ...], int]]:
+    """The names inside an annotation, strings included, outermost first."""
+    operation = operations[index]
+    kind = operation[0]
+    if kind in (f.NAME, f.ATTRIBUTE):
+        yield operations, index
+    elif kind == f.CONSTANT and isinstance(operation[5], str):
+        lowered = lower_expression(operation[5])
+        if lowered is not None:
+            yield from _parts(*lowered)
+    elif kind == f.SUBSCRIPT:
+        yield from _parts(operations, operation[5])
+        yield from _parts(operations, operation[6])
+    elif kind in (f.SEQUENCE, f.OPERATOR):
+        for part in operation[6]:
+            yield from _parts(operations, part if part >= 0 else ~part)

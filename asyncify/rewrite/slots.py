@@ -1,0 +1,134 @@
+"""Blocks are rebuilt once, from slots: one per original statement, with what goes around it.
+
+Nothing is ever inserted by index, so edits in one block can't shift one another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import dropwhile
+from typing import Any
+
+import libcst as cst
+
+Statement = Any  # SimpleStatementLine or a compound statement: all have `leading_lines`
+
+
+@dataclass(slots=True)
+class Slot:
+    """One statement of a block. ``statement`` is the rewritten form once it is known;
+    ``replacement`` stands instead of it, ``removed`` takes it away, ``comments`` are kept from
+    places that the rewrite has no room for."""
+
+    original: Statement
+    statement: Statement
+    previous: Slot | None = None
+    before: list[Statement] = field(default_factory=list)
+    after: list[Statement] = field(default_factory=list)
+    comments: list[cst.Comment] = field(default_factory=list)
+    replacement: list[Statement] | None = None
+    removed: bool = False
+
+    @property
+    def changed(self) -> bool:
+        """Whether the block has to be rebuilt for this slot."""
+        return (
+            self.removed
+            or self.statement is not self.original
+            or self.replacement is not None
+            or bool(self.before or self.after or self.comments)
+        )
+
+    def statements(self) -> list[Statement]:
+        """What stands in the place of the original, its leading lines on the first one."""
+        if self.replacement is not None:
+            main = self.replacement
+        else:
+            main = [] if self.removed else [self.statement]
+        if self.before and main:
+            lines = main[0].leading_lines
+            first = self.before[0]
+            first = first.with_changes(leading_lines=(*lines, *first.leading_lines))
+            main = [main[0].with_changes(leading_lines=()), *main[1:]]
+            statements = _spaced([first, *self.before[1:], *main, *self.after], len(self.before))
+        else:
+            statements = [*self.before, *main, *self.after]
+            if self.before:
+                lines = (*self.original.leading_lines, *statements[0].leading_lines)
+                statements[0] = statements[0].with_changes(leading_lines=lines)
+        if statements and self.comments:
+            kept = tuple(cst.EmptyLine(comment=comment) for comment in self.comments)
+            lines = (*statements[0].leading_lines, *kept)
+            statements[0] = statements[0].with_changes(leading_lines=lines)
+        return statements
+
+
+def _spaced(statements: list[Statement], inserted: int) -> list[Statement]:
+    """Two blank lines around definitions that were put before a statement."""
+    for index in range(inserted + 1):
+        around = statements[max(index - 1, 0) : min(index + 1, inserted)]
+        if any(isinstance(part, (cst.FunctionDef, cst.ClassDef)) for part in around):
+            lines = list(statements[index].leading_lines)
+            blank = sum(line.comment is None for line in lines)
+            lines = [cst.EmptyLine(indent=False)] * max(2 - blank, 0) + lines
+            statements[index] = statements[index].with_changes(leading_lines=lines)
+    return statements
+
+
+@dataclass(slots=True)
+class Piece:
+    """One small statement of a line, which may hold several."""
+
+    original: cst.BaseSmallStatement
+    alone: bool
+    removed: bool = False
+
+
+def rebuild(slots: Sequence[Slot]) -> tuple[list[Statement], list[cst.EmptyLine]]:
+    """The statements of a block, and the comments of removed ones that no statement follows."""
+    statements: list[Statement] = []
+    pending: list[cst.EmptyLine] = []
+    removed = False
+    for slot in slots:
+        replaced = slot.statements()
+        if slot.removed and not slot.before and slot.replacement is None:
+            lines = list(slot.original.leading_lines)
+            lines += [cst.EmptyLine(comment=comment) for comment in slot.comments]
+            pending = _joined(pending, lines)
+            removed = True
+        if replaced and removed:
+            lines = replaced[0].leading_lines
+            lines = _joined(pending, lines if statements else _from_first_comment(lines))
+            replaced[0] = replaced[0].with_changes(leading_lines=lines)
+            pending, removed = [], False
+        statements += replaced
+    return statements, [line for line in pending if line.comment is not None]
+
+
+def _from_first_comment(lines: Sequence[cst.EmptyLine]) -> list[cst.EmptyLine]:
+    """Without the blank lines that would stand at the top of a block now."""
+    return list(dropwhile(lambda line: line.comment is None, lines))
+
+
+def _joined(first: Sequence[cst.EmptyLine], second: Sequence[cst.EmptyLine]) -> list[cst.EmptyLine]:
+    """Leading lines of a removed statement and of the one below: all comments, but blank lines
+    only once."""
+    if any(line.comment for line in first):
+        return [*first, *second]
+    if any(line.comment for line in second):
+        blanks = [line for line in second if line.comment is None]
+        return [*first[len(blanks) :], *second]
+    return list(first if len(first) > len(second) else second)
+
+
+def without_removed(
+    pieces: Sequence[Piece], statements: Sequence[cst.BaseSmallStatement]
+) -> list[cst.BaseSmallStatement]:
+    """The small statements that stay; the last one needs no semicolon if its follower went."""
+    left = [
+        statement for piece, statement in zip(pieces, statements, strict=True) if not piece.removed
+    ]
+    if left and pieces[-1].removed:
+        left[-1] = left[-1].with_changes(semicolon=cst.MaybeSentinel.DEFAULT)
+    return left

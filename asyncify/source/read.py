@@ -1,0 +1,182 @@
+"""Read: the program's files become facts, over several processes, kept by content.
+
+The cache is one file per program. Its key is the content's hash; the facts' schema and the versions
+of asyncify and Python stand in its header, so that another version starts anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import marshal
+import multiprocessing
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from asyncify import __version__
+from asyncify.facts import SCHEMA, ModuleFacts
+from asyncify.findings import Finding
+from asyncify.rules import finding
+from asyncify.sites import Site
+from asyncify.source.discover import SourceFile
+from asyncify.source.extract import ExtractError, extract
+
+_PARALLEL_BYTES = 600_000  # below that, starting processes takes longer than reading
+_CHUNK_BYTES = 200_000
+_CODES = {"decode": "ASY302", "syntax": "ASY303", "depth": "ASY305"}
+
+Extracted = tuple[bytes | None, ExtractError | None]
+
+
+class Reader:
+    """Reads files of one program. ``root`` names the cache, ``jobs`` is the number of processes."""
+
+    def __init__(self, root: Path, jobs: int, cache: bool) -> None:
+        self.jobs = jobs
+        self.cache = FactsCache(root) if cache else None
+
+    def read(
+        self, files: Sequence[SourceFile], progress: Callable[[str, int, int], None]
+    ) -> Iterator[tuple[SourceFile, ModuleFacts | Finding]]:
+        """Facts, or the finding that says why there are none, for each file in order."""
+        known = self.cache.load() if self.cache is not None else {}
+        results: dict[str, ModuleFacts | Finding] = {}
+        missing: list[tuple[str, bytes, bytes]] = []
+        digests: dict[str, bytes] = {}
+        for file in files:
+            try:
+                data = _contents(file.location)
+            except OSError as error:
+                results[file.path] = _unreadable(file.path, error)
+                continue
+            digest = digests[file.path] = hashlib.blake2b(data, digest_size=16).digest()
+            if digest in known:
+                results[file.path] = ModuleFacts.load(known[digest])
+            else:
+                missing.append((file.path, digest, data))
+        fresh: dict[bytes, bytes] = {}
+        done = len(files) - len(missing)
+        for (path, digest, data), (facts, error_) in zip(
+            missing, self._extract(missing), strict=True
+        ):
+            done += 1
+            progress("Reading", done, len(files))
+            if facts is not None:
+                fresh[digest] = facts
+                results[path] = ModuleFacts.load(facts)
+            elif error_ is not None:
+                results[path] = _refused(path, error_, data)
+        if self.cache is not None and fresh:
+            self.cache.save({**{d: known[d] for d in digests.values() if d in known}, **fresh})
+        for file in files:
+            yield file, results[file.path]
+
+    def _extract(self, missing: list[tuple[str, bytes, bytes]]) -> Iterator[Extracted]:
+        sources = [data for _, _, data in missing]
+        if self.jobs < 2 or sum(map(len, sources)) < _PARALLEL_BYTES:
+            yield from map(_extract_one, sources)
+            return
+        method = "fork" if sys.platform == "linux" else "spawn"
+        with multiprocessing.get_context(method).Pool(self.jobs) as pool:
+            for chunk in pool.imap(_extract_chunk, _chunks(sources)):
+                yield from chunk
+
+
+class FactsCache:
+    """The facts of one program, by content. A cache that can't be read or written is none."""
+
+    def __init__(self, root: Path) -> None:
+        import platformdirs
+
+        folder = Path(platformdirs.user_cache_dir("asyncify"))
+        name = hashlib.blake2b(os.fspath(root).encode(), digest_size=12).hexdigest()
+        self.path = folder / f"{name}.facts"
+        self.header = (SCHEMA, __version__, sys.version)
+
+    def load(self) -> dict[bytes, bytes]:
+        try:
+            header, facts = marshal.loads(self.path.read_bytes())
+        except (OSError, ValueError, EOFError, TypeError):
+            return {}
+        return facts if header == self.header else {}
+
+    def save(self, facts: dict[bytes, bytes]) -> None:
+        data = marshal.dumps((self.header, facts))
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor, name = tempfile.mkstemp(dir=self.path.parent)
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(data)
+            os.replace(name, self.path)
+        except OSError:
+            return
+
+
+def _contents(location: str) -> bytes:
+    with open(location, "rb") as stream:
+        return stream.read()
+
+
+def _chunks(sources: list[bytes]) -> Iterator[list[bytes]]:
+    chunk: list[bytes] = []
+    size = 0
+    for data in sources:
+        chunk.append(data)
+        size += len(data)
+        if size >= _CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
+
+
+def _extract_chunk(sources: list[bytes]) -> list[Extracted]:
+    import gc
+
+    gc.disable()  # nothing here makes cycles
+    return [_extract_one(data) for data in sources]
+
+
+def _extract_one(data: bytes) -> Extracted:
+    try:
+        return extract(data).dump(), None
+    except ExtractError as error:
+        return None, error
+
+
+def _unreadable(path: str, error: OSError) -> Finding:
+    reason = (error.strerror or str(error)).lower()
+    return finding("ASY301", Site(path, 1, 1), f"This file can't be read: {reason}.")
+
+
+def _refused(path: str, error: ExtractError, data: bytes) -> Finding:
+    """Why a file gives no facts, in one sentence."""
+    site = Site(path, error.line, max(error.column, 1))
+    if error.kind == "syntax" and _is_newer(data):
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        return finding(
+            "ASY304", site,
+            f"Python {version} can't read this: the syntax is newer.",
+            "Run asyncify with the Python that the program runs on.",
+        )  # fmt: skip
+    code = _CODES[error.kind]
+    sentence = {
+        "ASY302": f"This file can't be decoded: {error.message}.",
+        "ASY303": f"This file isn't valid Python: {error.message}.",
+        "ASY305": f"This file can't be read: {error.message}.",
+    }[code]
+    return finding(code, site, sentence)
+
+
+def _is_newer(data: bytes) -> bool:
+    """Does LibCST, which knows newer syntax, read what this Python can't? Only asked for files that
+    are broken or newer, so that LibCST is not imported otherwise."""
+    try:
+        parser: Any = __import__("libcst")
+        parser.parse_module(data)
+    except Exception:
+        return False
+    return True

@@ -1,0 +1,134 @@
+"""The SQLAlchemy line that the migrated program runs on, as its own files tell.
+
+Files are searched as text: a lock file is long, a TOML parser takes a tenth of a second for one,
+and only a single version is wanted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from asyncify.source.git import work_tree_of
+
+_LOCK_FILES = ("uv.lock", "poetry.lock", "pdm.lock", "pylock.toml")
+_LOCKED = re.compile(r'name = "sqlalchemy"\s*^version = "(\d+)\.(\d+)', re.M)
+_LOCKED_JSON = re.compile(r'"sqlalchemy": \{[^{}]*"version": "==(\d+)\.(\d+)')
+_DEPENDENCY_GLOBS = (
+    "requirements*.txt",
+    "requirements/*.txt",
+    "*/requirements*.txt",
+    "*/requirements/*.txt",
+    "pyproject.toml",
+    "*/pyproject.toml",
+    "setup.cfg",
+    "setup.py",
+)
+# `SQLAlchemy[asyncio]>=1.4,<2` and Poetry's `sqlalchemy = "^2.0"`, `sqlalchemy = {version = "^2"}`.
+_REQUIREMENT = re.compile(
+    r"""(?<![\w.-]) sqlalchemy
+        (?: \s* (?:\[[^\]\n]*\])? \s* \(? (?P<standard> [<>=!~]{1,3} \s* \d [^"'#;)\n]*)
+          | ["']? \s* = \s* (?: \{ [^}\n]*? version \s* = \s* )? ["']
+            (?P<poetry> [<>=!~^]{0,2} \s* \d [^"'\n]*) )""",
+    re.X,
+)
+_SPECIFIER = re.compile(r"([<>=!~^]{0,3})\s*(\d+)(?:\.(\d+))?")
+_DISTRIBUTIONS = (
+    "lib/python*/site-packages/[sS][qQ][lL][aA]lchemy-*.dist-info",
+    "Lib/site-packages/[sS][qQ][lL][aA]lchemy-*.dist-info",
+)
+Version = tuple[int, int]
+
+
+def sqlalchemy_line(root: Path, python: Path | None = None) -> str:
+    """``1.4``, ``2.0`` or ``2.1``: from a lock file, else from what the dependency files demand,
+    else from the environment of ``python``; empty where nothing says."""
+    for version in (_locked(root), _demanded(root), _installed(python)):
+        if version is not None:
+            return _line(version)
+    return ""
+
+
+def _line(version: Version) -> str:
+    if version < (2, 0):
+        return "1.4"
+    return "2.0" if version < (2, 1) else "2.1"
+
+
+def _locked(root: Path) -> Version | None:
+    """A workspace has its lock file above the program's root."""
+    work_tree = work_tree_of(root)
+    folders = [root]
+    if work_tree is not None:
+        folders += [folder for folder in root.parents if folder.is_relative_to(work_tree)]
+    for folder in folders:
+        for name in _LOCK_FILES:
+            match = _LOCKED.search(_text(folder / name))
+            if match:
+                return int(match[1]), int(match[2])
+        match = _LOCKED_JSON.search(_text(folder / "Pipfile.lock"))
+        if match:
+            return int(match[1]), int(match[2])
+    return None
+
+
+def _demanded(root: Path) -> Version | None:
+    """The lowest version that the dependency files allow: what is written then runs on all of
+    them. A pin says more than a range, wherever it stands."""
+    lowest: list[Version] = []
+    for pattern in _DEPENDENCY_GLOBS:
+        for path in sorted(root.glob(pattern)):
+            for match in _REQUIREMENT.finditer(_text(path)):
+                specifiers = list(_specifiers(match["standard"] or match["poetry"]))
+                for operator, version in specifiers:
+                    if operator in ("==", "==="):
+                        return version
+                lowest += [version for operator, version in specifiers if operator in _LOWER]
+    return min(lowest) if lowest else None
+
+
+_LOWER = (">=", ">", "~=", "^", "~", "")
+
+
+def _specifiers(text: str) -> Iterator[tuple[str, Version]]:
+    for part in text.split(","):
+        match = _SPECIFIER.match(part.strip())
+        if match:
+            yield match[1], (int(match[2]), int(match[3] or 0))
+
+
+def _installed(python: Path | None) -> Version | None:
+    """The version in the environment of an interpreter, or of an environment's folder."""
+    if python is None:
+        return None
+    environment = python if python.is_dir() else python.absolute().parent.parent
+    for pattern in _DISTRIBUTIONS:
+        for found in environment.glob(pattern):
+            match = re.search(r"-(\d+)\.(\d+)", found.name)
+            if match:
+                return int(match[1]), int(match[2])
+    return None if python.is_dir() else _asked(python)
+
+
+def _asked(python: Path) -> Version | None:
+    """What the interpreter itself says, for environments that are laid out in another way."""
+    import subprocess
+
+    program = "from importlib.metadata import version; print(version('sqlalchemy'))"
+    try:
+        result = subprocess.run(
+            [str(python), "-c", program], capture_output=True, text=True, check=False, timeout=20
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    match = re.match(r"(\d+)\.(\d+)", result.stdout)
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def _text(path: Path) -> str:
+    """The text in lower case: names of distributions are spelled in any."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").lower()
+    except OSError:
+        return ""

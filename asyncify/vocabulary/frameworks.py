@@ -1,0 +1,601 @@
+"""Who calls a function that is handed to a library, and may it be a coroutine function?
+
+A function that turns async while its caller goes on calling it plainly does nothing at all, often
+without a word. So each library function that takes or decorates one has a rule here; what has none
+is unknown, and a function that is given to it stays sync.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Rule(Enum):
+    """How a function that is given away, or decorated, is called."""
+
+    AWAITED = "awaited"  # a coroutine function is awaited: it may turn
+    SYNC = "sync"  # called plainly, its result is used or dropped: it stays sync
+    THREAD = "thread"  # run in a thread, awaited by the caller: becomes a plain await of it
+    ENTRY = "entry"  # called plainly by a command line: gets asyncio.run at the top
+    TRANSPARENT = "transparent"  # what the function gives is handed through: it may turn
+    STRIP = "strip"  # keeps the coroutine, which can be awaited once: the decorator goes
+    RENAME = "rename"  # has an async counterpart, `new`
+    INSPECTED = "inspected"  # looked at, not called
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """One function, decorator or method that takes a function.
+
+    ``argument`` is the position of the function among the arguments and ``keyword`` its name; a
+    decorator has position -1. ``name`` is a dotted name, or a method's name in ``METHODS``.
+    """
+
+    name: str
+    rule: Rule
+    argument: int = -1
+    keyword: str = ""
+    new: str = ""
+    note: str = ""
+    source: str = ""
+
+
+_AWAITED = Rule.AWAITED
+_SYNC = Rule.SYNC
+_TRANSPARENT = Rule.TRANSPARENT
+
+_FASTAPI = "https://fastapi.tiangolo.com/"
+_STARLETTE = "https://www.starlette.io/"
+_PYTHON = "https://docs.python.org/3/library/"
+_CELERY = "https://docs.celeryq.dev/en/stable/userguide/tasks.html"
+_CLICK = "https://click.palletsprojects.com/en/stable/commands/"
+_TYPER = "https://typer.tiangolo.com/tutorial/commands/"
+_PYDANTIC = "https://docs.pydantic.dev/latest/concepts/validators/"
+_SQLALCHEMY_EVENTS = (
+    "https://docs.sqlalchemy.org/en/21/orm/extensions/asyncio.html"
+    "#using-events-with-the-asyncio-extension"
+)
+_SQLALCHEMY_MAPPING = "https://docs.sqlalchemy.org/en/21/orm/mapped_attributes.html"
+_PYTEST = "https://pytest-asyncio.readthedocs.io/en/stable/reference/decorators/"
+_MOCK = _PYTHON + "unittest.mock.html#patch"
+
+_THREADED = "a plain function ran in a thread: other blocking calls in it now block the loop"
+_OWN_LOOP = "stays sync, on a sync engine: it has no event loop, or one of its own"
+_CALLED = "what the coroutine function returns is never awaited"
+
+_ROWS = (
+    # FastAPI and Starlette
+    *(
+        Boundary(name, _AWAITED, 0, "dependency", note=_THREADED, source=_FASTAPI + "async/")
+        for name in (
+            "fastapi.Depends",
+            "fastapi.Security",
+            "fastapi.param_functions.Depends",
+            "fastapi.param_functions.Security",
+        )
+    ),
+    Boundary(
+        "starlette.background.BackgroundTask",
+        _AWAITED,
+        0,
+        "func",
+        note=_THREADED,
+        source=_STARLETTE + "background/",
+    ),
+    *(
+        Boundary(name, _AWAITED, 1, "endpoint", note=_THREADED, source=_STARLETTE + "routing/")
+        for name in (
+            "starlette.routing.Route",
+            "starlette.routing.WebSocketRoute",
+            "fastapi.routing.APIRoute",
+        )
+    ),
+    *(
+        Boundary(name, _AWAITED, 0, "content", source=_STARLETTE + "responses/#streamingresponse")
+        for name in (
+            "fastapi.responses.StreamingResponse",
+            "starlette.responses.StreamingResponse",
+        )
+    ),
+    *(
+        Boundary(name, Rule.THREAD, 0, "func", source=_STARLETTE + "threadpool/")
+        for name in (
+            "fastapi.concurrency.run_in_threadpool",
+            "starlette.concurrency.run_in_threadpool",
+            "anyio.to_thread.run_sync",
+        )
+    ),
+    Boundary(
+        "asyncio.to_thread",
+        Rule.THREAD,
+        0,
+        "func",
+        source=_PYTHON + "asyncio-task.html#asyncio.to_thread",
+    ),
+    Boundary(
+        "asgiref.sync.sync_to_async",
+        Rule.THREAD,
+        0,
+        "func",
+        note="gives a coroutine function",
+        source="https://docs.djangoproject.com/en/stable/topics/async/",
+    ),
+    # contextlib
+    Boundary(
+        "contextlib.contextmanager",
+        Rule.RENAME,
+        new="contextlib.asynccontextmanager",
+        source=_PYTHON + "contextlib.html#contextlib.asynccontextmanager",
+    ),
+    Boundary("contextlib.asynccontextmanager", _AWAITED, source=_PYTHON + "contextlib.html"),
+    Boundary(
+        "contextlib.closing",
+        Rule.RENAME,
+        0,
+        "thing",
+        new="contextlib.aclosing",
+        note="of an async generator; a session or connection is entered itself",
+        source=_PYTHON + "contextlib.html#contextlib.aclosing",
+    ),
+    # functools
+    *(
+        Boundary(
+            name,
+            Rule.STRIP,
+            note="keeps the coroutine, and the second await of it raises",
+            source=_PYTHON + "functools.html#functools.lru_cache",
+        )
+        for name in (
+            "functools.lru_cache",
+            "functools.cache",
+            "functools.cached_property",
+            "cachetools.cached",
+            "cachetools.cachedmethod",
+            "cachetools.func.lru_cache",
+            "cachetools.func.ttl_cache",
+            "werkzeug.utils.cached_property",
+            "sqlalchemy.util.memoized_property",
+        )
+    ),
+    *(
+        Boundary(name, _TRANSPARENT, 0, "func", source=_PYTHON + "functools.html#functools.partial")
+        for name in ("functools.partial", "functools.partialmethod")
+    ),
+    *(
+        Boundary(name, _TRANSPARENT, source=_PYTHON + "functools.html")
+        for name in ("functools.singledispatch", "functools.singledispatchmethod")
+    ),
+    *(
+        Boundary(name, Rule.INSPECTED, 0, "wrapped", source=_PYTHON + "functools.html")
+        for name in ("functools.wraps", "functools.update_wrapper")
+    ),
+    Boundary("functools.reduce", _SYNC, 0, note=_CALLED, source=_PYTHON + "functools.html"),
+    Boundary("functools.cmp_to_key", _SYNC, 0, note=_CALLED, source=_PYTHON + "functools.html"),
+    # Builtins and decorators of the language
+    *(
+        Boundary(name, _TRANSPARENT, source=_PYTHON + "functions.html")
+        for name in (
+            "builtins.property",
+            "builtins.staticmethod",
+            "builtins.classmethod",
+            "abc.abstractmethod",
+            "abc.abstractproperty",
+            "typing.override",
+            "typing_extensions.override",
+            "typing.overload",
+            "typing.final",
+            "warnings.deprecated",
+            "typing_extensions.deprecated",
+        )
+    ),
+    *(
+        Boundary(name, _SYNC, 0, note="rewritten where equal", source=_PYTHON + "functions.html")
+        for name in ("builtins.map", "builtins.filter")
+    ),
+    *(
+        Boundary(
+            name, _SYNC, 1, "key", note="rewritten where equal", source=_PYTHON + "functions.html"
+        )
+        for name in ("builtins.sorted", "builtins.min", "builtins.max", "itertools.groupby")
+    ),
+    *(
+        Boundary(name, Rule.INSPECTED, 0, source=_PYTHON + "functions.html")
+        for name in (
+            "builtins.isinstance",
+            "builtins.issubclass",
+            "builtins.callable",
+            "builtins.id",
+            "builtins.type",
+            "builtins.print",
+            "builtins.repr",
+            "builtins.str",
+            "builtins.hash",
+            "builtins.getattr",
+            "builtins.hasattr",
+            "builtins.setattr",
+            "inspect.signature",
+            "inspect.iscoroutinefunction",
+            "inspect.getdoc",
+            "asyncio.iscoroutinefunction",
+        )
+    ),
+    Boundary(
+        "dataclasses.field",
+        _SYNC,
+        keyword="default_factory",
+        note=_CALLED,
+        source=_PYTHON + "dataclasses.html#dataclasses.field",
+    ),
+    # Threads, processes, callbacks
+    *(
+        Boundary(name, _SYNC, 1, "target", note=_OWN_LOOP, source=_PYTHON + "threading.html")
+        for name in (
+            "threading.Thread",
+            "multiprocessing.Process",
+            "multiprocessing.context.Process",
+        )
+    ),
+    Boundary(
+        "threading.Timer", _SYNC, 1, "function", note=_OWN_LOOP, source=_PYTHON + "threading.html"
+    ),
+    Boundary("atexit.register", _SYNC, 0, "func", note=_CALLED, source=_PYTHON + "atexit.html"),
+    Boundary("signal.signal", _SYNC, 1, note=_CALLED, source=_PYTHON + "signal.html"),
+    Boundary("weakref.finalize", _SYNC, 1, "func", note=_CALLED, source=_PYTHON + "weakref.html"),
+    # Command lines
+    *(
+        Boundary(name, Rule.ENTRY, source=_CLICK)
+        for name in (
+            "click.command",
+            "click.group",
+            "click.decorators.command",
+            "click.decorators.group",
+        )
+    ),
+    Boundary("typer.run", Rule.ENTRY, 0, "function", source=_TYPER),
+    *(
+        Boundary(name, _TRANSPARENT, source=_CLICK)
+        for name in (
+            "click.argument",
+            "click.option",
+            "click.pass_context",
+            "click.pass_obj",
+            "click.version_option",
+            "click.help_option",
+            "click.confirmation_option",
+            "click.password_option",
+        )
+    ),
+    # Task queues
+    Boundary("celery.shared_task", _SYNC, note=_OWN_LOOP, source=_CELERY),
+    Boundary("dramatiq.actor", _SYNC, note=_OWN_LOOP, source="https://dramatiq.io/cookbook.html"),
+    Boundary("rq.decorators.job", _SYNC, note=_OWN_LOOP, source="https://python-rq.org/docs/jobs/"),
+    Boundary("huey.task", _SYNC, note=_OWN_LOOP, source="https://huey.readthedocs.io/"),
+    # Pydantic
+    *(
+        Boundary(name, _SYNC, note=_CALLED, source=_PYDANTIC)
+        for name in (
+            "pydantic.validator",
+            "pydantic.root_validator",
+            "pydantic.field_validator",
+            "pydantic.model_validator",
+            "pydantic.field_serializer",
+            "pydantic.model_serializer",
+            "pydantic.computed_field",
+        )
+    ),
+    *(
+        Boundary(name, _SYNC, 0, "func", note=_CALLED, source=_PYDANTIC)
+        for name in (
+            "pydantic.BeforeValidator",
+            "pydantic.AfterValidator",
+            "pydantic.PlainValidator",
+            "pydantic.WrapValidator",
+        )
+    ),
+    Boundary("pydantic.Field", _SYNC, keyword="default_factory", note=_CALLED, source=_PYDANTIC),
+    # SQLAlchemy
+    Boundary(
+        "sqlalchemy.event.listen",
+        _SYNC,
+        2,
+        "fn",
+        note="handlers stay plain; the target becomes the sync engine or class",
+        source=_SQLALCHEMY_EVENTS,
+    ),
+    Boundary(
+        "sqlalchemy.event.listens_for",
+        _SYNC,
+        note="handlers stay plain; the target becomes the sync engine or class",
+        source=_SQLALCHEMY_EVENTS,
+    ),
+    *(
+        Boundary(name, _SYNC, note=_CALLED, source=_SQLALCHEMY_MAPPING)
+        for name in (
+            "sqlalchemy.orm.validates",
+            "sqlalchemy.orm.reconstructor",
+            "sqlalchemy.orm.declared_attr",
+            "sqlalchemy.ext.declarative.declared_attr",
+            "sqlalchemy.ext.hybrid.hybrid_property",
+            "sqlalchemy.ext.hybrid.hybrid_method",
+        )
+    ),
+    *(
+        Boundary(name, _SYNC, keyword=keyword, note=_CALLED, source=_SQLALCHEMY_MAPPING)
+        for name, keyword in (
+            ("sqlalchemy.Column", "default"),
+            ("sqlalchemy.orm.mapped_column", "default"),
+            ("sqlmodel.Field", "default_factory"),
+        )
+    ),
+    # Retries and tracing look at the function that they wrap
+    Boundary("tenacity.retry", _AWAITED, source="https://tenacity.readthedocs.io/en/latest/"),
+    Boundary("backoff.on_exception", _AWAITED, source="https://github.com/litl/backoff"),
+    Boundary("backoff.on_predicate", _AWAITED, source="https://github.com/litl/backoff"),
+    Boundary("stamina.retry", _AWAITED, source="https://stamina.hynek.me/"),
+    # Tests
+    Boundary(
+        "pytest.fixture",
+        Rule.RENAME,
+        new="pytest_asyncio.fixture",
+        note='stays with asyncio_mode = "auto"',
+        source=_PYTEST,
+    ),
+    Boundary("pytest_asyncio.fixture", _AWAITED, source=_PYTEST),
+    Boundary("pytest.mark", _TRANSPARENT, note="every mark", source=_PYTEST),
+    *(
+        Boundary(name, _TRANSPARENT, source=_MOCK)
+        for name in (
+            "unittest.mock.patch",
+            "unittest.mock.patch.object",
+            "unittest.mock.patch.dict",
+        )
+    ),
+)
+
+BOUNDARIES: dict[str, Boundary] = {row.name: row for row in _ROWS}
+
+
+# Objects whose methods take functions
+
+
+_ROUTE_METHODS = (
+    "get",
+    "post",
+    "put",
+    "patch",
+    "delete",
+    "options",
+    "head",
+    "trace",
+    "api_route",
+    "websocket",
+    "route",
+    "websocket_route",
+)
+_ROUTES = {
+    **{
+        name: Boundary(name, _AWAITED, note=_THREADED, source=_FASTAPI + "async/")
+        for name in _ROUTE_METHODS
+    },
+    "on_event": Boundary("on_event", _AWAITED, source=_FASTAPI + "advanced/events/"),
+    "add_api_route": Boundary("add_api_route", _AWAITED, 1, "endpoint", note=_THREADED),
+    "add_api_websocket_route": Boundary("add_api_websocket_route", _AWAITED, 1, "endpoint"),
+    "add_route": Boundary("add_route", _AWAITED, 1, "endpoint", note=_THREADED),
+    "add_websocket_route": Boundary("add_websocket_route", _AWAITED, 1, "endpoint"),
+    "add_event_handler": Boundary("add_event_handler", _AWAITED, 1, "func"),
+}
+_APPLICATION = {
+    **_ROUTES,
+    "middleware": Boundary("middleware", _AWAITED, source=_FASTAPI + "tutorial/middleware/"),
+    "exception_handler": Boundary(
+        "exception_handler", _AWAITED, note=_THREADED, source=_STARLETTE + "exceptions/"
+    ),
+    "add_exception_handler": Boundary("add_exception_handler", _AWAITED, 1, "handler"),
+    # app.dependency_overrides[get_db] = override_get_db
+    "dependency_overrides": Boundary(
+        "dependency_overrides", _AWAITED, source=_FASTAPI + "advanced/testing-dependencies/"
+    ),
+}
+# Gone in Starlette 1.0, but for add_route and add_exception_handler.
+_STARLETTE_ROUTES = {
+    name: _APPLICATION[name]
+    for name in (
+        "route",
+        "websocket_route",
+        "on_event",
+        "add_route",
+        "add_websocket_route",
+        "add_event_handler",
+        "middleware",
+        "exception_handler",
+        "add_exception_handler",
+    )
+}
+_TASKS = {"add_task": Boundary("add_task", _AWAITED, 0, "func", note=_THREADED)}
+_TYPER_APP = {
+    "command": Boundary("command", Rule.ENTRY, source=_TYPER),
+    "callback": Boundary("callback", Rule.ENTRY, source=_TYPER),
+}
+_CLICK_GROUP = {
+    "command": Boundary("command", Rule.ENTRY, source=_CLICK),
+    "group": Boundary("group", Rule.ENTRY, source=_CLICK),
+    "result_callback": Boundary("result_callback", Rule.ENTRY, source=_CLICK),
+}
+_EXECUTOR = {
+    "submit": Boundary("submit", _SYNC, 0, "fn", note=_OWN_LOOP),
+    "map": Boundary("map", _SYNC, 0, "fn", note=_OWN_LOOP),
+}
+_POOL = {
+    name: Boundary(name, _SYNC, 0, "func", note=_OWN_LOOP)
+    for name in ("apply", "apply_async", "map", "map_async", "imap", "imap_unordered", "starmap")
+}
+_LOOP = {
+    "run_in_executor": Boundary("run_in_executor", Rule.THREAD, 1, "func"),
+    "call_soon": Boundary("call_soon", _SYNC, 0, "callback", note=_CALLED),
+    "call_soon_threadsafe": Boundary("call_soon_threadsafe", _SYNC, 0, "callback", note=_CALLED),
+    "call_later": Boundary("call_later", _SYNC, 1, "callback", note=_CALLED),
+    "call_at": Boundary("call_at", _SYNC, 1, "callback", note=_CALLED),
+    "add_signal_handler": Boundary("add_signal_handler", _SYNC, 1, "callback", note=_CALLED),
+    "add_reader": Boundary("add_reader", _SYNC, 1, "callback", note=_CALLED),
+    "add_writer": Boundary("add_writer", _SYNC, 1, "callback", note=_CALLED),
+}
+_CELERY_APP = {
+    name: Boundary(name, _SYNC, note=_OWN_LOOP, source=_CELERY)
+    for name in ("task", "on_after_configure", "add_periodic_task")
+}
+_RQ_QUEUE = {
+    name: Boundary(name, _SYNC, position, "f", note=_OWN_LOOP)
+    for name, position in (
+        ("enqueue", 0),
+        ("enqueue_call", 0),
+        ("enqueue_in", 1),
+        ("enqueue_at", 1),
+    )
+}
+_SYNC_SCHEDULER = {
+    "add_job": Boundary("add_job", _SYNC, 0, "func", note=_OWN_LOOP),
+    "scheduled_job": Boundary("scheduled_job", _SYNC, note=_OWN_LOOP),
+}
+_ASYNC_SCHEDULER = {
+    "add_job": Boundary("add_job", _AWAITED, 0, "func", note=_THREADED),
+    "scheduled_job": Boundary("scheduled_job", _AWAITED, note=_THREADED),
+}
+_FLASK = {
+    name: Boundary(
+        name,
+        _SYNC,
+        note="each request of an async view has a loop of its own",
+        source="https://flask.palletsprojects.com/en/stable/async-await/",
+    )
+    for name in (
+        "route",
+        "get",
+        "post",
+        "put",
+        "patch",
+        "delete",
+        "before_request",
+        "after_request",
+        "teardown_request",
+        "teardown_appcontext",
+        "errorhandler",
+        "context_processor",
+    )
+}
+_EXIT_STACK = {
+    "enter_context": Boundary(
+        "enter_context", Rule.RENAME, 0, "cm", new="enter_async_context", note="of AsyncExitStack"
+    ),
+    "callback": Boundary("callback", Rule.RENAME, 0, new="push_async_callback"),
+    "push": Boundary("push", Rule.RENAME, 0, new="push_async_exit"),
+}
+
+# Dotted name of a class -> its methods that take functions, by name.
+METHODS: dict[str, dict[str, Boundary]] = {
+    "fastapi.FastAPI": _APPLICATION,
+    "fastapi.applications.FastAPI": _APPLICATION,
+    "fastapi.APIRouter": _ROUTES,
+    "fastapi.routing.APIRouter": _ROUTES,
+    "starlette.applications.Starlette": _STARLETTE_ROUTES,
+    "starlette.routing.Router": _STARLETTE_ROUTES,
+    "fastapi.BackgroundTasks": _TASKS,
+    "fastapi.background.BackgroundTasks": _TASKS,
+    "starlette.background.BackgroundTasks": _TASKS,
+    "typer.Typer": _TYPER_APP,
+    "typer.main.Typer": _TYPER_APP,
+    "click.Group": _CLICK_GROUP,
+    "click.core.Group": _CLICK_GROUP,
+    "concurrent.futures.ThreadPoolExecutor": _EXECUTOR,
+    "concurrent.futures.ProcessPoolExecutor": _EXECUTOR,
+    "concurrent.futures.Executor": _EXECUTOR,
+    "multiprocessing.Pool": _POOL,
+    "multiprocessing.pool.Pool": _POOL,
+    "multiprocessing.pool.ThreadPool": _POOL,
+    "asyncio.AbstractEventLoop": _LOOP,
+    "celery.Celery": _CELERY_APP,
+    "celery.app.base.Celery": _CELERY_APP,
+    "rq.Queue": _RQ_QUEUE,
+    "rq.queue.Queue": _RQ_QUEUE,
+    "apscheduler.schedulers.background.BackgroundScheduler": _SYNC_SCHEDULER,
+    "apscheduler.schedulers.blocking.BlockingScheduler": _SYNC_SCHEDULER,
+    "apscheduler.schedulers.asyncio.AsyncIOScheduler": _ASYNC_SCHEDULER,
+    "flask.Flask": _FLASK,
+    "flask.Blueprint": _FLASK,
+    "contextlib.ExitStack": _EXIT_STACK,
+}
+
+# Functions that give one of those objects.
+MAKERS: dict[str, str] = {
+    "asyncio.get_event_loop": "asyncio.AbstractEventLoop",
+    "asyncio.get_running_loop": "asyncio.AbstractEventLoop",
+    "asyncio.new_event_loop": "asyncio.AbstractEventLoop",
+    "click.group": "click.Group",
+}
+
+# Keyword arguments of a class that take functions.
+CONSTRUCTORS: dict[str, dict[str, Boundary]] = {
+    name: {
+        "lifespan": Boundary("lifespan", _AWAITED, source=_FASTAPI + "advanced/events/"),
+        "on_startup": Boundary("on_startup", _AWAITED, note="a list"),
+        "on_shutdown": Boundary("on_shutdown", _AWAITED, note="a list"),
+        "exception_handlers": Boundary("exception_handlers", _AWAITED, note="a mapping"),
+        "generate_unique_id_function": Boundary("generate_unique_id_function", _SYNC, note=_CALLED),
+    }
+    for name in (
+        "fastapi.FastAPI",
+        "fastapi.applications.FastAPI",
+        "fastapi.APIRouter",
+        "fastapi.routing.APIRouter",
+        "starlette.applications.Starlette",
+    )
+}
+
+APPLICATIONS: frozenset[str] = frozenset(
+    {"fastapi.FastAPI", "fastapi.applications.FastAPI", "starlette.applications.Starlette"}
+)
+
+
+# Annotations of generators and context managers
+
+
+@dataclass(frozen=True, slots=True)
+class Generic:
+    """The async counterpart of a generic type, and how many arguments it takes."""
+
+    new: str
+    arity: int
+
+
+_GENERIC_ROWS = (
+    ("Generator", "AsyncGenerator", 2),
+    ("Iterator", "AsyncIterator", 1),
+    ("Iterable", "AsyncIterable", 1),
+)
+
+# By dotted name. The counterpart comes from the same module.
+GENERICS: dict[str, Generic] = {
+    **{
+        f"{module}.{name}": Generic(f"{module}.{new}", arity)
+        for module in ("typing", "collections.abc", "typing_extensions")
+        for name, new, arity in _GENERIC_ROWS
+    },
+    "typing.ContextManager": Generic("typing.AsyncContextManager", 1),
+    "typing_extensions.ContextManager": Generic("typing_extensions.AsyncContextManager", 1),
+    "contextlib.AbstractContextManager": Generic("contextlib.AbstractAsyncContextManager", 1),
+}
+
+
+def boundary(name: str) -> Boundary | None:
+    """The rule of a function or decorator by its dotted name, or None: unknown."""
+    return BOUNDARIES.get(name)
+
+
+def method_boundary(class_name: str, method: str) -> Boundary | None:
+    """The rule of a method of a library's class, by the dotted name of the class, or None."""
+    return METHODS.get(class_name, {}).get(method)
+
+
+def constructor_boundary(class_name: str, keyword: str) -> Boundary | None:
+    """The rule of a keyword of a library's class, or None."""
+    return CONSTRUCTORS.get(class_name, {}).get(keyword)

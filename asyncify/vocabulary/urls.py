@@ -1,0 +1,552 @@
+"""Databases, drivers, and the arguments of engines and session factories.
+
+What an async driver takes is not what the sync one takes, and most of the differences show only
+when the program connects: so each name was tried, on each line of SQLAlchemy and against real
+servers. Everything that has no async form is refused with a reason, never dropped in silence.
+https://docs.sqlalchemy.org/en/21/core/engines.html
+https://docs.sqlalchemy.org/en/21/dialects/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from asyncify.vocabulary.rows import LINES
+
+_FROM_20 = ("2.0", "2.1")
+_ONLY_14 = ("1.4",)
+_UP_TO_20 = ("1.4", "2.0")
+_ONLY_21 = ("2.1",)
+
+_DIALECTS = "https://docs.sqlalchemy.org/en/21/dialects/"
+_ENGINES = "https://docs.sqlalchemy.org/en/21/core/engines.html#sqlalchemy.create_engine.params."
+_SESSIONS = "https://docs.sqlalchemy.org/en/21/orm/session_api.html#sqlalchemy.orm.Session.params."
+
+
+# Drivers
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One database: its sync drivers (empty: none named in the URL), and its async drivers with
+    the lines that have them, the usual one first."""
+
+    name: str
+    sync_drivers: tuple[str, ...]
+    async_drivers: tuple[tuple[str, tuple[str, ...]], ...]
+    source: str
+
+
+_MYSQL_SYNC = (
+    "",
+    "pymysql",
+    "mysqldb",
+    "mysqlconnector",
+    "pyodbc",
+    "mariadbconnector",
+    "cymysql",
+)
+_MYSQL_ASYNC = (("aiomysql", LINES), ("asyncmy", LINES))
+
+DATABASES: dict[str, Database] = {
+    "sqlite": Database(
+        "sqlite",
+        ("", "pysqlite"),
+        (("aiosqlite", LINES),),
+        _DIALECTS + "sqlite.html#module-sqlalchemy.dialects.sqlite.aiosqlite",
+    ),
+    "postgresql": Database(
+        "postgresql",
+        ("", "psycopg2", "pg8000", "psycopg2cffi", "pygresql"),
+        (("asyncpg", LINES), ("psycopg", _FROM_20)),
+        _DIALECTS + "postgresql.html#module-sqlalchemy.dialects.postgresql.asyncpg",
+    ),
+    "mysql": Database(
+        "mysql",
+        _MYSQL_SYNC,
+        _MYSQL_ASYNC,
+        _DIALECTS + "mysql.html#module-sqlalchemy.dialects.mysql.aiomysql",
+    ),
+    "mariadb": Database(
+        "mariadb",
+        _MYSQL_SYNC,
+        _MYSQL_ASYNC,
+        _DIALECTS + "mysql.html#module-sqlalchemy.dialects.mysql.aiomysql",
+    ),
+    "oracle": Database(
+        "oracle",
+        ("", "cx_oracle"),
+        (("oracledb", _FROM_20),),
+        _DIALECTS + "oracle.html#module-sqlalchemy.dialects.oracle.oracledb",
+    ),
+    "mssql": Database(
+        "mssql",
+        ("", "pyodbc", "pymssql", "mssqlpython"),
+        (("aioodbc", _FROM_20),),
+        _DIALECTS + "mssql.html#module-sqlalchemy.dialects.mssql.aioodbc",
+    ),
+}
+
+# Names that create_async_engine takes as they are, by line. One name of psycopg and of oracledb
+# stands for both their dialects; 2.1's default for PostgreSQL is psycopg, for Oracle oracledb.
+_ASYNC_14 = frozenset(
+    {
+        "sqlite+aiosqlite",
+        "postgresql+asyncpg",
+        "mysql+aiomysql",
+        "mysql+asyncmy",
+        "mariadb+aiomysql",
+        "mariadb+asyncmy",
+    }
+)
+_ASYNC_20 = _ASYNC_14 | {
+    "postgresql+psycopg",
+    "postgresql+psycopg_async",
+    "oracle+oracledb",
+    "oracle+oracledb_async",
+    "mssql+aioodbc",
+}
+ASYNC_NAMES: dict[str, frozenset[str]] = {
+    "1.4": _ASYNC_14,
+    "2.0": _ASYNC_20,
+    "2.1": _ASYNC_20 | {"postgresql", "oracle"},
+}
+
+
+def async_drivername(
+    name: str, line: str = "2.0", drivers: Mapping[str, str] | None = None
+) -> str | None:
+    """The part of an async URL before ``://`` for that of a sync one, or None.
+
+    ``drivers`` chooses the async driver by database; MariaDB follows MySQL.
+    """
+    if name in ASYNC_NAMES[line]:
+        return name
+    backend, _, driver = name.partition("+")
+    database = DATABASES.get(backend)
+    if database is None or driver not in database.sync_drivers:
+        return None
+    chosen = drivers or {}
+    usual, _ = database.async_drivers[0]
+    wanted = chosen.get(backend) or (chosen.get("mysql") if backend == "mariadb" else "") or usual
+    if line not in dict(database.async_drivers).get(wanted, ()):
+        return None
+    return f"{backend}+{wanted}"
+
+
+def async_url(url: str, line: str = "2.0", drivers: Mapping[str, str] | None = None) -> str | None:
+    """The URL for create_async_engine, or None where there is none; its query stays as it is."""
+    name, separator, rest = url.partition("://")
+    replaced = async_drivername(name, line, drivers) if separator else None
+    return None if replaced is None else f"{replaced}://{rest}"
+
+
+# Arguments
+
+
+@dataclass(frozen=True, slots=True)
+class Keyword:
+    """What becomes of one keyword of a factory.
+
+    ``action`` is ``keep``, ``drop`` (it changes nothing, or ``loses`` says what it does change),
+    ``rename`` (to ``new``), ``value`` (see ``values`` and ``pool_class``) or ``refuse``.
+    ``values`` holds actions for one value each, written as in the source. ``lines``: those on
+    which the async factory takes it; elsewhere it is refused, as the sync factory does.
+    """
+
+    name: str
+    action: str = "keep"
+    new: str = ""
+    values: tuple[tuple[str, str], ...] = ()
+    loses: str = ""
+    lines: tuple[str, ...] = LINES
+    note: str = ""
+    source: str = ""
+
+
+_PSYCOPG2 = _DIALECTS + "postgresql.html#module-sqlalchemy.dialects.postgresql.psycopg2"
+_SPEED = "a setting of psycopg2 for speed"
+
+_ENGINE_ROWS = (
+    Keyword("url"),
+    Keyword("connect_args", note="see connect_argument()"),
+    Keyword("echo"),
+    Keyword("echo_pool"),
+    Keyword("enable_from_linting"),
+    Keyword("execution_options"),
+    Keyword("hide_parameters"),
+    Keyword("implicit_returning", note="ignored from 2.0 on, as by the sync factory"),
+    Keyword("insertmanyvalues_page_size", lines=_FROM_20),
+    Keyword("isolation_level"),
+    Keyword("json_deserializer"),
+    Keyword("json_serializer"),
+    Keyword("label_length"),
+    Keyword("logging_name"),
+    Keyword("max_identifier_length"),
+    Keyword("max_overflow", note="on 1.4 a SQLite file has a NullPool, which refuses it"),
+    Keyword("paramstyle"),
+    Keyword("pool_events"),
+    Keyword("pool_logging_name"),
+    Keyword("pool_pre_ping"),
+    Keyword("pool_recycle"),
+    Keyword("pool_reset_on_return"),
+    Keyword("pool_size", note="on 1.4 a SQLite file has a NullPool, which refuses it"),
+    Keyword("pool_timeout", note="on 1.4 a SQLite file has a NullPool, which refuses it"),
+    Keyword("pool_use_lifo", note="on 1.4 a SQLite file has a NullPool, which refuses it"),
+    Keyword("poolclass", "value", note="see pool_class()"),
+    Keyword("plugins"),
+    Keyword("query_cache_size"),
+    Keyword("skip_autocommit_rollback", lines=_FROM_20),
+    Keyword("use_insertmanyvalues", lines=_FROM_20),
+    Keyword("empty_in_strategy"),
+    Keyword("native_datetime", note="SQLite"),
+    Keyword("supports_native_boolean"),
+    Keyword("async_creator", lines=_FROM_20),
+    Keyword("fast_executemany", note="SQL Server"),
+    Keyword("use_setinputsizes", note="SQL Server"),
+    Keyword("future", "drop", note="an async engine always is"),
+    Keyword("encoding", "keep", lines=_ONLY_14),
+    Keyword("convert_unicode", "keep", lines=_ONLY_14),
+    Keyword("case_sensitive", "keep", lines=_ONLY_14),
+    Keyword(
+        "creator",
+        "refuse",
+        note="it makes a sync DBAPI connection; async_creator wants a coroutine function",
+        source=_ENGINES + "async_creator",
+    ),
+    Keyword("module", "refuse", note="it is the sync driver's module"),
+    Keyword("pool", "refuse", note="it is made of sync connections: give poolclass and its sizes"),
+    Keyword(
+        "server_side_cursors",
+        "refuse",
+        values=(("False", "drop"),),
+        note="raises AsyncMethodRequired: stream() for one statement",
+    ),
+    Keyword("strategy", "refuse", note="gone in 1.4: create_mock_engine()"),
+    Keyword("pool_threadlocal", "refuse", note="gone in 1.4"),
+    Keyword("executemany_mode", "drop", loses=_SPEED, source=_PSYCOPG2),
+    Keyword("executemany_batch_page_size", "drop", loses=_SPEED, source=_PSYCOPG2),
+    Keyword("executemany_values_page_size", "drop", loses=_SPEED, source=_PSYCOPG2),
+    Keyword("use_batch_mode", "drop", loses=_SPEED, source=_PSYCOPG2),
+    Keyword(
+        "client_encoding",
+        "refuse",
+        values=(("'utf8'", "drop"), ("'utf-8'", "drop"), ("'UTF8'", "drop")),
+        note="asyncpg always speaks UTF-8",
+        source=_PSYCOPG2,
+    ),
+    Keyword("use_native_unicode", "refuse", note="psycopg2 only", source=_PSYCOPG2),
+    Keyword("use_native_hstore", "refuse", note="psycopg2 only", source=_PSYCOPG2),
+    Keyword("use_native_uuid", "refuse", note="psycopg2 only", source=_PSYCOPG2),
+)
+
+ENGINE_KEYWORDS: dict[str, Keyword] = {row.name: row for row in _ENGINE_ROWS}
+
+_SESSION_ROWS = (
+    Keyword("bind", note="an AsyncEngine or AsyncConnection"),
+    Keyword("binds", note="values are AsyncEngines"),
+    Keyword("autoflush"),
+    Keyword("autobegin", lines=_FROM_20),
+    Keyword("close_resets_only", lines=_FROM_20),
+    Keyword("enable_baked_queries"),
+    Keyword("execution_options", lines=_ONLY_21),
+    Keyword("expire_on_commit", "value", values=(("False", "keep"),), note="becomes False"),
+    Keyword("info"),
+    Keyword("join_transaction_mode", lines=_FROM_20),
+    Keyword("query_cls", note="of the queries inside run_sync"),
+    Keyword("sync_session_class"),
+    Keyword("twophase", note="not every async driver has two-phase transactions"),
+    Keyword("autocommit", values=(("True", "refuse"),), note="autocommit=True raises"),
+    Keyword("future", "drop", note="an async session always is"),
+    Keyword(
+        "class_",
+        "rename",
+        new="sync_session_class",
+        note="a subclass of Session stays the sync class behind AsyncSession; Session itself goes",
+        source="https://docs.sqlalchemy.org/en/21/orm/extensions/asyncio.html"
+        "#sqlalchemy.ext.asyncio.AsyncSession.params.sync_session_class",
+    ),
+    Keyword("extension", "refuse", note="gone in 1.4: events"),
+    Keyword("weak_identity_map", "refuse", note="gone in 1.4"),
+)
+
+# The keywords of sessionmaker, scoped_session's factory and Session.
+SESSION_KEYWORDS: dict[str, Keyword] = {row.name: row for row in _SESSION_ROWS}
+
+# The positional arguments of Session and sessionmaker. Only the first is positional in 2.0.
+SESSION_POSITIONS = ("bind",)
+
+# Keywords of scoped_session; async_scoped_session demands scopefunc.
+SCOPED_SESSION_POSITIONS = ("session_factory", "scopefunc")
+
+
+def _action(rows: Mapping[str, Keyword], name: str, line: str, value: str) -> str:
+    row = rows.get(name)
+    if row is None or line not in row.lines:
+        return "refuse"
+    return dict(row.values).get(value, row.action)
+
+
+def engine_keyword(name: str, line: str = "2.0", value: str = "") -> str:
+    """The action for a keyword of create_engine; ``value`` is its value as written."""
+    return _action(ENGINE_KEYWORDS, name, line, value)
+
+
+def session_keyword(name: str, line: str = "2.0", value: str = "") -> str:
+    """The action for a keyword of sessionmaker or Session; ``value`` is its value as written."""
+    return _action(SESSION_KEYWORDS, name, line, value)
+
+
+# Pools
+
+
+@dataclass(frozen=True, slots=True)
+class PoolClass:
+    """What becomes of a pool class: ``keep``, ``rename`` (to ``new``), ``drop`` or ``refuse``."""
+
+    name: str
+    action: str = "keep"
+    new: str = ""
+    lines: tuple[str, ...] = LINES
+    note: str = ""
+    source: str = "https://docs.sqlalchemy.org/en/21/core/pooling.html#api-documentation-available-pool-implementations"
+
+
+_POOL_ROWS = (
+    PoolClass("NullPool"),
+    PoolClass("StaticPool"),
+    PoolClass("AssertionPool"),
+    PoolClass("AsyncAdaptedQueuePool"),
+    PoolClass("FallbackAsyncAdaptedQueuePool", lines=_UP_TO_20),
+    PoolClass(
+        "QueuePool",
+        "rename",
+        "sqlalchemy.pool.AsyncAdaptedQueuePool",
+        note="refused from 2.0 on; 1.4 takes it, and it blocks the loop",
+    ),
+    PoolClass(
+        "SingletonThreadPool",
+        "drop",
+        note="a connection per thread, of which there is one; in memory StaticPool is the default",
+    ),
+)
+_POOL_MODULES = ("sqlalchemy.pool", "sqlalchemy.pool.impl", "sqlalchemy")
+
+POOL_CLASSES: dict[str, PoolClass] = {
+    f"{module}.{row.name}": row for row in _POOL_ROWS for module in _POOL_MODULES
+}
+
+
+def pool_class(name: str, line: str = "2.0") -> PoolClass | None:
+    """The row of a pool class by its dotted name, or None: a class of the program's own."""
+    row = POOL_CLASSES.get(name)
+    return row if row is not None and line in row.lines else None
+
+
+# Arguments of the drivers
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectArgument:
+    """What becomes of one argument of the sync driver for an async driver.
+
+    ``action`` is for a key of ``connect_args``: ``keep``, ``rename`` (to ``new``), ``setting`` (to
+    the key ``new`` of ``server_settings``), ``options`` (each ``-c name=value`` to a key of
+    ``server_settings``), ``drop`` or ``refuse``. ``in_url`` is for the query of a URL, where it
+    differs; ``connect_args`` there: it moves into ``connect_args``, converted by ``convert``.
+    """
+
+    name: str
+    action: str = "keep"
+    new: str = ""
+    in_url: str = ""
+    convert: str = ""
+    note: str = ""
+
+
+_ASYNCPG_PAGE = "https://magicstack.github.io/asyncpg/current/api/index.html#connection"
+_TLS_FILES = "needs an ssl.SSLContext: connect_args={'ssl': context}"
+_KEEPALIVES = "asyncpg has no TCP keepalive settings"
+
+_ASYNCPG = (
+    ConnectArgument("host"),
+    ConnectArgument("port"),
+    ConnectArgument("user"),
+    ConnectArgument("password"),
+    ConnectArgument("database"),
+    ConnectArgument("dbname", "rename", "database"),
+    ConnectArgument("passfile"),
+    ConnectArgument("target_session_attrs"),
+    ConnectArgument("krbsrvname"),
+    ConnectArgument("gsslib"),
+    ConnectArgument("sslmode", "rename", "ssl", note="the same words"),
+    ConnectArgument("connect_timeout", "rename", "timeout", "connect_args", "float"),
+    ConnectArgument("application_name", "setting", "application_name", "connect_args"),
+    ConnectArgument("fallback_application_name", "setting", "application_name", "connect_args"),
+    ConnectArgument("options", "options", "", "connect_args"),
+    ConnectArgument("client_encoding", "refuse", note="asyncpg always speaks UTF-8"),
+    ConnectArgument("sslrootcert", "refuse", note=_TLS_FILES),
+    ConnectArgument("sslcert", "refuse", note=_TLS_FILES),
+    ConnectArgument("sslkey", "refuse", note=_TLS_FILES),
+    ConnectArgument("sslcrl", "refuse", note=_TLS_FILES),
+    ConnectArgument("keepalives", "refuse", note=_KEEPALIVES),
+    ConnectArgument("keepalives_idle", "refuse", note=_KEEPALIVES),
+    ConnectArgument("keepalives_interval", "refuse", note=_KEEPALIVES),
+    ConnectArgument("keepalives_count", "refuse", note=_KEEPALIVES),
+    ConnectArgument("tcp_user_timeout", "refuse", note=_KEEPALIVES),
+    ConnectArgument("gssencmode", "refuse", note="asyncpg doesn't take it"),
+    ConnectArgument("cursor_factory", "refuse", note="of psycopg2"),
+    ConnectArgument("connection_factory", "refuse", note="of psycopg2"),
+    # asyncpg's own, in programs that are async already:
+    ConnectArgument("ssl"),
+    ConnectArgument("timeout", in_url="connect_args", convert="float"),
+    ConnectArgument("command_timeout"),
+    ConnectArgument("server_settings", in_url="refuse"),
+    ConnectArgument("statement_cache_size"),
+    ConnectArgument("prepared_statement_cache_size"),
+)
+
+_PSYCOPG = (
+    *(
+        ConnectArgument(name)
+        for name in (
+            "host",
+            "port",
+            "user",
+            "password",
+            "dbname",
+            "passfile",
+            "target_session_attrs",
+            "sslmode",
+            "sslrootcert",
+            "sslcert",
+            "sslkey",
+            "sslcrl",
+            "connect_timeout",
+            "application_name",
+            "fallback_application_name",
+            "options",
+            "client_encoding",
+            "keepalives",
+            "keepalives_idle",
+            "keepalives_interval",
+            "keepalives_count",
+            "tcp_user_timeout",
+            "gssencmode",
+        )
+    ),
+    ConnectArgument("cursor_factory", "refuse", note="a class of psycopg2"),
+    ConnectArgument("connection_factory", "refuse", note="a class of psycopg2"),
+)
+
+_MYSQL_TLS = "needs an ssl.SSLContext; a dict fails with TLS and is silently ignored without"
+_NOT_TAKEN = "the driver doesn't take it"
+
+_MYSQL_BOTH = tuple(
+    ConnectArgument(name)
+    for name in (
+        "host",
+        "port",
+        "user",
+        "password",
+        "unix_socket",
+        "charset",
+        "use_unicode",
+        "connect_timeout",
+        "local_infile",
+        "autocommit",
+        "init_command",
+        "program_name",
+        "client_flag",
+        "sql_mode",
+        "read_default_file",
+        "read_default_group",
+        "server_public_key",
+    )
+)
+
+_AIOMYSQL = (
+    *_MYSQL_BOTH,
+    ConnectArgument("db"),
+    ConnectArgument("database", "rename", "db"),
+    ConnectArgument("passwd", "rename", "password"),
+    ConnectArgument("connection_timeout", "rename", "connect_timeout"),
+    ConnectArgument("auth_plugin"),
+    ConnectArgument("cursorclass", "refuse", note="a class of the sync driver"),
+    ConnectArgument("read_timeout", "refuse", note=_NOT_TAKEN),
+    ConnectArgument("write_timeout", "refuse", note=_NOT_TAKEN),
+    ConnectArgument("collation", "refuse", note=_NOT_TAKEN + ": set it by init_command"),
+    ConnectArgument("binary_prefix", "refuse", note=_NOT_TAKEN),
+    ConnectArgument("max_allowed_packet", "refuse", note=_NOT_TAKEN),
+    ConnectArgument("ssl", "refuse", note=_MYSQL_TLS),
+    ConnectArgument("ssl_ca", "refuse", note=_MYSQL_TLS),
+    ConnectArgument("ssl_cert", "refuse", note=_MYSQL_TLS),
+    ConnectArgument("ssl_key", "refuse", note=_MYSQL_TLS),
+    ConnectArgument("ssl_capath", "refuse", note=_MYSQL_TLS),
+    ConnectArgument("ssl_cipher", "refuse", note=_MYSQL_TLS),
+    ConnectArgument("ssl_check_hostname", "refuse", note=_MYSQL_TLS),
+    ConnectArgument("ssl_disabled", "refuse", note="without ssl= there is no TLS"),
+)
+
+_ASYNCMY = (
+    *_MYSQL_BOTH,
+    ConnectArgument("db"),
+    ConnectArgument("database"),
+    ConnectArgument("passwd", "rename", "password"),
+    ConnectArgument("connection_timeout", "rename", "connect_timeout"),
+    ConnectArgument("read_timeout"),
+    ConnectArgument("max_allowed_packet"),
+    ConnectArgument("binary_prefix"),
+    ConnectArgument("ssl", note="a dict or an ssl.SSLContext"),
+    ConnectArgument("ssl_ca"),
+    ConnectArgument("ssl_cert"),
+    ConnectArgument("ssl_key"),
+    ConnectArgument("auth_plugin", "refuse", note=_NOT_TAKEN),
+    ConnectArgument("cursorclass", "refuse", note="a class of the sync driver"),
+    ConnectArgument("write_timeout", "refuse", note=_NOT_TAKEN),
+    ConnectArgument("collation", "refuse", note=_NOT_TAKEN + ": set it by init_command"),
+    ConnectArgument("ssl_disabled", "refuse", note="without ssl= there is no TLS"),
+)
+
+_AIOSQLITE = tuple(
+    ConnectArgument(name)
+    for name in (
+        "check_same_thread",
+        "timeout",
+        "detect_types",
+        "isolation_level",
+        "uri",
+        "mode",
+        "cache",
+        "cached_statements",
+        "factory",
+        "autocommit",
+    )
+)
+
+# async driver -> argument of the sync driver -> row.
+CONNECT_ARGUMENTS: dict[str, dict[str, ConnectArgument]] = {
+    driver: {row.name: row for row in rows}
+    for driver, rows in (
+        ("asyncpg", _ASYNCPG),
+        ("psycopg", _PSYCOPG),
+        ("aiomysql", _AIOMYSQL),
+        ("asyncmy", _ASYNCMY),
+        ("aiosqlite", _AIOSQLITE),
+    )
+}
+
+# What is read on each driver's arguments.
+CONNECT_SOURCES: dict[str, str] = {
+    "asyncpg": _ASYNCPG_PAGE,
+    "psycopg": "https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS",
+    "aiomysql": "https://aiomysql.readthedocs.io/en/stable/connection.html",
+    "asyncmy": "https://github.com/long2ice/asyncmy",
+    "aiosqlite": "https://docs.python.org/3/library/sqlite3.html#sqlite3.connect",
+}
+
+
+def connect_argument(driver: str, name: str) -> ConnectArgument | None:
+    """The row of an argument for an async driver, or None: unknown, so nothing is promised."""
+    return CONNECT_ARGUMENTS.get(driver, {}).get(name)

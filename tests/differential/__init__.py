@@ -1,0 +1,1 @@
+"""Programs before and after their migration, run on a real database and compared."""

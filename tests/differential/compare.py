@@ -1,0 +1,87 @@
+"""Two records of one program, before and after its migration: where do they differ?"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Sources = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A program's text by file, and the record of running it."""
+
+    sources: Sources
+    record: Mapping[str, Any]
+
+
+def differences(before: Run, after: Run) -> list[str]:
+    """Everything in which the migrated program differs, and its own faults."""
+    return [
+        *(f"the sync program fails by itself: {fault}" for fault in before.record["faults"]),
+        *(f"fault: {fault}" for fault in after.record["faults"]),
+        *sync_statements(after),
+        *results(before, after),
+        *exceptions(before, after),
+        *statements(before, after),
+        *tables(before, after),
+    ]
+
+
+def sync_statements(after: Run) -> Iterator[str]:
+    number = after.record["sync_statements"]
+    if number:
+        yield f"{number} statements ran on a sync connection"
+
+
+def results(before: Run, after: Run) -> Iterator[str]:
+    one, other = before.record["result"], after.record["result"]
+    if one != other:
+        yield f"result {one!r} became {other!r}"
+
+
+def tables(before: Run, after: Run) -> Iterator[str]:
+    one, other = before.record["tables"], after.record["tables"]
+    for name in sorted({*one, *other}):
+        if one.get(name) != other.get(name):
+            yield f"table {name}: {one.get(name)} became {other.get(name)}"
+
+
+def statements(before: Run, after: Run) -> Iterator[str]:
+    one, other = (
+        [" <- ".join(statement) for statement in run.record["statements"]]
+        for run in (before, after)
+    )
+    if one != other:
+        lines = difflib.unified_diff(one, other, "before", "after", lineterm="", n=1)
+        yield "statements:\n" + "\n".join(lines)
+
+
+def exceptions(before: Run, after: Run) -> Iterator[str]:
+    one, other = before.record["exception"], after.record["exception"]
+    if one is None and other is None:
+        return
+    if one is None or other is None or one["type"] != other["type"]:
+        yield f"exception {one} became {other}"
+    elif (one["file"], one["function"]) != (other["file"], other["function"]):
+        yield f"{one['type']} moved from {one['function']}() to {other['function']}()"
+    elif not same_line(one, other, before.sources, after.sources):
+        yield f"{one['type']} moved from line {one['line']} to line {other['line']}"
+
+
+def same_line(
+    one: Mapping[str, Any], other: Mapping[str, Any], before: Sources, after: Sources
+) -> bool:
+    """Whether the line of the second place came from the line of the first."""
+    if not one["file"]:
+        return True
+    old, new = before[one["file"]].splitlines(), after[other["file"]].splitlines()
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+    return any(
+        first <= one["line"] - 1 < last and start <= other["line"] - 1 < end
+        for tag, first, last, start, end in matcher.get_opcodes()
+        if tag == "replace" or one["line"] - 1 - first == other["line"] - 1 - start
+    )

@@ -1,0 +1,176 @@
+"""Runs one program and writes down everything that can be seen of it.
+
+    python -m tests.differential.record FOLDER DATABASE RECORD
+
+FOLDER holds ``main.py`` with ``main()``, which may be a coroutine function. DATABASE is the SQLite
+file that the program finds in ``DATABASE_URL``. RECORD is the JSON file to write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import importlib
+import inspect
+import json
+import os
+import re
+import sqlite3
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from sqlalchemy import event, exc
+from sqlalchemy.engine import Connection, Engine, Row
+from sqlalchemy.orm import InstanceState
+
+from tests.differential.normalise import normalise
+
+ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+NUMBER = re.compile(r"_\d+$")
+LEAKS = ("was never awaited", "garbage collector is trying to clean up")
+
+
+class Recorder:
+    """Statements and faults, as they happen."""
+
+    def __init__(self) -> None:
+        self.statements: list[list[str]] = []
+        self.faults: list[str] = []
+        self.sync_statements = 0
+
+    def listen(self) -> None:
+        event.listen(Engine, "before_cursor_execute", self.statement)
+        event.listen(Engine, "commit", lambda connection: self.mark("COMMIT"))
+        event.listen(Engine, "rollback", lambda connection: self.mark("ROLLBACK"))
+        self.watch_greenlets()
+
+    def mark(self, word: str) -> None:
+        self.statements.append([word, ""])
+
+    def statement(
+        self,
+        connection: Connection,
+        cursor: object,
+        statement: str,
+        parameters: Any,
+        context: object,
+        executemany: bool,
+    ) -> None:
+        if not connection.dialect.is_async:
+            self.sync_statements += 1
+        self.statements.append(list(normalise(statement, parameters)))
+
+    def watch_greenlets(self) -> None:
+        """A MissingGreenlet that the program swallows is one all the same."""
+        original = exc.MissingGreenlet.__init__
+
+        def watched(error: exc.MissingGreenlet, *arguments: Any, **keywords: Any) -> None:
+            self.faults.append("MissingGreenlet")
+            original(error, *arguments, **keywords)
+
+        exc.MissingGreenlet.__init__ = watched  # type: ignore[assignment,method-assign]
+
+
+def call(function: Callable[[], Any]) -> Any:
+    """What the function gives, awaited if it has turned."""
+    value = function()
+    return asyncio.run(value) if inspect.iscoroutine(value) else value
+
+
+def labels(fields: Sequence[str]) -> list[str]:
+    """A row's names. Query repeats one that occurs twice, select numbers it: ``name_1``."""
+    return [
+        stem if (stem := NUMBER.sub("", name)) in fields[:index] else name
+        for index, name in enumerate(fields)
+    ]
+
+
+def plain(value: Any) -> Any:
+    """A result as JSON: mapped instances by class and identity, rows with their names."""
+    state = getattr(value, "_sa_instance_state", None)
+    if isinstance(state, InstanceState):
+        return ["instance", type(value).__name__, plain(state.identity)]
+    if isinstance(value, Row):
+        return ["row", labels(value._fields), [plain(each) for each in value]]
+    if isinstance(value, Mapping):
+        return ["mapping", [[plain(key), plain(each)] for key, each in value.items()]]
+    if isinstance(value, (list, tuple)):
+        return [type(value).__name__, [plain(each) for each in value]]
+    if isinstance(value, (set, frozenset)):
+        return [type(value).__name__, sorted((plain(each) for each in value), key=repr)]
+    if isinstance(value, BaseException):
+        return ["exception", type(value).__qualname__]
+    return ADDRESS.sub("", repr(value))
+
+
+def failure(error: BaseException, folder: Path) -> dict[str, Any]:
+    """The exception's type, and the innermost place in the program's own code."""
+    kind = f"{type(error).__module__}.{type(error).__qualname__}"
+    return {"type": kind, "text": str(error).splitlines()[:1], **place(error.__traceback__, folder)}
+
+
+def place(trace: TracebackType | None, folder: Path) -> dict[str, Any]:
+    frames = [
+        frame
+        for frame in traceback.extract_tb(trace)
+        if Path(frame.filename).resolve().is_relative_to(folder)
+    ]
+    if not frames:
+        return {"file": "", "function": "", "line": 0}
+    file = Path(frames[-1].filename).resolve().relative_to(folder).as_posix()
+    return {"file": file, "function": frames[-1].name, "line": frames[-1].lineno or 0}
+
+
+def tables(database: Path) -> dict[str, list[str]]:
+    """The rows of every table, sorted."""
+    with sqlite3.connect(database) as connection:
+        names = connection.execute(
+            "select name from sqlite_master where type = 'table' order by name"
+        ).fetchall()
+        return {
+            name: sorted(repr(row) for row in connection.execute(f'select * from "{name}"'))
+            for (name,) in names
+        }
+
+
+def observe(folder: Path, recorder: Recorder) -> dict[str, Any]:
+    """Run the program's ``main()`` once."""
+    try:
+        result = call(importlib.import_module("main").main)
+    except Exception as error:
+        return {"result": None, "exception": failure(error, folder)}
+    return {"result": plain(result), "exception": None}
+
+
+def main() -> None:
+    """Run, and write the record."""
+    folder, database, record = (Path(argument).resolve() for argument in sys.argv[1:4])
+    os.environ["DATABASE_URL"] = f"sqlite:///{database}"
+    sys.path.insert(0, str(folder))
+    recorder = Recorder()
+    recorder.listen()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        seen = observe(folder, recorder)
+        gc.collect()
+    texts = [str(warning.message) for warning in caught]
+    recorder.faults += [text for text in texts if any(leak in text for leak in LEAKS)]
+    seen |= {
+        "statements": recorder.statements,
+        "sync_statements": recorder.sync_statements,
+        "faults": recorder.faults,
+        "tables": tables(database),
+    }
+    record.write_text(json.dumps(seen), encoding="utf-8")
+    sys.stdout.flush()
+    # A driver's thread that the program left behind must not keep this process.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

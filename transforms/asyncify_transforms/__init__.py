@@ -1,0 +1,71 @@
+"""The catalogue of transforms: one file per kind of decision.
+
+To add one, write a module with a page as its docstring, a ``TRANSFORM`` and ``EXAMPLES``, and name
+it below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import ModuleType
+
+from asyncify.decisions import Decision
+from asyncify_transforms import (
+    await_expression,
+    close_to_async_with,
+    consume_generator,
+    edit_annotation,
+    edit_arguments,
+    enter_run_sync,
+    insert_statements,
+    keep_sync_twin,
+    make_async,
+    make_async_for,
+    make_async_with,
+    query_to_select,
+    remove_await,
+    remove_statement,
+    rename_method,
+    rename_reference,
+    replace_call,
+    replace_expression,
+    replace_string,
+    run_metadata,
+    strip_decorator,
+    update_imports,
+    use_sync_session,
+    wrap_asyncio_run,
+)
+from asyncify_transforms._transform import Example, Transform
+
+MODULES: tuple[ModuleType, ...] = (
+    await_expression,
+    close_to_async_with,
+    consume_generator,
+    edit_annotation,
+    edit_arguments,
+    enter_run_sync,
+    insert_statements,
+    keep_sync_twin,
+    make_async,
+    make_async_for,
+    make_async_with,
+    query_to_select,
+    remove_await,
+    remove_statement,
+    rename_method,
+    rename_reference,
+    replace_call,
+    replace_expression,
+    replace_string,
+    run_metadata,
+    strip_decorator,
+    update_imports,
+    use_sync_session,
+    wrap_asyncio_run,
+)
+CATALOGUE: Mapping[type[Decision], Transform] = {
+    module.TRANSFORM.decision: module.TRANSFORM for module in MODULES
+}
+
+__all__ = ["CATALOGUE", "MODULES", "Example", "Transform"]

@@ -1,0 +1,167 @@
+"""Changes the arguments of a call.
+
+What it does
+    Adds or replaces keywords (`expire_on_commit=False`), removes keywords (`autocommit=False`),
+    wraps an argument in a template (`async_url(url)`), or changes the content of a string literal
+    (the driver in a URL), its quotes kept.
+
+Why
+    The async factories take other arguments than the sync ones.
+
+Example
+    Before:
+        SessionLocal = sessionmaker(autocommit=False, bind=engine)
+    After:
+        SessionLocal = sessionmaker(bind=engine, expire_on_commit=False)
+
+Leaves alone
+    All other arguments, their order and their layout.
+
+Safety
+    Safe; an argument that isn't there makes the edit fail, except one that is to be removed.
+
+Source
+    https://docs.sqlalchemy.org/en/20/orm/extensions/asyncio.html#sqlalchemy.ext.asyncio.async_sessionmaker
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import libcst as cst
+
+from asyncify.decisions import EditArguments
+from asyncify_transforms._expressions import (
+    find_argument,
+    has_bare_newline,
+    with_comments_of,
+    without_argument,
+    without_comments,
+    without_parentheses,
+)
+from asyncify_transforms._templates import Values, fill
+from asyncify_transforms._transform import Example, Place, Transform, documented, node
+
+
+def apply(decision: EditArguments, call: cst.Call, place: Place) -> cst.CSTNode | None:
+    """Literals and wraps first, because they count positions as written."""
+    arguments = list(call.args)
+    for key, content in decision.literals:
+        if not _edit(arguments, key, lambda value, new=content: _literal(value, new), place):
+            return None
+    for key, template in decision.wrap:
+        if not _edit(arguments, key, lambda value, new=template: _wrapped(value, new), place):
+            return None
+    for name, source in decision.set_keywords:
+        arguments = _with_keyword(arguments, name, cst.parse_expression(source))
+    for name in decision.remove_keywords:
+        index = find_argument(arguments, name)
+        if index >= 0:
+            arguments = without_argument(arguments, index)
+    return call.with_changes(args=arguments)
+
+
+def _edit(arguments: list[cst.Arg], key: int | str, change: Any, place: Place) -> bool:
+    index = find_argument(arguments, key)
+    value = None if index < 0 else change(arguments[index].value)
+    if value is None:
+        place.refuse(f"The call has no argument {key} that this edit fits.")
+        return False
+    arguments[index] = arguments[index].with_changes(value=value)
+    return True
+
+
+def _literal(value: Any, content: str) -> Any:
+    if not isinstance(value, cst.SimpleString):
+        return None
+    quoted = f"{value.prefix}{value.quote}{content}{value.quote}"
+    return value.with_changes(value=quoted)
+
+
+def _wrapped(value: Any, template: str) -> Any:
+    bare = without_parentheses(value)
+    return fill(template, Values({"argument": value if has_bare_newline(bare) else bare}))
+
+
+def _with_keyword(arguments: list[cst.Arg], name: str, value: Any) -> list[cst.Arg]:
+    index = find_argument(arguments, name)
+    if index >= 0:
+        replaced = arguments[index].with_changes(value=value)
+        return [*arguments[:index], replaced, *arguments[index + 1 :]]
+    new = cst.Arg(
+        value,
+        keyword=cst.Name(name),
+        equal=cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace("")),
+    )
+    if not arguments:
+        return [new]
+    return [*arguments[:-1], *_appended(arguments, new)]
+
+
+def _appended(arguments: list[cst.Arg], new: cst.Arg) -> list[cst.Arg]:
+    """The last argument and a new one behind it, laid out as the others are. What follows the last
+    one, its comment for one, stays with it."""
+    last = arguments[-1]
+    trailing = last.comma if isinstance(last.comma, cst.Comma) else None
+    ending: Any = trailing.whitespace_after if trailing else last.whitespace_after_arg
+    between = with_comments_of(ending, _between(arguments, ending))
+    last = last.with_changes(
+        comma=cst.Comma(whitespace_after=between), whitespace_after_arg=cst.SimpleWhitespace("")
+    )
+    closing = without_comments(ending)
+    if trailing:
+        return [last, new.with_changes(comma=cst.Comma(whitespace_after=closing))]
+    return [last, new.with_changes(whitespace_after_arg=closing)]
+
+
+def _between(arguments: list[cst.Arg], ending: Any) -> Any:
+    """The whitespace between two arguments of this call."""
+    for argument in arguments[:-1]:
+        if isinstance(argument.comma, cst.Comma):
+            return argument.comma.whitespace_after
+    if isinstance(ending, cst.ParenthesizedWhitespace):
+        indentation = cst.SimpleWhitespace(ending.last_line.value + "    ")
+        return ending.with_changes(last_line=indentation)
+    return cst.SimpleWhitespace(" ")
+
+
+TRANSFORM = Transform("edit-arguments", EditArguments, apply)
+EXAMPLES = (
+    documented(
+        __doc__,
+        EditArguments(
+            **node("Call", 0, "sessionmaker"),
+            remove_keywords=("autocommit",),
+            set_keywords=(("expire_on_commit", "False"),),
+        ),
+    ),
+    Example(
+        "engine = create_engine(\n    url,\n    echo=True,  # loud\n)\n",
+        (
+            EditArguments(
+                **node("Call", 0, "create_engine"),
+                wrap=((0, "async_url({argument})"),),
+                set_keywords=(("pool_size", "5"), ("echo", "False")),
+            ),
+        ),
+        "engine = create_engine(\n    async_url(url),\n    echo=False,  # loud\n"
+        "    pool_size=5,\n)\n",
+    ),
+    Example(
+        "engine = create_engine(r'sqlite:///a.db')\n",
+        (
+            EditArguments(
+                **node("Call", 0, "create_engine"), literals=((0, "sqlite+aiosqlite:///a.db"),)
+            ),
+        ),
+        "engine = create_engine(r'sqlite+aiosqlite:///a.db')\n",
+    ),
+    Example(
+        "make(**options)\nmake()\n",
+        (
+            EditArguments(**node("Call", 0, "make"), set_keywords=(("a", "1"),)),
+            EditArguments(**node("Call", 1, "make"), set_keywords=(("a", "1"),)),
+        ),
+        "make(**options, a=1)\nmake(a=1)\n",
+    ),
+)

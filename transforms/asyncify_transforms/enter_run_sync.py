@@ -1,0 +1,102 @@
+"""Enters code that stays sync through run_sync.
+
+What it does
+    `export(path, db)` becomes `await db.run_sync(lambda sync_session: export(path, sync_session))`.
+
+Why
+    Code that can't await (a constructor, a property that a template reads) keeps working in a
+    greenlet: there its session is the sync one, and lazy loads work as before.
+
+Example
+    Before:
+        async def archive(path, db):
+            return export(path, db).name
+    After:
+        async def archive(path, db):
+            return (await db.run_sync(lambda sync_session: export(path, sync_session))).name
+
+Leaves alone
+    The called function and all other arguments.
+
+Safety
+    Equal: SQLAlchemy runs the function to its end before `run_sync` returns. Refused where an
+    argument that should be the session isn't there.
+
+Source
+    https://docs.sqlalchemy.org/en/20/orm/extensions/asyncio.html#asyncio-orm-avoid-lazyloads
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import libcst as cst
+
+from asyncify.decisions import EnterRunSync
+from asyncify_transforms._expressions import (
+    awaited,
+    find_argument,
+    has_newline,
+    without_parentheses,
+)
+from asyncify_transforms._transform import (
+    Example,
+    Place,
+    Transform,
+    awaited_before,
+    documented,
+    node,
+)
+
+
+def apply(decision: EnterRunSync, call: cst.Call, place: Place) -> cst.CSTNode | None:
+    """The call inside a lambda, and that inside ``run_sync``."""
+    if awaited_before(place):
+        place.refuse("The call is awaited already.")
+        return None
+    arguments = _with_session(decision, call.args, place)
+    if arguments is None:
+        return None
+    inner = call.with_changes(args=arguments)
+    inner = inner if has_newline(inner) else without_parentheses(inner)
+    parameters = cst.Parameters([cst.Param(cst.Name(decision.parameter))])
+    run_sync = cst.Call(
+        cst.Attribute(cst.parse_expression(decision.session), cst.Name("run_sync")),
+        [cst.Arg(cst.Lambda(parameters, inner))],
+    )
+    result: cst.CSTNode = awaited(run_sync, place.parent, place.field)
+    return result
+
+
+def _with_session(
+    decision: EnterRunSync, arguments: Sequence[cst.Arg], place: Place
+) -> list[cst.Arg] | None:
+    replaced = list(arguments)
+    for key in decision.substitutions:
+        index = find_argument(arguments, key)
+        if index < 0:
+            place.refuse(f"The call has no argument {key} that could take the sync session.")
+            return None
+        replaced[index] = replaced[index].with_changes(value=cst.Name(decision.parameter))
+    return replaced
+
+
+TRANSFORM = Transform("enter-run-sync", EnterRunSync, apply)
+EXAMPLES = (
+    documented(
+        __doc__,
+        EnterRunSync(**node("Call", 0, "export"), session="db", substitutions=(1,)),
+    ),
+    Example(
+        "async def f(self):\n    load(1, session=self.db)\n",
+        (
+            EnterRunSync(
+                **node("Call", 0, "load"),
+                session="self.db",
+                substitutions=("session",),
+                parameter="db",
+            ),
+        ),
+        "async def f(self):\n    await self.db.run_sync(lambda db: load(1, session=db))\n",
+    ),
+)

@@ -1,0 +1,50 @@
+"""Repeats an assignment under another name, so that what stays sync has one of its own.
+
+What it does
+    The statement is followed by a copy of itself as it was, with another target.
+
+Why
+    What runs at import, or at a boundary that can't await, needs a sync engine beside the async
+    one.
+
+Example
+    Before:
+        engine = create_engine(url, echo=True)
+    After:
+        engine = create_engine(url, echo=True)
+        sync_engine = create_engine(url, echo=True)
+
+Leaves alone
+    The original statement, which other decisions edit.
+
+Safety
+    Safe: an engine connects when it is used. Two engines have two pools, and two in-memory
+    databases.
+
+Source
+    https://docs.sqlalchemy.org/en/20/core/engines.html
+"""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from asyncify.decisions import KeepSyncTwin
+from asyncify_transforms._transform import Place, Transform, documented, node
+
+
+def apply(decision: KeepSyncTwin, call: cst.Call, place: Place) -> cst.CSTNode | None:
+    """The call itself, with the copy put behind its statement."""
+    statement = place.statement
+    if not isinstance(statement, cst.Assign) or statement.value is not place.original:
+        place.refuse("The call isn't what a plain assignment assigns.")
+        return None
+    target = cst.AssignTarget(cst.Name(decision.name))
+    twin = cst.SimpleStatementLine([cst.Assign([target], statement.value)])
+    return call if place.insert([twin], "after") else None
+
+
+TRANSFORM = Transform("keep-sync-twin", KeepSyncTwin, apply)
+EXAMPLES = (
+    documented(__doc__, KeepSyncTwin(**node("Call", 0, "create_engine"), name="sync_engine")),
+)

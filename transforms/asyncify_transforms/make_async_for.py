@@ -1,0 +1,74 @@
+"""Turns a loop over an async iterable into `async for`.
+
+What it does
+    `for row in stream():` becomes `async for row in stream():`, in comprehensions too.
+
+Why
+    An async generator and a streamed result can't be iterated by `for`.
+
+Example
+    Before:
+        async def names():
+            for book in stream():
+                print(book)
+            return [book.name for book in stream()]
+    After:
+        async def names():
+            async for book in stream():
+                print(book)
+            return [book.name async for book in stream()]
+
+Leaves alone
+    The target, the iterable and the body.
+
+Safety
+    Safe where the iterable turns in the same group.
+
+Source
+    https://docs.python.org/3/reference/compound_stmts.html#the-async-for-statement
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import libcst as cst
+
+from asyncify.decisions import MakeAsyncFor
+from asyncify_transforms._transform import Example, Place, Transform, documented, node
+
+
+def apply(decision: MakeAsyncFor, loop: Any, place: Place) -> cst.CSTNode | None:
+    """``async for``, as a statement or as one part of a comprehension."""
+    changed: cst.CSTNode | None
+    if isinstance(loop, cst.For):
+        changed = _asynchronous(loop)
+    else:
+        source = _part(loop.for_in, decision.generator)
+        changed = None if source is None else loop.with_changes(for_in=source)
+    if changed is None:
+        place.refuse("The loop is an async for already, or has no such part.")
+    return changed
+
+
+def _asynchronous(loop: cst.For | cst.CompFor) -> Any:
+    return None if loop.asynchronous else loop.with_changes(asynchronous=cst.Asynchronous())
+
+
+def _part(source: cst.CompFor | None, index: int) -> Any:
+    """The chain of ``for`` parts with the one at ``index`` made asynchronous."""
+    if source is None or index == 0:
+        return None if source is None else _asynchronous(source)
+    inner = _part(source.inner_for_in, index - 1)
+    return None if inner is None else source.with_changes(inner_for_in=inner)
+
+
+TRANSFORM = Transform("make-async-for", MakeAsyncFor, apply)
+EXAMPLES = (
+    documented(__doc__, MakeAsyncFor(**node("For")), MakeAsyncFor(**node("ListComp"))),
+    Example(
+        "async def f():\n    return {x: y for x in a for y in x if y}\n",
+        (MakeAsyncFor(**node("DictComp"), generator=1),),
+        "async def f():\n    return {x: y for x in a async for y in x if y}\n",
+    ),
+)

@@ -1,0 +1,53 @@
+"""Begins a select where a Query began.
+
+What it does
+    `db.query(Book)` becomes `select(Book)`. What stood before `.query` is kept for the call that
+    executes the statement.
+
+Why
+    AsyncSession has no `query`: statements are built first and executed by the session.
+
+Example
+    Before:
+        books = db.query(Book).order_by(Book.title)
+    After:
+        books = select(Book).order_by(Book.title)
+
+Leaves alone
+    The entities, and the methods that follow: those that have another name on Select are edits of
+    their own.
+
+Safety
+    Safe together with the edit of the call that executes the statement; both are in one group.
+
+Source
+    https://docs.sqlalchemy.org/en/20/changelog/migration_20.html#migration-orm-usage
+"""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from asyncify.decisions import QueryToSelect
+from asyncify_transforms._expressions import comments_in, dotted_node
+from asyncify_transforms._transform import Place, Transform, documented, node
+
+
+def receiver_key(number: int) -> tuple[str, int]:
+    """Where the receiver of a Query's call is kept for the call that executes the statement."""
+    return ("receiver of call", number)
+
+
+def apply(decision: QueryToSelect, call: cst.Call, place: Place) -> cst.CSTNode | None:
+    """``select(...)`` with the arguments of ``query(...)``."""
+    function = call.func
+    if not isinstance(function, cst.Attribute):
+        place.refuse("The query is not begun on a session.")
+        return None
+    place.memory[receiver_key(decision.node.number)] = function.value
+    place.keep_comments(comments_in(function.dot))
+    return call.with_changes(func=dotted_node(decision.function))
+
+
+TRANSFORM = Transform("query-to-select", QueryToSelect, apply)
+EXAMPLES = (documented(__doc__, QueryToSelect(**node("Call", 1, "query"))),)
