@@ -82,13 +82,13 @@ def test_async_names_have_an_async_dialect(name: str) -> None:
     assert dialect.is_async
 
 
-@pytest.mark.parametrize("name", sorted({*urls.ASYNC_NAMES["2.1"]} - ASYNC))
-def test_other_names_have_none(name: str) -> None:
-    try:
-        dialect: Any = make_url(f"{name}://host/database").get_dialect()
-    except sqlalchemy.exc.NoSuchModuleError:
-        return
-    assert not dialect.is_async
+def test_names_of_other_lines_have_none() -> None:
+    for name in {*urls.ASYNC_NAMES["2.1"]} - ASYNC:
+        try:
+            dialect: Any = make_url(f"{name}://host/database").get_dialect()
+        except sqlalchemy.exc.NoSuchModuleError:
+            continue
+        assert not dialect.is_async, name
 
 
 def test_sync_names_have_a_sync_dialect() -> None:
@@ -335,6 +335,7 @@ def test_arguments_of_aiosqlite(name: str, tmp_path: Path) -> None:
     assert not refused(tmp_path, "connect_args", {name: SQLITE_ARGUMENTS[name]})
 
 
+@pytest.mark.filterwarnings("ignore")
 def test_arguments_of_sqlite_in_the_url() -> None:
     async def run() -> Any:
         engine = create_async_engine("sqlite+aiosqlite:///file:x?mode=memory&cache=shared&uri=true")

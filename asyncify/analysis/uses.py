@@ -174,12 +174,15 @@ class _Collector:
             row = QUERY.member(methods[0].name)
             if row is not None and row.role is Role.TERMINAL:
                 yield Use("query", self.function, index, query, name=row.name)
+        owners = sorted(
+            (a.owner for a in methods if isinstance(a.owner, v.Known)), key=_sync_first
+        )
+        for owner in owners[:1]:
+            member = self.inference.row(owner.kind, methods[0].name)
+            if member is not None:
+                yield Use("member", self.function, index, owner, member, methods[0].name)
         for atom in callee:
-            if isinstance(atom, v.KnownMethod) and isinstance(atom.owner, v.Known):
-                member = self.inference.row(atom.owner.kind, atom.name)
-                if member is not None:
-                    yield Use("member", self.function, index, atom.owner, member, atom.name)
-            elif isinstance(atom, v.FunctionObject):
+            if isinstance(atom, v.FunctionObject):
                 functions.append(atom.function)
             elif isinstance(atom, v.ClassObject):
                 constructor = atom.cls.find("__init__")
@@ -291,6 +294,11 @@ class _Collector:
                 if isinstance(atom, v.Known) and atom.kind in ("Engine", "Connection"):
                     yield Use("metadata", self.function, index, atom, name=callee[6])
                     return
+
+
+def _sync_first(owner: v.Known) -> tuple[bool, str, bool]:
+    """An object that may be one of several is taken for the sync one."""
+    return owner.kind not in SYNC_KINDS, owner.kind, owner.origin is None
 
 
 def merged(queries: Iterable[v.QueryValue]) -> list[v.QueryValue]:
