@@ -53,7 +53,7 @@ class Planner:
             self.functions.plan(function, self.draft(function.module))
         for function in self._ordered(self.coloring.islands):
             self.functions.plan_island(function, self.draft(function.module))
-        for function in self._ordered(self.queries.functions() - self.coloring.turned):
+        for function in self._ordered(self._staying_on_purpose()):
             self.queries.plan_sync(function, self.draft(function.module))
         for function in self._ordered(set(self.inference.evaluations)):
             if function.facts.kind == "module" and function not in self.coloring.stays:
@@ -72,6 +72,12 @@ class Planner:
             self._summary(files),
             tuple(f.qualname for f in self._ordered(self.coloring.turned)),
         )
+
+    def _staying_on_purpose(self) -> set[Function]:
+        """Functions with queries that stay sync, but not because something failed: what failed is
+        left as it is, so that a second run fails in the same way."""
+        failed = self.coloring.stays - self.coloring.entered
+        return self.queries.functions() - self.coloring.turned - failed
 
     def _entering(self) -> set[Function]:
         """Functions that are async already and stay so, in which something is to be edited."""

@@ -9,6 +9,8 @@ import importlib
 import inspect
 import pickle
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from asyncify.vocabulary import names
 from asyncify.vocabulary.rows import LINES, Form, Member, QueryMember, Role, Table
-from asyncify.vocabulary.sqlalchemy_query import QUERY, SLICE, STREAM
+from asyncify.vocabulary.sqlalchemy_query import FIRST_OF_STATEMENT, QUERY, SLICE, STREAM
 from tests.vocabulary_objects import LINE, async_objects, sync_objects
 
 # One table per pair of classes, by the kind of the sync one, or of a streamed result.
@@ -79,7 +81,7 @@ def all_rows() -> Iterator[tuple[str, Member]]:
 
 
 def all_query_rows() -> tuple[QueryMember, ...]:
-    return (*QUERY.members, SLICE, STREAM)
+    return (*QUERY.members, SLICE, STREAM, FIRST_OF_STATEMENT)
 
 
 def public(thing: object) -> set[str]:
@@ -388,3 +390,24 @@ def test_async_names_exist() -> None:
         replacement = names.async_name(name, LINE)
         if replacement is not None and replacement.startswith("sqlalchemy"):
             assert resolve(replacement) is not None, name
+
+
+def test_sqlmodel() -> None:
+    pytest.importorskip("sqlmodel")
+    for name in {*names.KINDS, *names.FUNCTIONS, *names.CLASS_BASES}:
+        assert resolve(name) is not None or not name.startswith("sqlmodel"), name
+    assert names.async_name("sqlmodel.Session") == "sqlmodel.ext.asyncio.session.AsyncSession"
+    row = names.TABLES["Session"].member("exec")
+    assert row is not None and row.form is Form.AWAIT
+    assert inspect.iscoroutinefunction(resolve("sqlmodel.ext.asyncio.session.AsyncSession").exec)
+
+
+def test_the_vocabulary_imports_none_of_the_libraries() -> None:
+    """Every run of the command line pays for what it imports."""
+    code = (
+        "import sys; import asyncify.vocabulary.names, asyncify.vocabulary.sqlalchemy_query; "
+        "import asyncify.vocabulary.urls, asyncify.vocabulary.frameworks; "
+        "print(sorted({'sqlalchemy', 'libcst', 'fastapi', 'typer'} & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"

@@ -289,3 +289,34 @@ def test_every_row_is_executed_or_says_why_not() -> None:
             elif LINE in (*each.sync_lines, *each.async_lines) and row.note != "internal":
                 missing.add((kind, row.name))
     assert sorted(missing - run - set(UNEXECUTED)) == []
+
+
+async def entered(awaited: Any) -> str:
+    try:
+        async with awaited:
+            return ""
+    except sqlalchemy.exc.InvalidRequestError as error:
+        return type(error).__name__
+
+
+async def enter_awaited(engine: Any) -> list[str]:
+    """Enter what was awaited before."""
+    connection = await engine.connect()
+    session = objects.session_of(engine)
+    raised = [
+        await entered(connection),
+        await entered(await connection.begin()),
+        await entered(await session.begin()),
+    ]
+    await session.close()
+    await connection.close()
+    return raised
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_was_awaited_cannot_be_entered() -> None:
+    """The sync objects can: ``transaction = connection.begin()`` and ``with transaction:``."""
+    for kind in ("Connection", "Transaction", "SessionTransaction"):
+        row = names.TABLES[kind].member("__enter__")
+        assert row is not None and "awaited before" in row.note
+    assert on_async_engine(enter_awaited)[0] == ["InvalidRequestError"] * 3

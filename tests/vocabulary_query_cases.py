@@ -236,6 +236,7 @@ CASES = (
     rows("User.id", '.filter_by(name="ed", age=30).all()'),
     entity('.from_statement(text("select * from users where id < 3 order by id")).all()'),
     entity('.from_statement(text("select * from users where id = :i")).params(i=2).all()'),
+    entity('.from_statement(text("select * from users order by id")).first()'),
     rows(
         "User.age, func.count(User.id)", ".group_by(User.age).having(func.count(User.id) > 1).all()"
     ),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from asyncify.vocabulary.rows import Argument, Form, Member, QueryMember, Table
-from asyncify.vocabulary.sqlalchemy_query import QUERY, SLICE, STREAM
+from asyncify.vocabulary.sqlalchemy_query import FIRST_OF_STATEMENT, QUERY, SLICE, STREAM
 
 Function = Callable[..., Any]
 
@@ -205,6 +205,8 @@ class Statement:
     def end(self, step: Step) -> str:
         """The expression that the last step makes of the statement."""
         row = step.row(self.streamed)
+        if row.name == "first" and "from_statement" in self.used:
+            row = FIRST_OF_STATEMENT
         self.used.add(row.name)
         arguments = self.consume(row, step)
         awaited, result = row.entity if self.entity else row.rows

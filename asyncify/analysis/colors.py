@@ -17,7 +17,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.places import Obstacle, Places, takes_coroutine_functions
 from asyncify.analysis.program import Class, Function, dotted
-from asyncify.analysis.uses import Use, Uses
+from asyncify.analysis.uses import SYNC_KINDS, Use, Uses
 
 # Protocols that have an async form of their own, or whose result Python hands through.
 _TURNING_DUNDERS = {
@@ -25,6 +25,9 @@ _TURNING_DUNDERS = {
     "__aenter__": "__aenter__", "__aexit__": "__aexit__", "__aiter__": "__aiter__",
     "__anext__": "__anext__",
 }  # fmt: skip
+
+
+_SOMEWHERE = "somewhere"  # stands for the unknown origin of a session
 
 
 @dataclass(slots=True)
@@ -126,18 +129,22 @@ class Colors:
             coloring = self._turn(islands, stays)
             coloring.failed, coloring.stays_origins = failed, origins
             moved = False
+            links: dict[Hashable, set[Hashable]] = {}
             for function, obstacle in coloring.boundaries.items():
-                if function in islands or function in stays:
+                if function in islands:
+                    continue
+                if function in stays:
+                    failed.setdefault(function, obstacle)  # one more thing to be solved
                     continue
                 moved = True
                 if self._can_be_island(function, coloring):
                     islands |= self._closure(function, coloring)
-                else:
-                    failed[function] = obstacle
-                    members, found = self._component(function, coloring)
-                    stays |= members
-                    origins |= found
-                break
+                    continue
+                failed[function] = obstacle
+                links = links or self._links(coloring)
+                members, found = _connected(function, links)
+                stays |= members
+                origins |= found
             if not moved:
                 coloring.islands = islands - stays
                 coloring.entered = set(entered)
@@ -164,6 +171,8 @@ class Colors:
     def _stays(self, use: Use, coloring: Coloring) -> bool:
         """Is the object one of a component that stays sync?"""
         owner = use.owner
+        if isinstance(owner, v.QueryValue):
+            return owner.source in coloring.stays_origins
         return isinstance(owner, v.Known) and owner.origin in coloring.stays_origins
 
     def _reach_callers(
@@ -245,6 +254,8 @@ class Colors:
         facts = function.facts
         if function in self.impediments:
             return self.impediments[function]
+        if is_alembic(function):
+            return Obstacle("ASY107", "Alembic runs it, on a sync connection of its own.")
         if self._configured_sync(function):
             return Obstacle("ASY107", "The configuration keeps it sync.")
         if facts.kind == "module":
@@ -289,10 +300,10 @@ class Colors:
         """A module's body can't await, but what stands below ``if __name__ == "__main__"`` is an
         entry point; ``create_all`` at import has a form of its own."""
         layout = self.uses.layout(function)
-        if any(item.module.startswith("alembic") for item in function.module.facts.imports):
-            return Obstacle("ASY107", "Alembic runs it, on a sync engine of its own.")
         for use in self.uses.of(function):
             relevant = (use.does_io or use.callees) and use.kind != "metadata"
+            if self.places.imported_session(use) is not None:
+                continue
             statement = layout.statement(use.operation)
             if not relevant or statement is None:
                 continue
@@ -385,21 +396,6 @@ class Colors:
 
     # -- components
 
-    def _component(
-        self, function: Function, coloring: Coloring
-    ) -> tuple[set[Function], set[v.Origin]]:
-        """Everything that is connected with a function by calls and by sessions."""
-        links = self._links(coloring)
-        seen: set[Hashable] = {function}
-        pending: list[Hashable] = [function]
-        while pending:
-            for other in links.get(pending.pop(), ()):
-                if other not in seen:
-                    seen.add(other)
-                    pending.append(other)
-        functions = {s for s in seen if isinstance(s, Function)}
-        return functions, {s for s in seen if isinstance(s, v.Origin)}
-
     def _links(self, coloring: Coloring) -> dict[Hashable, set[Hashable]]:
         links: dict[Hashable, set[Hashable]] = {}
 
@@ -411,27 +407,44 @@ class Colors:
         for function in self._evaluated():
             for use in self.uses.of(function):
                 owner = use.owner
-                if isinstance(owner, v.Known) and owner.origin is not None and use.does_io:
-                    link(function, owner.origin)
+                if isinstance(owner, v.Known) and owner.kind in SYNC_KINDS:
+                    link(function, owner.origin or _SOMEWHERE)
                 elif isinstance(owner, v.QueryValue):
                     link(function, owner.origin.function)
+                    link(function, owner.source or _SOMEWHERE)
                 for callee in use.callees:
                     if callee in reached and function in reached:
                         link(function, callee)
-            for origin in self._handled(function):
-                if function in reached:
+            if function.facts.kind == "def":
+                for origin in self._handled(function):
                     link(function, origin)
         for function in reached:
             for member in self.family(function):
                 link(function, member)
+        for origin, other in self.inference.related:
+            link(origin, other)
+        if _SOMEWHERE in links:
+            # A session that comes from nobody knows where may come from any factory.
+            for origin in self._factories():
+                link(_SOMEWHERE, origin)
         return links
 
-    def _handled(self, function: Function) -> set[v.Origin]:
-        """The origins of the sessions that a function's parameters hold."""
+    def _factories(self) -> set[v.Origin]:
+        """The session factories, registries and engines that application code makes."""
+        return {
+            atom.origin for function in self._evaluated()
+            for value in self.inference.evaluations[function].values for atom in value
+            if isinstance(atom, v.Known) and atom.origin is not None
+            and atom.kind in ("sessionmaker", "scoped_session", "Session")
+            and not is_alembic(atom.origin.function)
+        }  # fmt: skip
+
+    def _handled(self, function: Function) -> set[Hashable]:
+        """The origins of the sessions and the like that a function's variables hold."""
         environment = self.inference.evaluations[function].environment
         return {
-            a.origin for value in environment.values() for a in value
-            if isinstance(a, v.Known) and a.origin is not None
+            a.origin or _SOMEWHERE for value in environment.values() for a in value
+            if isinstance(a, v.Known) and a.kind in SYNC_KINDS
         }  # fmt: skip
 
     def _group(self, coloring: Coloring) -> None:
@@ -442,13 +455,26 @@ class Colors:
             if function in coloring.groups or function not in coloring.turned | coloring.islands:
                 continue
             number += 1
-            pending: list[Hashable] = [function]
-            seen: set[Hashable] = {function}
-            while pending:
-                current = pending.pop()
-                if isinstance(current, Function):
-                    coloring.groups[current] = number
-                for other in links.get(current, ()):
-                    if other not in seen:
-                        seen.add(other)
-                        pending.append(other)
+            members, _ = _connected(function, links)
+            for member in members:
+                coloring.groups[member] = number
+
+
+def _connected(
+    start: Hashable, links: dict[Hashable, set[Hashable]]
+) -> tuple[set[Function], set[v.Origin]]:
+    """Everything that is connected with a function by calls and by sessions."""
+    seen: set[Hashable] = {start}
+    pending: list[Hashable] = [start]
+    while pending:
+        for other in links.get(pending.pop(), ()):
+            if other not in seen:
+                seen.add(other)
+                pending.append(other)
+    functions = {s for s in seen if isinstance(s, Function)}
+    return functions, {s for s in seen if isinstance(s, v.Origin)}
+
+
+def is_alembic(function: Function) -> bool:
+    """Does Alembic run the module that a function is in?"""
+    return any(item.module.startswith("alembic") for item in function.module.facts.imports)

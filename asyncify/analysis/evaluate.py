@@ -499,6 +499,10 @@ class Evaluation:
         if kind == "entity class":
             return arguments[0] if arguments else v.UNKNOWN
         source = origin
+        for value in (*arguments, *named.values()):
+            for atom in value:
+                if isinstance(atom, v.Known) and atom.origin is not None and atom.origin != origin:
+                    self.inference.related.add((origin, atom.origin))
         if kind in ("scoped_session", "async_scoped_session", "Session", "AsyncSession"):
             given = [*arguments, *(named[k] for k in ("bind", "session_factory") if k in named)]
             found = [a.origin for g in given for a in g if isinstance(a, v.Known) and a.origin]
@@ -623,13 +627,12 @@ class Evaluation:
 
 
 def _refined(declared: v.Value, given: v.Value) -> v.Value:
-    """An annotation, with what is known of the value where both speak of the same kind."""
+    """An annotation, or what is known of the value itself."""
     if not declared:
         return given
-    kinds = {a.kind for a in declared if isinstance(a, v.Known)}
-    better = frozenset(a for a in given if isinstance(a, v.Known) and a.kind in kinds)
+    better = frozenset(a for a in given if isinstance(a, v.Known))
     if better:
-        return better
+        return better  # what it was made by knows more, and is never wrong
     if any(isinstance(a, v.QueryValue) for a in given):
         return given
     return declared

@@ -57,6 +57,7 @@ class Inference:
         self._current: Function | None = None
         self._decorators: dict[Function, tuple[str, ...]] = {}
         self._methods: dict[tuple[Class, str], tuple[Function, ...]] = {}
+        self.related: set[tuple[v.Origin, v.Origin]] = set()  # a factory and its engine
         self._sought: set[Slot] = set()
         self._likely: dict[tuple[Function, str], bool] = {}
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.layout import Layout
-from asyncify.analysis.program import dotted
+from asyncify.analysis.program import Function, Variable, dotted
 from asyncify.analysis.uses import Use, Uses
 from asyncify.vocabulary.rows import Form
 
@@ -27,7 +27,7 @@ class Obstacle:
 def takes_coroutine_functions(name: str) -> bool:
     """Does something foreign that is given a function await what it returns, or call it not?"""
     last = name.rpartition(".")[2]
-    return last in _TAKERS or name.startswith(("fastapi.", "starlette.", "unittest.mock"))
+    return last in _TAKERS or name.startswith(_LOOKING)
 
 
 # By the last part of the name: registrations of FastAPI and Starlette, and functions that only look
@@ -38,6 +38,9 @@ _TAKERS = {
     "wraps", "update_wrapper", "signature", "iscoroutinefunction", "getattr", "hasattr", "print",
     "repr", "str", "asynccontextmanager", "contextmanager", "fixture", "partial",
 }  # fmt: skip
+
+
+_LOOKING = ("fastapi.", "starlette.", "unittest.mock", "inspect.", "typing.")
 
 
 class Places:
@@ -63,6 +66,38 @@ class Places:
         if use.kind == "member" and use.row is not None and use.row.form is Form.REFUSE:
             return Obstacle("ASY203", f"`{use.name}` has no async form.")
         return None
+
+    def imported_session(self, use: Use) -> Variable | None:
+        """The factory in ``db = next(get_db())`` at import: opening a session does no I/O, so that
+        the factory can be called instead of the generator."""
+        layout = self.uses.layout(use.function)
+        parent = layout.parent(use.operation)
+        if use.kind != "iterate" or parent < 0 or len(use.callees) != 1:
+            return None
+        operation = layout.operations[parent]
+        if operation[0] != f.CALL or dotted(layout.operations, operation[5]) != "next":
+            return None
+        return self._yielded_factory(use.callees[0])
+
+    def _yielded_factory(self, generator: Function) -> Variable | None:
+        """The factory whose session a generator yields, where that is the first that it does."""
+        statements = [s for s in generator.body.statements if s[0] != f.EXPRESSION]
+        operations = generator.body.operations
+        if not statements:
+            return None
+        first = statements[0]
+        made = first[8] if first[0] == f.ASSIGN else -1
+        if first[0] == f.WITH and len(first[7]) == 1:
+            made = first[7][0][0]
+        if made < 0 or operations[made][0] != f.CALL or operations[made][6]:
+            return None
+        program = self.uses.inference.program
+        symbol = program.resolve_expression(generator, operations, operations[made][5])
+        if not isinstance(symbol, Variable):
+            return None
+        value = self.uses.inference.global_value(symbol.module, symbol.name)
+        kinds = {a.kind for a in value if isinstance(a, v.Known)}
+        return symbol if kinds & {"sessionmaker", "async_sessionmaker"} else None
 
     def _foreign(self, use: Use, layout: Layout) -> Obstacle | None:
         """A library gets the session: it can be called inside run_sync, if the session has a name

@@ -43,7 +43,7 @@ def start(
     )
     return v.one(
         v.QueryValue(
-            origin, shape, entities, target, session=session, session_kind=owner.kind,
+            origin, shape, entities, target, session=session, source=owner.origin,
             collections=joined,
         )
     )  # fmt: skip

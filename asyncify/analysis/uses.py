@@ -174,9 +174,7 @@ class _Collector:
             row = QUERY.member(methods[0].name)
             if row is not None and row.role is Role.TERMINAL:
                 yield Use("query", self.function, index, query, name=row.name)
-        owners = sorted(
-            (a.owner for a in methods if isinstance(a.owner, v.Known)), key=_sync_first
-        )
+        owners = sorted((a.owner for a in methods if isinstance(a.owner, v.Known)), key=_sync_first)
         for owner in owners[:1]:
             member = self.inference.row(owner.kind, methods[0].name)
             if member is not None:

@@ -45,7 +45,8 @@ class QueryValue:
     ``entities`` the classes (or None) that it selects; ``target`` the class that ``filter_by``
     means. ``to_many``: a join along a to-many relationship may repeat entities; ``collections``: a
     joined collection loader needs ``unique()``. ``limited``: limit, offset, distinct or grouping
-    were applied. ``session`` is the dotted name of the session in ``function``.
+    were applied. ``session`` is the dotted name of the session where the query was made, and
+    ``source`` what that session comes from.
     """
 
     origin: Origin
@@ -58,7 +59,7 @@ class QueryValue:
     limited: bool = False
     unequal: str = ""
     session: str = ""
-    session_kind: str = "Session"
+    source: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)

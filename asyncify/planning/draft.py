@@ -80,24 +80,27 @@ class Draft:
         return alias or last
 
     def spell_class(self, cls: Class) -> str:
-        """How a class of the program is written in this file, imported where it isn't yet."""
-        bindings = self.module.bindings
-        for local in sorted(bindings):
-            if self.program.resolve(self.module, local) is cls:
+        """How a class of the program is written in this file."""
+        return self.spell_symbol(cls.name, cls.module)
+
+    def spell_symbol(self, name: str, module: Module) -> str:
+        """How what ``module`` binds to ``name`` is written here, imported where it isn't yet."""
+        if module is self.module:
+            return name
+        wanted = self.program.resolve(module, name)
+        for local in sorted(self.module.bindings):
+            found = self.program.resolve(self.module, local)
+            if found is not None and found == wanted:
                 return local
-        for local in sorted(bindings):
-            symbol = self.program.resolve(self.module, local)
-            if symbol is cls.module:
-                return f"{local}.{cls.name}"
+            if found is module:
+                return f"{local}.{name}"
         for item in self.module.facts.imports:
-            if (
-                item.name
-                and self.program.module_named(item.module, self.module, item.level) is cls.module
-            ):
-                self.add_import(ImportName("." * item.level + item.module, cls.name))
-                return cls.name
-        self.add_import(ImportName(cls.module.name, cls.name))
-        return cls.name
+            source = self.program.module_named(item.module, self.module, item.level)
+            if item.name and source is module:
+                self.add_import(ImportName("." * item.level + item.module, name))
+                return name
+        self.add_import(ImportName(module.name, name))
+        return name
 
     def add_import(self, item: ImportName) -> None:
         self._added[f"{item.module}.{item.name}" if item.name else item.module] = item

@@ -7,7 +7,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.places import Obstacle
-from asyncify.analysis.program import Function, dotted
+from asyncify.analysis.program import Function, Variable, dotted
 from asyncify.analysis.uses import SYNC_KINDS, Use
 from asyncify.decisions import (
     AwaitExpression,
@@ -489,12 +489,37 @@ class FunctionPlanner:
                 ReplaceCall(node=node, site=site, group=group, awaited=template, awaits=False)
             )
 
+    # -- import
+
+    def _open_at_import(self, use: Use, layout: Layout, factory: Variable, draft: Draft) -> None:
+        """``db = next(get_db())`` becomes ``db = SessionLocal()``."""
+        parent = layout.parent(use.operation)
+        operation = layout.operations[parent]
+        name = draft.spell_symbol(factory.name, factory.module)
+        draft.add(
+            ReplaceCall(
+                node=call_reference(use.function, parent), site=draft.site(operation),
+                awaited=f"{name}()", awaits=False,
+            )
+        )  # fmt: skip
+        draft.drop(dotted(layout.operations, layout.operations[use.operation][5]))
+        self.findings.append(
+            finding(
+                "ASY207", draft.site(operation),
+                "One session is opened at import and shared by all that runs later.",
+                "Open a session where it is used.",
+            )
+        )  # fmt: skip
+
     # -- entry points
 
     def plan_entry_points(self, function: Function, draft: Draft) -> None:
         """Calls below ``if __name__ == "__main__"`` of what turns get ``asyncio.run``."""
         layout = self.colors.uses.layout(function)
         for use in self.colors.uses.of(function):
+            factory = self.colors.places.imported_session(use)
+            if factory is not None and set(use.callees) & self.coloring.turned:
+                self._open_at_import(use, layout, factory, draft)
             if use.kind != "call" or not any(
                 c in self.coloring.turned and not c.facts.is_async for c in use.callees
             ):

@@ -166,7 +166,10 @@ class QueryPlanner:
     def _judge(self, flow: Flow) -> None:
         if flow.reason:
             return
-        if flow.start < 0:
+        functions = {flow.origin.function, *(function for function, _, _ in flow.terminals)}
+        if functions & (self.coloring.stays - self.coloring.entered):
+            flow.reason = "it belongs to what stays sync"
+        elif flow.start < 0:
             flow.reason = "where it starts is unknown"
         elif flow.dml and any(QUERY.member(n).starts != flow.dml for _, _, n in flow.terminals):  # type: ignore[union-attr]
             flow.mixed, flow.dml = True, ""

@@ -7,8 +7,8 @@ is unknown, and a function that is given to it stays sync.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 
 class Rule(Enum):
@@ -24,8 +24,7 @@ class Rule(Enum):
     INSPECTED = "inspected"  # looked at, not called
 
 
-@dataclass(frozen=True, slots=True)
-class Boundary:
+class Boundary(NamedTuple):
     """One function, decorator or method that takes a function.
 
     ``argument`` is the position of the function among the arguments and ``keyword`` its name; a
@@ -559,8 +558,7 @@ APPLICATIONS: frozenset[str] = frozenset(
 # Annotations of generators and context managers
 
 
-@dataclass(frozen=True, slots=True)
-class Generic:
+class Generic(NamedTuple):
     """The async counterpart of a generic type, and how many arguments it takes."""
 
     new: str

@@ -36,7 +36,6 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
         "sqlalchemy.orm.Session",
         "sqlalchemy.orm.session.Session",
         "sqlmodel.Session",
-        "sqlmodel.main.Session",
         "sqlmodel.orm.session.Session",
     ),
     "AsyncSession": (

@@ -171,7 +171,7 @@ class Table:
     ``sync_object`` is the template that reaches the sync object behind the async one
     (``SYNC_OBJECT`` rows), ``run_sync_on`` the one for the object whose ``run_sync`` is called
     (``RUN_SYNC`` rows; empty: it has none). ``documentation`` is the page's address with
-    ``{name}`` for the member.
+    ``{name}`` for the member, ``sync_documentation`` that of members that only the sync class has.
     """
 
     sync_class: str
@@ -180,6 +180,7 @@ class Table:
     sync_object: str = ""
     run_sync_on: str = "{receiver}"
     documentation: str = ""
+    sync_documentation: str = ""
     _index: dict[str, Member] = field(
         default_factory=dict, init=False, repr=False, compare=False, hash=False
     )
@@ -199,4 +200,6 @@ class Table:
         row = self._index.get(name)
         if row is not None and row.source:
             return row.source
-        return self.documentation.replace("{name}", name)
+        only_sync = row is not None and not row.async_lines
+        page = (self.sync_documentation if only_sync else "") or self.documentation
+        return page.replace("{name}", name)

@@ -16,6 +16,7 @@ _CORE_14 = "https://docs.sqlalchemy.org/en/14/core/connections.html#sqlalchemy.e
 _ONLY_14 = ("1.4",)
 _FROM_20 = ("2.0", "2.1")
 _NONE: tuple[str, ...] = ()
+_ENTERED = "enter it or await it: awaited before, entering raises"
 _FUTURE = "on 1.4 only with future=True"
 _GREENLET = "inside conn.run_sync(lambda bind: bind.connection...)"
 
@@ -147,6 +148,7 @@ ENGINE = Table(
     sync_object="{receiver}.sync_engine",
     run_sync_on="",
     documentation=_PAGE + "AsyncEngine.{name}",
+    sync_documentation=_CORE + "Engine.{name}",
 )
 
 CONNECTION = Table(
@@ -269,7 +271,7 @@ CONNECTION = Table(
             note="async with conn.begin(): await conn.run_sync(f)",
             source=_CORE_14 + "Connection.transaction",
         ),
-        Member("__enter__", Form.WITH, io=True, returns="self", async_lines=_NONE),
+        Member("__enter__", Form.WITH, io=True, returns="self", async_lines=_NONE, note=_ENTERED),
         Member("__exit__", Form.WITH, io=True, returns="none", async_lines=_NONE),
         # Only on the async kind:
         Member(
@@ -328,6 +330,7 @@ CONNECTION = Table(
     ),
     sync_object="{receiver}.sync_connection",
     documentation=_PAGE + "AsyncConnection.{name}",
+    sync_documentation=_CORE + "Connection.{name}",
 )
 
 TRANSACTION = Table(
@@ -341,7 +344,7 @@ TRANSACTION = Table(
         Member("is_valid", returns="bool", attribute=True),
         Member("nested", returns="bool", attribute=True, sync_lines=_NONE),
         Member("rollback", Form.AWAIT, io=True, returns="none"),
-        Member("__enter__", Form.WITH, io=True, returns="self", async_lines=_NONE),
+        Member("__enter__", Form.WITH, io=True, returns="self", async_lines=_NONE, note=_ENTERED),
         Member("__exit__", Form.WITH, io=True, returns="none", async_lines=_NONE),
         # Only on the async kind:
         Member("start", Form.AWAIT, io=True, returns="self", sync_lines=_NONE),
@@ -352,6 +355,7 @@ TRANSACTION = Table(
     sync_object="{receiver}.sync_transaction",
     run_sync_on="",
     documentation=_PAGE + "AsyncTransaction.{name}",
+    sync_documentation=_CORE + "Transaction.{name}",
 )
 
 # The pool's proxy of a DBAPI connection. Its async kind is the same class over an adapted driver,

@@ -249,7 +249,8 @@ _BUILDERS = (
         "with_for_update",
         _BUILDER,
         "with_for_update",
-        get_keyword="with_for_update=dict({args}) or True",
+        get_keyword="with_for_update=True",
+        note="before get() with arguments: with_for_update={'nowait': True}",
     ),
     QueryMember("with_hint", _BUILDER, "with_hint"),
     QueryMember(
@@ -290,7 +291,7 @@ _BUILDERS = (
         _BUILDER,
         template="{receiver}.execution_options(yield_per={0})",
         parameters=("count",),
-        note="iterated from stream(), and never uniqued; execute() raises AsyncMethodRequired",
+        note="iterated by STREAM, and never uniqued; execute() raises AsyncMethodRequired",
         trap="Q18",
     ),
 )
@@ -341,7 +342,7 @@ _TERMINALS = (
         rows=("{session}.execute({receiver}.limit(1))", "{awaited}{unique}.first()"),
         returns="entity",
         rows_returns="Row",
-        note="behind from_statement() there is no limit(1)",
+        note="behind from_statement() there is no limit(1): see FIRST_OF_STATEMENT",
         trap="Q04",
     ),
     QueryMember(
@@ -583,6 +584,17 @@ SLICE = QueryMember(
     rows_returns="rows",
     trap="Q14",
     source="https://docs.sqlalchemy.org/en/20/orm/queryguide/query.html",
+)
+
+# ``first()`` behind ``from_statement()``, which has no ``limit()``.
+FIRST_OF_STATEMENT = QueryMember(
+    "first",
+    _TERMINAL,
+    entity=(_EXECUTE, "{awaited}{unique}.scalars().first()"),
+    rows=(_EXECUTE, "{awaited}{unique}.first()"),
+    returns="entity",
+    rows_returns="Row",
+    trap="Q04",
 )
 
 # Iteration behind ``yield_per``: by ``async for``, and never uniqued.

@@ -23,6 +23,7 @@ _FROM_20 = ("2.0", "2.1")
 _ONLY_21 = ("2.1",)
 _NONE: tuple[str, ...] = ()
 
+_ENTERED = "enter it or await it: awaited before, entering raises"
 _INTERNAL = "internal"
 
 _CLOSE_ALL = "sqlalchemy.ext.asyncio.close_all_sessions"
@@ -432,6 +433,7 @@ SESSION = Table(
     _SHARED + _SESSION_ONLY,
     sync_object="{receiver}.sync_session",
     documentation=_PAGE + "AsyncSession.{name}",
+    sync_documentation=_SYNC_PAGE + "Session.{name}",
 )
 
 SCOPED_SESSION = Table(
@@ -441,6 +443,7 @@ SCOPED_SESSION = Table(
     sync_object="{receiver}().sync_session",
     run_sync_on="{receiver}()",
     documentation=_PAGE + "async_scoped_session.{name}",
+    sync_documentation=_SCOPED_PAGE + "scoped_session.{name}",
 )
 
 SESSIONMAKER = Table(
@@ -473,6 +476,7 @@ SESSIONMAKER = Table(
     ),
     run_sync_on="",
     documentation=_PAGE + "async_sessionmaker.{name}",
+    sync_documentation=_SYNC_PAGE + "sessionmaker.{name}",
 )
 
 SESSION_TRANSACTION = Table(
@@ -539,7 +543,7 @@ SESSION_TRANSACTION = Table(
         Member("session", returns="Session", async_returns="AsyncSession", attribute=True),
         Member("sync_transaction", returns="SessionTransaction", attribute=True, sync_lines=_NONE),
         Member("start", Form.AWAIT, io=True, returns="self", sync_lines=_NONE),
-        Member("__enter__", Form.WITH, io=True, returns="self", async_lines=_NONE),
+        Member("__enter__", Form.WITH, io=True, returns="self", async_lines=_NONE, note=_ENTERED),
         Member("__exit__", Form.WITH, io=True, returns="none", async_lines=_NONE),
         Member("__aenter__", Form.WITH, io=True, returns="self", sync_lines=_NONE),
         Member("__aexit__", Form.WITH, io=True, returns="none", sync_lines=_NONE),
@@ -547,4 +551,5 @@ SESSION_TRANSACTION = Table(
     sync_object="{receiver}.sync_transaction",
     run_sync_on="",
     documentation=_PAGE + "AsyncSessionTransaction.{name}",
+    sync_documentation=_SYNC_PAGE + "SessionTransaction.{name}",
 )

@@ -10,7 +10,7 @@ https://docs.sqlalchemy.org/en/21/dialects/
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from asyncify.vocabulary.rows import LINES
 
@@ -24,11 +24,14 @@ _ENGINES = "https://docs.sqlalchemy.org/en/21/core/engines.html#sqlalchemy.creat
 _SESSIONS = "https://docs.sqlalchemy.org/en/21/orm/session_api.html#sqlalchemy.orm.Session.params."
 
 
+# Rows are named tuples here: their classes are made in a tenth of the time of a dataclass, and
+# every run of the command line pays for it.
+
+
 # Drivers
 
 
-@dataclass(frozen=True, slots=True)
-class Database:
+class Database(NamedTuple):
     """One database: its sync drivers (empty: none named in the URL), and its async drivers with
     the lines that have them, the usual one first."""
 
@@ -145,8 +148,7 @@ def async_url(url: str, line: str = "2.0", drivers: Mapping[str, str] | None = N
 # Arguments
 
 
-@dataclass(frozen=True, slots=True)
-class Keyword:
+class Keyword(NamedTuple):
     """What becomes of one keyword of a factory.
 
     ``action`` is ``keep``, ``drop`` (it changes nothing, or ``loses`` says what it does change),
@@ -301,8 +303,7 @@ def session_keyword(name: str, line: str = "2.0", value: str = "") -> str:
 # Pools
 
 
-@dataclass(frozen=True, slots=True)
-class PoolClass:
+class PoolClass(NamedTuple):
     """What becomes of a pool class: ``keep``, ``rename`` (to ``new``), ``drop`` or ``refuse``."""
 
     name: str
@@ -347,8 +348,7 @@ def pool_class(name: str, line: str = "2.0") -> PoolClass | None:
 # Arguments of the drivers
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectArgument:
+class ConnectArgument(NamedTuple):
     """What becomes of one argument of the sync driver for an async driver.
 
     ``action`` is for a key of ``connect_args``: ``keep``, ``rename`` (to ``new``), ``setting`` (to
