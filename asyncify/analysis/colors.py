@@ -307,7 +307,8 @@ class Colors:
             statement = layout.statement(use.operation)
             if not relevant or statement is None:
                 continue
-            if use.callees and not any(self._does_io(c) for c in use.callees):
+            runs = [c for c in use.callees if use.kind != "call" or not c.facts.is_generator]
+            if use.callees and not any(self._does_io(c) for c in runs):
                 continue
             if id(statement) not in layout.guarded or use.kind != "call":
                 return Obstacle("ASY103", "It runs at import, where nothing can be awaited.")
