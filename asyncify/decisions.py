@@ -242,6 +242,14 @@ class StripDecorator(Decision):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AddDecorator(Decision):
+    """A function gets one more decorator, right above its ``def`` (node: FunctionDef).
+    ``decorator`` is its source without the ``@``."""
+
+    decorator: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InsertStatements(Decision):
     """Statements are put before or after the statement that holds the node, or at the start of a
     function's body (``where``: before, after, body). ``source`` is dedented Python."""

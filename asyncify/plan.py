@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, Module
-from asyncify.decisions import FilePlan, MakeAsync, NewFile, QueryToSelect
+from asyncify.decisions import (
+    AwaitExpression,
+    EnterRunSync,
+    FilePlan,
+    MakeAsync,
+    NewFile,
+    QueryToSelect,
+    RunMetadata,
+)
 from asyncify.findings import Finding
 from asyncify.outcome import Summary
 from asyncify.planning.draft import Draft
@@ -19,16 +27,23 @@ from asyncify.planning.queries import QueryPlanner
 from asyncify.rules import finding
 from asyncify.sites import Site
 
+# Decisions that write one `await`; others say so in their field `awaits`.
+_AWAITING = (AwaitExpression, EnterRunSync, RunMetadata)
+
+_ADVICE = "Move the database work to a place that can await it, or name it in `sync`."
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that is to happen. ``files`` holds only files with decisions."""
+    """Everything that is to happen. ``files`` holds only files with decisions; ``left_out`` are
+    those that would have some and may not be edited unless the command line names them."""
 
     files: tuple[FilePlan, ...] = ()
     new_files: tuple[NewFile, ...] = ()
     findings: tuple[Finding, ...] = ()
     summary: Summary = field(default_factory=Summary)
     turned: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 class Planner:
@@ -39,9 +54,10 @@ class Planner:
         self.colors = colors
         self.coloring = coloring
         self.queries = QueryPlanner(colors, coloring)
-        self.functions = FunctionPlanner(colors, coloring, self.queries)
-        self.infrastructure = InfrastructurePlanner(colors, coloring)
         self.drafts: dict[Module, Draft] = {}
+        self.infrastructure = InfrastructurePlanner(colors, coloring, self.draft)
+        support = self.infrastructure.support.name
+        self.functions = FunctionPlanner(colors, coloring, self.queries, support)
 
     def draft(self, module: Module) -> Draft:
         if module not in self.drafts:
@@ -59,7 +75,7 @@ class Planner:
             if function.facts.kind == "module" and function not in self.coloring.stays:
                 self.functions.plan_entry_points(function, self.draft(function.module))
         if self.coloring.turned:
-            self.infrastructure.plan(self.draft)
+            self.infrastructure.plan()
         files = tuple(
             FilePlan(draft.module.path, decisions)
             for draft in sorted(self.drafts.values(), key=lambda d: d.module.path)
@@ -67,7 +83,7 @@ class Planner:
         )
         return Plan(
             files,
-            tuple(self.infrastructure.new_files),
+            self.infrastructure.support.files(),
             self._findings(files),
             self._summary(files),
             tuple(f.qualname for f in self._ordered(self.coloring.turned)),
@@ -92,7 +108,11 @@ class Planner:
 
     def impediments(self) -> dict[Function, Obstacle]:
         """Functions in which something could not be planned."""
-        return {**self.functions.impediments, **self.queries.impediments}
+        return {
+            **self.functions.impediments,
+            **self.queries.impediments,
+            **self.infrastructure.impediments,
+        }
 
     # -- findings
 
@@ -101,6 +121,7 @@ class Planner:
         for function in self._ordered(self.coloring.turned):
             if not function.facts.is_async:
                 found.append(self._pending(function))
+            found += self._unknown_decorators(function)
         for function in self._ordered(set(self.coloring.failed)):
             found.append(self._failure(function))
         for function in self._ordered(self.coloring.islands):
@@ -115,6 +136,21 @@ class Planner:
                 )
         found += misuses(self.colors)
         return tuple(sorted(set(found), key=lambda x: (x.site, x.code, x.reason)))
+
+    def _unknown_decorators(self, function: Function) -> list[Finding]:
+        """Warnings for decorators of libraries that may not await what they decorate."""
+        if function.facts.is_async:
+            return []
+        return [
+            finding(
+                "ASY105", self._site(function),
+                f"`{function.facts.qualname}` turns async, and it isn't known whether "
+                f"`@{decorator.name}` awaits what it decorates.",
+                "Look at what the decorator does.",
+            )
+            for decorator in self.colors.bounds.decorators(function)
+            if decorator.foreign and decorator.rule is None
+        ]  # fmt: skip
 
     def _site(self, function: Function) -> Site:
         return Site(function.module.path, function.facts.line, function.facts.column)
@@ -137,7 +173,7 @@ class Planner:
             obstacle.code, site,
             f"`{function.qualname}` does database work ({' -> '.join(chain[1:]) or 'here'}). "
             f"{obstacle.reason}{others}",
-            "Move the database work to a place that can await it, or name it in `sync`.",
+            "" if obstacle.code == "ASY107" else _ADVICE,
             chain,
         )  # fmt: skip
 
@@ -147,15 +183,24 @@ class Planner:
         ), None
 
     def _summary(self, files: tuple[FilePlan, ...]) -> Summary:
-        decisions = [d for plan in files for d in plan.decisions]
-        return Summary(
-            files_read=len(self.inference.program.modules),
-            files_changed=len(files),
-            functions=sum(isinstance(d, MakeAsync) for d in decisions),
-            awaits=self.functions.awaits,
-            queries=sum(isinstance(d, QueryToSelect) for d in decisions),
-            islands=len(self.coloring.islands),
+        read = Summary(
+            files_read=len(self.inference.program.modules), islands=len(self.coloring.islands)
         )
+        return with_figures(read, files, self.infrastructure.support.files())
+
+
+def with_figures(
+    summary: Summary, files: tuple[FilePlan, ...], new_files: tuple[NewFile, ...]
+) -> Summary:
+    """The summary with what the decisions of ``files`` come to."""
+    decisions = [decision for file in files for decision in file.decisions]
+    return replace(
+        summary,
+        files_changed=len(files) + len(new_files),
+        functions=sum(isinstance(d, MakeAsync) for d in decisions),
+        awaits=sum(isinstance(d, _AWAITING) or getattr(d, "awaits", False) for d in decisions),
+        queries=sum(isinstance(d, QueryToSelect) for d in decisions),
+    )
 
 
 def make_plan(inference: Inference) -> Plan:

@@ -14,10 +14,12 @@ from fnmatch import fnmatchcase
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
+from asyncify.analysis.boundaries import Boundaries, fits
 from asyncify.analysis.infer import Inference
-from asyncify.analysis.places import Obstacle, Places, takes_coroutine_functions
+from asyncify.analysis.places import Obstacle, Places
 from asyncify.analysis.program import Class, Function, dotted
 from asyncify.analysis.uses import SYNC_KINDS, Use, Uses
+from asyncify.vocabulary.frameworks import Rule
 
 # Protocols that have an async form of their own, or whose result Python hands through.
 _TURNING_DUNDERS = {
@@ -45,6 +47,8 @@ class Coloring:
     boundaries: dict[Function, Obstacle] = field(default_factory=dict)
     groups: dict[Function, int] = field(default_factory=dict)
     entered: set[Function] = field(default_factory=set)  # run inside run_sync as it is
+    alive: set[v.Origin] = field(default_factory=set)  # engines and factories that turn
+    entries: set[Function] = field(default_factory=set)  # called plainly: they get asyncio.run
 
     def chain(self, function: Function) -> tuple[str, ...]:
         """The calls that lead from a function to the I/O."""
@@ -74,6 +78,7 @@ class Colors:
         self._known_callers: dict[Function, list[tuple[Function, Use]]] | None = None
         self.impediments: dict[Function, Obstacle] = {}
         self.places = Places(self.uses)
+        self.bounds = Boundaries(inference)
 
     def solve(self) -> Coloring:
         """Turn functions, and evaluate what mentions them, until neither moves."""
@@ -155,6 +160,9 @@ class Colors:
         coloring = Coloring(islands=set(islands), stays=set(stays))
         callers = self._callers()
         pending: deque[Function] = deque()
+        for function, obstacle in self.impediments.items():
+            if function not in stays and function not in islands:
+                coloring.boundaries[function] = obstacle
         for function in self._evaluated():
             if function in stays or function in islands:
                 continue
@@ -208,7 +216,10 @@ class Colors:
             if member.facts.kind == "module":
                 continue  # its calls are entry points, which the obstacle has checked
             coloring.turned.add(member)
-            pending.append(member)
+            if self.is_entry(member):
+                coloring.entries.add(member)
+            else:
+                pending.append(member)
 
     def _evaluated(self) -> list[Function]:
         order = {module: n for n, module in enumerate(self.program.modules.values())}
@@ -273,12 +284,29 @@ class Colors:
             return Obstacle("ASY101", f"Python calls {name} itself and can't await it.")
         if self.inference.is_property(function):
             return Obstacle("ASY101", "A property can't be awaited by those who read it.")
-        return self._given_away(function)
+        return self._decorated(function) or self._given_away(function)
+
+    def _decorated(self, function: Function) -> Obstacle | None:
+        """Does a decorator of a library call the function without awaiting it?"""
+        for decorator in self.bounds.decorators(function):
+            if decorator.rule is Rule.SYNC:
+                reason = f"`@{decorator.name}` calls it without awaiting it."
+                return Obstacle("ASY105", reason)
+        if self.is_entry(function):
+            for caller, use in self._callers().get(function, ()):
+                if use.kind == "call":
+                    reason = f"It is a command, and `{caller.qualname}` calls it too."
+                    return Obstacle("ASY105", reason)
+        return None
+
+    def is_entry(self, function: Function) -> bool:
+        """Does a command line call the function?"""
+        return any(d.rule is Rule.ENTRY for d in self.bounds.decorators(function))
 
     def _given_away(self, function: Function) -> Obstacle | None:
         """Is the function handed to something that calls it without awaiting?"""
         for _, use in self._callers().get(function, ()):
-            if use.kind == "pass" and not takes_coroutine_functions(use.name):
+            if use.kind == "pass" and not fits(use.name) and not self.is_entry(function):
                 name = use.name or "something unknown"
                 return Obstacle(
                     "ASY105", f"It is given to `{name}` (line {use.line}), which may not await it."
@@ -449,14 +477,15 @@ class Colors:
         }  # fmt: skip
 
     def _group(self, coloring: Coloring) -> None:
-        """Number the components of what turned."""
+        """Number the components of what turned, and note what their sessions come from."""
         links = self._links(coloring)
         number = 0
         for function in self._evaluated():
             if function in coloring.groups or function not in coloring.turned | coloring.islands:
                 continue
             number += 1
-            members, _ = _connected(function, links)
+            members, origins = _connected(function, links)
+            coloring.alive |= origins
             for member in members:
                 coloring.groups[member] = number
 
@@ -477,5 +506,8 @@ def _connected(
 
 
 def is_alembic(function: Function) -> bool:
-    """Does Alembic run the module that a function is in?"""
-    return any(item.module.startswith("alembic") for item in function.module.facts.imports)
+    """Does Alembic run the module that a function is in: is it an env.py or a migration?"""
+    return any(
+        item.module == "alembic" and item.name in ("op", "context")
+        for item in function.module.facts.imports
+    )

@@ -24,25 +24,6 @@ class Obstacle:
     reason: str
 
 
-def takes_coroutine_functions(name: str) -> bool:
-    """Does something foreign that is given a function await what it returns, or call it not?"""
-    last = name.rpartition(".")[2]
-    return last in _TAKERS or name.startswith(_LOOKING)
-
-
-# By the last part of the name: registrations of FastAPI and Starlette, and functions that only look
-# at what they are given.
-_TAKERS = {
-    "Depends", "Security", "add_task", "add_api_route", "add_route", "add_event_handler",
-    "add_exception_handler", "include_router", "isinstance", "issubclass", "callable", "id", "type",
-    "wraps", "update_wrapper", "signature", "iscoroutinefunction", "getattr", "hasattr", "print",
-    "repr", "str", "asynccontextmanager", "contextmanager", "fixture", "partial",
-}  # fmt: skip
-
-
-_LOOKING = ("fastapi.", "starlette.", "unittest.mock", "inspect.", "typing.")
-
-
 class Places:
     """Answers for the uses of a program."""
 
@@ -66,6 +47,26 @@ class Places:
         if use.kind == "member" and use.row is not None and use.row.form is Form.REFUSE:
             return Obstacle("ASY203", f"`{use.name}` has no async form.")
         return None
+
+    def twin(self, origin: v.Origin | None) -> str:
+        """The name that a sync engine beside an async one can have, or '' where there can be none:
+        the engine isn't a module's variable, or its database lives in the engine's memory."""
+        if origin is None or origin.function.facts.kind != "module":
+            return ""
+        layout = self.uses.layout(origin.function)
+        for index, operation in enumerate(layout.operations):
+            if not operation or operation[0] != f.CALL or operation[3] != origin.call:
+                continue
+            statement = layout.statement(index)
+            if statement is None or statement[0] != f.ASSIGN or statement[8] != index:
+                return ""
+            texts = [layout.operations[i] for i in operation[6] if i >= 0]
+            urls = [t[5] for t in texts if t[0] == f.CONSTANT and isinstance(t[5], str)]
+            if any(":memory:" in url or url in ("sqlite://", "sqlite:///") for url in urls):
+                return ""
+            target = statement[7][0]
+            return f"sync_{target[1]}" if target[0] == f.TO_NAME else ""
+        return ""
 
     def imported_session(self, use: Use) -> Variable | None:
         """The factory in ``db = next(get_db())`` at import: opening a session does no I/O, so that
@@ -102,9 +103,6 @@ class Places:
     def _foreign(self, use: Use, layout: Layout) -> Obstacle | None:
         """A library gets the session: it can be called inside run_sync, if the session has a name
         and nothing among the arguments has to be awaited."""
-        assert isinstance(use.owner, v.Known)
-        if use.owner.kind == "Engine":
-            return Obstacle("ASY203", f"An engine is given to `{use.name}`, which is not async.")
         inside = layout.subtree(use.operation) - {use.operation}
         for other in self.uses.of(use.function):
             if other.operation in inside and other.does_io:

@@ -85,10 +85,18 @@ class Use:
         return isinstance(self.owner, v.Known) and self.owner.kind not in SYNC_KINDS
 
     @property
+    def takes_engine(self) -> bool:
+        """Is an engine given to something that is not async?"""
+        owner = self.owner
+        return self.kind == "foreign" and isinstance(owner, v.Known) and owner.kind == "Engine"
+
+    @property
     def does_io(self) -> bool:
         """Does the place do I/O on a sync object of SQLAlchemy?"""
         if self.is_async:
             return False
+        if self.takes_engine:
+            return False  # it gets a sync engine of its own
         if self.kind in ("query", "iterate query", "metadata", "enter", "foreign"):
             return True
         return self.kind == "member" and self.row is not None and self.row.io
@@ -227,7 +235,8 @@ class _Collector:
         callee = self.values[operation[5]]
         names = [a.name for a in callee if isinstance(a, v.Foreign)]
         return bool(names) and all(
-            "." in name and name not in KINDS and name not in FUNCTIONS
+            "." in name and name not in KINDS
+            and FUNCTIONS.get(name, "Inspection") == "Inspection"
             and not name.startswith(_HARMLESS) and name.rpartition(".")[2] not in _KEEPING
             for name in names
         )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
@@ -10,6 +12,7 @@ from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, Variable, dotted
 from asyncify.analysis.uses import SYNC_KINDS, Use
 from asyncify.decisions import (
+    AddDecorator,
     AwaitExpression,
     CloseToAsyncWith,
     ConsumeGenerator,
@@ -40,10 +43,17 @@ _DUNDERS = {
 class FunctionPlanner:
     """Plans one function after the other; keeps what the plan as a whole has to say."""
 
-    def __init__(self, colors: Colors, coloring: Coloring, queries: QueryPlanner) -> None:
+    def __init__(
+        self,
+        colors: Colors,
+        coloring: Coloring,
+        queries: QueryPlanner,
+        support: Callable[[Draft, str], str],
+    ) -> None:
         self.colors = colors
         self.coloring = coloring
         self.queries = queries
+        self.support = support
         self.inference = colors.inference
         self.config = self.inference.config
         self.findings: list[Finding] = []
@@ -64,6 +74,9 @@ class FunctionPlanner:
                 MakeAsync(node=node, site=site, group=group, rename=_DUNDERS.get(facts.name, ""))
             )
             self._decorators(function, draft)
+            if function in self.coloring.entries:
+                name = self.support(draft, "run_async")
+                draft.add(AddDecorator(node=node, site=site, group=group, decorator=name))
         closed = self._closings(function, layout, draft)
         self.queries.plan_function(function, draft)
         entered: dict[int, set[int]] = {}
@@ -87,7 +100,7 @@ class FunctionPlanner:
             elif use.kind == "thread" and set(use.callees) & self.coloring.turned:
                 self._replace(use, draft, "{0}({rest})", "{awaited}", False)
                 draft.drop(dotted(layout.operations, layout.operations[use.operation][5]))
-            elif use.kind == "foreign" and not use.is_async:
+            elif use.kind == "foreign" and use.does_io:
                 self._foreign(use, layout, draft)
         self._withs(layout, entered, draft, group)
 

@@ -9,6 +9,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.layout import Layout
+from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, Module, Variable, dotted
 from asyncify.analysis.uses import Use
 from asyncify.decisions import (
@@ -17,7 +18,6 @@ from asyncify.decisions import (
     ImportName,
     InsertStatements,
     KeepSyncTwin,
-    NewFile,
     RemoveStatement,
     RenameReference,
     ReplaceString,
@@ -25,12 +25,12 @@ from asyncify.decisions import (
 )
 from asyncify.findings import Finding
 from asyncify.planning.draft import Draft, call_reference, reference
+from asyncify.planning.support import Support
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
 from asyncify.source.extract import lower_expression
 from asyncify.vocabulary.names import CANONICAL, KINDS, async_name
 from asyncify.vocabulary.urls import (
-    DATABASES,
     async_drivername,
     async_url,
     connect_argument,
@@ -48,27 +48,13 @@ _GENERATORS = {
 _APPLICATIONS = {"fastapi.FastAPI", "fastapi.applications.FastAPI"}
 _MODULES = ("typing", "collections.abc", "typing_extensions")
 
-HELPER = '''"""Helpers for the asynchronous database layer."""
-
-from __future__ import annotations
-
-from sqlalchemy.engine import URL, make_url
-
-_ASYNC_DRIVERS = {drivers}
-
-
-def async_url(url: str | URL) -> URL:
-    """The same database through its asynchronous driver; an asynchronous URL stays as it is."""
-    parsed = make_url(url)
-    driver = _ASYNC_DRIVERS.get(parsed.drivername)
-    return parsed.set(drivername=driver) if driver else parsed
-'''
-
 
 class InfrastructurePlanner:
     """Plans engines, factories and references in every file."""
 
-    def __init__(self, colors: Colors, coloring: Coloring) -> None:
+    def __init__(
+        self, colors: Colors, coloring: Coloring, draft: Callable[[Module], Draft]
+    ) -> None:
         self.colors = colors
         self.coloring = coloring
         self.inference = colors.inference
@@ -76,12 +62,12 @@ class InfrastructurePlanner:
         self.config = self.inference.config
         self.line = self.config.sqlalchemy_version
         self.findings: list[Finding] = []
-        self.new_files: list[NewFile] = []
-        self.draft: Callable[[Module], Draft]
-        self._sync_twins: dict[v.Origin, str] = {}
-
-    def plan(self, draft: Callable[[Module], Draft]) -> None:
+        self.impediments: dict[Function, Obstacle] = {}
         self.draft = draft
+        self.support = Support(self.inference)
+        self._sync_twins: set[v.Origin] = set()
+
+    def plan(self) -> None:
         for module in self.program.modules.values():
             words = _WORDS | {"event"}
             if not any(function.facts.names & words for function in module.functions):
@@ -90,6 +76,10 @@ class InfrastructurePlanner:
                 if not self._stays(function):
                     self._function(function)
         self._metadata_at_import()
+        for function in list(self.inference.evaluations):
+            for use in self.colors.uses.of(function):
+                if use.takes_engine and function not in self.coloring.stays:
+                    self._keep_sync_engine(function, use)
 
     # -- what stays sync
 
@@ -223,8 +213,8 @@ class InfrastructurePlanner:
         operation = operations[index]
         parent = layout.parent(index)
         called = parent >= 0 and operations[parent][0] == f.CALL and operations[parent][5] == index
-        if called and v.Origin(function, operations[parent][3]) in self.coloring.stays_origins:
-            return
+        if called and v.Origin(function, operations[parent][3]) not in self.coloring.alive:
+            return  # nothing that turned uses it
         if parent >= 0 and operations[parent][0] == f.CALL and not called:
             callee = foreign_name(function, operations, operations[parent][5], self.inference)
             if callee in _LISTENERS:
@@ -287,7 +277,7 @@ class InfrastructurePlanner:
                 new = self._mapped(constant[5], site)
                 literals = ((argument, new),) if new and new != constant[5] else ()
             elif not self._literal_setting(function, layout, index, site, draft):
-                wrap = ((argument, f"{self._helper(function.module, draft)}({{argument}})"),)
+                wrap = ((argument, f"{self.support.name(draft, 'async_url')}({{argument}})"),)
         if literals or wrap or remove:
             draft.add(
                 EditArguments(
@@ -425,57 +415,6 @@ class InfrastructurePlanner:
         )  # fmt: skip
         return reads <= 1 and not imported
 
-    # -- the helper module
-
-    def _helper(self, module: Module, draft: Draft) -> str:
-        """The helper for URLs, written once, beside the application's engine."""
-        home = self._home()
-        name = self.config.helper_module
-        path = f"{name}.py" if home.folder == "." else f"{home.folder}/{name}.py"
-        if path not in self.program.modules and not self.new_files:
-            self.new_files.append(NewFile(path, HELPER.format(drivers=self._drivers())))
-        draft.add_import(ImportName(self._sibling(home, name), "async_url"))
-        return "async_url"
-
-    def _home(self) -> Module:
-        """The module that makes the engine; the application's before those of tests and scripts."""
-        makers = {
-            a.origin.function.module for evaluation in self.inference.evaluations.values()
-            for value in evaluation.values for a in value
-            if isinstance(a, v.Known) and a.kind in ("Engine", "AsyncEngine") and a.origin
-        }  # fmt: skip
-
-        def rank(module: Module) -> tuple[bool, int, str]:
-            is_test = any(part.startswith("test") for part in module.name.split("."))
-            return is_test or "conftest" in module.name, module.path.count("/"), module.path
-
-        return min(makers, key=rank)
-
-    def _drivers(self) -> str:
-        """The map from sync to async drivers, as source."""
-        chosen = dict(self.config.async_driver)
-        lines = []
-        for backend, database in DATABASES.items():
-            for driver in database.sync_drivers:
-                name = f"{backend}+{driver}" if driver else backend
-                new = async_drivername(name, self.line, chosen)
-                if new is not None and new != name:
-                    lines.append(f'    "{name}": "{new}",\n')
-        return "{\n" + "".join(lines) + "}"
-
-    def _sibling(self, module: Module, name: str) -> str:
-        """How ``module`` imports a new module beside itself: as others import it."""
-        for other in self.program.modules.values():
-            for item in other.facts.imports:
-                if item.level or self.program.module_named(item.module, other, 0) is not module:
-                    continue
-                package, _, _ = item.module.rpartition(".")
-                if module.is_package:
-                    package = item.module
-                return f"{package}.{name}" if package else name
-        package = module.name if module.is_package else module.name.rpartition(".")[0]
-        return f"{package}.{name}" if package else name
-
     # -- events
 
     def _listener(
@@ -612,19 +551,29 @@ class InfrastructurePlanner:
 
     def _keep_sync_engine(self, function: Function, use: Use) -> None:
         origin = use.owner.origin if isinstance(use.owner, v.Known) else None
-        if origin is None or origin in self.coloring.stays_origins:
+        if origin is not None and origin not in self.coloring.alive:
             return
         operations = function.body.operations
         for index in (*operations[use.operation][6], *(i for _, i in operations[use.operation][7])):
             value = self.inference.evaluations[function].values[index]
             if not any(isinstance(a, v.Known) and a.kind == "Engine" for a in value):
                 continue
-            name = self._twin(origin)
+            name = self._twin(origin) if origin is not None else ""
+            home = origin.function.module if origin is not None else function.module
             target = operations[index]
             draft = self.draft(function.module)
-            if not name or target[0] not in (f.NAME, f.ATTRIBUTE):
+            local = target[0] == f.NAME and target[5] in function.facts.bound
+            if (
+                not name
+                or target[0] not in (f.NAME, f.ATTRIBUTE)
+                or (local and (origin is None or function is not origin.function))
+            ):
+                reason = (
+                    f"An engine is given to `{use.name}` (line {use.line}), which is not async."
+                )
+                self.impediments[function] = Obstacle("ASY203", reason)
                 return
-            if target[0] == f.NAME and origin.function.module is not function.module:
+            if target[0] == f.NAME and home is not function.module:
                 source = next(i for i in function.module.facts.imports if i.local == target[5])
                 draft.add_import(ImportName("." * source.level + source.module, name))
                 draft.drop(target[5])
@@ -634,30 +583,28 @@ class InfrastructurePlanner:
                     new=name if target[0] == f.NAME else f"{dotted(operations, target[5])}.{name}",
                 )
             )  # fmt: skip
-            self.findings.append(
-                finding(
-                    "ASY206", draft.site(operations[use.operation]),
-                    f"`{use.name}` runs at import, where nothing can be awaited; it keeps a sync "
-                    f"engine, `{name}`.",
-                    "Move it into the application's lifespan.",
-                )
-            )  # fmt: skip
+            site = draft.site(operations[use.operation])
+            if use.kind == "metadata":
+                reason = f"`{use.name}` runs at import, where nothing can be awaited; it keeps a "
+                reason += f"sync engine, `{name}`."
+                advice = "Move it into the application's lifespan."
+                self.findings.append(finding("ASY206", site, reason, advice))
+            else:
+                reason = f"`{use.name}` takes an engine and is not async; it gets a sync engine, "
+                advice = "It blocks the event loop while it works."
+                self.findings.append(finding("ASY107", site, f"{reason}`{name}`.", advice))
 
     def _twin(self, origin: v.Origin) -> str:
-        """A sync engine beside the one that turns, for what runs at import."""
-        if origin not in self._sync_twins:
-            layout = self.colors.uses.layout(origin.function)
+        """A sync engine beside the one that turns, for what can't await."""
+        name = self.colors.places.twin(origin)
+        if name and origin not in self._sync_twins:
+            self._sync_twins.add(origin)
             draft = self.draft(origin.function.module)
-            for index, operation in enumerate(layout.operations):
+            for index, operation in enumerate(origin.function.body.operations):
                 if operation and operation[0] == f.CALL and operation[3] == origin.call:
-                    statement = layout.statement(index)
-                    if statement is None or statement[0] != f.ASSIGN or statement[8] != index:
-                        continue
-                    name = f"sync_{statement[7][0][1]}"
                     node = call_reference(origin.function, index)
                     draft.add(KeepSyncTwin(node=node, site=draft.site(operation), name=name))
-                    self._sync_twins[origin] = name
-        return self._sync_twins.get(origin, "")
+        return name
 
 
 def _text(operation: f.Operation) -> str:

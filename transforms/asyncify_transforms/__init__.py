@@ -11,6 +11,7 @@ from types import ModuleType
 
 from asyncify.decisions import Decision
 from asyncify_transforms import (
+    add_decorator,
     await_expression,
     close_to_async_with,
     consume_generator,
@@ -39,6 +40,7 @@ from asyncify_transforms import (
 from asyncify_transforms._transform import Example, Transform
 
 MODULES: tuple[ModuleType, ...] = (
+    add_decorator,
     await_expression,
     close_to_async_with,
     consume_generator,

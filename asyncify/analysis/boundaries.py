@@ -1,0 +1,96 @@
+"""Boundaries: what libraries do with the functions that they are given, or decorate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.declarations import foreign_name
+from asyncify.analysis.infer import Inference
+from asyncify.analysis.program import Function, Variable, dotted
+from asyncify.vocabulary.frameworks import Rule, boundary, method_boundary
+
+# Rules under which a coroutine function can take the place of a plain one.
+_FITTING = {Rule.AWAITED, Rule.TRANSPARENT, Rule.INSPECTED, Rule.RENAME, Rule.STRIP}
+# Builtins that look at a function or keep it.
+_LOOKING = {
+    "isinstance", "issubclass", "callable", "id", "type", "getattr", "hasattr", "print", "repr",
+    "str", "setattr", "len", "dict", "list", "tuple", "set", "append", "staticmethod",
+    "classmethod", "property", "super",
+}  # fmt: skip
+_LOOKING_MODULES = ("inspect.", "typing.", "unittest.mock.", "dataclasses.")
+
+
+@dataclass(frozen=True, slots=True)
+class Decorator:
+    """One decorator: its name as far as it is known, its rule (None: unknown), and whether it is
+    foreign to the program."""
+
+    name: str
+    rule: Rule | None
+    foreign: bool
+
+
+def rule_of(name: str) -> Rule | None:
+    """The rule of something foreign by its dotted name; methods are ``class().method``."""
+    if name.startswith("pytest.mark."):
+        return Rule.INSPECTED
+    owner, separator, method = name.rpartition("().")
+    found = method_boundary(owner, method) if separator else boundary(name)
+    return found.rule if found is not None else None
+
+
+def fits(name: str) -> bool:
+    """May a coroutine function be given to something foreign?"""
+    rule = rule_of(name)
+    if rule is not None:
+        return rule in _FITTING
+    last = name.rpartition(".")[2]
+    return last in _LOOKING or name.startswith(_LOOKING_MODULES) or "dependency_overrides" in name
+
+
+class Boundaries:
+    """The decorators of functions, read once."""
+
+    def __init__(self, inference: Inference) -> None:
+        self.inference = inference
+        self._decorators: dict[Function, tuple[Decorator, ...]] = {}
+
+    def decorators(self, function: Function) -> tuple[Decorator, ...]:
+        """The decorators of a function, from the top."""
+        if function.facts.kind != "def":
+            return ()
+        if function not in self._decorators:
+            indexes = function.signature.decorators
+            self._decorators[function] = tuple(self._decorator(function, i) for i in indexes)
+        return self._decorators[function]
+
+    def _decorator(self, function: Function, index: int) -> Decorator:
+        operations = function.signature.operations
+        operation = operations[index]
+        callee = operation[5] if operation[0] == f.CALL else index
+        scope = function.parent or function
+        name = foreign_name(scope, operations, callee, self.inference)
+        written = dotted(operations, callee)
+        if name and (name != written or "." in name or rule_of(name) is not None):
+            return Decorator(name, rule_of(name), True)
+        made = self._method_of_instance(scope, operations, callee)
+        if made:
+            return Decorator(made, rule_of(made), True)
+        return Decorator(written, Rule.TRANSPARENT if name in _LOOKING else None, False)
+
+    def _method_of_instance(
+        self, scope: Function, operations: tuple[f.Operation, ...], index: int
+    ) -> str:
+        """``class().method`` for a method of a library's object that a variable holds."""
+        operation = operations[index]
+        if operation[0] != f.ATTRIBUTE:
+            return ""
+        symbol = self.inference.program.resolve_expression(scope, operations, operation[5])
+        if not isinstance(symbol, Variable):
+            return ""
+        for atom in self.inference.global_value(symbol.module, symbol.name):
+            if isinstance(atom, v.ForeignInstance):
+                return f"{atom.name}().{operation[6]}"
+        return ""

@@ -1,0 +1,131 @@
+"""The support module: the few helpers that rewritten code may need, written once."""
+
+from __future__ import annotations
+
+from asyncify.analysis import values as v
+from asyncify.analysis.infer import Inference
+from asyncify.analysis.program import Module
+from asyncify.decisions import ImportName, NewFile
+from asyncify.planning.draft import Draft
+from asyncify.vocabulary.urls import DATABASES, async_drivername
+
+_HEAD = '''"""Helpers for the asynchronous database layer."""
+
+from __future__ import annotations
+
+'''
+_ASYNC_URL = '''
+_ASYNC_DRIVERS = {drivers}
+
+
+def async_url(url: str | URL) -> URL:
+    """The same database through its asynchronous driver; an asynchronous URL stays as it is."""
+    parsed = make_url(url)
+    driver = _ASYNC_DRIVERS.get(parsed.drivername)
+    return parsed.set(drivername=driver) if driver else parsed
+'''
+_RUN_ASYNC = '''
+
+def run_async(function: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
+    """A plain function that runs a coroutine function to its end, for a command line."""
+
+    @wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        return asyncio.run(function(*args, **kwargs))
+
+    return run
+'''
+_IMPORTS = {
+    "async_url": ("from sqlalchemy.engine import URL, make_url\n",),
+    "run_async": (
+        "import asyncio\n",
+        "from collections.abc import Callable, Coroutine\n",
+        "from functools import wraps\n",
+        "from typing import Any\n",
+    ),
+}
+
+
+class Support:
+    """Keeps which helpers are needed, and where they are imported from."""
+
+    def __init__(self, inference: Inference) -> None:
+        self.inference = inference
+        self.program = inference.program
+        self.config = inference.config
+        self._needed: set[str] = set()
+
+    def name(self, draft: Draft, helper: str) -> str:
+        """How a helper is written in a file, which imports it."""
+        self._needed.add(helper)
+        draft.add_import(ImportName(self._module_name(), helper))
+        return helper
+
+    def files(self) -> tuple[NewFile, ...]:
+        """The support module, if anything in it is needed and it isn't there yet."""
+        path = self._path()
+        if not self._needed or path in self.program.modules:
+            return ()
+        return (NewFile(path, self._text()),)
+
+    def _text(self) -> str:
+        imports = [line for helper in sorted(self._needed) for line in _IMPORTS[helper]]
+        standard = sorted((x for x in imports if "sqlalchemy" not in x), key=_import_order)
+        foreign = [x for x in imports if "sqlalchemy" in x]
+        blocks = ["".join(block) for block in (standard, foreign) if block]
+        text = _HEAD + "\n".join(blocks)
+        if "async_url" in self._needed:
+            text += _ASYNC_URL.replace("{drivers}", self._drivers())
+        return text + (_RUN_ASYNC if "run_async" in self._needed else "")
+
+    def _drivers(self) -> str:
+        """The map from sync to async drivers, as source."""
+        chosen = dict(self.config.async_driver)
+        line = self.config.sqlalchemy_version
+        lines = []
+        for backend, database in DATABASES.items():
+            for driver in database.sync_drivers:
+                name = f"{backend}+{driver}" if driver else backend
+                new = async_drivername(name, line, chosen)
+                if new is not None and new != name:
+                    lines.append(f'    "{name}": "{new}",\n')
+        return "{\n" + "".join(lines) + "}"
+
+    # -- where it stands
+
+    def _path(self) -> str:
+        folder = self._home().folder
+        name = f"{self.config.helper_module}.py"
+        return name if folder == "." else f"{folder}/{name}"
+
+    def _home(self) -> Module:
+        """The module that makes the engine; the application's before those of tests."""
+        makers = {
+            a.origin.function.module
+            for evaluation in self.inference.evaluations.values()
+            for value in evaluation.values
+            for a in value
+            if isinstance(a, v.Known) and a.kind in ("Engine", "AsyncEngine") and a.origin
+        }
+
+        def rank(module: Module) -> tuple[bool, int, str]:
+            is_test = any(part.startswith("test") for part in module.name.split("."))
+            return is_test or "conftest" in module.name, module.path.count("/"), module.path
+
+        return min(makers or self.program.modules.values(), key=rank)
+
+    def _module_name(self) -> str:
+        """How the module is imported: beside its home, as others import that."""
+        home, name = self._home(), self.config.helper_module
+        for other in self.program.modules.values():
+            for item in other.facts.imports:
+                if item.level or self.program.module_named(item.module, other, 0) is not home:
+                    continue
+                package = item.module if home.is_package else item.module.rpartition(".")[0]
+                return f"{package}.{name}" if package else name
+        package = home.name if home.is_package else home.name.rpartition(".")[0]
+        return f"{package}.{name}" if package else name
+
+
+def _import_order(line: str) -> tuple[bool, str]:
+    return not line.startswith("import"), line
