@@ -10,7 +10,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from asyncify.report.progress import ProgressBar
 
 DONE, LEFT_OVER, FAILED, INTERRUPTED = 0, 1, 2, 130
+# More files than this are taken in by naming the whole program.
+_PATHS_NAMED = 5
 
 app = typer.Typer(
     name="asyncify",
@@ -217,11 +219,22 @@ def run(options: Options) -> int:
         outcome = engine.run(request, progress)
     if not (options.diff or problems):
         problems = _write(request.config, outcome, options)
+    outcome = _what_is_left(outcome, problems, options)
     findings = (*_reported(outcome, request.config), *problems)
     code = _exit_code(findings, failed=outcome.failed or bool(problems))
     report = _report("run", options, request.config, outcome, findings, code, not problems)
     _print(report, options)
     return code
+
+
+def _what_is_left(outcome: Outcome, problems: tuple[Finding, ...], options: Options) -> Outcome:
+    """What was migrated, or stands in the diff, is not pending any more."""
+    from asyncify.rules import PENDING
+
+    if problems or not outcome.changes:
+        return outcome
+    left = tuple(finding for finding in outcome.findings if finding.code not in PENDING)
+    return replace(outcome, findings=left, pending=options.diff)
 
 
 def _request(options: Options) -> Request:
@@ -304,7 +317,24 @@ def _report(
         written=is_written and not options.diff and bool(outcome.changes),
         color=_wants_color(sys.stderr if options.diff else sys.stdout),
         detail=options.detail,
+        changed=tuple(change.path for change in outcome.changes),
+        take_in=_take_in(command, options, outcome, config),
     )
+
+
+def _take_in(command: str, options: Options, outcome: Outcome, config: Config) -> str:
+    """The command that also edits the files which had to be left out; empty where there are
+    none."""
+    import shlex
+
+    if not outcome.left_out:
+        return ""
+    shown = _relative_to_here(config.root)
+    if len(outcome.left_out) > _PATHS_NAMED:
+        paths = [shown(".")]
+    else:
+        paths = [*map(str, options.paths), *map(shown, outcome.left_out)]
+    return shlex.join(["asyncify", command, *(["--diff"] if options.diff else []), *paths])
 
 
 def _relative_to_here(root: Path) -> Callable[[str], str]:

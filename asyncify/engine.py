@@ -15,15 +15,15 @@ from pathlib import Path
 from asyncify.analysis.infer import infer
 from asyncify.analysis.program import Program
 from asyncify.config import Config
-from asyncify.decisions import FilePlan
 from asyncify.facts import ModuleFacts
 from asyncify.findings import Finding
+from asyncify.limits import Limits, restrict, unread_callers
 from asyncify.outcome import FileChange, Outcome
 from asyncify.plan import Plan, make_plan
-from asyncify.rules import FAILURES, PENDING, finding
+from asyncify.rules import FAILURES
 from asyncify.source.discover import Discovered, SourceFile, discover
 from asyncify.source.read import Reader
-from asyncify.suppressions import apply_suppressions, parse_suppressions
+from asyncify.suppressions import Suppressions, apply_suppressions, parse_suppressions
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
 
@@ -46,12 +46,15 @@ class Request:
 
 @dataclass(slots=True)
 class _Read:
-    """The program as read: facts and bytes by path, and what could not be read."""
+    """The program as read: facts and places by path, which files may be edited, what could not be
+    read, and what the comments of the files ask for."""
 
     files: dict[str, ModuleFacts]
     sources: dict[str, SourceFile]
-    editable: frozenset[str]
+    limits: Limits
     problems: list[Finding]
+    unread: tuple[SourceFile, ...]
+    suppressions: dict[str, Suppressions]
 
 
 @contextmanager
@@ -81,68 +84,55 @@ def run(request: Request, progress: Progress | None = None) -> Outcome:
     with _without_garbage_collection():
         progress = progress or _silent
         read = _read(request, progress)
-        plan = _plan(read, request.config)
-        sources = {path: read.sources[path].absolute for path in read.files}
-        plan, changes, problems = migrate(
-            plan, read.files, sources, lambda files: _plan_files(files, request.config), progress
-        )
-        read.problems += problems
-        return _outcome(request, read, plan, changes)
+        sources = {path: source.absolute for path, source in read.sources.items()}
+        while True:
+            plan, changes, problems = migrate(
+                _plan(read, request.config), read.files, sources,
+                lambda files: _plan(replace(read, files=files), request.config), progress,
+            )  # fmt: skip
+            read.problems += problems
+            if not _forget_vanished(read, problems):
+                return _outcome(request, read, plan, changes)
+
+
+def _forget_vanished(read: _Read, problems: list[Finding]) -> bool:
+    """Files that have gone since they were read are no part of the program any more; the plan is
+    made again without them."""
+    gone = {problem.site.path for problem in problems if problem.code == "ASY301"}
+    read.files = {path: facts for path, facts in read.files.items() if path not in gone}
+    return bool(gone)
 
 
 def _read(request: Request, progress: Progress) -> _Read:
     found: Discovered = discover(request.config, request.paths)
     reader = Reader(request.config.root, request.jobs, request.cache)
     files: dict[str, ModuleFacts] = {}
+    suppressions: dict[str, Suppressions] = {}
+    unread = list(found.others)
     problems = list(found.problems)
     for source, result in reader.read(found.program, progress):
         if isinstance(result, ModuleFacts):
             files[source.path] = result
-        elif source.path not in found.excluded:
+            if result.directives:
+                suppressions[source.path] = parse_suppressions(source.path, _text(source))
+            continue
+        unread.append(source)
+        if source.path not in found.excluded:
             problems.append(result)
     sources = {source.path: source for source in found.program}
-    return _Read(files, sources, found.editable, problems)
-
-
-def _plan_files(files: dict[str, ModuleFacts], config: Config) -> Plan:
-    program = Program(files.items(), config.import_roots)
-    return make_plan(infer(program, config))
+    skipped = frozenset(path for path, asked in suppressions.items() if asked.skip_file)
+    limits = Limits(found.editable, found.excluded, found.explicit, skipped)
+    return _Read(files, sources, limits, problems, tuple(unread), suppressions)
 
 
 def _plan(read: _Read, config: Config) -> Plan:
-    return restrict(_plan_files(read.files, config), read.editable)
-
-
-def restrict(plan: Plan, editable: frozenset[str]) -> Plan:
-    """The plan for the files that the command line's paths select."""
-    outside = [p for p in plan.files if p.path not in editable]
-    if not outside:
-        return plan
-    findings = list(plan.findings)
-    for file in outside:
-        findings += _outside(file)
-    inside = tuple(p for p in plan.files if p.path in editable)
-    kept = [x for x in findings if x.code not in PENDING or x.site.path in editable]
-    return replace(plan, files=inside, findings=tuple(kept))
-
-
-def _outside(file: FilePlan) -> Iterator[Finding]:
-    """Files that would have to change too, but that the command line leaves out."""
-    first = min(file.decisions, key=lambda d: d.site)
-    yield finding(
-        "ASY102", first.site,
-        "This file has to change with the others, and is outside the paths that were given.",
-        "Give its path as well.",
-    )  # fmt: skip
+    program = Program(read.files.items(), config.import_roots)
+    return restrict(make_plan(infer(program, config)), read.limits, read.sources)
 
 
 def _outcome(request: Request, read: _Read, plan: Plan, changes: tuple[FileChange, ...]) -> Outcome:
-    findings = (*plan.findings, *read.problems)
-    directives = {path: facts for path, facts in read.files.items() if facts.directives}
-    suppressions = {
-        path: parse_suppressions(path, _text(read.sources[path])) for path in directives
-    }
-    kept, unused = apply_suppressions(findings, suppressions)
+    findings = (*plan.findings, *read.problems, *unread_callers(plan, read.unread))
+    kept, unused = apply_suppressions(findings, read.suppressions)
     every = tuple(sorted({*kept, *unused}, key=lambda x: (x.site, x.code, x.reason)))
     return Outcome(
         findings=every,
@@ -150,9 +140,14 @@ def _outcome(request: Request, read: _Read, plan: Plan, changes: tuple[FileChang
         summary=replace(plan.summary, files_changed=len(changes) or plan.summary.files_changed),
         pending=bool(plan.files),
         failed=any(x.code in FAILURES for x in every),
+        left_out=plan.left_out,
     )
 
 
 def _text(source: SourceFile) -> str:
-    with tokenize.open(source.location) as stream:
-        return stream.read()
+    """The text of a file that could be read a moment ago."""
+    try:
+        with tokenize.open(source.location) as stream:
+            return stream.read()
+    except (OSError, SyntaxError, UnicodeDecodeError):
+        return ""

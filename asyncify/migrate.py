@@ -18,6 +18,7 @@ from asyncify.plan import Plan
 from asyncify.rules import finding
 from asyncify.sites import Site
 from asyncify.source.extract import ExtractError, extract
+from asyncify.source.read import unreadable
 
 Replan = Callable[[dict[str, ModuleFacts]], Plan]
 Progress = Callable[[str, int, int], None]
@@ -60,7 +61,11 @@ def _rewrite(plan: Plan, sources: dict[str, Path], progress: Progress) -> Rewrit
     problems: list[Finding] = []
     for number, file in enumerate(plan.files):
         progress("Rewriting", number, len(plan.files))
-        before = sources[file.path].read_bytes()
+        try:
+            before = sources[file.path].read_bytes()
+        except OSError as error:
+            problems.append(unreadable(file.path, error))
+            continue
         result = rewrite_file(before, file, CATALOGUE)
         if result.text is None:
             problems += _unwritten(file, result.problems)

@@ -33,10 +33,13 @@ class Summary:
 class Outcome:
     """Everything that a command has to say: findings in order of their sites, the changes that
     ``run`` would write (empty for ``check``), the figures, and ``pending``: whether something is
-    left to migrate. ``failed`` is true where something could not be read, decoded or parsed."""
+    left to migrate. ``failed`` is true where something could not be read, decoded or parsed.
+    ``left_out`` are files that have to change with the others and that the command line could
+    have named."""
 
     findings: tuple[Finding, ...] = ()
     changes: tuple[FileChange, ...] = ()
     summary: Summary = Summary()
     pending: bool = False
     failed: bool = False
+    left_out: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
+from asyncify.analysis.layout import operands
 from asyncify.analysis.program import Class, dotted
 from asyncify.vocabulary.rows import Role
 from asyncify.vocabulary.sqlalchemy_query import QUERY
@@ -19,6 +20,23 @@ if TYPE_CHECKING:
 
 _JOINED_LOADERS = {"joinedload", "contains_eager", "subqueryload_all"}
 _LIMITING = {"limit", "offset", "distinct", "group_by", "slice", "having"}
+_SETS = {"union", "union_all", "except_", "except_all", "intersect", "intersect_all"}
+_REPEATING_SETS = {"union_all", "except_all", "intersect_all"}
+
+# What Query refuses with an exception, and a statement takes (or refuses otherwise).
+_REFUSED_BEHIND_LIMIT = {
+    "filter", "where", "filter_by", "having", "order_by", "group_by", "join", "outerjoin",
+}  # fmt: skip
+_REFUSED_BEHIND_CRITERIA = {"select_from", "from_statement"}
+_CRITERIA = _REFUSED_BEHIND_LIMIT | {"limit", "offset", "slice", "distinct"}
+_TAKEN_BY_TEXT = {"options", "execution_options", "populate_existing", "params", "autoflush"}
+# Behind a set operation the entity is an alias, which what is written later doesn't name.
+_TAKEN_BY_SET = _SETS | {
+    "limit", "offset", "slice", "execution_options", "populate_existing", "autoflush",
+    "enable_assertions", "with_session", "reset_joinpoint",
+}  # fmt: skip
+# Calls whose arguments belong to a statement of their own.
+_OWN_STATEMENT = {"select", "query", "exists", "any", "has", "in_", "not_in", "notin_"}
 # Methods of columns: an attribute of these names doesn't make its owner a class.
 _COLUMN_METHODS = {
     "asc", "desc", "label", "in_", "notin_", "not_in", "is_", "isnot", "is_not", "like", "ilike",
@@ -27,37 +45,52 @@ _COLUMN_METHODS = {
     "columns", "key", "name", "type",
 }  # fmt: skip
 
-Entities = tuple[str, tuple[Class | None, ...]]
+Entities = tuple[str, tuple[Class | None, ...], bool]
 
 
 def start(
     evaluation: Evaluation, owner: v.Known, operation: f.Operation, origin: v.Origin
 ) -> v.Value:
     """``db.query(...)``: a new Query."""
-    shape, entities = selected(evaluation, operation[6])
     callee = evaluation.operations[operation[5]]
     session = dotted(evaluation.operations, callee[5]) if callee[0] == f.ATTRIBUTE else ""
-    target = entities[0] if entities else None
-    joined = target is not None and any(
-        r.joined and r.to_many for r in evaluation.inference.models.relationships(target).values()
-    )
-    return v.one(
-        v.QueryValue(
-            origin, shape, entities, target, session=session, source=owner.origin,
-            collections=joined,
-        )
+    shape, entities, mapped = selected(evaluation, operation[6])
+    first = operation[6][0] if operation[6] and operation[6][0] >= 0 else -1
+    target, name = _target_at(evaluation, first) if first >= 0 else (None, "")
+    joined = any(
+        relation.joined and relation.to_many
+        for cls in entities if cls is not None
+        for relation in evaluation.inference.models.relationships(cls).values()
     )  # fmt: skip
+    query = v.QueryValue(
+        origin, shape, entities, target, session=session, source=owner.origin, collections=joined,
+        mapped=mapped, target_name=name, target_scope=evaluation.function,
+        marks=("scoped",) if owner.kind == "scoped_session" else (),
+    )  # fmt: skip
+    if len(operation[6]) > 1:
+        query = _marked(query, "several")
+    return v.one(query)
+
+
+def _marked(query: v.QueryValue, *marks: str) -> v.QueryValue:
+    return replace(query, marks=tuple(sorted({*query.marks, *marks})))
+
+
+def _unequal(query: v.QueryValue, reason: str) -> v.QueryValue:
+    return query if query.unequal else replace(query, unequal=reason)
 
 
 def selected(evaluation: Evaluation, positional: tuple[int, ...]) -> Entities:
-    """The shape that arguments of ``query()`` give, and the classes among them."""
+    """The shape that arguments of ``query()`` give, the classes among them, and whether any is a
+    mapped entity."""
     if not positional or any(i < 0 for i in positional):
-        return "unknown" if not positional else "rows", ()
+        return "unknown" if not positional else "rows", (), True
     kinds = [_entity(evaluation, i) for i in positional]
     classes = tuple(kind[1] for kind in kinds)
+    mapped = any(kind[0] in ("entity", "unknown") for kind in kinds)
     if len(kinds) > 1:
-        return "rows", classes
-    return kinds[0][0], classes
+        return "rows", classes, mapped
+    return kinds[0][0], classes, mapped
 
 
 def _entity(evaluation: Evaluation, index: int) -> tuple[str, Class | None]:
@@ -77,11 +110,31 @@ def _entity(evaluation: Evaluation, index: int) -> tuple[str, Class | None]:
         return "unknown" if dotted(evaluation.operations, index).startswith(
             ("self.", "cls.")
         ) else "rows", None
-    if operation[0] in (f.CALL, f.OPERATOR, f.SUBSCRIPT):
+    if operation[0] == f.CALL:
+        return _bundle(evaluation, operation), None
+    if operation[0] in (f.OPERATOR, f.SUBSCRIPT):
         return "rows", None
     if _used_as_class(evaluation, index):
         return "entity", None
     return "unknown", None
+
+
+def _bundle(evaluation: Evaluation, operation: f.Operation) -> str:
+    """``Bundle(..., single_entity=True)`` comes without a row around it."""
+    if _called_name(evaluation, operation) != "Bundle":
+        return "rows"
+    single = dict(operation[7]).get("single_entity", -1)
+    if single < 0:
+        return "rows"
+    value = evaluation.operations[single]
+    if value[0] != f.CONSTANT or not isinstance(value[5], bool):
+        return "unknown"
+    return "value" if value[5] else "rows"
+
+
+def _called_name(evaluation: Evaluation, operation: f.Operation) -> str:
+    callee = evaluation.operations[operation[5]]
+    return str(callee[5] if callee[0] == f.NAME else callee[6] if callee[0] == f.ATTRIBUTE else "")
 
 
 def _used_as_class(evaluation: Evaluation, index: int) -> bool:
@@ -103,6 +156,8 @@ def _used_as_class(evaluation: Evaluation, index: int) -> bool:
 
 def item(query: v.QueryValue) -> v.Value:
     """What one result of a query is."""
+    if query.shape == "value":
+        return v.UNKNOWN
     if query.shape == "entity" and query.entities and query.entities[0] is not None:
         return v.one(v.Instance(query.entities[0]))
     if query.shape == "rows" and any(query.entities):
@@ -117,9 +172,11 @@ def method(
     """A method called on a Query."""
     row = QUERY.member(name)
     if row is None:
-        return v.UNKNOWN
+        # A class of the program's own may give a Query again.
+        return v.one(_unequal(query, f"`{name}` is no method of SQLAlchemy's Query"))
     if row.role is Role.BUILDER:
-        return v.one(_built(evaluation, query, name, operation))
+        checked = _refused(evaluation, query, name, operation)
+        return v.one(_built(evaluation, checked, name, operation))
     if row.role is Role.TERMINAL:
         if name in ("all",):
             return v.collection(item(query))
@@ -128,24 +185,224 @@ def method(
     return v.UNKNOWN
 
 
+def _refused(
+    evaluation: Evaluation, query: v.QueryValue, name: str, operation: f.Operation
+) -> v.QueryValue:
+    """The query, with the reason why ``name`` can't follow on a statement, if there is one."""
+    marks = set(query.marks)
+    checks = "unchecked" not in marks
+    if "limit" in marks and checks and name in _REFUSED_BEHIND_LIMIT:
+        return _unequal(query, f"Query refuses `{name}` behind a limit, a statement doesn't")
+    if "criteria" in marks and checks and name in _REFUSED_BEHIND_CRITERIA:
+        return _unequal(query, f"Query refuses `{name}` behind criteria, a statement doesn't")
+    if "text" in marks and name not in _TAKEN_BY_TEXT:
+        return _unequal(query, f"a textual statement takes no `{name}`")
+    if "set" in marks and name not in _TAKEN_BY_SET:
+        if name != "order_by" or not _is_constant(evaluation, operation, 0, None):
+            return _unequal(query, f"`{name}` behind a set operation has to name its alias")
+    if "params" in marks and name in _CRITERIA:
+        return _unequal(query, "`params` reaches only what stands before it on a statement")
+    return query
+
+
+def _is_constant(
+    evaluation: Evaluation, operation: f.Operation, position: int, *values: object
+) -> bool:
+    """Is an argument literally one of these?"""
+    if position >= len(operation[6]) or operation[6][position] < 0:
+        return False
+    argument = evaluation.operations[operation[6][position]]
+    return argument[0] == f.CONSTANT and any(argument[5] is value for value in values)
+
+
 def _built(
     evaluation: Evaluation, query: v.QueryValue, name: str, operation: f.Operation
 ) -> v.QueryValue:
+    """The Query that a builder gives."""
+    if name in _CRITERIA:
+        query = _with_criteria(evaluation, query, name, operation)
     if name in ("join", "outerjoin"):
         return _join(evaluation, query, operation)
     if name == "options":
         many = any(_loads_collection(evaluation, i) for i in operation[6])
-        return replace(query, collections=query.collections or many)
-    if name in _LIMITING:
-        return replace(query, limited=True)
+        return _marked(replace(query, collections=query.collections or many), "options")
     if name in ("with_entities", "add_columns", "add_column", "add_entity"):
-        shape, entities = selected(evaluation, operation[6])
-        if name != "with_entities":
-            shape, entities = "rows", (*query.entities, *entities)
-        return replace(query, shape=shape, entities=entities)
+        return _reshaped(evaluation, query, name, operation)
     if name == "select_from" and operation[6]:
-        return replace(query, target=_class_of(evaluation, operation[6][0]) or query.target)
+        return _selected_from(evaluation, query, operation[6][0])
+    if name == "reset_joinpoint":
+        first = query.entities[0] if query.entities else None
+        return replace(query, target=first, target_name="", joined=True)
+    if name in _SETS:
+        return _set_operation(query, name)
+    return _marked_by(evaluation, query, name, operation)
+
+
+def _marked_by(
+    evaluation: Evaluation, query: v.QueryValue, name: str, operation: f.Operation
+) -> v.QueryValue:
+    """Builders of which later methods have to know."""
+    if name == "from_statement":
+        return _marked(query, "text")
+    if name == "yield_per":
+        return _marked(query, "stream")
+    if name == "params":
+        return _marked(query, "params")
+    if name == "enable_assertions":
+        if _is_constant(evaluation, operation, 0, False):
+            return _marked(query, "unchecked")
+        return query
+    if name == "tuples":
+        return replace(query, shape="rows")
+    if name == "only_return_tuples":
+        if _is_constant(evaluation, operation, 0, True):
+            return replace(query, shape="rows")
+        return query if _is_constant(evaluation, operation, 0, False) else replace(
+            query, shape="unknown"
+        )
+    if name == "with_transformation":
+        return _transformed(evaluation, query, operation)
     return query
+
+
+def _transformed(
+    evaluation: Evaluation, query: v.QueryValue, operation: f.Operation
+) -> v.QueryValue:
+    """A function that is given the Query: only what filters can take a statement instead."""
+    argument = operation[6][0] if len(operation[6]) == 1 else -1
+    if argument < 0 or evaluation.operations[argument][0] != f.LAMBDA:
+        return _unequal(query, "what is done to it by `with_transformation` isn't known")
+    body = evaluation.function.module.functions[evaluation.operations[argument][5]]
+    methods = {o[6] for o in body.body.operations if o and o[0] == f.ATTRIBUTE}
+    other = {m for m in methods if QUERY.member(m) and m not in ("filter", "where")}
+    if other:
+        return _unequal(query, f"`{min(other)}` is called on it by `with_transformation`")
+    return query
+
+
+def _with_criteria(
+    evaluation: Evaluation, query: v.QueryValue, name: str, operation: f.Operation
+) -> v.QueryValue:
+    """Filters, orders, limits, and the other tables that they bring in."""
+    query = _marked(query, "criteria")
+    cleared = _is_constant(evaluation, operation, 0, None)
+    if name in ("limit", "offset", "slice") and not cleared:
+        query = _marked(query, "limit")
+    if name in _LIMITING:
+        query = replace(query, limited=True)
+    if name in ("filter", "where") and _brings_in(evaluation, query, operation):
+        query = _marked(replace(query, to_many=True), "several")
+    if evaluation.inference.config.sqlalchemy_version == "1.4":
+        return _distinct_order(evaluation, query, name, operation)
+    return query
+
+
+def _distinct_order(
+    evaluation: Evaluation, query: v.QueryValue, name: str, operation: f.Operation
+) -> v.QueryValue:
+    """On 1.4 a distinct Query selects what it is ordered by, too; a statement doesn't."""
+    if name == "distinct":
+        query = _marked(query, "distinct")
+    if name == "order_by" and not all(_is_selected(evaluation, query, i) for i in operation[6]):
+        query = _marked(query, "ordered")
+    if {"distinct", "ordered"} <= set(query.marks):
+        return _unequal(query, "a distinct Query selects what it is ordered by")
+    return query
+
+
+def _is_selected(evaluation: Evaluation, query: v.QueryValue, index: int) -> bool:
+    """Is an ORDER BY expression a column of the selected entity, or of the first table?"""
+    operation = evaluation.operations[index if index >= 0 else ~index]
+    if operation[0] == f.CONSTANT:
+        return operation[5] is None or operation[5] is False
+    if operation[0] == f.CALL:  # User.name.desc()
+        callee = evaluation.operations[operation[5]]
+        return callee[0] == f.ATTRIBUTE and _is_selected(evaluation, query, callee[5])
+    if operation[0] != f.ATTRIBUTE:
+        return False
+    cls = _class_of(evaluation, operation[5])
+    return query.shape == "entity" and cls is not None and cls in query.entities
+
+
+def _brings_in(evaluation: Evaluation, query: v.QueryValue, operation: f.Operation) -> bool:
+    """Does a criterion name another table, outside a subquery? That is a join, which may repeat
+    rows."""
+    for index in operation[6]:
+        for cls in _classes_named(evaluation, index if index >= 0 else ~index):
+            if cls not in query.entities and not _joins_one(evaluation, cls, (index,)):
+                return True
+    return False
+
+
+def _classes_named(evaluation: Evaluation, index: int) -> set[Class]:
+    """The mapped classes whose columns an expression uses, outside statements of its own."""
+    found: set[Class] = set()
+    pending = [index]
+    while pending:
+        current = pending.pop()
+        operation = evaluation.operations[current]
+        if operation[0] == f.CALL and _is_own_statement(evaluation, operation):
+            callee = evaluation.operations[operation[5]]
+            pending += [callee[5]] if callee[0] == f.ATTRIBUTE else []
+            continue
+        cls = _class_of(evaluation, current)
+        if cls is not None and evaluation.inference.models.is_mapped(cls):
+            found.add(cls)
+        pending += operands(operation)
+    return found
+
+
+def _is_own_statement(evaluation: Evaluation, operation: f.Operation) -> bool:
+    """Is a call a statement, a method of one, or an operator that takes one?"""
+    name = _called_name(evaluation, operation)
+    if name in _OWN_STATEMENT:
+        return True
+    while operation[0] == f.CALL:
+        callee = evaluation.operations[operation[5]]
+        if callee[0] != f.ATTRIBUTE:
+            return _called_name(evaluation, operation) in _OWN_STATEMENT
+        if any(isinstance(a, v.QueryValue) for a in evaluation.values[callee[5]]):
+            return True
+        operation = evaluation.operations[callee[5]]
+    return False
+
+
+def _reshaped(
+    evaluation: Evaluation, query: v.QueryValue, name: str, operation: f.Operation
+) -> v.QueryValue:
+    """with_entities and add_columns: other things are selected from now on."""
+    shape, entities, mapped = selected(evaluation, operation[6])
+    if name != "with_entities":
+        shape, entities = "rows", (*query.entities, *entities)
+        mapped = mapped or query.mapped
+    changed = replace(query, shape=shape, entities=entities, mapped=mapped)
+    return _marked(changed, "several")
+
+
+def _selected_from(evaluation: Evaluation, query: v.QueryValue, index: int) -> v.QueryValue:
+    """select_from: what ``filter_by`` means, and maybe more rows than entities."""
+    index = index if index >= 0 else ~index
+    target, name = _target_at(evaluation, index)
+    if _class_of(evaluation, index) is None:
+        target, name = None, ""  # a join, a subquery
+    known = target is not None and target in query.entities
+    changed = replace(
+        query, target=target, target_name=name, target_scope=evaluation.function, joined=True,
+        to_many=query.to_many or not known,
+    )  # fmt: skip
+    return _marked(changed, "criteria", "several")
+
+
+def _set_operation(query: v.QueryValue, name: str) -> v.QueryValue:
+    """union and the like."""
+    if query.shape == "rows" and query.mapped:
+        query = _unequal(query, f"`{name}` of rows with entities has no equal form")
+    if query.shape == "value" or "options" in query.marks or query.collections:
+        query = _unequal(query, f"`{name}` behind loader options has no equal form")
+    if query.shape == "unknown":
+        query = _unequal(query, f"`{name}` of something unknown has no equal form")
+    many = query.to_many or name in _REPEATING_SETS
+    return _marked(replace(query, to_many=many, joined=True, target=None), "set")
 
 
 def _class_of(evaluation: Evaluation, index: int) -> Class | None:
@@ -155,18 +412,74 @@ def _class_of(evaluation: Evaluation, index: int) -> Class | None:
     return None
 
 
+def _target_at(evaluation: Evaluation, index: int) -> tuple[Class | None, str]:
+    """The entity that an expression selects from, and how it is written where that isn't simply
+    the class's name: an alias, a variable."""
+    operations = evaluation.operations
+    if _class_of(evaluation, index) is None and operations[index][0] != f.NAME:
+        bases = {
+            dotted(operations, i): i for i in _parts(operations, index)
+            if dotted(operations, i) and _class_of(evaluation, i) is not None
+        }  # fmt: skip
+        if len(bases) != 1:
+            return None, ""
+        index = next(iter(bases.values()))
+    name = dotted(operations, index)
+    cls = _class_of(evaluation, index)
+    symbol = evaluation.program.resolve_expression(evaluation.function, operations, index)
+    if cls is not None and symbol is cls:
+        return cls, ""
+    return (cls, name) if name else (None, "")
+
+
+def _parts(operations: tuple[f.Operation, ...], index: int) -> list[int]:
+    """All operations of an expression."""
+    found, pending = [], [index]
+    while pending:
+        current = pending.pop()
+        found.append(current)
+        pending += operands(operations[current])
+    return found
+
+
 def _join(evaluation: Evaluation, query: v.QueryValue, operation: f.Operation) -> v.QueryValue:
     """A join: its target is what ``filter_by`` means from now on."""
-    target, many = query.target, True
+    reason = _legacy_join(evaluation, operation)
+    if reason:
+        query = _unequal(query, reason)
+    target, name, many = query.target, "", True
     if operation[6]:
-        first = operation[6][0]
-        target = _class_of(evaluation, first)
+        first = operation[6][0] if operation[6][0] >= 0 else ~operation[6][0]
+        target, name = _target_at(evaluation, first)
+        if _class_of(evaluation, first) is None:
+            target, name = None, ""
         found = relationship_at(evaluation, first)
         if found is not None:
-            target, many = found
+            (target, many), name = found, ""
         elif target is not None:
             many = not _joins_one(evaluation, target, operation[6][1:])
-    return replace(query, joined=True, target=target, to_many=query.to_many or many)
+    return _marked(
+        replace(
+            query, joined=True, target=target, target_name=name,
+            target_scope=evaluation.function, to_many=query.to_many or many,
+        ),
+        "several",
+    )  # fmt: skip
+
+
+def _legacy_join(evaluation: Evaluation, operation: f.Operation) -> str:
+    """Forms of 1.4 that a statement has not: strings, tuples, several targets."""
+    if any(name in ("aliased", "from_joinpoint") for name, _ in operation[7]):
+        return "a join with `aliased` or `from_joinpoint` has no equal form"
+    if any(i < 0 for i in operation[6]):
+        return "what it joins isn't known"
+    parts = [evaluation.operations[i] for i in operation[6]]
+    if any(part[0] in (f.CONSTANT, f.SEQUENCE) for part in parts):
+        return "a join by name or by a tuple has no equal form"
+    chained = len(parts) == 2 and relationship_at(evaluation, operation[6][0]) is not None
+    if chained or len(parts) > 2:
+        return "a join of several targets has no equal form"
+    return ""
 
 
 def relationship_at(evaluation: Evaluation, index: int) -> tuple[Class | None, bool] | None:

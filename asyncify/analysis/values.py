@@ -7,7 +7,7 @@ Atoms are frozen, hashable and small.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from asyncify.analysis.program import Class, Function, Module
 
@@ -41,12 +41,16 @@ class Origin:
 class QueryValue:
     """A Query under construction.
 
-    ``origin`` is the ``query()`` call. ``shape`` is ``entity``, ``rows`` or ``unknown``;
-    ``entities`` the classes (or None) that it selects; ``target`` the class that ``filter_by``
-    means. ``to_many``: a join along a to-many relationship may repeat entities; ``collections``: a
-    joined collection loader needs ``unique()``. ``limited``: limit, offset, distinct or grouping
-    were applied. ``session`` is the dotted name of the session where the query was made, and
-    ``source`` what that session comes from.
+    ``origin`` is the ``query()`` call. ``shape`` is ``entity``, ``value`` (one thing that is no
+    mapped entity and yet comes without a row around it), ``rows`` or ``unknown``; ``entities`` the
+    classes (or None) that it selects, ``mapped`` whether any of them is a mapped entity. ``target``
+    is the class that ``filter_by`` means, ``target_name`` how it is written in the function
+    ``target_scope`` (empty: it is the class itself, by any name). ``to_many``: a join along a
+    to-many relationship may repeat entities; ``collections``: a joined collection loader needs
+    ``unique()``. ``limited``: limit, offset, distinct or grouping were applied. ``marks`` are what
+    else was done to it that later methods ask for, in alphabetical order. ``unequal`` is the reason
+    why no statement gives the same result, or empty. ``session`` is the dotted name of the session
+    where the query was made, and ``source`` what that session comes from.
     """
 
     origin: Origin
@@ -60,6 +64,10 @@ class QueryValue:
     unequal: str = ""
     session: str = ""
     source: Origin | None = None
+    mapped: bool = False
+    target_name: str = ""
+    target_scope: Function | None = None
+    marks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +201,47 @@ def join(values: Iterable[Value]) -> Value:
     for value in values:
         if value:
             out = out | value if out else value
+    if len(out) > WIDTH:
+        out = _narrowed(out)
     return out if len(out) <= WIDTH else UNKNOWN
+
+
+def _narrowed(value: Value) -> Value:
+    """The value with one Query in the place of all that begin at the same call: a Query that is
+    extended on many conditions is still a Query."""
+    queries: dict[Origin, list[QueryValue]] = {}
+    for atom in value:
+        if isinstance(atom, QueryValue):
+            queries.setdefault(atom.origin, []).append(atom)
+    others = frozenset(a for a in value if not isinstance(a, QueryValue))
+    return others | {merged_query(found) for found in queries.values()}
+
+
+def merged_query(queries: list[QueryValue]) -> QueryValue:
+    """One Query that stands for alternatives of one origin: what only some are, it may be."""
+    ordered = sorted(queries, key=repr)
+    first = ordered[0]
+    if len(ordered) == 1:
+        return first
+    same = len({q.entities for q in ordered}) == 1
+    targets = {(q.target, q.target_name, q.target_scope) for q in ordered}
+    target, name, scope = targets.pop() if len(targets) == 1 else (None, "", None)
+    return replace(
+        first,
+        shape=first.shape if len({q.shape for q in ordered}) == 1 else "unknown",
+        entities=first.entities if same else (None,),
+        mapped=any(q.mapped for q in ordered),
+        target=target,
+        target_name=name,
+        target_scope=scope,
+        joined=any(q.joined for q in ordered),
+        to_many=any(q.to_many for q in ordered),
+        collections=any(q.collections for q in ordered),
+        limited=any(q.limited for q in ordered),
+        unequal=max(q.unequal for q in ordered),
+        session=first.session if len({q.session for q in ordered}) == 1 else "",
+        marks=tuple(sorted({mark for q in ordered for mark in q.marks})),
+    )
 
 
 def depth(value: Value) -> int:

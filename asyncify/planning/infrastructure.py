@@ -64,7 +64,7 @@ class InfrastructurePlanner:
         self.findings: list[Finding] = []
         self.impediments: dict[Function, Obstacle] = {}
         self.draft = draft
-        self.support = Support(self.inference)
+        self.support = Support(self.inference, coloring)
         self._sync_twins: set[v.Origin] = set()
 
     def plan(self) -> None:

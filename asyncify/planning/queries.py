@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.layout import Layout
 from asyncify.analysis.places import Obstacle
-from asyncify.analysis.program import Function, dotted
+from asyncify.analysis.program import Class, Function, dotted
 from asyncify.analysis.uses import Use
 from asyncify.decisions import (
+    MakeAsyncFor,
     QueryToSelect,
     RenameMethod,
     ReplaceCall,
@@ -24,20 +26,17 @@ from asyncify.decisions import (
     UseSyncSession,
 )
 from asyncify.findings import Finding
+from asyncify.planning import query_forms as forms
 from asyncify.planning.draft import Draft, call_reference, node_reference, reference
 from asyncify.planning.hoisting import Hoister
+from asyncify.planning.query_escapes import Escapes
 from asyncify.rules import finding
+from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.rows import QueryMember, Role
-from asyncify.vocabulary.sqlalchemy_query import QUERY, SLICE
-
-_CLAUSE_METHODS = {
-    "in_", "notin_", "not_in", "any", "has", "union", "union_all", "except_", "except_all",
-    "intersect", "intersect_all", "exists", "select_from", "join", "outerjoin", "where", "filter",
-    "contains", "label", "op", "from_select",
-}  # fmt: skip
-
+from asyncify.vocabulary.sqlalchemy_query import FIRST_OF_STATEMENT, QUERY, STREAM
 
 _CRITERIA = {"filter", "filter_by", "where"}
+_BINDING = {f.AWAIT, f.YIELD, f.YIELD_FROM, f.WALRUS}  # what a lambda can't hold for its function
 
 
 @dataclass(slots=True)
@@ -51,7 +50,10 @@ class Flow:
     dml: str = ""  # "update" or "delete" where that is its only terminal
     mixed: bool = False  # both read and written through: its criteria are used twice
     builders: set[str] = field(default_factory=set)
-    terminals: list[tuple[Function, int, str]] = field(default_factory=list)
+    terminals: list[tuple[Use, str]] = field(default_factory=list)
+
+    def refuse(self, reason: str) -> None:
+        self.reason = self.reason or reason
 
 
 class QueryPlanner:
@@ -65,25 +67,83 @@ class QueryPlanner:
         self.flows: dict[v.Origin, Flow] = {}
         self.findings: list[Finding] = []
         self.impediments: dict[Function, Obstacle] = {}
+        self.escaping: dict[Function, dict[int, str]] = {}  # operations that may execute a Query
+        self._inside: dict[Function, set[int]] = {}  # operations inside a lambda for run_sync
         self._survey()
 
     # -- survey
 
     def _survey(self) -> None:
         for function in self.inference.evaluations:
+            layout = self.colors.uses.layout(function)
+            escapes = Escapes(self.inference, function, layout)
             for index, value in enumerate(self.inference.evaluations[function].values):
                 atoms = [a for a in value if isinstance(a, v.QueryValue)]
                 for atom in atoms:
                     flow = self.flows.setdefault(atom.origin, Flow(atom.origin))
                     flow.values.add(atom)
                 if atoms:
-                    self._note(function, index, atoms, value)
+                    self._note(function, index, atoms, value, escapes)
+        for function in self.inference.evaluations:
+            for use in self.colors.uses.of(function):
+                if use.kind in ("query", "iterate query"):
+                    self._terminal(use)
+        own = self._own_classes()
         for flow in self.flows.values():
+            for value in sorted(flow.values, key=repr):
+                if value.unequal:
+                    flow.refuse(value.unequal)
+                if value.source in own or (own and value.source is None):
+                    flow.refuse("its session makes queries of a class of its own")
             self._judge(flow)
-        self._spread()
+        self._settle()
+
+    def _own_classes(self) -> set[v.Origin]:
+        """The factories, sessions and registries that are given a ``query_cls``."""
+        found = set()
+        for function, evaluation in self.inference.evaluations.items():
+            for index, operation in enumerate(evaluation.operations):
+                if operation and operation[0] == f.CALL and "query_cls" in dict(operation[7]):
+                    origins = {a.origin for a in evaluation.values[index] if isinstance(a, v.Known)}
+                    found |= {o for o in origins if o is not None}
+                    found.add(v.Origin(function, operation[3]))
+        return found
+
+    def _settle(self) -> None:
+        """What meets, or stands inside a lambda with another, shares the fate of that."""
+        while True:
+            self._spread()
+            self._inside = {}
+            before = sum(bool(flow.reason) for flow in self.flows.values())
+            for flow in self.flows.values():
+                if flow.reason:
+                    for use, _ in flow.terminals:
+                        self._enclose(use.function, use.operation)
+            for function, operations in self.escaping.items():
+                for index in operations:
+                    self._enclose(function, index)
+            if sum(bool(flow.reason) for flow in self.flows.values()) == before:
+                return
+
+    def _enclose(self, function: Function, index: int) -> None:
+        """A lambda for run_sync will hold all below an operation: what is executed there stays as
+        it is."""
+        if function not in self.coloring.turned:
+            return
+        inside = self.colors.uses.layout(function).subtree(index) - {index}
+        self._inside.setdefault(function, set()).update(inside)
+        for use in self.colors.uses.of(function):
+            if use.operation in inside and isinstance(use.owner, v.QueryValue):
+                for atom in self._queries(function, self._executed(use)):
+                    self.flows[atom.origin].refuse("it stands inside another that runs in run_sync")
 
     def _note(
-        self, function: Function, index: int, atoms: list[v.QueryValue], value: v.Value
+        self,
+        function: Function,
+        index: int,
+        atoms: list[v.QueryValue],
+        value: v.Value,
+        escapes: Escapes,
     ) -> None:
         layout = self.colors.uses.layout(function)
         operation = layout.operations[index]
@@ -92,11 +152,13 @@ class QueryPlanner:
             if operation[0] == f.CALL and flow.origin == v.Origin(function, operation[3]):
                 flow.start = index
             if any(not isinstance(a, (v.QueryValue, v.Literal)) for a in value):
-                flow.reason = "it may also be something else than a query"
-        reason = self._misused(function, index)
-        if reason:
+                flow.refuse("it may also be something else than a query")
+        escape = escapes.escape(index)
+        if escape is not None:
             for flow in flows:
-                flow.reason = flow.reason or reason
+                flow.refuse(escape.reason)
+            if escape.executes:
+                self.escaping.setdefault(function, {})[escape.operation] = escape.reason
         parent = layout.parent(index)
         if parent >= 0 and layout.operations[parent][0] == f.ATTRIBUTE:
             outer = layout.parent(parent)
@@ -111,99 +173,213 @@ class QueryPlanner:
     ) -> None:
         row = QUERY.member(name)
         if row is None or not row.equal or (call < 0) != row.attribute:
-            flow.reason = flow.reason or f"`{name}` has no equal form on a statement"
+            flow.refuse(f"`{name}` has no equal form on a statement")
             return
-        if name == "filter_by" and self._unnamed_target(function, call, atoms):
-            flow.reason = flow.reason or "the entity that `filter_by` means isn't known"
         if row.role is Role.TERMINAL:
-            flow.terminals.append((function, call, name))
-            if row.starts != "select":
-                flow.dml = row.starts
-        elif row.role is Role.BUILDER:
+            return
+        if name == "session":
+            flow.refuse("its session is asked for")
+            self.impediments[function] = Obstacle("ASY104", "The session of a query is asked for.")
+        if row.role is Role.BUILDER:
             flow.builders.add(name)
-        if (
-            row.role is not Role.TERMINAL
-            and not row.select_name
-            and not row.template
-            and not row.rows_template
-        ):
-            flow.reason = flow.reason or f"`{name}` has no equal form on a statement"
+        if not (row.select_name or row.template or row.rows_template):
+            flow.refuse(f"`{name}` has no equal form on a statement")
+        elif call >= 0 and not self._fits(row, function, call, atoms):
+            flow.refuse(f"these arguments of `{name}` have no equal form on a statement")
+        if name == "filter_by" and not self._can_filter_by(function, call, atoms):
+            flow.refuse("the entity that `filter_by` means isn't known")
         if len({a.shape for a in atoms}) > 1:
-            flow.reason = flow.reason or "what it selects differs between the places that build it"
+            flow.refuse("what it selects differs between the places that build it")
 
-    def _unnamed_target(self, function: Function, call: int, atoms: list[v.QueryValue]) -> bool:
-        """Does a ``filter_by`` behind a join speak of an entity that can't be named?"""
+    def _fits(
+        self, row: QueryMember, function: Function, call: int, atoms: list[v.QueryValue]
+    ) -> bool:
+        """Has a builder a form for these arguments?"""
+        operations = function.body.operations
+        template = self._builder_template(row, atoms[0])
+        if "{entity}" in template and not self._entity(atoms[0], function):
+            return False
+        if not forms.receiver_template(row, operations[call], operations):
+            return False
+        if not forms.numbered(row, operations[call], template or "{receiver}"):
+            return False
+        return row.name != "with_parent" or len(operations[call][6]) > 1
+
+    def _builder_template(self, row: QueryMember, value: v.QueryValue) -> str:
+        rows = value.shape == "rows" and row.rows_template
+        return row.rows_template if rows else row.template
+
+    def _can_filter_by(self, function: Function, call: int, atoms: list[v.QueryValue]) -> bool:
+        """Is it known, and known by a name, what a ``filter_by`` speaks of?"""
         operation = function.body.operations[call]
-        return any(
-            a.joined and (a.target is None or any(k is None for k, _ in operation[7]))
+        return all(
+            not _is_ambiguous(a)
+            or (
+                bool(self._target(a, function))
+                and all(name and self._has(a.target, name) for name, _ in operation[7])
+            )
             for a in atoms
         )
 
-    def _misused(self, function: Function, index: int) -> str:
-        """Why an argument or element that is a Query can't be a statement, or ''."""
-        layout = self.colors.uses.layout(function)
-        parent = layout.parent(index)
-        if parent < 0:
-            return ""
-        operation = layout.operations[parent]
-        if operation[0] != f.CALL or operation[5] == index:
-            return ""
-        callee = self.inference.evaluations[function].values[operation[5]]
-        name = layout.operations[operation[5]]
-        for atom in callee:
-            if isinstance(atom, (v.FunctionObject, v.ClassObject)):
-                return ""
-            if isinstance(atom, v.Foreign) and not atom.name.startswith(("sqlalchemy", "sqlmodel")):
-                if "." not in atom.name and atom.name in _ITERATING:
-                    return ""
-                return f"it is passed to `{atom.name}`, which may use it as a Query"
-        if name[0] == f.ATTRIBUTE and (name[6] in _CLAUSE_METHODS or QUERY.member(name[6])):
-            return ""
-        if any(isinstance(a, v.Foreign) for a in callee):
-            return ""
-        return "it is passed to something unknown, which may use it as a Query"
+    def _has(self, cls: Class | None, name: str) -> bool:
+        """Has a mapped class an attribute? Query raises an exception of its own where it hasn't."""
+        if cls is None:
+            return True
+        known = [c for c in cls.ancestors if isinstance(c, Class)]
+        if any(not isinstance(b, Class) for c in known for b in c.bases):
+            foreign = [b for c in known for b in c.bases if not isinstance(b, Class)]
+            if any(not isinstance(b, str) for b in foreign):
+                return True
+        return any(name in c.body.facts.bound for c in known) or not any(
+            "__tablename__" in c.body.facts.bound for c in known
+        )
+
+    def _target(self, value: v.QueryValue, function: Function) -> str:
+        """How the entity that ``filter_by`` means is written in a function; ``*`` where it is a
+        class that any file can name."""
+        if value.target_name:
+            return value.target_name if value.target_scope is function else ""
+        return "*" if value.target is not None else ""
 
     def _judge(self, flow: Flow) -> None:
         if flow.reason:
             return
-        functions = {flow.origin.function, *(function for function, _, _ in flow.terminals)}
+        functions = {flow.origin.function, *(use.function for use, _ in flow.terminals)}
+        writing = {QUERY.member(use.name).starts for use, _ in flow.terminals}  # type: ignore[union-attr]
+        dml = sorted(writing - {"select"})
         if functions & (self.coloring.stays - self.coloring.entered):
             flow.reason = "it belongs to what stays sync"
         elif flow.start < 0:
             flow.reason = "where it starts is unknown"
-        elif flow.dml and any(QUERY.member(n).starts != flow.dml for _, _, n in flow.terminals):  # type: ignore[union-attr]
-            flow.mixed, flow.dml = True, ""
-            if not flow.builders or not flow.builders <= _CRITERIA or not self._entity(flow):
+        elif dml and len(writing) > 1:
+            flow.mixed = True
+            if not flow.builders or not flow.builders <= _CRITERIA:
                 flow.reason = "it is both read and written through"
-        elif flow.dml and any(value.limited for value in flow.values):
-            flow.reason = f"`{flow.dml}` behind a limit or grouping has no equal form"
-        for function, call, name in flow.terminals:
-            if flow.reason:
-                return
-            flow.reason = self._terminal_obstacle(flow, function, call, name)
+        elif dml:
+            flow.dml = dml[0]
+            other = sorted(n for n in flow.builders if not QUERY.member(n).on_dml)  # type: ignore[union-attr]
+            if other:
+                flow.reason = f"Query refuses `{flow.dml}` behind `{other[0]}`"
+            elif any(_is_ambiguous(value) for value in flow.values):
+                flow.reason = f"`{flow.dml}` over several tables has no equal form"
+        for _, obstacle in flow.terminals:
+            if obstacle:
+                flow.refuse(obstacle)
 
-    def _terminal_obstacle(self, flow: Flow, function: Function, call: int, name: str) -> str:
-        row = QUERY.member(name)
-        assert row is not None
-        layout = self.colors.uses.layout(function)
-        operation = layout.operations[call]
-        if self.session(function, call) is None:
+    # -- terminals
+
+    def _executed(self, use: Use) -> int:
+        """The operation whose value is the Query that a use executes."""
+        operation = use.function.body.operations[use.operation]
+        if use.kind == "iterate query":
+            return use.operation
+        if operation[0] == f.SUBSCRIPT:
+            return int(operation[5])
+        return int(use.function.body.operations[operation[5]][5])
+
+    def _terminal(self, use: Use) -> None:
+        """Note where a Query is executed, and what keeps that from being a statement's."""
+        atoms = self._queries(use.function, self._executed(use))
+        for origin in {a.origin for a in atoms}:
+            own = [a for a in atoms if a.origin == origin]
+            obstacle = self._terminal_obstacle(self.flows[origin], use, own)
+            self.flows[origin].terminals.append((use, obstacle))
+
+    def _terminal_obstacle(self, flow: Flow, use: Use, atoms: list[v.QueryValue]) -> str:
+        value = v.merged_query(atoms)
+        row = self._row(use, value)
+        if row is None:
+            return f"`{use.name}` has no equal form on a statement here"
+        operations = use.function.body.operations
+        if self.session(use.function, use.operation) is None:
             return "the session that it runs on isn't at hand where it is executed"
-        value = self._value(function, layout.operations[operation[5]][5])
-        if value is None:
-            return "what it is isn't known"
         if value.shape == "unknown" and row.rows != row.entity and row.rows != ("", ""):
             return "whether it selects an entity or columns isn't known"
-        if name == "get" and not self._is_plain_get(layout, operation, flow):
-            return "`get` behind other methods has no equal form"
-        if self._template(row, operation, layout, "{receiver}") is None:
-            return f"these arguments of `{name}` have no equal form"
+        if use.name == "get":
+            return self._get_obstacle(flow, use, value)
+        if row.starts != "select" and not self._entity(value, use.function) and flow.start < 0:
+            return "what it writes to isn't known"
+        operation = operations[use.operation]
+        if use.kind == "query" and operation[0] == f.CALL:
+            if not forms.receiver_template(row, operation, operations):
+                return f"these arguments of `{use.name}` have no equal form"
+            if not forms.numbered(row, operation, row.entity[0]):
+                return f"these arguments of `{use.name}` have no equal form"
         return ""
 
-    def _is_plain_get(self, layout: object, operation: f.Operation, flow: Flow) -> bool:
-        operations = layout.operations  # type: ignore[attr-defined]
-        callee = operations[operation[5]]
-        return bool(callee[5] == flow.start and len(operation[6]) == 1 and operation[6][0] >= 0)
+    def _row(self, use: Use, value: v.QueryValue) -> QueryMember | None:
+        """What a terminal becomes, or None where that isn't equal."""
+        row = QUERY.member(use.name)
+        assert row is not None
+        operations = use.function.body.operations
+        operation = operations[use.operation]
+        if "text" in value.marks:
+            if use.name in ("count", "__getitem__", "value", "values"):
+                return None
+            row = FIRST_OF_STATEMENT if use.name == "first" else row
+        if "stream" in value.marks:
+            return self._stream_row(use, value, row)
+        if use.name == "__getitem__":
+            return forms.indexed(row, operations[operation[6]], operations)
+        return row if row.equal else None
+
+    def _stream_row(self, use: Use, value: v.QueryValue, row: QueryMember) -> QueryMember | None:
+        """Behind ``yield_per`` rows are streamed: only a loop can do that."""
+        if use.function not in self.coloring.turned:
+            return row
+        if use.kind != "iterate query" or value.collections or self._loop(use) is None:
+            return None
+        return STREAM
+
+    def _loop(self, use: Use) -> NodeRef | tuple[NodeRef, int] | None:
+        """The loop or comprehension over a Query that can become ``async for``: one that is not
+        left early, so that the stream is read to its end."""
+        layout = self.colors.uses.layout(use.function)
+        for statement in layout.statements:
+            if statement[0] == f.FOR and statement[8] == use.operation:
+                return None if _leaves(statement[9]) else NodeRef("For", statement[3])
+        comprehension = layout.comprehension_of(use.operation)
+        if comprehension is None or comprehension[5] == "GeneratorExp":
+            return None
+        if layout.operations[use.operation][4] & f.GENERATOR:
+            return None
+        place = next(n for n, g in enumerate(comprehension[8]) if g[1] == use.operation)
+        return NodeRef(comprehension[5], comprehension[3]), place
+
+    def _get_obstacle(self, flow: Flow, use: Use, value: v.QueryValue) -> str:
+        operations = use.function.body.operations
+        operation = operations[use.operation]
+        given = [*operation[6], *(i for _, i in operation[7])]
+        names = [name for name, _ in operation[7]]
+        if len(given) != 1 or given[0] < 0 or names not in ([], ["ident"]):
+            return "these arguments of `get` have no equal form"
+        if not self._entity(value, use.function):
+            return "what `get` looks for isn't known by name here"
+        return "" if self._get_keywords(flow, use) is not None else (
+            "`get` behind other methods has no equal form"
+        )
+
+    def _get_keywords(self, flow: Flow, use: Use) -> str | None:
+        """The keywords of ``session.get`` that stand for the methods between ``query()`` and
+        ``get()``; None where others stand there, or they aren't in the same expression."""
+        operations = use.function.body.operations
+        index = operations[operations[use.operation][5]][5]
+        keywords: dict[str, str] = {}
+        while operations[index][0] == f.CALL and (use.function, index) != (
+            flow.origin.function, flow.start,
+        ):  # fmt: skip
+            operation, callee = operations[index], operations[operations[index][5]]
+            row = QUERY.member(callee[6]) if callee[0] == f.ATTRIBUTE else None
+            if row is None or not row.get_keyword or row.name in keywords:
+                return None
+            takes_all = "{args}" in row.get_keyword
+            if operation[7] or (operation[6] and not takes_all):
+                return None
+            keywords[row.name] = row.get_keyword.replace("{args}", f"{{chain:{row.name}}}")
+            index = callee[5]
+        if (use.function, index) != (flow.origin.function, flow.start):
+            return None
+        return "".join(f", {text}" for text in reversed(keywords.values()))
 
     def _spread(self) -> None:
         """Queries that meet in one value share their fate."""
@@ -299,42 +475,6 @@ class QueryPlanner:
             if any(isinstance(a, v.Known) and a.kind.lower().endswith("session") for a in value)
         ]  # fmt: skip
         return names[0] if len(names) == 1 else ""
-
-    def _template(
-        self, row: QueryMember, operation: f.Operation, layout: object, receiver: str
-    ) -> str | None:
-        """The receiver with the arguments that the method on the statement doesn't take."""
-        operations = layout.operations  # type: ignore[attr-defined]
-        given: dict[str, tuple[str, int]] = {}
-        for position, index in enumerate(operation[6]):
-            if index < 0:
-                return None if row.arguments or row.role is Role.TERMINAL else receiver
-            for argument in row.arguments:
-                if argument.position == position:
-                    given[argument.keyword] = (f"{{{position}}}", index)
-        for name, index in operation[7]:
-            given[name] = (f"{{kw:{name}}}", index)
-        known = {argument.keyword: argument for argument in row.arguments}
-        for name, (placeholder, index) in given.items():
-            found = known.get(name)
-            if found is None:
-                if row.role is Role.TERMINAL:
-                    return None
-                continue
-            constant = operations[index]
-            text = repr(constant[5]) if constant[0] == f.CONSTANT and constant[5] is not ... else ""
-            if found.default and text == found.default:
-                continue
-            if found.literal and text != found.literal:
-                return None
-            if not found.template:
-                if name == "ident":
-                    continue
-                return None
-            receiver = found.template.replace("{receiver}", receiver).replace(
-                "{argument}", placeholder
-            )
-        return receiver
 
     # -- decisions
 

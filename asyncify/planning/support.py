@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asyncify.analysis import values as v
+from asyncify.analysis.colors import Coloring, is_alembic
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.program import Module
 from asyncify.decisions import ImportName, NewFile
@@ -49,8 +50,9 @@ _IMPORTS = {
 class Support:
     """Keeps which helpers are needed, and where they are imported from."""
 
-    def __init__(self, inference: Inference) -> None:
+    def __init__(self, inference: Inference, coloring: Coloring) -> None:
         self.inference = inference
+        self.coloring = coloring
         self.program = inference.program
         self.config = inference.config
         self._needed: set[str] = set()
@@ -106,7 +108,9 @@ class Support:
             for value in evaluation.values
             for a in value
             if isinstance(a, v.Known) and a.kind in ("Engine", "AsyncEngine") and a.origin
-        }
+            and (a.kind == "AsyncEngine" or a.origin in self.coloring.alive)
+            and not is_alembic(a.origin.function)
+        }  # fmt: skip
 
         def rank(module: Module) -> tuple[bool, int, str]:
             is_test = any(part.startswith("test") for part in module.name.split("."))

@@ -22,6 +22,8 @@ class Report:
     ``shown`` turns a path relative to the program's root into the one that is printed (relative to
     the working directory). ``diff`` is None where no diff was asked for. ``color`` asks for colors
     where the format has any; ``detail`` is below 0 for ``--quiet`` and above it for ``--verbose``.
+    ``changed`` are the files of the migration, ``take_in`` is the command that would also edit
+    what had to be left out.
     """
 
     command: str
@@ -34,6 +36,8 @@ class Report:
     written: bool = False
     color: bool = False
     detail: int = 0
+    changed: tuple[str, ...] = ()
+    take_in: str = ""
 
 
 Renderer = Callable[[Report], str]

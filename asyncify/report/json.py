@@ -24,8 +24,10 @@ def render(report: Report) -> str:
         "written": report.written,
         "summary": {
             **asdict(report.summary),
+            "take_in": report.take_in,
             "findings_by_code": dict(sorted(Counter(_.code for _ in report.findings).items())),
         },
+        "changed_files": [report.shown(path) for path in report.changed],
         "findings": [_finding(finding, report) for finding in report.findings],
     }
     if report.diff is not None:

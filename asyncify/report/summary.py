@@ -15,7 +15,10 @@ def counted(number: int, singular: str, plural: str = "") -> str:
 
 def summary_lines(report: Report) -> list[str]:
     """What was done or would be done, then the findings by code."""
-    return [_work(report), *_findings(report)]
+    lines = [_work(report), *_findings(report)]
+    if report.take_in:
+        lines.append(f"To migrate what was left out: {report.take_in}")
+    return lines
 
 
 def _work(report: Report) -> str:
@@ -31,7 +34,12 @@ def _work(report: Report) -> str:
         parts.append(counted(summary.islands, "island"))
     if not (report.pending or any((summary.files_changed, summary.functions, summary.queries))):
         return f"{read}; nothing to migrate."
-    return f"{read}; {_verb(report)}: {', '.join(parts)}."
+    end = "; nothing was written" if _is_refused(report) else ""
+    return f"{read}; {_verb(report)}: {', '.join(parts)}{end}."
+
+
+def _is_refused(report: Report) -> bool:
+    return report.command == "run" and report.diff is None and not report.written
 
 
 def _verb(report: Report) -> str:

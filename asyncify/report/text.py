@@ -18,6 +18,9 @@ def render(report: Report) -> str:
         if not (quiet and finding.severity is Severity.INFO)
         for line in _finding(finding, report)
     ]
+    if report.detail > 0:
+        verb = "changed" if report.written else "would change"
+        lines += [f"{report.shown(path)}: {verb}" for path in report.changed]
     if not quiet:
         lines += summary_lines(report)
     return "".join(f"{line}\n" for line in lines)

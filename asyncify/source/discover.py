@@ -51,6 +51,8 @@ BUILD_FOLDERS = frozenset({"build", "dist", "_build"})
 BUILDS = frozenset({"pyproject.toml", "setup.py", "setup.cfg", "package.json", "conf.py"})
 ENVIRONMENT_MARKERS = ("pyvenv.cfg", "conda-meta")
 NOT_EDITED = {".ipynb": "a notebook", ".pyi": "a stub file"}
+_NOT_EDITED = tuple(NOT_EDITED)
+_WALKED = (".py", ".pyw", *_NOT_EDITED)
 _GENERATED_MARKERS = (b"@generated", b"DO NOT EDIT", b"Do not edit")
 _GENERATED_LINES = 5
 
@@ -72,13 +74,16 @@ class SourceFile:
 @dataclass(frozen=True, slots=True)
 class Discovered:
     """The files of the program in sorted order; ``editable`` names those that the command line
-    selects, ``excluded`` those that the configuration keeps from being edited (problems with
-    reading these are nobody's concern)."""
+    selects, ``explicit`` those among them that it names one by one, ``excluded`` those that the
+    configuration keeps from being edited (problems with reading these are nobody's concern).
+    ``others`` are notebooks and stubs: never edited, but they may mention what turns."""
 
     program: tuple[SourceFile, ...] = ()
     editable: frozenset[str] = frozenset()
     excluded: frozenset[str] = frozenset()
     problems: tuple[Finding, ...] = ()
+    explicit: frozenset[str] = frozenset()
+    others: tuple[SourceFile, ...] = ()
 
 
 def find_root(paths: Iterable[Path]) -> Path:
@@ -123,10 +128,18 @@ def discover(config: Config, paths: tuple[Path, ...]) -> Discovered:
     selection = _Selection(walk)
     for path in paths:
         selection.take(real_path(path))
-    files = tuple(SourceFile(path, walk.files[path]) for path in sorted(walk.files))
-    excluded = frozenset(walk.excluded - selection.editable)
-    problems = (*walk.problems, *selection.problems)
-    return Discovered(files, frozenset(selection.editable), excluded, problems)
+    return Discovered(
+        program=_sorted(walk.files),
+        editable=frozenset(selection.editable),
+        excluded=frozenset(walk.excluded - selection.editable),
+        problems=(*walk.problems, *selection.problems),
+        explicit=frozenset(selection.explicit),
+        others=_sorted(walk.others),
+    )
+
+
+def _sorted(files: dict[str, str]) -> tuple[SourceFile, ...]:
+    return tuple(SourceFile(path, files[path]) for path in sorted(files))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +157,12 @@ class _Folder:
 
 @dataclass
 class _Walk:
-    """Reads folders and collects their Python files, as path to absolute path."""
+    """Reads folders and collects their Python files, as path to absolute path; ``others`` are the
+    notebooks and stubs."""
 
     config: Config
     files: dict[str, str] = field(default_factory=dict)
+    others: dict[str, str] = field(default_factory=dict)
     excluded: set[str] = field(default_factory=set)
     problems: list[Finding] = field(default_factory=list)
 
@@ -202,7 +217,7 @@ class _Walk:
         if is_folder:
             if name in SKIPPED_FOLDERS or name.endswith(".egg-info"):
                 return None
-        elif not name.endswith((".py", ".pyw")):
+        elif not name.endswith(_WALKED):
             return None
         path = folder.prefix + name
         if _is_ignored(path, name, is_folder, rules):
@@ -210,7 +225,12 @@ class _Walk:
         excluded = folder.excluded or bool(self._exclude.verdict(path, name, is_folder))
         if is_folder:
             return _Folder(entry.path, f"{path}/", rules, excluded)
-        if entry.is_file():
+        if not entry.is_file():
+            return None
+        if name.endswith(_NOT_EDITED):
+            if not excluded:
+                self.others[path] = entry.path
+        else:
             self.files[path] = entry.path
             (self.excluded.add if excluded else self.excluded.discard)(path)
         return None
@@ -266,6 +286,7 @@ class _Selection:
 
     walk: _Walk
     editable: set[str] = field(default_factory=set)
+    explicit: set[str] = field(default_factory=set)
     problems: list[Finding] = field(default_factory=list)
 
     def take(self, path: Path) -> None:
@@ -282,6 +303,7 @@ class _Selection:
         else:
             self.walk.files.setdefault(relative, os.fspath(path))
             self.editable.add(relative)
+            self.explicit.add(relative)
 
     def _take_folder(self, path: Path, prefix: str) -> None:
         inside = self._inside(prefix)

@@ -50,7 +50,7 @@ class Reader:
             try:
                 data = _contents(file.location)
             except OSError as error:
-                results[file.path] = _unreadable(file.path, error)
+                results[file.path] = unreadable(file.path, error)
                 continue
             digest = digests[file.path] = hashlib.blake2b(data, digest_size=16).digest()
             if digest in known:
@@ -147,7 +147,8 @@ def _extract_one(data: bytes) -> Extracted:
         return None, error
 
 
-def _unreadable(path: str, error: OSError) -> Finding:
+def unreadable(path: str, error: OSError) -> Finding:
+    """The finding for a file that the system doesn't give."""
     reason = (error.strerror or str(error)).lower()
     return finding("ASY301", Site(path, 1, 1), f"This file can't be read: {reason}.")
 

@@ -1,0 +1,149 @@
+"""Escapes: places where a Query is used as a Query, and a statement would not do.
+
+A truth test, a comparison or an unpacking works on a Query and not on a statement. What is given to
+a library, or to something unknown, may be executed there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.infer import Inference
+from asyncify.analysis.layout import Layout
+from asyncify.analysis.program import Function, dotted
+from asyncify.analysis.uses import ITERATING
+from asyncify.vocabulary.sqlalchemy_query import QUERY
+
+_CLAUSE_METHODS = {
+    "in_", "notin_", "not_in", "any", "has", "union", "union_all", "except_", "except_all",
+    "intersect", "intersect_all", "exists", "select_from", "join", "outerjoin", "where", "filter",
+    "contains", "label", "op", "from_select", "select", "execute", "scalars", "scalar", "stream",
+}  # fmt: skip
+# Builtins that neither iterate over a Query nor ask for its class or truth.
+_LOOKING = {"str", "repr", "print", "id", "format", "locals", "vars"}
+# They ask what a statement answers otherwise, and execute nothing.
+_ASKING = {
+    "bool", "isinstance", "type", "issubclass", "hasattr", "getattr", "callable", "len", "hash",
+    "copy.copy", "typing.cast",
+}  # fmt: skip
+# Methods that keep what they are given, or write it down.
+_KEEPING = {
+    "append", "add", "insert", "setdefault", "put", "set", "debug", "info", "warning", "error",
+    "exception", "log", "setattr", "appendleft", "write", "compile",
+}  # fmt: skip
+_ASKED = "its truth value, class or identity is asked for"
+
+
+@dataclass(frozen=True, slots=True)
+class Escape:
+    """Why a Query can't be a statement at a place. ``executes``: it may be executed there, by the
+    operation ``operation`` (-1: by the statement itself, and nothing can be put around that)."""
+
+    reason: str
+    executes: bool = False
+    operation: int = -1
+
+
+class Escapes:
+    """Looks at what is done with the values of one function."""
+
+    def __init__(self, inference: Inference, function: Function, layout: Layout) -> None:
+        self.inference = inference
+        self.layout = layout
+        self.operations = layout.operations
+        self.values = inference.evaluations[function].values
+
+    def escape(self, index: int) -> Escape | None:
+        """How the Query at an operation is used as one, or None."""
+        parent = self.layout.parent(index)
+        if parent < 0:
+            return self._in_statement(index)
+        kind = self.operations[parent][0]
+        handler = _HANDLERS.get(kind)
+        return handler(self, index, parent) if handler is not None else None
+
+    def _in_statement(self, index: int) -> Escape | None:
+        statement = self.layout.statement(index)
+        if statement is None:
+            return None
+        if statement[0] in (f.IF, f.WHILE, f.ASSERT) and statement[7] == index:
+            return Escape(_ASKED)
+        if statement[0] == f.ASSIGN and statement[8] == index:
+            if any(target[0] == f.TO_SEQUENCE for target in statement[7]):
+                return Escape("it is unpacked", executes=True, operation=index)
+        return None
+
+    def _in_boolean(self, index: int, parent: int) -> Escape | None:
+        last = self.operations[parent][5][-1] == index
+        return None if last else Escape(_ASKED)
+
+    def _in_operator(self, index: int, parent: int) -> Escape | None:
+        symbol = self.operations[parent][5]
+        if symbol in ("Is", "IsNot"):
+            return None
+        if symbol in ("In", "NotIn") and self.operations[parent][6][0] != index:
+            return Escape("it is searched with `in`", executes=True, operation=index)
+        return Escape(_ASKED if symbol == "Not" else "it is an operand")
+
+    def _in_conditional(self, index: int, parent: int) -> Escape | None:
+        return Escape(_ASKED) if self.operations[parent][5] == index else None
+
+    def _in_comprehension(self, index: int, parent: int) -> Escape | None:
+        conditions = {c for generator in self.operations[parent][8] for c in generator[5]}
+        return Escape(_ASKED) if index in conditions else None
+
+    def _in_sequence(self, index: int, parent: int) -> Escape | None:
+        if ~index in self.operations[parent][6]:
+            return Escape("it is unpacked", executes=True, operation=index)
+        return None
+
+    def _in_call(self, index: int, parent: int) -> Escape | None:
+        operation = self.operations[parent]
+        if operation[5] == index:
+            return None
+        if ~index in operation[6]:
+            return Escape("it is unpacked", executes=True, operation=index)
+        callee = self.values[operation[5]]
+        if any(isinstance(a, (v.FunctionObject, v.ClassObject)) for a in callee):
+            return None
+        names = [a.name for a in callee if isinstance(a, v.Foreign)]
+        if names:
+            return self._given_to(names[0], parent)
+        return self._given_to_method(self.operations[operation[5]], parent)
+
+    def _given_to(self, name: str, parent: int) -> Escape | None:
+        """A function from elsewhere is called with the Query."""
+        if name.startswith(("sqlalchemy", "sqlmodel")) or name in ITERATING | _LOOKING:
+            return None
+        if name in _ASKING or name.startswith(("logging.", "typing.")):
+            return Escape(_ASKED)
+        last = name.rpartition(".")[2]
+        if "." in name and last in _KEEPING:
+            return None
+        shown = name.replace("()", "")
+        return Escape(f"it is given to `{shown}`, which may execute it", True, parent)
+
+    def _given_to_method(self, method: f.Operation, parent: int) -> Escape | None:
+        """A method of something is called with the Query."""
+        if method[0] != f.ATTRIBUTE:
+            name = dotted(self.operations, self.operations[parent][5]) or "something unknown"
+            return Escape(f"it is given to `{name}`, which may execute it", True, parent)
+        owner = self.values[method[5]]
+        text = any(isinstance(a, v.Literal) and isinstance(a.value, str) for a in owner)
+        if method[6] in _KEEPING and not text:
+            return None
+        if not text and (method[6] in _CLAUSE_METHODS or QUERY.member(method[6])):
+            return None
+        return Escape(f"it is given to `{method[6]}`, which may execute it", True, parent)
+
+
+_HANDLERS = {
+    f.BOOLEAN: Escapes._in_boolean,
+    f.OPERATOR: Escapes._in_operator,
+    f.CONDITIONAL: Escapes._in_conditional,
+    f.COMPREHENSION: Escapes._in_comprehension,
+    f.SEQUENCE: Escapes._in_sequence,
+    f.CALL: Escapes._in_call,
+}

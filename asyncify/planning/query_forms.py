@@ -1,0 +1,131 @@
+"""Forms: what the vocabulary's rows are for the arguments that stand in the program.
+
+A row says what a method of Query becomes. Here its templates are fitted to one call: arguments that
+the statement's method doesn't take move into the receiver, parameters that were given by keyword
+are found, indexes and slices become numbers, and imported names are written as the file has them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+from asyncify import facts as f
+from asyncify.planning.draft import Draft
+from asyncify.vocabulary.rows import QueryMember, Role
+from asyncify.vocabulary.sqlalchemy_query import SLICE
+
+Operations = tuple[f.Operation, ...]
+_NUMBERED = re.compile(r"\{(\d+)\}")
+_CLEARING = {"order_by", "group_by"}
+
+
+def constant(operations: Operations, index: int) -> str:
+    """A literal as it is written, or '' for anything else."""
+    operation = operations[index] if index >= 0 else ()
+    if not operation or operation[0] != f.CONSTANT or operation[5] is ...:
+        return ""
+    return repr(operation[5])
+
+
+def receiver_template(row: QueryMember, operation: f.Operation, operations: Operations) -> str:
+    """The receiver with the arguments that the method on the statement doesn't take, or '' where
+    they have no equal form."""
+    receiver = "{receiver}"
+    known = {argument.keyword: argument for argument in row.arguments}
+    for name, (placeholder, index) in _given(row, operation).items():
+        found = known.get(name)
+        if found is None:
+            if row.role is Role.TERMINAL and (index < 0 or name not in row.parameters):
+                return ""
+            continue
+        if index < 0:
+            return ""
+        text = constant(operations, index)
+        if found.default and text == found.default:
+            continue
+        if not found.template or (found.literal and text != found.literal):
+            return ""
+        filled = found.template.replace("{argument}", placeholder)
+        receiver = filled.replace("{receiver}", receiver)
+    return receiver
+
+
+def _given(row: QueryMember, operation: f.Operation) -> dict[str, tuple[str, int]]:
+    """The arguments of a call by name: how a template reaches them, and their operation (negative
+    for what is starred)."""
+    named = {argument.position: argument.keyword for argument in row.arguments}
+    given: dict[str, tuple[str, int]] = {}
+    for position, index in enumerate(operation[6]):
+        taken = position in named or row.role is Role.TERMINAL
+        if index >= 0 and position < len(row.parameters):
+            given[row.parameters[position]] = (f"{{{position}}}", index)
+        elif taken and not _takes_all(row):
+            given[named.get(position, f"argument {position}")] = (f"{{{position}}}", index)
+    for name, index in operation[7]:
+        given[name or "arguments"] = (f"{{kw:{name}}}", index if name else -1)
+    return given
+
+
+def _takes_all(row: QueryMember) -> bool:
+    """Does the row's template take all arguments as they are?"""
+    return any("{args}" in text for text in (row.template, row.entity[0]))
+
+
+def numbered(row: QueryMember, operation: f.Operation, template: str) -> str:
+    """The template with ``{0}`` for what was given by keyword; '' where it wasn't given."""
+    keywords = {name for name, _ in operation[7]}
+    for digits in set(_NUMBERED.findall(template)):
+        place = int(digits)
+        if place < len(operation[6]) and all(i >= 0 for i in operation[6][: place + 1]):
+            continue
+        name = row.parameters[place] if place < len(row.parameters) else ""
+        if name not in keywords:
+            return ""
+        template = template.replace(f"{{{digits}}}", f"{{kw:{name}}}")
+    return template
+
+
+def clears(name: str, operation: f.Operation, operations: Operations) -> bool:
+    """``order_by(False)`` takes all orders back, as ``order_by(None)`` does."""
+    arguments = operation[6]
+    return name in _CLEARING and len(arguments) == 1 and constant(operations, arguments[0]) in (
+        "False",
+    )
+
+
+def spelled(template: str, names: Iterable[str], draft: Draft) -> str:
+    """The template with imported names as the file writes them."""
+    for name in names:
+        last = name.rpartition(".")[2]
+        written = draft.spell(name)
+        if written != last:
+            template = re.sub(rf"(?<![\w.{{:]){last}\b", written, template)
+    return template
+
+
+def indexed(row: QueryMember, index: f.Operation, operations: Operations) -> QueryMember | None:
+    """The row for ``query[...]``; None where no statement gives the same for every value."""
+    if index[0] == f.CONSTANT and type(index[5]) is int:
+        start = index[5]
+        return _numbers(row, str(start), str(start + 1), "")
+    if index[0] != f.SLICE:
+        return None
+    bounds = [constant(operations, i) if i >= 0 else "None" for i in index[5:8]]
+    if not all(text == "None" or text.isdigit() for text in bounds):
+        return None
+    lower, upper, step = bounds
+    if lower.isdigit() and upper.isdigit() and int(upper) <= int(lower):
+        return None  # an empty list, for which Query asks no database
+    if step != "None" and int(step) == 0:
+        return None
+    return _numbers(SLICE, lower, upper, "" if step == "None" else f"[::{step}]")
+
+
+def _numbers(row: QueryMember, lower: str, upper: str, suffix: str) -> QueryMember:
+    def filled(pair: tuple[str, str]) -> tuple[str, str]:
+        awaited = pair[0].replace("{0} + 1", upper).replace("{0}", lower).replace("{1}", upper)
+        return awaited, pair[1] + suffix
+
+    return replace(row, entity=filled(row.entity), rows=filled(row.rows))
