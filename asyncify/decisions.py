@@ -12,6 +12,7 @@ Templates are expressions with placeholders in braces:
     {args}       all arguments as written
     {0}, {1}     one positional argument
     {kw:name}    the value of a keyword argument
+    [{chain:name}]   the arguments of the method ``name``, called earlier in the same chain
     {awaited}    only in ``result``: the awaited expression, or the variable that it was bound to
 """
 

@@ -176,7 +176,7 @@ def method(
         return v.one(_unequal(query, f"`{name}` is no method of SQLAlchemy's Query"))
     if row.role is Role.BUILDER:
         checked = _refused(evaluation, query, name, operation)
-        return v.one(_built(evaluation, checked, name, operation))
+        return v.one(_marked(_built(evaluation, checked, name, operation), "built"))
     if row.role is Role.TERMINAL:
         if name in ("all",):
             return v.collection(item(query))
@@ -198,8 +198,12 @@ def _refused(
     if "text" in marks and name not in _TAKEN_BY_TEXT:
         return _unequal(query, f"a textual statement takes no `{name}`")
     if "set" in marks and name not in _TAKEN_BY_SET:
-        if name != "order_by" or not _is_constant(evaluation, operation, 0, None):
-            return _unequal(query, f"`{name}` behind a set operation has to name its alias")
+        cleared = name == "order_by" and _is_constant(evaluation, operation, 0, None)
+        return (
+            query
+            if cleared
+            else _unequal(query, f"`{name}` behind a set operation has to name its alias")
+        )
     if "params" in marks and name in _CRITERIA:
         return _unequal(query, "`params` reaches only what stands before it on a statement")
     return query
@@ -257,8 +261,10 @@ def _marked_by(
     if name == "only_return_tuples":
         if _is_constant(evaluation, operation, 0, True):
             return replace(query, shape="rows")
-        return query if _is_constant(evaluation, operation, 0, False) else replace(
-            query, shape="unknown"
+        return (
+            query
+            if _is_constant(evaluation, operation, 0, False)
+            else replace(query, shape="unknown")
         )
     if name == "with_transformation":
         return _transformed(evaluation, query, operation)
@@ -329,7 +335,8 @@ def _brings_in(evaluation: Evaluation, query: v.QueryValue, operation: f.Operati
     rows."""
     for index in operation[6]:
         for cls in _classes_named(evaluation, index if index >= 0 else ~index):
-            if cls not in query.entities and not _joins_one(evaluation, cls, (index,)):
+            known = cls in query.entities or cls in query.others
+            if not known and not _joins_one(evaluation, cls, (index,)):
                 return True
     return False
 
@@ -376,7 +383,7 @@ def _reshaped(
         shape, entities = "rows", (*query.entities, *entities)
         mapped = mapped or query.mapped
     changed = replace(query, shape=shape, entities=entities, mapped=mapped)
-    return _marked(changed, "several")
+    return _marked(changed, "several", "reshaped")
 
 
 def _selected_from(evaluation: Evaluation, query: v.QueryValue, index: int) -> v.QueryValue:
@@ -388,7 +395,7 @@ def _selected_from(evaluation: Evaluation, query: v.QueryValue, index: int) -> v
     known = target is not None and target in query.entities
     changed = replace(
         query, target=target, target_name=name, target_scope=evaluation.function, joined=True,
-        to_many=query.to_many or not known,
+        to_many=query.to_many or not known, others=_with(query.others, target),
     )  # fmt: skip
     return _marked(changed, "criteria", "several")
 
@@ -399,8 +406,11 @@ def _set_operation(query: v.QueryValue, name: str) -> v.QueryValue:
         query = _unequal(query, f"`{name}` of rows with entities has no equal form")
     if query.shape == "value" or "options" in query.marks or query.collections:
         query = _unequal(query, f"`{name}` behind loader options has no equal form")
-    if query.shape == "unknown":
+    if query.shape == "unknown" or (query.shape == "entity" and query.entities[0] is None):
         query = _unequal(query, f"`{name}` of something unknown has no equal form")
+    classes = [c for cls in query.entities if cls is not None for c in cls.ancestors]
+    if any("column_property" in c.body.facts.names for c in classes):
+        query = _unequal(query, f"`{name}` of a class with `column_property` has no equal form")
     many = query.to_many or name in _REPEATING_SETS
     return _marked(replace(query, to_many=many, joined=True, target=None), "set")
 
@@ -462,9 +472,14 @@ def _join(evaluation: Evaluation, query: v.QueryValue, operation: f.Operation) -
         replace(
             query, joined=True, target=target, target_name=name,
             target_scope=evaluation.function, to_many=query.to_many or many,
+            others=_with(query.others, target),
         ),
         "several",
     )  # fmt: skip
+
+
+def _with(classes: tuple[Class, ...], cls: Class | None) -> tuple[Class, ...]:
+    return classes if cls is None or cls in classes else (*classes, cls)
 
 
 def _legacy_join(evaluation: Evaluation, operation: f.Operation) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from asyncify.analysis.program import Class, Function, Module
 
@@ -48,7 +49,8 @@ class QueryValue:
     ``target_scope`` (empty: it is the class itself, by any name). ``to_many``: a join along a
     to-many relationship may repeat entities; ``collections``: a joined collection loader needs
     ``unique()``. ``limited``: limit, offset, distinct or grouping were applied. ``marks`` are what
-    else was done to it that later methods ask for, in alphabetical order. ``unequal`` is the reason
+    else was done to it that later methods ask for, in alphabetical order; ``others`` the classes
+    that it is joined to. ``unequal`` is the reason
     why no statement gives the same result, or empty. ``session`` is the dotted name of the session
     where the query was made, and ``source`` what that session comes from.
     """
@@ -68,6 +70,7 @@ class QueryValue:
     target_name: str = ""
     target_scope: Function | None = None
     marks: tuple[str, ...] = ()
+    others: tuple[Class, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +198,35 @@ def one(atom: Atom) -> Value:
     return frozenset((atom,))
 
 
+@lru_cache(maxsize=1 << 16, typed=True)
+def literal(value: str | int | bool | None) -> Value:
+    """The value of a constant. Kept, because making and hashing atoms is what evaluation costs."""
+    return frozenset((Literal(value),))
+
+
+@lru_cache(maxsize=1 << 16)
+def foreign(name: str) -> Value:
+    """Something outside the program."""
+    return frozenset((Foreign(name),))
+
+
+@lru_cache(maxsize=1 << 16)
+def foreign_member(name: str, attribute: str) -> Value:
+    """An attribute of something outside the program."""
+    return frozenset((Foreign(f"{name}.{attribute}"),))
+
+
+@lru_cache(maxsize=1 << 16)
+def foreign_instance(name: str) -> Value:
+    """What calling something outside the program gives."""
+    return frozenset((ForeignInstance(name),))
+
+
+def capped(value: Value) -> Value:
+    """The value, or unknown where it has grown too wide: ``join`` of one value."""
+    return value if len(value) <= WIDTH else UNKNOWN
+
+
 def join(values: Iterable[Value]) -> Value:
     """The union, or unknown where it grows too wide."""
     out: Value = UNKNOWN
@@ -219,10 +251,10 @@ def _narrowed(value: Value) -> Value:
 
 def merged_query(queries: list[QueryValue]) -> QueryValue:
     """One Query that stands for alternatives of one origin: what only some are, it may be."""
+    if len(queries) == 1:
+        return queries[0]
     ordered = sorted(queries, key=repr)
     first = ordered[0]
-    if len(ordered) == 1:
-        return first
     same = len({q.entities for q in ordered}) == 1
     targets = {(q.target, q.target_name, q.target_scope) for q in ordered}
     target, name, scope = targets.pop() if len(targets) == 1 else (None, "", None)
@@ -241,6 +273,7 @@ def merged_query(queries: list[QueryValue]) -> QueryValue:
         unequal=max(q.unequal for q in ordered),
         session=first.session if len({q.session for q in ordered}) == 1 else "",
         marks=tuple(sorted({mark for q in ordered for mark in q.marks})),
+        others=tuple(cls for cls in first.others if all(cls in q.others for q in ordered)),
     )
 
 

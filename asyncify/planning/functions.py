@@ -97,6 +97,8 @@ class FunctionPlanner:
                 self._call(use, layout, draft)
             elif use.kind == "iterate":
                 self._iterate(use, layout, draft)
+            elif use.kind == "loop":
+                self._await_instead(use, layout, draft)
             elif use.kind == "thread" and set(use.callees) & self.coloring.turned:
                 self._replace(use, draft, "{0}({rest})", "{awaited}", False)
                 draft.drop(dotted(layout.operations, layout.operations[use.operation][5]))
@@ -338,6 +340,8 @@ class FunctionPlanner:
         if any(c in self.coloring.islands for c in use.callees):
             self._enter_island(use, layout, draft)
             return
+        if self.colors.places.loop_call(use) >= 0:
+            return  # awaited in the place of the loop
         turned = [c for c in use.callees if c in self.coloring.turned and not c.facts.is_async]
         turned = [c for c in turned if not c.facts.is_generator]
         if (
@@ -360,6 +364,21 @@ class FunctionPlanner:
                 group=self.coloring.groups.get(use.function, 0),
             )
         )  # fmt: skip
+        self.awaits += 1
+
+    def _await_instead(self, use: Use, layout: Layout, draft: Draft) -> None:
+        """``asyncio.run(work())`` in what turned: a loop runs already, so the work is awaited."""
+        loop = use.operation
+        operation = layout.operations[loop]
+        if use.function.facts.is_async or not operation[6]:
+            return
+        draft.add(
+            ReplaceCall(
+                node=call_reference(use.function, loop), site=draft.site(operation),
+                group=self.coloring.groups.get(use.function, 0), awaited="{0}",
+            )
+        )  # fmt: skip
+        draft.drop(dotted(layout.operations, operation[5]))
         self.awaits += 1
 
     def _is_coroutine(self, function: Function) -> bool:

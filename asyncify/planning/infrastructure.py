@@ -25,6 +25,7 @@ from asyncify.decisions import (
 )
 from asyncify.findings import Finding
 from asyncify.planning.draft import Draft, call_reference, reference
+from asyncify.planning.queries import QueryPlanner
 from asyncify.planning.support import Support
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
@@ -40,6 +41,7 @@ from asyncify.vocabulary.urls import (
 )
 
 _WORDS = {name.rpartition(".")[2] for name in CANONICAL}
+_OTHER_WORDS = {"event", "Query"}
 _LISTENERS = {"sqlalchemy.event.listen", "sqlalchemy.event.listens_for", "sqlalchemy.event.remove"}
 _GENERATORS = {
     "Generator": ("AsyncGenerator", 2), "Iterator": ("AsyncIterator", 1),
@@ -53,7 +55,11 @@ class InfrastructurePlanner:
     """Plans engines, factories and references in every file."""
 
     def __init__(
-        self, colors: Colors, coloring: Coloring, draft: Callable[[Module], Draft]
+        self,
+        colors: Colors,
+        coloring: Coloring,
+        queries: QueryPlanner,
+        draft: Callable[[Module], Draft],
     ) -> None:
         self.colors = colors
         self.coloring = coloring
@@ -63,13 +69,14 @@ class InfrastructurePlanner:
         self.line = self.config.sqlalchemy_version
         self.findings: list[Finding] = []
         self.impediments: dict[Function, Obstacle] = {}
+        self.queries = queries
         self.draft = draft
         self.support = Support(self.inference, coloring)
         self._sync_twins: set[v.Origin] = set()
 
     def plan(self) -> None:
         for module in self.program.modules.values():
-            words = _WORDS | {"event"}
+            words = _WORDS | _OTHER_WORDS
             if not any(function.facts.names & words for function in module.functions):
                 continue
             for function in module.functions:
@@ -107,7 +114,7 @@ class InfrastructurePlanner:
     def _function(self, function: Function) -> None:
         if function.facts.kind != "module":
             self._signature(function)
-        if not function.facts.names & _WORDS and "event" not in function.facts.names:
+        if not function.facts.names & (_WORDS | _OTHER_WORDS):
             return
         operations = function.body.operations
         layout = self.colors.uses.layout(function)
@@ -138,13 +145,15 @@ class InfrastructurePlanner:
         for parameter in signature.parameters:
             if parameter.annotation >= 0:
                 self._annotation(
-                    scope, signature.operations, parameter.annotation, parameter.annotation_number
-                )
+                    scope, signature.operations, parameter.annotation,
+                    parameter.annotation_number, function,
+                )  # fmt: skip
         if signature.returns >= 0:
             generator = turned and function.facts.is_generator
             self._annotation(
-                scope, signature.operations, signature.returns, signature.returns_number, generator
-            )
+                scope, signature.operations, signature.returns, signature.returns_number,
+                function, generator,
+            )  # fmt: skip
         for index, operation in enumerate(signature.operations):
             if operation and operation[0] == f.CALL:
                 self._listener(function, signature.operations, index, draft(function.module))
@@ -155,7 +164,7 @@ class InfrastructurePlanner:
         for statement in layout.statements:
             if statement[0] == f.ANNOTATED:
                 skipped |= layout.subtree(statement[8])
-                self._annotation(function, layout.operations, statement[8], statement[10])
+                self._annotation(function, layout.operations, statement[8], statement[10], function)
         return skipped
 
     def _annotation(
@@ -164,6 +173,7 @@ class InfrastructurePlanner:
         operations: tuple[f.Operation, ...],
         index: int,
         number: int,
+        function: Function,
         generator: bool = False,
     ) -> None:
         draft = self.draft(scope.module)
@@ -176,6 +186,10 @@ class InfrastructurePlanner:
             if new is not None:
                 renames[written] = draft.spell(new, written)
                 draft.drop(written)
+            elif self._is_query(scope, part_operations, part) and self._selects(function):
+                select = "sqlalchemy.sql.Select" if self.line == "1.4" else "sqlalchemy.Select"
+                renames[written] = draft.spell(select, written)
+                draft.drop(written)
             elif generator:
                 self._generator(scope, part_operations, part, written, draft, renames, arity)
         if renames:
@@ -186,6 +200,20 @@ class InfrastructurePlanner:
                     renames=tuple(renames.items()), arity=tuple(arity.items()),
                 )
             )  # fmt: skip
+
+    def _is_query(self, scope: Function, operations: tuple[f.Operation, ...], index: int) -> bool:
+        """Does an annotation name the class Query?"""
+        symbol = self.program.resolve_expression(scope, operations, index)
+        return isinstance(symbol, str) and KINDS.get(symbol) == "Query"
+
+    def _selects(self, function: Function) -> bool:
+        """Do all queries that a function handles become statements?"""
+        evaluation = self.inference.evaluations.get(function)
+        found = {
+            atom for value in (evaluation.values if evaluation is not None else ())
+            for atom in value if isinstance(atom, v.QueryValue)
+        }  # fmt: skip
+        return bool(found) and all(self.queries.converts(atom) for atom in found)
 
     def _generator(
         self,

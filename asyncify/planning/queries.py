@@ -7,12 +7,8 @@ inside ``run_sync``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from asyncify import facts as f
 from asyncify.analysis import values as v
-from asyncify.analysis.colors import Coloring, Colors
-from asyncify.analysis.layout import Layout
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Class, Function, dotted
 from asyncify.analysis.uses import Use
@@ -25,458 +21,20 @@ from asyncify.decisions import (
     SessionSource,
     UseSyncSession,
 )
-from asyncify.findings import Finding
 from asyncify.planning import query_forms as forms
 from asyncify.planning.draft import Draft, call_reference, node_reference, reference
 from asyncify.planning.hoisting import Hoister
-from asyncify.planning.query_escapes import Escapes
+from asyncify.planning.query_flows import Flow, QueryFlows, is_ambiguous
 from asyncify.rules import finding
-from asyncify.sites import NodeRef, Site
+from asyncify.sites import Site
 from asyncify.vocabulary.rows import QueryMember, Role
-from asyncify.vocabulary.sqlalchemy_query import FIRST_OF_STATEMENT, QUERY, STREAM
+from asyncify.vocabulary.sqlalchemy_query import QUERY, STREAM
 
-_CRITERIA = {"filter", "filter_by", "where"}
 _BINDING = {f.AWAIT, f.YIELD, f.YIELD_FROM, f.WALRUS}  # what a lambda can't hold for its function
 
 
-@dataclass(slots=True)
-class Flow:
-    """Where one Query, from its ``query()`` call on, goes."""
-
-    origin: v.Origin
-    start: int = -1
-    values: set[v.QueryValue] = field(default_factory=set)
-    reason: str = ""  # why it can't become a statement
-    dml: str = ""  # "update" or "delete" where that is its only terminal
-    mixed: bool = False  # both read and written through: its criteria are used twice
-    builders: set[str] = field(default_factory=set)
-    terminals: list[tuple[Use, str]] = field(default_factory=list)
-
-    def refuse(self, reason: str) -> None:
-        self.reason = self.reason or reason
-
-
-class QueryPlanner:
-    """Decides for every Query of the program, then writes the decisions per function."""
-
-    def __init__(self, colors: Colors, coloring: Coloring) -> None:
-        self.colors = colors
-        self.coloring = coloring
-        self.inference = colors.inference
-        self.line = self.inference.config.sqlalchemy_version
-        self.flows: dict[v.Origin, Flow] = {}
-        self.findings: list[Finding] = []
-        self.impediments: dict[Function, Obstacle] = {}
-        self.escaping: dict[Function, dict[int, str]] = {}  # operations that may execute a Query
-        self._inside: dict[Function, set[int]] = {}  # operations inside a lambda for run_sync
-        self._survey()
-
-    # -- survey
-
-    def _survey(self) -> None:
-        for function in self.inference.evaluations:
-            layout = self.colors.uses.layout(function)
-            escapes = Escapes(self.inference, function, layout)
-            for index, value in enumerate(self.inference.evaluations[function].values):
-                atoms = [a for a in value if isinstance(a, v.QueryValue)]
-                for atom in atoms:
-                    flow = self.flows.setdefault(atom.origin, Flow(atom.origin))
-                    flow.values.add(atom)
-                if atoms:
-                    self._note(function, index, atoms, value, escapes)
-        for function in self.inference.evaluations:
-            for use in self.colors.uses.of(function):
-                if use.kind in ("query", "iterate query"):
-                    self._terminal(use)
-        own = self._own_classes()
-        for flow in self.flows.values():
-            for value in sorted(flow.values, key=repr):
-                if value.unequal:
-                    flow.refuse(value.unequal)
-                if value.source in own or (own and value.source is None):
-                    flow.refuse("its session makes queries of a class of its own")
-            self._judge(flow)
-        self._settle()
-
-    def _own_classes(self) -> set[v.Origin]:
-        """The factories, sessions and registries that are given a ``query_cls``."""
-        found = set()
-        for function, evaluation in self.inference.evaluations.items():
-            for index, operation in enumerate(evaluation.operations):
-                if operation and operation[0] == f.CALL and "query_cls" in dict(operation[7]):
-                    origins = {a.origin for a in evaluation.values[index] if isinstance(a, v.Known)}
-                    found |= {o for o in origins if o is not None}
-                    found.add(v.Origin(function, operation[3]))
-        return found
-
-    def _settle(self) -> None:
-        """What meets, or stands inside a lambda with another, shares the fate of that."""
-        while True:
-            self._spread()
-            self._inside = {}
-            before = sum(bool(flow.reason) for flow in self.flows.values())
-            for flow in self.flows.values():
-                if flow.reason:
-                    for use, _ in flow.terminals:
-                        self._enclose(use.function, use.operation)
-            for function, operations in self.escaping.items():
-                for index in operations:
-                    self._enclose(function, index)
-            if sum(bool(flow.reason) for flow in self.flows.values()) == before:
-                return
-
-    def _enclose(self, function: Function, index: int) -> None:
-        """A lambda for run_sync will hold all below an operation: what is executed there stays as
-        it is."""
-        if function not in self.coloring.turned:
-            return
-        inside = self.colors.uses.layout(function).subtree(index) - {index}
-        self._inside.setdefault(function, set()).update(inside)
-        for use in self.colors.uses.of(function):
-            if use.operation in inside and isinstance(use.owner, v.QueryValue):
-                for atom in self._queries(function, self._executed(use)):
-                    self.flows[atom.origin].refuse("it stands inside another that runs in run_sync")
-
-    def _note(
-        self,
-        function: Function,
-        index: int,
-        atoms: list[v.QueryValue],
-        value: v.Value,
-        escapes: Escapes,
-    ) -> None:
-        layout = self.colors.uses.layout(function)
-        operation = layout.operations[index]
-        flows = [self.flows[a.origin] for a in atoms]
-        for flow in flows:
-            if operation[0] == f.CALL and flow.origin == v.Origin(function, operation[3]):
-                flow.start = index
-            if any(not isinstance(a, (v.QueryValue, v.Literal)) for a in value):
-                flow.refuse("it may also be something else than a query")
-        escape = escapes.escape(index)
-        if escape is not None:
-            for flow in flows:
-                flow.refuse(escape.reason)
-            if escape.executes:
-                self.escaping.setdefault(function, {})[escape.operation] = escape.reason
-        parent = layout.parent(index)
-        if parent >= 0 and layout.operations[parent][0] == f.ATTRIBUTE:
-            outer = layout.parent(parent)
-            called = outer >= 0 and layout.operations[outer][0] == f.CALL
-            called = called and layout.operations[outer][5] == parent
-            name = layout.operations[parent][6]
-            for flow in flows:
-                self._member(flow, function, outer if called else -1, name, atoms)
-
-    def _member(
-        self, flow: Flow, function: Function, call: int, name: str, atoms: list[v.QueryValue]
-    ) -> None:
-        row = QUERY.member(name)
-        if row is None or not row.equal or (call < 0) != row.attribute:
-            flow.refuse(f"`{name}` has no equal form on a statement")
-            return
-        if row.role is Role.TERMINAL:
-            return
-        if name == "session":
-            flow.refuse("its session is asked for")
-            self.impediments[function] = Obstacle("ASY104", "The session of a query is asked for.")
-        if row.role is Role.BUILDER:
-            flow.builders.add(name)
-        if not (row.select_name or row.template or row.rows_template):
-            flow.refuse(f"`{name}` has no equal form on a statement")
-        elif call >= 0 and not self._fits(row, function, call, atoms):
-            flow.refuse(f"these arguments of `{name}` have no equal form on a statement")
-        if name == "filter_by" and not self._can_filter_by(function, call, atoms):
-            flow.refuse("the entity that `filter_by` means isn't known")
-        if len({a.shape for a in atoms}) > 1:
-            flow.refuse("what it selects differs between the places that build it")
-
-    def _fits(
-        self, row: QueryMember, function: Function, call: int, atoms: list[v.QueryValue]
-    ) -> bool:
-        """Has a builder a form for these arguments?"""
-        operations = function.body.operations
-        template = self._builder_template(row, atoms[0])
-        if "{entity}" in template and not self._entity(atoms[0], function):
-            return False
-        if not forms.receiver_template(row, operations[call], operations):
-            return False
-        if not forms.numbered(row, operations[call], template or "{receiver}"):
-            return False
-        return row.name != "with_parent" or len(operations[call][6]) > 1
-
-    def _builder_template(self, row: QueryMember, value: v.QueryValue) -> str:
-        rows = value.shape == "rows" and row.rows_template
-        return row.rows_template if rows else row.template
-
-    def _can_filter_by(self, function: Function, call: int, atoms: list[v.QueryValue]) -> bool:
-        """Is it known, and known by a name, what a ``filter_by`` speaks of?"""
-        operation = function.body.operations[call]
-        return all(
-            not _is_ambiguous(a)
-            or (
-                bool(self._target(a, function))
-                and all(name and self._has(a.target, name) for name, _ in operation[7])
-            )
-            for a in atoms
-        )
-
-    def _has(self, cls: Class | None, name: str) -> bool:
-        """Has a mapped class an attribute? Query raises an exception of its own where it hasn't."""
-        if cls is None:
-            return True
-        known = [c for c in cls.ancestors if isinstance(c, Class)]
-        if any(not isinstance(b, Class) for c in known for b in c.bases):
-            foreign = [b for c in known for b in c.bases if not isinstance(b, Class)]
-            if any(not isinstance(b, str) for b in foreign):
-                return True
-        return any(name in c.body.facts.bound for c in known) or not any(
-            "__tablename__" in c.body.facts.bound for c in known
-        )
-
-    def _target(self, value: v.QueryValue, function: Function) -> str:
-        """How the entity that ``filter_by`` means is written in a function; ``*`` where it is a
-        class that any file can name."""
-        if value.target_name:
-            return value.target_name if value.target_scope is function else ""
-        return "*" if value.target is not None else ""
-
-    def _judge(self, flow: Flow) -> None:
-        if flow.reason:
-            return
-        functions = {flow.origin.function, *(use.function for use, _ in flow.terminals)}
-        writing = {QUERY.member(use.name).starts for use, _ in flow.terminals}  # type: ignore[union-attr]
-        dml = sorted(writing - {"select"})
-        if functions & (self.coloring.stays - self.coloring.entered):
-            flow.reason = "it belongs to what stays sync"
-        elif flow.start < 0:
-            flow.reason = "where it starts is unknown"
-        elif dml and len(writing) > 1:
-            flow.mixed = True
-            if not flow.builders or not flow.builders <= _CRITERIA:
-                flow.reason = "it is both read and written through"
-        elif dml:
-            flow.dml = dml[0]
-            other = sorted(n for n in flow.builders if not QUERY.member(n).on_dml)  # type: ignore[union-attr]
-            if other:
-                flow.reason = f"Query refuses `{flow.dml}` behind `{other[0]}`"
-            elif any(_is_ambiguous(value) for value in flow.values):
-                flow.reason = f"`{flow.dml}` over several tables has no equal form"
-        for _, obstacle in flow.terminals:
-            if obstacle:
-                flow.refuse(obstacle)
-
-    # -- terminals
-
-    def _executed(self, use: Use) -> int:
-        """The operation whose value is the Query that a use executes."""
-        operation = use.function.body.operations[use.operation]
-        if use.kind == "iterate query":
-            return use.operation
-        if operation[0] == f.SUBSCRIPT:
-            return int(operation[5])
-        return int(use.function.body.operations[operation[5]][5])
-
-    def _terminal(self, use: Use) -> None:
-        """Note where a Query is executed, and what keeps that from being a statement's."""
-        atoms = self._queries(use.function, self._executed(use))
-        for origin in {a.origin for a in atoms}:
-            own = [a for a in atoms if a.origin == origin]
-            obstacle = self._terminal_obstacle(self.flows[origin], use, own)
-            self.flows[origin].terminals.append((use, obstacle))
-
-    def _terminal_obstacle(self, flow: Flow, use: Use, atoms: list[v.QueryValue]) -> str:
-        value = v.merged_query(atoms)
-        row = self._row(use, value)
-        if row is None:
-            return f"`{use.name}` has no equal form on a statement here"
-        operations = use.function.body.operations
-        if self.session(use.function, use.operation) is None:
-            return "the session that it runs on isn't at hand where it is executed"
-        if value.shape == "unknown" and row.rows != row.entity and row.rows != ("", ""):
-            return "whether it selects an entity or columns isn't known"
-        if use.name == "get":
-            return self._get_obstacle(flow, use, value)
-        if row.starts != "select" and not self._entity(value, use.function) and flow.start < 0:
-            return "what it writes to isn't known"
-        operation = operations[use.operation]
-        if use.kind == "query" and operation[0] == f.CALL:
-            if not forms.receiver_template(row, operation, operations):
-                return f"these arguments of `{use.name}` have no equal form"
-            if not forms.numbered(row, operation, row.entity[0]):
-                return f"these arguments of `{use.name}` have no equal form"
-        return ""
-
-    def _row(self, use: Use, value: v.QueryValue) -> QueryMember | None:
-        """What a terminal becomes, or None where that isn't equal."""
-        row = QUERY.member(use.name)
-        assert row is not None
-        operations = use.function.body.operations
-        operation = operations[use.operation]
-        if "text" in value.marks:
-            if use.name in ("count", "__getitem__", "value", "values"):
-                return None
-            row = FIRST_OF_STATEMENT if use.name == "first" else row
-        if "stream" in value.marks:
-            return self._stream_row(use, value, row)
-        if use.name == "__getitem__":
-            return forms.indexed(row, operations[operation[6]], operations)
-        return row if row.equal else None
-
-    def _stream_row(self, use: Use, value: v.QueryValue, row: QueryMember) -> QueryMember | None:
-        """Behind ``yield_per`` rows are streamed: only a loop can do that."""
-        if use.function not in self.coloring.turned:
-            return row
-        if use.kind != "iterate query" or value.collections or self._loop(use) is None:
-            return None
-        return STREAM
-
-    def _loop(self, use: Use) -> NodeRef | tuple[NodeRef, int] | None:
-        """The loop or comprehension over a Query that can become ``async for``: one that is not
-        left early, so that the stream is read to its end."""
-        layout = self.colors.uses.layout(use.function)
-        for statement in layout.statements:
-            if statement[0] == f.FOR and statement[8] == use.operation:
-                return None if _leaves(statement[9]) else NodeRef("For", statement[3])
-        comprehension = layout.comprehension_of(use.operation)
-        if comprehension is None or comprehension[5] == "GeneratorExp":
-            return None
-        if layout.operations[use.operation][4] & f.GENERATOR:
-            return None
-        place = next(n for n, g in enumerate(comprehension[8]) if g[1] == use.operation)
-        return NodeRef(comprehension[5], comprehension[3]), place
-
-    def _get_obstacle(self, flow: Flow, use: Use, value: v.QueryValue) -> str:
-        operations = use.function.body.operations
-        operation = operations[use.operation]
-        given = [*operation[6], *(i for _, i in operation[7])]
-        names = [name for name, _ in operation[7]]
-        if len(given) != 1 or given[0] < 0 or names not in ([], ["ident"]):
-            return "these arguments of `get` have no equal form"
-        if not self._entity(value, use.function):
-            return "what `get` looks for isn't known by name here"
-        return "" if self._get_keywords(flow, use) is not None else (
-            "`get` behind other methods has no equal form"
-        )
-
-    def _get_keywords(self, flow: Flow, use: Use) -> str | None:
-        """The keywords of ``session.get`` that stand for the methods between ``query()`` and
-        ``get()``; None where others stand there, or they aren't in the same expression."""
-        operations = use.function.body.operations
-        index = operations[operations[use.operation][5]][5]
-        keywords: dict[str, str] = {}
-        while operations[index][0] == f.CALL and (use.function, index) != (
-            flow.origin.function, flow.start,
-        ):  # fmt: skip
-            operation, callee = operations[index], operations[operations[index][5]]
-            row = QUERY.member(callee[6]) if callee[0] == f.ATTRIBUTE else None
-            if row is None or not row.get_keyword or row.name in keywords:
-                return None
-            takes_all = "{args}" in row.get_keyword
-            if operation[7] or (operation[6] and not takes_all):
-                return None
-            keywords[row.name] = row.get_keyword.replace("{args}", f"{{chain:{row.name}}}")
-            index = callee[5]
-        if (use.function, index) != (flow.origin.function, flow.start):
-            return None
-        return "".join(f", {text}" for text in reversed(keywords.values()))
-
-    def _spread(self) -> None:
-        """Queries that meet in one value share their fate."""
-        moved = True
-        while moved:
-            moved = False
-            for evaluation in self.inference.evaluations.values():
-                for value in evaluation.values:
-                    flows = [self.flows[a.origin] for a in value if isinstance(a, v.QueryValue)]
-                    if len(flows) > 1:
-                        reason = next((x.reason for x in flows if x.reason), "")
-                        for flow in flows:
-                            if reason and not flow.reason:
-                                flow.reason, moved = reason, True
-
-    # -- questions
-
-    def _value(self, function: Function, index: int) -> v.QueryValue | None:
-        atoms = self.inference.evaluations[function].values[index]
-        found = sorted((a for a in atoms if isinstance(a, v.QueryValue)), key=repr)
-        if not found:
-            return None
-        return found[0]
-
-    def converts(self, value: v.QueryValue) -> bool:
-        """Does the Query become a statement?"""
-        flow = self.flows.get(value.origin)
-        return flow is not None and not flow.reason
-
-    def session(self, function: Function, index: int) -> SessionSource | None:
-        """Where the session comes from at a place that executes a query: ``index`` is the call,
-        the subscript or the iterated expression."""
-        operation = function.body.operations[index]
-        receiver = index
-        if operation[0] == f.CALL and not self._queries(function, index):
-            receiver = function.body.operations[operation[5]][5]
-        elif operation[0] == f.SUBSCRIPT:
-            receiver = operation[5]
-        found = {self._source(a, function, receiver) for a in self._queries(function, receiver)}
-        return found.pop() if len(found) == 1 else None
-
-    def _queries(self, function: Function, index: int) -> list[v.QueryValue]:
-        values = self.inference.evaluations[function].values[index]
-        return [a for a in values if isinstance(a, v.QueryValue)]
-
-    def _source(
-        self, value: v.QueryValue, function: Function, receiver: int
-    ) -> SessionSource | None:
-        flow = self.flows[value.origin]
-        layout = self.colors.uses.layout(function)
-        start = value.origin.function
-        if start is function:
-            if flow.start in layout.subtree(receiver):
-                return SessionSource(query_call=flow.origin.call)
-            return SessionSource(text=value.session) if value.session else None
-        if not value.session:
-            return None
-        if (
-            value.session.startswith("self.")
-            and function.owner in (start.owner, None)
-            and start.owner
-        ):
-            return SessionSource(text=value.session) if function.owner else None
-        found = self._handed(value, function)
-        if found:
-            return SessionSource(text=found)
-        only = self._only_session(function)
-        return SessionSource(text=only) if only and self._only_session(start) else None
-
-    def _handed(self, value: v.QueryValue, function: Function) -> str:
-        """The argument that a caller passed as the session of the function that made the query."""
-        start = value.origin.function
-        names = [p.name for p in start.signature.parameters]
-        if value.session not in names:
-            return ""
-        texts = set()
-        for use in self.colors.uses.of(function):
-            if use.kind == "call" and start in use.callees:
-                operations = function.body.operations
-                operation = operations[use.operation]
-                keywords = dict(operation[7])
-                place = names.index(value.session) - (1 if start.is_method else 0)
-                index = keywords.get(value.session, -1)
-                if index < 0 and 0 <= place < len(operation[6]):
-                    index = operation[6][place]
-                texts.add(dotted(operations, index) if index >= 0 else "")
-        return texts.pop() if len(texts) == 1 else ""
-
-    def _only_session(self, function: Function) -> str:
-        environment = self.inference.evaluations[function].environment
-        names = [
-            name for name, value in environment.items()
-            if any(isinstance(a, v.Known) and a.kind.lower().endswith("session") for a in value)
-        ]  # fmt: skip
-        return names[0] if len(names) == 1 else ""
-
-    # -- decisions
+class QueryPlanner(QueryFlows):
+    """Writes the decisions about queries, one function after the other."""
 
     def _is_async(self, function: Function) -> bool:
         return function in self.coloring.turned
@@ -485,7 +43,7 @@ class QueryPlanner:
         """The functions in which a query is made, built or executed."""
         return {
             function for function, evaluation in self.inference.evaluations.items()
-            if any(isinstance(a, v.QueryValue) for value in evaluation.values for a in value)
+            if any(isinstance(a, v.QueryValue) for _, value in evaluation.objects for a in value)
         }  # fmt: skip
 
     def plan_sync(self, function: Function, draft: Draft) -> None:
@@ -510,28 +68,124 @@ class QueryPlanner:
                     self._plan_start(flow, function, index, draft)
                     continue
             self._plan_builder(function, index, operation, draft)
+        self._plan_escapes(function, draft)
 
     def _plan_start(self, flow: Flow, function: Function, index: int, draft: Draft) -> None:
         operation = function.body.operations[index]
-        group = self.coloring.groups.get(function, 0)
         site = draft.site(operation)
         if not flow.reason:
             name = draft.spell(f"sqlalchemy.{flow.dml or 'select'}")
             draft.add(
                 QueryToSelect(
-                    node=call_reference(function, index), site=site, group=group, function=name
+                    node=call_reference(function, index), site=site,
+                    group=self.coloring.groups.get(function, 0), function=name,
                 )
-            )
-            return
-        if not self._is_async(function):
-            return  # a Query in code that stays sync is fine as it is
+            )  # fmt: skip
+        elif self._has_async_session(flow, function):
+            self._keep_start(flow, function, index, draft)
+
+    def _has_async_session(self, flow: Flow, function: Function) -> bool:
+        """Is the session that a Query starts on an async one, once the program is migrated?"""
+        if self._is_async(function) or function.facts.is_async:
+            return function not in self.coloring.stays
+        if not self.coloring.turned or function in self.coloring.islands | self.coloring.stays:
+            return False
+        sources = {value.source for value in flow.values}
+        return not sources & self.coloring.stays_origins
+
+    def _keep_start(self, flow: Flow, function: Function, index: int, draft: Draft) -> None:
+        """The Query stays one, on the sync session behind the async one."""
+        operation = function.body.operations[index]
         receiver = function.body.operations[operation[5]][5]
-        draft.add(UseSyncSession(node=node_reference(function, receiver), site=site, group=group))
-        self.findings.append(
-            finding(
-                "ASY202", site,
-                f"This query stays a Query and runs inside run_sync: {flow.reason}.",
+        site = draft.site(operation)
+        group = self.coloring.groups.get(function, 0)
+        node = self._node(function, receiver)
+        if node is None:
+            self._impede(function, "The session of a query has no name.")
+            return
+        if any("scoped" in value.marks for value in flow.values):
+            template = "{node}().sync_session"
+            draft.add(ReplaceExpression(node=node, site=site, group=group, template=template))
+        else:
+            draft.add(UseSyncSession(node=node, site=site, group=group))
+        reason = f"This query stays a Query and runs inside run_sync: {flow.reason}."
+        self.findings.append(finding("ASY202", site, reason))
+
+    def _plan_escapes(self, function: Function, draft: Draft) -> None:
+        """What may execute a Query that it is given does so inside run_sync."""
+        for index, reason in self.escaping.get(function, {}).items():
+            operation = function.body.operations[index]
+            if index in self._inside.get(function, ()):
+                continue
+            if not self._is_async(function):
+                if self._sessions_turn(function, index):
+                    self._impede(function, f"A query can't be executed here: {reason}.")
+                continue
+            value = self._given_query(function, index)
+            node = self._node(function, index)
+            source = self._text_source(value, function, index) if value is not None else None
+            if source is None or node is None or not self._fits_lambda(function, index):
+                self._impede(function, f"A query can't be executed in run_sync here: {reason}.")
+                continue
+            inner = (
+                "{node}"
+                if operation[0] == f.CALL
+                and value is not None
+                and not (self._queries(function, index))
+                else "list({node})"
             )
+            draft.add(
+                ReplaceExpression(
+                    node=node, site=draft.site(operation),
+                    group=self.coloring.groups.get(function, 0),
+                    template=f"{{session}}.run_sync(lambda _: {inner})", awaits=True,
+                    session=source,
+                )
+            )  # fmt: skip
+
+    def _sessions_turn(self, function: Function, index: int) -> bool:
+        """Does the session of the Query at a place become an async one?"""
+        value = self._given_query(function, index)
+        flow = self.flows[value.origin] if value is not None else None
+        return flow is not None and self._has_async_session(flow, function)
+
+    def _given_query(self, function: Function, index: int) -> v.QueryValue | None:
+        """The Query at an operation, or the first among its operands."""
+        operation = function.body.operations[index]
+        places = [index]
+        if operation[0] == f.CALL:
+            places += [i if i >= 0 else ~i for i in operation[6]] + [i for _, i in operation[7]]
+        found = (self._value(function, place) for place in places)
+        return next((value for value in found if value is not None), None)
+
+    def _text_source(
+        self, value: v.QueryValue, function: Function, index: int
+    ) -> SessionSource | None:
+        """The session of a Query, by name."""
+        source = self._source(value, function, index)
+        text = source.text if source is not None else ""
+        if source is not None and source.query_call >= 0:
+            text = value.session
+        if not text:
+            return None
+        return SessionSource(text=f"{text}()" if "scoped" in value.marks else text)
+
+    def _impede(self, function: Function, reason: str) -> None:
+        self.impediments[function] = Obstacle("ASY104", reason)
+
+    def _fits_lambda(self, function: Function, index: int) -> bool:
+        """Can an expression move into a lambda: does it bind nothing, and await nothing but what
+        stays a Query?"""
+        layout = self.colors.uses.layout(function)
+        inside = layout.subtree(index) - {index}
+        if layout.operations[index][4] & f.GENERATOR:
+            return False
+        if any(layout.operations[i][0] in _BINDING for i in inside if layout.operations[i]):
+            return False
+        return not any(
+            use.operation in inside and not isinstance(use.owner, v.QueryValue)
+            and (use.does_io or set(use.callees) & self.coloring.turned)
+            for use in self.colors.uses.of(function)
         )  # fmt: skip
 
     def _plan_builder(
@@ -561,77 +215,99 @@ class QueryPlanner:
                 )  # fmt: skip
             return
         node = call_reference(function, index)
-        layout = self.colors.uses.layout(function)
-        if callee[6] == "filter_by" and value.joined:
-            template = self._filter_by(function, operation, value, draft)
+        template = self._builder_call(row, function, operation, value, draft)
+        if template:
             draft.add(
                 ReplaceCall(node=node, site=site, group=group, awaited=template, awaits=False)
             )
-            return
-        receiver = self._template(row, operation, layout, "{receiver}") or "{receiver}"
-        template = (
-            row.rows_template if value.shape == "rows" and row.rows_template else row.template
-        )
-        if template or receiver != "{receiver}":
-            whole = (template or f"{{receiver}}.{row.select_name}()").replace(
-                "{receiver}", receiver
-            )
-            for name in row.imports:
-                draft.spell(name)
-            draft.add(ReplaceCall(node=node, site=site, group=group, awaited=whole, awaits=False))
         elif row.select_name and row.select_name != callee[6]:
             draft.add(RenameMethod(node=node, site=site, group=group, new=row.select_name))
+
+    def _builder_call(
+        self,
+        row: QueryMember,
+        function: Function,
+        operation: f.Operation,
+        value: v.QueryValue,
+        draft: Draft,
+    ) -> str:
+        """What a builder's call becomes where that isn't just another name."""
+        operations = function.body.operations
+        if row.name == "filter_by" and is_ambiguous(value):
+            return self._filter_by(function, operation, value, draft)
+        if forms.clears(row.name, operation, operations):
+            return f"{{receiver}}.{row.select_name}(None)"
+        receiver = forms.receiver_template(row, operation, operations)
+        template = self._builder_template(row, value)
+        if not template:
+            kept = forms.kept_arguments(row, operation)
+            if receiver == "{receiver}" and kept == "{args}":
+                return ""
+            template = f"{{receiver}}.{row.select_name}({kept})"
+        template = forms.numbered(row, operation, template)
+        if "{entity}" in template:
+            template = template.replace("{entity}", self._entity_text(value, function, draft))
+        imports = [*row.imports, *(name for a in row.arguments for name in a.imports)]
+        used = [n for n in imports if n.rpartition(".")[2] in template + receiver]
+        return forms.spelled(template.replace("{receiver}", receiver), used, draft)
 
     def _filter_by(
         self, function: Function, operation: f.Operation, value: v.QueryValue, draft: Draft
     ) -> str:
-        """``filter_by`` behind a join names the entity that Query would have used."""
-        assert value.target is not None
-        name = self._class_name(function, value) or draft.spell_class(value.target)
+        """``filter_by`` among several tables names the entity that Query would have used."""
+        name = self._target(value, function)
+        if name == "*":
+            assert value.target is not None
+            name = self._class_name(function, value.target) or draft.spell_class(value.target)
         parts = [f"{name}.{keyword} == {{kw:{keyword}}}" for keyword, _ in operation[7]]
         return f"{{receiver}}.where({', '.join(parts)})"
 
-    def _class_name(self, function: Function, value: v.QueryValue) -> str:
+    def _class_name(self, function: Function, cls: Class) -> str:
         """How the function itself writes the class, or ''."""
         evaluation = self.inference.evaluations[function]
         for index, atoms in enumerate(evaluation.values):
-            if any(isinstance(a, v.ClassObject) and a.cls is value.target for a in atoms):
-                name = dotted(evaluation.operations, index)
-                if name and "(" not in name:
+            if any(isinstance(a, v.ClassObject) and a.cls is cls for a in atoms):
+                operations = evaluation.operations
+                name = dotted(operations, index)
+                program = self.inference.program
+                if name and program.resolve_expression(function, operations, index) is cls:
                     return name
         return ""
 
+    def _entity_text(self, value: v.QueryValue, function: Function, draft: Draft) -> str:
+        name = self._entity(value, function)
+        if name != "*":
+            return name
+        start = self.flows[value.origin].origin.function
+        operation = start.body.operations[self.flows[value.origin].start]
+        operations = start.body.operations
+        symbol = self.inference.program.resolve_expression(start, operations, operation[6][0])
+        assert isinstance(symbol, Class)
+        return self._class_name(function, symbol) or draft.spell_class(symbol)
+
     def plan_terminal(self, use: Use, draft: Draft, hoister: Hoister) -> None:
         """One place that executes a query."""
-        assert isinstance(use.owner, v.QueryValue)
-        flow = self.flows[use.owner.origin]
+        if use.operation in self._inside.get(use.function, ()):
+            return  # it runs inside the lambda of another
+        value = self._value(use.function, self._executed(use))
+        assert value is not None
+        flow = self.flows[value.origin]
         source = self.session(use.function, use.operation)
-        if flow.reason or source is None:
-            self._plan_run_sync(use, flow, draft)
+        row = None if flow.reason else self._row(use, value)
+        if row is None or source is None:
+            self._plan_run_sync(use, draft)
             return
-        row = self._row(use)
         layout = self.colors.uses.layout(use.function)
         operation = layout.operations[use.operation]
-        receiver = "{receiver}"
-        if use.kind == "query" and operation[0] == f.CALL:
-            receiver = self._template(row, operation, layout, receiver) or receiver
-        value = use.owner
-        pair = row.rows if value.shape == "rows" and row.rows != ("", "") else row.entity
-        for name in row.imports:
-            draft.spell(name)
-        if flow.mixed and row.starts != "select":
-            function = draft.spell(f"sqlalchemy.{row.starts}")
-            criteria = f"{function}({self._entity(flow)}).where({{receiver}}.whereclause)"
-            receiver = receiver.replace("{receiver}", criteria)
-        awaited = pair[0].replace("{receiver}", receiver)
-        awaited = awaited.replace("{entity}", self._entity(flow))
-        result = pair[1].replace("{unique}", ".unique()" if self._unique(use, value) else "")
-        group = self.coloring.groups.get(use.function, 0)
-        site = draft.site(operation)
-        awaits = self._is_async(use.function)
+        awaited, result = self._execution(use, row, value, flow, draft)
         if layout.is_statement(use.operation) and row.starts != "select":
             result = "{awaited}"  # nobody looks at the number of rows
         hoist = hoister.take(use.operation) if result != "{awaited}" else ""
+        site = draft.site(operation)
+        group = self.coloring.groups.get(use.function, 0)
+        awaits = self._is_async(use.function)
+        if row is STREAM:
+            self._plan_loop(use, site, group, draft)
         if use.kind == "iterate query" or operation[0] != f.CALL:
             draft.add(
                 ReplaceExpression(
@@ -648,70 +324,66 @@ class QueryPlanner:
             )
         )  # fmt: skip
 
-    def _row(self, use: Use) -> QueryMember:
-        row = QUERY.member(use.name)
-        assert row is not None
-        if use.name == "__getitem__":
-            operations = use.function.body.operations
-            index = operations[operations[use.operation][6]]
-            return SLICE if index[0] == f.SLICE else row
-        return row
+    def _execution(
+        self, use: Use, row: QueryMember, value: v.QueryValue, flow: Flow, draft: Draft
+    ) -> tuple[str, str]:
+        """The templates of a terminal: what does the I/O, and what reads its result."""
+        operations = use.function.body.operations
+        operation = operations[use.operation]
+        pair = row.rows if value.shape == "rows" and row.rows != ("", "") else row.entity
+        awaited, receiver = pair[0], "{receiver}"
+        if use.kind == "query" and operation[0] == f.CALL:
+            receiver = forms.receiver_template(row, operation, operations)
+            awaited = forms.numbered(row, operation, awaited)
+        if flow.mixed and row.starts != "select":
+            entity = self._entity_text(value, use.function, draft)
+            function = draft.spell(f"sqlalchemy.{row.starts}")
+            criteria = f"{function}({entity}).where({{receiver}}.whereclause)"
+            receiver = receiver.replace("{receiver}", criteria)
+        if use.name == "get":
+            awaited = awaited.removesuffix(")") + (self._get_keywords(flow, use) or "") + ")"
+            awaited = awaited.replace("{entity}", self._entity_text(value, use.function, draft))
+        awaited = forms.spelled(awaited.replace("{receiver}", receiver), row.imports, draft)
+        return awaited, pair[1].replace("{unique}", ".unique()" if _unique(use, value) else "")
 
-    def _unique(self, use: Use, value: v.QueryValue) -> bool:
-        """Would Query have removed duplicates, and can there be any?"""
-        if use.name in ("count", "update", "delete", "get"):
-            return False
-        has_entity = value.shape == "entity" or any(value.entities)
-        if not has_entity:
-            return False
-        return value.collections or (value.to_many and use.name not in ("first",))
+    def _plan_loop(self, use: Use, site: Site, group: int, draft: Draft) -> None:
+        """The loop over what is streamed."""
+        found = self._loop(use)
+        assert found is not None
+        node, place = found if isinstance(found, tuple) else (found, 0)
+        draft.add(MakeAsyncFor(node=node, site=site, group=group, generator=place))
 
-    def _entity(self, flow: Flow) -> str:
-        function = flow.origin.function
-        operation = function.body.operations[flow.start]
-        return dotted(function.body.operations, operation[6][0]) if operation[6] else ""
-
-    def _plan_run_sync(self, use: Use, flow: Flow, draft: Draft) -> None:
-        layout = self.colors.uses.layout(use.function)
-        operation = layout.operations[use.operation]
-        source = self._kept_session(use)
-        site = draft.site(operation)
-        group = self.coloring.groups.get(use.function, 0)
-        if source is None:
-            self.impediments[use.function] = Obstacle(
-                "ASY104",
-                f"A query is executed at line {use.line}, and no session is at hand there.",
-            )
+    def _plan_run_sync(self, use: Use, draft: Draft) -> None:
+        """A Query that stays one is executed inside run_sync."""
+        value = self._value(use.function, self._executed(use))
+        assert value is not None
+        source = self._text_source(value, use.function, self._executed(use))
+        node = self._node(use.function, use.operation)
+        if source is None or node is None or not self._fits_lambda(use.function, use.operation):
+            where = f"A query that stays a Query is executed at line {use.line}, and"
+            self._impede(use.function, f"{where} run_sync can't be entered there.")
             return
+        inner = "list({node})" if use.kind == "iterate query" else "{node}"
         draft.add(
             ReplaceExpression(
-                node=node_reference(use.function, use.operation), site=site, group=group,
-                template="{session}.run_sync(lambda _: {node})", awaits=True,
-                session=source,
+                node=node, site=draft.site(use.function.body.operations[use.operation]),
+                group=self.coloring.groups.get(use.function, 0),
+                template=f"{{session}}.run_sync(lambda _: {inner})", awaits=True, session=source,
             )
         )  # fmt: skip
 
-    def _kept_session(self, use: Use) -> SessionSource | None:
-        """The session in whose run_sync a Query that stays one is executed."""
-        source = self.session(use.function, use.operation)
-        if source is not None and source.query_call >= 0:
-            assert isinstance(use.owner, v.QueryValue)
-            return SessionSource(text=use.owner.session) if use.owner.session else None
-        return source
+
+def _unique(use: Use, value: v.QueryValue) -> bool:
+    """Would Query have removed duplicates, and can there be any?"""
+    if use.name in ("count", "update", "delete", "get") or "stream" in value.marks:
+        return False
+    if value.shape == "value" or not (value.shape == "entity" or value.mapped):
+        return False
+    return value.collections or (value.to_many and use.name != "first")
 
 
 def _for_expression(template: str, use: Use) -> str:
     """A terminal's template for a query that is iterated or indexed, not called."""
     if use.kind == "iterate query":
         return template.replace("{receiver}", "{node}")
-    template = template.replace("{receiver}", "{node.value}")
-    operations = use.function.body.operations
-    if operations[operations[use.operation][6]][0] == f.SLICE:
-        return template.replace("{0}", "{node.lower}").replace("{1}", "{node.upper}")
-    return template.replace("{0}", "{node.index}")
-
-
-_ITERATING = {
-    "list", "tuple", "set", "sorted", "iter", "enumerate", "len", "bool", "str", "repr", "print",
-    "isinstance", "type", "any", "all", "sum", "min", "max", "zip", "map", "filter", "reversed",
-}  # fmt: skip
+    return template.replace("{receiver}", "{node.value}")

@@ -70,9 +70,9 @@ class Escapes:
             return None
         if statement[0] in (f.IF, f.WHILE, f.ASSERT) and statement[7] == index:
             return Escape(_ASKED)
-        if statement[0] == f.ASSIGN and statement[8] == index:
-            if any(target[0] == f.TO_SEQUENCE for target in statement[7]):
-                return Escape("it is unpacked", executes=True, operation=index)
+        assigned = statement[0] == f.ASSIGN and statement[8] == index
+        if assigned and any(target[0] == f.TO_SEQUENCE for target in statement[7]):
+            return Escape("it is unpacked", executes=True, operation=index)
         return None
 
     def _in_boolean(self, index: int, parent: int) -> Escape | None:

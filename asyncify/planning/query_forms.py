@@ -73,6 +73,18 @@ def _takes_all(row: QueryMember) -> bool:
     return any("{args}" in text for text in (row.template, row.entity[0]))
 
 
+def kept_arguments(row: QueryMember, operation: f.Operation) -> str:
+    """The arguments that stay in a builder's call, as a template."""
+    positions = {argument.position for argument in row.arguments}
+    keywords = {argument.keyword for argument in row.arguments}
+    given = {name for name, _ in operation[7]}
+    if not given & keywords and not positions & set(range(len(operation[6]))):
+        return "{args}"
+    kept = [f"{{{n}}}" for n in range(len(operation[6])) if n not in positions]
+    kept += [f"{name}={{kw:{name}}}" for name, _ in operation[7] if name not in keywords]
+    return ", ".join(kept)
+
+
 def numbered(row: QueryMember, operation: f.Operation, template: str) -> str:
     """The template with ``{0}`` for what was given by keyword; '' where it wasn't given."""
     keywords = {name for name, _ in operation[7]}
@@ -90,8 +102,10 @@ def numbered(row: QueryMember, operation: f.Operation, template: str) -> str:
 def clears(name: str, operation: f.Operation, operations: Operations) -> bool:
     """``order_by(False)`` takes all orders back, as ``order_by(None)`` does."""
     arguments = operation[6]
-    return name in _CLEARING and len(arguments) == 1 and constant(operations, arguments[0]) in (
-        "False",
+    return (
+        name in _CLEARING
+        and len(arguments) == 1
+        and constant(operations, arguments[0]) in ("False",)
     )
 
 

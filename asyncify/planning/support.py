@@ -65,8 +65,10 @@ class Support:
 
     def files(self) -> tuple[NewFile, ...]:
         """The support module, if anything in it is needed and it isn't there yet."""
+        if not self._needed:
+            return ()
         path = self._path()
-        if not self._needed or path in self.program.modules:
+        if path in self.program.modules:
             return ()
         return (NewFile(path, self._text()),)
 
@@ -105,7 +107,7 @@ class Support:
         makers = {
             a.origin.function.module
             for evaluation in self.inference.evaluations.values()
-            for value in evaluation.values
+            for _, value in evaluation.objects
             for a in value
             if isinstance(a, v.Known) and a.kind in ("Engine", "AsyncEngine") and a.origin
             and (a.kind == "AsyncEngine" or a.origin in self.coloring.alive)

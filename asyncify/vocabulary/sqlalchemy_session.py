@@ -407,6 +407,7 @@ _SCOPED_ONLY = (
     Member(
         "query_property",
         Form.REFUSE,
+        io=True,  # by every query that is made through it
         async_lines=_NONE,
         note="Model.query becomes select(Model), the property has no async form",
         source=_SCOPED_PAGE + "scoped_session.query_property",

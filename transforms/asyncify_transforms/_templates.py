@@ -25,7 +25,7 @@ from asyncify_transforms._expressions import (
 )
 
 _PLACEHOLDER = re.compile(
-    r"\{(receiver|session|args|rest|awaited|node(?:\.\w+)?|argument|connection|entity|\d+|kw:\w+)\}"
+    r"\{(receiver|session|args|rest|awaited|node(?:\.\w+)?|argument|connection|entity|\d+|kw:\w+|chain:\w+)\}"
 )
 _PREFIX = "asyncify_placeholder_"
 
@@ -61,7 +61,7 @@ class Values:
 @lru_cache(maxsize=512)
 def _parse(template: str) -> Any:
     def name(match: re.Match[str]) -> str:
-        return _PREFIX + match.group(1).replace("kw:", "kw_").replace(".", "_dot_")
+        return _PREFIX + match.group(1).replace(":", "_colon_").replace(".", "_dot_")
 
     return cst.parse_expression(_PLACEHOLDER.sub(name, template))
 
@@ -80,7 +80,9 @@ def call_values(node: cst.Call, template: str, more: Mapping[str, Any]) -> dict[
     """The nodes that a template asks for, from a call."""
     nodes = dict(more)
     for name in placeholders(template) - {"args", "rest"}:
-        if name == "receiver":
+        if name.startswith("chain:"):
+            nodes[name] = _chained_arguments(node, name.partition(":")[2])
+        elif name == "receiver":
             if not isinstance(node.func, cst.Attribute):
                 raise MissingValue("The call has no receiver.")
             nodes[name] = node.func.value
@@ -93,10 +95,20 @@ def call_values(node: cst.Call, template: str, more: Mapping[str, Any]) -> dict[
     return nodes
 
 
+def _chained_arguments(node: cst.Call, method: str) -> list[cst.Arg]:
+    """The arguments of a method that is called in the chain before a call."""
+    current: Any = node
+    while isinstance(current, cst.Call) and isinstance(current.func, cst.Attribute):
+        if current.func.attr.value == method:
+            return list(current.args)
+        current = current.func.value
+    raise MissingValue(f"The chain has no call of {method}.")
+
+
 def _name_of(node: cst.CSTNode) -> str:
     """The placeholder that a node of a template is, or an empty string."""
     if isinstance(node, cst.Name) and node.value.startswith(_PREFIX):
-        return node.value[len(_PREFIX) :].replace("kw_", "kw:").replace("_dot_", ".")
+        return node.value[len(_PREFIX) :].replace("_colon_", ":").replace("_dot_", ".")
     return ""
 
 
@@ -119,7 +131,7 @@ class _Filler(cst.CSTTransformer):
 
     def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> Any:
         name = _name_of(original_node)
-        if not name or name in ("args", "rest"):
+        if not name or name in ("args", "rest") or name.startswith("chain:"):
             return updated_node
         if name not in self.values.nodes:
             raise MissingValue(f"There is nothing to put in the place of {{{name}}}.")
@@ -154,6 +166,21 @@ class _Filler(cst.CSTTransformer):
         if len(original_node.args) == 1 and _stands_on_receiver(original_node.args[0].value):
             return self._with_layout(call)
         return call
+
+    def leave_List(self, original_node: cst.List, updated_node: cst.List) -> Any:
+        """``[{chain:method}]`` holds the arguments of a method earlier in the chain."""
+        names = [_name_of(element.value) for element in original_node.elements]
+        if len(names) != 1 or not names[0].startswith("chain:"):
+            return updated_node
+        elements = [
+            cst.StarredElement(argument.value, comma=argument.comma)
+            if argument.star
+            else cst.Element(argument.value, comma=argument.comma)
+            for argument in self.values.nodes[names[0]]
+        ]
+        if elements:
+            elements[-1] = elements[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
+        return updated_node.with_changes(elements=elements)
 
     def _with_arguments(self, node: cst.Call) -> cst.Call:
         source = self.values.arguments

@@ -210,4 +210,16 @@ EXAMPLES = (
         ),
         "async def f(db):\n    return await db.get(Book, 1) is not None\n",
     ),
+    Example(
+        "async def f(db):\n    return db.query(Book).options(one, *more).get(1)\n",
+        (
+            ReplaceCall(
+                **node("Call", 0, "get"),
+                awaited="{session}.get(Book, {args}, options=[{chain:options}])",
+                session=SessionSource(query_call=2),
+            ),
+            QueryToSelect(**node("Call", 2, "query")),
+        ),
+        "async def f(db):\n    return await db.get(Book, 1, options=[one, *more])\n",
+    ),
 )

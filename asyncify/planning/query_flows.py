@@ -1,0 +1,558 @@
+"""Flows: where every Query of the program goes, and whether it can become a statement there.
+
+All places that a Query value reaches are looked at together. One use without an equal form keeps
+the Query, everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.declarations import annotation_value
+from asyncify.analysis.places import Obstacle
+from asyncify.analysis.program import Class, Function, dotted, statements_of
+from asyncify.analysis.uses import Use
+from asyncify.decisions import SessionSource
+from asyncify.findings import Finding
+from asyncify.planning import query_forms as forms
+from asyncify.planning.draft import node_reference
+from asyncify.planning.query_escapes import Escapes
+from asyncify.sites import NodeRef
+from asyncify.vocabulary.rows import QueryMember, Role
+from asyncify.vocabulary.sqlalchemy_query import FIRST_OF_STATEMENT, QUERY, STREAM
+
+_CRITERIA = {"filter", "filter_by", "where"}
+
+
+@dataclass(slots=True)
+class Flow:
+    """Where one Query, from its ``query()`` call on, goes."""
+
+    origin: v.Origin
+    start: int = -1
+    values: set[v.QueryValue] = field(default_factory=set)
+    reason: str = ""  # why it can't become a statement
+    dml: str = ""  # "update" or "delete" where that is its only terminal
+    mixed: bool = False  # both read and written through: its criteria are used twice
+    builders: set[str] = field(default_factory=set)
+    terminals: list[tuple[Use, str]] = field(default_factory=list)
+
+    def refuse(self, reason: str) -> None:
+        self.reason = self.reason or reason
+
+
+class QueryFlows:
+    """Follows every Query of the program, and judges it."""
+
+    def __init__(self, colors: Colors, coloring: Coloring) -> None:
+        self.colors = colors
+        self.coloring = coloring
+        self.inference = colors.inference
+        self.line = self.inference.config.sqlalchemy_version
+        self.flows: dict[v.Origin, Flow] = {}
+        self.findings: list[Finding] = []
+        self.impediments: dict[Function, Obstacle] = {}
+        self.escaping: dict[Function, dict[int, str]] = {}  # operations that may execute a Query
+        self._calls: dict[Function, list[tuple[Function, Use]]] = {}
+        self._inside: dict[Function, set[int]] = {}  # operations inside a lambda for run_sync
+        self._survey()
+
+    def _survey(self) -> None:
+        for function in self.inference.evaluations:
+            layout = self.colors.uses.layout(function)
+            escapes = Escapes(self.inference, function, layout)
+            for index, value in self.inference.evaluations[function].objects:
+                atoms = [a for a in value if isinstance(a, v.QueryValue)]
+                for atom in atoms:
+                    flow = self.flows.setdefault(atom.origin, Flow(atom.origin))
+                    flow.values.add(atom)
+                if atoms:
+                    self._note(function, index, atoms, value, escapes)
+        for function in self.inference.evaluations:
+            for use in self.colors.uses.of(function):
+                if use.kind in ("query", "iterate query"):
+                    self._terminal(use)
+                for callee in use.callees if use.kind == "call" else ():
+                    self._calls.setdefault(callee, []).append((function, use))
+        own = self._own_classes()
+        for flow in self.flows.values():
+            for query in sorted(flow.values, key=repr):
+                if query.unequal:
+                    flow.refuse(query.unequal)
+                if query.source in own or (own and query.source is None):
+                    flow.refuse("its session makes queries of a class of its own")
+            self._judge(flow)
+        self._settle()
+
+    def _own_classes(self) -> set[v.Origin]:
+        """The factories, sessions and registries that are given a ``query_cls``."""
+        found = set()
+        for function, evaluation in self.inference.evaluations.items():
+            for index, operation in enumerate(evaluation.operations):
+                if operation and operation[0] == f.CALL and "query_cls" in dict(operation[7]):
+                    origins = {a.origin for a in evaluation.values[index] if isinstance(a, v.Known)}
+                    found |= {o for o in origins if o is not None}
+                    found.add(v.Origin(function, operation[3]))
+        return found
+
+    def _settle(self) -> None:
+        """What meets, or stands inside a lambda with another, shares the fate of that."""
+        while True:
+            self._spread()
+            self._inside = {}
+            before = sum(bool(flow.reason) for flow in self.flows.values())
+            for flow in self.flows.values():
+                if flow.reason:
+                    for use, _ in flow.terminals:
+                        self._enclose(use.function, use.operation)
+            for function, operations in self.escaping.items():
+                for index in operations:
+                    self._enclose(function, index)
+            if sum(bool(flow.reason) for flow in self.flows.values()) == before:
+                return
+
+    def _enclose(self, function: Function, index: int) -> None:
+        """A lambda for run_sync will hold all below an operation: what is executed there stays as
+        it is."""
+        if function not in self.coloring.turned:
+            return
+        inside = self.colors.uses.layout(function).subtree(index) - {index}
+        self._inside.setdefault(function, set()).update(inside)
+        for use in self.colors.uses.of(function):
+            if use.operation in inside and isinstance(use.owner, v.QueryValue):
+                for atom in self._queries(function, self._executed(use)):
+                    self.flows[atom.origin].refuse("it stands inside another that runs in run_sync")
+
+    def _note(
+        self,
+        function: Function,
+        index: int,
+        atoms: list[v.QueryValue],
+        value: v.Value,
+        escapes: Escapes,
+    ) -> None:
+        layout = self.colors.uses.layout(function)
+        operation = layout.operations[index]
+        flows = [self.flows[a.origin] for a in atoms]
+        for flow in flows:
+            if operation[0] == f.CALL and flow.origin == v.Origin(function, operation[3]):
+                flow.start = index
+            if any(not _may_be_query(a) for a in value):
+                flow.refuse("it may also be something else than a query")
+        escape = escapes.escape(index)
+        if escape is not None:
+            for flow in flows:
+                flow.refuse(escape.reason)
+            if escape.executes:
+                self.escaping.setdefault(function, {})[escape.operation] = escape.reason
+        parent = layout.parent(index)
+        if parent >= 0 and layout.operations[parent][0] == f.ATTRIBUTE:
+            outer = layout.parent(parent)
+            called = outer >= 0 and layout.operations[outer][0] == f.CALL
+            called = called and layout.operations[outer][5] == parent
+            name = layout.operations[parent][6]
+            for flow in flows:
+                self._member(flow, function, outer if called else -1, name, atoms)
+
+    def _member(
+        self, flow: Flow, function: Function, call: int, name: str, atoms: list[v.QueryValue]
+    ) -> None:
+        row = QUERY.member(name)
+        if row is None or not row.equal or (call < 0) != row.attribute:
+            flow.refuse(f"`{name}` has no equal form on a statement")
+            return
+        if row.role is Role.TERMINAL:
+            return
+        if name == "session":
+            flow.refuse("its session is asked for")
+            self.impediments[function] = Obstacle("ASY104", "The session of a query is asked for.")
+        if row.role is Role.BUILDER:
+            flow.builders.add(name)
+        if not (row.select_name or row.template or row.rows_template):
+            flow.refuse(f"`{name}` has no equal form on a statement")
+        elif call >= 0 and not self._fits(row, function, call, atoms):
+            flow.refuse(f"these arguments of `{name}` have no equal form on a statement")
+        if name == "filter_by" and not self._can_filter_by(function, call, atoms):
+            flow.refuse("the entity that `filter_by` means isn't known")
+        if len({a.shape for a in atoms}) > 1:
+            flow.refuse("what it selects differs between the places that build it")
+
+    def _fits(
+        self, row: QueryMember, function: Function, call: int, atoms: list[v.QueryValue]
+    ) -> bool:
+        """Has a builder a form for these arguments?"""
+        operations = function.body.operations
+        template = self._builder_template(row, atoms[0])
+        if "{entity}" in template and not self._entity(atoms[0], function):
+            return False
+        if not forms.receiver_template(row, operations[call], operations):
+            return False
+        if not forms.numbered(row, operations[call], template or "{receiver}"):
+            return False
+        return row.name != "with_parent" or len(operations[call][6]) > 1
+
+    def _builder_template(self, row: QueryMember, value: v.QueryValue) -> str:
+        rows = value.shape == "rows" and row.rows_template
+        return row.rows_template if rows else row.template
+
+    def _can_filter_by(self, function: Function, call: int, atoms: list[v.QueryValue]) -> bool:
+        """Is it known, and known by a name, what a ``filter_by`` speaks of?"""
+        operation = function.body.operations[call]
+        return all(
+            not is_ambiguous(a)
+            or (
+                bool(self._target(a, function))
+                and all(name and self._has(a.target, name) for name, _ in operation[7])
+            )
+            for a in atoms
+        )
+
+    def _has(self, cls: Class | None, name: str) -> bool:
+        """Has a mapped class an attribute? Query raises an exception of its own where it hasn't."""
+        if cls is None or not any("__tablename__" in c.body.facts.bound for c in cls.ancestors):
+            return True
+        return any(name in c.body.facts.bound for c in cls.ancestors)
+
+    def _target(self, value: v.QueryValue, function: Function) -> str:
+        """How the entity that ``filter_by`` means is written in a function; ``*`` where it is a
+        class that any file can name."""
+        if value.target_name:
+            return value.target_name if value.target_scope is function else ""
+        return "*" if value.target is not None else ""
+
+    def _judge(self, flow: Flow) -> None:
+        if flow.reason:
+            return
+        functions = {flow.origin.function, *(use.function for use, _ in flow.terminals)}
+        writing = {QUERY.member(use.name).starts for use, _ in flow.terminals}  # type: ignore[union-attr]
+        dml = sorted(writing - {"select"})
+        if functions & (self.coloring.stays - self.coloring.entered):
+            flow.reason = "it belongs to what stays sync"
+        elif flow.start < 0:
+            flow.reason = "where it starts is unknown"
+        elif not self._selects_one_kind(flow):
+            flow.reason = "some callers may give it columns, and others an entity"
+        elif dml and len(writing) > 1:
+            flow.mixed = True
+            named = all(
+                self._entity(value, use.function) for use, _ in flow.terminals
+                for value in flow.values
+            )  # fmt: skip
+            if not flow.builders or not flow.builders <= _CRITERIA or not named:
+                flow.reason = "it is both read and written through"
+        elif dml:
+            flow.dml = dml[0]
+            other = sorted(n for n in flow.builders if not QUERY.member(n).on_dml)  # type: ignore[union-attr]
+            if other:
+                flow.reason = f"Query refuses `{flow.dml}` behind `{other[0]}`"
+        for _, obstacle in flow.terminals:
+            if obstacle:
+                flow.refuse(obstacle)
+
+    def _selects_one_kind(self, flow: Flow) -> bool:
+        """Where ``query()`` is given a parameter, is it a class at every call?"""
+        function = flow.origin.function
+        operations = function.body.operations
+        for index in operations[flow.start][6]:
+            operation = operations[index if index >= 0 else ~index]
+            if operation[0] != f.NAME or not self._is_untyped(function, operation[5]):
+                continue
+            if any(
+                o and o[0] == f.ATTRIBUTE and dotted(operations, o[5]) == operation[5]
+                for o in operations
+            ):
+                continue  # its columns are read: it is a class
+            given = self._given(function, operation[5])
+            if not all(any(_is_class(a) for a in value) for value in given):
+                return False
+        return True
+
+    def _is_untyped(self, function: Function, name: str) -> bool:
+        """Is it a parameter whose annotation doesn't say that it is a class?"""
+        signature = function.signature
+        for parameter in signature.parameters:
+            if parameter.name == name:
+                declared = annotation_value(
+                    self.inference, function, signature.operations, parameter.annotation
+                )
+                return not any(_is_class(a) for a in declared)
+        return False
+
+    def _given(self, function: Function, name: str) -> list[v.Value]:
+        """What the calls of a function give one of its parameters."""
+        names = [p.name for p in function.signature.parameters]
+        place = names.index(name) - (1 if function.is_method else 0)
+        values = []
+        for caller, use in self._calls.get(function, ()):
+            operation = caller.body.operations[use.operation]
+            if operation[0] != f.CALL:
+                continue
+            index = dict(operation[7]).get(name, -1)
+            if index < 0 and 0 <= place < len(operation[6]):
+                index = operation[6][place]
+            if index >= 0:
+                values.append(self.inference.evaluations[caller].values[index])
+        return values
+
+    def _executed(self, use: Use) -> int:
+        """The operation whose value is the Query that a use executes."""
+        operation = use.function.body.operations[use.operation]
+        if use.kind == "iterate query":
+            return use.operation
+        if operation[0] == f.SUBSCRIPT:
+            return int(operation[5])
+        return int(use.function.body.operations[operation[5]][5])
+
+    def _terminal(self, use: Use) -> None:
+        """Note where a Query is executed, and what keeps that from being a statement's."""
+        atoms = self._queries(use.function, self._executed(use))
+        for origin in {a.origin for a in atoms}:
+            own = [a for a in atoms if a.origin == origin]
+            obstacle = self._terminal_obstacle(self.flows[origin], use, own)
+            self.flows[origin].terminals.append((use, obstacle))
+
+    def _terminal_obstacle(self, flow: Flow, use: Use, atoms: list[v.QueryValue]) -> str:
+        value = v.merged_query(atoms)
+        row = self._row(use, value)
+        if row is None:
+            return f"`{use.name}` has no equal form on a statement here"
+        operations = use.function.body.operations
+        if self._node(use.function, use.operation) is None:
+            return "it is executed by an expression that can't be replaced"
+        if self.session(use.function, use.operation) is None:
+            return "the session that it runs on isn't at hand where it is executed"
+        if value.shape == "unknown" and row.rows != row.entity and row.rows != ("", ""):
+            return "whether it selects an entity or columns isn't known"
+        if use.name == "get":
+            return self._get_obstacle(flow, use, value)
+        operation = operations[use.operation]
+        if use.kind == "query" and operation[0] == f.CALL:
+            if not forms.receiver_template(row, operation, operations):
+                return f"these arguments of `{use.name}` have no equal form"
+            if not forms.numbered(row, operation, row.entity[0]):
+                return f"these arguments of `{use.name}` have no equal form"
+        return ""
+
+    def _row(self, use: Use, value: v.QueryValue) -> QueryMember | None:
+        """What a terminal becomes, or None where that isn't equal."""
+        row = QUERY.member(use.name)
+        assert row is not None
+        operations = use.function.body.operations
+        operation = operations[use.operation]
+        if "text" in value.marks:
+            if use.name in ("count", "__getitem__", "value", "values"):
+                return None
+            row = FIRST_OF_STATEMENT if use.name == "first" else row
+        if "stream" in value.marks:
+            return self._stream_row(use, value, row)
+        if use.name == "__getitem__":
+            return forms.indexed(row, operations[operation[6]], operations)
+        return row if row.equal else None
+
+    def _stream_row(self, use: Use, value: v.QueryValue, row: QueryMember) -> QueryMember | None:
+        """Behind ``yield_per`` rows are streamed: only a loop can do that."""
+        if use.function not in self.coloring.turned:
+            return row
+        if use.kind != "iterate query" or value.collections or self._loop(use) is None:
+            return None
+        return STREAM
+
+    def _loop(self, use: Use) -> NodeRef | tuple[NodeRef, int] | None:
+        """The loop or comprehension over a Query that can become ``async for``: one that is not
+        left early, so that the stream is read to its end."""
+        layout = self.colors.uses.layout(use.function)
+        for statement in layout.statements:
+            if statement[0] == f.FOR and statement[8] == use.operation:
+                return None if _leaves(statement[9]) else NodeRef("For", statement[3])
+        comprehension = layout.comprehension_of(use.operation)
+        if comprehension is None or comprehension[5] == "GeneratorExp":
+            return None
+        if layout.operations[use.operation][4] & f.GENERATOR:
+            return None
+        place = next(n for n, g in enumerate(comprehension[8]) if g[1] == use.operation)
+        return NodeRef(comprehension[5], comprehension[3]), place
+
+    def _get_obstacle(self, flow: Flow, use: Use, value: v.QueryValue) -> str:
+        operations = use.function.body.operations
+        operation = operations[use.operation]
+        given = [*operation[6], *(i for _, i in operation[7])]
+        names = [name for name, _ in operation[7]]
+        if len(given) != 1 or given[0] < 0 or names not in ([], ["ident"]):
+            return "these arguments of `get` have no equal form"
+        if not self._entity(value, use.function):
+            return "what `get` looks for isn't known by name here"
+        return (
+            ""
+            if self._get_keywords(flow, use) is not None
+            else ("`get` behind other methods has no equal form")
+        )
+
+    def _get_keywords(self, flow: Flow, use: Use) -> str | None:
+        """The keywords of ``session.get`` that stand for the methods between ``query()`` and
+        ``get()``; None where others stand there, or they aren't in the same expression."""
+        operations = use.function.body.operations
+        index = operations[operations[use.operation][5]][5]
+        keywords: dict[str, str] = {}
+        while operations[index][0] == f.CALL and (use.function, index) != (
+            flow.origin.function, flow.start,
+        ):  # fmt: skip
+            operation, callee = operations[index], operations[operations[index][5]]
+            row = QUERY.member(callee[6]) if callee[0] == f.ATTRIBUTE else None
+            if row is None or not row.get_keyword or row.name in keywords:
+                return None
+            takes_all = "{args}" in row.get_keyword
+            if operation[7] or (operation[6] and not takes_all):
+                return None
+            keywords[row.name] = row.get_keyword.replace("{args}", f"{{chain:{row.name}}}")
+            index = callee[5]
+        value = self._value(use.function, index)
+        if value is None or "built" in value.marks:
+            return None
+        return "".join(f", {text}" for text in reversed(keywords.values()))
+
+    def _spread(self) -> None:
+        """Queries that meet in one value share their fate."""
+        moved = True
+        while moved:
+            moved = False
+            for evaluation in self.inference.evaluations.values():
+                for _, value in evaluation.objects:
+                    flows = [self.flows[a.origin] for a in value if isinstance(a, v.QueryValue)]
+                    if len(flows) > 1:
+                        reason = next((x.reason for x in flows if x.reason), "")
+                        for flow in flows:
+                            if reason and not flow.reason:
+                                flow.reason, moved = reason, True
+
+    def _value(self, function: Function, index: int) -> v.QueryValue | None:
+        found = self._queries(function, index)
+        if len(found) < 2:
+            return found[0] if found else None
+        first = min(found, key=repr)
+        return v.merged_query([a for a in found if a.origin == first.origin])
+
+    def converts(self, value: v.QueryValue) -> bool:
+        """Does the Query become a statement?"""
+        flow = self.flows.get(value.origin)
+        return flow is not None and not flow.reason
+
+    def session(self, function: Function, index: int) -> SessionSource | None:
+        """Where the session comes from at a place that executes a query: ``index`` is the call,
+        the subscript or the iterated expression."""
+        operation = function.body.operations[index]
+        receiver = index
+        if operation[0] == f.CALL and not self._queries(function, index):
+            receiver = function.body.operations[operation[5]][5]
+        elif operation[0] == f.SUBSCRIPT:
+            receiver = operation[5]
+        found = {self._source(a, function, receiver) for a in self._queries(function, receiver)}
+        return found.pop() if len(found) == 1 else None
+
+    def _queries(self, function: Function, index: int) -> list[v.QueryValue]:
+        values = self.inference.evaluations[function].values[index]
+        if not self.inference.holds_objects(values):
+            return []
+        return [a for a in values if isinstance(a, v.QueryValue)]
+
+    def _source(
+        self, value: v.QueryValue, function: Function, receiver: int
+    ) -> SessionSource | None:
+        flow = self.flows[value.origin]
+        layout = self.colors.uses.layout(function)
+        start = value.origin.function
+        if start is function:
+            if flow.start in layout.subtree(receiver):
+                return SessionSource(query_call=flow.origin.call)
+            return SessionSource(text=value.session) if value.session else None
+        if not value.session:
+            return None
+        if (
+            value.session.startswith("self.")
+            and function.owner in (start.owner, None)
+            and start.owner
+        ):
+            return SessionSource(text=value.session) if function.owner else None
+        found = self._handed(value, function)
+        if found:
+            return SessionSource(text=found)
+        only = self._only_session(function)
+        return SessionSource(text=only) if only and self._only_session(start) else None
+
+    def _handed(self, value: v.QueryValue, function: Function) -> str:
+        """The argument that a caller passed as the session of the function that made the query."""
+        start = value.origin.function
+        names = [p.name for p in start.signature.parameters]
+        if value.session not in names:
+            return ""
+        texts = set()
+        for use in self.colors.uses.of(function):
+            if use.kind == "call" and start in use.callees:
+                operations = function.body.operations
+                operation = operations[use.operation]
+                keywords = dict(operation[7])
+                place = names.index(value.session) - (1 if start.is_method else 0)
+                index = keywords.get(value.session, -1)
+                if index < 0 and 0 <= place < len(operation[6]):
+                    index = operation[6][place]
+                texts.add(dotted(operations, index) if index >= 0 else "")
+        return texts.pop() if len(texts) == 1 else ""
+
+    def _only_session(self, function: Function) -> str:
+        environment = self.inference.evaluations[function].environment
+        names = [
+            name for name, value in environment.items()
+            if any(isinstance(a, v.Known) and a.kind.lower().endswith("session") for a in value)
+        ]  # fmt: skip
+        return names[0] if len(names) == 1 else ""
+
+    def _node(self, function: Function, index: int) -> NodeRef | None:
+        """The node of an operation, or None for a kind that isn't counted."""
+        countable = (f.CALL, f.ATTRIBUTE, f.NAME, f.SUBSCRIPT)
+        if function.body.operations[index][0] not in countable:
+            return None
+        return node_reference(function, index)
+
+    def _entity(self, value: v.QueryValue, function: Function) -> str:
+        """How the entity that a Query begins with is written in a function: ``*`` for a class that
+        any file can name, '' where it has no name there."""
+        flow = self.flows[value.origin]
+        start = flow.origin.function
+        operation = start.body.operations[flow.start] if flow.start >= 0 else ()
+        if not operation or not operation[6] or operation[6][0] < 0 or "reshaped" in value.marks:
+            return ""
+        index = operation[6][0]
+        name = dotted(start.body.operations, index)
+        if function is start or not name:
+            return name
+        symbol = self.inference.program.resolve_expression(start, start.body.operations, index)
+        if isinstance(symbol, Class):
+            return "*"
+        shared = function.owner is not None and function.owner is start.owner
+        return name if shared and name.startswith("self.") else ""
+
+
+def _is_class(atom: v.Atom) -> bool:
+    return isinstance(atom, v.ClassObject) or atom == v.Foreign(v.SOME_CLASS)
+
+
+def _may_be_query(atom: v.Atom) -> bool:
+    """Is an alternative to a Query one too, by its annotation, or a constant in its place?"""
+    if isinstance(atom, v.Known):
+        return atom.kind == "Query"
+    return isinstance(atom, (v.QueryValue, v.Literal))
+
+
+def is_ambiguous(value: v.QueryValue) -> bool:
+    """May ``filter_by`` on a statement mean another table than on the Query?"""
+    return value.joined or "several" in value.marks
+
+
+def _leaves(block: tuple[f.Statement, ...]) -> bool:
+    """May a loop's body leave the loop before its end?"""
+    return any(
+        statement[0] == f.RETURN or (statement[0] == f.FLOW and statement[7] == "break")
+        for statement in statements_of(block)
+    )
