@@ -9,7 +9,7 @@ import gc
 import tokenize
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from asyncify.analysis.infer import infer
@@ -22,7 +22,8 @@ from asyncify.outcome import FileChange, Outcome
 from asyncify.plan import Plan, make_plan
 from asyncify.rules import FAILURES
 from asyncify.source.discover import Discovered, SourceFile, discover
-from asyncify.source.read import Reader
+from asyncify.source.kept import OutcomeCache
+from asyncify.source.read import Reader, content_digest
 from asyncify.suppressions import Suppressions, apply_suppressions, parse_suppressions
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
@@ -55,6 +56,8 @@ class _Read:
     problems: list[Finding]
     unread: tuple[SourceFile, ...]
     suppressions: dict[str, Suppressions]
+    blocked: frozenset[str] = frozenset()
+    digests: dict[str, bytes] = field(default_factory=dict)  # of the contents, by path
 
 
 @contextmanager
@@ -73,8 +76,29 @@ def check(request: Request, progress: Progress | None = None) -> Outcome:
     """Plan, and report what is left to do. Writes nothing."""
     with _without_garbage_collection():
         read = _read(request, progress or _silent)
-        plan = _plan(read, request.config)
-        return _outcome(request, read, plan, ())
+        kept = OutcomeCache(request.config.root, _all(request, read)) if request.cache else None
+        outcome = kept.load() if kept is not None else None
+        if outcome is None:
+            outcome = _outcome(request, read, _plan(read, request.config), ())
+            if kept is not None:
+                kept.save(outcome)
+        return outcome
+
+
+def _all(request: Request, read: _Read) -> Iterator[object]:
+    """All that the outcome of a ``check`` depends on."""
+    limits = read.limits
+    yield request.config
+    yield read.digests, read.problems, read.suppressions
+    for paths in (limits.editable, limits.excluded, limits.explicit, limits.skipped):
+        yield sorted(paths)
+    for source in read.unread:  # it is looked through for what turns
+        yield source.path
+        try:
+            with open(source.location, "rb") as stream:
+                yield content_digest(stream.read())
+        except OSError as error:
+            yield error
 
 
 def run(request: Request, progress: Progress | None = None) -> Outcome:
@@ -91,7 +115,7 @@ def run(request: Request, progress: Progress | None = None) -> Outcome:
                 lambda files: _plan(replace(read, files=files), request.config), progress,
             )  # fmt: skip
             read.problems += problems
-            if not _forget_vanished(read, problems):
+            if not _forget_vanished(read, problems) and not _block(read, problems):
                 return _outcome(request, read, plan, changes)
 
 
@@ -101,6 +125,15 @@ def _forget_vanished(read: _Read, problems: list[Finding]) -> bool:
     gone = {problem.site.path for problem in problems if problem.code == "ASY301"}
     read.files = {path: facts for path, facts in read.files.items() if path not in gone}
     return bool(gone)
+
+
+def _block(read: _Read, problems: list[Finding]) -> bool:
+    """Files that can't be rewritten, or whose result fails the proof, are boundaries from now on:
+    the plan is made again without what is in them."""
+    failing = {p.site.path for p in problems if p.code in ("ASY306", "ASY901")}
+    fresh = (failing & set(read.files)) - read.blocked
+    read.blocked |= fresh
+    return bool(fresh)
 
 
 def _read(request: Request, progress: Progress) -> _Read:
@@ -122,12 +155,15 @@ def _read(request: Request, progress: Progress) -> _Read:
     sources = {source.path: source for source in found.program}
     skipped = frozenset(path for path, asked in suppressions.items() if asked.skip_file)
     limits = Limits(found.editable, found.excluded, found.explicit, skipped)
-    return _Read(files, sources, limits, problems, tuple(unread), suppressions)
+    unread_files = tuple(unread)
+    return _Read(
+        files, sources, limits, problems, unread_files, suppressions, digests=reader.digests
+    )
 
 
 def _plan(read: _Read, config: Config) -> Plan:
     program = Program(read.files.items(), config.import_roots)
-    return restrict(make_plan(infer(program, config)), read.limits, read.sources)
+    return restrict(make_plan(infer(program, config), read.blocked), read.limits, read.sources)
 
 
 def _outcome(request: Request, read: _Read, plan: Plan, changes: tuple[FileChange, ...]) -> Outcome:

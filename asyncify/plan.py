@@ -55,7 +55,7 @@ class Planner:
         self.coloring = coloring
         self.queries = QueryPlanner(colors, coloring)
         self.drafts: dict[Module, Draft] = {}
-        self.infrastructure = InfrastructurePlanner(colors, coloring, self.draft)
+        self.infrastructure = InfrastructurePlanner(colors, coloring, self.queries, self.draft)
         support = self.infrastructure.support.name
         self.functions = FunctionPlanner(colors, coloring, self.queries, support)
 
@@ -79,7 +79,7 @@ class Planner:
         files = tuple(
             FilePlan(draft.module.path, decisions)
             for draft in sorted(self.drafts.values(), key=lambda d: d.module.path)
-            if (decisions := draft.finish())
+            if draft.module.path not in self.colors.blocked and (decisions := draft.finish())
         )
         return Plan(
             files,
@@ -203,12 +203,13 @@ def with_figures(
     )
 
 
-def make_plan(inference: Inference) -> Plan:
-    """The plan for everything that the inference reached.
+def make_plan(inference: Inference, blocked: frozenset[str] = frozenset()) -> Plan:
+    """The plan for everything that the inference reached. ``blocked`` are the paths of files that
+    can't be rewritten.
 
     What can't be planned stays sync, and the plan is made again without it, until it holds.
     """
-    colors = Colors(inference)
+    colors = Colors(inference, blocked)
     while True:
         coloring = colors.solve()
         planner = Planner(inference, colors, coloring)

@@ -112,6 +112,13 @@ def warm_check(tree: Tree) -> None:
     engine.check(tree.request(cache=True))
 
 
+def changed_check(tree: Tree) -> None:
+    """What a check takes where a file has changed: facts are kept, the outcome isn't."""
+    for path in Path(os.environ["XDG_CACHE_HOME"]).rglob("*.outcome"):
+        path.unlink()
+    engine.check(tree.request(cache=True))
+
+
 def run(tree: Tree) -> None:
     engine.run(tree.request(cache=False))
 
@@ -126,6 +133,7 @@ STEPS: dict[str, Callable[[Tree], None]] = {
     PRINT: print_changed,
     "cold check": cold_check,
     "warm check": warm_check,
+    "check of changed facts": changed_check,
     "run": run,
 }
 COMMANDS = {

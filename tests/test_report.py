@@ -71,7 +71,12 @@ def test_text_in_color() -> None:
         ({"summary": Summary(files_read=1), "pending": False}, "Read 1 file; nothing to migrate."),
         (
             {"command": "run", "summary": Summary(2, 2, 1, 1, 0, 3)},
-            "Read 2 files; would migrate: 2 files, 1 function, 1 await, 0 queries, 3 islands.",
+            "Read 2 files; would migrate: 2 files, 1 function, 1 await, 0 queries, 3 islands; "
+            "nothing was written.",
+        ),
+        (
+            {"command": "run", "diff": b"", "summary": Summary(2, 2, 1, 1, 0)},
+            "Read 2 files; would migrate: 2 files, 1 function, 1 await, 0 queries.",
         ),
         (
             {"command": "run", "written": True, "summary": Summary(2, 1, 1, 1, 2)},

@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.boundaries import Boundaries, fits
+from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.places import Obstacle, Places
 from asyncify.analysis.program import Class, Function, dotted
@@ -29,6 +30,7 @@ _TURNING_DUNDERS = {
 }  # fmt: skip
 
 
+_OF_ALEMBIC = frozenset({("alembic", "op"), ("alembic", "context")})
 _SOMEWHERE = "somewhere"  # stands for the unknown origin of a session
 
 
@@ -69,21 +71,31 @@ class Coloring:
 class Colors:
     """Computes a ``Coloring`` from the settled types."""
 
-    def __init__(self, inference: Inference) -> None:
+    def __init__(self, inference: Inference, blocked: frozenset[str] = frozenset()) -> None:
         self.inference = inference
+        self.blocked = blocked  # paths of files that can't be rewritten
         self.program = inference.program
         self.uses = Uses(inference)
         self._families: dict[Function, tuple[Function, ...]] = {}
         self._obstacles: dict[Function, Obstacle | None] = {}
         self._known_callers: dict[Function, list[tuple[Function, Use]]] | None = None
+        self._reaching_io: set[Function] | None = None
+        self._in_order: list[Function] = []
+        self._own: dict[Function, tuple[Evaluation, _Own]] = {}
+        self._lasting: tuple[int, dict[Hashable, set[Hashable]]] = (-1, {})
         self.impediments: dict[Function, Obstacle] = {}
         self.places = Places(self.uses)
         self.bounds = Boundaries(inference)
 
     def solve(self) -> Coloring:
         """Turn functions, and evaluate what mentions them, until neither moves."""
+        starting = [x for x in self.program.mentioning("asyncio") if "run" in x.facts.names]
+        for function in starting:
+            self.inference.need(function)  # it may start a loop below what turns
+        self.inference.heat(sorted(self._names(starting)))  # and those who call it
+        self.inference.settle()
         while True:
-            self._known_callers = None
+            self._known_callers = self._reaching_io = None
             self._obstacles.clear()
             coloring = self._fixpoint()
             before = len(self.inference.evaluations)
@@ -124,17 +136,28 @@ class Colors:
             ]  # fmt: skip
         return inside
 
+    def _blocked_origins(self) -> set[v.Origin]:
+        """Engines and factories that are made in files that can't be rewritten."""
+        if not self.blocked:
+            return set()
+        return {
+            atom.origin for evaluation in self.inference.evaluations.values()
+            for _, value in evaluation.objects for atom in value
+            if isinstance(atom, v.Known) and atom.origin is not None
+            and atom.origin.function.module.path in self.blocked
+        }  # fmt: skip
+
     def _fixpoint(self) -> Coloring:
         islands: set[Function] = set()
         stays: set[Function] = self._inside_run_sync()
         entered = frozenset(stays)
-        origins: set[v.Origin] = set()
+        origins = self._blocked_origins()
         failed: dict[Function, Obstacle] = {}
         while True:
             coloring = self._turn(islands, stays)
             coloring.failed, coloring.stays_origins = failed, origins
             moved = False
-            links: dict[Hashable, set[Hashable]] = {}
+            links: _Links | None = None
             for function, obstacle in coloring.boundaries.items():
                 if function in islands:
                     continue
@@ -166,15 +189,36 @@ class Colors:
         for function in self._evaluated():
             if function in stays or function in islands:
                 continue
-            for use in self.uses.of(function):
-                if use.does_io and not self._stays(use, coloring):
+            for use in self.uses.doing_io(function):
+                if not self._stays(use, coloring):
                     self._reach(function, use, coloring, pending)
                     break
         for function in islands:
             self._reach_callers(function, callers, coloring, pending)
-        while pending:
-            self._reach_callers(pending.popleft(), callers, coloring, pending)
-        return coloring
+        while True:
+            while pending:
+                self._reach_callers(pending.popleft(), callers, coloring, pending)
+            for use in self._loops_inside(coloring):
+                self._reach(use.function, use, coloring, pending)
+            if not pending:
+                return coloring
+
+    def _loops_inside(self, coloring: Coloring) -> list[Use]:
+        """Event loops that functions start which what turned calls: one is running there now."""
+        below: set[Function] = set()
+        started = coloring.turned - coloring.entries
+        fresh = [c for f in started for u in self.uses.of(f) if u.kind == "call" for c in u.callees]
+        while fresh:
+            function = fresh.pop()
+            if function in below or function.facts.is_async or function in started:
+                continue
+            below.add(function)
+            fresh += [c for u in self.uses.of(function) if u.kind == "call" for c in u.callees]
+        staying = coloring.stays | coloring.islands | set(coloring.boundaries)
+        return [
+            use for function in below - staying for use in self.uses.of(function)
+            if use.kind == "loop"
+        ]  # fmt: skip
 
     def _stays(self, use: Use, coloring: Coloring) -> bool:
         """Is the object one of a component that stays sync?"""
@@ -195,9 +239,15 @@ class Colors:
                 continue
             if use.kind == "call" and function.facts.is_generator:
                 continue  # calling a generator runs nothing; looping over it does
+            if self.places.loop_call(use) >= 0 and not self._called_by_functions(caller):
+                continue  # it runs a loop of its own, and nobody who has one calls it
             if use.kind in ("pass", "run sync"):
                 continue  # who receives a function is asked by its obstacle
             self._reach(caller, use, coloring, pending)
+
+    def _called_by_functions(self, function: Function) -> bool:
+        callers = self._callers().get(function, ())
+        return any(caller.facts.kind == "def" and use.kind == "call" for caller, use in callers)
 
     def _reach(
         self, function: Function, use: Use, coloring: Coloring, pending: deque[Function]
@@ -222,8 +272,12 @@ class Colors:
                 pending.append(member)
 
     def _evaluated(self) -> list[Function]:
-        order = {module: n for n, module in enumerate(self.program.modules.values())}
-        return sorted(self.inference.evaluations, key=lambda fn: (order[fn.module], fn.index))
+        if len(self._in_order) != len(self.inference.evaluations):  # none is ever taken out
+            order = {module: n for n, module in enumerate(self.program.modules.values())}
+            self._in_order = sorted(
+                self.inference.evaluations, key=lambda fn: (order[fn.module], fn.index)
+            )
+        return self._in_order
 
     def _callers(self) -> dict[Function, list[tuple[Function, Use]]]:
         if self._known_callers is not None:
@@ -265,6 +319,8 @@ class Colors:
         facts = function.facts
         if function in self.impediments:
             return self.impediments[function]
+        if facts.kind != "module" and function.module.path in self.blocked:
+            return Obstacle("ASY306", "Its file can't be rewritten.")
         if is_alembic(function):
             return Obstacle("ASY107", "Alembic runs it, on a sync connection of its own.")
         if self._configured_sync(function):
@@ -342,13 +398,18 @@ class Colors:
                 return Obstacle("ASY103", "It runs at import, where nothing can be awaited.")
         return None
 
-    def _does_io(self, function: Function, seen: frozenset[Function] = frozenset()) -> bool:
-        if function in seen or len(seen) > 40:
-            return False
-        uses = self.uses.of(function)
-        if any(use.does_io for use in uses):
-            return True
-        return any(self._does_io(c, seen | {function}) for use in uses for c in use.callees)
+    def _does_io(self, function: Function) -> bool:
+        """Does the function do I/O, or anything that it calls?"""
+        if self._reaching_io is None:
+            callers = self._callers()
+            pending = [fn for fn in self._evaluated() if self.uses.doing_io(fn)]
+            self._reaching_io = set(pending)
+            while pending:
+                for caller, _ in callers.get(pending.pop(), ()):
+                    if caller not in self._reaching_io:
+                        self._reaching_io.add(caller)
+                        pending.append(caller)
+        return function in self._reaching_io
 
     # -- islands
 
@@ -425,55 +486,75 @@ class Colors:
 
     # -- components
 
-    def _links(self, coloring: Coloring) -> dict[Hashable, set[Hashable]]:
-        links: dict[Hashable, set[Hashable]] = {}
-
-        def link(left: Hashable, right: Hashable) -> None:
-            links.setdefault(left, set()).add(right)
-            links.setdefault(right, set()).add(left)
-
+    def _links(self, coloring: Coloring) -> _Links:
+        """What shares sessions, and calls between what is reached."""
+        calls: dict[Hashable, set[Hashable]] = {}
         reached = coloring.turned | set(coloring.boundaries) | coloring.islands
-        for function in self._evaluated():
-            for use in self.uses.of(function):
-                owner = use.owner
-                if isinstance(owner, v.Known) and owner.kind in SYNC_KINDS:
-                    link(function, owner.origin or _SOMEWHERE)
-                elif isinstance(owner, v.QueryValue):
-                    link(function, owner.origin.function)
-                    link(function, owner.source or _SOMEWHERE)
-                for callee in use.callees:
-                    if callee in reached and function in reached:
-                        link(function, callee)
-            if function.facts.kind == "def":
-                for origin in self._handled(function):
-                    link(function, origin)
         for function in reached:
+            for use in self.uses.of(function):
+                for callee in use.callees:
+                    if callee in reached:
+                        _link(calls, function, callee)
             for member in self.family(function):
-                link(function, member)
+                _link(calls, function, member)
+        return self._shared(), calls
+
+    def _shared(self) -> dict[Hashable, set[Hashable]]:
+        """Links by sessions and queries: as long as nothing is evaluated they stay the same."""
+        if self._lasting[0] == self.inference.runs:
+            return self._lasting[1]
+        links: dict[Hashable, set[Hashable]] = {}
+        factories: set[v.Origin] = set()
+        for function in self._evaluated():
+            own = self._own_links(function)
+            if own.factories:
+                factories |= own.factories
+            for other in own.links:
+                _link(links, function, other)
         for origin, other in self.inference.related:
-            link(origin, other)
+            _link(links, origin, other)
         if _SOMEWHERE in links:
             # A session that comes from nobody knows where may come from any factory.
-            for origin in self._factories():
-                link(_SOMEWHERE, origin)
+            for origin in factories:
+                _link(links, _SOMEWHERE, origin)
+        self._lasting = self.inference.runs, links
         return links
 
-    def _factories(self) -> set[v.Origin]:
+    def _own_links(self, function: Function) -> _Own:
+        """What one function is linked with, and the factories in it."""
+        evaluation = self.inference.evaluations[function]
+        known = self._own.get(function)
+        if known is not None and known[0] is evaluation:
+            return known[1]
+        links: set[Hashable] = set()
+        for use in self.uses.of(function):
+            owner = use.owner
+            if isinstance(owner, v.Known) and owner.kind in SYNC_KINDS:
+                links.add(owner.origin or _SOMEWHERE)
+            elif isinstance(owner, v.QueryValue):
+                links |= {owner.origin.function, owner.source or _SOMEWHERE}
+        if function.facts.kind == "def":
+            links |= self._handled(function)
+        own = _Own(frozenset(links), self._factories(evaluation))
+        self._own[function] = evaluation, own
+        return own
+
+    def _factories(self, evaluation: Evaluation) -> frozenset[v.Origin]:
         """The session factories, registries and engines that application code makes."""
-        return {
-            atom.origin for function in self._evaluated()
-            for value in self.inference.evaluations[function].values for atom in value
+        return frozenset(
+            atom.origin for _, value in evaluation.objects for atom in value
             if isinstance(atom, v.Known) and atom.origin is not None
             and atom.kind in ("sessionmaker", "scoped_session", "Session")
             and not is_alembic(atom.origin.function)
-        }  # fmt: skip
+        )  # fmt: skip
 
     def _handled(self, function: Function) -> set[Hashable]:
         """The origins of the sessions and the like that a function's variables hold."""
         environment = self.inference.evaluations[function].environment
+        holds = self.inference.holds_objects
         return {
-            a.origin or _SOMEWHERE for value in environment.values() for a in value
-            if isinstance(a, v.Known) and a.kind in SYNC_KINDS
+            a.origin or _SOMEWHERE for value in environment.values() if value and holds(value)
+            for a in value if isinstance(a, v.Known) and a.kind in SYNC_KINDS
         }  # fmt: skip
 
     def _group(self, coloring: Coloring) -> None:
@@ -490,24 +571,38 @@ class Colors:
                 coloring.groups[member] = number
 
 
-def _connected(
-    start: Hashable, links: dict[Hashable, set[Hashable]]
-) -> tuple[set[Function], set[v.Origin]]:
+# By sessions and queries, which stay, and by calls, which are looked up for every coloring.
+_Links = tuple[dict[Hashable, set[Hashable]], dict[Hashable, set[Hashable]]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What one function is linked with by sessions, and the factories that occur in it."""
+
+    links: frozenset[Hashable]
+    factories: frozenset[v.Origin]
+
+
+def _link(links: dict[Hashable, set[Hashable]], left: Hashable, right: Hashable) -> None:
+    links.setdefault(left, set()).add(right)
+    links.setdefault(right, set()).add(left)
+
+
+def _connected(start: Hashable, links: _Links) -> tuple[set[Function], set[v.Origin]]:
     """Everything that is connected with a function by calls and by sessions."""
     seen: set[Hashable] = {start}
     pending: list[Hashable] = [start]
     while pending:
-        for other in links.get(pending.pop(), ()):
-            if other not in seen:
-                seen.add(other)
-                pending.append(other)
+        current = pending.pop()
+        for part in links:
+            for other in part.get(current, ()):
+                if other not in seen:
+                    seen.add(other)
+                    pending.append(other)
     functions = {s for s in seen if isinstance(s, Function)}
     return functions, {s for s in seen if isinstance(s, v.Origin)}
 
 
 def is_alembic(function: Function) -> bool:
     """Does Alembic run the module that a function is in: is it an env.py or a migration?"""
-    return any(
-        item.module == "alembic" and item.name in ("op", "context")
-        for item in function.module.facts.imports
-    )
+    return function.module.imports_any(_OF_ALEMBIC)

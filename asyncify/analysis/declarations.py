@@ -99,6 +99,8 @@ def annotation_value(
 def _named(inference: Inference, symbol: object, nesting: int) -> v.Value:
     if isinstance(symbol, str):
         kind = KINDS.get(symbol)
+        if normalised(symbol) == "typing.Any":
+            return v.UNKNOWN  # says nothing
         return v.one(v.Known(kind)) if kind else v.one(v.ForeignInstance(normalised(symbol)))
     if isinstance(symbol, Class):
         return instance_of(symbol)

@@ -7,6 +7,7 @@ kept, so that the plan can ask what any expression is.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from asyncify import facts as f
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 
 Environment = dict[str, v.Value]
 
+# What stands behind an async object.
+_SYNC_SIDES = {"sync_session", "sync_engine", "sync_connection"}
+# Methods of containers that put their last argument in, and that give an element.
+_FILLING = {"append", "appendleft", "insert", "setdefault"}
+_VIEWS = {"items", "values", "copy"}
+_TAKING = {"get", "pop", "popleft", "setdefault"}
 # Builtins that hand their argument's elements on.
 _ITERATING = {"list", "tuple", "set", "frozenset", "sorted", "iter", "reversed", "filter"}
 
@@ -35,10 +42,18 @@ class Evaluation:
         self.operations = function.body.operations
         self.values: list[v.Value] = [v.UNKNOWN] * len(self.operations)
         self.environment: Environment = {}
-        self.captures = any(
-            child.parent is function for child in function.module.functions[function.index + 1 :]
-        )
+        self.captures = function.has_children
+        self.free_names = inference.free_names(function)
         self.is_scope = function.facts.kind in ("def", "lambda")
+
+    @cached_property
+    def objects(self) -> tuple[tuple[int, v.Value], ...]:
+        """The operations whose values hold an object of SQLAlchemy or a Query: few of all, and all
+        that the colors and the plan look for. Asked for when the evaluation is done."""
+        holds = self.inference.holds_objects
+        return tuple(
+            (index, value) for index, value in enumerate(self.values) if value and holds(value)
+        )
 
     # -- statements
 
@@ -69,8 +84,7 @@ class Evaluation:
         for block in blocks:
             self.environment = dict(before)
             self.block(block)
-            for name, value in self.environment.items():
-                joined[name] = v.join((joined[name], value)) if name in joined else value
+            joined = _joined(joined, self.environment) if joined else self.environment
         self.environment = joined
 
     def on_assign(self, statement: f.Statement) -> None:
@@ -105,7 +119,10 @@ class Evaluation:
         before = dict(self.environment)
         for _ in range(2):
             self.bind(statement[7], items)
+            first = dict(self.environment)
             self.block(statement[9])
+            if self.environment == first:
+                break  # once more would be the same
         self.environment = _joined(before, self.environment)
         self.block(statement[10])
 
@@ -236,18 +253,27 @@ class Evaluation:
     # -- expressions
 
     def evaluate(self, first: int, end: int) -> None:
+        """Names and constants, half of all operations, are read here: calling something for each
+        would take longer than reading it."""
         operations, values = self.operations, self.values
         index = first
         while index < end:
             operation = operations[index]
             kind = operation[0]
-            if kind == f.COMPREHENSION:
+            if kind == _NAME:
+                value = self.environment.get(operation[5])
+                values[index] = self.free(operation[5]) if value is None else value
+            elif kind == _CONSTANT:
+                constant = operation[5]
+                values[index] = v.UNKNOWN if constant is ... else v.literal(constant)
+            elif kind == _COMPREHENSION:
                 values[index] = self.comprehension(operation)
                 index = operation[9]
                 continue
-            handler = _OPERATIONS[kind]
-            if handler is not None:
-                values[index] = handler(self, operation, index)
+            else:
+                handler = _OPERATIONS[kind]
+                if handler is not None:
+                    values[index] = handler(self, operation, index)
             index += 1
 
     def comprehension(self, operation: f.Operation) -> v.Value:
@@ -279,40 +305,54 @@ class Evaluation:
 
     def free(self, name: str) -> v.Value:
         """A name of an enclosing function, of the module, or imported."""
+        found = self.free_names.get(name)
+        if found is None:
+            found = self.free_names[name] = self._free(name)
+        if isinstance(found, frozenset):
+            return found
+        if isinstance(found, tuple):
+            return self.inference.read(found)
+        return self.symbol(found)
+
+    def _free(self, name: str) -> Any:
+        """The value of a free name where it is always the same, else the slot or the symbol that
+        holds it."""
         scope = self.function.parent
         while scope is not None and scope.facts.kind != "module":
             if name in scope.facts.bound and scope.facts.kind != "class":
-                return self.inference.read(("local", scope, name))
+                return "local", scope, name
             scope = scope.parent
         symbol = self.program.resolve(self.function.module, name)
-        return self.symbol(symbol) if symbol is not None else v.one(v.Foreign(name))
+        if symbol is None:
+            return v.foreign(name)
+        if isinstance(symbol, Function) and symbol.signature_is_decorated:
+            return symbol
+        return symbol if isinstance(symbol, Variable) else self.symbol(symbol)
 
     def symbol(self, symbol: Any) -> v.Value:
         if isinstance(symbol, Function):
             return self.inference.function_value(symbol, False)
         if isinstance(symbol, Class):
-            return v.one(v.ClassObject(symbol))
+            return self.inference.class_value(symbol)
         if isinstance(symbol, Module):
             return v.one(v.ModuleObject(symbol))
         if isinstance(symbol, Variable):
             return self.inference.global_value(symbol.module, symbol.name)
         if isinstance(symbol, str):
-            return v.one(v.Foreign(declarations.normalised(symbol)))
+            return v.foreign(declarations.normalised(symbol))
         return v.UNKNOWN
-
-    def on_name(self, operation: f.Operation, index: int) -> v.Value:
-        return self.name(operation[5])
-
-    def on_constant(self, operation: f.Operation, index: int) -> v.Value:
-        value = operation[5]
-        return v.UNKNOWN if value is ... else v.one(v.Literal(value))
 
     def on_attribute(self, operation: f.Operation, index: int) -> v.Value:
         base, attribute = operation[5], operation[6]
         value = self.values[base]
+        if len(value) == 1:
+            (atom,) = value
+            return v.capped(self.attribute(atom, attribute))
         if not value:
             value = self.guess(base, attribute)
-        return v.join(self.attribute(atom, attribute) for atom in value)
+            if not value:
+                return v.UNKNOWN
+        return v.join([self.attribute(atom, attribute) for atom in value])
 
     def guess(self, base: int, attribute: str) -> v.Value:
         """The last resort: the configured names of sessions."""
@@ -320,6 +360,8 @@ class Evaluation:
         name = operation[5] if operation[0] == f.NAME else ""
         if operation[0] == f.ATTRIBUTE:
             name = operation[6]
+            if name in _SYNC_SIDES:
+                return v.UNKNOWN  # used where something stays sync on purpose
         if name and self.inference.looks_like_session(self.function, name):
             value = v.one(v.Known("Session", None, False))
             self.values[base] = value
@@ -327,6 +369,8 @@ class Evaluation:
         return v.UNKNOWN
 
     def attribute(self, atom: v.Atom, name: str) -> v.Value:
+        if isinstance(atom, v.Foreign):
+            return v.foreign_member(atom.name, name)
         if isinstance(atom, v.Instance):
             return self.member(atom.cls, name, True)
         if isinstance(atom, v.ClassObject):
@@ -338,17 +382,9 @@ class Evaluation:
         if isinstance(atom, v.ModuleObject):
             symbol = self.program.member(atom.module, name)
             return self.symbol(symbol)
-        if isinstance(atom, v.Foreign):
-            return v.one(v.Foreign(f"{atom.name}.{name}"))
         if isinstance(atom, v.ForeignInstance):
-            if "." in atom.name:
-                return v.join(
-                    (
-                        v.one(v.Foreign(f"{atom.name}().{name}")),
-                        self.inference.read(("foreign attribute", name)),
-                    )
-                )
-            return v.one(v.Foreign(f"{atom.name}.{name}"))
+            whole = f"{atom.name}()" if "." in atom.name else atom.name
+            return v.foreign_member(whole, name)
         return v.UNKNOWN
 
     def member(self, cls: Class, name: str, bound: bool) -> v.Value:
@@ -368,7 +404,7 @@ class Evaluation:
         if row is None:
             return v.UNKNOWN
         if row.attribute:
-            if name in ("sync_session", "sync_engine", "sync_connection"):
+            if name in _SYNC_SIDES:
                 return v.UNKNOWN  # used where something stays sync on purpose
             return self.known_result(atom, row, None)
         return v.one(v.KnownMethod(atom, name))
@@ -389,6 +425,14 @@ class Evaluation:
 
     def on_call(self, operation: f.Operation, index: int) -> v.Value:
         function, positional, keywords = operation[5:]
+        callees = self.values[function]
+        if not callees:
+            return self.contained(self.operations[function], positional)
+        single = next(iter(callees)) if len(callees) == 1 else None
+        if isinstance(single, v.Foreign):
+            made = _made(single.name)
+            if made is not None:
+                return made
         arguments = [self.values[i] if i >= 0 else v.elements(self.values[~i]) for i in positional]
         named = {name: self.values[i] for name, i in keywords if name is not None}
         if any(i < 0 for i in positional):
@@ -396,9 +440,25 @@ class Evaluation:
         callee = self.operations[function]
         if callee[0] == f.NAME and callee[5] == "super" and not positional:
             return self.super_object()
-        return v.join(
-            self.call(atom, operation, arguments, named) for atom in self.values[function]
-        )
+        if single is not None:
+            return v.capped(self.call(single, operation, arguments, named))
+        return v.join([self.call(atom, operation, arguments, named) for atom in callees])
+
+    def contained(self, method: f.Operation, positional: tuple[int, ...]) -> v.Value:
+        """Queries put into a container, and what is taken out of one."""
+        name = method[6] if method[0] == f.ATTRIBUTE else ""
+        if name in _FILLING and positional and positional[-1] >= 0:
+            given = self.values[positional[-1]]
+            if any(isinstance(a, v.QueryValue) for a in given):
+                self.fill(method[5], given)
+        if name not in _TAKING and name not in _VIEWS:
+            return v.UNKNOWN
+        items = v.elements(self.values[method[5]])
+        if not any(isinstance(a, v.QueryValue) for a in items):
+            return v.UNKNOWN
+        if name == "items":
+            return v.collection(v.one(v.TupleValue((v.UNKNOWN, items))))
+        return v.collection(items) if name in _VIEWS else items
 
     def super_object(self) -> v.Value:
         owner = self.function.owner
@@ -489,7 +549,7 @@ class Evaluation:
             )
         if name in declarations.DEPENDS:
             return v.UNKNOWN
-        return v.one(v.ForeignInstance(name)) if "." in name and "()" not in name else v.UNKNOWN
+        return _unknown_call(name)
 
     def constructed(
         self, kind: str, origin: v.Origin, arguments: list[v.Value], named: dict[str, v.Value]
@@ -517,8 +577,8 @@ class Evaluation:
 
     # -- protocols
 
-    def iterate(self, value: v.Value) -> v.Value:
-        """What a loop over a value binds."""
+    def iterate(self, value: v.Value, seen: v.Value = v.UNKNOWN) -> v.Value:
+        """What a loop over a value binds; ``seen`` are iterators whose iterator this is."""
         out = [v.elements(value)]
         for atom in value:
             if isinstance(atom, v.QueryValue):
@@ -526,8 +586,10 @@ class Evaluation:
             elif isinstance(atom, v.Generated):
                 out.append(self.inference.read(("yield", atom.function)))
             elif isinstance(atom, v.Instance):
-                for method in self.inference.methods(atom.cls, "__iter__"):
-                    out.append(self.iterate(self.inference.called(method, True, [], {})))
+                name = "__next__" if atom in seen else "__iter__"
+                for method in self.inference.methods(atom.cls, name):
+                    made = self.inference.called(method, True, [], {})
+                    out.append(made if atom in seen else self.iterate(made, seen | {atom}))
         return v.join(out)
 
     def entered(self, value: v.Value) -> v.Value:
@@ -641,9 +703,34 @@ def _refined(declared: v.Value, given: v.Value) -> v.Value:
 def _joined(left: Environment, right: Environment) -> Environment:
     out = dict(left)
     for name, value in right.items():
-        out[name] = v.join((out[name], value)) if name in out else value
+        other = out.get(name)
+        if other is None:
+            out[name] = value
+        elif other is value:
+            out[name] = v.capped(value)
+        else:
+            out[name] = v.join((other, value))
     return out
 
+
+# Calls of these foreign functions depend on their arguments.
+_SPECIAL = {
+    *KINDS, *FUNCTIONS, *_ITERATING, *declarations.DEPENDS, "next", "anext", "super", "getattr",
+    "functools.partial", "contextlib.closing", "typing.cast", "asyncio.run", "anyio.run",
+}  # fmt: skip
+
+
+@lru_cache(maxsize=1 << 16)
+def _made(name: str) -> v.Value | None:
+    """What calling something foreign gives, where it doesn't depend on the arguments."""
+    return None if name in _SPECIAL else _unknown_call(name)
+
+
+def _unknown_call(name: str) -> v.Value:
+    return v.foreign_instance(name) if "." in name and "()" not in name else v.UNKNOWN
+
+
+_NAME, _CONSTANT, _COMPREHENSION = f.NAME, f.CONSTANT, f.COMPREHENSION
 
 _STATEMENTS: dict[int, Callable[[Evaluation, f.Statement], None]] = {
     f.ASSIGN: Evaluation.on_assign,
@@ -662,8 +749,8 @@ _STATEMENTS: dict[int, Callable[[Evaluation, f.Statement], None]] = {
 }
 
 _OPERATIONS: list[Callable[[Evaluation, f.Operation, int], v.Value] | None] = [
-    Evaluation.on_name,
-    Evaluation.on_constant,
+    None,  # names and constants are read where operations are run through
+    None,
     Evaluation.on_attribute,
     Evaluation.on_call,
     Evaluation.on_subscript,

@@ -8,9 +8,12 @@ of SQLAlchemy, or of something found to do database work, occurs, and those that
 
 from __future__ import annotations
 
+import sys
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import Any
 
 from asyncify import facts as f
@@ -37,6 +40,10 @@ _DISTINCTIVE = {
     "expunge", "merge", "bulk_save_objects", "execute", "scalar", "expire", "expire_all",
 }  # fmt: skip
 _ROUNDS = 40  # evaluations of one function; a lattice of this height is never climbed so far
+_PLAIN = (v.Foreign, v.ForeignInstance, v.Literal, v.ModuleObject, v.Collection, v.TupleValue)
+_ANYTHING = {"typing.Any", "object"}
+_NESTED = 60  # evaluations inside one another; what lies deeper waits for its turn
+_RECURSION_LIMIT = 12_000  # room for them, and for statements as deep as Python reads
 
 
 class Inference:
@@ -49,12 +56,25 @@ class Inference:
         self.kinds = frozenset(KINDS.values())
         self.evaluations: dict[Function, Evaluation] = {}
         self._slots: dict[Slot, v.Value] = {}
-        self._readers: dict[Slot, set[Function]] = {}
+        self._readers: dict[Slot, dict[Function, None]] = {}
         self._queue: deque[Function] = deque()
+        self._again: deque[Function] = deque()  # those that were evaluated: they wait for more
         self._queued: set[Function] = set()
         self._counts: dict[Function, int] = {}
         self._hot: set[str] = set()
         self._current: Function | None = None
+        self._running: set[Function] = set()
+        self._free_names: dict[Function, dict[str, Any]] = {}
+        self._declared: dict[tuple[Function, int], v.Value] = {}
+        self._injected = 0  # how often something was injected: such values grow
+        self._objects: dict[Class | tuple[Function, bool], v.Value] = {}
+        self._rows: dict[tuple[str, str], Member | None] = {}
+        self._attributes: dict[tuple[Class, str], tuple[Slot, ...]] = {}
+        self._positions: dict[tuple[Function, bool], tuple[int, ...]] = {}
+        self._likely_names: dict[str, bool] = {}
+        self._holding: dict[v.Value, bool] = {}
+        self._plain: dict[v.Value, bool] = {}
+        self.runs = 0  # grows with every evaluation: what is derived from them may be kept
         self._decorators: dict[Function, tuple[str, ...]] = {}
         self._methods: dict[tuple[Class, str], tuple[Function, ...]] = {}
         self.related: set[tuple[v.Origin, v.Origin]] = set()  # a factory and its engine
@@ -79,34 +99,73 @@ class Inference:
 
     def settle(self) -> None:
         """Evaluate until nothing changes."""
-        while self._queue:
-            function = self._queue.popleft()
-            self._queued.discard(function)
-            count = self._counts[function] = self._counts.get(function, 0) + 1
-            if count > _ROUNDS:
-                continue
-            self._current = function
-            evaluation = Evaluation(self, function)
-            evaluation.run()
-            self.evaluations[function] = evaluation
-        self._current = None
+        with _deep_recursion():
+            while self._queue or self._again:
+                function = (self._queue or self._again).popleft()
+                if function in self._queued:  # else it was evaluated on the way
+                    self._run(function)
+
+    def demand(self, function: Function) -> None:
+        """Evaluate now what the function under evaluation depends on: it would have to be
+        evaluated once more if it came first."""
+        if function in self.evaluations or function in self._running:
+            return
+        if self._current is None or len(self._running) >= _NESTED:
+            self.need(function)
+        else:
+            self._run(function)
+
+    def _run(self, function: Function) -> None:
+        self._queued.discard(function)
+        self.runs += 1
+        count = self._counts[function] = self._counts.get(function, 0) + 1
+        if count > _ROUNDS:
+            return
+        outer = self._current
+        self._current = function
+        self._running.add(function)
+        evaluation = Evaluation(self, function)
+        evaluation.run()
+        self.evaluations[function] = evaluation
+        self._running.discard(function)
+        self._current = outer
+
+    def holds_objects(self, value: v.Value) -> bool:
+        """Is an object of SQLAlchemy or a Query among the alternatives?"""
+        found = self._holding.get(value)
+        if found is None:
+            found = any(isinstance(a, (v.Known, v.QueryValue)) for a in value)
+            self._holding[value] = found
+        return found
+
+    def is_plain(self, value: v.Value) -> bool:
+        """Is nothing of the program and no object of SQLAlchemy among the alternatives?"""
+        found = self._plain.get(value)
+        if found is None:
+            found = self._plain[value] = all(isinstance(a, _PLAIN) for a in value)
+        return found
 
     # -- slots
 
     def read(self, slot: Slot) -> v.Value:
         """The value of a slot; the function under evaluation is run again when it grows."""
-        if self._current is not None:
-            self._readers.setdefault(slot, set()).add(self._current)
+        current = self._current
+        if current is not None:
+            readers = self._readers.get(slot)
+            if readers is None:
+                self._readers[slot] = {current: None}
+            else:
+                readers[current] = None
         return self._slots.get(slot, v.UNKNOWN)
 
     def write(self, slot: Slot, value: v.Value) -> None:
         if not value:
             return
         known = self._slots.get(slot, v.UNKNOWN)
-        grown = known | value
-        if grown == known or v.depth(grown) > v.DEPTH:
+        if value <= known:
             return
-        if len(grown) > v.WIDTH * 4:
+        grown = known | value if known else value
+        if len(grown) > v.WIDTH * 4 or v.depth(grown) > v.DEPTH:
             return
         self._slots[slot] = grown
         if slot[0] == "parameter" and any(isinstance(a, (v.Known, v.QueryValue)) for a in value):
@@ -114,7 +173,7 @@ class Inference:
         for reader in self._readers.get(slot, ()):
             if reader not in self._queued:
                 self._queued.add(reader)
-                self._queue.append(reader)
+                self._again.append(reader)
 
     # -- functions
 
@@ -134,7 +193,7 @@ class Inference:
         return found
 
     def is_property(self, function: Function) -> bool:
-        return any(
+        return function.signature_is_decorated and any(
             d in _PROPERTIES or d.endswith((".setter", ".getter", ".deleter", ".expression"))
             for d in self.decorators(function)
         )
@@ -158,12 +217,44 @@ class Inference:
 
     def function_value(self, function: Function, bound: bool) -> v.Value:
         """A function as a value, with the wrappers that decorators of the program put around it."""
-        value = v.one(v.FunctionObject(function, bound))
+        key = function, bound
+        value = self._objects.get(key)
+        if value is None:
+            value = self._objects[key] = v.one(v.FunctionObject(function, bound))
         if function.signature_is_decorated:
             parent = function.parent
             if parent is not None and parent.facts.kind != "def":
                 self.need(parent)
             value = value | self.read(("wrapped", function))
+        return value
+
+    def class_value(self, cls: Class) -> v.Value:
+        """A class as a value."""
+        value = self._objects.get(cls)
+        if value is None:
+            value = self._objects[cls] = v.one(v.ClassObject(cls))
+        return value
+
+    def free_names(self, function: Function) -> dict[str, Any]:
+        """What the free names of a function mean, filled by its evaluations: the next one needn't
+        look them up again."""
+        return self._free_names.setdefault(function, {})
+
+    def declared(self, function: Function, annotation: int) -> v.Value:
+        """The value of an annotation of a function's signature. Only what is injected into it may
+        grow; all others are kept."""
+        if annotation < 0:
+            return v.UNKNOWN
+        key = function, annotation
+        value = self._declared.get(key)
+        if value is None:
+            injected = self._injected
+            scope = function.parent or function
+            value = declarations.annotation_value(
+                self, scope, function.signature.operations, annotation
+            )
+            if injected == self._injected:
+                self._declared[key] = value
         return value
 
     def parameter(self, function: Function, position: int) -> v.Value:
@@ -177,20 +268,28 @@ class Inference:
         scope = function.parent or function
         operations = function.signature.operations
         injected = declarations.dependency_value(self, scope, operations, parameter.default)
-        passed = self.read(("parameter", function, position))
-        declared = declarations.annotation_value(self, scope, operations, parameter.annotation)
+        declared = self.declared(function, parameter.annotation)
         if injected is not None and injected:
-            return v.join((injected, passed))
+            return v.join((injected, self.read(("parameter", function, position))))
         kinds = {a.kind for a in declared if isinstance(a, v.Known)}
+        if declared and not kinds:
+            return declared
+        passed = self.read(("parameter", function, position))
         if kinds:
             better = frozenset(a for a in passed if isinstance(a, v.Known) and a.kind in kinds)
             queries = frozenset(a for a in passed if isinstance(a, v.QueryValue))
             return (queries if "Query" in kinds else v.UNKNOWN) or better or declared
-        if declared:
-            return declared
-        if not passed and parameter.annotation < 0:
+        if not passed and not declared and self._is_open(function, parameter.annotation):
             self._seek(("callers", function), function.name, function)
         return passed
+
+    def _is_open(self, function: Function, annotation: int) -> bool:
+        """Does an annotation allow anything? An `int` is unknown as well, but nobody has to be
+        evaluated to learn that: in a large program that would be half of all functions."""
+        if annotation < 0:
+            return True
+        scope, operations = function.parent or function, function.signature.operations
+        return declarations.foreign_name(scope, operations, annotation, self) in _ANYTHING
 
     def _receiver(self, function: Function, position: int) -> v.Value:
         if position or not function.is_method or function.owner is None:
@@ -217,16 +316,28 @@ class Inference:
     def pass_arguments(
         self, function: Function, bound: bool, arguments: list[v.Value], named: dict[str, v.Value]
     ) -> None:
-        parameters = function.signature.parameters
-        skip = (
-            bound and function.owner is not None and "staticmethod" not in self.decorators(function)
-        )
-        positional = [i for i, p in enumerate(parameters) if p.kind in "pa"][1 if skip else 0 :]
-        for position, value in zip(positional, arguments, strict=False):
-            self.write(("parameter", function, position), value)
-        for position, parameter in enumerate(parameters):
+        for position, value in zip(self._positional(function, bound), arguments, strict=False):
+            if value:
+                self.write(("parameter", function, position), value)
+        if not named:
+            return
+        for position, parameter in enumerate(function.signature.parameters):
             if parameter.name in named and parameter.kind in "ak":
                 self.write(("parameter", function, position), named[parameter.name])
+
+    def _positional(self, function: Function, bound: bool) -> tuple[int, ...]:
+        """The parameters that the positional arguments of a call are for."""
+        key = function, bound
+        found = self._positions.get(key)
+        if found is None:
+            skip = (
+                bound
+                and function.owner is not None
+                and "staticmethod" not in self.decorators(function)
+            )
+            every = [i for i, p in enumerate(function.signature.parameters) if p.kind in "pa"]
+            found = self._positions[key] = tuple(every[1 if skip else 0 :])
+        return found
 
     def called(
         self,
@@ -241,7 +352,7 @@ class Inference:
         if self.is_manager(function):
             return v.one(v.Managed(self._yield_declared(function), function))
         if function.facts.is_generator:
-            self._demand(function)
+            self.demand(function)
             return v.one(v.Generated(function))
         if function.facts.is_async and not awaited:
             return v.one(v.CoroutineValue(function))
@@ -249,14 +360,10 @@ class Inference:
 
     def result(self, function: Function) -> v.Value:
         """What a function returns, by its annotation and its ``return`` statements."""
-        signature = function.signature
-        scope = function.parent or function
-        declared = declarations.annotation_value(
-            self, scope, signature.operations, signature.returns
-        )
+        declared = self.declared(function, function.signature.returns)
         if declared and not any(isinstance(a, v.Known) for a in declared):
             return declared
-        self._demand(function)
+        self.demand(function)
         given = self.read(("return", function))
         return given or declared
 
@@ -265,22 +372,16 @@ class Inference:
 
     def provided(self, function: Function) -> v.Value:
         """What FastAPI injects for a dependency: what it yields, or returns."""
-        self._demand(function)
+        self._injected += 1
+        self.demand(function)
         if function.facts.is_generator:
             given = self.read(("yield", function))
             return given or self._yield_declared(function)
         return self.result(function)
 
     def _yield_declared(self, function: Function) -> v.Value:
-        signature = function.signature
-        scope = function.parent or function
-        self._demand(function)
-        return v.elements(
-            declarations.annotation_value(self, scope, signature.operations, signature.returns)
-        )
-
-    def _demand(self, function: Function) -> None:
-        self.need(function)
+        self.demand(function)
+        return v.elements(self.declared(function, function.signature.returns))
 
     # -- classes and modules
 
@@ -293,37 +394,48 @@ class Inference:
 
     def attribute(self, cls: Class, name: str) -> v.Value:
         """An attribute: whatever any method of the class, its bases or subclasses assigns."""
-        family = [*cls.ancestors, *cls.descendants()]
-        key = ("attribute family", cls, name)
-        if key not in self._sought:
-            self._sought.add(key)
+        key = cls, name
+        slots = self._attributes.get(key)
+        if slots is None:
+            family = dict.fromkeys((*cls.ancestors, *cls.descendants()))
+            slots = self._attributes[key] = tuple(("attribute", each, name) for each in family)
             for member in family:
                 for function in (member.body, *member.methods.values()):
                     if name in function.facts.names or name in function.facts.bound:
-                        self.need(function)
-        return v.join(self.read(("attribute", member, name)) for member in family)
+                        self.demand(function)
+        if len(slots) == 1:
+            return v.capped(self.read(slots[0]))
+        return v.join([self.read(slot) for slot in slots])
 
     def global_value(self, module: Module, name: str) -> v.Value:
-        self.need(module.functions[0])
+        self.demand(module.functions[0])
         return self.read(("global", module, name))
 
     def row(self, kind: str, name: str) -> Member | None:
         """The vocabulary's row of a member."""
-        table = TABLES.get(kind)
-        return table.member(name, self.config.sqlalchemy_version) if table is not None else None
+        key = kind, name
+        if key not in self._rows:
+            table = TABLES.get(kind)
+            version = self.config.sqlalchemy_version
+            self._rows[key] = table.member(name, version) if table is not None else None
+        return self._rows[key]
 
     # -- names
 
     def looks_like_session(self, function: Function, name: str) -> bool:
         """Is a variable used as a session, under one of the configured names?"""
+        named = self._likely_names.get(name)
+        if named is None:
+            named = any(fnmatchcase(name, pattern) for pattern in self.config.session_names)
+            self._likely_names[name] = named
+        if not named:
+            return False
         key = (function, name)
         if key not in self._likely:
             self._likely[key] = self._is_likely(function, name)
         return self._likely[key]
 
     def _is_likely(self, function: Function, name: str) -> bool:
-        if not any(fnmatchcase(name, pattern) for pattern in self.config.session_names):
-            return False
         used = {
             operation[6]
             for operation in function.body.operations
@@ -331,16 +443,25 @@ class Inference:
             and dotted(function.body.operations, operation[5]).rpartition(".")[2] == name
         }  # fmt: skip
         members = {row.name for row in TABLES["Session"].members}
-        return bool(used & _DISTINCTIVE) and used <= members and self._uses_sqlalchemy()
+        return bool(used & _DISTINCTIVE) and used <= members and self._uses_sqlalchemy
 
+    @cached_property
     def _uses_sqlalchemy(self) -> bool:
-        if not hasattr(self, "_sqlalchemy"):
-            self._sqlalchemy = any(
-                item.module.partition(".")[0] in ("sqlalchemy", "sqlmodel", "flask_sqlalchemy")
-                for module in self.program.modules.values()
-                for item in module.facts.imports
-            )
-        return self._sqlalchemy
+        return any(
+            item.module.partition(".")[0] in ("sqlalchemy", "sqlmodel", "flask_sqlalchemy")
+            for module in self.program.modules.values()
+            for item in module.facts.imports
+        )
+
+
+@contextmanager
+def _deep_recursion() -> Iterator[None]:
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, _RECURSION_LIMIT))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def infer(program: Program, config: Config) -> Inference:

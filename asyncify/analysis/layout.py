@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 
 from asyncify import facts as f
 from asyncify.analysis.program import Function, blocks_of
@@ -11,9 +12,11 @@ from asyncify.analysis.program import Function, blocks_of
 def operands(operation: f.Operation) -> tuple[int, ...]:
     """The operations whose values an operation uses."""
     kind = operation[0]
+    if kind == f.NAME or kind == f.CONSTANT:
+        return ()
     if kind == f.CALL:
-        positional = tuple(i if i >= 0 else ~i for i in operation[6])
-        return (operation[5], *positional, *(i for _, i in operation[7]))
+        positional = tuple([i if i >= 0 else ~i for i in operation[6]])
+        return (operation[5], *positional, *[i for _, i in operation[7]])
     if kind in (f.ATTRIBUTE, f.AWAIT, f.YIELD_FROM):
         return (operation[5],)
     if kind == f.YIELD:
@@ -49,13 +52,28 @@ class Layout:
         self.statements: list[f.Statement] = []
         self.blocks: dict[int, tuple[f.Statement, ...]] = {}  # id of statement -> its block
         self.guarded: set[int] = set()  # ids of statements under `if __name__ == "__main__"`
-        self._statement: dict[int, f.Statement] = {}
-        self._parent: dict[int, int] = {}
         self._walk(function.body.statements, False)
-        for index, operation in enumerate(self.operations):
-            if operation:
-                for operand in operands(operation):
-                    self._parent[operand] = index
+
+    # Most functions are only asked for their statements.
+
+    @cached_property
+    def _statement(self) -> dict[int, f.Statement]:
+        """The statement of every operation."""
+        return {
+            index: statement
+            for statement in self.statements
+            for index in range(statement[4], statement[5])
+        }
+
+    @cached_property
+    def _parent(self) -> dict[int, int]:
+        """The operation that uses the value of each."""
+        return {
+            operand: index
+            for index, operation in enumerate(self.operations)
+            if operation
+            for operand in operands(operation)
+        }
 
     def _walk(self, block: tuple[f.Statement, ...], guarded: bool) -> None:
         for statement in block:
@@ -63,8 +81,6 @@ class Layout:
             self.blocks[id(statement)] = block
             if guarded:
                 self.guarded.add(id(statement))
-            for index in range(statement[4], statement[5]):
-                self._statement[index] = statement
             inner = guarded or self._is_main_guard(statement)
             for part in blocks_of(statement):
                 self._walk(part, inner)

@@ -8,7 +8,7 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Function, Variable, dotted
-from asyncify.analysis.uses import Use, Uses
+from asyncify.analysis.uses import LOOPS, Use, Uses
 from asyncify.vocabulary.rows import Form
 
 # Consumers of a generator expression that exhaust it: for them it can become a list.
@@ -47,6 +47,17 @@ class Places:
         if use.kind == "member" and use.row is not None and use.row.form is Form.REFUSE:
             return Obstacle("ASY203", f"`{use.name}` has no async form.")
         return None
+
+    def loop_call(self, use: Use) -> int:
+        """The call of ``asyncio.run`` that runs the coroutine made at a use, or -1."""
+        layout = self.uses.layout(use.function)
+        parent = layout.parent(use.operation)
+        if use.kind != "call" or parent < 0 or layout.operations[parent][0] != f.CALL:
+            return -1
+        evaluation = self.uses.inference.evaluations[use.function]
+        callee = evaluation.values[layout.operations[parent][5]]
+        names = {a.name for a in callee if isinstance(a, v.Foreign)}
+        return parent if names & LOOPS else -1
 
     def twin(self, origin: v.Origin | None) -> str:
         """The name that a sync engine beside an async one can have, or '' where there can be none:

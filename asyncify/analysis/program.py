@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 from asyncify import facts as f
 
@@ -27,9 +27,16 @@ class Module:
     bindings: dict[str, Binding] = field(default_factory=dict)
     stars: list[f.Import] = field(default_factory=list)
     folder: str = ""
+    _imported: frozenset[tuple[str, str | None]] | None = None
 
     def __post_init__(self) -> None:
         self.folder = str(PurePosixPath(self.path).parent)
+
+    def imports_any(self, names: frozenset[tuple[str, str | None]]) -> bool:
+        """Does the module import one of these pairs of a module and a name in it?"""
+        if self._imported is None:
+            self._imported = frozenset((item.module, item.name) for item in self.facts.imports)
+        return not self._imported.isdisjoint(names)
 
     def __repr__(self) -> str:
         return f"<module {self.name}>"
@@ -48,6 +55,7 @@ class Function:
     facts: f.FunctionFacts
     parent: Function | None
     owner: Class | None  # the class, for a method or a class body
+    has_children: bool = False  # are functions, classes or lambdas defined in it?
 
     def __repr__(self) -> str:
         return f"<{self.facts.kind} {self.qualname}>"
@@ -151,12 +159,14 @@ class Class:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(NamedTuple):
     """What a module-level name is bound to: ``def``, ``class``, ``import`` or ``variable``."""
 
     kind: str
     value: Any = None
+
+
+_VARIABLE = Binding("variable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +208,10 @@ class Program:
         for index, facts in enumerate(module.facts.functions):
             parent = functions[facts.parent] if facts.parent >= 0 else None
             owner = None
-            if parent is not None and parent.facts.kind == "class":
-                owner = self.classes[parent]
+            if parent is not None:
+                parent.has_children = True
+                if parent.facts.kind == "class":
+                    owner = self.classes[parent]
             function = Function(module, index, facts, parent, owner)
             functions.append(function)
             if facts.kind == "class":
@@ -208,7 +220,7 @@ class Program:
                 owner.methods[facts.name] = function
         bindings = module.bindings
         for name in functions[0].facts.bound:
-            bindings[name] = Binding("variable")
+            bindings[name] = _VARIABLE
         for item in module.facts.imports:
             if item.name == "*":
                 module.stars.append(item)
@@ -399,7 +411,10 @@ class _Layout:
 
     def __init__(self, paths: frozenset[str], roots: tuple[str, ...]) -> None:
         self.paths = paths
-        self.folders = {str(p) for path in paths for p in PurePosixPath(path).parents}
+        self.folders: set[str] = set()
+        self._above: dict[str, set[str]] = {}  # first part of a dotted name -> folders that have it
+        for path in paths:
+            self._add_folders(path)
         self.configured = tuple(root.strip("/") or "." for root in roots)
         self._roots: dict[str, tuple[str, ...]] = {}
         packages = {p for p in self.folders if _join(p, "__init__.py") in paths}
@@ -410,6 +425,19 @@ class _Layout:
                 key=lambda root: (root.count("/") if root != "." else -1, root),
             )
         )
+
+    def _add_folders(self, path: str) -> None:
+        """The folders of a file, and in which folder an import of each part of its path starts."""
+        last = path.removesuffix(".py")
+        while True:
+            folder, _, name = last.rpartition("/")
+            folder = folder or "."
+            self._above.setdefault(name, set()).add(folder)
+            if folder in self.folders or folder == ".":
+                self.folders.add(folder)
+                return
+            self.folders.add(folder)
+            last = folder
 
     def name(self, path: str) -> str:
         folder = str(PurePosixPath(path).parent)
@@ -441,8 +469,14 @@ class _Layout:
             if level > len(parents):
                 return None
             return self._file(parents[level - 1], relative)
-        standard = name.partition(".")[0] in sys.stdlib_module_names
+        first = name.partition(".")[0]
+        above = self._above.get(first)
+        if above is None:
+            return None
+        standard = first in sys.stdlib_module_names
         for root in self.roots(importer):
+            if root not in above:
+                continue
             if standard and root != "." and root not in self.configured and root != "src":
                 continue
             found = self._file(root, relative)
@@ -469,7 +503,7 @@ def _join(folder: str, name: str) -> str:
 
 
 def _package_root(folder: str, packages: set[str]) -> str:
-    while folder in packages:
+    while folder in packages and folder != ".":
         folder = str(PurePosixPath(folder).parent)
     return folder
 

@@ -34,6 +34,9 @@ THREADS = {
     "starlette.concurrency.run_in_threadpool", "anyio.to_thread.run_sync",
 }  # fmt: skip
 
+# Run a coroutine in an event loop of its own; https://docs.python.org/3/library/asyncio-runner.html
+LOOPS = {"asyncio.run", "asyncio.runners.run", "anyio.run"}
+
 # Foreign calls that do no I/O with a session that they are given.
 _HARMLESS = (
     "sqlalchemy.event.", "contextlib.", "functools.", "typing.", "unittest.mock", "logging.",
@@ -42,7 +45,7 @@ _HARMLESS = (
 _KEEPING = {
     "append", "add", "setattr", "put", "get", "pop", "add_task", "configure", "set", "info",
     "debug", "warning", "isinstance", "object", "patch", "spy", "override", "add_middleware",
-    "setdefault", "update", "insert",
+    "setdefault", "update", "insert", "create_all", "drop_all", "reflect",
 }  # fmt: skip
 
 
@@ -56,6 +59,7 @@ class Use:
     ``call``, ``property``, ``enter manager``, ``iterate``: functions of the program (``callees``);
     ``pass``: one is given as an argument to something foreign, called ``name``;
     ``run sync``: one is run inside ``run_sync`` of an async object;
+    ``loop``: a coroutine is run in an event loop of its own;
     ``thread``: one is run in a thread by an awaited call;
     ``foreign``: a session or an engine (``owner``) is given to something foreign, called ``name``.
 
@@ -109,6 +113,7 @@ class Uses:
         self.inference = inference
         self.layouts: dict[Function, Layout] = {}
         self._uses: dict[Function, tuple[Evaluation, tuple[Use, ...]]] = {}
+        self._doing_io: dict[Function, tuple[tuple[Use, ...], tuple[Use, ...]]] = {}
 
     def of(self, function: Function) -> tuple[Use, ...]:
         """The uses in one function, in order; none for a function that was never evaluated."""
@@ -119,6 +124,14 @@ class Uses:
         if known is None or known[0] is not evaluation:
             collector = _Collector(self.inference, evaluation, self.layout(function))
             known = self._uses[function] = (evaluation, tuple(collector.collect()))
+        return known[1]
+
+    def doing_io(self, function: Function) -> tuple[Use, ...]:
+        """Those among them that do I/O."""
+        uses = self.of(function)
+        known = self._doing_io.get(function)
+        if known is None or known[0] is not uses:
+            known = self._doing_io[function] = (uses, tuple(u for u in uses if u.does_io))
         return known[1]
 
     def layout(self, function: Function) -> Layout:
@@ -140,7 +153,8 @@ class _Collector:
         for index, operation in enumerate(self.operations):
             kind = operation[0] if operation else -1
             if kind == f.CALL:
-                yield from self.call(index, operation)
+                if not self._is_plain(operation):
+                    yield from self.call(index, operation)
             elif kind == f.ATTRIBUTE:
                 yield from self.attribute(index, operation)
             elif kind == f.SUBSCRIPT:
@@ -158,7 +172,19 @@ class _Collector:
                 for position, (value, _) in enumerate(statement[7]):
                     yield from self.entered(value, position)
 
+    def _is_plain(self, operation: f.Operation) -> bool:
+        """Most calls are of something foreign, with nothing that matters here given to it."""
+        is_plain, values = self.inference.is_plain, self.values
+        if not is_plain(values[operation[5]]):
+            return False
+        for index in operation[6]:
+            if not is_plain(values[index if index >= 0 else ~index]):
+                return False
+        return all(is_plain(values[index]) for _, index in operation[7])
+
     def queries(self, index: int) -> list[v.QueryValue]:
+        if not self.inference.holds_objects(self.values[index]):
+            return []
         return merged(a for a in self.values[index] if isinstance(a, v.QueryValue))
 
     def attribute(self, index: int, operation: f.Operation) -> Iterator[Use]:
@@ -197,6 +223,8 @@ class _Collector:
                 functions += self.inference.methods(atom.cls, "__call__")
             elif isinstance(atom, v.Foreign):
                 yield from self.foreign(index, operation, atom.name)
+                if atom.name in LOOPS:
+                    yield Use("loop", self.function, index, name=atom.name)
         if not functions:
             yield from self.passed(index, operation, callee)
             yield from self.given(index, operation)
@@ -310,9 +338,10 @@ def _sync_first(owner: v.Known) -> tuple[bool, str, bool]:
 
 def merged(queries: Iterable[v.QueryValue]) -> list[v.QueryValue]:
     """One Query that stands for several: duplicates are possible where they are in any."""
-    found = sorted(queries, key=lambda q: (q.origin.function.qualname, q.origin.call, repr(q)))
-    if not found:
-        return []
+    found = list(queries)
+    if len(found) < 2:
+        return found
+    found.sort(key=lambda q: (q.origin.function.qualname, q.origin.call, repr(q)))
     return [
         replace(
             found[0],

@@ -225,7 +225,7 @@ class _Walk:
         excluded = folder.excluded or bool(self._exclude.verdict(path, name, is_folder))
         if is_folder:
             return _Folder(entry.path, f"{path}/", rules, excluded)
-        if not entry.is_file():
+        if not _is_file(entry):
             return None
         if name.endswith(_NOT_EDITED):
             if not excluded:
@@ -234,6 +234,13 @@ class _Walk:
             self.files[path] = entry.path
             (self.excluded.add if excluded else self.excluded.discard)(path)
         return None
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link to itself
+        return False
 
 
 def _is_foreign(folder: _Folder, names: set[str]) -> bool:

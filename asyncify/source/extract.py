@@ -9,8 +9,10 @@ order).
 from __future__ import annotations
 
 import ast
+import io
 import marshal
 import sys
+import tokenize
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +22,7 @@ from asyncify import facts as f
 Ops = list[tuple[Any, ...]]
 
 _RECURSION_LIMIT = 12_000  # deeper code than CPython's own parser accepts never gets here
+_LONGEST_CHAIN = 5_000  # operators; LibCST is ended by a signal at 20,000
 
 
 class ExtractError(Exception):
@@ -56,11 +59,16 @@ def _parse(source: bytes) -> ast.Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(source)
+            tree = ast.parse(source)
+        if not source.isascii():
+            _decode(source)  # the parser doesn't look at the bytes of comments
+        return tree
     except SyntaxError as error:
         reason = error.msg or "invalid syntax"
         undecodable = "codec can't decode" in reason or "unknown encoding" in reason
         kind = "decode" if undecodable or "(unicode error)" in reason else "syntax"
+        if reason.startswith(("too many nested", "too many levels")):
+            kind, reason = "depth", "the code is nested too deeply to be read"
         raise ExtractError(kind, reason, error.lineno or 1, error.offset or 1) from error
     except (UnicodeDecodeError, LookupError) as error:
         raise ExtractError("decode", str(error)) from error
@@ -68,6 +76,16 @@ def _parse(source: bytes) -> ast.Module:
         raise ExtractError("depth", "the code is nested too deeply to be read") from error
     except ValueError as error:  # null bytes
         raise ExtractError("syntax", str(error)) from error
+
+
+def _decode(source: bytes) -> None:
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+    try:
+        source.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = source.count(b"\n", 0, error.start) + 1
+        column = error.start - source.rfind(b"\n", 0, error.start)
+        raise ExtractError("decode", str(error), line, column) from error
 
 
 def lower_expression(text: str) -> tuple[tuple[Any, ...], int] | None:
@@ -673,6 +691,8 @@ class _Extractor:
         while isinstance(left, ast.BinOp):
             operators.append((left, left.op.__class__.__name__))
             left = left.left
+        if len(operators) > _LONGEST_CHAIN:
+            raise RecursionError
         value = self.expression(left)
         for part, symbol in reversed(operators):
             value = self.emit(f.OPERATOR, part, -1, symbol, (value, self.expression(part.right)))

@@ -10,6 +10,7 @@ import hashlib
 import marshal
 import multiprocessing
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +27,9 @@ from asyncify.source.extract import ExtractError, extract
 
 _PARALLEL_BYTES = 600_000  # below that, starting processes takes longer than reading
 _CHUNK_BYTES = 200_000
+# What makes code deep, and how much of it LibCST surely stands.
+_NESTING = re.compile(rb"[-+*/%@&|^<>.(\[]|\b(?:not|else|elif|lambda|await)\b")
+_NESTING_IN_PROCESS = 5_000
 _CODES = {"decode": "ASY302", "syntax": "ASY303", "depth": "ASY305"}
 
 Extracted = tuple[bytes | None, ExtractError | None]
@@ -37,6 +41,7 @@ class Reader:
     def __init__(self, root: Path, jobs: int, cache: bool) -> None:
         self.jobs = jobs
         self.cache = FactsCache(root) if cache else None
+        self.digests: dict[str, bytes] = {}  # of the contents that were read, by path
 
     def read(
         self, files: Sequence[SourceFile], progress: Callable[[str, int, int], None]
@@ -45,14 +50,14 @@ class Reader:
         known = self.cache.load() if self.cache is not None else {}
         results: dict[str, ModuleFacts | Finding] = {}
         missing: list[tuple[str, bytes, bytes]] = []
-        digests: dict[str, bytes] = {}
+        digests = self.digests
         for file in files:
             try:
                 data = _contents(file.location)
             except OSError as error:
                 results[file.path] = unreadable(file.path, error)
                 continue
-            digest = digests[file.path] = hashlib.blake2b(data, digest_size=16).digest()
+            digest = digests[file.path] = content_digest(data)
             if digest in known:
                 results[file.path] = ModuleFacts.load(known[digest])
             else:
@@ -89,11 +94,7 @@ class FactsCache:
     """The facts of one program, by content. A cache that can't be read or written is none."""
 
     def __init__(self, root: Path) -> None:
-        import platformdirs
-
-        folder = Path(platformdirs.user_cache_dir("asyncify"))
-        name = hashlib.blake2b(os.fspath(root).encode(), digest_size=12).hexdigest()
-        self.path = folder / f"{name}.facts"
+        self.path = cache_file(root, "facts")
         self.header = (SCHEMA, __version__, sys.version)
 
     def load(self) -> dict[bytes, bytes]:
@@ -104,15 +105,32 @@ class FactsCache:
         return facts if header == self.header else {}
 
     def save(self, facts: dict[bytes, bytes]) -> None:
-        data = marshal.dumps((self.header, facts))
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, name = tempfile.mkstemp(dir=self.path.parent)
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(data)
-            os.replace(name, self.path)
-        except OSError:
-            return
+        replace_file(self.path, marshal.dumps((self.header, facts)))
+
+
+def cache_file(root: Path, suffix: str) -> Path:
+    """Where what is kept of a program lies."""
+    import platformdirs
+
+    name = hashlib.blake2b(os.fsencode(root), digest_size=12).hexdigest()
+    return Path(platformdirs.user_cache_dir("asyncify")) / f"{name}.{suffix}"
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Put a cache file in the place of another, whole; without a word where that isn't possible."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+        os.replace(name, path)
+    except OSError:
+        return
+
+
+def content_digest(data: bytes) -> bytes:
+    """What stands for a file's content as a key."""
+    return hashlib.blake2b(data, digest_size=16).digest()
 
 
 def _contents(location: str) -> bytes:
@@ -166,15 +184,22 @@ def _refused(path: str, error: ExtractError, data: bytes) -> Finding:
     code = _CODES[error.kind]
     sentence = {
         "ASY302": f"This file can't be decoded: {error.message}.",
-        "ASY303": f"This file isn't valid Python: {error.message}.",
+        "ASY303": f"This file isn't valid Python: {_first_sentence(error.message)}.",
         "ASY305": f"This file can't be read: {error.message}.",
     }[code]
     return finding(code, site, sentence)
 
 
+def _first_sentence(message: str) -> str:
+    """Without what Python suggests after it."""
+    return message.partition(". ")[0].rstrip(".?")
+
+
 def _is_newer(data: bytes) -> bool:
     """Does LibCST, which knows newer syntax, read what this Python can't? Only asked for files that
     are broken or newer, so that LibCST is not imported otherwise."""
+    if len(_NESTING.findall(data)) > _NESTING_IN_PROCESS:
+        return False  # LibCST may take minutes for it, or end the process
     try:
         parser: Any = __import__("libcst")
         parser.parse_module(data)
