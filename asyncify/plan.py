@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis import values as v
+from asyncify.analysis.colors import Coloring, Colors, is_alembic
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, Module
@@ -166,6 +167,10 @@ class Planner:
         site = self._site(function)
         if cause is not None and function.facts.kind in ("module", "class"):
             site = Site(function.module.path, cause.line, cause.column)
+        if is_alembic(function) and self._uses_what_turns(function):
+            reason = f"`{function.qualname}` runs in Alembic, on an engine that turns async."
+            advice = "Give Alembic a sync engine of its own, or use its async template."
+            return finding("ASY203", site, reason, advice)
         chain = self.coloring.chain(function)
         members, _ = self._component(function)
         others = f" {members} more functions of its component stay sync." if members else ""
@@ -176,6 +181,10 @@ class Planner:
             "" if obstacle.code == "ASY107" else _ADVICE,
             chain,
         )  # fmt: skip
+
+    def _uses_what_turns(self, function: Function) -> bool:
+        owners = (use.owner for use in self.colors.uses.of(function))
+        return any(isinstance(o, v.Known) and o.origin in self.coloring.alive for o in owners)
 
     def _component(self, function: Function) -> tuple[int, None]:
         return sum(

@@ -31,6 +31,7 @@ _TURNING_DUNDERS = {
 
 
 _OF_ALEMBIC = frozenset({("alembic", "op"), ("alembic", "context")})
+_CALLED_BY_CLASS = {"__init__", "__enter__", "__exit__", "__call__"}  # whoever has an instance
 _SOMEWHERE = "somewhere"  # stands for the unknown origin of a session
 
 
@@ -92,7 +93,7 @@ class Colors:
         starting = [x for x in self.program.mentioning("asyncio") if "run" in x.facts.names]
         for function in starting:
             self.inference.need(function)  # it may start a loop below what turns
-        self.inference.heat(sorted(self._names(starting)))  # and those who call it
+        self._heat(starting)  # and those who call it
         self.inference.settle()
         while True:
             self._known_callers = self._reaching_io = None
@@ -100,21 +101,21 @@ class Colors:
             coloring = self._fixpoint()
             before = len(self.inference.evaluations)
             reached = (coloring.turned | coloring.islands | set(coloring.failed)) - coloring.stays
-            self.inference.heat(sorted(self._names(reached | coloring.stays)))
+            self._heat(reached | coloring.stays)
             self.inference.settle()
             if len(self.inference.evaluations) == before:
                 return coloring
 
-    def _names(self, functions: Iterable[Function]) -> set[str]:
-        names = set()
-        for function in functions:
-            names.add(function.name)
-            if (
-                function.name in ("__init__", "__enter__", "__call__", "__exit__")
-                and function.owner
-            ):
-                names |= {c.name for c in (function.owner, *function.owner.descendants())}
-        return names - {"<module>", "<lambda>", "__init__", "__enter__", "__exit__", "__call__"}
+    def _heat(self, functions: Iterable[Function]) -> None:
+        """Evaluate whoever may call one of the functions."""
+        for function in sorted(functions, key=lambda fn: (fn.module.path, fn.index)):
+            if function.facts.kind in ("module", "lambda"):
+                continue
+            if function.name in _CALLED_BY_CLASS and function.owner:
+                classes = (function.owner, *function.owner.descendants())
+                self.inference.heat(sorted(c.name for c in classes))
+            else:
+                self.inference.heat_callers(function)
 
     # -- the fixpoint
 
@@ -491,6 +492,8 @@ class Colors:
         calls: dict[Hashable, set[Hashable]] = {}
         reached = coloring.turned | set(coloring.boundaries) | coloring.islands
         for function in reached:
+            if is_alembic(function):
+                continue  # it never stops the application
             for use in self.uses.of(function):
                 for callee in use.callees:
                     if callee in reached:
@@ -506,6 +509,8 @@ class Colors:
         links: dict[Hashable, set[Hashable]] = {}
         factories: set[v.Origin] = set()
         for function in self._evaluated():
+            if is_alembic(function):
+                continue
             own = self._own_links(function)
             if own.factories:
                 factories |= own.factories

@@ -184,6 +184,8 @@ class Evaluation:
                     made = self.inference.called(atom.function, atom.bound, [value], {})
                     wrappers = frozenset(a for a in made if isinstance(a, v.FunctionObject))
                     self.inference.write(("wrapped", child), wrappers)
+                    for wrapper in wrappers:
+                        self.inference.aliases.setdefault(wrapper.function, set()).add(child.name)
                     value = v.join((value, wrappers))
 
     def on_import(self, statement: f.Statement) -> None:

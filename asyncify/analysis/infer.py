@@ -62,6 +62,8 @@ class Inference:
         self._queued: set[Function] = set()
         self._counts: dict[Function, int] = {}
         self._hot: set[str] = set()
+        self._heated: set[Function] = set()
+        self.aliases: dict[Function, set[str]] = {}  # other names that functions are kept under
         self._current: Function | None = None
         self._running: set[Function] = set()
         self._free_names: dict[Function, dict[str, Any]] = {}
@@ -90,6 +92,24 @@ class Inference:
                 self._hot.add(name)
                 for function in self.program.mentioning(name):
                     self.need(function)
+
+    def heat_callers(self, function: Function) -> None:
+        """Evaluate every function that may call this one: under its name, or an alias of it."""
+        self.heat(sorted(self.aliases.get(function, ())))
+        if function in self._heated:
+            return
+        self._heated.add(function)
+        parent = function.parent
+        if parent is None or parent.facts.kind != "module":
+            self.heat((function.name,))
+        elif function.name not in self._hot:
+            for candidate in self.program.mentioning(function.name):
+                if self.program.may_name(candidate, function):
+                    self.need(candidate)
+        for module, local in self.program.imported_as(function):
+            for candidate in self.program.mentioning(local):
+                if candidate.module is module:
+                    self.need(candidate)
 
     def need(self, function: Function) -> None:
         """Evaluate a function, unless that was done or is due."""
@@ -168,12 +188,29 @@ class Inference:
         if len(grown) > v.WIDTH * 4 or v.depth(grown) > v.DEPTH:
             return
         self._slots[slot] = grown
+        if slot[0] in ("global", "attribute"):
+            self._note_aliases(slot[2], value)
+        if any(isinstance(a, v.Known) and a.kind in _HELD for a in value):
+            self._heat_holder(slot)
         if slot[0] == "parameter" and any(isinstance(a, (v.Known, v.QueryValue)) for a in value):
             self.need(slot[1])
         for reader in self._readers.get(slot, ()):
             if reader not in self._queued:
                 self._queued.add(reader)
                 self._again.append(reader)
+
+    def _heat_holder(self, slot: Slot) -> None:
+        """Whoever names what holds a session may use it, by a method of any name."""
+        if slot[0] in ("global", "attribute"):
+            self.heat((slot[2],))
+        elif slot[0] in ("return", "yield") and slot[1].facts.kind == "def":
+            self.heat((slot[1].name,))
+
+    def _note_aliases(self, name: str, value: v.Value) -> None:
+        """A function kept under another name is called by that."""
+        for atom in value:
+            if isinstance(atom, v.FunctionObject) and atom.function.name != name:
+                self.aliases.setdefault(atom.function, set()).add(name)
 
     # -- functions
 
@@ -477,5 +514,10 @@ _SEEDS = {
     "Session", "AsyncSession", "scoped_session", "async_scoped_session", "sessionmaker",
     "async_sessionmaker", "Engine", "AsyncEngine", "Connection", "AsyncConnection", "Query",
     "create_engine", "create_async_engine", "engine_from_config",
+}  # fmt: skip
+# What I/O is done with; a variable or attribute that holds one makes its own name a seed.
+_HELD = {
+    "Session", "AsyncSession", "scoped_session", "async_scoped_session", "Engine", "AsyncEngine",
+    "Connection", "AsyncConnection", "sessionmaker", "async_sessionmaker",
 }  # fmt: skip
 _MORE_SEEDS = {"create_all", "drop_all", "run_sync", "sync_session", "Depends"}

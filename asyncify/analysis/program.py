@@ -89,6 +89,11 @@ class Function:
         }
 
     @cached_property
+    def imports_inside(self) -> bool:
+        """Is there an import statement in the body?"""
+        return any(s[0] == f.IMPORT for s in statements_of(self.body.statements))
+
+    @cached_property
     def signature_is_decorated(self) -> bool:
         return self.facts.kind == "def" and bool(self.signature.decorators)
 
@@ -199,6 +204,8 @@ class Program:
         for cls in self.classes.values():
             self._add_bases(cls)
         self._by_name: dict[str, list[Function]] | None = None
+        self._nameable: dict[tuple[Module, Function], bool] = {}
+        self._renamed: dict[str, list[tuple[Module, str]]] | None = None
         self._assignments: dict[Module, dict[str, tuple[int, ...]]] = {}
 
     # -- building
@@ -400,6 +407,49 @@ class Program:
                         index.setdefault(word, []).append(function)
             self._by_name = index
         return self._by_name.get(name, [])
+
+    def may_name(self, candidate: Function, function: Function) -> bool:
+        """May a name that occurs in ``candidate`` mean a module-level function of the program?"""
+        module = candidate.module
+        if module is function.module or module.stars:
+            return True
+        scope: Function | None = candidate
+        while scope is not None and scope.parent is not None:
+            if scope.imports_inside:
+                return True
+            scope = scope.parent
+        key = (module, function)
+        if key not in self._nameable:
+            self._nameable[key] = self._reaches(module, function)
+        return self._nameable[key]
+
+    def _reaches(self, module: Module, function: Function) -> bool:
+        """Does a module import the function, or a module or package through which it is reached?"""
+        for local, binding in module.bindings.items():
+            if binding.kind != "import":
+                continue
+            if local == function.name:
+                return True
+            symbol = self.resolve(module, local)
+            if isinstance(symbol, Module) and (
+                symbol is function.module
+                or symbol.is_package
+                or symbol.stars
+                or function.name in symbol.bindings
+            ):
+                return True
+        return False
+
+    def imported_as(self, function: Function) -> list[tuple[Module, str]]:
+        """Where the function is imported under another name: pairs of module and local name."""
+        if self._renamed is None:
+            self._renamed = {}
+            for module in self.modules.values():
+                for item in module.facts.imports:
+                    if item.name and item.local and item.name not in ("*", item.local):
+                        self._renamed.setdefault(item.name, []).append((module, item.local))
+        found = self._renamed.get(function.name, ())
+        return [(m, local) for m, local in found if self.resolve(m, local) is function]
 
     def functions(self) -> Iterator[Function]:
         for module in self.modules.values():
