@@ -7,6 +7,7 @@ dropped would migrate a program in a way that nobody asked for.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -305,11 +306,8 @@ def _table(path: Path, text: str) -> dict[str, object]:
 
 
 def _shown(path: Path) -> str:
-    """A path relative to the working directory where it lies inside."""
-    try:
-        return str(path.absolute().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
+    """A path relative to the working directory."""
+    return os.path.relpath(path)
 
 
 def _line_of(name: str, text: str) -> int:

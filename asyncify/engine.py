@@ -75,10 +75,12 @@ def _without_garbage_collection() -> Iterator[None]:
 def check(request: Request, progress: Progress | None = None) -> Outcome:
     """Plan, and report what is left to do. Writes nothing."""
     with _without_garbage_collection():
-        read = _read(request, progress or _silent)
+        progress = progress or _silent
+        read = _read(request, progress)
         kept = OutcomeCache(request.config.root, _all(request, read)) if request.cache else None
         outcome = kept.load() if kept is not None else None
         if outcome is None:
+            progress("Deciding", 0, 0)
             outcome = _outcome(request, read, _plan(read, request.config), ())
             if kept is not None:
                 kept.save(outcome)
@@ -110,6 +112,7 @@ def run(request: Request, progress: Progress | None = None) -> Outcome:
         read = _read(request, progress)
         sources = {path: source.absolute for path, source in read.sources.items()}
         while True:
+            progress("Deciding", 0, 0)
             plan, changes, problems = migrate(
                 _plan(read, request.config), read.files, sources,
                 lambda files: _plan(replace(read, files=files), request.config), progress,

@@ -46,6 +46,7 @@ def migrate(
     done = _rewrite(plan, sources, progress)
     problems = list(done.problems)
     if not problems:
+        progress("Proving", 0, 0)
         problems = prove(done.changes, files, replan)
     if problems:
         return plan, (), problems

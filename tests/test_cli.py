@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -387,3 +388,20 @@ def test_the_progress_bar_waits_for_a_second(
         clock[0] = seconds
         progress("Reading", 3, 10)
     assert ("Reading" in stream.text) is (enabled and seconds > 1)
+
+
+def test_the_progress_bar_appears_in_a_stage_that_counts_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from asyncify.report import progress as module
+
+    monkeypatch.setattr(module, "_PATIENCE", 0.05)
+    stream = Terminal()
+    with ProgressBar(stream, enabled=True) as progress:  # type: ignore[arg-type]
+        progress("Deciding", 0, 0)
+        time.sleep(0.5)
+        assert "Deciding" in stream.text
+    quick = Terminal()
+    with ProgressBar(quick, enabled=True) as progress:  # type: ignore[arg-type]
+        progress("Deciding", 0, 0)
+    assert "Deciding" not in quick.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -19,7 +20,7 @@ def configured(root: Path, text: str, **flags: list[str]) -> Config:
 def problems(root: Path, text: str, **flags: list[str]) -> list[str]:
     with pytest.raises(ConfigError) as raised:
         configured(root, text, **flags)
-    return [problem.replace(f"{root}/", "") for problem in raised.value.problems]
+    return [problem.replace(f"{os.path.relpath(root)}/", "") for problem in raised.value.problems]
 
 
 def test_every_key_is_a_field_with_a_default(tmp_path: Path) -> None:

@@ -29,7 +29,8 @@ _PARALLEL_BYTES = 600_000  # below that, starting processes takes longer than re
 _CHUNK_BYTES = 200_000
 # What makes code deep, and how much of it LibCST surely stands.
 _NESTING = re.compile(rb"[-+*/%@&|^<>.(\[]|\b(?:not|else|elif|lambda|await)\b")
-_NESTING_IN_PROCESS = 5_000
+_NESTING_IN_PROCESS = 1_000
+_PATIENCE = 5.0  # seconds
 _CODES = {"decode": "ASY302", "syntax": "ASY303", "depth": "ASY305"}
 
 Extracted = tuple[bytes | None, ExtractError | None]
@@ -199,10 +200,26 @@ def _is_newer(data: bytes) -> bool:
     """Does LibCST, which knows newer syntax, read what this Python can't? Only asked for files that
     are broken or newer, so that LibCST is not imported otherwise."""
     if len(_NESTING.findall(data)) > _NESTING_IN_PROCESS:
-        return False  # LibCST may take minutes for it, or end the process
+        return _is_newer_elsewhere(data)
     try:
         parser: Any = __import__("libcst")
         parser.parse_module(data)
     except Exception:
         return False
     return True
+
+
+def _is_newer_elsewhere(data: bytes) -> bool:
+    """The same in a process of its own: for code that is both deep and broken LibCST may take
+    minutes, or be ended by a signal."""
+    import subprocess
+
+    program = "import libcst, sys; libcst.parse_module(sys.stdin.buffer.read())"
+    command = [sys.executable, "-c", program]
+    try:
+        done = subprocess.run(
+            command, input=data, capture_output=True, check=False, timeout=_PATIENCE
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0

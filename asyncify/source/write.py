@@ -165,10 +165,13 @@ def _write_temporary(root: Path, entry: _Entry, change: FileChange) -> None:
         if change.before is None:
             temporary.parent.mkdir(parents=True, exist_ok=True)
         _write_synced(temporary, change.after)
+    except OSError as error:
+        raise _Refused(change.path, _sentence("It can't be written", error)) from error
+    try:
         if change.before is not None:
             _keep_owner_and_mode(root / entry.target, temporary)
     except OSError as error:
-        raise _Refused(change.path, _sentence("It can't be written", error)) from error
+        raise _Refused(change.path, _sentence("Its owner can't be kept", error)) from error
 
 
 def _write_synced(path: Path, data: bytes) -> None:
