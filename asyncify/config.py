@@ -42,6 +42,7 @@ class Config:
     delete_style: str = "await"
     style: str = "statement"
     joined_loading: str = "keep"
+    shared: str = "island"
     async_driver: tuple[tuple[str, str], ...] = (("postgresql", "asyncpg"), ("mysql", "aiomysql"))
     sqlalchemy_version: str = "2.0"
     session_names: tuple[str, ...] = ("db", "session", "*_session")
@@ -198,6 +199,8 @@ KEYS: tuple[Key, ...] = (
         _one_of("statement", "expression"), _only),
     Key("joined-loading", "What becomes of joinedload on collections.", "keep|selectin",
         _one_of("keep", "selectin"), _only),
+    Key("shared", "How async code gets at what sync code needs too.", "island|twin",
+        _one_of("island", "twin"), _only),
     Key("async-driver", "The driver for a database.", "DATABASE=DRIVER", _drivers, _paired),
     Key("sqlalchemy-version", "The SQLAlchemy whose API is written.", "1.4|2.0|2.1",
         _one_of(*SQLALCHEMY_LINES), _only),

@@ -269,9 +269,30 @@ class RemoveStatement(Decision):
 class KeepSyncTwin(Decision):
     """An assignment is repeated, as it was, under another name right after itself, for what stays
     sync (node: Call, the assigned value): ``engine = create_engine(url)`` is followed by
-    ``sync_engine = create_engine(url)``."""
+    ``sync_engine = create_engine(url)``. ``decisions`` are carried out in the repetition. Without
+    a ``name`` the call is a statement of its own, and is repeated as such."""
 
     name: str
+    decisions: tuple[Decision, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyDecorator(Decision):
+    """A decorator is repeated below the others (node: FunctionDef; ``decorator`` is its index from
+    the top). ``decisions`` are carried out in the repetition."""
+
+    decorator: int
+    decisions: tuple[Decision, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyFunction(Decision):
+    """A function is followed by a copy of itself as it was, under another name, for what stays
+    sync (node: FunctionDef). ``decisions`` are carried out in the copy: they give it the sync
+    names, and their numbers are those of the original."""
+
+    name: str
+    decisions: tuple[Decision, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from asyncify.planning.functions import FunctionPlanner
 from asyncify.planning.infrastructure import InfrastructurePlanner
 from asyncify.planning.misuse import misuses
 from asyncify.planning.queries import QueryPlanner
+from asyncify.planning.side_twins import SidePlanner
 from asyncify.rules import finding
 from asyncify.sites import Site
 
@@ -57,6 +58,7 @@ class Planner:
         self.queries = QueryPlanner(colors, coloring)
         self.drafts: dict[Module, Draft] = {}
         self.infrastructure = InfrastructurePlanner(colors, coloring, self.queries, self.draft)
+        self.sides = SidePlanner(colors, coloring, self.draft)
         support = self.infrastructure.support.name
         self.functions = FunctionPlanner(colors, coloring, self.queries, support)
 
@@ -69,7 +71,8 @@ class Planner:
         for function in self._ordered(self.coloring.turned | self._entering()):
             self.functions.plan(function, self.draft(function.module))
         for function in self._ordered(self.coloring.islands):
-            self.functions.plan_island(function, self.draft(function.module))
+            if function not in self.coloring.sides.synced:
+                self.functions.plan_island(function, self.draft(function.module))
         for function in self._ordered(self._staying_on_purpose()):
             self.queries.plan_sync(function, self.draft(function.module))
         for function in self._ordered(set(self.inference.evaluations)):
@@ -77,6 +80,7 @@ class Planner:
                 self.functions.plan_entry_points(function, self.draft(function.module))
         if self.coloring.turned:
             self.infrastructure.plan()
+            self.sides.plan()
         files = tuple(
             FilePlan(draft.module.path, decisions)
             for draft in sorted(self.drafts.values(), key=lambda d: d.module.path)
@@ -127,7 +131,9 @@ class Planner:
             found.append(self._failure(function))
         for function in self._ordered(self.coloring.islands):
             obstacle = self.colors.obstacle(function)
-            if obstacle is not None and obstacle.code == "ASY107":
+            if function in self.coloring.sides.roots:
+                found.append(self._apart(function))
+            elif obstacle is not None and obstacle.code == "ASY107":
                 found.append(
                     finding(
                         "ASY107",
@@ -137,6 +143,12 @@ class Planner:
                 )
         found += misuses(self.colors)
         return tuple(sorted(set(found), key=lambda x: (x.site, x.code, x.reason)))
+
+    def _apart(self, function: Function) -> Finding:
+        reason = f"`{function.qualname}` stays sync, on sync sessions of its own. "
+        reason += self.coloring.sides.roots[function].reason
+        chain = self.coloring.chain(function)
+        return finding("ASY107", self._site(function), reason, chain=chain)
 
     def _unknown_decorators(self, function: Function) -> list[Finding]:
         """Warnings for decorators of libraries that may not await what they decorate."""
@@ -227,6 +239,8 @@ def make_plan(inference: Inference, blocked: frozenset[str] = frozenset()) -> Pl
             function: obstacle for function, obstacle in planner.impediments().items()
             if function not in colors.impediments
         }  # fmt: skip
-        if not fresh:
+        uncopied = planner.sides.failed - colors.uncopied
+        if not fresh and not uncopied:
             return plan
+        colors.uncopied |= uncopied
         colors.impediments.update(fresh)

@@ -43,6 +43,7 @@ def test_all_keys_are_read(tmp_path: Path) -> None:
         delete-style = "mark"
         style = "expression"
         joined-loading = "selectin"
+        shared = "twin"
         async-driver = {postgresql = "psycopg", sqlite = "aiosqlite"}
         sqlalchemy-version = "1.4"
         session-names = ["s"]
@@ -63,6 +64,7 @@ def test_all_keys_are_read(tmp_path: Path) -> None:
         delete_style="mark",
         style="expression",
         joined_loading="selectin",
+        shared="twin",
         async_driver=(("postgresql", "psycopg"), ("mysql", "aiomysql"), ("sqlite", "aiosqlite")),
         sqlalchemy_version="1.4",
         session_names=("s",),

@@ -19,6 +19,7 @@ from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.places import Obstacle, Places
 from asyncify.analysis.program import Class, Function, dotted
+from asyncify.analysis.sides import Divider, Sides
 from asyncify.analysis.uses import SYNC_KINDS, Use, Uses
 from asyncify.vocabulary.frameworks import Rule
 
@@ -52,6 +53,7 @@ class Coloring:
     entered: set[Function] = field(default_factory=set)  # run inside run_sync as it is
     alive: set[v.Origin] = field(default_factory=set)  # engines and factories that turn
     entries: set[Function] = field(default_factory=set)  # called plainly: they get asyncio.run
+    sides: Sides = field(default_factory=Sides)
 
     def chain(self, function: Function) -> tuple[str, ...]:
         """The calls that lead from a function to the I/O."""
@@ -85,8 +87,10 @@ class Colors:
         self._own: dict[Function, tuple[Evaluation, _Own]] = {}
         self._lasting: tuple[int, dict[Hashable, set[Hashable]]] = (-1, {})
         self.impediments: dict[Function, Obstacle] = {}
+        self.uncopied: set[Function] = set()  # of those that were tried
         self.places = Places(self.uses)
         self.bounds = Boundaries(inference)
+        self.divider = Divider(self)
 
     def solve(self) -> Coloring:
         """Turn functions, and evaluate what mentions them, until neither moves."""
@@ -154,35 +158,75 @@ class Colors:
         entered = frozenset(stays)
         origins = self._blocked_origins()
         failed: dict[Function, Obstacle] = {}
+        sides = Sides()
         while True:
-            coloring = self._turn(islands, stays)
+            coloring = self._turn(islands, stays, sides)
             coloring.failed, coloring.stays_origins = failed, origins
-            moved = False
-            links: _Links | None = None
-            for function, obstacle in coloring.boundaries.items():
-                if function in islands:
-                    continue
-                if function in stays:
-                    failed.setdefault(function, obstacle)  # one more thing to be solved
-                    continue
-                moved = True
-                if self._can_be_island(function, coloring):
-                    islands |= self._closure(function, coloring)
-                    continue
-                failed[function] = obstacle
-                links = links or self._links(coloring)
+            hopeless = self._settle_boundaries(coloring, islands, failed)
+            if hopeless is None:
+                continue
+            if not hopeless:
+                quiet = len(sides.quiet), len(sides.given)
+                hopeless = self.divider.share(sides, coloring.turned, islands)
+                if not hopeless and quiet == (len(sides.quiet), len(sides.given)):
+                    coloring.islands = (islands | sides.quiet) - stays
+                    coloring.entered = set(entered)
+                    self._group(coloring)
+                    return coloring
+            links = self._links(coloring)
+            for function in hopeless:
+                failed.setdefault(function, self._why(function, coloring))
                 members, found = _connected(function, links)
                 stays |= members
                 origins |= found
-            if not moved:
-                coloring.islands = islands - stays
-                coloring.entered = set(entered)
-                self._group(coloring)
-                return coloring
+                sides.drop(members | {function})
 
-    def _turn(self, islands: set[Function], stays: set[Function]) -> Coloring:
-        coloring = Coloring(islands=set(islands), stays=set(stays))
-        callers = self._callers()
+    def _settle_boundaries(
+        self, coloring: Coloring, islands: set[Function], failed: dict[Function, Obstacle]
+    ) -> set[Function] | None:
+        """Find a place for what can't turn: those for which there is none are returned, or None
+        where something moved."""
+        sides = coloring.sides
+        settled = islands | sides.quiet
+        open_ones: dict[Function, Obstacle] = {}
+        for function, obstacle in coloring.boundaries.items():
+            if function in settled:
+                continue
+            if function in coloring.stays:
+                failed.setdefault(function, obstacle)  # one more thing to be solved
+            else:
+                open_ones[function] = obstacle
+        called = {fn for fn in open_ones if self._is_called(fn)}
+        apart = [
+            fn for fn, obstacle in open_ones.items()
+            if fn not in called and self.divider.add_root(fn, obstacle, sides)
+        ]  # fmt: skip
+        if apart:
+            return None
+        for function, obstacle in open_ones.items():
+            if self._can_be_island(function, coloring):
+                islands |= self._closure(function, coloring) - sides.synced
+                return None
+            if self.divider.add_root(function, obstacle, sides):
+                return None
+        return set(open_ones)
+
+    def _is_called(self, function: Function) -> bool:
+        return any(use.kind != "pass" for _, use in self.callers().get(function, ()))
+
+    def _why(self, function: Function, coloring: Coloring) -> Obstacle:
+        """Why a function can neither turn nor stay sync beside what turns."""
+        obstacle = coloring.boundaries.get(function)
+        if obstacle is not None:
+            return obstacle
+        root = next(iter(coloring.sides.roots), None)
+        user = f"`{root.qualname}`" if root is not None else "Sync code"
+        return Obstacle("ASY102", f"{user} needs it sync, and async code calls it too.")
+
+    def _turn(self, islands: set[Function], stays: set[Function], sides: Sides) -> Coloring:
+        islands = islands | sides.quiet
+        coloring = Coloring(islands=set(islands), stays=set(stays), sides=sides)
+        callers = self.callers()
         pending: deque[Function] = deque()
         for function, obstacle in self.impediments.items():
             if function not in stays and function not in islands:
@@ -195,7 +239,11 @@ class Colors:
                     self._reach(function, use, coloring, pending)
                     break
         for function in islands:
-            self._reach_callers(function, callers, coloring, pending)
+            known = callers
+            if function in sides.roots:  # whoever gives it no session has nothing to do with it
+                found = callers.get(function, [])
+                known = {function: [x for x in found if self.divider.hands_named(x[1])]}
+            self._reach_callers(function, known, coloring, pending)
         while True:
             while pending:
                 self._reach_callers(pending.popleft(), callers, coloring, pending)
@@ -247,7 +295,7 @@ class Colors:
             self._reach(caller, use, coloring, pending)
 
     def _called_by_functions(self, function: Function) -> bool:
-        callers = self._callers().get(function, ())
+        callers = self.callers().get(function, ())
         return any(caller.facts.kind == "def" and use.kind == "call" for caller, use in callers)
 
     def _reach(
@@ -280,7 +328,7 @@ class Colors:
             )
         return self._in_order
 
-    def _callers(self) -> dict[Function, list[tuple[Function, Use]]]:
+    def callers(self) -> dict[Function, list[tuple[Function, Use]]]:
         if self._known_callers is not None:
             return self._known_callers
         callers: dict[Function, list[tuple[Function, Use]]] = {}
@@ -350,7 +398,7 @@ class Colors:
                 reason = f"`@{decorator.name}` calls it without awaiting it."
                 return Obstacle("ASY105", reason)
         if self.is_entry(function):
-            for caller, use in self._callers().get(function, ()):
+            for caller, use in self.callers().get(function, ()):
                 if use.kind == "call":
                     reason = f"It is a command, and `{caller.qualname}` calls it too."
                     return Obstacle("ASY105", reason)
@@ -362,7 +410,7 @@ class Colors:
 
     def _given_away(self, function: Function) -> Obstacle | None:
         """Is the function handed to something that calls it without awaiting?"""
-        for _, use in self._callers().get(function, ()):
+        for _, use in self.callers().get(function, ()):
             if use.kind == "pass" and not fits(use.name) and not self.is_entry(function):
                 name = use.name or "something unknown"
                 return Obstacle(
@@ -393,16 +441,16 @@ class Colors:
             if not relevant or statement is None:
                 continue
             runs = [c for c in use.callees if use.kind != "call" or not c.facts.is_generator]
-            if use.callees and not any(self._does_io(c) for c in runs):
+            if use.callees and not any(self.does_io(c) for c in runs):
                 continue
             if id(statement) not in layout.guarded or use.kind != "call":
                 return Obstacle("ASY103", "It runs at import, where nothing can be awaited.")
         return None
 
-    def _does_io(self, function: Function) -> bool:
+    def does_io(self, function: Function) -> bool:
         """Does the function do I/O, or anything that it calls?"""
         if self._reaching_io is None:
-            callers = self._callers()
+            callers = self.callers()
             pending = [fn for fn in self._evaluated() if self.uses.doing_io(fn)]
             self._reaching_io = set(pending)
             while pending:
@@ -421,17 +469,17 @@ class Colors:
             return False
         members = self._closure(function, coloring)
         for member in members:
-            if member.facts.is_generator or self._makes_session(member):
+            if member.facts.is_generator or self.makes_session(member):
                 return False
         entries = [
-            (caller, use) for member in members for caller, use in self._callers().get(member, ())
+            (caller, use) for member in members for caller, use in self.callers().get(member, ())
             if caller not in members
         ]  # fmt: skip
         if not entries:
             return False
-        return all(self._may_enter(use) for _, use in entries)
+        return all(self.may_enter(use) for _, use in entries)
 
-    def _may_enter(self, use: Use) -> bool:
+    def may_enter(self, use: Use) -> bool:
         """Can a call enter an island, or is the island given to what runs inside run_sync?"""
         if self.obstacle(use.function) is not None or use.function.facts.kind != "def":
             return False
@@ -440,7 +488,7 @@ class Colors:
             return any(u.kind == "foreign" and u.operation == use.operation for u in others)
         return use.kind == "call" and self.session_in_hand(use) is not None
 
-    def _makes_session(self, function: Function) -> bool:
+    def makes_session(self, function: Function) -> bool:
         return any(
             isinstance(use.owner, v.Known) and use.owner.kind in ("Session", "Connection", "Engine")
             and use.owner.origin is not None and use.owner.origin.function is function
@@ -458,10 +506,10 @@ class Colors:
                 continue
             out.add(current)
             for use in self.uses.of(current):
-                pending += [c for c in use.callees if self._does_io(c)]
+                pending += [c for c in use.callees if self.does_io(c)]
             if current.name == "__init__" and current.owner is not None:
                 methods = current.owner.methods.values()
-                pending += [m for m in methods if self._does_io(m)]
+                pending += [m for m in methods if self.does_io(m)]
         return out
 
     def session_in_hand(self, use: Use) -> str | None:
@@ -563,17 +611,36 @@ class Colors:
         }  # fmt: skip
 
     def _group(self, coloring: Coloring) -> None:
-        """Number the components of what turned, and note what their sessions come from."""
+        """Number the components of what turned, and note what their sessions come from: not from
+        what only a sync side uses."""
         links = self._links(coloring)
+        sides = coloring.sides
         number = 0
-        for function in self._evaluated():
-            if function in coloring.groups or function not in coloring.turned | coloring.islands:
-                continue
-            number += 1
-            members, origins = _connected(function, links)
-            coloring.alive |= origins
-            for member in members:
-                coloring.groups[member] = number
+        for barrier in (frozenset(sides.synced), frozenset[Function]()):
+            for function in self._evaluated():
+                if function in coloring.groups or function in barrier:
+                    continue
+                if function not in coloring.turned | coloring.islands:
+                    continue
+                number += 1
+                members, origins = _connected(function, links, barrier)
+                if function not in sides.synced:
+                    coloring.alive |= origins
+                for member in members - barrier:
+                    coloring.groups.setdefault(member, number)
+        if sides.synced:
+            coloring.alive -= self._apart(coloring)
+
+    def _apart(self, coloring: Coloring) -> set[v.Origin]:
+        """What only the sync side uses, and nothing that turns is made from."""
+        alone = self.divider.only_synced(coloring.sides)
+        pending = list(coloring.alive - alone)
+        while pending:
+            current = pending.pop()
+            below = {b for a, b in self.inference.related if a == current} & alone
+            alone -= below
+            pending += below
+        return alone
 
 
 # By sessions and queries, which stay, and by calls, which are looked up for every coloring.
@@ -593,15 +660,18 @@ def _link(links: dict[Hashable, set[Hashable]], left: Hashable, right: Hashable)
     links.setdefault(right, set()).add(left)
 
 
-def _connected(start: Hashable, links: _Links) -> tuple[set[Function], set[v.Origin]]:
-    """Everything that is connected with a function by calls and by sessions."""
+def _connected(
+    start: Hashable, links: _Links, barrier: frozenset[Function] = frozenset()
+) -> tuple[set[Function], set[v.Origin]]:
+    """Everything that is connected with a function by calls and by sessions, but not by way of
+    the functions of a barrier."""
     seen: set[Hashable] = {start}
     pending: list[Hashable] = [start]
     while pending:
         current = pending.pop()
         for part in links:
             for other in part.get(current, ()):
-                if other not in seen:
+                if other not in seen and other not in barrier:
                     seen.add(other)
                     pending.append(other)
     functions = {s for s in seen if isinstance(s, Function)}

@@ -212,6 +212,16 @@ class Inference:
             if isinstance(atom, v.FunctionObject) and atom.function.name != name:
                 self.aliases.setdefault(atom.function, set()).add(name)
 
+    def given(self, what: str, function: Function) -> v.Value:
+        """What was seen to be returned or yielded (``what``) by a function."""
+        return self._slots.get((what, function), v.UNKNOWN)
+
+    def attributes_held(self) -> Iterator[tuple[Class, v.Value]]:
+        """The classes with attributes that hold objects of SQLAlchemy, and what these hold."""
+        for slot, value in self._slots.items():
+            if slot[0] == "attribute" and self.holds_objects(value):
+                yield slot[1], value
+
     # -- functions
 
     def decorators(self, function: Function) -> tuple[str, ...]:

@@ -338,8 +338,10 @@ class FunctionPlanner:
     def _call(self, use: Use, layout: Layout, draft: Draft) -> None:
         operation = layout.operations[use.operation]
         if any(c in self.coloring.islands for c in use.callees):
-            self._enter_island(use, layout, draft)
-            return
+            is_root = bool(set(use.callees) & self.coloring.sides.roots.keys())
+            if not is_root or self.colors.divider.hands_named(use):
+                self._enter_island(use, layout, draft)
+            return  # a root opens sessions of its own
         if self.colors.places.loop_call(use) >= 0:
             return  # awaited in the place of the loop
         turned = [c for c in use.callees if c in self.coloring.turned and not c.facts.is_async]

@@ -115,8 +115,10 @@ class Support:
         }  # fmt: skip
 
         def rank(module: Module) -> tuple[bool, int, str]:
-            is_test = any(part.startswith("test") for part in module.name.split("."))
-            return is_test or "conftest" in module.name, module.path.count("/"), module.path
+            *packages, last = module.name.split(".")
+            is_test = bool({"test", "tests", "testing"} & {*packages, last})
+            is_test = is_test or last.startswith(("test_", "conftest"))
+            return is_test, module.path.count("/"), module.path
 
         return min(makers or self.program.modules.values(), key=rank)
 

@@ -85,6 +85,10 @@ class Place:
         """What became of a node that the transform watches."""
         return self._traversal.found.get((node.kind, node.number))
 
+    def copied(self, decisions: Sequence[Decision]) -> Any:
+        """The node as it was, with other decisions carried out in it."""
+        return self._traversal.copied(self.original, self._decision.node, decisions)
+
     def walk(self, node: cst.CSTNode) -> Iterator[cst.CSTNode]:
         """The node and its structural descendants in source order."""
         return walk(node)

@@ -54,6 +54,7 @@ class Traversal:
         self.found: dict[tuple[str, int], cst.CSTNode | None] = {}
         self.memory: dict[object, Any] = {}
         self._counts = dict.fromkeys(KINDS.values(), 0)
+        self._entered: dict[tuple[str, int], dict[str, int]] = {}  # the counts inside a node
         self._wanted: dict[str, dict[int, list[Decision]]] = {kind: {} for kind in self._counts}
         self._context = Context(None, None, "", "", "")
         for decision in decisions:
@@ -96,6 +97,8 @@ class Traversal:
         number = self._counts[kind]
         self._counts[kind] = number + 1
         decisions = self._wanted[kind].get(number)
+        if decisions and any(_copies(decision) for decision in decisions):
+            self._entered[kind, number] = dict(self._counts)
         updated = self._inside(node, special, fields)
         if decisions is None:
             return updated
@@ -178,6 +181,20 @@ class Traversal:
                 changes[field] = new
         self._context = outer
         return changes
+
+    def copied(self, node: Any, reference: NodeRef, decisions: Iterable[Decision]) -> Any:
+        """A second version of a node that is being left: as it was, with other decisions."""
+        other = Traversal(decisions, self.catalogue, self.path)
+        other._counts = dict(self._entered[reference.kind, reference.number])
+        _, special, fields = _STEPS[node.__class__]
+        copy = other._inside(node, special, fields)
+        for decision in other._wanted[reference.kind].get(reference.number, ()):
+            copy = other._apply(decision, node, copy, other._context, node, "")
+        for decision in decisions:
+            if id(decision) not in other.carried_out:
+                other.problems.append((decision, "The copy has no such node."))
+        self.problems += other.problems
+        return copy
 
     # -- blocks
 
@@ -315,6 +332,10 @@ class Traversal:
         if inner:
             changes["for_in"] = _changed(source, inner)
         return _changed(node, changes) if changes else node
+
+
+def _copies(decision: Decision) -> bool:
+    return hasattr(decision, "decisions")
 
 
 def _with_body(node: Any, statements: Sequence[cst.BaseSmallStatement]) -> Any:

@@ -17,6 +17,7 @@ import os
 import re
 import sqlite3
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -61,8 +62,11 @@ class Recorder:
         context: object,
         executemany: bool,
     ) -> None:
-        if not connection.dialect.is_async:
-            self.sync_statements += 1
+        if (
+            not connection.dialect.is_async
+            and threading.current_thread() is threading.main_thread()
+        ):
+            self.sync_statements += 1  # in a thread of its own, a worker blocks nobody
         self.statements.append(list(normalise(statement, parameters)))
 
     def watch_greenlets(self) -> None:

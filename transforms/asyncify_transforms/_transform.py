@@ -43,6 +43,9 @@ class Place(Protocol):
     def found(self, node: NodeRef) -> cst.CSTNode | None:
         """What became of a node that the transform watches."""
 
+    def copied(self, decisions: Sequence[Decision]) -> Any:
+        """The node as it was, with other decisions carried out in it."""
+
     def walk(self, node: cst.CSTNode) -> Iterator[cst.CSTNode]:
         """The node and its structural descendants."""
 

@@ -29,22 +29,39 @@ from __future__ import annotations
 
 import libcst as cst
 
-from asyncify.decisions import KeepSyncTwin
-from asyncify_transforms._transform import Place, Transform, documented, node
+from asyncify.decisions import KeepSyncTwin, RenameReference
+from asyncify_transforms._transform import Example, Place, Transform, documented, node
 
 
 def apply(decision: KeepSyncTwin, call: cst.Call, place: Place) -> cst.CSTNode | None:
     """The call itself, with the copy put behind its statement."""
     statement = place.statement
-    if not isinstance(statement, cst.Assign) or statement.value is not place.original:
+    if not decision.name and isinstance(statement, cst.Expr) and statement.value is place.original:
+        again = cst.SimpleStatementLine([cst.Expr(place.copied(decision.decisions))])
+        return call if place.insert([again], "after") else None
+    if not isinstance(statement, (cst.Assign, cst.AnnAssign)) or (
+        statement.value is not place.original
+    ):
         place.refuse("The call isn't what a plain assignment assigns.")
         return None
     target = cst.AssignTarget(cst.Name(decision.name))
-    twin = cst.SimpleStatementLine([cst.Assign([target], statement.value)])
+    value = place.copied(decision.decisions) if decision.decisions else statement.value
+    twin = cst.SimpleStatementLine([cst.Assign([target], value)])
     return call if place.insert([twin], "after") else None
 
 
 TRANSFORM = Transform("keep-sync-twin", KeepSyncTwin, apply)
 EXAMPLES = (
     documented(__doc__, KeepSyncTwin(**node("Call", 0, "create_engine"), name="sync_engine")),
+    Example(
+        'listen(engine, "connect", prepare)\n',
+        (
+            KeepSyncTwin(
+                **node("Call", 0, "listen"),
+                name="",
+                decisions=(RenameReference(**node("Name", 1, "engine"), new="sync_engine"),),
+            ),
+        ),
+        'listen(engine, "connect", prepare)\nlisten(sync_engine, "connect", prepare)\n',
+    ),
 )

@@ -1,0 +1,419 @@
+"""Sides: what stays sync beside the program that turns.
+
+A Celery task, a thread's target or a script that opens sessions of its own needs no async caller
+and no session of one: it and what it calls keep working on sync twins of the engines and factories
+that they name. Functions that both sides call are entered through ``run_sync``, or get a sync copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.places import Obstacle
+from asyncify.analysis.program import Class, Function, Variable, statements_of
+from asyncify.analysis.uses import SYNC_KINDS, Use
+
+if TYPE_CHECKING:
+    from asyncify.analysis.colors import Colors
+
+# What can be made twice, so that each side has one of its own.
+_SOURCES = ("Engine", "sessionmaker", "scoped_session", "Session")
+# Decorators under which a copy of a function means the same.
+_COPIED = {
+    "contextlib.contextmanager", "staticmethod", "classmethod", "property", "abc.abstractmethod",
+}  # fmt: skip
+_MEMORY = ("sqlite://", "sqlite:///")
+
+
+@dataclass(slots=True)
+class Sides:
+    """``roots`` open sessions of their own and can't turn; ``synced`` are they and what they call;
+    those of them that are ``twinned`` turn for the other side, and keep a sync copy; ``given`` are
+    called by the other side too, with a session: they are entered through ``run_sync``."""
+
+    roots: dict[Function, Obstacle] = field(default_factory=dict)
+    synced: set[Function] = field(default_factory=set)
+    twinned: set[Function] = field(default_factory=set)
+    given: set[Function] = field(default_factory=set)
+    refused: set[Function] = field(default_factory=set)
+
+    @property
+    def quiet(self) -> set[Function]:
+        """What stays sync as it stands."""
+        return self.synced - self.twinned
+
+    def drop(self, functions: set[Function]) -> None:
+        """They belong to a component that stays sync as a whole."""
+        self.refused |= functions
+        self.synced -= functions
+        self.twinned -= functions
+        self.roots = {fn: why for fn, why in self.roots.items() if fn not in functions}
+
+
+class Divider:
+    """Finds the sides of a program."""
+
+    def __init__(self, colors: Colors) -> None:
+        self.colors = colors
+        self.inference = colors.inference
+        self.program = colors.program
+        self.uses = colors.uses
+        self._holders: tuple[int, frozenset[Class]] = (-1, frozenset())
+        self._named: dict[Function, tuple[object, frozenset[Variable]]] = {}
+
+    # -- roots
+
+    def add_root(self, function: Function, obstacle: Obstacle, sides: Sides) -> bool:
+        """Make a function that can't turn a root, if it and what it calls can do without the other
+        side's sessions."""
+        if function in sides.refused or function.facts.kind == "class":
+            return False
+        members = self._below(function)
+        if any(m.facts.is_async for m in members) or not self._stands_alone(function, members):
+            return False
+        if not all(self.twin_exists(x) for m in members for x in self.sources(m)):
+            return False
+        sides.roots[function] = obstacle
+        sides.synced |= members
+        return True
+
+    def _below(self, function: Function) -> set[Function]:
+        """The function and all below it that do I/O, or that make what I/O is done with."""
+        out: set[Function] = set()
+        pending = [function]
+        while pending:
+            current = pending.pop()
+            if current in out:
+                continue
+            out.add(current)
+            pending += [m for m in self.colors.family(current) if self._matters(m)]
+            for use in self.uses.of(current):
+                pending += [c for c in use.callees if self._matters(c)]
+            if current.name == "__init__" and current.owner is not None:
+                pending += [m for m in current.owner.methods.values() if self._matters(m)]
+        return out
+
+    def _matters(self, function: Function) -> bool:
+        if function.facts.is_async:
+            return False  # a sync function can only run it in a loop of its own
+        return self.colors.does_io(function) or self.makes(function)
+
+    def makes(self, function: Function) -> bool:
+        """Does a function hand out engines, factories or sessions?"""
+        return any(
+            isinstance(atom, v.Known) and atom.kind in SYNC_KINDS
+            for atom in (*self.inference.given("return", function),
+                         *self.inference.given("yield", function))
+        )  # fmt: skip
+
+    def _stands_alone(self, root: Function, members: set[Function]) -> bool:
+        """Does no session cross over to the root, or from it to those who call it?"""
+        outside = [
+            (caller, use) for member in members
+            for caller, use in self.colors.callers().get(member, ())
+            if caller not in members
+        ]  # fmt: skip
+        own = [use for _, use in outside if root in use.callees]
+        if any(self._hands_session(use) and not self._may_enter(use) for use in own):
+            return False
+        if root.facts.kind == "module" and self._makes_sources(root):
+            return False
+        if not any(use.kind != "pass" for use in own):
+            return True
+        if root.is_method and root.name != "__init__" and root.owner in self.holders():
+            return False
+        return not self.makes(root) and not self._leaks(members)
+
+    def _hands_session(self, use: Use) -> bool:
+        """Is a session, or an object that holds one, among the arguments of a call?"""
+        operation = use.function.body.operations[use.operation]
+        if operation[0] != f.CALL:
+            return False
+        values = self.inference.evaluations[use.function].values
+        arguments = (*operation[6], *(i for _, i in operation[7]))
+        return any(self._carries(atom) for i in arguments for atom in values[i if i >= 0 else ~i])
+
+    def _carries(self, atom: v.Atom) -> bool:
+        if isinstance(atom, v.FunctionObject):
+            return atom.bound and atom.function.owner in self.holders()
+        if isinstance(atom, v.Instance):
+            return atom.cls in self.holders()
+        return isinstance(atom, v.Known) and atom.kind in SYNC_KINDS and atom.kind != "Engine"
+
+    def holders(self) -> frozenset[Class]:
+        """The classes whose instances hold sessions, factories or engines, and those below them."""
+        if self._holders[0] != self.inference.runs:
+            found = set()
+            for cls, value in self.inference.attributes_held():
+                if any(isinstance(a, v.Known) and a.kind in SYNC_KINDS for a in value):
+                    found |= {cls, *cls.descendants()}
+            self._holders = self.inference.runs, frozenset(found)
+        return self._holders[1]
+
+    def _leaks(self, members: set[Function]) -> bool:
+        """Does anybody else read a session, factory or engine that the members keep?"""
+        kept = {name for member in members for name in self._stored(member)}
+        if not kept:
+            return False
+        return any(
+            operation and operation[0] == f.ATTRIBUTE and operation[6] in kept
+            for name in kept for function in self.program.mentioning(name)
+            if function not in members for index, operation in enumerate(function.body.operations)
+        )  # fmt: skip
+
+    def _stored(self, function: Function) -> Iterator[str]:
+        """The attributes and global variables in which a function keeps a session or the like."""
+        evaluation = self.inference.evaluations.get(function)
+        if evaluation is None:
+            return
+        for statement in statements_of(function.body.statements):
+            if statement[0] != f.ASSIGN:
+                continue
+            value = evaluation.values[statement[8]]
+            if any(isinstance(a, v.Known) and a.kind in SYNC_KINDS for a in value):
+                for target in statement[7]:
+                    if target[0] == f.TO_ATTRIBUTE:
+                        yield target[2]
+                    elif target[0] == f.TO_NAME and target[1] in function.facts.declared:
+                        yield target[1]
+
+    # -- what has two of a kind
+
+    def sources(self, function: Function) -> frozenset[Variable]:
+        """The module-level engines, factories and sessions that a function names, and objects
+        that hold some."""
+        evaluation = self.inference.evaluations.get(function)
+        if evaluation is None:
+            return frozenset()
+        known = self._named.get(function)
+        if known is None or known[0] is not evaluation:
+            found = frozenset(
+                variable for index, value in enumerate(evaluation.values)
+                if any(self._is_held(a) for a in value)
+                and (variable := self.variable(function, index)) is not None
+            )  # fmt: skip
+            known = self._named[function] = evaluation, found
+        return known[1]
+
+    def _is_held(self, atom: v.Atom) -> bool:
+        if isinstance(atom, v.Instance):
+            return atom.cls in self.holders()
+        return isinstance(atom, v.Known) and atom.kind in SYNC_KINDS
+
+    def variable(self, function: Function, index: int) -> Variable | None:
+        """The module-level variable that a name or attribute in a function means."""
+        operation = function.body.operations[index]
+        if operation[0] == f.NAME:
+            if operation[5] in function.facts.declared:
+                symbol = self.program.resolve(function.module, operation[5])
+                return symbol if isinstance(symbol, Variable) else None
+        elif operation[0] != f.ATTRIBUTE:
+            return None
+        symbol = self.program.resolve_expression(function, function.body.operations, index)
+        return symbol if isinstance(symbol, Variable) else None
+
+    def twin_exists(self, variable: Variable) -> bool:
+        """Can a variable have a sync twin beside it: is it assigned once, by a call, and does its
+        database live outside this process?"""
+        place = self.assignment(variable)
+        value = self.inference.global_value(variable.module, variable.name)
+        if place is None or any(isinstance(a, v.Instance) for a in value):
+            return False
+        function, index = place
+        operations = function.body.operations
+        arguments = [operations[i] for i in operations[index][6] if i >= 0]
+        urls = [a[5] for a in arguments if a[0] == f.CONSTANT and isinstance(a[5], str)]
+        return not any(":memory:" in url or url in _MEMORY for url in urls)
+
+    def assignment(self, variable: Variable) -> tuple[Function, int] | None:
+        """The one call, at the level of its module, whose result a variable is."""
+        found = self.program.variable_expression(variable)
+        if found is None or found[1][found[2]][0] != f.CALL:
+            return None
+        writers = (
+            function for function in variable.module.functions
+            if variable.name in function.facts.declared and variable.name in function.facts.bound
+        )  # fmt: skip
+        return None if any(writers) else (found[0], found[2])
+
+    def _makes_sources(self, function: Function) -> bool:
+        """Does a module make an engine or a factory that others import?"""
+        evaluation = self.inference.evaluations[function]
+        return any(
+            isinstance(a, v.Known) and a.kind in _SOURCES[:3] and a.origin is not None
+            and a.origin.function is function
+            for _, value in evaluation.objects for a in value
+        )  # fmt: skip
+
+    def only_synced(self, sides: Sides) -> set[v.Origin]:
+        """The origins of what nobody but the sync side names or makes."""
+        quiet = sides.quiet
+        named = {variable for function in quiet for variable in self.sources(function)}
+        alone = {x for x in named if not self._named_outside(x, quiet)}
+        made = {
+            atom.origin for function in quiet
+            if (evaluation := self.inference.evaluations.get(function)) is not None
+            for _, value in evaluation.objects for atom in value
+            if isinstance(atom, v.Known) and atom.origin and atom.origin.function in quiet
+        }  # fmt: skip
+        return {origin for variable in alone for origin in self.origins(variable)} | made
+
+    def origins(self, variable: Variable) -> set[v.Origin]:
+        value = self.inference.global_value(variable.module, variable.name)
+        return {a.origin for a in value if isinstance(a, v.Known) and a.origin is not None}
+
+    def _named_outside(self, variable: Variable, quiet: set[Function]) -> bool:
+        body = variable.module.functions[0]
+        return any(
+            function not in quiet and function is not body
+            and self.program.resolve(function.module, variable.name) == variable
+            for function in self.program.mentioning(variable.name)
+        )  # fmt: skip
+
+    # -- what both sides call
+
+    def share(self, sides: Sides, turned: set[Function], islands: set[Function]) -> set[Function]:
+        """Decide how the other side gets at what it shares; functions for which there is no way
+        are returned."""
+        hopeless: set[Function] = set()
+        for member in ordered(sides.synced - sides.twinned - set(sides.roots)):
+            entries = [
+                use for caller, use in self.colors.callers().get(member, ())
+                if caller not in sides.quiet and caller not in islands
+            ]  # fmt: skip
+            if not entries and not self._referred(member, sides, islands):
+                continue
+            outer = home(member)
+            if outer is not member and outer in sides.twinned:
+                sides.twinned.add(member)
+            elif self._can_be_given(member, entries, sides):
+                sides.given.add(member)
+            elif self._can_be_copied(member):
+                sides.twinned |= {m for m in self.colors.family(member) if m in sides.synced}
+            else:
+                hopeless.add(member)
+        sides.given -= sides.twinned
+        return hopeless
+
+    def _referred(self, function: Function, sides: Sides, islands: set[Function]) -> bool:
+        """Does anything outside name a function of a module, as FastAPI's Depends does?"""
+        if function.owner is not None or home(function) is not function:
+            return False
+        return any(
+            other not in sides.quiet and other not in islands and other is not function
+            and self.program.may_name(other, function) and self._names(other, function)
+            for other in self.program.mentioning(function.name)
+        )  # fmt: skip
+
+    def _names(self, other: Function, function: Function) -> bool:
+        """Is a function meant by a name in another's body or signature?"""
+        for operations, scope in (
+            (other.body.operations, other),
+            (other.signature.operations, other.parent or other),
+        ):
+            for index, operation in enumerate(operations):
+                if not operation or operation[0] not in (f.NAME, f.ATTRIBUTE):
+                    continue
+                last = operation[5] if operation[0] == f.NAME else operation[6]
+                if last == function.name and (
+                    self.program.resolve_expression(scope, operations, index) is function
+                ):
+                    return True
+        return False
+
+    def _can_be_given(self, function: Function, entries: list[Use], sides: Sides) -> bool:
+        """Can all callers on the other side enter a function with the session that they have?"""
+        if self.inference.config.shared == "twin" and self._can_be_copied(function):
+            return False
+        if function.facts.kind != "def" or function.facts.is_generator or not entries:
+            return False
+        if self._referred_only(function, entries) or not self.colors.does_io(function):
+            return False
+        below = self._below(function)
+        if any(self.sources(m) or self.colors.makes_session(m) for m in below):
+            return False
+        if any(m.facts.is_generator or (m in sides.twinned and m.owner) for m in below):
+            return False
+        return all(self._may_enter(use) for use in entries)
+
+    def _referred_only(self, function: Function, entries: list[Use]) -> bool:
+        """Is a function handed on by name somewhere, beside being called?"""
+        called = {use.function for use in entries if use.kind == "call"}
+        return any(
+            other not in called and other.facts.kind != "class" and other is not function
+            and self.program.may_name(other, function) and self._names(other, function)
+            and not any(function in u.callees for u in self.uses.of(other))
+            for other in self.program.mentioning(function.name)
+        )  # fmt: skip
+
+    def _may_enter(self, use: Use) -> bool:
+        if not self.colors.may_enter(use) or not self.hands_named(use):
+            return False
+        layout = self.uses.layout(use.function)
+        inside = layout.subtree(use.operation) - {use.operation}
+        return not any(
+            other.operation in inside
+            and (other.does_io or any(self.colors.does_io(c) for c in other.callees))
+            for other in self.uses.of(use.function)
+        )
+
+    def hands_named(self, use: Use) -> bool:
+        """Is a session itself among the arguments of a call? Then it is entered with that."""
+        operation = use.function.body.operations[use.operation]
+        values = self.inference.evaluations[use.function].values
+        arguments = (*operation[6], *(i for _, i in operation[7]))
+        return operation[0] == f.CALL and any(
+            isinstance(atom, v.Known) and atom.kind == "Session"
+            for i in arguments if i >= 0 for atom in values[i]
+        )  # fmt: skip
+
+    def _can_be_copied(self, function: Function) -> bool:
+        """Can a function of a module or class have a copy beside it?"""
+        for member in self.colors.family(function):
+            outer = member.parent
+            if member.facts.kind != "def" or outer is None or outer.facts.kind == "def":
+                return False
+            if not set(self.inference.decorators(member)) <= _COPIED:
+                return False
+            if self.colors.does_io(member) and self.colors.obstacle(member) is not None:
+                return False
+            if member in self.colors.uncopied or self._is_taken(member):
+                return False
+        return True
+
+    def _is_taken(self, function: Function) -> bool:
+        name = twin_name(function.name)
+        if function.owner is not None:
+            return any(name in cls.methods for cls in function.owner.ancestors)
+        return name in function.module.bindings
+
+
+def home(function: Function) -> Function:
+    """The function of a module or class in which a function is defined, or it itself."""
+    while function.parent is not None and function.parent.facts.kind in ("def", "lambda"):
+        function = function.parent
+    return function
+
+
+def ordered(functions: Iterable[Function]) -> list[Function]:
+    return sorted(functions, key=lambda fn: (fn.module.path, fn.index))
+
+
+def twin_name(name: str) -> str:
+    """The name of a function's sync copy."""
+    return f"{name}_sync"
+
+
+def source_twin_name(name: str) -> str:
+    """The name of a variable's twin, in its style: ``sync_engine``, ``SyncSessionLocal``."""
+    bare = name.lstrip("_")
+    lead = name[: len(name) - len(bare)]
+    if bare.isupper():
+        return f"{lead}SYNC_{bare}"
+    if bare[:1].isupper():
+        return f"{lead}Sync{bare}"
+    return f"{lead}sync_{bare}"

@@ -1,0 +1,264 @@
+"""Planning of the sync side: twins of engines, factories and functions, and who uses them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.declarations import foreign_name
+from asyncify.analysis.program import Function, Module, Variable, statements_of
+from asyncify.analysis.sides import home, ordered, source_twin_name, twin_name
+from asyncify.decisions import (
+    CopyDecorator,
+    CopyFunction,
+    Decision,
+    ImportName,
+    InsertStatements,
+    KeepSyncTwin,
+    RenameReference,
+)
+from asyncify.planning.draft import Draft, call_reference, reference
+from asyncify.planning.queries import QueryPlanner
+from asyncify.sites import NodeRef, Site
+
+_LISTENERS = {"sqlalchemy.event.listen", "sqlalchemy.event.listens_for"}
+
+
+class SidePlanner:
+    """Gives the sync side its own engines, factories and functions."""
+
+    def __init__(
+        self, colors: Colors, coloring: Coloring, draft: Callable[[Module], Draft]
+    ) -> None:
+        self.colors = colors
+        self.coloring = coloring
+        self.sides = coloring.sides
+        self.inference = colors.inference
+        self.program = colors.program
+        self.divider = colors.divider
+        self.draft = draft
+        self.failed: set[Function] = set()  # of those that can't be copied
+        self._twins: dict[Variable, str] = {}
+        self._made: list[tuple[Draft, Decision]] = []
+
+    def plan(self) -> None:
+        if not self.sides.synced:
+            return
+        staying = self.coloring.stays - self.coloring.entered
+        for function in ordered(self.coloring.islands - staying):
+            self._rename(function, range(len(function.body.operations)))
+        self._copies([fn for fn in ordered(self.sides.twinned - staying) if home(fn) is fn])
+        self._listeners()
+        for draft, twin in self._made:
+            draft.add(twin)
+
+    # -- names
+
+    def _rename(self, function: Function, indexes: Iterable[int]) -> None:
+        """Let the names in a function mean what stays sync."""
+        draft = self.draft(function.module)
+        for index in indexes:
+            operation = function.body.operations[index]
+            if not operation or operation[0] not in (f.NAME, f.ATTRIBUTE):
+                continue
+            new = self._new_name(function, index)
+            if not new:
+                continue
+            draft.add(
+                RenameReference(node=reference(operation), site=draft.site(operation), new=new)
+            )
+            if operation[0] == f.NAME:
+                self._import(function, operation[5], new, draft)
+
+    def _new_name(self, function: Function, index: int) -> str:
+        variable = self.divider.variable(function, index)
+        if variable is not None:
+            return self._twin(variable)
+        symbol = self.program.resolve_expression(function, function.body.operations, index)
+        found = {symbol} if isinstance(symbol, Function) else self._methods(function, index)
+        twinned = found & self.sides.twinned
+        name = next((fn.name for fn in twinned if home(fn) is fn), "")
+        return twin_name(name) if name else ""
+
+    def _methods(self, function: Function, index: int) -> set[Function]:
+        """The methods and properties that an attribute may mean."""
+        evaluation = self.inference.evaluations.get(function)
+        if evaluation is None or function.body.operations[index][0] != f.ATTRIBUTE:
+            return set()
+        found = {
+            a.function for a in evaluation.values[index] if isinstance(a, v.FunctionObject)
+            and a.function.name == function.body.operations[index][6]
+        }  # fmt: skip
+        for use in self.colors.uses.of(function):
+            if use.kind == "property" and use.operation == index:
+                found |= set(use.callees)
+        return found
+
+    def _import(self, function: Function, local: str, new: str, draft: Draft) -> None:
+        """Import the new name where the old one is imported."""
+        scope: Function | None = function
+        while scope is not None and scope.parent is not None:
+            for statement in statements_of(scope.body.statements):
+                if statement[0] != f.IMPORT:
+                    continue
+                for name, module, imported, level in statement[7]:
+                    if name == local and imported:
+                        self._import_inside(scope, f"{'.' * level}{module}", new, draft)
+                        return
+            scope = scope.parent
+        for item in function.module.facts.imports:
+            if item.local == local and item.name:
+                draft.add_import(ImportName("." * item.level + item.module, new))
+                draft.drop(local)
+
+    def _import_inside(self, scope: Function, module: str, new: str, draft: Draft) -> None:
+        draft.add(
+            InsertStatements(
+                node=NodeRef("FunctionDef", scope.facts.number, scope.name),
+                site=Site(draft.module.path, scope.facts.line, scope.facts.column),
+                source=f"from {module} import {new}\n", where="body",
+            )
+        )  # fmt: skip
+
+    # -- engines and factories
+
+    def _twin(self, variable: Variable) -> str:
+        """The name of the twin of a module-level variable, which is made here; '' where it stays
+        sync itself."""
+        if variable not in self._twins:
+            self._twins[variable] = ""
+            if self.divider.origins(variable) & self.coloring.alive:
+                self._twins[variable] = self._make_twin(variable)
+        return self._twins[variable]
+
+    def _make_twin(self, variable: Variable) -> str:
+        place = self.divider.assignment(variable)
+        if place is None:
+            return ""
+        function, index = place
+        draft = self.draft(variable.module)
+        name = source_twin_name(variable.name)
+        while name in variable.module.bindings:
+            name += "_"
+        inside = sorted(self.colors.uses.layout(function).subtree(index))
+        nested = self._apart(draft, lambda: self._rename(function, inside))
+        site = draft.site(function.body.operations[index])
+        twin = KeepSyncTwin(
+            node=call_reference(function, index), site=site, name=name, decisions=nested
+        )
+        self._made.append((draft, twin))  # this may be asked for while a copy is planned
+        return name
+
+    def _apart(self, draft: Draft, plan: Callable[[], None]) -> tuple[Decision, ...]:
+        """Decisions for a copy, which don't hold for the original."""
+        kept, draft.decisions = draft.decisions, {}
+        plan()
+        nested = tuple(
+            sorted(
+                draft.decisions,
+                key=lambda d: (d.site.line, d.site.column, d.node.kind, d.node.number),
+            )
+        )
+        draft.decisions = kept
+        return nested
+
+    # -- functions
+
+    def _copies(self, functions: list[Function]) -> None:
+        if not functions:
+            return
+        sides = self.sides
+        view = replace(
+            self.coloring,
+            turned=self.coloring.turned - sides.twinned,
+            islands=self.coloring.islands | sides.twinned,
+        )
+        queries = QueryPlanner(self.colors, view)
+        for function in functions:
+            self._copy(function, queries)
+
+    def _copy(self, function: Function, queries: QueryPlanner) -> None:
+        draft = self.draft(function.module)
+        parts = [fn for fn in function.module.functions if home(fn) is function]
+        with_queries = queries.functions() & set(parts)
+
+        def plan() -> None:
+            for part in parts:
+                self._rename(part, range(len(part.body.operations)))
+                if part in with_queries:
+                    queries.plan_sync(part, draft)
+
+        nested = self._apart(draft, plan)
+        if queries.impediments.keys() & set(parts):
+            self.failed.add(function)
+        facts = function.facts
+        draft.add(
+            CopyFunction(
+                node=NodeRef("FunctionDef", facts.number, facts.name),
+                site=Site(draft.module.path, facts.line, facts.column),
+                group=self.coloring.groups.get(function, 0), name=twin_name(facts.name),
+                decisions=nested,
+            )
+        )  # fmt: skip
+
+    # -- events
+
+    def _listeners(self) -> None:
+        """What listens to an engine listens to its twin as well."""
+        if not any(self._twins.values()):
+            return
+        for function in self.program.mentioning("listens_for"):
+            if function.facts.kind == "def":
+                for place, index in enumerate(function.signature.decorators):
+                    self._decorated(function, place, index)
+        for function in self.program.mentioning("listen"):
+            if function.facts.kind == "module":
+                for index, operation in enumerate(function.body.operations):
+                    if operation and operation[0] == f.CALL:
+                        self._listen(function, index)
+
+    def _listened(
+        self, scope: Function, operations: tuple[f.Operation, ...], index: int
+    ) -> tuple[f.Operation, str] | None:
+        """The engine that a call listens to, and its twin."""
+        operation = operations[index]
+        if operation[0] != f.CALL or not operation[6] or operation[6][0] < 0:
+            return None
+        if foreign_name(scope, operations, operation[5], self.inference) not in _LISTENERS:
+            return None
+        symbol = self.program.resolve_expression(scope, operations, operation[6][0])
+        name = self._twins.get(symbol, "") if isinstance(symbol, Variable) else ""
+        return (operations[operation[6][0]], name) if name else None
+
+    def _decorated(self, function: Function, place: int, index: int) -> None:
+        scope = function.parent or function
+        found = self._listened(scope, function.signature.operations, index)
+        if found is None:
+            return
+        draft, facts = self.draft(function.module), function.facts
+        draft.add(
+            CopyDecorator(
+                node=NodeRef("FunctionDef", facts.number, facts.name),
+                site=Site(draft.module.path, facts.line, facts.column),
+                decorator=place, decisions=(self._listening(function, *found, draft),),
+            )
+        )  # fmt: skip
+
+    def _listen(self, function: Function, index: int) -> None:
+        found = self._listened(function, function.body.operations, index)
+        if found is not None and self.colors.uses.layout(function).is_statement(index):
+            draft = self.draft(function.module)
+            site = draft.site(function.body.operations[index])
+            nested = (self._listening(function, *found, draft),)
+            node = call_reference(function, index)
+            draft.add(KeepSyncTwin(node=node, site=site, name="", decisions=nested))
+
+    def _listening(
+        self, function: Function, target: f.Operation, name: str, draft: Draft
+    ) -> Decision:
+        if target[0] == f.NAME:
+            self._import(function.module.functions[0], target[5], name, draft)
+        return RenameReference(node=reference(target), site=draft.site(target), new=name)
