@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -78,10 +79,26 @@ def same_line(
     """Whether the line of the second place came from the line of the first."""
     if not one["file"]:
         return True
-    old, new = before[one["file"]].splitlines(), after[other["file"]].splitlines()
+    text = before[one["file"]]
+    old, new = text.splitlines(), after[other["file"]].splitlines()
     matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
     return any(
-        first <= one["line"] - 1 < last and start <= other["line"] - 1 < end
+        start <= other["line"] - 1 < end
+        and (
+            one["line"] - 1 - first == other["line"] - 1 - start
+            if tag == "equal"
+            else first <= one["line"] - 1 < last or one["line"] in statement_at(text, last + 1)
+        )
         for tag, first, last, start, end in matcher.get_opcodes()
-        if tag == "replace" or one["line"] - 1 - first == other["line"] - 1 - start
     )
+
+
+def statement_at(text: str, line: int) -> range:
+    """The lines of the statement that begins on a line: what stood before it may have been an
+    expression inside it."""
+    lines = [
+        range(node.lineno, (node.end_lineno or node.lineno) + 1)
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.stmt) and node.lineno == line
+    ]
+    return lines[0] if lines else range(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from asyncify.outcome import Outcome
@@ -11,6 +12,7 @@ from tests.differential.compare import differences
 from tests.differential.run import ROOT, run_program
 from tests.engine import errors, migrate, write
 
+Migration = Callable[[Path], Outcome]
 FIXTURES = ROOT / "fixtures" / "differential"
 
 
@@ -23,16 +25,30 @@ def lay_out(source: Path, folder: Path) -> Path:
     return folder
 
 
-def problems(
-    source: Path, scratch: Path, migration: Callable[[Path], Outcome] = migrate
-) -> list[str]:
+@dataclass(frozen=True)
+class Programs:
+    """One program before and after its migration, each in its folder."""
+
+    before: Path
+    after: Path
+    outcome: Outcome
+
+
+def migrated(source: Path, scratch: Path, migration: Migration = migrate) -> Programs:
+    """Both programs. Folders of one name, since findings and records tell paths."""
+    before = lay_out(source, scratch / "before" / "program")
+    after = lay_out(source, scratch / "after" / "program")
+    outcome = migration(after)
+    write(after, outcome)
+    return Programs(before, after, outcome)
+
+
+def problems(source: Path, scratch: Path, migration: Migration = migrate) -> list[str]:
     """Everything that is wrong with the migration of one program."""
-    folder = lay_out(source, scratch / "program")
-    before = run_program(folder, scratch / "before.json")
-    outcome = migration(folder)
-    if not outcome.changes:
-        return ["nothing was migrated", *errors(outcome)]
-    write(folder, outcome)
-    after = run_program(folder, scratch / "after.json")
-    again = [f"a second run changes {change.path}" for change in migration(folder).changes]
-    return [*errors(outcome), *differences(before, after), *again]
+    programs = migrated(source, scratch, migration)
+    if not programs.outcome.changes:
+        return ["nothing was migrated", *errors(programs.outcome)]
+    before = run_program(programs.before, scratch / "before.json")
+    after = run_program(programs.after, scratch / "after.json")
+    again = [f"a second run changes {change.path}" for change in migration(programs.after).changes]
+    return [*errors(programs.outcome), *differences(before, after), *again]

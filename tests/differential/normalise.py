@@ -2,8 +2,10 @@
 
 ``Query`` labels its columns (``users.id AS users_id``) and ``select`` doesn't; both number their
 anonymous aliases and parameters as they come; and what stands in the select list of an EXISTS has
-no effect. So labels become positions, aliases and parameters are numbered by first appearance, and
-the select list of an EXISTS becomes ``*``. Everything else, order included, stays.
+no effect. So labels become positions, aliases are numbered by first appearance, and the select
+list of an EXISTS becomes ``*``. Drivers differ too: some name or number their parameters, and some
+write a cast after each, so parameters become their values, in the order of use. Everything else,
+order included, stays.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ CLAUSES = {
 }  # fmt: skip
 LISTS = {"SELECT", "RETURNING"}
 LABEL_CLAUSES = {"GROUP", "HAVING", "ORDER"}
+TYPE_WORDS = {"PRECISION", "VARYING", "WITH", "WITHOUT", "TIME", "ZONE"}
 BEFORE_TABLES = {"FROM", "JOIN", "LATERAL", "UPDATE"}
 
 Labels = tuple[str, ...]
@@ -27,8 +30,8 @@ Labels = tuple[str, ...]
 
 @dataclass
 class Names:
-    """The aliases of a statement, with the labels of those that are subqueries, and the numbers
-    given so far to aliases and parameters."""
+    """The aliases of a statement, with the labels of those that are subqueries, the numbers given
+    so far to aliases, and the names of parameters as they are used."""
 
     aliases: dict[str, Labels] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
@@ -38,9 +41,9 @@ class Names:
         return f"t{self.numbers.setdefault(name, len(self.numbers) + 1)}"
 
     def parameter(self, name: str) -> str:
-        if name not in self.parameters:
+        if name:
             self.parameters.append(name)
-        return f":p{self.parameters.index(name) + 1}"
+        return "?"
 
 
 def normalise(statement: str, parameters: Any) -> tuple[str, str]:
@@ -53,7 +56,9 @@ def normalise(statement: str, parameters: Any) -> tuple[str, str]:
 
 
 def normal_parameters(parameters: Any, order: Sequence[str]) -> Any:
-    """Named parameters as a list in the order in which the statement uses them."""
+    """Named or numbered parameters as a list in the order in which the statement uses them."""
+    if isinstance(parameters, tuple) and order:
+        parameters = {str(number): value for number, value in enumerate(parameters, 1)}
     if isinstance(parameters, Mapping):
         used = [parameters[name] for name in order if name in parameters]
         return used + [value for name, value in parameters.items() if name not in order]
@@ -63,10 +68,10 @@ def normal_parameters(parameters: Any, order: Sequence[str]) -> Any:
 
 
 def parameter_name(text: str) -> str:
-    """The name of a named parameter; positional ones have none."""
+    """The name of a named or numbered parameter; positional ones have none."""
     if text.startswith("%("):
         return text[2:-2]
-    return text[1:] if text.startswith(":") else ""
+    return text[1:] if text.startswith((":", "$")) else ""
 
 
 # Aliases
@@ -198,7 +203,8 @@ def render_part(
         return 1, ["(", *render(part, names, exists), ")"]
     if part.kind is Kind.PARAMETER:
         name = parameter_name(part.text)
-        return 1, [names.parameter(name) if name else "?"]
+        taken = 1 + cast_length(parts[index + 1 :])
+        return taken, [names.parameter(name)]
     if part.is_name and is_column(parts, index):
         return 3, [render_column(part, parts[index + 2], names)]
     if part.is_name and part.text in names.aliases:
@@ -206,6 +212,16 @@ def render_part(
     if part.is_name and part.text in labels:
         return 1, [f"#{labels.index(part.text) + 1}"]
     return 1, [part.text]
+
+
+def cast_length(parts: Sequence[Part]) -> int:
+    """How many parts a driver's cast ``::TYPE`` of a parameter takes."""
+    if not parts or not is_symbol(parts[0], "::"):
+        return 0
+    length = 2
+    while keyword(parts[length] if length < len(parts) else None) in TYPE_WORDS:
+        length += 1
+    return length
 
 
 def is_column(parts: Sequence[Part], index: int) -> bool:

@@ -2,8 +2,8 @@
 
     python -m tests.differential.record FOLDER DATABASE RECORD
 
-FOLDER holds ``main.py`` with ``main()``, which may be a coroutine function. DATABASE is the SQLite
-file that the program finds in ``DATABASE_URL``. RECORD is the JSON file to write.
+FOLDER holds ``main.py`` with ``main()``, which may be a coroutine function. DATABASE is the URL
+that the program finds in ``DATABASE_URL``, with a sync driver. RECORD is the JSON file to write.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import inspect
 import json
 import os
 import re
-import sqlite3
 import sys
 import threading
 import traceback
@@ -25,7 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from sqlalchemy import event, exc
+from sqlalchemy import MetaData, create_engine, event, exc
 from sqlalchemy.engine import Connection, Engine, Row
 from sqlalchemy.orm import InstanceState
 
@@ -130,16 +129,17 @@ def place(trace: TracebackType | None, folder: Path) -> dict[str, Any]:
     return {"file": file, "function": frames[-1].name, "line": frames[-1].lineno or 0}
 
 
-def tables(database: Path) -> dict[str, list[str]]:
+def tables(database: str) -> dict[str, list[str]]:
     """The rows of every table, sorted."""
-    with sqlite3.connect(database) as connection:
-        names = connection.execute(
-            "select name from sqlite_master where type = 'table' order by name"
-        ).fetchall()
-        return {
-            name: sorted(repr(row) for row in connection.execute(f'select * from "{name}"'))
-            for (name,) in names
+    engine, metadata = create_engine(database), MetaData()
+    with engine.connect() as connection:
+        metadata.reflect(connection)
+        found = {
+            name: sorted(repr(tuple(row)) for row in connection.execute(table.select()))
+            for name, table in sorted(metadata.tables.items())
         }
+    engine.dispose()
+    return found
 
 
 def observe(folder: Path, recorder: Recorder) -> dict[str, Any]:
@@ -151,10 +151,9 @@ def observe(folder: Path, recorder: Recorder) -> dict[str, Any]:
     return {"result": plain(result), "exception": None}
 
 
-def main() -> None:
-    """Run, and write the record."""
-    folder, database, record = (Path(argument).resolve() for argument in sys.argv[1:4])
-    os.environ["DATABASE_URL"] = f"sqlite:///{database}"
+def record(folder: Path, database: str) -> dict[str, Any]:
+    """Everything that can be seen of one run of the program."""
+    os.environ["DATABASE_URL"] = database
     sys.path.insert(0, str(folder))
     recorder = Recorder()
     recorder.listen()
@@ -164,17 +163,22 @@ def main() -> None:
         gc.collect()
     texts = [str(warning.message) for warning in caught]
     recorder.faults += [text for text in texts if any(leak in text for leak in LEAKS)]
-    seen |= {
-        "statements": recorder.statements,
+    return seen | {
+        "statements": list(recorder.statements),
         "sync_statements": recorder.sync_statements,
         "faults": recorder.faults,
         "tables": tables(database),
     }
-    record.write_text(json.dumps(seen), encoding="utf-8")
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run, and write the record."""
+    folder, path = Path(arguments[0]).resolve(), Path(arguments[2])
+    path.write_text(json.dumps(record(folder, arguments[1])), encoding="utf-8")
     sys.stdout.flush()
     # A driver's thread that the program left behind must not keep this process.
     os._exit(0)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -85,6 +85,7 @@ DIFFERENT = {
         "SELECT count(*) AS count_1 FROM (SELECT a.x AS x FROM a) AS anon_1",
         "SELECT count(a.x) AS count_1 FROM a",
     ),
+    "a cast of a column": ("SELECT a.x::INTEGER FROM a", "SELECT a.x FROM a"),
     "a savepoint": ("SAVEPOINT sa_savepoint_1", "RELEASE SAVEPOINT sa_savepoint_1"),
 }  # fmt: skip
 
@@ -114,6 +115,22 @@ Bound = tuple[str, Any]
             ("UPDATE a SET x=%(x)s WHERE a.y = %(y_2)s", {"y_2": 2, "x": 1}),
         ),
         (("INSERT INTO a VALUES (?)", [(1,), (2,)]), ("INSERT INTO a VALUES (?)", [(1,), (2,)])),
+        (
+            ("SELECT a.x FROM a WHERE a.x = %(x)s LIMIT %(y)s OFFSET %(x)s", {"x": 1, "y": 2}),
+            ("SELECT a.x FROM a WHERE a.x = %s LIMIT %s OFFSET %s", (1, 2, 1)),
+        ),
+        (
+            ("UPDATE a SET x=%(x)s, t=%(t)s WHERE a.y = %(x)s", {"x": 1, "t": 2}),
+            (
+                "UPDATE a SET x=$1::INTEGER, t=$2::TIMESTAMP WITHOUT TIME ZONE "
+                "WHERE a.y = $1::INTEGER",
+                (1, 2),
+            ),
+        ),
+        (
+            ("INSERT INTO a VALUES (%(x)s)", [{"x": 1}, {"x": 2}]),
+            ("INSERT INTO a VALUES ($1::VARCHAR)", [(1,), (2,)]),
+        ),
     ],
 )
 def test_names_of_parameters_do_not_count(one: Bound, other: Bound) -> None:

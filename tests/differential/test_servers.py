@@ -1,0 +1,108 @@
+"""The programs under ``fixtures/differential`` on PostgreSQL and MariaDB, before and after.
+
+``.ci/run`` starts both servers and tells their URLs. Elsewhere they are started here, where their
+programs are installed; where they aren't, these tests are skipped and say so.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import URL, make_url
+
+from tests import servers
+from tests.differential.compare import differences
+from tests.differential.harness import FIXTURES, Programs, migrated
+from tests.differential.run import run_program
+from tests.engine import errors
+
+SOURCES = [*sorted(FIXTURES.glob("cases/*.py")), *sorted(FIXTURES.glob("programs/*"))]
+
+
+class Driver(NamedTuple):
+    """A server, the driver of the program before its migration, and that of the tests."""
+
+    server: servers.Server
+    before: str
+    admin: str
+
+
+DRIVERS = {
+    "asyncpg": Driver(servers.POSTGRESQL, "psycopg2", "psycopg2"),
+    "psycopg": Driver(servers.POSTGRESQL, "psycopg", "psycopg2"),
+    "aiomysql": Driver(servers.MARIADB, "pymysql", "pymysql"),
+}
+
+
+@pytest.fixture(scope="session")
+def started() -> Iterator[dict[str, str]]:
+    """The URLs of the servers that run, by name."""
+    with tempfile.TemporaryDirectory(prefix="asyncify-servers-") as name:
+        folder, urls = Path(name), {}
+        folder.chmod(0o711)
+        try:
+            for server in servers.SERVERS.values():
+                given = os.environ.get(server.variable)
+                if given or servers.programs(server):
+                    urls[server.name] = given or servers.start(server, folder)
+            yield urls
+        finally:
+            servers.stop(folder)
+
+
+Migrated = Callable[[Path], Programs]
+
+
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Migrated:
+    """A source's programs, migrated once for all servers."""
+
+    @cache
+    def get(source: Path) -> Programs:
+        return migrated(source, tmp_path_factory.mktemp(source.stem))
+
+    return get
+
+
+@contextmanager
+def database(server: str, driver: Driver) -> Iterator[URL]:
+    """An empty database, with the driver of the program before its migration."""
+    url = make_url(server)
+    name = f"asyncify_{os.getpid()}"
+    engine = create_engine(
+        url.set(drivername=f"{url.get_backend_name()}+{driver.admin}"), isolation_level="AUTOCOMMIT"
+    )
+    force = " WITH (FORCE)" if driver.server is servers.POSTGRESQL else ""
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+        try:
+            yield url.set(drivername=f"{url.get_backend_name()}+{driver.before}", database=name)
+        finally:
+            connection.execute(text(f"DROP DATABASE {name}{force}"))
+    engine.dispose()
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
+@pytest.mark.parametrize("driver", DRIVERS.values(), ids=DRIVERS)
+def test_same_on_a_server(
+    source: Path, driver: Driver, started: dict[str, str], programs: Migrated, tmp_path: Path
+) -> None:
+    server = started.get(driver.server.name)
+    if server is None:
+        pytest.skip(f"{driver.server.package} is not installed, {driver.server.variable} not set")
+    both = programs(source)
+    runs = []
+    for folder in (both.before, both.after):
+        with database(server, driver) as url:
+            record = tmp_path / f"{folder.parent.name}.json"
+            runs.append(run_program(folder, record, url.render_as_string(hide_password=False)))
+    found = [*errors(both.outcome), *differences(*runs)]
+    assert not found, "\n".join(found)
