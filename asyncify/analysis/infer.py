@@ -190,7 +190,7 @@ class Inference:
         self._slots[slot] = grown
         if slot[0] in ("global", "attribute"):
             self._note_aliases(slot[2], value)
-        if any(isinstance(a, v.Known) and a.kind in _HELD for a in value):
+        if any(_is_held(a) for a in value):
             self._heat_holder(slot)
         if slot[0] == "parameter" and any(isinstance(a, (v.Known, v.QueryValue)) for a in value):
             self.need(slot[1])
@@ -200,7 +200,7 @@ class Inference:
                 self._again.append(reader)
 
     def _heat_holder(self, slot: Slot) -> None:
-        """Whoever names what holds a session may use it, by a method of any name."""
+        """Whoever names what holds a session or a Query may use it, by a method of any name."""
         if slot[0] in ("global", "attribute"):
             self.heat((slot[2],))
         elif slot[0] in ("return", "yield") and slot[1].facts.kind == "def":
@@ -499,6 +499,15 @@ class Inference:
             for module in self.program.modules.values()
             for item in module.facts.imports
         )
+
+
+def _is_held(atom: v.Atom) -> bool:
+    """Is I/O done with a value, or with an item of it, wherever it is named?"""
+    if isinstance(atom, v.Collection):
+        return any(isinstance(item, v.QueryValue) for item in atom.items)
+    if isinstance(atom, v.TupleValue):
+        return any(isinstance(item, v.QueryValue) for part in atom.items for item in part)
+    return isinstance(atom, v.QueryValue) or (isinstance(atom, v.Known) and atom.kind in _HELD)
 
 
 @contextmanager

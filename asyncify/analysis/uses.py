@@ -27,6 +27,11 @@ SYNC_KINDS = {
 ITERATING = {
     "list", "tuple", "set", "sorted", "iter", "enumerate", "sum", "any", "all", "zip", "map",
     "filter", "dict", "frozenset", "min", "max", "next", "reversed",
+    "collections.Counter", "collections.OrderedDict", "collections.deque", "functools.reduce",
+    "itertools.accumulate", "itertools.chain", "itertools.combinations", "itertools.compress",
+    "itertools.cycle", "itertools.dropwhile", "itertools.filterfalse", "itertools.groupby",
+    "itertools.islice", "itertools.pairwise", "itertools.permutations", "itertools.product",
+    "itertools.starmap", "itertools.takewhile", "itertools.tee", "itertools.zip_longest",
 }  # fmt: skip
 # Awaited, they run a function in a thread and give its result.
 THREADS = {
@@ -154,7 +159,12 @@ class _Collector:
             kind = operation[0] if operation else -1
             if kind == f.CALL:
                 if not self._is_plain(operation):
+                    yield from self.starred(operation[6])
                     yield from self.call(index, operation)
+            elif kind == f.SEQUENCE:
+                yield from self.starred(operation[6])
+            elif kind == f.OPERATOR and operation[5] in ("In", "NotIn"):
+                yield from self.iterated_queries(operation[6][1])
             elif kind == f.ATTRIBUTE:
                 yield from self.attribute(index, operation)
             elif kind == f.SUBSCRIPT:
@@ -168,6 +178,9 @@ class _Collector:
         for statement in self.layout.statements:
             if statement[0] == f.FOR:
                 yield from self.iterated(statement[8])
+            elif statement[0] == f.ASSIGN:
+                if any(target[0] == f.TO_SEQUENCE for target in statement[7]):
+                    yield from self.iterated_queries(statement[8])
             elif statement[0] == f.WITH:
                 for position, (value, _) in enumerate(statement[7]):
                     yield from self.entered(value, position)
@@ -281,9 +294,18 @@ class _Collector:
                 if argument >= 0:
                     yield from self.iterated(argument)
 
-    def iterated(self, index: int) -> Iterator[Use]:
+    def starred(self, parts: tuple[int, ...]) -> Iterator[Use]:
+        """Queries that are unpacked: ``[*query]``, ``f(*query)``."""
+        for part in parts:
+            if part < 0:
+                yield from self.iterated_queries(~part)
+
+    def iterated_queries(self, index: int) -> Iterator[Use]:
         for query in self.queries(index):
             yield Use("iterate query", self.function, index, query, name="__iter__")
+
+    def iterated(self, index: int) -> Iterator[Use]:
+        yield from self.iterated_queries(index)
         generators = tuple(a.function for a in self.values[index] if isinstance(a, v.Generated))
         methods = tuple(
             m for a in self.values[index] if isinstance(a, v.Instance)

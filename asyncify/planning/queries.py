@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
+from asyncify.analysis.layout import Layout
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Class, Function, dotted
 from asyncify.analysis.uses import Use
@@ -30,6 +31,7 @@ from asyncify.sites import Site
 from asyncify.vocabulary.rows import QueryMember, Role
 from asyncify.vocabulary.sqlalchemy_query import QUERY, STREAM
 
+_MAPPINGS = {"dict", "OrderedDict"}
 _BINDING = {f.AWAIT, f.YIELD, f.YIELD_FROM, f.WALRUS}  # what a lambda can't hold for its function
 
 
@@ -302,6 +304,8 @@ class QueryPlanner(QueryFlows):
         awaited, result = self._execution(use, row, value, flow, draft)
         if layout.is_statement(use.operation) and row.starts != "select":
             result = "{awaited}"  # nobody looks at the number of rows
+        if _is_mapped(use, layout) and value.shape == "rows":
+            result += ".all()"
         hoist = hoister.take(use.operation) if result != "{awaited}" else ""
         site = draft.site(operation)
         group = self.coloring.groups.get(use.function, 0)
@@ -371,6 +375,15 @@ class QueryPlanner(QueryFlows):
                 template=f"{{session}}.run_sync(lambda _: {inner})", awaits=True, session=source,
             )
         )  # fmt: skip
+
+
+def _is_mapped(use: Use, layout: Layout) -> bool:
+    """Is a mapping made of what is iterated? A result has ``keys()`` and would be taken for one."""
+    parent = layout.parent(use.operation)
+    if use.kind != "iterate query" or parent < 0 or layout.operations[parent][0] != f.CALL:
+        return False
+    called = dotted(layout.operations, layout.operations[parent][5])
+    return called.rpartition(".")[2] in _MAPPINGS
 
 
 def _unique(use: Use, value: v.QueryValue) -> bool:

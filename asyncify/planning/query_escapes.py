@@ -64,15 +64,23 @@ class Escapes:
         handler = _HANDLERS.get(kind)
         return handler(self, index, parent) if handler is not None else None
 
+    def only_kept(self, index: int) -> bool:
+        """Is the value at an operation only bound, returned or put into a container?"""
+        parent = self.layout.parent(index)
+        if parent >= 0:
+            operation = self.operations[parent]
+            return operation[0] == f.SEQUENCE and ~index not in operation[6]
+        statement = self.layout.statement(index)
+        if statement is None or statement[0] not in (f.RETURN, f.ASSIGN, f.EXPRESSION):
+            return False
+        return statement[0] != f.ASSIGN or all(t[0] == f.TO_NAME for t in statement[7])
+
     def _in_statement(self, index: int) -> Escape | None:
         statement = self.layout.statement(index)
         if statement is None:
             return None
         if statement[0] in (f.IF, f.WHILE, f.ASSERT) and statement[7] == index:
             return Escape(_ASKED)
-        assigned = statement[0] == f.ASSIGN and statement[8] == index
-        if assigned and any(target[0] == f.TO_SEQUENCE for target in statement[7]):
-            return Escape("it is unpacked", executes=True, operation=index)
         return None
 
     def _in_boolean(self, index: int, parent: int) -> Escape | None:
@@ -83,8 +91,8 @@ class Escapes:
         symbol = self.operations[parent][5]
         if symbol in ("Is", "IsNot"):
             return None
-        if symbol in ("In", "NotIn") and self.operations[parent][6][0] != index:
-            return Escape("it is searched with `in`", executes=True, operation=index)
+        if symbol in ("In", "NotIn") and self.operations[parent][6][1] == index:
+            return None
         return Escape(_ASKED if symbol == "Not" else "it is an operand")
 
     def _in_conditional(self, index: int, parent: int) -> Escape | None:
@@ -94,17 +102,12 @@ class Escapes:
         conditions = {c for generator in self.operations[parent][8] for c in generator[5]}
         return Escape(_ASKED) if index in conditions else None
 
-    def _in_sequence(self, index: int, parent: int) -> Escape | None:
-        if ~index in self.operations[parent][6]:
-            return Escape("it is unpacked", executes=True, operation=index)
-        return None
-
     def _in_call(self, index: int, parent: int) -> Escape | None:
         operation = self.operations[parent]
         if operation[5] == index:
             return None
         if ~index in operation[6]:
-            return Escape("it is unpacked", executes=True, operation=index)
+            return None
         callee = self.values[operation[5]]
         if any(isinstance(a, (v.FunctionObject, v.ClassObject)) for a in callee):
             return None
@@ -144,6 +147,5 @@ _HANDLERS = {
     f.OPERATOR: Escapes._in_operator,
     f.CONDITIONAL: Escapes._in_conditional,
     f.COMPREHENSION: Escapes._in_comprehension,
-    f.SEQUENCE: Escapes._in_sequence,
     f.CALL: Escapes._in_call,
 }

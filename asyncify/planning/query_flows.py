@@ -20,6 +20,7 @@ from asyncify.findings import Finding
 from asyncify.planning import query_forms as forms
 from asyncify.planning.draft import node_reference
 from asyncify.planning.query_escapes import Escapes
+from asyncify.planning.query_sessions import QuerySessions
 from asyncify.sites import NodeRef
 from asyncify.vocabulary.rows import QueryMember, Role
 from asyncify.vocabulary.sqlalchemy_query import FIRST_OF_STATEMENT, QUERY, STREAM
@@ -53,6 +54,7 @@ class QueryFlows:
         self.inference = colors.inference
         self.line = self.inference.config.sqlalchemy_version
         self.flows: dict[v.Origin, Flow] = {}
+        self.sessions = QuerySessions(colors, self.flows)
         self.findings: list[Finding] = []
         self.impediments: dict[Function, Obstacle] = {}
         self.escaping: dict[Function, dict[int, str]] = {}  # operations that may execute a Query
@@ -137,10 +139,11 @@ class QueryFlows:
         layout = self.colors.uses.layout(function)
         operation = layout.operations[index]
         flows = [self.flows[a.origin] for a in atoms]
+        mixed = any(not _may_be_query(a) for a in value) and not escapes.only_kept(index)
         for flow in flows:
             if operation[0] == f.CALL and flow.origin == v.Origin(function, operation[3]):
                 flow.start = index
-            if any(not _may_be_query(a) for a in value):
+            if mixed:
                 flow.refuse("it may also be something else than a query")
         escape = escapes.escape(index)
         if escape is not None:
@@ -460,53 +463,7 @@ class QueryFlows:
     def _source(
         self, value: v.QueryValue, function: Function, receiver: int
     ) -> SessionSource | None:
-        flow = self.flows[value.origin]
-        layout = self.colors.uses.layout(function)
-        start = value.origin.function
-        if start is function:
-            if flow.start in layout.subtree(receiver):
-                return SessionSource(query_call=flow.origin.call)
-            return SessionSource(text=value.session) if value.session else None
-        if not value.session:
-            return None
-        if (
-            value.session.startswith("self.")
-            and function.owner in (start.owner, None)
-            and start.owner
-        ):
-            return SessionSource(text=value.session) if function.owner else None
-        found = self._handed(value, function)
-        if found:
-            return SessionSource(text=found)
-        only = self._only_session(function)
-        return SessionSource(text=only) if only and self._only_session(start) else None
-
-    def _handed(self, value: v.QueryValue, function: Function) -> str:
-        """The argument that a caller passed as the session of the function that made the query."""
-        start = value.origin.function
-        names = [p.name for p in start.signature.parameters]
-        if value.session not in names:
-            return ""
-        texts = set()
-        for use in self.colors.uses.of(function):
-            if use.kind == "call" and start in use.callees:
-                operations = function.body.operations
-                operation = operations[use.operation]
-                keywords = dict(operation[7])
-                place = names.index(value.session) - (1 if start.is_method else 0)
-                index = keywords.get(value.session, -1)
-                if index < 0 and 0 <= place < len(operation[6]):
-                    index = operation[6][place]
-                texts.add(dotted(operations, index) if index >= 0 else "")
-        return texts.pop() if len(texts) == 1 else ""
-
-    def _only_session(self, function: Function) -> str:
-        environment = self.inference.evaluations[function].environment
-        names = [
-            name for name, value in environment.items()
-            if any(isinstance(a, v.Known) and a.kind.lower().endswith("session") for a in value)
-        ]  # fmt: skip
-        return names[0] if len(names) == 1 else ""
+        return self.sessions.source(value, function, receiver)
 
     def _node(self, function: Function, index: int) -> NodeRef | None:
         """The node of an operation, or None for a kind that isn't counted."""
