@@ -214,6 +214,14 @@ class EditArguments(Decision):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AddParameter(Decision):
+    """A function takes one keyword-only parameter more (node: FunctionDef)."""
+
+    name: str
+    annotation: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunMetadata(Decision):
     """``Base.metadata.create_all(bind=engine)`` as a statement becomes ``async with
     engine.begin() as conn: await conn.run_sync(Base.metadata.create_all)`` (node: Call).

@@ -142,17 +142,18 @@ class InfrastructurePlanner:
         scope = function.parent or function
         draft = self.draft
         turned = function in self.coloring.turned
-        for parameter in signature.parameters:
+        for position, parameter in enumerate(signature.parameters):
             if parameter.annotation >= 0:
                 self._annotation(
                     scope, signature.operations, parameter.annotation,
                     parameter.annotation_number, function,
+                    value=self.inference.read(("parameter", function, position)),
                 )  # fmt: skip
         if signature.returns >= 0:
             generator = turned and function.facts.is_generator
             self._annotation(
                 scope, signature.operations, signature.returns, signature.returns_number,
-                function, generator,
+                function, generator, self.inference.read(("return", function)),
             )  # fmt: skip
         for index, operation in enumerate(signature.operations):
             if operation and operation[0] == f.CALL:
@@ -164,7 +165,12 @@ class InfrastructurePlanner:
         for statement in layout.statements:
             if statement[0] == f.ANNOTATED:
                 skipped |= layout.subtree(statement[8])
-                self._annotation(function, layout.operations, statement[8], statement[10], function)
+                given = statement[9]
+                evaluation = self.inference.evaluations.get(function)
+                self._annotation(
+                    function, layout.operations, statement[8], statement[10], function,
+                    value=evaluation.values[given] if evaluation and given >= 0 else v.UNKNOWN,
+                )  # fmt: skip
         return skipped
 
     def _annotation(
@@ -175,7 +181,9 @@ class InfrastructurePlanner:
         number: int,
         function: Function,
         generator: bool = False,
+        value: v.Value = v.UNKNOWN,
     ) -> None:
+        """One annotation; ``value`` is what is known of what it annotates."""
         draft = self.draft(scope.module)
         renames: dict[str, str] = {}
         arity: dict[str, int] = {}
@@ -187,8 +195,11 @@ class InfrastructurePlanner:
                 renames[written] = draft.spell(new, written)
                 draft.drop(written)
             elif self._is_query(scope, part_operations, part) and self._selects(function):
-                select = "sqlalchemy.sql.Select" if self.line == "1.4" else "sqlalchemy.Select"
-                renames[written] = draft.spell(select, written)
+                statement = self._statement(value)
+                module = "sqlalchemy.sql" if self.line == "1.4" else "sqlalchemy"
+                renames[written] = draft.spell(f"{module}.{statement}", written)
+                if statement != "Select":
+                    arity[renames[written]] = 0  # neither Update nor Delete is generic
                 draft.drop(written)
             elif generator:
                 self._generator(scope, part_operations, part, written, draft, renames, arity)
@@ -214,6 +225,14 @@ class InfrastructurePlanner:
             for atom in value if isinstance(atom, v.QueryValue)
         }  # fmt: skip
         return bool(found) and all(self.queries.converts(atom) for atom in found)
+
+    def _statement(self, value: v.Value) -> str:
+        """The class of the statements that some queries become."""
+        kinds = {
+            self.queries.flows[atom.origin].dml or "select"
+            for atom in value if isinstance(atom, v.QueryValue)
+        }  # fmt: skip
+        return kinds.pop().capitalize() if len(kinds) == 1 else "Select"
 
     def _generator(
         self,

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
+from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Class, Function, dotted
 from asyncify.analysis.uses import Use
 from asyncify.decisions import (
+    AddParameter,
+    EditArguments,
     MakeAsyncFor,
     QueryToSelect,
     RenameMethod,
@@ -27,7 +30,7 @@ from asyncify.planning.draft import Draft, call_reference, node_reference, refer
 from asyncify.planning.hoisting import Hoister
 from asyncify.planning.query_flows import Flow, QueryFlows, is_ambiguous
 from asyncify.rules import finding
-from asyncify.sites import Site
+from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.rows import QueryMember, Role
 from asyncify.vocabulary.sqlalchemy_query import QUERY, STREAM
 
@@ -37,6 +40,10 @@ _BINDING = {f.AWAIT, f.YIELD, f.YIELD_FROM, f.WALRUS}  # what a lambda can't hol
 
 class QueryPlanner(QueryFlows):
     """Writes the decisions about queries, one function after the other."""
+
+    def __init__(self, colors: Colors, coloring: Coloring) -> None:
+        self._handed: dict[Function, None] | None = None
+        super().__init__(colors, coloring)
 
     def _is_async(self, function: Function) -> bool:
         return function in self.coloring.turned
@@ -71,6 +78,60 @@ class QueryPlanner(QueryFlows):
                     continue
             self._plan_builder(function, index, operation, draft)
         self._plan_escapes(function, draft)
+        self._plan_sessions(function, draft)
+
+    def _plan_sessions(self, function: Function, draft: Draft) -> None:
+        """The session that a function needs beside the queries it is given."""
+        group = self.coloring.groups.get(function, 0)
+        handed = self._sessions_handed()
+        if function in handed:
+            facts = function.facts
+            kind = "sqlalchemy.ext.asyncio.AsyncSession"
+            annotated = any(p.annotation >= 0 for p in function.signature.parameters)
+            draft.add(
+                AddParameter(
+                    node=NodeRef("FunctionDef", facts.number, facts.name), group=group,
+                    site=Site(draft.module.path, facts.line, facts.column),
+                    name=self.sessions.parameters[function],
+                    annotation=draft.spell(kind) if annotated else "",
+                )
+            )  # fmt: skip
+        for callee in handed:
+            name = self.sessions.parameters[callee]
+            for caller, index, text in self.sessions.calls[callee]:
+                if caller is function:
+                    draft.add(
+                        EditArguments(
+                            node=call_reference(function, index), group=group,
+                            site=draft.site(function.body.operations[index]),
+                            set_keywords=((name, text),),
+                        )
+                    )  # fmt: skip
+
+    def _sessions_handed(self) -> dict[Function, None]:
+        """The functions that get a session: those that execute a statement with it, and those that
+        hand it on."""
+        if self._handed is None:
+            executing = {
+                use.function for flow in self.flows.values() for use, _ in flow.terminals
+                if self._names_own_parameter(use)
+            }  # fmt: skip
+            executing |= self.escaping.keys() & self.sessions.parameters.keys()
+            self._handed = {}
+            pending = sorted(executing, key=lambda each: each.qualname)
+            while pending:
+                function = pending.pop()
+                if function not in self._handed:
+                    self._handed[function] = None
+                    for caller, _, text in self.sessions.calls[function]:
+                        if self.sessions.parameters.get(caller) == text:
+                            pending.append(caller)
+        return self._handed
+
+    def _names_own_parameter(self, use: Use) -> bool:
+        source = self.session(use.function, use.operation)
+        name = self.sessions.parameters.get(use.function, "")
+        return bool(name) and source is not None and source.text == name
 
     def _plan_start(self, flow: Flow, function: Function, index: int, draft: Draft) -> None:
         operation = function.body.operations[index]

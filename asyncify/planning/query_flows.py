@@ -6,7 +6,7 @@ the Query, everywhere.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
@@ -26,6 +26,7 @@ from asyncify.vocabulary.rows import QueryMember, Role
 from asyncify.vocabulary.sqlalchemy_query import FIRST_OF_STATEMENT, QUERY, STREAM
 
 _CRITERIA = {"filter", "filter_by", "where"}
+_READ_OTHERWISE = frozenset({"text", "stream"})  # marks on which the form of a terminal depends
 
 
 @dataclass(slots=True)
@@ -54,7 +55,7 @@ class QueryFlows:
         self.inference = colors.inference
         self.line = self.inference.config.sqlalchemy_version
         self.flows: dict[v.Origin, Flow] = {}
-        self.sessions = QuerySessions(colors, self.flows)
+        self.sessions = QuerySessions(colors, coloring, self.flows)
         self.findings: list[Finding] = []
         self.impediments: dict[Function, Obstacle] = {}
         self.escaping: dict[Function, dict[int, str]] = {}  # operations that may execute a Query
@@ -312,8 +313,11 @@ class QueryFlows:
     def _terminal(self, use: Use) -> None:
         """Note where a Query is executed, and what keeps that from being a statement's."""
         atoms = self._queries(use.function, self._executed(use))
+        differs = len({_READ_OTHERWISE & set(a.marks) for a in atoms}) > 1
         for origin in {a.origin for a in atoms}:
             own = [a for a in atoms if a.origin == origin]
+            if differs:
+                self.flows[origin].refuse("how it is read differs between the places that build it")
             obstacle = self._terminal_obstacle(self.flows[origin], use, own)
             self.flows[origin].terminals.append((use, obstacle))
 
@@ -435,7 +439,13 @@ class QueryFlows:
         if len(found) < 2:
             return found[0] if found else None
         first = min(found, key=repr)
-        return v.merged_query([a for a in found if a.origin == first.origin])
+        merged = v.merged_query([a for a in found if a.origin == first.origin])
+        return replace(
+            merged,
+            to_many=any(a.to_many for a in found),
+            collections=any(a.collections for a in found),
+            mapped=any(a.mapped for a in found),
+        )
 
     def converts(self, value: v.QueryValue) -> bool:
         """Does the Query become a statement?"""
@@ -451,8 +461,13 @@ class QueryFlows:
             receiver = function.body.operations[operation[5]][5]
         elif operation[0] == f.SUBSCRIPT:
             receiver = operation[5]
-        found = {self._source(a, function, receiver) for a in self._queries(function, receiver)}
-        return found.pop() if len(found) == 1 else None
+        queries = self._queries(function, receiver)
+        found = {self._source(a, function, receiver) for a in queries}
+        if len(found) < 2 or None in found:
+            return found.pop() if len(found) == 1 else None
+        # Some begin in this very expression, others come into it from elsewhere.
+        names = {self.sessions.name(a, function) for a in queries}
+        return SessionSource(text=names.pop()) if len(names) == 1 and "" not in names else None
 
     def _queries(self, function: Function, index: int) -> list[v.QueryValue]:
         values = self.inference.evaluations[function].values[index]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
-from asyncify.analysis.colors import Colors
+from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.program import Class, Function, dotted, statements_of
 from asyncify.analysis.uses import Use
 from asyncify.decisions import SessionSource
@@ -19,14 +19,21 @@ from asyncify.decisions import SessionSource
 if TYPE_CHECKING:
     from asyncify.planning.query_flows import Flow
 
+_NAMES = ("session", "db", "db_session", "async_session", "query_session", "session_")
+
 
 class QuerySessions:
     """Names the session of a Query, wherever that has gone."""
 
-    def __init__(self, colors: Colors, flows: Mapping[v.Origin, Flow]) -> None:
+    def __init__(self, colors: Colors, coloring: Coloring, flows: Mapping[v.Origin, Flow]) -> None:
         self.colors = colors
+        self.coloring = coloring
         self.inference = colors.inference
         self.flows = flows
+        self.parameters: dict[Function, str] = {}  # functions that get a session, by its name
+        self.calls: dict[Function, list[tuple[Function, int, str]]] = {}  # and who gives it
+        self._refused: set[Function] = set()
+        self._passing: set[tuple[Function, int]] = set()
 
     def source(
         self, value: v.QueryValue, function: Function, receiver: int
@@ -47,7 +54,9 @@ class QuerySessions:
         if found:
             return found
         only = self._only_session(function)
-        return only if only and self._only_session(value.origin.function) else ""
+        if only and self._only_session(value.origin.function):
+            return only
+        return self._handed(function)
 
     def _followed(self, value: v.QueryValue, function: Function, seen: tuple[Function, ...]) -> str:
         start = value.origin.function
@@ -55,15 +64,38 @@ class QuerySessions:
             return value.session
         if function in seen:
             return ""
-        given = {
-            self._translated(function, use, callee, inner)
-            for use in self.colors.uses.of(function)
-            if use.kind in ("call", "property") and self._holds(function, use.operation, value)
-            for callee in use.callees
-            if (inner := self._followed(value, callee, (*seen, function)))
-        }
+        given = set()
+        for use in self.colors.uses.of(function):
+            if use.kind in ("call", "property") and self._holds(function, use.operation, value):
+                for callee in use.callees:
+                    inner = self._followed(value, callee, (*seen, function))
+                    given.add(
+                        self._translated(function, use, callee, inner) if inner
+                        else self._passed(function, use.operation)
+                    )  # fmt: skip
+        given.discard("")
         given = given or self._read_from(value, function)
         return given.pop() if len(given) == 1 else ""
+
+    def _passed(self, function: Function, index: int) -> str:
+        """The session of the queries that go into a call, and come out of it."""
+        operation = function.body.operations[index]
+        if operation[0] != f.CALL or (function, index) in self._passing:
+            return ""
+        self._passing.add((function, index))
+        found = {self.name(query, function) for query in self._arguments(function, operation)}
+        self._passing.discard((function, index))
+        found.discard("")
+        return found.pop() if len(found) == 1 else ""
+
+    def _arguments(self, function: Function, operation: f.Operation) -> list[v.QueryValue]:
+        """The queries among the arguments of a call."""
+        values = self.inference.evaluations[function].values
+        places = [*operation[6], *(place for _, place in operation[7])]
+        return [
+            atom for place in places for atom in values[place if place >= 0 else ~place]
+            if isinstance(atom, v.QueryValue)
+        ]  # fmt: skip
 
     def _holds(self, function: Function, index: int, value: v.QueryValue) -> bool:
         found = self.inference.evaluations[function].values[index]
@@ -123,6 +155,79 @@ class QuerySessions:
                     return str(target[2])
         return ""
 
+    # -- sessions that are handed along with a Query
+
+    def _handed(self, function: Function) -> str:
+        """The name of a parameter for the session of the queries that a function is given, where
+        all its calls can give it one."""
+        if function in self.parameters:
+            return self.parameters[function]
+        if function in self._refused or not self._may_take(function):
+            return ""
+        places = self._places(function)
+        if not places:
+            self._refused.add(function)
+            return ""
+        self.parameters[function] = self._free_name(function, places)
+        calls = [(caller, index, self._given(caller, index)) for caller, index in places]
+        if all(text for *_, text in calls):
+            self.calls[function] = calls
+            return self.parameters[function]
+        del self.parameters[function]
+        self._refused.add(function)
+        return ""
+
+    def _may_take(self, function: Function) -> bool:
+        """Can a function get another parameter: does nobody but its callers know its signature?"""
+        facts, owner = function.facts, function.owner
+        if facts.kind != "def" or function not in self.coloring.turned:
+            return False
+        if facts.name.startswith("__") or function.signature.decorators:
+            return False
+        if owner is None:
+            return function.parent is not None and function.parent.facts.kind == "module"
+        inherited = any(facts.name in c.methods for c in owner.ancestors if c is not owner)
+        return not inherited and len(self.inference.methods(owner, facts.name)) == 1
+
+    def _places(self, function: Function) -> list[tuple[Function, int]]:
+        """All calls of a function; none where it is used in any other way."""
+        program, found = self.inference.program, []
+        if any(local != function.name for _, local in program.imported_as(function)):
+            return []
+        for caller in program.mentioning(function.name):
+            if caller is function.parent:
+                continue
+            named = _named(caller, function.name)
+            uses = {
+                caller.body.operations[use.operation][5]: use
+                for use in self.colors.uses.of(caller)
+                if use.kind == "call" and use.callees == (function,)
+            }
+            if named - set(uses) or (named and not self._is_async(caller)):
+                return []
+            found += [(caller, uses[index].operation) for index in sorted(named)]
+        return found
+
+    def _is_async(self, function: Function) -> bool:
+        is_async = function in self.coloring.turned or function.facts.is_async
+        return is_async and function not in self.coloring.stays
+
+    def _free_name(self, function: Function, places: list[tuple[Function, int]]) -> str:
+        """The name that the callers have for it, if that is free."""
+        known = [self._only_session(caller) for caller, _ in places]
+        taken = function.facts.names | function.facts.bound
+        wanted = [*dict.fromkeys(n for n in known if n.isidentifier()), *_NAMES]
+        return next(name for name in wanted if name not in taken)
+
+    def _given(self, caller: Function, index: int) -> str:
+        """The session of the queries that a call is given, or ''."""
+        operation = caller.body.operations[index]
+        queries = self._arguments(caller, operation)
+        if not queries or any("scoped" in query.marks for query in queries):
+            return self._only_session(caller)
+        found = {self.name(query, caller) for query in queries}
+        return found.pop() if len(found) == 1 else ""
+
     def _only_session(self, function: Function) -> str:
         environment = self.inference.evaluations[function].environment
         names = [
@@ -130,6 +235,17 @@ class QuerySessions:
             if any(isinstance(a, v.Known) and a.kind.lower().endswith("session") for a in value)
         ]  # fmt: skip
         return names[0] if len(names) == 1 else ""
+
+
+def _named(caller: Function, name: str) -> set[int]:
+    """The operations of a function that are a name, or an attribute of that name."""
+    return {
+        index for index, operation in enumerate(caller.body.operations)
+        if operation and (
+            (operation[0] == f.NAME and operation[5] == name)
+            or (operation[0] == f.ATTRIBUTE and operation[6] == name)
+        )
+    }  # fmt: skip
 
 
 def _related(one: Class, other: Class) -> bool:

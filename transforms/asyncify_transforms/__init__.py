@@ -12,6 +12,7 @@ from types import ModuleType
 from asyncify.decisions import Decision
 from asyncify_transforms import (
     add_decorator,
+    add_parameter,
     await_expression,
     close_to_async_with,
     consume_generator,
@@ -43,6 +44,7 @@ from asyncify_transforms._transform import Example, Transform
 
 MODULES: tuple[ModuleType, ...] = (
     add_decorator,
+    add_parameter,
     await_expression,
     close_to_async_with,
     consume_generator,

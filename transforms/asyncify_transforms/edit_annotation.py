@@ -85,7 +85,7 @@ class _Editor:
                     changes[name] = items
         return node.with_changes(**changes) if changes else node
 
-    def _subscript(self, node: cst.Subscript, typed: bool) -> cst.Subscript:
+    def _subscript(self, node: cst.Subscript, typed: bool) -> Any:
         generic = dotted(node.value).rpartition(".")[2]
         elements: list[cst.SubscriptElement] = []
         for index, element in enumerate(node.slice):
@@ -93,6 +93,8 @@ class _Editor:
             elements.append(self.edit(element, typed and holds_types))
         new_name = self.renames.get(dotted(node.value), "")
         length = self.arity.get(new_name, len(elements))
+        if length == 0:
+            return self.edit(node.value)
         if length < len(elements):
             last = elements[length - 1].with_changes(comma=node.slice[-1].comma)
             elements[length - 1 :] = [last]
