@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from asyncify.analysis import values as v
+from asyncify.analysis.boundaries import Decorator, rule_of
 from asyncify.analysis.colors import Coloring, Colors, is_alembic
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.places import Obstacle
@@ -57,8 +58,10 @@ class Planner:
         self.coloring = coloring
         self.queries = QueryPlanner(colors, coloring)
         self.drafts: dict[Module, Draft] = {}
-        self.infrastructure = InfrastructurePlanner(colors, coloring, self.queries, self.draft)
         self.sides = SidePlanner(colors, coloring, self.draft)
+        self.infrastructure = InfrastructurePlanner(
+            colors, coloring, self.queries, self.draft, self.sides.take
+        )
         support = self.infrastructure.support.name
         self.functions = FunctionPlanner(colors, coloring, self.queries, support)
 
@@ -161,8 +164,16 @@ class Planner:
                 f"`@{decorator.name}` awaits what it decorates.",
                 "Look at what the decorator does.",
             )
-            for decorator in self.colors.bounds.decorators(function)
+            for decorator in (*self.colors.bounds.decorators(function), *self._by_hand(function))
             if decorator.foreign and decorator.rule is None
+        ]  # fmt: skip
+
+    def _by_hand(self, function: Function) -> list[Decorator]:
+        """Decorators of libraries that are called with the function: ``app.command("/x")(f)``."""
+        return [
+            Decorator(use.name, rule_of(use.name), True)
+            for _, use in self.colors.callers().get(function, ())
+            if use.kind == "pass" and self.colors.places.is_decoration(use)
         ]  # fmt: skip
 
     def _site(self, function: Function) -> Site:

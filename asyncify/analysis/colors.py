@@ -106,6 +106,8 @@ class Colors:
             before = len(self.inference.evaluations)
             reached = (coloring.turned | coloring.islands | set(coloring.failed)) - coloring.stays
             self._heat(reached | coloring.stays)
+            for function in reached:
+                self.inference.need(function)  # an override may do nothing, and turns all the same
             self.inference.settle()
             if len(self.inference.evaluations) == before:
                 return coloring
@@ -168,6 +170,8 @@ class Colors:
             if not hopeless:
                 quiet = len(sides.quiet), len(sides.given)
                 hopeless = self.divider.share(sides, coloring.turned, islands)
+                if not hopeless and self.divider.split_decorators(sides, coloring.turned):
+                    continue
                 if not hopeless and quiet == (len(sides.quiet), len(sides.given)):
                     coloring.islands = (islands | sides.quiet) - stays
                     coloring.entered = set(entered)
@@ -219,7 +223,8 @@ class Colors:
         obstacle = coloring.boundaries.get(function)
         if obstacle is not None:
             return obstacle
-        root = next(iter(coloring.sides.roots), None)
+        roots = coloring.sides.roots
+        root = next((fn for fn in roots if function in self.divider.below(fn)), None)
         user = f"`{root.qualname}`" if root is not None else "Sync code"
         return Obstacle("ASY102", f"{user} needs it sync, and async code calls it too.")
 
@@ -372,7 +377,7 @@ class Colors:
             return Obstacle("ASY306", "Its file can't be rewritten.")
         if is_alembic(function):
             return Obstacle("ASY107", "Alembic runs it, on a sync connection of its own.")
-        if self._configured_sync(function):
+        if self.is_configured_sync(function):
             return Obstacle("ASY107", "The configuration keeps it sync.")
         if facts.kind == "module":
             return self._module_obstacle(function)
@@ -411,6 +416,8 @@ class Colors:
     def _given_away(self, function: Function) -> Obstacle | None:
         """Is the function handed to something that calls it without awaiting?"""
         for _, use in self.callers().get(function, ()):
+            if use.kind == "pass" and self.places.is_decoration(use):
+                continue  # as below `@`: an unknown decorator is a warning
             if use.kind == "pass" and not fits(use.name) and not self.is_entry(function):
                 name = use.name or "something unknown"
                 return Obstacle(
@@ -418,7 +425,7 @@ class Colors:
                 )
         return None
 
-    def _configured_sync(self, function: Function) -> bool:
+    def is_configured_sync(self, function: Function) -> bool:
         names = (
             function.qualname,
             function.qualname.replace(":", "."),

@@ -216,6 +216,10 @@ class Inference:
         """What was seen to be returned or yielded (``what``) by a function."""
         return self._slots.get((what, function), v.UNKNOWN)
 
+    def passed(self, function: Function, position: int) -> v.Value:
+        """What was seen to be given for a parameter."""
+        return self._slots.get(("parameter", function, position), v.UNKNOWN)
+
     def attributes_held(self) -> Iterator[tuple[Class, v.Value]]:
         """The classes with attributes that hold objects of SQLAlchemy, and what these hold."""
         for slot, value in self._slots.items():

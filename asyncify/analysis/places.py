@@ -59,6 +59,12 @@ class Places:
         names = {a.name for a in callee if isinstance(a, v.Foreign)}
         return parent if names & LOOPS else -1
 
+    def is_decoration(self, use: Use) -> bool:
+        """Is a function given to what a call gives: ``app.command("/x")(handle)``?"""
+        operations = use.function.body.operations
+        operation = operations[use.operation]
+        return bool(operation[0] == f.CALL and operations[operation[5]][0] == f.CALL)
+
     def twin(self, origin: v.Origin | None) -> str:
         """The name that a sync engine beside an async one can have, or '' where there can be none:
         the engine isn't a module's variable, or its database lives in the engine's memory."""

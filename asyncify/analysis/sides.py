@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
+from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Class, Function, Variable, statements_of
 from asyncify.analysis.uses import SYNC_KINDS, Use
@@ -25,6 +26,7 @@ _SOURCES = ("Engine", "sessionmaker", "scoped_session", "Session")
 # Decorators under which a copy of a function means the same.
 _COPIED = {
     "contextlib.contextmanager", "staticmethod", "classmethod", "property", "abc.abstractmethod",
+    "functools.wraps",
 }  # fmt: skip
 _MEMORY = ("sqlite://", "sqlite:///")
 
@@ -64,6 +66,7 @@ class Divider:
         self.uses = colors.uses
         self._holders: tuple[int, frozenset[Class]] = (-1, frozenset())
         self._named: dict[Function, tuple[object, frozenset[Variable]]] = {}
+        self._calls: dict[Function, tuple[object, tuple[Function, ...]]] = {}
 
     # -- roots
 
@@ -72,16 +75,21 @@ class Divider:
         side's sessions."""
         if function in sides.refused or function.facts.kind == "class":
             return False
-        members = self._below(function)
+        members = self.below(function)
         if any(m.facts.is_async for m in members) or not self._stands_alone(function, members):
             return False
-        if not all(self.twin_exists(x) for m in members for x in self.sources(m)):
+        if not self.colors.is_configured_sync(function) and not (
+            not self._takes_sessions(function)
+            and all(self._knows_sessions(m, members) for m in members)
+        ):
+            return False
+        if not all(self.can_have_twin(x, sides) for m in members for x in self.sources(m)):
             return False
         sides.roots[function] = obstacle
         sides.synced |= members
         return True
 
-    def _below(self, function: Function) -> set[Function]:
+    def below(self, function: Function) -> set[Function]:
         """The function and all below it that do I/O, or that make what I/O is done with."""
         out: set[Function] = set()
         pending = [function]
@@ -91,11 +99,45 @@ class Divider:
                 continue
             out.add(current)
             pending += [m for m in self.colors.family(current) if self._matters(m)]
-            for use in self.uses.of(current):
-                pending += [c for c in use.callees if self._matters(c)]
+            pending += [c for c in self._called_by(current) if self._matters(c)]
             if current.name == "__init__" and current.owner is not None:
                 pending += [m for m in current.owner.methods.values() if self._matters(m)]
         return out
+
+    def _called_by(self, function: Function) -> tuple[Function, ...]:
+        evaluation = self.inference.evaluations.get(function)
+        known = self._calls.get(function)
+        if known is None or known[0] is not evaluation:
+            found = tuple(dict.fromkeys(self._calls_in(function)))
+            known = self._calls[function] = evaluation, found
+        return known[1]
+
+    def _calls_in(self, function: Function) -> Iterator[Function]:
+        """What a function calls, or hands on by name. What it gets as a parameter, as a decorator's
+        wrapper does, is anything that anybody gives it: those who call say which."""
+        given = {use.operation for use in self.uses.of(function) if use.kind == "pass"}
+        for use in self.uses.of(function):
+            if use.kind != "pass" and not is_handed(use):
+                yield from use.callees
+        evaluation = self.inference.evaluations.get(function)
+        if evaluation is None:
+            return
+        for place, operation in enumerate(function.body.operations):
+            if not operation or operation[0] != f.CALL:
+                continue
+            for index in (*operation[6], *(i for _, i in operation[7])):
+                index = index if index >= 0 else ~index
+                for atom in evaluation.values[index]:
+                    if (
+                        isinstance(atom, v.FunctionObject)
+                        and (place in given or self._is_named(function, index, atom.function))
+                        and not is_parameter(function, index)
+                    ):
+                        yield atom.function
+
+    def _is_named(self, function: Function, index: int, other: Function) -> bool:
+        operations = function.body.operations
+        return self.program.resolve_expression(function, operations, index) is other
 
     def _matters(self, function: Function) -> bool:
         if function.facts.is_async:
@@ -127,6 +169,55 @@ class Divider:
         if root.is_method and root.name != "__init__" and root.owner in self.holders():
             return False
         return not self.makes(root) and not self._leaks(members)
+
+    def _takes_sessions(self, root: Function) -> bool:
+        """Does somebody unknown, or FastAPI, give sessions to a root?"""
+        evaluation = self.inference.evaluations.get(root)
+        if evaluation is None or root.facts.kind != "def":
+            return False
+        for position, parameter in enumerate(root.signature.parameters):
+            passed = self.inference.passed(root, position)
+            value = evaluation.environment.get(parameter.name, v.UNKNOWN) | self.inference.declared(
+                root, parameter.annotation
+            )
+            unseen = any(isinstance(a, v.Known) and a.kind in SYNC_KINDS for a in value - passed)
+            seen = any(isinstance(a, v.Known) for a in passed)
+            if unseen and not seen and not self._is_optional(root, parameter.default):
+                return True
+        return False
+
+    def _is_optional(self, function: Function, default: int) -> bool:
+        """Is a parameter's default None, so that a session is made where none is given?"""
+        operation = function.signature.operations[default] if default >= 0 else ()
+        return bool(operation) and operation[0] == f.CONSTANT and operation[5] is None
+
+    def _knows_sessions(self, member: Function, members: set[Function]) -> bool:
+        """Is it known of all sessions in a function where they come from?"""
+        evaluation = self.inference.evaluations.get(member)
+        if evaluation is None:
+            return True
+        operations = member.body.operations
+        for index, value in evaluation.objects:
+            if not any(isinstance(a, v.Known) and a.kind in SYNC_KINDS for a in value):
+                continue
+            operation = operations[index]
+            if operation[0] == f.ATTRIBUTE and not evaluation.values[operation[5]]:
+                return False  # `request.state.db`: only the name says that it is a session
+            if operation[0] == f.NAME and not self._is_at_home(member, operation[5], members):
+                return False
+            if operation[0] == f.CALL and any(
+                isinstance(a, v.Foreign) and a.name.endswith("object_session")
+                for a in evaluation.values[operation[5]]
+            ):
+                return False  # the session of whoever loaded the object
+        return True
+
+    def _is_at_home(self, function: Function, name: str, members: set[Function]) -> bool:
+        """Is a name a function's own, of a module, or of a function that stays sync too?"""
+        scope: Function | None = function
+        while scope is not None and (name not in scope.facts.bound or scope.facts.kind == "class"):
+            scope = scope.parent
+        return scope is None or scope.facts.kind == "module" or scope in members
 
     def _hands_session(self, use: Use) -> bool:
         """Is a session, or an object that holds one, among the arguments of a call?"""
@@ -216,7 +307,35 @@ class Divider:
         symbol = self.program.resolve_expression(function, function.body.operations, index)
         return symbol if isinstance(symbol, Variable) else None
 
-    def twin_exists(self, variable: Variable) -> bool:
+    def can_have_twin(self, variable: Variable, sides: Sides) -> bool:
+        """Can a variable have a twin, and the functions that make it a copy?"""
+        if not self._twin_exists(variable):
+            return False
+        return all(
+            maker in sides.twinned or self._can_be_copied(maker) for maker in self.makers(variable)
+        )
+
+    def makers(self, variable: Variable) -> set[Function]:
+        """The functions of the program by which a variable's value is made."""
+        place = self.assignment(variable)
+        if place is None:
+            return set()
+        function, index = place
+        operations = function.body.operations
+        out: set[Function] = set()
+        pending: list[Function] = []
+        for inner in self.uses.layout(function).subtree(index):
+            if operations[inner][0] in (f.NAME, f.ATTRIBUTE):
+                symbol = self.program.resolve_expression(function, operations, inner)
+                pending += [symbol] if isinstance(symbol, Function) else []
+        while pending:
+            current = pending.pop()
+            if current not in out and self.makes(current):
+                out.add(current)
+                pending += self._called_by(current)
+        return out
+
+    def _twin_exists(self, variable: Variable) -> bool:
         """Can a variable have a sync twin beside it: is it assigned once, by a call, and does its
         database live outside this process?"""
         place = self.assignment(variable)
@@ -283,13 +402,13 @@ class Divider:
         for member in ordered(sides.synced - sides.twinned - set(sides.roots)):
             entries = [
                 use for caller, use in self.colors.callers().get(member, ())
-                if caller not in sides.quiet and caller not in islands
+                if caller not in sides.quiet and caller not in islands and not is_handed(use)
             ]  # fmt: skip
             if not entries and not self._referred(member, sides, islands):
                 continue
             outer = home(member)
-            if outer is not member and outer in sides.twinned:
-                sides.twinned.add(member)
+            if outer is not member and (outer in sides.twinned or self._can_be_copied(outer)):
+                sides.twinned |= {outer, member}
             elif self._can_be_given(member, entries, sides):
                 sides.given.add(member)
             elif self._can_be_copied(member):
@@ -298,6 +417,24 @@ class Divider:
                 hopeless.add(member)
         sides.given -= sides.twinned
         return hopeless
+
+    def split_decorators(self, sides: Sides, turned: set[Function]) -> bool:
+        """A decorator of what turns and of what doesn't gets a sync copy for the latter. Says
+        whether there is a new one."""
+        found = {
+            part for wrapper in turned
+            if (outer := home(wrapper)) is not wrapper and wrapper not in sides.twinned
+            and self._wraps_both(wrapper, turned) and self._can_be_copied(outer)
+            for part in (outer, wrapper)
+        }  # fmt: skip
+        sides.twinned |= found
+        return bool(found)
+
+    def _wraps_both(self, wrapper: Function, turned: set[Function]) -> bool:
+        return any(
+            len({c in turned or c.facts.is_async for c in use.callees}) > 1
+            for use in self.uses.of(wrapper) if use.kind == "call" and is_handed(use)
+        )  # fmt: skip
 
     def _referred(self, function: Function, sides: Sides, islands: set[Function]) -> bool:
         """Does anything outside name a function of a module, as FastAPI's Depends does?"""
@@ -333,7 +470,7 @@ class Divider:
             return False
         if self._referred_only(function, entries) or not self.colors.does_io(function):
             return False
-        below = self._below(function)
+        below = self.below(function)
         if any(self.sources(m) or self.colors.makes_session(m) for m in below):
             return False
         if any(m.facts.is_generator or (m in sides.twinned and m.owner) for m in below):
@@ -377,7 +514,7 @@ class Divider:
             outer = member.parent
             if member.facts.kind != "def" or outer is None or outer.facts.kind == "def":
                 return False
-            if not set(self.inference.decorators(member)) <= _COPIED:
+            if not all(self._can_be_repeated(member, d) for d in member.signature.decorators):
                 return False
             if self.colors.does_io(member) and self.colors.obstacle(member) is not None:
                 return False
@@ -385,11 +522,47 @@ class Divider:
                 return False
         return True
 
+    def _can_be_repeated(self, function: Function, index: int) -> bool:
+        """Does a decorator do no more than to wrap the function that it decorates?"""
+        operations = function.signature.operations
+        scope = function.parent or function
+        callee = operations[index][5] if operations[index][0] == f.CALL else index
+        symbol = self.program.resolve_expression(scope, operations, callee)
+        if isinstance(symbol, Function):
+            return not self.colors.does_io(symbol)
+        return foreign_name(scope, operations, callee, self.inference) in _COPIED
+
     def _is_taken(self, function: Function) -> bool:
         name = twin_name(function.name)
         if function.owner is not None:
             return any(name in cls.methods for cls in function.owner.ancestors)
         return name in function.module.bindings
+
+
+def is_handed(use: Use) -> bool:
+    """Is what is called a parameter of the function, or of one around it?"""
+    operations = use.function.body.operations
+    operation = operations[use.operation]
+    if use.kind == "pass":
+        return not any(
+            not is_parameter(use.function, i if i >= 0 else ~i)
+            for i in (*operation[6], *(i for _, i in operation[7]))
+        )
+    if use.kind != "call" or operation[0] != f.CALL:
+        return False
+    return is_parameter(use.function, operation[5])
+
+
+def is_parameter(function: Function, index: int) -> bool:
+    """Does an operation name a parameter of the function, or of one around it?"""
+    operation = function.body.operations[index]
+    if operation[0] != f.NAME:
+        return False
+    name = operation[5]
+    scope: Function | None = function
+    while scope is not None and name not in scope.facts.bound:
+        scope = scope.parent
+    return scope is not None and any(p.name == name for p in scope.signature.parameters)
 
 
 def home(function: Function) -> Function:

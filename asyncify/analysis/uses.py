@@ -286,6 +286,9 @@ class _Collector:
         for atom in self.values[operation[5]]:
             if isinstance(atom, v.Foreign):
                 return atom.name
+        callee = self.operations[operation[5]]
+        if callee[0] == f.CALL:  # a decorator with arguments, called by hand
+            return self._callee_name(callee)
         return dotted(self.operations, operation[5])
 
     def foreign(self, index: int, operation: f.Operation, name: str) -> Iterator[Use]:

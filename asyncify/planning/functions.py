@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
@@ -10,6 +11,7 @@ from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, Variable, dotted
+from asyncify.analysis.sides import home, is_handed
 from asyncify.analysis.uses import SYNC_KINDS, Use
 from asyncify.decisions import (
     AddDecorator,
@@ -337,6 +339,8 @@ class FunctionPlanner:
 
     def _call(self, use: Use, layout: Layout, draft: Draft) -> None:
         operation = layout.operations[use.operation]
+        if is_handed(use):
+            use = self._from_this_side(use)
         if any(c in self.coloring.islands for c in use.callees):
             is_root = bool(set(use.callees) & self.coloring.sides.roots.keys())
             if not is_root or self.colors.divider.hands_named(use):
@@ -367,6 +371,13 @@ class FunctionPlanner:
             )
         )  # fmt: skip
         self.awaits += 1
+
+    def _from_this_side(self, use: Use) -> Use:
+        """A call of a parameter: what stays sync is given to the sync copy of the function."""
+        sides = self.coloring.sides
+        if home(use.function) not in sides.twinned:
+            return use
+        return replace(use, callees=tuple(c for c in use.callees if self._is_coroutine(c)))
 
     def _await_instead(self, use: Use, layout: Layout, draft: Draft) -> None:
         """``asyncio.run(work())`` in what turned: a loop runs already, so the work is awaited."""

@@ -60,9 +60,11 @@ class InfrastructurePlanner:
         coloring: Coloring,
         queries: QueryPlanner,
         draft: Callable[[Module], Draft],
+        twin: Callable[[Variable], str],
     ) -> None:
         self.colors = colors
         self.coloring = coloring
+        self.twin_of = twin
         self.inference = colors.inference
         self.program = self.inference.program
         self.config = self.inference.config
@@ -605,8 +607,13 @@ class InfrastructurePlanner:
             value = self.inference.evaluations[function].values[index]
             if not any(isinstance(a, v.Known) and a.kind == "Engine" for a in value):
                 continue
-            name = self._twin(origin) if origin is not None else ""
-            home = origin.function.module if origin is not None else function.module
+            variable = self.colors.divider.variable(function, index)
+            name = self.twin_of(variable) if variable is not None else ""
+            if variable is not None and name:
+                home = variable.module
+            else:
+                name = self._twin(origin) if origin is not None else ""
+                home = origin.function.module if origin is not None else function.module
             target = operations[index]
             draft = self.draft(function.module)
             local = target[0] == f.NAME and target[5] in function.facts.bound

@@ -42,15 +42,19 @@ class SidePlanner:
         self.draft = draft
         self.failed: set[Function] = set()  # of those that can't be copied
         self._twins: dict[Variable, str] = {}
+        self._copied: set[Function] = set()
         self._made: list[tuple[Draft, Decision]] = []
 
     def plan(self) -> None:
-        if not self.sides.synced:
-            return
+        """What the sync side needs, and what was taken for others before."""
         staying = self.coloring.stays - self.coloring.entered
         for function in ordered(self.coloring.islands - staying):
             self._rename(function, range(len(function.body.operations)))
-        self._copies([fn for fn in ordered(self.sides.twinned - staying) if home(fn) is fn])
+            self._rename_decorators(function)
+        for function in self._plainly_decorated():
+            self._rename_decorators(function)
+        while fresh := [fn for fn in ordered(self._uncopied() - staying) if home(fn) is fn]:
+            self._copies(fresh)
         self._listeners()
         for draft, twin in self._made:
             draft.add(twin)
@@ -72,6 +76,32 @@ class SidePlanner:
             )
             if operation[0] == f.NAME:
                 self._import(function, operation[5], new, draft)
+
+    def _plainly_decorated(self) -> list[Function]:
+        """What doesn't turn, below a decorator that has."""
+        return ordered(
+            function for decorator in self.sides.twinned if home(decorator) is decorator
+            for function in self.program.mentioning(decorator.name)
+            if function.signature_is_decorated and not function.facts.is_async
+            and function not in self.coloring.turned
+        )  # fmt: skip
+
+    def _rename_decorators(self, function: Function) -> None:
+        """Decorators of the program that wrap what does I/O have a sync copy too."""
+        operations = function.signature.operations
+        scope = function.parent or function
+        draft = self.draft(function.module)
+        for index in function.signature.decorators:
+            callee = operations[index][5] if operations[index][0] == f.CALL else index
+            symbol = self.program.resolve_expression(scope, operations, callee)
+            if not isinstance(symbol, Function) or symbol not in self.sides.twinned:
+                continue
+            new, operation = twin_name(symbol.name), operations[callee]
+            draft.add(
+                RenameReference(node=reference(operation), site=draft.site(operation), new=new)
+            )
+            if operation[0] == f.NAME:
+                self._import(scope, operation[5], new, draft)
 
     def _new_name(self, function: Function, index: int) -> str:
         variable = self.divider.variable(function, index)
@@ -125,6 +155,12 @@ class SidePlanner:
 
     # -- engines and factories
 
+    def take(self, variable: Variable) -> str:
+        """The twin of an engine for something else that can't do with an async one, or ''."""
+        if not self.divider.can_have_twin(variable, self.sides):
+            return ""
+        return self._twin(variable)
+
     def _twin(self, variable: Variable) -> str:
         """The name of the twin of a module-level variable, which is made here; '' where it stays
         sync itself."""
@@ -139,6 +175,7 @@ class SidePlanner:
         if place is None:
             return ""
         function, index = place
+        self.sides.twinned |= self.divider.makers(variable)
         draft = self.draft(variable.module)
         name = source_twin_name(variable.name)
         while name in variable.module.bindings:
@@ -167,9 +204,11 @@ class SidePlanner:
 
     # -- functions
 
+    def _uncopied(self) -> set[Function]:
+        return self.sides.twinned - self._copied
+
     def _copies(self, functions: list[Function]) -> None:
-        if not functions:
-            return
+        self._copied.update(functions)
         sides = self.sides
         view = replace(
             self.coloring,
@@ -188,6 +227,7 @@ class SidePlanner:
         def plan() -> None:
             for part in parts:
                 self._rename(part, range(len(part.body.operations)))
+                self._rename_decorators(part)
                 if part in with_queries:
                     queries.plan_sync(part, draft)
 
