@@ -135,7 +135,8 @@ class Planner:
         for function in self._ordered(self.coloring.islands):
             obstacle = self.colors.obstacle(function)
             if function in self.coloring.sides.roots:
-                found.append(self._apart(function))
+                if self.coloring.sides.roots[function].code:  # else it is a copy
+                    found.append(self._apart(function))
             elif obstacle is not None and obstacle.code == "ASY107":
                 found.append(
                     finding(

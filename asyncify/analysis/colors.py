@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
-from asyncify.analysis.boundaries import Boundaries, fits
+from asyncify.analysis.boundaries import Boundaries, fits, rule_of
 from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.places import Obstacle, Places
@@ -161,6 +161,7 @@ class Colors:
         origins = self._blocked_origins()
         failed: dict[Function, Obstacle] = {}
         sides = Sides()
+        self.divider.add_copies(sides)
         while True:
             coloring = self._turn(islands, stays, sides)
             coloring.failed, coloring.stays_origins = failed, origins
@@ -461,7 +462,9 @@ class Colors:
             pending = [fn for fn in self._evaluated() if self.uses.doing_io(fn)]
             self._reaching_io = set(pending)
             while pending:
-                for caller, _ in callers.get(pending.pop(), ()):
+                for caller, use in callers.get(pending.pop(), ()):
+                    if use.kind == "pass" and fits(use.name) and rule_of(use.name) is None:
+                        continue  # it is only looked at
                     if caller not in self._reaching_io:
                         self._reaching_io.add(caller)
                         pending.append(caller)

@@ -28,6 +28,7 @@ _COPIED = {
     "contextlib.contextmanager", "staticmethod", "classmethod", "property", "abc.abstractmethod",
     "functools.wraps",
 }  # fmt: skip
+_COPY = "_sync"
 _MEMORY = ("sqlite://", "sqlite:///")
 
 
@@ -80,6 +81,7 @@ class Divider:
             return False
         if not self.colors.is_configured_sync(function) and not (
             not self._takes_sessions(function)
+            and self._are_handed(function, members)
             and all(self._knows_sessions(m, members) for m in members)
         ):
             return False
@@ -88,6 +90,35 @@ class Divider:
         sides.roots[function] = obstacle
         sides.synced |= members
         return True
+
+    def add_copies(self, sides: Sides) -> None:
+        """Sync copies that are there already stay, with what they call."""
+        for function in self.inference.evaluations:
+            if function.name.endswith(_COPY) and self.is_copy(function):
+                sides.roots[function] = Obstacle("", "It is the sync copy of an async function.")
+                sides.synced |= self.below(function)
+
+    def is_copy(self, function: Function) -> bool:
+        """Is a function, or what it is defined in, the sync copy of an async one beside it?"""
+        function = home(function)
+        name = function.name.removesuffix(_COPY)
+        if name == function.name or function.facts.is_async:
+            return False
+        if function.owner is not None:
+            original = function.owner.methods.get(name)
+        else:
+            symbol = self.program.resolve(function.module, name)
+            original = symbol if isinstance(symbol, Function) else None
+        return original is not None and original is not function and self._is_async(original)
+
+    def _is_async(self, function: Function) -> bool:
+        """Is a function async, or what it defines or makes?"""
+        if any(fn.facts.is_async for fn in function.module.functions if home(fn) is function):
+            return True
+        return any(
+            isinstance(atom, v.Known) and atom.kind.lower().startswith("async")
+            for atom in self.inference.given("return", function)
+        )
 
     def below(self, function: Function) -> set[Function]:
         """The function and all below it that do I/O, or that make what I/O is done with."""
@@ -169,6 +200,26 @@ class Divider:
         if root.is_method and root.name != "__init__" and root.owner in self.holders():
             return False
         return not self.makes(root) and not self._leaks(members)
+
+    def _are_handed(self, root: Function, members: set[Function]) -> bool:
+        """Do those below a root get their sessions from values that are known to be sessions?"""
+        for member in members - {root}:
+            if not self._wants_session(member):
+                continue
+            for caller, use in self.colors.callers().get(member, ()):
+                inside = caller in members and use.kind == "call" and not is_handed(use)
+                if inside and not self._hands_session(use):
+                    return False
+        return True
+
+    def _wants_session(self, function: Function) -> bool:
+        evaluation = self.inference.evaluations.get(function)
+        return evaluation is not None and any(
+            isinstance(atom, v.Known) and atom.kind in ("Session", "Connection")
+            for parameter in function.signature.parameters
+            if not self._is_optional(function, parameter.default)
+            for atom in evaluation.environment.get(parameter.name, ())
+        )
 
     def _takes_sessions(self, root: Function) -> bool:
         """Does somebody unknown, or FastAPI, give sessions to a root?"""
@@ -578,7 +629,7 @@ def ordered(functions: Iterable[Function]) -> list[Function]:
 
 def twin_name(name: str) -> str:
     """The name of a function's sync copy."""
-    return f"{name}_sync"
+    return f"{name}{_COPY}"
 
 
 def source_twin_name(name: str) -> str:
