@@ -190,7 +190,7 @@ def _complain(sentence: str) -> None:
 @app.command()
 @_with_options()
 def check(options: Options) -> int:
-    """Say what would be migrated and what stands in the way; write nothing."""
+    """Say what would be migrated, and what is in the way."""
     from asyncify import engine
     from asyncify.source.write import unfinished
 

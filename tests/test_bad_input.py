@@ -84,6 +84,13 @@ def blocks(depth: int) -> bytes:
     return b"".join(b" " * n + b"if x:\n" for n in range(depth)) + b" " * depth + b"pass\n"
 
 
+def branches(length: int) -> bytes:
+    """An ``if`` with many ``elif``: to the parser, each is nested in the one before."""
+    return b"if x == 0:\n    pass\n" + b"".join(
+        b"elif x == %d:\n    pass\n" % n for n in range(length)
+    )
+
+
 BAD = (
     Bad("syntax", b"x = 1\ndef f(:\n", "2:7", "ASY303", "isn't valid Python"),
     Bad("indentation", b"if x:\ny = 1\n", "2:1", "ASY303", "isn't valid Python"),
@@ -100,6 +107,7 @@ BAD = (
         "20,000 operators and an error", chain(20_000) + b"(\n", r"\d:\d+", "ASY30[35]", "This file"
     ),
     Bad("300 brackets", b"x = " + b"(" * 300 + b"1" + b")" * 300, r"1:\d+", "ASY305", "too deeply"),
+    Bad("1,900 branches", branches(1_900), r"\d+:\d+", "ASY305", "nested too deeply"),
     Bad("200 blocks", blocks(200), r"\d+:\d+", "ASY305", "nested too deeply"),
 )
 
@@ -136,6 +144,7 @@ def test_what_cannot_be_read_is_one_sentence_and_the_rest_is_migrated(
         b"x = '" + b"x" * 100_000 + b"'\n",
         b"x = " + b"[" * 90 + b"]" * 90 + b"\n",
         blocks(90),
+        branches(300),
         chain(900),
         chain(2_900),
     ],
@@ -202,7 +211,10 @@ def test_a_form_feed_that_would_be_lost_is_told_and_nothing_written(
 
 
 def test_five_megabytes_are_read(program: Path) -> None:
-    data = b"".join(b"VALUE_%d = %d  # a line of some length\n" % (n, n) for n in range(120_000))
+    lines = [b"VALUE_%d = %d  # a line of some length\n" % (n, n) for n in range(60_000)]
+    # One literal of many different values: joining them must not take quadratic time.
+    items = [b"    'key %d': [%d, 'some text %d', None],\n" % (n, n, n) for n in range(70_000)]
+    data = b"".join([*lines, b"DATA = {\n", *items, b"}\n"])
     assert len(data) > 5_000_000
     (program / "app" / "large.py").write_bytes(data)
     assert call("run").exit_code == 0

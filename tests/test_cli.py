@@ -330,6 +330,7 @@ def test_rules_lists_all() -> None:
     assert [line.split()[0] for line in text.splitlines() if line.startswith("ASY")] == [
         *SEVERITIES
     ]
+    assert "Reports a comment `# asyncify: ignore[CODE]` on a line" in text
     document = json.loads(call("rules", "--output-format", "json").stdout)
     assert [rule["code"] for rule in document["rules"]] == [*SEVERITIES]
     assert call("rules", "--output-format", "xml").exit_code == 2

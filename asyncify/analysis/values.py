@@ -230,11 +230,20 @@ def capped(value: Value) -> Value:
 def join(values: Iterable[Value]) -> Value:
     """The union, or unknown where it grows too wide."""
     out: Value = UNKNOWN
+    wide: set[Atom] = set()  # a frozen set would be copied for each of thousands of alternatives
     for value in values:
-        if value:
-            out = out | value if out else value
-    if len(out) > WIDTH:
-        out = _narrowed(out)
+        if not value:
+            continue
+        if wide:
+            wide |= value
+        elif not out:
+            out = value
+        else:
+            out |= value
+            if len(out) > WIDTH:
+                wide = set(out)
+    if wide or len(out) > WIDTH:
+        out = _narrowed(frozenset(wide) or out)
     return out if len(out) <= WIDTH else UNKNOWN
 
 

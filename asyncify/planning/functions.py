@@ -32,6 +32,7 @@ from asyncify.findings import Finding
 from asyncify.planning.draft import Draft, call_reference, reference
 from asyncify.planning.hoisting import Hoister, is_read_from
 from asyncify.planning.queries import QueryPlanner
+from asyncify.planning.query_forms import spelled
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.names import TABLES
@@ -60,7 +61,6 @@ class FunctionPlanner:
         self.config = self.inference.config
         self.findings: list[Finding] = []
         self.impediments: dict[Function, Obstacle] = {}
-        self.awaits = 0
         self.executed = 0
 
     def plan(self, function: Function, draft: Draft) -> None:
@@ -88,7 +88,6 @@ class FunctionPlanner:
             if use.kind in ("query", "iterate query"):
                 self.queries.plan_terminal(use, draft, hoister)
                 self.executed += 1
-                self.awaits += 1
             elif use.kind == "member":
                 self._member(use, layout, draft, hoister)
             elif use.kind == "metadata":
@@ -141,9 +140,8 @@ class FunctionPlanner:
             if not layout.is_awaited(use.operation):
                 self._await(use, layout, draft, hoister)
         elif form is Form.TEMPLATE:
-            for name in use.row.imports:
-                draft.spell(name)
-            self._replace(use, draft, use.row.awaited, use.row.result, use.row.awaits)
+            template = spelled(use.row.awaited, use.row.imports, draft)
+            self._replace(use, draft, template, use.row.result, use.row.awaits)
         elif form is Form.RUN_SYNC:
             self._run_sync(use, draft)
         elif form is Form.SYNC_OBJECT and use.name != "query":
@@ -160,7 +158,6 @@ class FunctionPlanner:
                 group=self.coloring.groups.get(use.function, 0), hoist=hoist,
             )
         )  # fmt: skip
-        self.awaits += 1
 
     def _replace(self, use: Use, draft: Draft, awaited: str, result: str, awaits: bool) -> None:
         operation = use.function.body.operations[use.operation]
@@ -171,7 +168,6 @@ class FunctionPlanner:
                 awaits=awaits,
             )
         )  # fmt: skip
-        self.awaits += awaits
 
     def _run_sync(self, use: Use, draft: Draft) -> None:
         assert isinstance(use.owner, v.Known)
@@ -333,7 +329,6 @@ class FunctionPlanner:
                     connection=connection, wrapped=use.owner.kind == "Engine",
                 )
             )  # fmt: skip
-            self.awaits += 1
 
     # -- calls of the program's functions
 
@@ -370,7 +365,6 @@ class FunctionPlanner:
                 group=self.coloring.groups.get(use.function, 0),
             )
         )  # fmt: skip
-        self.awaits += 1
 
     def _from_this_side(self, use: Use) -> Use:
         """A call of a parameter: what stays sync is given to the sync copy of the function."""
@@ -392,7 +386,6 @@ class FunctionPlanner:
             )
         )  # fmt: skip
         draft.drop(dotted(layout.operations, operation[5]))
-        self.awaits += 1
 
     def _is_coroutine(self, function: Function) -> bool:
         return function.facts.is_async or function in self.coloring.turned
@@ -454,7 +447,6 @@ class FunctionPlanner:
                 substitutions=tuple(places),
             )
         )  # fmt: skip
-        self.awaits += 1
         return True
 
     def _awaits_inside(self, use: Use, layout: Layout) -> bool:
@@ -527,7 +519,6 @@ class FunctionPlanner:
         node, site = call_reference(use.function, parent), draft.site(operation)
         if name == "next":
             draft.add(ReplaceCall(node=node, site=site, group=group, awaited="anext({args})"))
-            self.awaits += 1
         elif name == "list":
             template = "[item async for item in {0}]"
             draft.add(
@@ -565,9 +556,7 @@ class FunctionPlanner:
             factory = self.colors.places.imported_session(use)
             if factory is not None and set(use.callees) & self.coloring.turned:
                 self._open_at_import(use, layout, factory, draft)
-            if use.kind != "call" or not any(
-                c in self.coloring.turned and not c.facts.is_async for c in use.callees
-            ):
+            if use.kind != "call" or not any(self._runs_a_coroutine(c) for c in use.callees):
                 continue
             operation = layout.operations[use.operation]
             name = draft.spell("asyncio")
@@ -577,4 +566,9 @@ class FunctionPlanner:
                     group=self.coloring.groups.get(use.callees[0], 0), function=f"{name}.run",
                 )
             )  # fmt: skip
-            self.awaits += 1
+
+    def _runs_a_coroutine(self, callee: Function) -> bool:
+        """Whether a call that ran the function makes a coroutine from now on; what a generator
+        does waits for whoever iterates over it."""
+        facts = callee.facts
+        return callee in self.coloring.turned and not (facts.is_async or facts.is_generator)

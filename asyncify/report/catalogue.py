@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 from asyncify.rules import Rule
+
+# To the first full stop or colon that isn't part of code: `# asyncify: skip-file` has one.
+_SENTENCE_END = re.compile(r"(?:`[^`]*`|(?![.:](?:\s|$))[^`])*")
 
 
 def _text(rules: Sequence[Rule], transforms: Mapping[str, str]) -> str:
@@ -41,7 +45,8 @@ def _json(rules: Sequence[Rule], transforms: Mapping[str, str]) -> str:
 def _first_sentence(rule: Rule) -> str:
     """What the rule does, without the details that follow a colon."""
     text = " ".join(rule.section("What it does").split())
-    return text.partition(". ")[0].partition(": ")[0].rstrip(".") + "."
+    end = _SENTENCE_END.match(text)
+    return (end.group() if end else text).rstrip(".") + "."
 
 
 def _title(page: str) -> str:

@@ -49,7 +49,7 @@ def extract(source: bytes) -> f.ModuleFacts:
     try:
         tree = _parse(source)
         return _Extractor().module(tree, source)
-    except RecursionError as error:
+    except (RecursionError, ValueError) as error:  # the second by marshal, which nests less deeply
         raise ExtractError("depth", "the code is nested too deeply to be read") from error
     finally:
         sys.setrecursionlimit(limit)
