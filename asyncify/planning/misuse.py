@@ -19,16 +19,31 @@ def misuses(colors: Colors) -> Iterator[Finding]:
     for function in list(colors.inference.evaluations):
         layout: Layout | None = None
         for use in colors.uses.of(function):
-            if use.kind != "member" or not use.is_async or use.row is None:
+            if not use.is_async or (use.kind != "enter" and use.row is None):
                 continue
             layout = layout or colors.uses.layout(function)
-            yield from _misuse(use, layout)
+            if use.kind == "enter":
+                yield from _entered(use, layout)
+            elif use.kind == "member":
+                yield from _misuse(use, layout)
+
+
+def _site(use: Use) -> Site:
+    return Site(use.function.module.path, use.line, use.column)
+
+
+def _entered(use: Use, layout: Layout) -> Iterator[Finding]:
+    statement = layout.statement(use.operation)
+    if statement is not None and statement[0] == f.WITH and not statement[9]:
+        reason = "An async session, connection or engine can't be entered with `with`: it raises."
+        advice = "Use `async with`, or give code that stays sync a sync engine of its own."
+        yield finding("ASY404", _site(use), reason, advice)
 
 
 def _misuse(use: Use, layout: Layout) -> Iterator[Finding]:
     assert use.row is not None
     operation = layout.operations[use.operation]
-    site = Site(use.function.module.path, use.line, use.column)
+    site = _site(use)
     if operation[0] != f.CALL:
         return
     if use.row.form is Form.AWAIT and layout.is_statement(use.operation):
