@@ -160,7 +160,44 @@ def standalone(node: Any) -> Any:
 def assignment(name: str, value: Any) -> cst.SimpleStatementLine:
     """``name = value`` as a line."""
     target = cst.AssignTarget(cst.Name(name))
-    return cst.SimpleStatementLine([cst.Assign([target], value)])
+    return cst.SimpleStatementLine([cst.Assign([target], _dedented(value))])
+
+
+class _Indentation(cst.CSTTransformer):
+    """Moves the lines inside brackets to the left."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[int] = []
+        self.columns = 0
+
+    def leave_ParenthesizedWhitespace(
+        self, original_node: cst.ParenthesizedWhitespace, updated_node: Any
+    ) -> Any:
+        if not original_node.indent:
+            return updated_node
+        self.found.append(len(original_node.last_line.value))
+        lines = [
+            line.with_changes(whitespace=self._moved(line.whitespace))
+            for line in updated_node.empty_lines
+        ]
+        return updated_node.with_changes(
+            last_line=self._moved(updated_node.last_line), empty_lines=lines
+        )
+
+    def _moved(self, whitespace: cst.SimpleWhitespace) -> cst.SimpleWhitespace:
+        return whitespace.with_changes(value=whitespace.value[self.columns :])
+
+
+def _dedented(value: Any) -> Any:
+    """What stood deeper, its closing bracket on a line of its own, starts where the block does."""
+    lines = code(value).splitlines()
+    if len(lines) < 2 or lines[-1].strip()[:1] not in (")", "]", "}"):
+        return value
+    indentation = _Indentation()
+    value.visit(indentation)
+    indentation.columns = min(indentation.found, default=0)
+    return value.visit(indentation) if indentation.columns else value
 
 
 def await_statement(name: str, value: Any) -> cst.SimpleStatementLine:
