@@ -205,12 +205,17 @@ class EditArguments(Decision):
     ``set_keywords``: pairs (name, expression source), added or replaced; ``remove_keywords``:
     names; ``wrap``: pairs (position or keyword, template with ``{argument}``); ``literals``: pairs
     (position or keyword, new content of a string literal, its quotes and prefix kept).
+    ``rename_keywords``: pairs (old, new). ``entries``: triples (keyword, key, template of a dict
+    with ``{argument}``): the entry of a dict literal becomes those of the filled template, merged
+    with what the dict has; an empty key adds entries.
     """
 
     set_keywords: tuple[tuple[str, str], ...] = ()
     remove_keywords: tuple[str, ...] = ()
     wrap: tuple[tuple[int | str, str], ...] = ()
     literals: tuple[tuple[int | str, str], ...] = ()
+    rename_keywords: tuple[tuple[str, str], ...] = ()
+    entries: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

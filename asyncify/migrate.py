@@ -72,8 +72,16 @@ def _rewrite(plan: Plan, sources: dict[str, Path], progress: Progress) -> Rewrit
             problems += _unwritten(file, result.problems)
         elif result.text != before:
             changes.append(FileChange(file.path, before, result.text))
-    changes += [FileChange(new.path, None, new.text.encode()) for new in plan.new_files]
+    changes += [
+        FileChange(new.path, None, _like_others(new.text, changes)) for new in plan.new_files
+    ]
     return Rewritten(tuple(changes), tuple(problems))
+
+
+def _like_others(text: str, changes: list[FileChange]) -> bytes:
+    """The text of a new file with the line ends that all files beside it have."""
+    windows = bool(changes) and all(b"\r\n" in change.after for change in changes)
+    return (text.replace("\n", "\r\n") if windows else text).encode()
 
 
 def _unwritten(file: FilePlan, problems: tuple[object, ...]) -> list[Finding]:

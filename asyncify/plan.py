@@ -243,16 +243,21 @@ def make_plan(inference: Inference, blocked: frozenset[str] = frozenset()) -> Pl
     What can't be planned stays sync, and the plan is made again without it, until it holds.
     """
     colors = Colors(inference, blocked)
+    found: dict[v.Origin, Finding] = {}
     while True:
         coloring = colors.solve()
         planner = Planner(inference, colors, coloring)
+        planner.infrastructure.findings += found.values()
         plan = planner.make()
         fresh = {
             function: obstacle for function, obstacle in planner.impediments().items()
             if function not in colors.impediments
         }  # fmt: skip
         uncopied = planner.sides.failed - colors.uncopied
-        if not fresh and not uncopied:
+        unfit = planner.infrastructure.engines.unfit
+        if not fresh and not uncopied and not unfit:
             return plan
+        found.update(unfit)
+        colors.unfit |= unfit.keys()
         colors.uncopied |= uncopied
         colors.impediments.update(fresh)

@@ -87,6 +87,7 @@ class Colors:
         self._own: dict[Function, tuple[Evaluation, _Own]] = {}
         self._lasting: tuple[int, dict[Hashable, set[Hashable]]] = (-1, {})
         self.impediments: dict[Function, Obstacle] = {}
+        self.unfit: set[v.Origin] = set()  # engines and factories that can't be async
         self.uncopied: set[Function] = set()  # of those that were tried
         self.places = Places(self.uses)
         self.bounds = Boundaries(inference)
@@ -165,6 +166,13 @@ class Colors:
         while True:
             coloring = self._turn(islands, stays, sides)
             coloring.failed, coloring.stays_origins = failed, origins
+            if not self.unfit <= origins:
+                links = self._links(coloring)
+                for origin in self.unfit:
+                    members, found = _connected(origin, links)
+                    stays |= members
+                    origins |= found
+                continue
             hopeless = self._settle_boundaries(coloring, islands, failed)
             if hopeless is None:
                 continue

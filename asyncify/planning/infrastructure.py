@@ -20,25 +20,17 @@ from asyncify.decisions import (
     KeepSyncTwin,
     RemoveStatement,
     RenameReference,
-    ReplaceString,
     UseSyncSession,
 )
 from asyncify.findings import Finding
 from asyncify.planning.draft import Draft, call_reference, reference
+from asyncify.planning.engines import EnginePlanner
 from asyncify.planning.queries import QueryPlanner
 from asyncify.planning.support import Support
 from asyncify.rules import finding
-from asyncify.sites import NodeRef, Site
+from asyncify.sites import NodeRef
 from asyncify.source.extract import lower_expression
 from asyncify.vocabulary.names import CANONICAL, KINDS, async_name
-from asyncify.vocabulary.urls import (
-    async_drivername,
-    async_url,
-    connect_argument,
-    engine_keyword,
-    pool_class,
-    session_keyword,
-)
 
 _WORDS = {name.rpartition(".")[2] for name in CANONICAL}
 _OTHER_WORDS = {"event", "Query"}
@@ -74,6 +66,7 @@ class InfrastructurePlanner:
         self.queries = queries
         self.draft = draft
         self.support = Support(self.inference, coloring)
+        self.engines = EnginePlanner(colors, draft, self.support, self.findings)
         self._sync_twins: set[v.Origin] = set()
 
     def plan(self) -> None:
@@ -268,6 +261,8 @@ class InfrastructurePlanner:
             callee = foreign_name(function, operations, operations[parent][5], self.inference)
             if callee in _LISTENERS:
                 return  # events are on the sync class
+            if ("class_", index) in operations[parent][7]:
+                return  # what becomes of a factory's class is the engine planner's to say
         if parent >= 0 and operations[parent][0] == f.ATTRIBUTE and KINDS.get(name):
             return  # Session.object_session and the like have rows of their own
         new = async_name(name, self.line)
@@ -279,190 +274,7 @@ class InfrastructurePlanner:
             )
             draft.drop(dotted(operations, index))
         if called:
-            self._construction(function, layout, parent, CANONICAL.get(name, name))
-
-    # -- construction
-
-    def _construction(self, function: Function, layout: Layout, call: int, name: str) -> None:
-        operation = layout.operations[call]
-        draft = self.draft(function.module)
-        evaluation = self.inference.evaluations.get(function)
-        made = evaluation.values[call] if evaluation is not None else v.UNKNOWN
-        if any(isinstance(a, v.Known) and a.kind.startswith("async_") for a in made):
-            return  # 1.4: sessionmaker(class_=AsyncSession)
-        node, site = call_reference(function, call), draft.site(operation)
-        if name in ("sqlalchemy.orm.sessionmaker", "sqlalchemy.orm.Session", "sqlmodel.Session"):
-            remove = self._session_keywords(layout, operation, site)
-            extra = [("expire_on_commit", "False")]
-            if self.line == "1.4" and name.endswith("sessionmaker"):
-                cls = draft.spell("sqlalchemy.ext.asyncio.AsyncSession")
-                extra.append(("class_", cls))
-            draft.add(
-                EditArguments(
-                    node=node, site=site, set_keywords=tuple(extra), remove_keywords=remove
-                )
-            )
-        elif name == "sqlalchemy.orm.scoped_session":
-            if "scopefunc" not in dict(operation[7]) and len(operation[6]) < 2:
-                task = draft.spell("asyncio.current_task")
-                draft.add(EditArguments(node=node, site=site, set_keywords=(("scopefunc", task),)))
-        elif name == "sqlalchemy.create_engine":
-            self._engine(function, layout, call, draft)
-
-    def _engine(self, function: Function, layout: Layout, call: int, draft: Draft) -> None:
-        operation = layout.operations[call]
-        node, site = call_reference(function, call), draft.site(operation)
-        remove = self._engine_keywords(function, layout, operation, draft)
-        argument: int | str | None = 0 if operation[6] else None
-        index = operation[6][0] if operation[6] else -1
-        for keyword, value in operation[7]:
-            if keyword == "url":
-                argument, index = "url", value
-        literals: tuple[tuple[int | str, str], ...] = ()
-        wrap: tuple[tuple[int | str, str], ...] = ()
-        if argument is not None and index >= 0:
-            constant = layout.operations[index]
-            if constant[0] == f.CONSTANT and isinstance(constant[5], str):
-                new = self._mapped(constant[5], site)
-                literals = ((argument, new),) if new and new != constant[5] else ()
-            elif not self._literal_setting(function, layout, index, site, draft):
-                wrap = ((argument, f"{self.support.name(draft, 'async_url')}({{argument}})"),)
-        if literals or wrap or remove:
-            draft.add(
-                EditArguments(
-                    node=node, site=site, remove_keywords=remove, literals=literals, wrap=wrap
-                )
-            )  # fmt: skip
-
-    def _session_keywords(
-        self, layout: Layout, operation: f.Operation, site: Site
-    ) -> tuple[str, ...]:
-        """The keywords of a session factory that go."""
-        remove = []
-        for keyword, value in operation[7]:
-            action = session_keyword(keyword or "", self.line, _text(layout.operations[value]))
-            if keyword and action == "drop":
-                remove.append(keyword)
-            elif keyword and action == "refuse":
-                self.findings.append(
-                    finding("ASY204", site, f"`{keyword}` has no form for async sessions.")
-                )
-        return tuple(remove)
-
-    def _engine_keywords(
-        self, function: Function, layout: Layout, operation: f.Operation, draft: Draft
-    ) -> tuple[str, ...]:
-        """The keywords of an engine that go; pool classes and driver arguments by the tables."""
-        remove = []
-        for keyword, value in operation[7]:
-            if not keyword:
-                continue
-            action = engine_keyword(keyword, self.line, _text(layout.operations[value]))
-            if keyword == "poolclass":
-                action = self._pool(function, layout, value, draft)
-            elif keyword == "connect_args":
-                self._connect_args(layout, operation, value, draft)
-            if action == "drop":
-                remove.append(keyword)
-            elif action == "refuse":
-                site = draft.site(operation)
-                self.findings.append(
-                    finding("ASY204", site, f"`{keyword}` has no form for an async engine.")
-                )
-        return tuple(remove)
-
-    def _pool(self, function: Function, layout: Layout, index: int, draft: Draft) -> str:
-        operation = layout.operations[index]
-        name = foreign_name(function, layout.operations, index, self.inference)
-        row = pool_class(name, self.line)
-        if row is None or row.action != "rename":
-            return row.action if row is not None else "keep"
-        if operation[0] in (f.NAME, f.ATTRIBUTE):
-            new = draft.spell(row.new)
-            draft.add(
-                RenameReference(node=reference(operation), site=draft.site(operation), new=new)
-            )
-            draft.drop(dotted(layout.operations, index))
-        return "keep"
-
-    def _connect_args(
-        self, layout: Layout, operation: f.Operation, index: int, draft: Draft
-    ) -> None:
-        """Findings for arguments that the async driver doesn't take."""
-        arguments = layout.operations[index]
-        if arguments[0] != f.DICT or not operation[6]:
-            return
-        url = layout.operations[operation[6][0]]
-        text = url[5] if url[0] == f.CONSTANT and isinstance(url[5], str) else ""
-        name = text.partition("://")[0]
-        driver = async_drivername(name, self.line, dict(self.config.async_driver)) or ""
-        for key in arguments[5]:
-            constant = layout.operations[key] if key >= 0 else ()
-            if not constant or constant[0] != f.CONSTANT or not isinstance(constant[5], str):
-                continue
-            row = connect_argument(driver.partition("+")[2], constant[5])
-            if row is not None and row.action != "keep":
-                reason = f"`{constant[5]}` isn't taken by {driver}: {row.note or row.action}."
-                self.findings.append(finding("ASY204", draft.site(constant), reason))
-
-    def _mapped(self, url: str, site: Site) -> str:
-        new = async_url(url, self.line, dict(self.config.async_driver))
-        if new is None:
-            self.findings.append(
-                finding(
-                    "ASY204", site,
-                    f"The URL `{url.partition('://')[0]}://` has no async driver here.",
-                    "Choose one in `async-driver`, or change the URL.",
-                )
-            )  # fmt: skip
-            return ""
-        return new
-
-    def _literal_setting(
-        self, function: Function, layout: Layout, index: int, site: Site, draft: Draft
-    ) -> bool:
-        """A variable of the same module, a literal, that only this engine reads."""
-        operation = layout.operations[index]
-        if operation[0] != f.NAME:
-            return False
-        symbol = self.program.lookup(function, operation[5])
-        if not isinstance(symbol, Variable) or symbol.module is not function.module:
-            return False
-        found = self.program.variable_expression(symbol)
-        if found is None:
-            return False
-        body, operations, value = found
-        text = operations[value][5] if operations[value][0] == f.CONSTANT else None
-        if not isinstance(text, str) or not self._read_once(symbol):
-            return False
-        new = self._mapped(text, site)
-        for statement in self.colors.uses.layout(body).statements:
-            if statement[0] in (f.ASSIGN, f.ANNOTATED) and value in (
-                statement[8],
-                statement[9] if statement[0] == f.ANNOTATED else -2,
-            ):
-                kind = "Assign" if statement[0] == f.ASSIGN else "AnnAssign"
-                if new and new != text:
-                    node = NodeRef(kind, statement[3])
-                    place = Site(body.module.path, statement[1], statement[2])
-                    draft.add(ReplaceString(node=node, site=place, new=new))
-                return True
-        return False
-
-    def _read_once(self, variable: Variable) -> bool:
-        reads = 0
-        for function in self.program.mentioning(variable.name):
-            for operation in (*function.body.operations, *function.signature.operations):
-                # A name, an attribute, or a string that may name it.
-                reads += bool(operation) and (
-                    (operation[0] in (f.NAME, f.CONSTANT) and operation[5] == variable.name)
-                    or (operation[0] == f.ATTRIBUTE and operation[6] == variable.name)
-                )
-        imported = sum(
-            item.name == variable.name
-            for module in self.program.modules.values() for item in module.facts.imports
-        )  # fmt: skip
-        return reads <= 1 and not imported
+            self.engines.construction(function, layout, parent, CANONICAL.get(name, name))
 
     # -- events
 
@@ -659,12 +471,6 @@ class InfrastructurePlanner:
                     node = call_reference(origin.function, index)
                     draft.add(KeepSyncTwin(node=node, site=draft.site(operation), name=name))
         return name
-
-
-def _text(operation: f.Operation) -> str:
-    """A constant as it is written, else ''."""
-    constant = operation[0] == f.CONSTANT and operation[5] is not ...
-    return repr(operation[5]) if constant else ""
 
 
 def _parts(

@@ -23,7 +23,12 @@ def async_url(url: str | URL) -> URL:
     """The same database through its asynchronous driver; an asynchronous URL stays as it is."""
     parsed = make_url(url)
     driver = _ASYNC_DRIVERS.get(parsed.drivername)
-    return parsed.set(drivername=driver) if driver else parsed
+    if driver is None:
+        return parsed
+    if driver.endswith("+asyncpg") and "sslmode" in parsed.query:
+        query = {"ssl" if key == "sslmode" else key: value for key, value in parsed.query.items()}
+        parsed = parsed.set(query=query)
+    return parsed.set(drivername=driver)
 '''
 _RUN_ASYNC = '''
 

@@ -300,6 +300,13 @@ def session_keyword(name: str, line: str = "2.0", value: str = "") -> str:
     return _action(SESSION_KEYWORDS, name, line, value)
 
 
+def engine_loss(name: str, line: str = "2.0", value: str = "") -> str:
+    """What goes with a keyword of create_engine that is dropped, or an empty string."""
+    row = ENGINE_KEYWORDS.get(name)
+    dropped = row is not None and engine_keyword(name, line, value) == "drop"
+    return row.loses if row is not None and dropped else ""
+
+
 # Pools
 
 
@@ -354,7 +361,8 @@ class ConnectArgument(NamedTuple):
     ``action`` is for a key of ``connect_args``: ``keep``, ``rename`` (to ``new``), ``setting`` (to
     the key ``new`` of ``server_settings``), ``options`` (each ``-c name=value`` to a key of
     ``server_settings``), ``drop`` or ``refuse``. ``in_url`` is for the query of a URL, where it
-    differs; ``connect_args`` there: it moves into ``connect_args``, converted by ``convert``.
+    differs; ``connect_args`` there: it moves into ``connect_args``, converted by ``convert``. What
+    is dropped is told.
     """
 
     name: str
@@ -390,11 +398,11 @@ _ASYNCPG = (
     ConnectArgument("sslcert", "refuse", note=_TLS_FILES),
     ConnectArgument("sslkey", "refuse", note=_TLS_FILES),
     ConnectArgument("sslcrl", "refuse", note=_TLS_FILES),
-    ConnectArgument("keepalives", "refuse", note=_KEEPALIVES),
-    ConnectArgument("keepalives_idle", "refuse", note=_KEEPALIVES),
-    ConnectArgument("keepalives_interval", "refuse", note=_KEEPALIVES),
-    ConnectArgument("keepalives_count", "refuse", note=_KEEPALIVES),
-    ConnectArgument("tcp_user_timeout", "refuse", note=_KEEPALIVES),
+    ConnectArgument("keepalives", "drop", note=_KEEPALIVES),
+    ConnectArgument("keepalives_idle", "drop", note=_KEEPALIVES),
+    ConnectArgument("keepalives_interval", "drop", note=_KEEPALIVES),
+    ConnectArgument("keepalives_count", "drop", note=_KEEPALIVES),
+    ConnectArgument("tcp_user_timeout", "drop", note=_KEEPALIVES),
     ConnectArgument("gssencmode", "refuse", note="asyncpg doesn't take it"),
     ConnectArgument("cursor_factory", "refuse", note="of psycopg2"),
     ConnectArgument("connection_factory", "refuse", note="of psycopg2"),

@@ -2,8 +2,8 @@
 
 What it does
     Adds or replaces keywords (`expire_on_commit=False`), removes keywords (`autocommit=False`),
-    wraps an argument in a template (`async_url(url)`), or changes the content of a string literal
-    (the driver in a URL), its quotes kept.
+    renames them, wraps an argument in a template (`async_url(url)`), changes the content of a
+    string literal (the driver in a URL), its quotes kept, or entries of a dict literal.
 
 Why
     The async factories take other arguments than the sync ones.
@@ -26,11 +26,13 @@ Source
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import libcst as cst
 
 from asyncify.decisions import EditArguments
+from asyncify_transforms._dicts import with_entry
 from asyncify_transforms._expressions import (
     find_argument,
     has_bare_newline,
@@ -54,6 +56,13 @@ def apply(decision: EditArguments, call: cst.Call, place: Place) -> cst.CSTNode 
             return None
     for name, source in decision.set_keywords:
         arguments = _with_keyword(arguments, name, cst.parse_expression(source))
+    for name, key, template in decision.entries:
+        if not _edit(arguments, name, partial(with_entry, key=key, template=template), place):
+            return None
+    for old, new in decision.rename_keywords:
+        index = find_argument(arguments, old)
+        if index >= 0:
+            arguments[index] = arguments[index].with_changes(keyword=cst.Name(new))
     for name in decision.remove_keywords:
         index = find_argument(arguments, name)
         if index >= 0:
@@ -163,5 +172,38 @@ EXAMPLES = (
             EditArguments(**node("Call", 1, "make"), set_keywords=(("a", "1"),)),
         ),
         "make(**options, a=1)\nmake(a=1)\n",
+    ),
+    Example(
+        "engine = create_engine(\n    url,\n    connect_args={\n        'sslmode': mode,\n"
+        "        'application_name': name,\n        'keepalives': 1,  # alive\n    },\n)\n",
+        (
+            EditArguments(
+                **node("Call", 0, "create_engine"),
+                entries=(
+                    ("connect_args", "sslmode", '{"ssl": {argument}}'),
+                    (
+                        "connect_args",
+                        "application_name",
+                        '{"server_settings": {"application_name": {argument}}}',
+                    ),
+                    ("connect_args", "keepalives", "{}"),
+                    ("connect_args", "", '{"server_settings": {"jit": "off"}}'),
+                ),
+                rename_keywords=(("class_", "sync_session_class"),),
+            ),
+        ),
+        "engine = create_engine(\n    url,\n    connect_args={\n        'ssl': mode,\n"
+        '        \'server_settings\': {"application_name": name, "jit": "off"},\n    },\n)\n',
+    ),
+    Example(
+        "engine = create_engine(url)\n",
+        (
+            EditArguments(
+                **node("Call", 0, "create_engine"),
+                set_keywords=(("connect_args", "{}"),),
+                entries=(("connect_args", "", '{"timeout": 10}'),),
+            ),
+        ),
+        'engine = create_engine(url, connect_args={"timeout": 10})\n',
     ),
 )

@@ -1,0 +1,400 @@
+"""Planning of the calls that make engines and session factories: URLs, keywords, drivers.
+
+What has no async form is never dropped in silence: the engine stays sync with whatever uses it
+where the async one would fail, and what a program works without is dropped and told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.colors import Colors
+from asyncify.analysis.declarations import foreign_name
+from asyncify.analysis.layout import Layout
+from asyncify.analysis.program import Function, Module, Variable, dotted
+from asyncify.decisions import EditArguments, RenameReference, ReplaceString
+from asyncify.findings import Finding
+from asyncify.planning.connect_arguments import Mapping, map_argument, map_query
+from asyncify.planning.draft import Draft, call_reference, reference
+from asyncify.planning.support import Support
+from asyncify.rules import finding
+from asyncify.sites import NodeRef, Site
+from asyncify.vocabulary.urls import (
+    CONNECT_ARGUMENTS,
+    async_drivername,
+    async_url,
+    engine_keyword,
+    engine_loss,
+    pool_class,
+    session_keyword,
+)
+
+_SESSIONS = ("sqlalchemy.orm.sessionmaker", "sqlalchemy.orm.Session", "sqlmodel.Session")
+_PLAIN_SESSIONS = {"sqlalchemy.orm.Session", "sqlalchemy.orm.session.Session", "sqlmodel.Session"}
+_CONTEXTS = {"ssl.create_default_context", "ssl.SSLContext"}
+_ADVICE = "Look it up in the driver's documentation, or choose another one in `async-driver`."
+
+
+@dataclass(slots=True)
+class _Call:
+    """One call that makes an engine or a factory, and what is to be edited in it."""
+
+    function: Function
+    layout: Layout
+    index: int
+    draft: Draft
+    site: Site
+    literals: list[tuple[int | str, str]] = field(default_factory=list)
+    wrap: list[tuple[int | str, str]] = field(default_factory=list)
+    entries: list[tuple[str, str, str]] = field(default_factory=list)
+    keywords: list[tuple[str, str]] = field(default_factory=list)
+    remove: list[str] = field(default_factory=list)
+    rename: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def operation(self) -> f.Operation:
+        return self.layout.operations[self.index]
+
+    def given(self) -> Iterator[tuple[str, int]]:
+        """The keywords with their values; unpacked dicts have no name."""
+        return ((keyword, value) for keyword, value in self.operation[7] if keyword)
+
+    def argument(self, position: int, name: str) -> tuple[int | str, int] | None:
+        """An argument by position or keyword: how to name it in an edit, and its value."""
+        if len(self.operation[6]) > position:
+            return position, self.operation[6][position]
+        return next(((name, value) for keyword, value in self.given() if keyword == name), None)
+
+    def finish(self) -> None:
+        edits = EditArguments(
+            node=call_reference(self.function, self.index), site=self.site,
+            set_keywords=tuple(self.keywords), remove_keywords=tuple(self.remove),
+            wrap=tuple(self.wrap), literals=tuple(self.literals), entries=tuple(self.entries),
+            rename_keywords=tuple(self.rename),
+        )  # fmt: skip
+        changes = (*self.literals, *self.wrap, *self.entries, *self.keywords, *self.rename)
+        if changes or self.remove:
+            self.draft.add(edits)
+
+
+class EnginePlanner:
+    """Plans the calls of factories. ``unfit`` are the ones whose async form would fail."""
+
+    def __init__(
+        self,
+        colors: Colors,
+        draft: Callable[[Module], Draft],
+        support: Support,
+        findings: list[Finding],
+    ) -> None:
+        self.colors = colors
+        self.inference = colors.inference
+        self.program = self.inference.program
+        self.config = self.inference.config
+        self.line = self.config.sqlalchemy_version
+        self.chosen = dict(self.config.async_driver)
+        self.draft = draft
+        self.support = support
+        self.findings = findings
+        self.unfit: dict[v.Origin, Finding] = {}
+
+    def construction(self, function: Function, layout: Layout, call: int, name: str) -> None:
+        """Plan the arguments of one call of a factory."""
+        draft = self.draft(function.module)
+        evaluation = self.inference.evaluations.get(function)
+        made = evaluation.values[call] if evaluation is not None else v.UNKNOWN
+        if any(isinstance(a, v.Known) and a.kind.startswith("async_") for a in made):
+            return  # 1.4: sessionmaker(class_=AsyncSession)
+        edited = _Call(function, layout, call, draft, draft.site(layout.operations[call]))
+        if name in _SESSIONS:
+            self._session(edited, name)
+        elif name == "sqlalchemy.orm.scoped_session":
+            if edited.argument(1, "scopefunc") is None:
+                edited.keywords.append(("scopefunc", draft.spell("asyncio.current_task")))
+        elif name == "sqlalchemy.create_engine":
+            self._engine(edited)
+        elif name == "sqlalchemy.engine_from_config":
+            self._engine_from_config(edited)
+        edited.finish()
+
+    def _refuse(self, call: _Call, reason: str) -> None:
+        """The async engine would not do: this one stays sync, and whatever uses it."""
+        origin = v.Origin(call.function, call.operation[3])
+        text = f"{reason}; it stays sync, with what uses it."
+        self.unfit.setdefault(origin, finding("ASY204", call.site, text, _ADVICE))
+
+    # -- sessions
+
+    def _session(self, call: _Call, name: str) -> None:
+        call.keywords.append(("expire_on_commit", "False"))
+        for keyword, value in call.given():
+            action = session_keyword(keyword, self.line, _text(call.layout.operations[value]))
+            if keyword == "class_":
+                action = self._session_class(call, value)
+            if action == "drop":
+                call.remove.append(keyword)
+            elif action == "rename":
+                call.rename.append(("class_", "sync_session_class"))
+            elif action == "refuse":
+                self._refuse(call, f"`{keyword}` has no form for async sessions")
+        if self.line == "1.4" and name.endswith("sessionmaker"):
+            cls = call.draft.spell("sqlalchemy.ext.asyncio.AsyncSession")
+            call.keywords.append(("class_", cls))
+            call.remove = [keyword for keyword in call.remove if keyword != "class_"]
+
+    def _session_class(self, call: _Call, value: int) -> str:
+        """A class of the program's own stays the sync session behind the async one."""
+        name = foreign_name(call.function, call.layout.operations, value, self.inference)
+        if name not in _PLAIN_SESSIONS:
+            return "rename"
+        call.draft.drop(dotted(call.layout.operations, value))
+        return "drop"
+
+    # -- engines
+
+    def _engine(self, call: _Call) -> None:
+        mapping, driver = Mapping(), ""
+        url = call.argument(0, "url")
+        if url is not None:
+            driver = self._url(call, *url, mapping)
+        self._engine_keywords(call, driver, mapping)
+        self._report(call, driver, mapping)
+
+    def _engine_from_config(self, call: _Call) -> None:
+        """``url`` overrides the dict's: ``engine_from_config`` takes every keyword."""
+        config, prefix = call.argument(0, "configuration"), call.argument(1, "prefix")
+        written = call.layout.operations[prefix[1]] if prefix is not None else ()
+        start = _string(written) if written else "sqlalchemy."
+        source = dotted(call.layout.operations, config[1]) if config is not None else ""
+        if not source or start is None or call.argument(9, "url") is not None:
+            self._refuse(call, "Where the URL of `engine_from_config` comes from isn't known")
+            return
+        helper = self.support.name(call.draft, "async_url")
+        call.keywords.append(("url", f'{helper}({source}["{start}url"])'))
+
+    def _url(self, call: _Call, argument: int | str, index: int, mapping: Mapping) -> str:
+        """Map the URL, or have the helper do it. The async driver is returned if it is known."""
+        constant = call.layout.operations[index]
+        text = _string(constant)
+        if text is not None:
+            new = self._mapped(call, text, mapping)
+            if new and new != text:
+                call.literals.append((argument, new))
+            return self._driver(text)
+        setting = self._setting(call.function, constant)
+        known = self._driver(setting[3]) if setting is not None else ""
+        if setting is None or not self._read_once(setting[0]):
+            helper = self.support.name(call.draft, "async_url")
+            call.wrap.append((argument, f"{helper}({{argument}})"))
+            return known
+        new = self._mapped(call, setting[3], mapping)
+        if new and new != setting[3]:
+            self._replace_setting(call, setting[1], setting[2], new)
+        return known
+
+    def _driver(self, url: str) -> str:
+        name = async_drivername(url.partition("://")[0], self.line, self.chosen) or ""
+        return name.partition("+")[2] or {"postgresql": "psycopg"}.get(name, "")
+
+    def _mapped(self, call: _Call, url: str, mapping: Mapping) -> str:
+        new = async_url(url, self.line, self.chosen)
+        if new is None:
+            name = url.partition("://")[0]
+            self._refuse(call, f"The URL `{name}://` has no async driver here")
+            return ""
+        return map_query(self._driver(url), new, mapping)
+
+    def _setting(
+        self, function: Function, operation: f.Operation
+    ) -> tuple[Variable, Function, int, str] | None:
+        """A variable of the same module that is a literal: where that is, and its text."""
+        if operation[0] != f.NAME:
+            return None
+        symbol = self.program.lookup(function, operation[5])
+        if not isinstance(symbol, Variable) or symbol.module is not function.module:
+            return None
+        found = self.program.variable_expression(symbol)
+        text = _string(found[1][found[2]]) if found is not None else None
+        return None if found is None or text is None else (symbol, found[0], found[2], text)
+
+    def _replace_setting(self, call: _Call, body: Function, value: int, new: str) -> None:
+        for statement in self.colors.uses.layout(body).statements:
+            if statement[0] not in (f.ASSIGN, f.ANNOTATED):
+                continue
+            kind, place = ("Assign", 8) if statement[0] == f.ASSIGN else ("AnnAssign", 9)
+            if statement[place] == value:
+                site = Site(body.module.path, statement[1], statement[2])
+                call.draft.add(ReplaceString(node=NodeRef(kind, statement[3]), site=site, new=new))
+
+    def _read_once(self, variable: Variable) -> bool:
+        """Does only one expression of the program read a variable?"""
+        reads = 0
+        for function in self.program.mentioning(variable.name):
+            for operation in (*function.body.operations, *function.signature.operations):
+                # A name, an attribute, or a string that may name it.
+                reads += bool(operation) and (
+                    (operation[0] in (f.NAME, f.CONSTANT) and operation[5] == variable.name)
+                    or (operation[0] == f.ATTRIBUTE and operation[6] == variable.name)
+                )
+        imported = sum(
+            item.name == variable.name
+            for module in self.program.modules.values() for item in module.facts.imports
+        )  # fmt: skip
+        return reads <= 1 and not imported
+
+    # -- keywords
+
+    def _engine_keywords(self, call: _Call, driver: str, mapping: Mapping) -> None:
+        """Keywords, pool classes and driver arguments by the tables."""
+        self._unpacked(call)
+        for keyword, value in call.given():
+            written = _text(call.layout.operations[value])
+            action = engine_keyword(keyword, self.line, written)
+            if keyword == "poolclass":
+                action = self._pool(call, value)
+            elif keyword == "connect_args":
+                self._connect_args(call, driver, value, mapping)
+            if action == "drop":
+                call.remove.append(keyword)
+                loss = engine_loss(keyword, self.line, written)
+                mapping.lost += [(keyword, loss)] if loss else []
+            elif action == "refuse":
+                self._refuse(call, f"`{keyword}` has no form for an async engine")
+
+    def _unpacked(self, call: _Call) -> None:
+        """Keywords in a dict that is unpacked: nothing can be changed in them."""
+        for keyword, value in call.operation[7]:
+            entries = () if keyword else self._written(call.function, call.layout.operations, value)
+            for key, operations, entry in entries:
+                action = engine_keyword(key, self.line, _text(operations[entry]))
+                if key and action not in ("keep", "value"):
+                    self._refuse(call, f"`{key}`, in a dict, has no form for an async engine")
+
+    def _pool(self, call: _Call, index: int) -> str:
+        operations = call.layout.operations
+        row = pool_class(foreign_name(call.function, operations, index, self.inference), self.line)
+        if row is None or row.action != "rename":
+            return row.action if row is not None else "keep"
+        operation = operations[index]
+        if operation[0] in (f.NAME, f.ATTRIBUTE):
+            site, new = call.draft.site(operation), call.draft.spell(row.new)
+            call.draft.add(RenameReference(node=reference(operation), site=site, new=new))
+            call.draft.drop(dotted(operations, index))
+        return "keep"
+
+    # -- arguments of drivers
+
+    def _connect_args(self, call: _Call, driver: str, index: int, mapping: Mapping) -> None:
+        """The entries of a dict that is written where the engine is made; those of one that is
+        written elsewhere are only looked at."""
+        here = call.layout.operations[index][0] == f.DICT
+        found = list(self._written(call.function, call.layout.operations, index))
+        keys = {key for key, _, _ in found if key}
+        driver = driver or self._driver_of(keys)
+        if not driver and keys:
+            reason = "Which driver takes `connect_args` isn't known here: nothing in it is changed."
+            self.findings.append(finding("ASY204", call.site, reason, _ADVICE))
+        for key, operations, value in found if driver else ():
+            if key and not self._is_context(call.function, driver, key, operations, value):
+                map_argument(driver, key, _value(operations[value]), mapping)
+        if here:
+            call.entries += [("connect_args", *entry) for entry in mapping.entries]
+        else:
+            mapping.refused += [(key, "the dict isn't written here") for key, _ in mapping.entries]
+
+    def _written(
+        self, function: Function, operations: tuple[f.Operation, ...], index: int
+    ) -> Iterator[tuple[str, tuple[f.Operation, ...], int]]:
+        """The entries of a dict as far as they are written somewhere: keys and values."""
+        operation = operations[index]
+        if operation[0] == f.DICT:
+            for key, value in zip(operation[5], operation[6], strict=True):
+                yield (_string(operations[key]) or "" if key >= 0 else ""), operations, value
+        elif operation[0] == f.CALL:  # dict(name=value)
+            for keyword, value in operation[7]:
+                yield keyword or "", operations, value
+        elif operation[0] == f.CONDITIONAL:
+            yield from self._written(function, operations, operation[6])
+            yield from self._written(function, operations, operation[7])
+        elif operation[0] == f.NAME:
+            for body, values in self._assigned(function, operation[5]):
+                yield from self._written(function, body, values)
+
+    def _assigned(
+        self, function: Function, name: str
+    ) -> Iterator[tuple[tuple[f.Operation, ...], int]]:
+        """What a variable is assigned: one of the function itself, or of a module."""
+        if name in function.facts.bound:
+            layout = self.colors.uses.layout(function)
+            for statement in layout.statements:
+                targets = statement[7] if statement[0] == f.ASSIGN else ()
+                if any(target[0] == f.TO_NAME and target[1] == name for target in targets):
+                    yield layout.operations, statement[8]
+            return
+        symbol = self.program.lookup(function, name)
+        found = self.program.variable_expression(symbol) if isinstance(symbol, Variable) else None
+        if found is not None:
+            yield found[1], found[2]
+
+    def _is_context(
+        self,
+        function: Function,
+        driver: str,
+        key: str,
+        operations: tuple[f.Operation, ...],
+        value: int,
+    ) -> bool:
+        """Is the argument ``ssl`` what every driver takes, an ``ssl.SSLContext``?"""
+        if key != "ssl" or driver == "asyncmy":
+            return False
+        if operations[value][0] == f.NAME:
+            assigned = next(self._assigned(function, operations[value][5]), None)
+            if assigned is None:
+                return False
+            operations, value = assigned
+        if operations[value][0] != f.CALL:
+            return False
+        callee = operations[value][5]
+        return foreign_name(function, operations, callee, self.inference) in _CONTEXTS
+
+    def _driver_of(self, keys: set[str]) -> str:
+        """The one driver that has all these arguments, of those that a URL could come to."""
+        drivers = {"asyncpg", "aiomysql", "aiosqlite"} | set(self.chosen.values())
+        for database, usual in (("postgresql", "asyncpg"), ("mysql", "aiomysql")):
+            if self.chosen.get(database, usual) != usual:
+                drivers.discard(usual)
+        fitting = [name for name in sorted(drivers) if keys <= CONNECT_ARGUMENTS[name].keys()]
+        return fitting[0] if len(fitting) == 1 else ""
+
+    def _report(self, call: _Call, driver: str, mapping: Mapping) -> None:
+        """Bring in what came from a URL; tell what is lost, and what can't be had."""
+        given = call.argument(99, "connect_args")
+        if mapping.added and given is None:
+            call.keywords.append(("connect_args", "{}"))
+        for template in mapping.added:
+            call.entries.append(("connect_args", "", template))
+        for name, why in mapping.refused:
+            self._refuse(call, f"`{name}` isn't taken by {driver or 'the async driver'}: {why}")
+        for name, why in mapping.lost:
+            reason = f"`{name}` goes, the async driver doesn't take it: {why}."
+            self.findings.append(finding("ASY204", call.site, reason, _ADVICE))
+
+
+def _string(operation: f.Operation) -> str | None:
+    """A string literal."""
+    constant = operation[0] == f.CONSTANT and isinstance(operation[5], str)
+    return str(operation[5]) if constant else None
+
+
+def _value(operation: f.Operation) -> object:
+    """A literal's value, else ``...``."""
+    return operation[5] if operation[0] == f.CONSTANT else ...
+
+
+def _text(operation: f.Operation) -> str:
+    """A constant as it is written, else ''."""
+    constant = operation[0] == f.CONSTANT and operation[5] is not ...
+    return repr(operation[5]) if constant else ""
