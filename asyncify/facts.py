@@ -21,7 +21,7 @@ import marshal
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-SCHEMA = 2
+SCHEMA = 3
 
 # Operations: kind, then the payload.
 NAME = 0  # name
@@ -116,8 +116,9 @@ class FunctionFacts(NamedTuple):
 
     ``kind`` is ``module``, ``class``, ``def`` or ``lambda``; ``parent`` the number of the
     enclosing one (-1 for the module); ``number`` that of its FunctionDef, ClassDef or Lambda node.
-    ``names`` are the identifiers that occur in it (not in nested functions); ``bound`` the names
-    that it binds; ``declared`` its ``global`` and ``nonlocal`` names.
+    ``names`` are the identifiers that occur in it (not in nested functions); ``members`` those of
+    them that may name an attribute: behind a dot, or as a string; ``stores`` the attributes that it
+    assigns; ``bound`` the names that it binds; ``declared`` its ``global`` and ``nonlocal`` names.
     """
 
     name: str
@@ -130,6 +131,8 @@ class FunctionFacts(NamedTuple):
     is_async: bool
     is_generator: bool
     names: frozenset[str]
+    members: frozenset[str]
+    stores: frozenset[str]
     bound: frozenset[str]
     declared: tuple[str, ...]
     signature_code: bytes

@@ -19,6 +19,7 @@ from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.places import Obstacle, Places
 from asyncify.analysis.program import Class, Function, dotted
+from asyncify.analysis.reach import Reach
 from asyncify.analysis.sides import Divider, Sides
 from asyncify.analysis.uses import SYNC_KINDS, Use, Uses
 from asyncify.vocabulary.frameworks import Rule
@@ -100,6 +101,7 @@ class Colors:
             self.inference.need(function)  # it may start a loop below what turns
         self._heat(starting)  # and those who call it
         self.inference.settle()
+        Reach(self.inference, self.uses, self.family, self._heat).close()
         while True:
             self._known_callers = self._reaching_io = None
             self._obstacles.clear()
@@ -120,9 +122,9 @@ class Colors:
                 continue
             if function.name in _CALLED_BY_CLASS and function.owner:
                 classes = (function.owner, *function.owner.descendants())
-                self.inference.heat(sorted(c.name for c in classes))
+                self.inference.heat.names(sorted(c.name for c in classes))
             else:
-                self.inference.heat_callers(function)
+                self.inference.heat.callers(function)
 
     # -- the fixpoint
 

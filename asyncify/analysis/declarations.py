@@ -36,6 +36,7 @@ _MANAGERS = {
     "typing.ContextManager", "typing.AsyncContextManager", "contextlib.AbstractContextManager",
     "contextlib.AbstractAsyncContextManager",
 }  # fmt: skip
+_CONSTANTS = {"int", "str", "bool", "float", "bytes", "complex", "bytearray"}
 DEPENDS = {"fastapi.Depends", "fastapi.Security", "fastapi.param_functions.Depends"}
 
 
@@ -94,6 +95,35 @@ def annotation_value(
             annotation_value(inference, function, operations, i, nesting + 1) for i in operation[6]
         )
     return v.UNKNOWN
+
+
+def is_constant(
+    inference: Inference, function: Function, operations: tuple[f.Operation, ...], index: int
+) -> bool:
+    """Does an annotation allow only constants and containers of them: text, numbers, None?"""
+    if index < 0:
+        return False
+    operation = operations[index]
+    kind = operation[0]
+    if kind == f.CONSTANT:
+        if not isinstance(operation[5], str):
+            return operation[5] is None
+        lowered = _lowered(operation[5])
+        return lowered is not None and is_constant(inference, function, *lowered)
+    if kind == f.NAME:
+        name = operation[5]
+        return name in _CONSTANTS and inference.program.resolve(function.module, name) is None
+    parts: tuple[int, ...] = ()
+    if kind == f.OPERATOR:
+        parts = operation[6]
+    elif kind == f.SUBSCRIPT:
+        name = foreign_name(function, operations, operation[5], inference)
+        if name == "typing.Literal":
+            return True
+        if name in _UNIONS or name in _COLLECTIONS or name in _MAPPINGS:
+            inner = operations[operation[6]]
+            parts = inner[6] if inner[0] == f.SEQUENCE else (operation[6],)
+    return bool(parts) and all(is_constant(inference, function, operations, i) for i in parts)
 
 
 def _named(inference: Inference, symbol: object, nesting: int) -> v.Value:

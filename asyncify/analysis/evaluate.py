@@ -90,6 +90,17 @@ class Evaluation:
     def on_assign(self, statement: f.Statement) -> None:
         for target in statement[7]:
             self.bind(target, self.values[statement[8]])
+        if self.function.parent is None:
+            self._note_annotation(statement)
+
+    def _note_annotation(self, statement: f.Statement) -> None:
+        """``SessionDep = Annotated[Session, Depends(get_session)]``: whoever names it gets one."""
+        target, value = statement[7][0], statement[8]
+        if target[0] == f.TO_NAME and self.operations[value][0] in (f.SUBSCRIPT, f.OPERATOR):
+            declared = declarations.annotation_value(
+                self.inference, self.function, self.operations, value
+            )
+            self.inference.heat.note(("global", self.function.module, target[1]), declared)
 
     def on_annotated(self, statement: f.Statement) -> None:
         target, annotation, value = statement[7], statement[8], statement[9]
@@ -185,7 +196,7 @@ class Evaluation:
                     wrappers = frozenset(a for a in made if isinstance(a, v.FunctionObject))
                     self.inference.write(("wrapped", child), wrappers)
                     for wrapper in wrappers:
-                        self.inference.aliases.setdefault(wrapper.function, set()).add(child.name)
+                        self.inference.heat.aliases.setdefault(wrapper.function, set()).add(child.name)
                     value = v.join((value, wrappers))
 
     def on_import(self, statement: f.Statement) -> None:

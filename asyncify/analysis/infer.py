@@ -20,6 +20,7 @@ from asyncify import facts as f
 from asyncify.analysis import declarations
 from asyncify.analysis import values as v
 from asyncify.analysis.evaluate import Evaluation
+from asyncify.analysis.heat import Heat
 from asyncify.analysis.models import Models
 from asyncify.analysis.program import Class, Function, Module, Program, dotted
 from asyncify.config import Config
@@ -42,6 +43,7 @@ _DISTINCTIVE = {
 _ROUNDS = 40  # evaluations of one function; a lattice of this height is never climbed so far
 _PLAIN = (v.Foreign, v.ForeignInstance, v.Literal, v.ModuleObject, v.Collection, v.TupleValue)
 _ANYTHING = {"typing.Any", "object"}
+_WITHOUT_CONSTANTS = {"attribute", "parameter", "return", "yield"}  # slots
 _NESTED = 60  # evaluations inside one another; what lies deeper waits for its turn
 _RECURSION_LIMIT = 12_000  # room for them, and for statements as deep as Python reads
 
@@ -61,9 +63,7 @@ class Inference:
         self._again: deque[Function] = deque()  # those that were evaluated: they wait for more
         self._queued: set[Function] = set()
         self._counts: dict[Function, int] = {}
-        self._hot: set[str] = set()
-        self._heated: set[Function] = set()
-        self.aliases: dict[Function, set[str]] = {}  # other names that functions are kept under
+        self.heat = Heat(program, self.need)
         self._current: Function | None = None
         self._running: set[Function] = set()
         self._free_names: dict[Function, dict[str, Any]] = {}
@@ -76,6 +76,8 @@ class Inference:
         self._likely_names: dict[str, bool] = {}
         self._holding: dict[v.Value, bool] = {}
         self._plain: dict[v.Value, bool] = {}
+        self._constant: dict[Function, bool] = {}
+        self._stripped: dict[v.Value, v.Value] = {}
         self.runs = 0  # grows with every evaluation: what is derived from them may be kept
         self._decorators: dict[Function, tuple[str, ...]] = {}
         self._methods: dict[tuple[Class, str], tuple[Function, ...]] = {}
@@ -84,32 +86,6 @@ class Inference:
         self._likely: dict[tuple[Function, str], bool] = {}
 
     # -- the worklist
-
-    def heat(self, names: Iterable[str]) -> None:
-        """Evaluate every function in which one of the names occurs."""
-        for name in names:
-            if name not in self._hot and name:
-                self._hot.add(name)
-                for function in self.program.mentioning(name):
-                    self.need(function)
-
-    def heat_callers(self, function: Function) -> None:
-        """Evaluate every function that may call this one: under its name, or an alias of it."""
-        self.heat(sorted(self.aliases.get(function, ())))
-        if function in self._heated:
-            return
-        self._heated.add(function)
-        parent = function.parent
-        if parent is None or parent.facts.kind != "module":
-            self.heat((function.name,))
-        elif function.name not in self._hot:
-            for candidate in self.program.mentioning(function.name):
-                if self.program.may_name(candidate, function):
-                    self.need(candidate)
-        for module, local in self.program.imported_as(function):
-            for candidate in self.program.mentioning(local):
-                if candidate.module is module:
-                    self.need(candidate)
 
     def need(self, function: Function) -> None:
         """Evaluate a function, unless that was done or is due."""
@@ -181,6 +157,10 @@ class Inference:
     def write(self, slot: Slot, value: v.Value) -> None:
         if not value:
             return
+        if slot[0] in _WITHOUT_CONSTANTS:
+            value = self._without_constants(value)
+            if not value:
+                return
         known = self._slots.get(slot, v.UNKNOWN)
         if value <= known:
             return
@@ -188,10 +168,7 @@ class Inference:
         if len(grown) > v.WIDTH * 4 or v.depth(grown) > v.DEPTH:
             return
         self._slots[slot] = grown
-        if slot[0] in ("global", "attribute"):
-            self._note_aliases(slot[2], value)
-        if any(_is_held(a) for a in value):
-            self._heat_holder(slot)
+        self.heat.note(slot, value)
         if slot[0] == "parameter" and any(isinstance(a, (v.Known, v.QueryValue)) for a in value):
             self.need(slot[1])
         for reader in self._readers.get(slot, ()):
@@ -199,18 +176,14 @@ class Inference:
                 self._queued.add(reader)
                 self._again.append(reader)
 
-    def _heat_holder(self, slot: Slot) -> None:
-        """Whoever names what holds a session or a Query may use it, by a method of any name."""
-        if slot[0] in ("global", "attribute"):
-            self.heat((slot[2],))
-        elif slot[0] in ("return", "yield") and slot[1].facts.kind == "def":
-            self.heat((slot[1].name,))
-
-    def _note_aliases(self, name: str, value: v.Value) -> None:
-        """A function kept under another name is called by that."""
-        for atom in value:
-            if isinstance(atom, v.FunctionObject) and atom.function.name != name:
-                self.aliases.setdefault(atom.function, set()).add(name)
+    def _without_constants(self, value: v.Value) -> v.Value:
+        """Constants are passed and returned everywhere, and each new one would have everybody who
+        reads the slot evaluated again, to learn nothing."""
+        found = self._stripped.get(value)
+        if found is None:
+            kept = frozenset(a for a in value if not isinstance(a, v.Literal))
+            found = self._stripped[value] = value if len(kept) == len(value) else kept
+        return found
 
     def given(self, what: str, function: Function) -> v.Value:
         """What was seen to be returned or yielded (``what``) by a function."""
@@ -414,9 +387,21 @@ class Inference:
         declared = self.declared(function, function.signature.returns)
         if declared and not any(isinstance(a, v.Known) for a in declared):
             return declared
+        if not declared and self._gives_constants(function):
+            return v.UNKNOWN
         self.demand(function)
         given = self.read(("return", function))
         return given or declared
+
+    def _gives_constants(self, function: Function) -> bool:
+        """Does the annotation say that what a function returns isn't worth knowing?"""
+        found = self._constant.get(function)
+        if found is None:
+            signature = function.signature
+            found = self._constant[function] = declarations.is_constant(
+                self, function.parent or function, signature.operations, signature.returns
+            )
+        return found
 
     def returned(self, function: Function, value: v.Value) -> None:
         self.write(("return", function), value)
@@ -452,7 +437,8 @@ class Inference:
             slots = self._attributes[key] = tuple(("attribute", each, name) for each in family)
             for member in family:
                 for function in (member.body, *member.methods.values()):
-                    if name in function.facts.names or name in function.facts.bound:
+                    facts = function.facts
+                    if name in (facts.bound if facts.kind == "class" else facts.stores):
                         self.demand(function)
         if len(slots) == 1:
             return v.capped(self.read(slots[0]))
@@ -505,15 +491,6 @@ class Inference:
         )
 
 
-def _is_held(atom: v.Atom) -> bool:
-    """Is I/O done with a value, or with an item of it, wherever it is named?"""
-    if isinstance(atom, v.Collection):
-        return any(isinstance(item, v.QueryValue) for item in atom.items)
-    if isinstance(atom, v.TupleValue):
-        return any(isinstance(item, v.QueryValue) for part in atom.items for item in part)
-    return isinstance(atom, v.QueryValue) or (isinstance(atom, v.Known) and atom.kind in _HELD)
-
-
 @contextmanager
 def _deep_recursion() -> Iterator[None]:
     limit = sys.getrecursionlimit()
@@ -528,19 +505,21 @@ def infer(program: Program, config: Config) -> Inference:
     """Types of all that the vocabulary's names reach."""
     inference = Inference(program, config)
     names = {name.rpartition(".")[2] for name in (*KINDS, *FUNCTIONS)}
-    inference.heat(sorted((names & _SEEDS) | _DISTINCTIVE | _MORE_SEEDS))
+    # What makes sessions comes first, and with it whoever calls that: it hands them on, and a
+    # function that is evaluated before it is called has to be evaluated again.
+    inference.heat.names(sorted(_MAKERS))
+    inference.settle()
+    inference.heat.names(sorted((names & _SEEDS) | _MORE_SEEDS))
+    inference.heat.members(sorted(_DISTINCTIVE))
     inference.settle()
     return inference
 
 
-_SEEDS = {
-    "Session", "AsyncSession", "scoped_session", "async_scoped_session", "sessionmaker",
-    "async_sessionmaker", "Engine", "AsyncEngine", "Connection", "AsyncConnection", "Query",
+_MAKERS = {
+    "scoped_session", "async_scoped_session", "sessionmaker", "async_sessionmaker",
     "create_engine", "create_async_engine", "engine_from_config",
 }  # fmt: skip
-# What I/O is done with; a variable or attribute that holds one makes its own name a seed.
-_HELD = {
-    "Session", "AsyncSession", "scoped_session", "async_scoped_session", "Engine", "AsyncEngine",
-    "Connection", "AsyncConnection", "sessionmaker", "async_sessionmaker",
-}  # fmt: skip
+_SEEDS = {
+    "Session", "AsyncSession", "Engine", "AsyncEngine", "Connection", "AsyncConnection", "Query",
+}
 _MORE_SEEDS = {"create_all", "drop_all", "run_sync", "sync_session", "Depends"}

@@ -204,6 +204,7 @@ class Program:
         for cls in self.classes.values():
             self._add_bases(cls)
         self._by_name: dict[str, list[Function]] | None = None
+        self._by_member: dict[str, list[Function]] = {}
         self._nameable: dict[tuple[Module, Function], bool] = {}
         self._renamed: dict[str, list[tuple[Module, str]]] | None = None
         self._assignments: dict[Module, dict[str, tuple[int, ...]]] = {}
@@ -408,6 +409,14 @@ class Program:
             self._by_name = index
         return self._by_name.get(name, [])
 
+    def mentioning_member(self, name: str) -> list[Function]:
+        """Those in which it may be the name of an attribute."""
+        found = self._by_member.get(name)
+        if found is None:
+            found = [fn for fn in self.mentioning(name) if name in fn.facts.members]
+            self._by_member[name] = found
+        return found
+
     def may_name(self, candidate: Function, function: Function) -> bool:
         """May a name that occurs in ``candidate`` mean a module-level function of the program?"""
         module = candidate.module
@@ -440,16 +449,23 @@ class Program:
                 return True
         return False
 
-    def imported_as(self, function: Function) -> list[tuple[Module, str]]:
-        """Where the function is imported under another name: pairs of module and local name."""
+    def imported_as(self, symbol: Function | Class) -> list[tuple[Module, str]]:
+        """Where something is imported under another name: pairs of module and local name."""
+        found = self._imports_renamed().get(symbol.name, ())
+        return [(m, local) for m, local in found if self.resolve(m, local) is symbol]
+
+    def imported_names(self, name: str) -> list[str]:
+        """The other names under which something of that name is imported."""
+        return sorted({local for _, local in self._imports_renamed().get(name, ())})
+
+    def _imports_renamed(self) -> dict[str, list[tuple[Module, str]]]:
         if self._renamed is None:
             self._renamed = {}
             for module in self.modules.values():
                 for item in module.facts.imports:
                     if item.name and item.local and item.name not in ("*", item.local):
                         self._renamed.setdefault(item.name, []).append((module, item.local))
-        found = self._renamed.get(function.name, ())
-        return [(m, local) for m, local in found if self.resolve(m, local) is function]
+        return self._renamed
 
     def functions(self) -> Iterator[Function]:
         for module in self.modules.values():

@@ -103,11 +103,13 @@ def lower_expression(text: str) -> tuple[tuple[Any, ...], int] | None:
 class _Scope:
     """A function under construction."""
 
-    __slots__ = ("bound", "declared", "generator", "names", "ops")
+    __slots__ = ("bound", "declared", "generator", "members", "names", "ops", "stores")
 
     def __init__(self) -> None:
         self.ops: Ops = []
         self.names: set[str] = set()
+        self.members: set[str] = set()
+        self.stores: set[str] = set()
         self.bound: set[str] = set()
         self.declared: list[str] = []
         self.generator = False
@@ -174,7 +176,9 @@ class _Extractor:
             column,
             is_async,
             scope.generator,
-            frozenset(scope.names),
+            frozenset(scope.names | scope.members | scope.stores),
+            frozenset(scope.members),
+            frozenset(scope.stores),
             frozenset(scope.bound),
             tuple(scope.declared),
             signature,
@@ -192,9 +196,11 @@ class _Extractor:
         self.scope, self.ops, self.flags = head, head.ops, 0
         signature = self.signature(node, kind)
         outer.names |= head.names  # evaluated there
+        outer.members |= head.members
         outer.generator |= head.generator and kind == "lambda"
         scope = _Scope()
         scope.names |= head.names  # but it speaks of this function
+        scope.members |= head.members
         self.scope, self.ops = scope, scope.ops
         outer_current, outer_prefix = self.current, self.prefix
         qualname = self.prefix + name
@@ -529,7 +535,7 @@ class _Extractor:
         if isinstance(node, ast.Attribute):
             number = self.attributes
             self.attributes += 1
-            self.scope.names.add(node.attr)
+            self.scope.stores.add(node.attr)
             return f.TO_ATTRIBUTE, self.expression(node.value), node.attr, number
         if isinstance(node, ast.Subscript):
             self.count("Subscript")
@@ -577,7 +583,7 @@ class _Extractor:
         value = node.value
         if value.__class__ is str:
             if value.isidentifier():
-                self.scope.names.add(value)
+                self.scope.members.add(value)
         elif value is not None and value is not True and value is not False:
             is_small = value.__class__ is int and -(2**31) < value < 2**31
             value = value if is_small else ...
@@ -587,7 +593,7 @@ class _Extractor:
     def on_attribute(self, node: ast.Attribute) -> int:
         number = self.attributes
         self.attributes += 1
-        self.scope.names.add(node.attr)
+        self.scope.members.add(node.attr)
         base = self.expression(node.value)
         return self.emit(f.ATTRIBUTE, node, number, base, node.attr)
 
