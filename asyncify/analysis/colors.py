@@ -302,12 +302,10 @@ class Colors:
         for caller, use in callers.get(function, ()):
             if caller in coloring.stays or caller in coloring.islands:
                 continue
-            if use.kind == "call" and function.facts.is_generator:
-                continue  # calling a generator runs nothing; looping over it does
+            if not use.runs(function):
+                continue  # who receives a function is asked by its obstacle
             if self.places.loop_call(use) >= 0 and not self._called_by_functions(caller):
                 continue  # it runs a loop of its own, and nobody who has one calls it
-            if use.kind in ("pass", "run sync"):
-                continue  # who receives a function is asked by its obstacle
             self._reach(caller, use, coloring, pending)
 
     def _called_by_functions(self, function: Function) -> bool:

@@ -49,8 +49,9 @@ class Reach:
         does_io = bool(self.uses.doing_io(function))
         for use in self.uses.of(function):
             for callee in use.callees:
-                self._callers.setdefault(callee, set()).add(function)
-                does_io = does_io or callee in self.reached
+                if use.runs(callee):
+                    self._callers.setdefault(callee, set()).add(function)
+                    does_io = does_io or callee in self.reached
         if does_io:
             self._reach(function)
 

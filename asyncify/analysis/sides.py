@@ -552,9 +552,11 @@ class Divider:
     def hands_named(self, use: Use) -> bool:
         """Is a session itself among the arguments of a call? Then it is entered with that."""
         operation = use.function.body.operations[use.operation]
+        if operation[0] != f.CALL:
+            return False
         values = self.inference.evaluations[use.function].values
         arguments = (*operation[6], *(i for _, i in operation[7]))
-        return operation[0] == f.CALL and any(
+        return any(
             isinstance(atom, v.Known) and atom.kind == "Session"
             for i in arguments if i >= 0 for atom in values[i]
         )  # fmt: skip

@@ -99,6 +99,13 @@ class Use:
         owner = self.owner
         return self.kind == "foreign" and isinstance(owner, v.Known) and owner.kind == "Engine"
 
+    def runs(self, callee: Function) -> bool:
+        """Is one of the callees run here? Who receives a function may run it later, and calling a
+        generator runs nothing: looping over it does."""
+        if self.kind in ("pass", "run sync"):
+            return False
+        return self.kind != "call" or not callee.facts.is_generator
+
     @property
     def does_io(self) -> bool:
         """Does the place do I/O on a sync object of SQLAlchemy?"""
