@@ -196,7 +196,9 @@ class Evaluation:
                     wrappers = frozenset(a for a in made if isinstance(a, v.FunctionObject))
                     self.inference.write(("wrapped", child), wrappers)
                     for wrapper in wrappers:
-                        self.inference.heat.aliases.setdefault(wrapper.function, set()).add(child.name)
+                        self.inference.heat.aliases.setdefault(wrapper.function, set()).add(
+                            child.name
+                        )
                     value = v.join((value, wrappers))
 
     def on_import(self, statement: f.Statement) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -520,6 +520,12 @@ _MAKERS = {
     "create_engine", "create_async_engine", "engine_from_config",
 }  # fmt: skip
 _SEEDS = {
-    "Session", "AsyncSession", "Engine", "AsyncEngine", "Connection", "AsyncConnection", "Query",
+    "Session",
+    "AsyncSession",
+    "Engine",
+    "AsyncEngine",
+    "Connection",
+    "AsyncConnection",
+    "Query",
 }
 _MORE_SEEDS = {"create_all", "drop_all", "run_sync", "sync_session", "Depends"}
