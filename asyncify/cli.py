@@ -233,7 +233,7 @@ def _what_is_left(outcome: Outcome, problems: tuple[Finding, ...], options: Opti
 
     if problems or not outcome.changes:
         return outcome
-    left = tuple(finding for finding in outcome.findings if finding.code not in PENDING)
+    left = tuple(x for x in outcome.findings if x.code not in PENDING and not x.fixed)
     return replace(outcome, findings=left, pending=options.diff)
 
 

@@ -19,7 +19,8 @@ class Severity(str, Enum):
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One message at one place. ``reason`` is a sentence that says what was found and why,
-    ``advice`` what to do; ``chain`` names the calls that lead to it, outermost first."""
+    ``advice`` what to do; ``chain`` names the calls that lead to it, outermost first. ``fixed``:
+    the plan holds the edit that settles it."""
 
     site: Site
     code: str
@@ -27,6 +28,7 @@ class Finding:
     reason: str
     advice: str = ""
     chain: tuple[str, ...] = ()
+    fixed: bool = False
 
     @property
     def message(self) -> str:

@@ -47,11 +47,16 @@ def restrict(plan: Plan, limits: Limits, sources: dict[str, SourceFile]) -> Plan
         and file.path not in generated
         and file.path not in limits.skipped
     )  # fmt: skip
+    kept = limits.editable - generated - limits.skipped
+    plan = replace(plan, unproven=tuple(x for x in plan.unproven if x.site.path in kept))
     if len(inside) == len(plan.files):
         return plan
     paths = {file.path for file in inside}
     outside = [file for file in plan.files if file.path not in paths]
-    findings = [x for x in plan.findings if x.code not in PENDING or x.site.path in paths]
+    findings = [
+        x if x.site.path in paths else replace(x, fixed=False)
+        for x in plan.findings if x.code not in PENDING or x.site.path in paths
+    ]  # fmt: skip
     concerned = _concerned(inside, outside)
     turned = _turned(plan, outside)
     for file in concerned:

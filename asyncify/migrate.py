@@ -1,11 +1,14 @@
 """Migrate: carry a plan out in memory, and prove the result before anybody writes it.
 
 A file that can't be rewritten becomes a boundary and the plan is made again. The new text has to
-parse, and the plan of the output has to be empty.
+parse, the plan of the output has to be empty, and every call of what is async now has to be
+awaited there, or given to somebody who awaits it. Nothing but the output is asked for that; only
+what the program itself left open before is excused.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +50,7 @@ def migrate(
     problems = list(done.problems)
     if not problems:
         progress("Proving", 0, 0)
-        problems = prove(done.changes, files, replan)
+        problems = prove(plan, done.changes, files, replan)
     if problems:
         return plan, (), problems
     return plan, done.changes, []
@@ -95,9 +98,10 @@ def _unwritten(file: FilePlan, problems: tuple[object, ...]) -> list[Finding]:
 
 
 def prove(
-    changes: tuple[FileChange, ...], files: dict[str, ModuleFacts], replan: Replan
+    plan: Plan, changes: tuple[FileChange, ...], files: dict[str, ModuleFacts], replan: Replan
 ) -> list[Finding]:
-    """Findings for output that doesn't parse, or that a second run would change."""
+    """Findings for output that doesn't parse, that a second run would change, or that makes a
+    coroutine which nobody awaits."""
     after = dict(files)
     problems: list[Finding] = []
     for change in changes:
@@ -115,4 +119,17 @@ def prove(
             kind = type(decision).__name__
             sentence = f"A second run would change the result here ({kind})."
             problems.append(finding("ASY901", decision.site, sentence, "Please report this."))
-    return problems
+    return problems + _unawaited(plan, second)
+
+
+def _unawaited(first: Plan, second: Plan) -> list[Finding]:
+    """Calls of what became async of which the output doesn't show that they are awaited."""
+    before = Counter((x.caller, x.callee) for x in first.unproven)
+    found = []
+    for item in second.unproven:
+        key = item.caller, item.callee
+        before[key] -= 1
+        if before[key] < 0:
+            sentence = f"`{item.callee}` is async in the result, and this call isn't awaited."
+            found.append(finding("ASY901", item.site, sentence, "Please report this."))
+    return found

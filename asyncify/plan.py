@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from asyncify.analysis import values as v
@@ -37,9 +38,20 @@ _ADVICE = "Move the database work to a place that can await it, or name it in `s
 
 
 @dataclass(frozen=True, slots=True)
+class Unproven:
+    """A call of what is async, as it stands, of which it isn't known that somebody awaits it: the
+    function that it stands in, and the one that it calls."""
+
+    site: Site
+    caller: str
+    callee: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that is to happen. ``files`` holds only files with decisions; ``left_out`` are
-    those that would have some and may not be edited unless the command line names them."""
+    those that would have some and may not be edited unless the command line names them.
+    ``unproven`` is what the proof looks at, in the program as it was read."""
 
     files: tuple[FilePlan, ...] = ()
     new_files: tuple[NewFile, ...] = ()
@@ -47,6 +59,7 @@ class Plan:
     summary: Summary = field(default_factory=Summary)
     turned: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    unproven: tuple[Unproven, ...] = ()
 
 
 class Planner:
@@ -95,7 +108,16 @@ class Planner:
             self._findings(files),
             self._summary(files),
             tuple(f.qualname for f in self._ordered(self.coloring.turned)),
+            unproven=tuple(self._unproven()),
         )
+
+    def _unproven(self) -> Iterator[Unproven]:
+        for function in self._ordered(set(self.inference.evaluations)):
+            if is_alembic(function):
+                continue  # it never stops the application: what breaks there is reported
+            for use in self.colors.already.unproven(function):
+                site = Site(function.module.path, use.line, use.column)
+                yield Unproven(site, function.qualname, use.callee_name)
 
     def _staying_on_purpose(self) -> set[Function]:
         """Functions with queries that stay sync, but not because something failed: what failed is
@@ -145,7 +167,7 @@ class Planner:
                         f"`{function.qualname}` stays sync. {obstacle.reason}",
                     )
                 )
-        found += misuses(self.colors)
+        found += misuses(self.colors, self.coloring)
         return tuple(sorted(set(found), key=lambda x: (x.site, x.code, x.reason)))
 
     def _apart(self, function: Function) -> Finding:

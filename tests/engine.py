@@ -46,5 +46,5 @@ def errors(outcome: Outcome) -> list[str]:
     return [
         line
         for line, finding in zip(lines, outcome.findings, strict=True)
-        if finding.severity.value != "info"
+        if finding.severity.value != "info" and not finding.fixed
     ]

@@ -6,11 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.engine import described, errors, migrate, write
+from asyncify import engine
+from tests.engine import check, described, errors, migrate, request, write
 
 APPS = sorted((Path(__file__).resolve().parent.parent / "fixtures" / "apps").iterdir())
 each_app = pytest.mark.parametrize("app", APPS, ids=lambda app: app.name)
@@ -63,3 +65,19 @@ def test_a_finished_migration_has_nothing_left(app: Path, tmp_path: Path) -> Non
     assert not outcome.changes
     assert not outcome.pending
     assert not errors(outcome)
+
+
+@pytest.mark.parametrize(
+    "first", ["crud.py", "service.py", "database.py dependencies.py", "routers", "seed.py"]
+)
+def test_a_migration_in_two_steps_ends_where_one_step_does(first: str, tmp_path: Path) -> None:
+    """What turned in the first step is async already in the second, which awaits it."""
+    folder, app = tmp_path / "program", next(app for app in APPS if app.name == "bookshelf")
+    shutil.copytree(app / "before", folder)
+    paths = tuple(folder / "bookshelf" / name for name in first.split())
+    write(folder, engine.run(replace(request(folder), paths=paths)))
+    write(folder, migrate(folder))
+    written = contents(folder)
+    for path, text in contents(app / "after").items():
+        assert written[path].splitlines() == text.splitlines(), path
+    assert not check(folder).pending

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from tests.engine import migrate
+import asyncify_transforms
+import pytest
+
+from asyncify.decisions import AwaitExpression
+from tests.engine import described, errors, migrate
 
 PART = """from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session, sessionmaker
@@ -49,3 +55,65 @@ def test_what_shares_sessions_with_it_stays_sync(tmp_path: Path) -> None:
     )
     outcome = migrate(tmp_path)
     assert [change.path for change in outcome.changes] == ["good.py"]
+
+
+HALF = """from sqlalchemy import create_engine, text
+from sqlalchemy.orm import Session, sessionmaker
+
+engine = create_engine("sqlite:///half.db")
+Factory = sessionmaker(engine)
+
+
+def count(session: Session) -> int:
+    return session.scalar(text("select 1"))
+
+
+def is_allowed(session: Session) -> bool:
+    return count(session) > 0
+
+
+def add_task_counts(values: list[int]) -> int:
+    return len(values)
+
+
+def several(session: Session) -> int:
+    first = count(session)
+    return add_task_counts([first, count(session)])
+
+
+def report() -> bool:
+    with Factory() as session:
+        return is_allowed(session) and several(session) > 1
+"""
+
+
+# Where a transform loses an await: used as the result, tested, kept, and handed on to what may
+# well know what a coroutine is.
+@pytest.mark.parametrize("line", [9, 13, 21, 22])
+def test_an_await_that_a_transform_loses_is_caught(
+    line: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "p"\n')
+    (tmp_path / "half.py").write_text(HALF)
+    (tmp_path / "good.py").write_text(PART.format(name="good", separator=""))
+    honest = asyncify_transforms.CATALOGUE[AwaitExpression]
+
+    def forgetful(decision: Any, node: Any, place: Any) -> Any:
+        forgets = (decision.site.path, decision.site.line) == ("half.py", line)
+        return node if forgets else honest.apply(decision, node, place)
+
+    lossy = {**asyncify_transforms.CATALOGUE, AwaitExpression: replace(honest, apply=forgetful)}
+    monkeypatch.setattr(asyncify_transforms, "CATALOGUE", lossy)
+    outcome = migrate(tmp_path)
+    caught = [x for x in outcome.findings if x.code == "ASY901"]
+    assert {x.site.path for x in caught} == {"half.py"}, described(outcome)
+    assert [change.path for change in outcome.changes] == ["good.py"], described(outcome)
+
+
+def test_the_proof_asks_whoever_has_a_coroutine_in_the_end(tmp_path: Path) -> None:
+    """What awaits is written by the program itself here: the proof lets it pass."""
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "p"\n')
+    (tmp_path / "half.py").write_text(HALF)
+    outcome = migrate(tmp_path)
+    assert [change.path for change in outcome.changes] == ["half.py"]
+    assert not errors(outcome)

@@ -22,7 +22,7 @@ def found(outcome: Outcome) -> tuple[str, ...]:
     return tuple(
         f"{finding.site.path}:{finding.site.line} {finding.code}"
         for finding in outcome.findings
-        if finding.code not in PENDING
+        if finding.code not in PENDING and not finding.fixed
     )
 
 

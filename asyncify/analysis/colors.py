@@ -21,6 +21,7 @@ from asyncify.analysis.places import Obstacle, Places
 from asyncify.analysis.program import Class, Function, dotted
 from asyncify.analysis.reach import Reach
 from asyncify.analysis.sides import Divider, Sides
+from asyncify.analysis.unawaited import AsyncAlready
 from asyncify.analysis.uses import SYNC_KINDS, Use, Uses
 from asyncify.vocabulary.frameworks import Rule
 
@@ -55,6 +56,7 @@ class Coloring:
     alive: set[v.Origin] = field(default_factory=set)  # engines and factories that turn
     entries: set[Function] = field(default_factory=set)  # called plainly: they get asyncio.run
     sides: Sides = field(default_factory=Sides)
+    lost: dict[Use, Obstacle | None] = field(default_factory=dict)  # coroutines nobody awaits
 
     def chain(self, function: Function) -> tuple[str, ...]:
         """The calls that lead from a function to the I/O."""
@@ -93,6 +95,7 @@ class Colors:
         self.places = Places(self.uses)
         self.bounds = Boundaries(inference)
         self.divider = Divider(self)
+        self.already = AsyncAlready(self)
 
     def solve(self) -> Coloring:
         """Turn functions, and evaluate what mentions them, until neither moves."""
@@ -105,10 +108,12 @@ class Colors:
         while True:
             self._known_callers = self._reaching_io = None
             self._obstacles.clear()
+            self.bounds = Boundaries(self.inference)  # what a decorator is may only be known now
+            self.already = AsyncAlready(self)
             coloring = self._fixpoint()
             before = len(self.inference.evaluations)
             reached = (coloring.turned | coloring.islands | set(coloring.failed)) - coloring.stays
-            self._heat(reached | coloring.stays)
+            self._heat(reached | coloring.stays | self.already.reached(self._evaluated()))
             for function in reached:
                 self.inference.need(function)  # an override may do nothing, and turns all the same
             self.inference.settle()
@@ -186,6 +191,7 @@ class Colors:
                 if not hopeless and quiet == (len(sides.quiet), len(sides.given)):
                     coloring.islands = (islands | sides.quiet) - stays
                     coloring.entered = set(entered)
+                    coloring.lost = self.already.left(self._evaluated(), coloring.turned - stays)
                     self._group(coloring)
                     return coloring
             links = self._links(coloring)
@@ -254,6 +260,9 @@ class Colors:
                 if not self._stays(use, coloring):
                     self._reach(function, use, coloring, pending)
                     break
+            for use in self.already.lost(function):
+                if self.already.obstacle(use) is None:
+                    self._reach(function, use, coloring, pending)
         for function in islands:
             known = callers
             if function in sides.roots:  # whoever gives it no session has nothing to do with it
@@ -306,7 +315,13 @@ class Colors:
                 continue  # who receives a function is asked by its obstacle
             if self.places.loop_call(use) >= 0 and not self._called_by_functions(caller):
                 continue  # it runs a loop of its own, and nobody who has one calls it
+            if function.facts.is_async and self._hands_on(caller, use):
+                continue  # it takes the coroutine as what it is
             self._reach(caller, use, coloring, pending)
+
+    def _hands_on(self, caller: Function, use: Use) -> bool:
+        """Does a plain function hand on a coroutine that it gets? What loses it stands alone."""
+        return not caller.facts.is_async and self.places.loop_call(use) < 0
 
     def _called_by_functions(self, function: Function) -> bool:
         callers = self.callers().get(function, ())
@@ -489,6 +504,8 @@ class Colors:
         for member in members:
             if member.facts.is_generator or self.makes_session(member):
                 return False
+            if member.facts.is_async or self.already.lost(member):
+                return False  # it awaits, and what runs inside run_sync can't
         entries = [
             (caller, use) for member in members for caller, use in self.callers().get(member, ())
             if caller not in members

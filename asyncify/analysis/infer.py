@@ -68,6 +68,7 @@ class Inference:
         self._running: set[Function] = set()
         self._free_names: dict[Function, dict[str, Any]] = {}
         self._declared: dict[tuple[Function, int], v.Value] = {}
+        self.dependencies: set[Function] = set()  # what FastAPI calls and injects
         self._injected = 0  # how often something was injected: such values grow
         self._objects: dict[Class | tuple[Function, bool], v.Value] = {}
         self._rows: dict[tuple[str, str], Member | None] = {}
@@ -409,6 +410,7 @@ class Inference:
     def provided(self, function: Function) -> v.Value:
         """What FastAPI injects for a dependency: what it yields, or returns."""
         self._injected += 1
+        self.dependencies.add(function)
         self.demand(function)
         if function.facts.is_generator:
             given = self.read(("yield", function))

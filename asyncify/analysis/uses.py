@@ -23,6 +23,8 @@ SYNC_KINDS = {
     "Session", "scoped_session", "sessionmaker", "Engine", "Connection", "Transaction",
     "SessionTransaction",
 }  # fmt: skip
+# What `with` calls, and `async with`.
+ENTERING, ENTERING_ASYNC = ("__enter__", "__exit__"), ("__aenter__", "__aexit__")
 # Builtins that iterate over their arguments.
 ITERATING = {
     "list", "tuple", "set", "sorted", "iter", "enumerate", "sum", "any", "all", "zip", "map",
@@ -87,6 +89,12 @@ class Use:
     @property
     def column(self) -> int:
         return int(self.function.body.operations[self.operation][2])
+
+    @property
+    def callee_name(self) -> str:
+        """What the place uses, for people: of several functions always the same one."""
+        names = sorted(c.qualname for c in self.callees)
+        return names[0] if names else self.name or self.kind
 
     @property
     def is_async(self) -> bool:
@@ -331,8 +339,9 @@ class _Collector:
             if isinstance(atom, v.Managed) and atom.function is not None:
                 managers.append(atom.function)
             elif isinstance(atom, v.Instance):
-                for name in ("__enter__", "__exit__"):
-                    managers += self.inference.methods(atom.cls, name)
+                own = [m for n in ENTERING for m in self.inference.methods(atom.cls, n)]
+                turned = [m for n in ENTERING_ASYNC for m in self.inference.methods(atom.cls, n)]
+                managers += own or turned
             elif isinstance(atom, v.Known):
                 yield from self._entered_known(index, position, atom)
         if managers:

@@ -127,9 +127,12 @@ class FunctionPlanner:
     def _member(self, use: Use, layout: Layout, draft: Draft, hoister: Hoister) -> None:
         assert use.row is not None and isinstance(use.owner, v.Known)
         operation = layout.operations[use.operation]
-        if use.is_async or operation[0] != f.CALL:
-            if not use.is_async:
-                self._attribute(use, layout, draft)
+        if use.is_async:
+            if use in self.colors.already.lost(use.function):
+                self._await(use, layout, draft, hoister)
+            return
+        if operation[0] != f.CALL:
+            self._attribute(use, layout, draft)
             return
         form = use.row.form
         if form in (Form.AWAIT, Form.AWAIT_OR_WITH):
@@ -230,9 +233,13 @@ class FunctionPlanner:
         )
 
     def _enter(self, use: Use, layout: Layout, entered: dict[int, set[int]]) -> None:
-        if use.kind == "enter" and use.is_async:
+        if (
+            use.kind == "enter"
+            and use.is_async
+            and use not in self.colors.already.lost(use.function)
+        ):
             return
-        if use.kind == "enter manager" and not any(c in self.coloring.turned for c in use.callees):
+        if use.kind == "enter manager" and not self._is_turned(use):
             return
         statement = layout.statement(use.operation)
         if statement is not None and not statement[9]:
@@ -346,7 +353,7 @@ class FunctionPlanner:
         turned = [c for c in use.callees if c in self.coloring.turned and not c.facts.is_async]
         turned = [c for c in turned if not c.facts.is_generator]
         if (
-            not turned
+            not (turned or self._is_lost(use, layout))
             or layout.is_awaited(use.operation)
             or self._is_entered(use.operation, layout)
         ):
@@ -386,6 +393,17 @@ class FunctionPlanner:
             )
         )  # fmt: skip
         draft.drop(dotted(layout.operations, operation[5]))
+
+    def _is_lost(self, use: Use, layout: Layout) -> bool:
+        """Is a coroutine of what is async already used as its result? What a function returned
+        without awaiting it is awaited by the callers, and they go on awaiting once."""
+        if use in self.colors.already.lost(use.function):
+            return True
+        statement = layout.statement(use.operation)
+        return (
+            not use.function.facts.is_async and use in self.colors.already.unproven(use.function)
+            and statement is not None and statement[0] == f.RETURN
+        )  # fmt: skip
 
     def _is_coroutine(self, function: Function) -> bool:
         return function.facts.is_async or function in self.coloring.turned
@@ -484,8 +502,13 @@ class FunctionPlanner:
 
     # -- iteration
 
+    def _is_turned(self, use: Use) -> bool:
+        """Is what is iterated or entered async from now on, or already, without being awaited?"""
+        turned = any(c in self.coloring.turned for c in use.callees)
+        return turned or use in self.colors.already.lost(use.function)
+
     def _iterate(self, use: Use, layout: Layout, draft: Draft) -> None:
-        if not any(c in self.coloring.turned for c in use.callees):
+        if not self._is_turned(use):
             return
         group = self.coloring.groups.get(use.function, 0)
         for statement in layout.statements:
@@ -556,7 +579,9 @@ class FunctionPlanner:
             factory = self.colors.places.imported_session(use)
             if factory is not None and set(use.callees) & self.coloring.turned:
                 self._open_at_import(use, layout, factory, draft)
-            if use.kind != "call" or not any(self._runs_a_coroutine(c) for c in use.callees):
+            lost = use in self.colors.already.lost(function) and use not in self.coloring.lost
+            turned = any(self._runs_a_coroutine(c) for c in use.callees)
+            if use.kind != "call" or not (turned or lost):
                 continue
             operation = layout.operations[use.operation]
             name = draft.spell("asyncio")

@@ -1,12 +1,14 @@
-"""Misuse of objects that are async already: what is not awaited and should be."""
+"""Misuse of what is async already: what is not awaited and should be, and the other way round."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from asyncify import facts as f
-from asyncify.analysis.colors import Colors
+from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.layout import Layout
+from asyncify.analysis.places import Obstacle
 from asyncify.analysis.uses import Use
 from asyncify.findings import Finding
 from asyncify.rules import finding
@@ -14,48 +16,60 @@ from asyncify.sites import Site
 from asyncify.vocabulary.rows import Form
 
 
-def misuses(colors: Colors) -> Iterator[Finding]:
-    """Findings for calls on async sessions, connections and engines whose value is dropped."""
+def misuses(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
+    """Findings in code that is async already, whether the program is migrated or not."""
     for function in list(colors.inference.evaluations):
+        for use in colors.already.lost(function):
+            yield replace(_lost(use, coloring), fixed=use not in coloring.lost)
         layout: Layout | None = None
         for use in colors.uses.of(function):
-            if not use.is_async or (use.kind != "enter" and use.row is None):
+            if use.kind != "member" or not use.is_async or use.row is None:
                 continue
             layout = layout or colors.uses.layout(function)
-            if use.kind == "enter":
-                yield from _entered(use, layout)
-            elif use.kind == "member":
-                yield from _misuse(use, layout)
+            yield from _misuse(use, layout)
 
 
 def _site(use: Use) -> Site:
     return Site(use.function.module.path, use.line, use.column)
 
 
-def _entered(use: Use, layout: Layout) -> Iterator[Finding]:
-    statement = layout.statement(use.operation)
-    if statement is not None and statement[0] == f.WITH and not statement[9]:
+def _lost(use: Use, coloring: Coloring) -> Finding:
+    """What is async is used as its result."""
+    obstacle = coloring.lost.get(use)
+    advice = "Write `await` in front of it."
+    if use.kind == "enter":
         reason = "An async session, connection or engine can't be entered with `with`: it raises."
         advice = "Use `async with`, or give code that stays sync a sync engine of its own."
-        yield finding("ASY404", _site(use), reason, advice)
+        return finding("ASY404", _site(use), _with(reason, obstacle), advice)
+    if use.kind == "enter manager":
+        reason = "This `with` enters an async context manager: it raises."
+        advice = "Write `async with`."
+    elif use.kind == "iterate":
+        reason = f"`{use.name}` is an async generator, and nothing here iterates it as one."
+        advice = "Write `async for`."
+    elif use.kind == "member" and use.name == "delete":
+        reason = "This `delete` of an async session isn't awaited: it deletes nothing."
+        return finding("ASY403", _site(use), _with(reason, obstacle), advice)
+    elif use.kind == "member":
+        reason = f"This call of `{use.name}` isn't awaited: it does nothing."
+    else:
+        reason = f"`{use.callee_name}` is async, and this call isn't awaited: it does nothing."
+    if obstacle is not None:
+        advice = "Move it to a place that can await it."
+    return finding("ASY401", _site(use), _with(reason, obstacle), advice)
+
+
+def _with(reason: str, obstacle: Obstacle | None) -> str:
+    return f"{reason} {obstacle.reason}" if obstacle is not None else reason
 
 
 def _misuse(use: Use, layout: Layout) -> Iterator[Finding]:
     assert use.row is not None
-    operation = layout.operations[use.operation]
-    site = _site(use)
-    if operation[0] != f.CALL:
+    if layout.operations[use.operation][0] != f.CALL:
         return
-    if use.row.form is Form.AWAIT and layout.is_statement(use.operation):
-        if use.name == "delete":
-            reason = "This `delete` of an async session isn't awaited: it deletes nothing."
-            yield finding("ASY403", site, reason, "Write `await` in front of it.")
-        else:
-            reason = f"This call of `{use.name}` isn't awaited: it does nothing."
-            yield finding("ASY401", site, reason, "Write `await` in front of it.")
-    elif use.row.form is Form.AWAIT_OR_WITH and layout.is_statement(use.operation):
+    if use.row.form is Form.AWAIT_OR_WITH and layout.is_statement(use.operation):
         reason = f"`{use.name}` is neither awaited nor entered: it does nothing, without a warning."
-        yield finding("ASY404", site, reason, "Use `async with`, or await it.")
+        yield finding("ASY404", _site(use), reason, "Use `async with`, or await it.")
     elif use.row.form is Form.PLAIN and not use.row.io and layout.is_awaited(use.operation):
         reason = f"`{use.name}` is not awaitable."
-        yield finding("ASY402", site, reason, "Remove the `await`.")
+        yield finding("ASY402", _site(use), reason, "Remove the `await`.")

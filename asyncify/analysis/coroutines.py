@@ -1,0 +1,457 @@
+"""Coroutines: what becomes of the value of a call that isn't awaited on the spot.
+
+A coroutine that nobody awaits does nothing at all, and says so only in a warning. But handing one
+on is what async programs do all the time: to `gather`, to a task, to a caller, to a list that is
+awaited later. So the value is followed through the function, and over its borders, to whoever has
+it in the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import IntEnum
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.boundaries import Boundaries
+from asyncify.analysis.layout import Layout
+from asyncify.analysis.program import Class, Function, Variable, dotted
+from asyncify.analysis.uses import SYNC_KINDS, Use, Uses
+from asyncify.vocabulary import awaitables as words
+from asyncify.vocabulary.frameworks import Rule
+from asyncify.vocabulary.rows import Form
+
+Callers = Callable[[], dict[Function, list[tuple[Function, Use]]]]
+_DEEP = 6  # borders of functions; what goes further is followed by nobody who reads the code
+
+
+class Fate(IntEnum):
+    """What becomes of a coroutine."""
+
+    LOST = 0  # used as if it were its result, or dropped
+    OPEN = 1  # handed on to somebody who isn't known
+    TAKEN = 2  # awaited, scheduled, or looked at by code that knows what it is
+
+
+class Coroutines:
+    """Answers for one state of the types; made anew when they have moved."""
+
+    def __init__(self, uses: Uses, bounds: Boundaries, callers: Callers) -> None:
+        self.uses = uses
+        self.inference = uses.inference
+        self.program = self.inference.program
+        self.bounds = bounds
+        self.callers = callers
+        self._returned: dict[tuple[Function, bool], Fate] = {}
+        self._depth = 0
+
+    def unawaited(self, use: Use) -> bool:
+        """Does the use call, iterate or enter what is async, and only that, without awaiting?"""
+        if use.kind in ("member", "enter"):
+            return self._unawaited_member(use)
+        if use.kind == "call":
+            callees = [c for c in use.callees if not c.facts.is_generator]
+            return (
+                len(callees) == len(use.callees) and self._all_async(use)
+                and not self.uses.layout(use.function).is_awaited(use.operation)
+            )  # fmt: skip
+        if use.kind not in ("iterate", "enter manager"):
+            return False
+        return all(c.facts.is_async for c in use.callees) and not self._is_async_place(use)
+
+    def fate(self, use: Use) -> Fate:
+        """What becomes of the value of an un-awaited use."""
+        if use.kind not in ("call", "member"):
+            return Fate.LOST  # `for` and `with` raise: there is nothing to be taken
+        return self._follow(use.function, use.operation, False)
+
+    def _unawaited_member(self, use: Use) -> bool:
+        """The same for objects of SQLAlchemy that are async."""
+        if not use.is_async or not isinstance(use.owner, v.Known) or not _is_async(use.owner):
+            return False
+        if use.kind == "enter":
+            return not self._is_async_place(use)
+        operation = use.function.body.operations[use.operation]
+        if use.row is None or use.row.form is not Form.AWAIT or operation[0] != f.CALL:
+            return False
+        return not self.uses.layout(use.function).is_awaited(use.operation)
+
+    def _all_async(self, use: Use) -> bool:
+        """Is whatever the call may run async? A sync override of what is async turns with it."""
+        if not any(c.facts.is_async for c in use.callees):
+            return False
+        operation = use.function.body.operations[use.operation]
+        evaluation = self.inference.evaluations[use.function]
+        known = (v.FunctionObject, v.ClassObject, v.Instance)
+        if not all(isinstance(a, known) for a in evaluation.values[operation[5]]):
+            return False
+        methods = {c.name for c in use.callees if c.facts.is_async and c.owner is not None}
+        return all(
+            c.facts.is_async or (c.owner is not None and c.name in methods)
+            or _holds_coroutine(self.inference.result(c)) for c in use.callees
+        )  # fmt: skip
+
+    def _is_async_place(self, use: Use) -> bool:
+        """Does the use stand in an `async for` or an `async with`?"""
+        layout = self.uses.layout(use.function)
+        if use.kind in ("enter", "enter manager"):
+            statement = layout.statement(use.operation)
+            return statement is not None and statement[0] == f.WITH and bool(statement[9])
+        if any(s[0] == f.FOR and s[8] == use.operation and s[11] for s in layout.statements):
+            return True
+        comprehension = layout.comprehension_of(use.operation)
+        return comprehension is not None and any(
+            g[1] == use.operation and g[6] for g in comprehension[8]
+        )
+
+    # -- inside a function
+
+    def _follow(self, function: Function, index: int, packed: bool) -> Fate:
+        """The fate of the value of an operation; ``packed``: it is a container of coroutines."""
+        layout = self.uses.layout(function)
+        parent = layout.parent(index)
+        if parent < 0:
+            return self._in_statement(function, layout, index, packed)
+        operation = layout.operations[parent]
+        kind = operation[0]
+        if kind == f.AWAIT:
+            return Fate.TAKEN
+        if kind == f.CALL:
+            if operation[5] == index:
+                return Fate.LOST
+            return self._argument(function, layout, parent, index, packed)
+        if kind == f.ATTRIBUTE:
+            return Fate.TAKEN if packed or operation[6] in words.COROUTINE_MEMBERS else Fate.LOST
+        if kind == f.COMPREHENSION:
+            if index in operation[10]:
+                return self._follow(function, parent, True)
+            return Fate.TAKEN if packed else Fate.LOST
+        if kind in (f.SEQUENCE, f.DICT):
+            return self._packed(function, operation, parent, index, packed)
+        return self._through(function, parent, index, packed)
+
+    def _packed(
+        self, function: Function, operation: f.Operation, parent: int, index: int, packed: bool
+    ) -> Fate:
+        """The fate of an element. A key is looked at, and a coroutine can't be unpacked."""
+        if operation[0] == f.DICT:
+            unpacked = any(
+                key < 0 and value == index
+                for key, value in zip(operation[5], operation[6], strict=True)
+            )
+            if index in operation[5]:
+                return Fate.LOST
+        else:
+            unpacked = ~index in operation[6]
+        if unpacked and not packed:
+            return Fate.LOST
+        return self._follow(function, parent, True)
+
+    def _through(self, function: Function, parent: int, index: int, packed: bool) -> Fate:
+        """The fate behind an operation that may hand the value itself on."""
+        operation = self.uses.layout(function).operations[parent]
+        kind = operation[0]
+        if kind == f.WALRUS:
+            named = self._bound(function, (f.TO_NAME, operation[5], -1), packed)
+            return max(named, self._follow(function, parent, packed))
+        if kind == f.SUBSCRIPT and packed and operation[5] == index:
+            return self._follow(function, parent, False)
+        if kind == f.CONDITIONAL and index != operation[5]:
+            return self._follow(function, parent, packed)
+        if kind == f.BOOLEAN and (index == operation[5][-1] or packed):
+            return self._follow(function, parent, packed)
+        if kind == f.OPERATOR and packed:
+            return self._follow(function, parent, True) if operation[5] == "Add" else Fate.TAKEN
+        if kind == f.YIELD:
+            return self._given_back(function, packed)
+        return Fate.OPEN if kind == f.YIELD_FROM or packed else Fate.LOST
+
+    def _in_statement(self, function: Function, layout: Layout, index: int, packed: bool) -> Fate:
+        """The fate of the value that a statement has."""
+        if function.facts.kind == "lambda":
+            return self._given_back(function, packed)
+        statement = layout.statement(index)
+        kind = statement[0] if statement is not None else -1
+        if statement is None or kind == f.EXPRESSION:
+            return Fate.LOST
+        if kind == f.RETURN:
+            return self._given_back(function, packed)
+        if kind == f.ASSIGN:
+            return max(self._bound(function, target, packed) for target in statement[7])
+        if kind == f.ANNOTATED and statement[9] == index:
+            return self._bound(function, statement[7], packed)
+        if kind == f.AUGMENTED and packed:
+            return self._bound(function, statement[7], True)
+        if kind == f.FOR and packed:
+            return self._bound(function, statement[7], False)
+        return Fate.TAKEN if packed else Fate.LOST
+
+    def _bound(self, function: Function, target: f.Operation, packed: bool) -> Fate:
+        kind = target[0]
+        if kind == f.TO_NAME:
+            return self._named(function, target[1], packed)
+        if kind == f.TO_ATTRIBUTE:
+            return self._stored(target[2])
+        if kind == f.TO_SUBSCRIPT:
+            base = function.body.operations[target[1]]
+            return self._named(function, base[5], True) if base[0] == f.NAME else Fate.OPEN
+        if not packed:
+            return Fate.LOST  # a coroutine can't be unpacked
+        return max((self._bound(function, part, False) for part in target[1]), default=Fate.OPEN)
+
+    def _named(self, function: Function, name: str, packed: bool) -> Fate:
+        """The fate of what a variable holds: somebody who awaits it is enough."""
+        facts = function.facts
+        if facts.kind not in ("def", "lambda") or name in facts.declared:
+            return self._stored(name)
+        if any(name in child.facts.names for child in self._inner(function)):
+            return Fate.OPEN
+        return self._loads(function, name, packed)
+
+    def _inner(self, function: Function) -> Iterable[Function]:
+        if not function.has_children:
+            return ()
+        return (x for x in function.module.functions if x.parent is function)
+
+    def _loads(self, function: Function, name: str, packed: bool) -> Fate:
+        evaluation = self.inference.evaluations.get(function)
+        loads = [
+            i for i, op in enumerate(function.body.operations)
+            if op and op[0] == f.NAME and op[5] == name
+        ]  # fmt: skip
+        if evaluation is not None:
+            holding = [i for i in loads if _holds_coroutine(evaluation.values[i])]
+            loads = holding or loads
+        layout = self.uses.layout(function)
+        fates = [
+            self._follow(function, i, packed) for i in loads if not self._keeps(layout, i)
+        ]  # fmt: skip
+        if Fate.TAKEN in fates:
+            return Fate.TAKEN
+        return min(fates, default=Fate.LOST)
+
+    def _keeps(self, layout: Layout, index: int) -> bool:
+        """Is something put into the container here?"""
+        parent = layout.parent(index)
+        operation = layout.operations[parent] if parent >= 0 else ()
+        return bool(
+            operation and operation[0] == f.ATTRIBUTE and operation[6] in words.KEEPING_NAMES
+        )
+
+    def _stored(self, name: str) -> Fate:
+        """The fate of what an attribute or a global holds: does anybody await what has its name?"""
+        for function in self.program.mentioning(name):
+            layout = self.uses.layout(function)
+            for index, operation in enumerate(layout.operations):
+                place = _NAMING.get(operation[0]) if operation else None
+                if place is not None and operation[place] == name:
+                    parent = layout.parent(index)
+                    above = layout.operations[parent] if parent >= 0 else ()
+                    if above and (above[0] == f.AWAIT or self._takes(layout, parent, index)):
+                        return Fate.TAKEN
+        return Fate.LOST
+
+    def _takes(self, layout: Layout, call: int, index: int) -> bool:
+        operation = layout.operations[call]
+        if operation[0] != f.CALL or operation[5] == index:
+            return False
+        return _taking(dotted(layout.operations, operation[5])) is not Fate.LOST
+
+    # -- over the border of a function
+
+    def _given_back(self, function: Function, packed: bool) -> Fate:
+        """The fate of a coroutine that a function returns or yields."""
+        key = function, packed
+        if key in self._returned:
+            return self._returned[key]
+        self._returned[key] = Fate.OPEN  # while it is asked: recursion adds nothing
+        self._returned[key] = found = self._of_result(function, packed)
+        return found
+
+    def _of_result(self, function: Function, packed: bool) -> Fate:
+        signature = function.signature
+        promised = self._promised(function, signature.returns)
+        if promised is not None:
+            bare = signature.operations[signature.returns][0] != f.SUBSCRIPT
+            if not (packed and bare and promised is Fate.LOST):
+                return promised  # a plain `list` says nothing of what is in it
+        if self._is_provided(function):
+            return Fate.LOST
+        if function.facts.is_generator or self._depth >= _DEEP:
+            return Fate.OPEN
+        self._depth += 1
+        fates = [
+            self._of_call(caller, use, function, packed)
+            for caller, use in self.callers().get(function, ()) if use.kind == "call"
+        ]  # fmt: skip
+        self._depth -= 1
+        if fates:
+            return min(fates)
+        return Fate.LOST if self._handles_sync(function) else Fate.OPEN
+
+    def _of_call(self, caller: Function, use: Use, function: Function, packed: bool) -> Fate:
+        layout = self.uses.layout(caller)
+        index = use.operation
+        if function.facts.is_async:  # its caller awaits it, and has the coroutine inside
+            if not layout.is_awaited(index):
+                return Fate.OPEN
+            index = layout.parent(index)
+        return self._follow(caller, index, packed)
+
+    def _is_provided(self, function: Function) -> bool:
+        """Does a library take what a plain function returns for its result?"""
+        if function in self.inference.dependencies:
+            return True
+        return any(d.rule in _CALLING for d in self.bounds.decorators(function))
+
+    def _handles_sync(self, function: Function) -> bool:
+        """Has the function a blocking session in hand? Then it is on its way to turn."""
+        evaluation = self.inference.evaluations.get(function)
+        return evaluation is not None and any(
+            isinstance(a, v.Known) and a.kind in SYNC_KINDS
+            for value in evaluation.environment.values() for a in value
+        )  # fmt: skip
+
+    def _promised(self, function: Function, annotation: int) -> Fate | None:
+        """What an annotation of a signature says; None: nothing."""
+        operations = function.signature.operations
+        if annotation < 0:
+            return None
+        found = _words_of(operations, annotation)
+        if any(word in text for text in found for word in words.AWAITABLE_WORDS):
+            return Fate.TAKEN
+        if found & words.OPEN_WORDS:
+            return None
+        symbol = self.program.resolve_expression(
+            function.parent or function, operations, annotation
+        )
+        is_alias = isinstance(symbol, Variable)  # of a type, or a TypeVar
+        return None if is_alias else Fate.LOST
+
+    def _argument(
+        self, function: Function, layout: Layout, call: int, index: int, packed: bool
+    ) -> Fate:
+        """The fate of what a call is given."""
+        operation = layout.operations[call]
+        evaluation = self.inference.evaluations.get(function)
+        callees = evaluation.values[operation[5]] if evaluation is not None else v.UNKNOWN
+        fates = [
+            fate for atom in callees
+            if (fate := self._received(atom, operation, index, packed)) is not None
+        ]  # fmt: skip
+        if fates:
+            return max(fates)
+        foreign = [a.name for a in callees if isinstance(a, v.Foreign)]
+        name = foreign[0] if foreign else dotted(layout.operations, operation[5])
+        callee = layout.operations[operation[5]]
+        last = callee[6] if callee[0] == f.ATTRIBUTE else name
+        taking = max(_taking(name), _taking(last))
+        if taking is not Fate.LOST:
+            return taking
+        if last in words.KEEPING_NAMES and callee[0] == f.ATTRIBUTE:
+            receiver = layout.operations[callee[5]]
+            is_name = receiver[0] == f.NAME
+            return self._named(function, receiver[5], True) if is_name else Fate.OPEN
+        if name.rpartition(".")[2] in words.PASSING_NAMES and packed:
+            return self._follow(function, call, True)
+        return Fate.LOST
+
+    def _received(
+        self, atom: v.Atom, operation: f.Operation, index: int, packed: bool
+    ) -> Fate | None:
+        """The fate of an argument of a function or class of the program; None: it is neither."""
+        if isinstance(atom, v.FunctionObject):
+            return self._parameter(atom.function, atom.bound, operation, index, packed)
+        if isinstance(atom, v.ClassObject):
+            constructor = atom.cls.find("__init__")
+            if constructor is not None:
+                return self._parameter(constructor, True, operation, index, packed)
+            return self._field(atom.cls, operation, index)
+        return None
+
+    def _parameter(
+        self, function: Function, bound: bool, operation: f.Operation, index: int, packed: bool
+    ) -> Fate:
+        keyword = next((name for name, i in operation[7] if i == index), None)
+        parameters = function.signature.parameters
+        names = [p for p in parameters if p.kind in "pa"]
+        skipped = 1 if bound and function.is_method else 0
+        found = next((p for p in parameters if keyword and p.name == keyword), None)
+        if found is None and keyword is None and index in operation[6]:
+            place = operation[6].index(index) + skipped
+            found = names[place] if place < len(names) else None
+        if found is None or self._depth >= _DEEP:
+            return Fate.OPEN
+        if self._promised(function, found.annotation) is Fate.TAKEN:
+            return Fate.TAKEN
+        if any(found.name in child.facts.names for child in self._inner(function)):
+            return Fate.OPEN
+        if found.name not in function.facts.names:
+            return Fate.OPEN
+        self._depth += 1
+        fate = self._loads(function, found.name, packed)
+        self._depth -= 1
+        return fate
+
+    def _field(self, cls: Class, operation: f.Operation, index: int) -> Fate:
+        """A field of a dataclass or a model: its annotation says whether it holds coroutines."""
+        keyword = next((name for name, i in operation[7] if i == index), None)
+        for statement in cls.body.body.statements:
+            if statement[0] == f.ANNOTATED and statement[7][0] == f.TO_NAME:
+                texts = _words_of(cls.body.body.operations, statement[8])
+                awaited = any(w in text for text in texts for w in words.AWAITABLE_WORDS)
+                if awaited and keyword in (None, statement[7][1]):
+                    return Fate.TAKEN
+        return Fate.LOST
+
+
+_NAMING = {f.NAME: 5, f.ATTRIBUTE: 6}  # where the name stands in an operation
+# Decorators behind which a plain function's result is used, and not awaited.
+_CALLING = {Rule.AWAITED, Rule.SYNC, Rule.ENTRY}
+
+
+def _is_async(owner: v.Known) -> bool:
+    return owner.kind.lower().startswith("async")
+
+
+def _taking(name: str) -> Fate:
+    """Does something foreign, or unknown, take coroutines for what they are?"""
+    last = name.removesuffix("()").rpartition(".")[2]
+    if name.partition(".")[0] in words.TAKING_MODULES or name.startswith("unittest.mock"):
+        return Fate.TAKEN
+    if last in words.TAKING_NAMES:
+        return Fate.TAKEN
+    perhaps = last in words.PERHAPS_NAMES or any(p in last.lower() for p in words.TAKING_PARTS)
+    return Fate.OPEN if perhaps else Fate.LOST
+
+
+def _words_of(operations: tuple[f.Operation, ...], index: int) -> frozenset[str]:
+    """The names that occur in an annotation, strings as they are."""
+    found: set[str] = set()
+    pending = [index]
+    while pending:
+        operation = operations[pending.pop()]
+        kind = operation[0]
+        if kind == f.NAME:
+            found.add(operation[5])
+        elif kind == f.ATTRIBUTE:
+            found.add(operation[6])
+        elif kind == f.CONSTANT and isinstance(operation[5], str):
+            found.add(operation[5])
+        elif kind == f.SUBSCRIPT:
+            pending += operation[5:7]
+        elif kind in (f.SEQUENCE, f.OPERATOR):
+            pending += [i if i >= 0 else ~i for i in operation[6]]
+    return frozenset(found)
+
+
+def _holds_coroutine(value: v.Value) -> bool:
+    """Is a coroutine of the program among the alternatives, or in a container among them?"""
+    for atom in value:
+        if isinstance(atom, v.CoroutineValue):
+            return True
+        if isinstance(atom, v.Collection) and _holds_coroutine(atom.items):
+            return True
+        if isinstance(atom, v.TupleValue) and any(map(_holds_coroutine, atom.items)):
+            return True
+    return False
