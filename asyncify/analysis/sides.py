@@ -222,7 +222,8 @@ class Divider:
         )
 
     def _takes_sessions(self, root: Function) -> bool:
-        """Does somebody unknown, or FastAPI, give sessions to a root?"""
+        """Does somebody unknown, or FastAPI, give sessions to a root, or anybody queries, which
+        have sessions?"""
         evaluation = self.inference.evaluations.get(root)
         if evaluation is None or root.facts.kind != "def":
             return False
@@ -231,6 +232,8 @@ class Divider:
             value = evaluation.environment.get(parameter.name, v.UNKNOWN) | self.inference.declared(
                 root, parameter.annotation
             )
+            if any(isinstance(a, v.QueryValue) for a in value | passed):
+                return True
             unseen = any(isinstance(a, v.Known) and a.kind in SYNC_KINDS for a in value - passed)
             seen = any(isinstance(a, v.Known) for a in passed)
             if unseen and not seen and not self._is_optional(root, parameter.default):

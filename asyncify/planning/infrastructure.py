@@ -160,13 +160,21 @@ class InfrastructurePlanner:
         for statement in layout.statements:
             if statement[0] == f.ANNOTATED:
                 skipped |= layout.subtree(statement[8])
-                given = statement[9]
-                evaluation = self.inference.evaluations.get(function)
                 self._annotation(
                     function, layout.operations, statement[8], statement[10], function,
-                    value=evaluation.values[given] if evaluation and given >= 0 else v.UNKNOWN,
+                    value=self._assigned(function, statement),
                 )  # fmt: skip
         return skipped
+
+    def _assigned(self, function: Function, statement: f.Statement) -> v.Value:
+        """What an annotated assignment gives its target, or a class's field is given."""
+        evaluation = self.inference.evaluations.get(function)
+        if evaluation is not None and statement[9] >= 0:
+            return evaluation.values[statement[9]]
+        is_field = function.facts.kind == "class" and statement[7][0] == f.TO_NAME
+        if is_field and function.owner is not None:
+            return self.inference.attribute(function.owner, statement[7][1])
+        return v.UNKNOWN
 
     def _annotation(
         self,
@@ -189,7 +197,7 @@ class InfrastructurePlanner:
             if new is not None:
                 renames[written] = draft.spell(new, written)
                 draft.drop(written)
-            elif self._is_query(scope, part_operations, part) and self._selects(function):
+            elif self._is_query(scope, part_operations, part) and self._selects(function, value):
                 statement = self._statement(value)
                 module = "sqlalchemy.sql" if self.line == "1.4" else "sqlalchemy"
                 renames[written] = draft.spell(f"{module}.{statement}", written)
@@ -212,13 +220,13 @@ class InfrastructurePlanner:
         symbol = self.program.resolve_expression(scope, operations, index)
         return isinstance(symbol, str) and KINDS.get(symbol) == "Query"
 
-    def _selects(self, function: Function) -> bool:
-        """Do all queries that a function handles become statements?"""
+    def _selects(self, function: Function, value: v.Value) -> bool:
+        """Do all queries that a function handles, or a class holds, become statements?"""
         evaluation = self.inference.evaluations.get(function)
+        values = evaluation.values if evaluation is not None else ()
         found = {
-            atom for value in (evaluation.values if evaluation is not None else ())
-            for atom in value if isinstance(atom, v.QueryValue)
-        }  # fmt: skip
+            atom for each in (value, *values) for atom in each if isinstance(atom, v.QueryValue)
+        }
         return bool(found) and all(self.queries.converts(atom) for atom in found)
 
     def _statement(self, value: v.Value) -> str:

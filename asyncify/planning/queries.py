@@ -87,7 +87,10 @@ class QueryPlanner(QueryFlows):
         if function in handed:
             facts = function.facts
             kind = "sqlalchemy.ext.asyncio.AsyncSession"
-            annotated = any(p.annotation >= 0 for p in function.signature.parameters)
+            signature = function.signature
+            annotated = signature.returns >= 0 or any(
+                p.annotation >= 0 for p in signature.parameters
+            )
             draft.add(
                 AddParameter(
                     node=NodeRef("FunctionDef", facts.number, facts.name), group=group,

@@ -60,7 +60,7 @@ class QuerySessions:
 
     def _followed(self, value: v.QueryValue, function: Function, seen: tuple[Function, ...]) -> str:
         start = value.origin.function
-        if function is start:
+        if function is start or _sees(function, start, value.session):
             return value.session
         if function in seen:
             return ""
@@ -246,6 +246,17 @@ def _named(caller: Function, name: str) -> set[int]:
             or (operation[0] == f.ATTRIBUTE and operation[6] == name)
         )
     }  # fmt: skip
+
+
+def _sees(function: Function, outer: Function, name: str) -> bool:
+    """Is a name of an outer function visible, and the same, in one that is defined inside it?"""
+    head = name.partition(".")[0]
+    scope: Function | None = function
+    while scope is not None and scope is not outer:
+        if head in scope.facts.bound:
+            return False
+        scope = scope.parent
+    return scope is outer and outer.facts.kind == "def"
 
 
 def _related(one: Class, other: Class) -> bool:
