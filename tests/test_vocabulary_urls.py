@@ -164,6 +164,13 @@ SAMPLES: dict[str, Any] = {
 }
 # Of other databases' dialects, or no keyword of an engine on SQLite.
 NOT_ON_SQLITE = {"url", "fast_executemany", "use_setinputsizes"}
+DIALECTS = (
+    "sqlite", "postgresql+psycopg2", "postgresql+psycopg", "postgresql+pg8000", "mysql+pymysql",
+    "mysql+mysqldb", "mssql+pyodbc", "mssql+pymssql", "oracle+cx_oracle", "oracle+oracledb",
+)  # fmt: skip
+OF_DIALECTS = {
+    row.name for row in urls.ENGINE_KEYWORDS.values() if row.note in ("SQL Server", "Oracle")
+} | {"thick_mode", "compiler_linting", "is_mariadb", "dbapi", "native_inet_types"}
 NULL_POOL_REFUSES = {"max_overflow", "pool_size", "pool_timeout", "pool_use_lifo"}
 
 
@@ -184,7 +191,7 @@ def refused(folder: Path, name: str, value: Any) -> str:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", sorted(set(urls.ENGINE_KEYWORDS) - NOT_ON_SQLITE))
+@pytest.mark.parametrize("name", sorted(set(urls.ENGINE_KEYWORDS) - NOT_ON_SQLITE - OF_DIALECTS))
 def test_engine_keywords(name: str, tmp_path: Path) -> None:
     action = urls.engine_keyword(name, LINE)
     error = refused(tmp_path, name, SAMPLES[name])
@@ -205,6 +212,25 @@ def test_every_documented_keyword_of_engines_has_a_row() -> None:
     assert documented(sqlalchemy.create_engine) - {"dialect", "kwargs", "tag"} <= set(
         urls.ENGINE_KEYWORDS
     )
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_every_keyword_that_a_dialect_takes_has_a_row(name: str) -> None:
+    try:
+        dialect = make_url(f"{name}://host/database").get_dialect()
+    except sqlalchemy.exc.NoSuchModuleError:
+        pytest.skip(f"SQLAlchemy {sqlalchemy.__version__} has no {name}")
+    found = {n for n in sqlalchemy.util.get_cls_kwargs(dialect) if not n.startswith("_")}
+    assert found <= set(urls.ENGINE_KEYWORDS), sorted(found - set(urls.ENGINE_KEYWORDS))
+
+
+@pytest.mark.parametrize("cls", [pool.QueuePool, pool.NullPool, pool.StaticPool])
+def test_every_keyword_that_a_pool_takes_has_a_row(cls: type[pool.Pool]) -> None:
+    """create_engine hands them on under other names: ``timeout`` is its ``pool_timeout``."""
+    inner = {"dialect", "dispatch", "_dispatch", "creator"}
+    names = set(sqlalchemy.util.get_cls_kwargs(cls)) - inner
+    rows = set(urls.ENGINE_KEYWORDS)
+    assert {name for name in names if name not in rows and f"pool_{name}" not in rows} == set()
 
 
 def test_unknown_keywords_and_those_of_another_line_are_refused() -> None:

@@ -465,7 +465,8 @@ class Colors:
         entry point; ``create_all`` at import has a form of its own."""
         layout = self.uses.layout(function)
         for use in self.uses.of(function):
-            relevant = (use.does_io or use.callees) and use.kind != "metadata"
+            # Giving a function away runs nothing: `Annotated[Session, Depends(get_session)]`.
+            relevant = (use.does_io or use.callees) and use.kind not in ("metadata", "pass")
             if self.places.imported_session(use) is not None:
                 continue
             statement = layout.statement(use.operation)

@@ -207,6 +207,47 @@ _ENGINE_ROWS = (
     Keyword("async_creator", lines=_FROM_20),
     Keyword("fast_executemany", note="SQL Server"),
     Keyword("use_setinputsizes", note="SQL Server"),
+    Keyword("native_inet_types", lines=_FROM_20, note="PostgreSQL; psycopg and asyncpg have it"),
+    Keyword("compiler_linting", note="enable_from_linting sets it"),
+    Keyword("is_mariadb", note="the name of the URL sets it"),
+    Keyword("dbapi", "refuse", note="it is the sync driver's module"),
+    *(
+        Keyword(name, note="SQL Server")
+        for name in (
+            "deprecate_large_types",
+            "ignore_no_transaction_on_rollback",
+            "legacy_schema_aliasing",
+            "query_timeout",
+            "schema_name",
+            "supports_comments",
+            "use_scope_identity",
+        )
+    ),
+    *(
+        Keyword(name, note="Oracle")
+        for name in (
+            "arraysize",
+            "auto_convert_lobs",
+            "coerce_to_decimal",
+            "enable_offset_fetch",
+            "encoding_errors",
+            "exclude_tablespaces",
+            "optimize_limits",
+            "use_ansi",
+            "use_binds_for_limits",
+            "use_nchar_for_unicode",
+        )
+    ),
+    Keyword("threaded", "drop", note="Oracle"),
+    Keyword("coerce_to_unicode", lines=_ONLY_14, note="Oracle"),
+    Keyword("description_encoding", lines=_ONLY_14, note="SQL Server"),
+    Keyword("supports_unicode_binds", lines=_ONLY_14, note="SQL Server"),
+    Keyword(
+        "thick_mode",
+        "refuse",
+        values=(("False", "drop"), ("None", "drop")),
+        note="the async driver of Oracle is thin only",
+    ),
     Keyword("future", "drop", note="an async engine always is"),
     Keyword("encoding", "keep", lines=_ONLY_14),
     Keyword("convert_unicode", "keep", lines=_ONLY_14),

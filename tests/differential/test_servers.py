@@ -90,10 +90,17 @@ def database(server: str, driver: Driver) -> Iterator[URL]:
     engine.dispose()
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
-@pytest.mark.parametrize("driver", DRIVERS.values(), ids=DRIVERS)
+def cases() -> Iterator[object]:
+    """Every program on every driver; those of psycopg2's arguments where it is replaced."""
+    for name, driver in DRIVERS.items():
+        own = sorted(FIXTURES.glob("postgresql/*")) if driver.before == "psycopg2" else []
+        for source in (*SOURCES, *own):
+            yield pytest.param(driver, source, id=f"{name}-{source.stem}")
+
+
+@pytest.mark.parametrize(("driver", "source"), list(cases()))
 def test_same_on_a_server(
-    source: Path, driver: Driver, started: dict[str, str], programs: Migrated, tmp_path: Path
+    driver: Driver, source: Path, started: dict[str, str], programs: Migrated, tmp_path: Path
 ) -> None:
     server = started.get(driver.server.name)
     if server is None:
