@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
@@ -23,7 +23,7 @@ from asyncify.config import KEYS, Config, ConfigError, Key, load_config, nearest
 if TYPE_CHECKING:
     from asyncify.engine import Request
     from asyncify.findings import Finding
-    from asyncify.outcome import Outcome
+    from asyncify.outcome import FileChange, Outcome
     from asyncify.report import Report
     from asyncify.report.progress import ProgressBar
 
@@ -348,7 +348,17 @@ def _diff(root: Path, outcome: Outcome) -> bytes:
 
     inner = root.relative_to(work_tree_of(root) or root)
     prefix = "".join(f"{part}/" for part in inner.parts)
-    return b"".join(unified_diff(change, prefix) for change in outcome.changes)
+    return b"".join(unified_diff(change, prefix) for change in _behind_links(root, outcome))
+
+
+def _behind_links(root: Path, outcome: Outcome) -> Iterable[FileChange]:
+    """The changes of what links lead to, once each: to git a link has no text to change."""
+    top = os.path.realpath(root)
+    by_target: dict[str, FileChange] = {}
+    for change in outcome.changes:
+        target = os.path.relpath(os.path.realpath(os.path.join(top, change.path)), top)
+        by_target.setdefault(target, replace(change, path=target.replace(os.sep, "/")))
+    return by_target.values()
 
 
 def _print(report: Report, options: Options) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -181,6 +182,15 @@ def test_git_applies_the_diff_wherever_the_command_ran(
         diff = call("run", "--diff", str(inner)).stdout_bytes
         assert b"--- a/backend/app/a.py\n" in diff
         subprocess.run(["git", "apply", "--check"], input=diff, cwd=outer, check=True)
+
+
+def test_git_applies_the_diff_of_what_links_lead_to(engine: Engine, program: Path) -> None:
+    (program / "link.py").symlink_to("app/a.py")
+    commit(program)
+    engine.outcome = Outcome(changes=(CHANGE, replace(CHANGE, path="link.py")))
+    diff = call("run", "--diff").stdout_bytes
+    assert diff.count(b"--- ") == 1
+    subprocess.run(["git", "apply", "--check"], input=diff, cwd=program, check=True)
 
 
 def test_json_holds_the_diff(engine: Engine, program: Path) -> None:
