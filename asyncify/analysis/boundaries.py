@@ -9,7 +9,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.program import Function, Variable, dotted
-from asyncify.vocabulary.frameworks import Rule, boundary, method_boundary
+from asyncify.vocabulary.frameworks import MAKERS, Rule, boundary, method_boundary
 
 # Rules under which a coroutine function can take the place of a plain one.
 _FITTING = {Rule.AWAITED, Rule.TRANSPARENT, Rule.INSPECTED, Rule.RENAME, Rule.STRIP}
@@ -62,9 +62,24 @@ class Boundaries:
         if function.facts.kind != "def":
             return ()
         if function not in self._decorators:
+            self._decorators[function] = ()  # where it is decorated by what it replaces
             indexes = function.signature.decorators
             self._decorators[function] = tuple(self._decorator(function, i) for i in indexes)
         return self._decorators[function]
+
+    def own_decorators(self, function: Function) -> set[Function]:
+        """The functions of the program that decorate a function."""
+        if function.facts.kind != "def":
+            return set()
+        operations = function.signature.operations
+        scope = function.parent or function
+        found: set[Function] = set()
+        for index in function.signature.decorators:
+            operation = operations[index]
+            callee = operation[5] if operation[0] == f.CALL else index
+            symbol = self.inference.program.resolve_expression(scope, operations, callee)
+            found |= {symbol} if isinstance(symbol, Function) else set()
+        return found
 
     def _decorator(self, function: Function, index: int) -> Decorator:
         operations = function.signature.operations
@@ -83,11 +98,15 @@ class Boundaries:
     def _method_of_instance(
         self, scope: Function, operations: tuple[f.Operation, ...], index: int
     ) -> str:
-        """``class().method`` for a method of a library's object that a variable holds."""
+        """``class().method`` for a method of a library's object that a variable holds, or that a
+        decorator has made of a function: ``@cli.command()``."""
         operation = operations[index]
         if operation[0] != f.ATTRIBUTE:
             return ""
         symbol = self.inference.program.resolve_expression(scope, operations, operation[5])
+        if isinstance(symbol, Function):
+            made = next((MAKERS[d.name] for d in self.decorators(symbol) if d.name in MAKERS), "")
+            return f"{made}().{operation[6]}" if made else ""
         if not isinstance(symbol, Variable):
             return ""
         for atom in self.inference.global_value(symbol.module, symbol.name):

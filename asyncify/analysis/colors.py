@@ -426,6 +426,10 @@ class Colors:
             if decorator.rule is Rule.SYNC:
                 reason = f"`@{decorator.name}` calls it without awaiting it."
                 return Obstacle("ASY105", reason)
+        commands = self._wrapped_commands(function)
+        if commands and not self.is_entry(function):
+            reason = f"It stands for the command `{commands[0].qualname}`, which isn't awaited, and "
+            return Obstacle("ASY105", f"{reason}for other functions.")
         if self.is_entry(function):
             for caller, use in self.callers().get(function, ()):
                 if use.kind == "call":
@@ -434,8 +438,36 @@ class Colors:
         return None
 
     def is_entry(self, function: Function) -> bool:
-        """Does a command line call the function?"""
+        """Does a command line call the function? Where a decorator of the program puts a wrapper in
+        the place of a command, the wrapper is called."""
+        wrapped = self._wrapped(function)
+        if wrapped:
+            return all(map(self._is_command, wrapped))
+        return self._is_command(function) and not any(
+            self._wraps(caller, function) for caller, _ in self.callers().get(function, ())
+        )
+
+    def _is_command(self, function: Function) -> bool:
         return any(d.rule is Rule.ENTRY for d in self.bounds.decorators(function))
+
+    def _wrapped_commands(self, function: Function) -> list[Function]:
+        return [wrapped for wrapped in self._wrapped(function) if self._is_command(wrapped)]
+
+    def _wrapped(self, function: Function) -> list[Function]:
+        """The functions in whose place a decorator of the program puts this one."""
+        if function.parent is None or function.parent.facts.kind != "def":
+            return []
+        called = (c for use in self.uses.of(function) if use.kind == "call" for c in use.callees)
+        return [callee for callee in called if self._wraps(function, callee)]
+
+    def _wraps(self, wrapper: Function, function: Function) -> bool:
+        """Is it defined in a decorator of the function, or in what makes that decorator?"""
+        outer = wrapper.parent
+        while outer is not None and outer.facts.kind == "def":
+            if outer in self.bounds.own_decorators(function):
+                return True
+            outer = outer.parent
+        return False
 
     def _given_away(self, function: Function) -> Obstacle | None:
         """Is the function handed to something that calls it without awaiting?"""

@@ -524,12 +524,14 @@ METHODS: dict[str, dict[str, Boundary]] = {
     "contextlib.ExitStack": _EXIT_STACK,
 }
 
-# Functions that give one of those objects.
+# Functions that give one of those objects, and decorators that make one of a function.
 MAKERS: dict[str, str] = {
     "asyncio.get_event_loop": "asyncio.AbstractEventLoop",
     "asyncio.get_running_loop": "asyncio.AbstractEventLoop",
     "asyncio.new_event_loop": "asyncio.AbstractEventLoop",
     "click.group": "click.Group",
+    "click.decorators.group": "click.Group",
+    "click.Group().group": "click.Group",
 }
 
 # Keyword arguments of a class that take functions.
