@@ -428,8 +428,8 @@ class Colors:
                 return Obstacle("ASY105", reason)
         commands = self._wrapped_commands(function)
         if commands and not self.is_entry(function):
-            reason = f"It stands for the command `{commands[0].qualname}`, which isn't awaited, and "
-            return Obstacle("ASY105", f"{reason}for other functions.")
+            reason = f"It stands for the command `{commands[0].qualname}`, which isn't awaited"
+            return Obstacle("ASY105", f"{reason}, and for other functions.")
         if self.is_entry(function):
             for caller, use in self.callers().get(function, ()):
                 if use.kind == "call":
