@@ -105,7 +105,8 @@ class Boundaries:
             return ""
         symbol = self.inference.program.resolve_expression(scope, operations, operation[5])
         if isinstance(symbol, Function):
-            made = next((MAKERS[d.name] for d in self.decorators(symbol) if d.name in MAKERS), "")
+            names = (each.name.replace("().", ".") for each in self.decorators(symbol))
+            made = next((MAKERS[name] for name in names if name in MAKERS), "")
             return f"{made}().{operation[6]}" if made else ""
         if not isinstance(symbol, Variable):
             return ""

@@ -101,11 +101,6 @@ class Function:
     def is_method(self) -> bool:
         return self.owner is not None and self.facts.kind == "def"
 
-    def decorator_names(self) -> tuple[str, ...]:
-        """Decorators as dotted names as written, without their arguments."""
-        operations = self.signature.operations
-        return tuple(dotted(operations, _callee(operations, i)) for i in self.signature.decorators)
-
 
 @dataclass(eq=False)
 class Class:
@@ -266,9 +261,6 @@ class Program:
             path = self._layout.find(name, importer.path, importer.folder, level)
             self._named[key] = self.modules.get(path) if path else None
         return self._named[key]
-
-    def is_package_folder(self, name: str, importer: Module, level: int = 0) -> bool:
-        return self._layout.has_folder(name, importer.path, level)
 
     def resolve(self, module: Module, name: str) -> Symbol | None:
         """What a module-level name means, through imports and re-exports; None if unknown."""

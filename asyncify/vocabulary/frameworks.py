@@ -531,7 +531,7 @@ MAKERS: dict[str, str] = {
     "asyncio.new_event_loop": "asyncio.AbstractEventLoop",
     "click.group": "click.Group",
     "click.decorators.group": "click.Group",
-    "click.Group().group": "click.Group",
+    "click.Group.group": "click.Group",
 }
 
 # Keyword arguments of a class that take functions.
