@@ -45,6 +45,7 @@ class Evaluation:
         self.captures = function.has_children
         self.free_names = inference.free_names(function)
         self.is_scope = function.facts.kind in ("def", "lambda")
+        self.bindings = 0  # grows with every change of the environment
 
     @cached_property
     def objects(self) -> tuple[tuple[int, v.Value], ...]:
@@ -80,11 +81,20 @@ class Evaluation:
     def branches(self, *blocks: tuple[f.Statement, ...]) -> None:
         """Each block from here; afterwards the values of all of them joined."""
         before = self.environment
-        joined: Environment = {}
+        ends: list[Environment] = []
         for block in blocks:
-            self.environment = dict(before)
-            self.block(block)
-            joined = _joined(joined, self.environment) if joined else self.environment
+            if block:
+                self.environment = dict(before)
+                bindings = self.bindings
+                self.block(block)
+                if self.bindings != bindings:
+                    ends.append(self.environment)
+                    continue
+            if not any(end is before for end in ends):
+                ends.append(before)  # nothing was bound
+        joined = ends[0]
+        for end in ends[1:]:
+            joined = _joined(joined, end)
         self.environment = joined
 
     def on_assign(self, statement: f.Statement) -> None:
@@ -162,6 +172,7 @@ class Evaluation:
         for _, name, block in statement[8]:
             self.environment = dict(after)
             if name:
+                self.bindings += 1
                 self.environment[name] = v.UNKNOWN
             self.block(block)
             ends.append(self.environment)
@@ -214,6 +225,7 @@ class Evaluation:
         blocks = []
         for names, _, block in statement[8]:
             for name in names:
+                self.bindings += 1
                 self.environment[name] = v.UNKNOWN
             blocks.append(block)
         self.branches(*blocks, ())
@@ -221,6 +233,7 @@ class Evaluation:
     # -- binding
 
     def assign(self, name: str, value: v.Value) -> None:
+        self.bindings += 1
         self.environment[name] = value
         function = self.function
         if name in function.facts.declared or not self.is_scope:
@@ -362,6 +375,8 @@ class Evaluation:
         value = self.values[base]
         if len(value) == 1:
             (atom,) = value
+            if atom.__class__ is v.Foreign:
+                return v.foreign_member(atom.name, attribute)
             return v.capped(self.attribute(atom, attribute))
         if not value:
             value = self.guess(base, attribute)
@@ -404,15 +419,22 @@ class Evaluation:
 
     def member(self, cls: Class, name: str, bound: bool) -> v.Value:
         """An attribute of an instance, or of a class."""
-        methods = self.inference.methods(cls, name)
-        if methods:
-            if bound and self.inference.is_property(methods[0]):
-                return v.join(self.inference.result(m) for m in methods)
-            return v.join(
-                self.inference.function_value(m, bound or self.inference.is_class_method(m))
-                for m in methods
-            )
-        return self.inference.attribute(cls, name)
+        inference = self.inference
+        key = cls, name, bound
+        known = inference.members.get(key)
+        if known is not None:
+            return known
+        methods = inference.methods(cls, name)
+        if not methods:
+            return inference.attribute(cls, name)
+        if bound and inference.is_property(methods[0]):
+            return v.join(inference.result(m) for m in methods)
+        value = v.join(
+            inference.function_value(m, bound or inference.is_class_method(m)) for m in methods
+        )
+        if not any(m.signature_is_decorated for m in methods):
+            inference.members[key] = value  # nothing is wrapped around it: it stays the same
+        return value
 
     def known_member(self, atom: v.Known, name: str) -> v.Value:
         row = self.inference.row(atom.kind, name)

@@ -70,6 +70,7 @@ class Inference:
         self._declared: dict[tuple[Function, int], v.Value] = {}
         self.dependencies: set[Function] = set()  # what FastAPI calls and injects
         self._injected = 0  # how often something was injected: such values grow
+        self.members: dict[tuple[Class, str, bool], v.Value] = {}  # methods, as values
         self._objects: dict[Class | tuple[Function, bool], v.Value] = {}
         self._rows: dict[tuple[str, str], Member | None] = {}
         self._attributes: dict[tuple[Class, str], tuple[Slot, ...]] = {}

@@ -118,6 +118,12 @@ class Layout:
                 pending += operands(operation)
         return out
 
+    def holds(self, top: int, index: int) -> bool:
+        """Is an operation another, or below it? Quicker than asking for the whole subtree."""
+        while index >= 0 and index != top:
+            index = self.parent(index)
+        return index == top
+
     def is_awaited(self, index: int) -> bool:
         parent = self.parent(index)
         return parent >= 0 and self.operations[parent][0] == f.AWAIT

@@ -382,7 +382,7 @@ def merged(queries: Iterable[v.QueryValue]) -> list[v.QueryValue]:
     found = list(queries)
     if len(found) < 2:
         return found
-    found.sort(key=lambda q: (q.origin.function.qualname, q.origin.call, repr(q)))
+    found.sort(key=lambda q: (q.origin.function.qualname, q.origin.call, v.order(q)))
     return [
         replace(
             found[0],

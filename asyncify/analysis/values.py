@@ -258,11 +258,17 @@ def _narrowed(value: Value) -> Value:
     return others | {merged_query(found) for found in queries.values()}
 
 
+@lru_cache(maxsize=1 << 14)
+def order(query: QueryValue) -> str:
+    """What alternatives are sorted by, so that every run takes them in the same order."""
+    return repr(query)
+
+
 def merged_query(queries: list[QueryValue]) -> QueryValue:
     """One Query that stands for alternatives of one origin: what only some are, it may be."""
     if len(queries) == 1:
         return queries[0]
-    ordered = sorted(queries, key=repr)
+    ordered = sorted(queries, key=order)
     first = ordered[0]
     same = len({q.entities for q in ordered}) == 1
     targets = {(q.target, q.target_name, q.target_scope) for q in ordered}

@@ -51,7 +51,7 @@ class Hoister:
         )
 
     def _below(self, root: int, index: int) -> bool:
-        return index in self.layout.subtree(root)
+        return self.layout.holds(root, index)
 
     def _effect(self, position: int) -> bool:
         operation = self.layout.operations[position]

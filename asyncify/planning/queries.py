@@ -67,16 +67,22 @@ class QueryPlanner(QueryFlows):
 
     def plan_function(self, function: Function, draft: Draft) -> None:
         """Starts and builders; terminals come through their uses."""
-        layout = self.colors.uses.layout(function)
-        for index, operation in enumerate(layout.operations):
+        operations = function.body.operations
+        queried = self.queried(function)
+        for index, operation in enumerate(operations if queried else ()):
             if not operation or operation[0] not in (f.CALL, f.ATTRIBUTE):
                 continue
+            callee = operation
             if operation[0] == f.CALL:
-                flow = self.flows.get(v.Origin(function, operation[3]))
+                callee = operations[operation[5]]
+                flow = (
+                    self.flows.get(v.Origin(function, operation[3])) if index in queried else None
+                )
                 if flow is not None and flow.start == index:
                     self._plan_start(flow, function, index, draft)
                     continue
-            self._plan_builder(function, index, operation, draft)
+            if callee[0] == f.ATTRIBUTE and callee[5] in queried:
+                self._plan_builder(function, index, operation, callee, draft)
         self._plan_escapes(function, draft)
         self._plan_sessions(function, draft)
 
@@ -255,13 +261,13 @@ class QueryPlanner(QueryFlows):
         )  # fmt: skip
 
     def _plan_builder(
-        self, function: Function, index: int, operation: f.Operation, draft: Draft
+        self,
+        function: Function,
+        index: int,
+        operation: f.Operation,
+        callee: f.Operation,
+        draft: Draft,
     ) -> None:
-        callee = (
-            operation if operation[0] == f.ATTRIBUTE else function.body.operations[operation[5]]
-        )
-        if callee[0] != f.ATTRIBUTE:
-            return
         value = self._value(function, callee[5])
         row = QUERY.member(callee[6]) if value is not None else None
         if value is None or row is None or not self.converts(value):

@@ -61,13 +61,16 @@ class QueryFlows:
         self.escaping: dict[Function, dict[int, str]] = {}  # operations that may execute a Query
         self._calls: dict[Function, list[tuple[Function, Use]]] = {}
         self._inside: dict[Function, set[int]] = {}  # operations inside a lambda for run_sync
+        self._merged: dict[v.Value, v.QueryValue | None] = {}
         self._survey()
 
     def _survey(self) -> None:
-        for function in self.inference.evaluations:
+        for function, evaluation in self.inference.evaluations.items():
+            if not evaluation.objects:
+                continue
             layout = self.colors.uses.layout(function)
             escapes = Escapes(self.inference, function, layout)
-            for index, value in self.inference.evaluations[function].objects:
+            for index, value in evaluation.objects:
                 atoms = [a for a in value if isinstance(a, v.QueryValue)]
                 for atom in atoms:
                     flow = self.flows.setdefault(atom.origin, Flow(atom.origin))
@@ -82,7 +85,7 @@ class QueryFlows:
                     self._calls.setdefault(callee, []).append((function, use))
         own = self._own_classes()
         for flow in self.flows.values():
-            for query in sorted(flow.values, key=repr):
+            for query in sorted(flow.values, key=v.order):
                 if query.unequal:
                     flow.refuse(query.unequal)
                 if query.source in own or (own and query.source is None):
@@ -93,9 +96,11 @@ class QueryFlows:
     def _own_classes(self) -> set[v.Origin]:
         """The factories, sessions and registries that are given a ``query_cls``."""
         found = set()
-        for function, evaluation in self.inference.evaluations.items():
-            for index, operation in enumerate(evaluation.operations):
+        for function in self.inference.program.mentioning("query_cls"):
+            evaluation = self.inference.evaluations.get(function)
+            for index, operation in enumerate(evaluation.operations if evaluation else ()):
                 if operation and operation[0] == f.CALL and "query_cls" in dict(operation[7]):
+                    assert evaluation is not None
                     origins = {a.origin for a in evaluation.values[index] if isinstance(a, v.Known)}
                     found |= {o for o in origins if o is not None}
                     found.add(v.Origin(function, operation[3]))
@@ -435,17 +440,19 @@ class QueryFlows:
                                 flow.reason, moved = reason, True
 
     def _value(self, function: Function, index: int) -> v.QueryValue | None:
-        found = self._queries(function, index)
-        if len(found) < 2:
-            return found[0] if found else None
-        first = min(found, key=repr)
-        merged = v.merged_query([a for a in found if a.origin == first.origin])
-        return replace(
-            merged,
-            to_many=any(a.to_many for a in found),
-            collections=any(a.collections for a in found),
-            mapped=any(a.mapped for a in found),
-        )
+        values = self.inference.evaluations[function].values[index]
+        if not self.inference.holds_objects(values):
+            return None
+        if values not in self._merged:
+            self._merged[values] = _one_of([a for a in values if isinstance(a, v.QueryValue)])
+        return self._merged[values]
+
+    def queried(self, function: Function) -> set[int]:
+        """The operations whose value is a Query, or may be one."""
+        return {
+            index for index, value in self.inference.evaluations[function].objects
+            if any(isinstance(a, v.QueryValue) for a in value)
+        }  # fmt: skip
 
     def converts(self, value: v.QueryValue) -> bool:
         """Does the Query become a statement?"""
@@ -515,6 +522,20 @@ def _may_be_query(atom: v.Atom) -> bool:
     if isinstance(atom, v.Known):
         return atom.kind == "Query"
     return isinstance(atom, (v.QueryValue, v.Literal))
+
+
+def _one_of(found: list[v.QueryValue]) -> v.QueryValue | None:
+    """One Query that stands for alternatives."""
+    if len(found) < 2:
+        return found[0] if found else None
+    first = min(found, key=v.order)
+    merged = v.merged_query([a for a in found if a.origin == first.origin])
+    return replace(
+        merged,
+        to_many=any(a.to_many for a in found),
+        collections=any(a.collections for a in found),
+        mapped=any(a.mapped for a in found),
+    )
 
 
 def is_ambiguous(value: v.QueryValue) -> bool:

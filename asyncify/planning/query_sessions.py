@@ -41,7 +41,7 @@ class QuerySessions:
         """Where the session comes from in a function that executes the Query at ``receiver``."""
         flow = self.flows[value.origin]
         start = value.origin.function
-        if start is function and flow.start in self.colors.uses.layout(function).subtree(receiver):
+        if start is function and self.colors.uses.layout(function).holds(receiver, flow.start):
             return SessionSource(query_call=flow.origin.call)
         text = self.name(value, function)
         return SessionSource(text=text) if text else None

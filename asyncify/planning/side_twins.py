@@ -208,6 +208,8 @@ class SidePlanner:
         return self.sides.twinned - self._copied
 
     def _copies(self, functions: list[Function]) -> None:
+        if not functions:
+            return
         self._copied.update(functions)
         sides = self.sides
         view = replace(
