@@ -148,6 +148,7 @@ class Planner:
 
     def _findings(self, files: tuple[FilePlan, ...]) -> tuple[Finding, ...]:
         found = [*self.functions.findings, *self.queries.findings, *self.infrastructure.findings]
+        found += self._pending_queries(files)
         for function in self._ordered(self.coloring.turned):
             if not function.facts.is_async:
                 found.append(self._pending(function))
@@ -201,6 +202,13 @@ class Planner:
 
     def _site(self, function: Function) -> Site:
         return Site(function.module.path, function.facts.line, function.facts.column)
+
+    def _pending_queries(self, files: tuple[FilePlan, ...]) -> Iterator[Finding]:
+        for file in files:
+            for decision in file.decisions:
+                if isinstance(decision, QueryToSelect):
+                    reason = f"This query would become `{decision.function}(...)`."
+                    yield finding("ASY002", decision.site, reason)
 
     def _pending(self, function: Function) -> Finding:
         chain = self.coloring.chain(function)

@@ -9,8 +9,10 @@ from typing import Any
 import asyncify_transforms
 import pytest
 
+from asyncify import engine
 from asyncify.decisions import AwaitExpression
-from tests.engine import described, errors, migrate
+from asyncify.rules import PENDING
+from tests.engine import check, described, errors, migrate, request
 
 PART = """from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session, sessionmaker
@@ -117,3 +119,29 @@ def test_the_proof_asks_whoever_has_a_coroutine_in_the_end(tmp_path: Path) -> No
     outcome = migrate(tmp_path)
     assert [change.path for change in outcome.changes] == ["half.py"]
     assert not errors(outcome)
+
+
+def test_an_engine_belongs_to_the_component_that_needs_it(tmp_path: Path) -> None:
+    """Two programs in one folder: migrating one says nothing of the other, and its own engine in
+    a file of its own is asked for."""
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "p"\n')
+    (tmp_path / "bad.py").write_text(PART.format(name="bad", separator=""))
+    head, _, rest = PART.format(name="good", separator="").partition("\n\n\n")
+    (tmp_path / "database.py").write_text(head + "\n")
+    (tmp_path / "good.py").write_text(
+        f"from database import Factory\nfrom sqlalchemy import text\n"
+        f"from sqlalchemy.orm import Session\n\n\n{rest}"
+    )
+    outcome = engine.run(replace(request(tmp_path), paths=(tmp_path / "good.py",)))
+    assert [change.path for change in outcome.changes] == ["good.py"]
+    told = {(x.site.path, x.code) for x in outcome.findings if x.severity.value == "error"}
+    assert told == {("database.py", "ASY102")}, described(outcome)
+
+
+def test_pending_work_has_codes(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "p"\n')
+    text = PART.format(name="good", separator="")
+    query = "session.query(text('1')).all()"
+    (tmp_path / "good.py").write_text(text.replace('session.scalar(text("select 1"))', query))
+    pending = [f"{x.site.line} {x.code}" for x in check(tmp_path).findings if x.code in PENDING]
+    assert pending == ["4 ASY003", "5 ASY003", "8 ASY001", "9 ASY002", "12 ASY001"]

@@ -52,6 +52,7 @@ class Coloring:
     stays_origins: set[v.Origin] = field(default_factory=set)
     boundaries: dict[Function, Obstacle] = field(default_factory=dict)
     groups: dict[Function, int] = field(default_factory=dict)
+    source_groups: dict[v.Origin, int] = field(default_factory=dict)  # of engines and factories
     entered: set[Function] = field(default_factory=set)  # run inside run_sync as it is
     alive: set[v.Origin] = field(default_factory=set)  # engines and factories that turn
     entries: set[Function] = field(default_factory=set)  # called plainly: they get asyncio.run
@@ -692,6 +693,8 @@ class Colors:
                     continue
                 number += 1
                 members, origins = _connected(function, links, barrier)
+                for origin in origins:
+                    coloring.source_groups.setdefault(origin, number)
                 if function not in sides.synced:
                     coloring.alive |= origins
                 for member in members - barrier:

@@ -47,6 +47,7 @@ class _Call:
     index: int
     draft: Draft
     site: Site
+    group: int
     literals: list[tuple[int | str, str]] = field(default_factory=list)
     wrap: list[tuple[int | str, str]] = field(default_factory=list)
     entries: list[tuple[str, str, str]] = field(default_factory=list)
@@ -70,7 +71,7 @@ class _Call:
 
     def finish(self) -> None:
         edits = EditArguments(
-            node=call_reference(self.function, self.index), site=self.site,
+            node=call_reference(self.function, self.index), site=self.site, group=self.group,
             set_keywords=tuple(self.keywords), remove_keywords=tuple(self.remove),
             wrap=tuple(self.wrap), literals=tuple(self.literals), entries=tuple(self.entries),
             rename_keywords=tuple(self.rename),
@@ -101,14 +102,17 @@ class EnginePlanner:
         self.findings = findings
         self.unfit: dict[v.Origin, Finding] = {}
 
-    def construction(self, function: Function, layout: Layout, call: int, name: str) -> None:
+    def construction(
+        self, function: Function, layout: Layout, call: int, name: str, group: int
+    ) -> None:
         """Plan the arguments of one call of a factory."""
         draft = self.draft(function.module)
         evaluation = self.inference.evaluations.get(function)
         made = evaluation.values[call] if evaluation is not None else v.UNKNOWN
         if any(isinstance(a, v.Known) and a.kind.startswith("async_") for a in made):
             return  # 1.4: sessionmaker(class_=AsyncSession)
-        edited = _Call(function, layout, call, draft, draft.site(layout.operations[call]))
+        site = draft.site(layout.operations[call])
+        edited = _Call(function, layout, call, draft, site, group)
         if name in _SESSIONS:
             self._session(edited, name)
         elif name == "sqlalchemy.orm.scoped_session":

@@ -211,6 +211,7 @@ class InfrastructurePlanner:
             draft.add(
                 EditAnnotation(
                     node=NodeRef("Annotation", number), site=draft.site(operation),
+                    group=self.coloring.groups.get(function, 0),
                     renames=tuple(renames.items()), arity=tuple(arity.items()),
                 )
             )  # fmt: skip
@@ -263,8 +264,12 @@ class InfrastructurePlanner:
         operation = operations[index]
         parent = layout.parent(index)
         called = parent >= 0 and operations[parent][0] == f.CALL and operations[parent][5] == index
-        if called and v.Origin(function, operations[parent][3]) not in self.coloring.alive:
-            return  # nothing that turned uses it
+        group = self.coloring.groups.get(function, 0)
+        if called:
+            origin = v.Origin(function, operations[parent][3])
+            if origin not in self.coloring.alive:
+                return  # nothing that turned uses it
+            group = self.coloring.source_groups.get(origin, group)
         if parent >= 0 and operations[parent][0] == f.CALL and not called:
             callee = foreign_name(function, operations, operations[parent][5], self.inference)
             if callee in _LISTENERS:
@@ -277,12 +282,16 @@ class InfrastructurePlanner:
         draft = self.draft(function.module)
         if new is not None and new != CANONICAL.get(name, name):
             spelled = draft.spell(new)
+            site = draft.site(operation)
             draft.add(
-                RenameReference(node=reference(operation), site=draft.site(operation), new=spelled)
+                RenameReference(node=reference(operation), site=site, group=group, new=spelled)
             )
             draft.drop(dotted(operations, index))
+            if called:
+                reason = f"Sessions come from this `{dotted(operations, index)}`, which is sync."
+                self.findings.append(finding("ASY003", site, reason))
         if called:
-            self.engines.construction(function, layout, parent, CANONICAL.get(name, name))
+            self.engines.construction(function, layout, parent, CANONICAL.get(name, name), group)
 
     # -- events
 
