@@ -129,7 +129,7 @@ def _advice(path: str, limits: Limits, generated: Collection[str]) -> str:
     if path in generated:
         return "The file is generated: change its generator, or name the file on the command line."
     if path in limits.excluded:
-        return "The file is excluded: name it on the command line, or change it by hand."
+        return "The file is excluded or ignored: name it on the command line, or change it."
     return "Give the path of this file as well."
 
 

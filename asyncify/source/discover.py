@@ -2,8 +2,9 @@
 
 The program is the whole project, so that callers are known; the paths on the command line only
 limit what is edited. Folders that never hold the project's own code (virtual environments,
-caches, build results) and what ``.gitignore`` names are not entered. Excluded code is read, because
-it may call what turns, and never edited.
+caches, build results) and those that ``.gitignore`` names are not entered. Excluded code is read,
+because it may call what turns, and never edited; so is a single file that git ignores beside code
+that it doesn't, a developer's script or local settings.
 
 Links to folders are not followed, as in git: a loop can't trap the walk, and no file has two names.
 """
@@ -75,7 +76,7 @@ class SourceFile:
 class Discovered:
     """The files of the program in sorted order; ``editable`` names those that the command line
     selects, ``explicit`` those among them that it names one by one, ``excluded`` those that the
-    configuration keeps from being edited (problems with reading these are nobody's concern).
+    configuration or git keeps from being edited (problems with reading these are nobody's concern).
     ``others`` are notebooks and stubs: never edited, but they may mention what turns."""
 
     program: tuple[SourceFile, ...] = ()
@@ -220,9 +221,11 @@ class _Walk:
         elif not name.endswith(_WALKED):
             return None
         path = folder.prefix + name
-        if _is_ignored(path, name, is_folder, rules):
+        ignored = _is_ignored(path, name, is_folder, rules)
+        if ignored and (is_folder or name.endswith(_NOT_EDITED)):
             return None
-        excluded = folder.excluded or bool(self._exclude.verdict(path, name, is_folder))
+        excluded = folder.excluded or ignored
+        excluded = excluded or bool(self._exclude.verdict(path, name, is_folder))
         if is_folder:
             return _Folder(entry.path, f"{path}/", rules, excluded)
         if not _is_file(entry):
