@@ -2,6 +2,7 @@
 
     python3 tests/servers.py start FOLDER    starts all, prints a line ``VARIABLE=URL`` for each
     python3 tests/servers.py stop FOLDER     stops what was started there
+    python3 tests/servers.py watch FOLDER PROCESS    stops it when that process has ended
 
 Nothing but the standard library is imported: this runs before there is a virtual environment. Each
 server runs under the user that its package made when the tests run as root, which servers refuse.
@@ -80,6 +81,17 @@ def stop(folder: Path) -> None:
         deadline = time.monotonic() + SECONDS
         while path.exists() and time.monotonic() < deadline:
             time.sleep(0.05)
+
+
+def watch(folder: Path, process: int) -> None:
+    """Stop the servers of tests that were killed before they could."""
+    while folder.exists():
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            stop(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(1)
 
 
 def start_postgresql(home: Path, port: int, password: str) -> None:
@@ -168,6 +180,9 @@ def main(arguments: Sequence[str]) -> int:
     action, folder = arguments[0], Path(arguments[1]).resolve()
     if action == "stop":
         stop(folder)
+        return 0
+    if action == "watch":
+        watch(folder, int(arguments[2]))
         return 0
     for server in SERVERS.values():
         if not programs(server):

@@ -7,6 +7,8 @@ programs are installed; where they aren't, these tests are skipped and say so.
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -48,6 +50,8 @@ def started() -> Iterator[dict[str, str]]:
     with tempfile.TemporaryDirectory(prefix="asyncify-servers-") as name:
         folder, urls = Path(name), {}
         folder.chmod(0o711)
+        watch = [sys.executable, servers.__file__, "watch", name, str(os.getpid())]
+        subprocess.Popen(watch, start_new_session=True)
         try:
             for server in servers.SERVERS.values():
                 given = os.environ.get(server.variable)
