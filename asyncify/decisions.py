@@ -232,10 +232,12 @@ class RunMetadata(Decision):
     engine.begin() as conn: await conn.run_sync(Base.metadata.create_all)`` (node: Call).
 
     ``bind`` is the engine's source text, ``connection`` the name for the connection, ``wrapped``
-    false where ``bind`` is a connection already (then only ``await bind.run_sync(...)``).
+    false where ``bind`` is a connection already (then only ``await bind.run_sync(...)``),
+    ``opened_by`` the engine's method that gives the connection.
     """
 
     bind: str
+    opened_by: str = "begin"
     connection: str = "conn"
     wrapped: bool = True
 

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy
 from sqlalchemy import orm
 from sqlalchemy.ext import asyncio as async_sqlalchemy
+from sqlalchemy.util import greenlet_spawn
 
 from asyncify.vocabulary import names
 from asyncify.vocabulary.rows import Form, Member
@@ -47,6 +48,8 @@ ASYNC = {
         name: getattr(async_sqlalchemy, name, None)
         for name in ("AsyncSession", "async_object_session", "close_all_sessions")
     },
+    **({} if LINE != "1.4" else {"close_all_sessions": orm.close_all_sessions}),
+    "run_sync": greenlet_spawn,
     "make_session": objects.session_of,
     "make_factory": objects.async_factory,
     "make_registry": lambda engine: async_sqlalchemy.async_scoped_session(
@@ -191,7 +194,9 @@ def is_of(value: Any, word: str) -> bool:
     """Whether a value is what the word of a row says."""
     if word in KINDS_OF_VALUES:
         return KINDS_OF_VALUES[word](value)
-    found = [objects_named(name) for name in names.SPELLINGS[word]]
+    if word == "RawCursor":
+        return hasattr(value, "fetchall")
+    found = [objects_named(name) for name in names.SPELLINGS[word.removeprefix("Sync")]]
     classes = tuple(each for each in found if isinstance(each, type))
     return value is None or not classes or isinstance(value, classes)
 

@@ -75,7 +75,7 @@ SESSIONS = (
         "await session.scalar(select(User.name).where(User.id == 1))",
     ),
     call("close", setup=COUNT),
-    call("close_all", setup=COUNT, sync="close_every_session()", lines=FROM_20),
+    call("close_all", setup=COUNT, sync="close_every_session()"),
     call("commit", "", COUNT, setup=ADDED),
     call("connection", "", IDS),
     call(
@@ -179,7 +179,7 @@ FACTORY = (
     MemberCase("__call__", use="factory()", shows=f"({KIND}, await value.close())[0]"),
     call("begin", "", IDS),
     call("configure", "expire_on_commit=False", "factory.kw['expire_on_commit']"),
-    call("close_all", sync="close_every_session()", lines=FROM_20),
+    call("close_all", sync="close_every_session()"),
     call("identity_key", "User, 1", "value[1]"),
     call("object_session", "User(id=9)"),
     attribute("kw", "type(value)"),
@@ -240,7 +240,7 @@ ENGINE = (
     call("dispose"),
     attribute("driver", "bool(value)"),
     attribute("echo"),
-    attribute("engine", "type(value).__name__"),
+    attribute("engine", KIND),
     call("execution_options", "foo=1", "value.get_execution_options()['foo']"),
     call("get_execution_options", "", "dict(value)"),
     attribute("name"),
@@ -328,6 +328,11 @@ CONNECTION = (
 
 RAW_CONNECTION = (
     call("close"),
+    call("commit"),
+    call("cursor", shows="value is not None"),
+    call("detach", shows="raw.is_valid"),
+    call("invalidate", shows="raw.is_valid"),
+    call("rollback"),
     attribute("dbapi_connection", "value is not None"),
     attribute("driver_connection", "value is not None"),
     attribute("connection", "value is not None"),

@@ -74,6 +74,9 @@ class Use:
         if row.form is Form.RUN_SYNC:
             on = fill(self.table.run_sync_on, values)
             return f"await {on}.run_sync(lambda bind: bind.{row.name}{call})"
+        if row.form is Form.GREENLET:
+            given = f", {self.arguments}" if self.arguments else ""
+            return f"await run_sync({self.receiver}.{row.name}{given})"
         if row.form is Form.SYNC_OBJECT:
             return f"{fill(self.table.sync_object, values)}.{row.name}{call}"
         if row.form in (Form.TEMPLATE, Form.ON_CONNECTION):

@@ -22,7 +22,14 @@ from asyncify.analysis.program import Class, Function, dotted
 from asyncify.analysis.reach import Reach
 from asyncify.analysis.sides import Divider, Sides
 from asyncify.analysis.unawaited import AsyncAlready
-from asyncify.analysis.uses import SYNC_KINDS, Use, Uses
+from asyncify.analysis.uses import (
+    GREENLET_KINDS,
+    LISTENING,
+    SYNC_KINDS,
+    Use,
+    Uses,
+    is_session_class,
+)
 from asyncify.vocabulary.frameworks import Rule
 
 # Protocols that have an async form of their own, or whose result Python hands through.
@@ -35,6 +42,7 @@ _TURNING_DUNDERS = {
 
 _OF_ALEMBIC = frozenset({("alembic", "op"), ("alembic", "context")})
 _CALLED_BY_CLASS = {"__init__", "__enter__", "__exit__", "__call__"}  # whoever has an instance
+_ENTERING = ("Session", "Connection")  # what has run_sync
 _SOMEWHERE = "somewhere"  # stands for the unknown origin of a session
 
 
@@ -140,6 +148,7 @@ class Colors:
             callee for function in self._evaluated() for use in self.uses.of(function)
             if use.kind == "run sync" for callee in use.callees
         ]  # fmt: skip
+        pending += [fn for fn in self._evaluated() if self._listens(fn)]
         inside: set[Function] = set()
         while pending:
             function = pending.pop()
@@ -151,6 +160,10 @@ class Colors:
                 if use.kind in ("call", "property", "iterate") and not c.facts.is_async
             ]  # fmt: skip
         return inside
+
+    def _listens(self, function: Function) -> bool:
+        """Is the function decorated as a listener? It runs where the event happens."""
+        return any(d.name in LISTENING for d in self.bounds.decorators(function))
 
     def _blocked_origins(self) -> set[v.Origin]:
         """Engines and factories that are made in files that can't be rewritten."""
@@ -260,7 +273,6 @@ class Colors:
             for use in self.uses.doing_io(function):
                 if not self._stays(use, coloring):
                     self._reach(function, use, coloring, pending)
-                    break
             for use in self.already.lost(function):
                 if self.already.obstacle(use) is None:
                     self._reach(function, use, coloring, pending)
@@ -333,7 +345,12 @@ class Colors:
     ) -> None:
         """A function does I/O, or calls what does: it turns, or is a boundary."""
         for member in self.family(function):
-            if member in coloring.turned or member in coloring.boundaries:
+            if member in coloring.boundaries:
+                continue
+            if member in coloring.turned:
+                obstacle = self.places.obstacle(use) if member is function else None
+                if obstacle is not None:
+                    coloring.boundaries[member] = obstacle
                 continue
             coloring.causes.setdefault(member, use)
             obstacle = self.obstacle(member)
@@ -414,12 +431,17 @@ class Colors:
             return Obstacle("ASY101", "A lambda can't await.")
         if facts.is_async:
             return None
+        if function.owner is not None and is_session_class(function.owner):
+            reason = "It is a method of a session class of the program, which async sessions wrap."
+            return Obstacle("ASY203", reason)
         name = facts.name
         if name.startswith("__") and name.endswith("__") and name not in _TURNING_DUNDERS:
             return Obstacle("ASY101", f"Python calls {name} itself and can't await it.")
         if self.inference.is_property(function):
             return Obstacle("ASY101", "A property can't be awaited by those who read it.")
-        return self._decorated(function) or self._given_away(function)
+        return (
+            self._decorated(function) or self._given_away(function) or self.places.expired(function)
+        )
 
     def _decorated(self, function: Function) -> Obstacle | None:
         """Does a decorator of a library call the function without awaiting it?"""
@@ -498,6 +520,8 @@ class Colors:
         entry point; ``create_all`` at import has a form of its own."""
         layout = self.uses.layout(function)
         for use in self.uses.of(function):
+            if use.kind == "refused":
+                return Obstacle("ASY203", use.name)
             # Giving a function away runs nothing: `Annotated[Session, Depends(get_session)]`.
             relevant = (use.does_io or use.callees) and use.kind not in ("metadata", "pass")
             if self.places.imported_session(use) is not None:
@@ -592,7 +616,7 @@ class Colors:
         for index in (*operation[6], *(i for _, i in operation[7])):
             position = index if index >= 0 else ~index
             if any(
-                isinstance(a, v.Known) and a.kind == "Session" for a in evaluation.values[position]
+                isinstance(a, v.Known) and a.kind in _ENTERING for a in evaluation.values[position]
             ):
                 name = dotted(operations, position)
                 if name:
@@ -601,6 +625,17 @@ class Colors:
             if any(isinstance(a, v.Known) and a.kind == "Session" for a in value):
                 return name
         return None
+
+    def kinds_in_hand(self, use: Use, name: str) -> set[str]:
+        """What the name of a session in hand stands for: a Session, or a Connection."""
+        operations = use.function.body.operations
+        values = self.inference.evaluations[use.function].values
+        operation = operations[use.operation]
+        return {
+            a.kind for index in (*operation[6], *(i for _, i in operation[7]))
+            if index >= 0 and dotted(operations, index) == name
+            for a in values[index] if isinstance(a, v.Known)
+        }  # fmt: skip
 
     # -- components
 
@@ -651,7 +686,7 @@ class Colors:
         links: set[Hashable] = set()
         for use in self.uses.of(function):
             owner = use.owner
-            if isinstance(owner, v.Known) and owner.kind in SYNC_KINDS:
+            if isinstance(owner, v.Known) and owner.kind in SYNC_KINDS | GREENLET_KINDS:
                 links.add(owner.origin or _SOMEWHERE)
             elif isinstance(owner, v.QueryValue):
                 links |= {owner.origin.function, owner.source or _SOMEWHERE}

@@ -14,7 +14,7 @@ from asyncify import facts as f
 from asyncify.analysis import declarations, queries
 from asyncify.analysis import values as v
 from asyncify.analysis.program import Class, Function, Module, Variable
-from asyncify.vocabulary.names import FUNCTIONS, KINDS
+from asyncify.vocabulary.names import BINDS, FUNCTIONS, KINDS
 from asyncify.vocabulary.rows import Member
 
 if TYPE_CHECKING:
@@ -419,6 +419,8 @@ class Evaluation:
 
     def member(self, cls: Class, name: str, bound: bool) -> v.Value:
         """An attribute of an instance, or of a class."""
+        if name == "__table__":
+            return v.one(v.Known("Table"))
         inference = self.inference
         key = cls, name, bound
         known = inference.members.get(key)
@@ -595,6 +597,8 @@ class Evaluation:
         the origin of what it was made from."""
         if kind == "entity class":
             return arguments[0] if arguments else v.UNKNOWN
+        if kind == "Inspection":
+            return _inspectors(arguments[0]) if arguments else v.UNKNOWN
         source = origin
         for value in (*arguments, *named.values()):
             for atom in value:
@@ -723,6 +727,13 @@ class Evaluation:
     def on_walrus(self, operation: f.Operation, index: int) -> v.Value:
         self.assign(operation[5], self.values[operation[6]])
         return self.values[operation[6]]
+
+
+def _inspectors(given: v.Value) -> v.Value:
+    """What ``inspect`` gives for engines and connections."""
+    return frozenset(
+        v.Known("Inspector", a.origin) for a in given if isinstance(a, v.Known) and a.kind in BINDS
+    )
 
 
 def _refined(declared: v.Value, given: v.Value) -> v.Value:

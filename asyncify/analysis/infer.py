@@ -55,7 +55,7 @@ class Inference:
         self.program = program
         self.config = config
         self.models = Models(program)
-        self.kinds = frozenset(KINDS.values())
+        self.kinds = frozenset((*KINDS.values(), *TABLES))
         self.evaluations: dict[Function, Evaluation] = {}
         self._slots: dict[Slot, v.Value] = {}
         self._readers: dict[Slot, dict[Function, None]] = {}

@@ -10,9 +10,12 @@ from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Function, Variable, dotted
 from asyncify.analysis.uses import LOOPS, Use, Uses
 from asyncify.vocabulary.rows import Form
+from asyncify.vocabulary.sqlalchemy_engine import STREAMING_OPTIONS
+from asyncify.vocabulary.sqlalchemy_session import EXPIRING, RELOADING
 
 # Consumers of a generator expression that exhaust it: for them it can become a list.
 EXHAUSTING = {"sum", "sorted", "list", "tuple", "set", "frozenset", "dict", "max", "min"}
+_RESULTS = {"Result", "ScalarResult"}
 _EXHAUSTING_METHODS = {"join", "extend", "update", "add_all", "union"}
 
 
@@ -44,9 +47,82 @@ class Places:
             return Obstacle("ASY203", f"`{use.name}` is used as a value here.")
         if use.kind == "foreign":
             return self._foreign(use, layout)
-        if use.kind == "member" and use.row is not None and use.row.form is Form.REFUSE:
-            return Obstacle("ASY203", f"`{use.name}` has no async form.")
+        if use.kind == "bound manager":
+            reason = f"`{use.name}` would give the sync object to the name behind `as`."
+            return Obstacle("ASY203", reason)
+        if use.kind == "refused":
+            return Obstacle("ASY203", use.name)
+        if use.kind == "member" and use.row is not None:
+            if self._reads_cursor(use, layout):
+                return Obstacle("ASY203", f"What `{use.name}` gives here depends on the driver.")
+            if use.row.form is Form.REFUSE:
+                return Obstacle("ASY203", f"`{use.name}` has no async form.")
+            if self._streams(use, layout):
+                return Obstacle("ASY203", f"`{use.name}` streams its result.")
         return None
+
+    def _reads_cursor(self, use: Use, layout: Layout) -> bool:
+        """Is the value read of a cursor's method that gives None, or whatever a driver likes?"""
+        row, owner = use.row, use.owner
+        return (
+            row is not None and row.form is Form.GREENLET and row.returns == "none"
+            and isinstance(owner, v.Known) and owner.kind == "RawCursor"
+            and not layout.is_statement(use.operation)
+        )  # fmt: skip
+
+    def _streams(self, use: Use, layout: Layout) -> bool:
+        """Is a result asked for that stays on the server? An async session refuses that."""
+        assert use.row is not None
+        if use.row.returns not in _RESULTS:
+            return False
+        values = self.uses.inference.evaluations[use.function].values
+        for index, operation in enumerate(layout.operations):
+            if not operation or operation[0] != f.CALL:
+                continue
+            method = layout.operations[operation[5]]
+            keywords = dict(operation[7])
+            given = keywords.get("execution_options", -1)
+            if index == use.operation and given >= 0 and _names(layout, given) & STREAMING_OPTIONS:
+                return True
+            if method[0] != f.ATTRIBUTE or method[6] != "execution_options":
+                continue
+            of_query = any(isinstance(a, v.QueryValue) for a in values[method[5]])
+            if not of_query and set(keywords) & STREAMING_OPTIONS:
+                return True
+        return False
+
+    def expired(self, function: Function) -> Obstacle | None:
+        """Is an attribute read of what has expired? The read loads, and can't be awaited."""
+        if not function.facts.names & EXPIRING:
+            return None
+        for use in self.uses.of(function):
+            if use.kind == "member" and use.name in EXPIRING and not use.is_async:
+                line = self._read_later(use)
+                if line:
+                    reason = (
+                        f"What `{use.name}` has expired is loaded when it is read (line {line})."
+                    )
+                    return Obstacle("ASY203", reason)
+        return None
+
+    def _read_later(self, use: Use) -> int:
+        """The line at which something that a use expires is read before it is refreshed, or 0."""
+        operations = use.function.body.operations
+        values = self.uses.inference.evaluations[use.function].values
+        given = operations[use.operation][6] if operations[use.operation][0] == f.CALL else ()
+        name = dotted(operations, given[0]) if given and given[0] >= 0 else ""
+        for index in range(use.operation + 1, len(operations)):
+            operation = operations[index]
+            if not operation or operation[0] != f.ATTRIBUTE:
+                continue
+            if operation[6] in RELOADING:
+                return 0
+            base = operations[operation[5]]
+            is_instance = any(isinstance(a, v.Instance) for a in values[operation[5]])
+            read = base[0] == f.NAME and (base[5] == name if name else is_instance)
+            if read and not operation[6].startswith("_"):
+                return int(operation[1])
+        return 0
 
     def loop_call(self, use: Use) -> int:
         """The call of ``asyncio.run`` that runs the coroutine made at a use, or -1."""
@@ -156,3 +232,11 @@ class Places:
         if not operation or operation[0] != f.CALL:
             return False
         return dotted(layout.operations, operation[5]) in ("list", "next")
+
+
+def _names(layout: Layout, index: int) -> set[str]:
+    """The keys of a dict display, as far as they are literals."""
+    operation = layout.operations[index]
+    keys = operation[5] if operation[0] == f.DICT else ()
+    constants = [layout.operations[key] for key in keys if key >= 0]
+    return {c[5] for c in constants if c[0] == f.CONSTANT and isinstance(c[5], str)}

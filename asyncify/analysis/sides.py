@@ -287,7 +287,7 @@ class Divider:
             return atom.bound and atom.function.owner in self.holders()
         if isinstance(atom, v.Instance):
             return atom.cls in self.holders()
-        return isinstance(atom, v.Known) and atom.kind in SYNC_KINDS and atom.kind != "Engine"
+        return isinstance(atom, v.Known) and atom.kind in SYNC_KINDS
 
     def holders(self) -> frozenset[Class]:
         """The classes whose instances hold sessions, factories or engines, and those below them."""
@@ -416,11 +416,13 @@ class Divider:
     def _makes_sources(self, function: Function) -> bool:
         """Does a module make an engine or a factory that others import?"""
         evaluation = self.inference.evaluations[function]
-        return any(
-            isinstance(a, v.Known) and a.kind in _SOURCES[:3] and a.origin is not None
-            and a.origin.function is function
-            for _, value in evaluation.objects for a in value
+        made = (
+            evaluation.values[index] for index, operation in enumerate(evaluation.operations)
+            if operation and operation[0] == f.CALL
         )  # fmt: skip
+        return any(
+            isinstance(a, v.Known) and a.kind in _SOURCES[:3] for value in made for a in value
+        )
 
     def only_synced(self, sides: Sides) -> set[v.Origin]:
         """The origins of what nobody but the sync side names or makes."""

@@ -14,17 +14,32 @@ from asyncify.analysis import values as v
 from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.layout import Layout
-from asyncify.analysis.program import Function, dotted
-from asyncify.vocabulary.names import FUNCTIONS, KINDS
+from asyncify.analysis.program import Class, Function, dotted
+from asyncify.vocabulary.names import (
+    BINDS,
+    FUNCTIONS,
+    GREENLET_ALWAYS,
+    GREENLET_FUNCTIONS,
+    GREENLET_KEYWORDS,
+    KINDS,
+)
 from asyncify.vocabulary.rows import Form, Member, Role
 from asyncify.vocabulary.sqlalchemy_query import QUERY
 
+_METADATA = ("create_all", "drop_all", "reflect")
 SYNC_KINDS = {
     "Session", "scoped_session", "sessionmaker", "Engine", "Connection", "Transaction",
     "SessionTransaction",
 }  # fmt: skip
 # What `with` calls, and `async with`.
 ENTERING, ENTERING_ASYNC = ("__enter__", "__exit__"), ("__aenter__", "__aexit__")
+# What is sync on both sides, and works behind an async engine inside a greenlet only.
+GREENLET_KINDS = {
+    "Inspector", "RawConnection", "RawCursor", "SyncEngine", "SyncConnection",
+    "SyncSessionTransaction",
+}  # fmt: skip
+# Listeners run where the event happens: inside a greenlet.
+LISTENING = {"sqlalchemy.event.listen", "sqlalchemy.event.listens_for"}
 # Builtins that iterate over their arguments.
 ITERATING = {
     "list", "tuple", "set", "sorted", "iter", "enumerate", "sum", "any", "all", "zip", "map",
@@ -56,6 +71,21 @@ _KEEPING = {
 }  # fmt: skip
 
 
+_OWN_SESSIONS = "Sessions of a class of the program stay sync: an async session only wraps them."
+# The last parts of the names of what reaches sessions that it isn't given.
+_REACHING = {"close_all", *(name.rpartition(".")[2] for name in GREENLET_ALWAYS)}
+_DOING_IO = {
+    "bound manager",
+    "query",
+    "iterate query",
+    "metadata",
+    "enter",
+    "foreign",
+    "greenlet",
+    "refused",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Use:
     """One place. ``kind``:
@@ -63,6 +93,10 @@ class Use:
     ``member``: a member of a known object (``owner``, ``row``) is called or read;
     ``query``: a terminal of a Query (``owner``), named ``name``; ``iterate query`` likewise;
     ``enter``: ``with`` over a known object; ``metadata``: ``create_all`` and the like;
+    ``greenlet``: something sync of SQLAlchemy is given an engine or a connection (``owner``);
+    ``refused``: something that has no async form; ``name`` is the sentence that says so;
+    ``bound manager``: a sync context manager of a known object gives its object to a name;
+    ``store``: an attribute of a known object is set (``operation`` is the object);
     ``call``, ``property``, ``enter manager``, ``iterate``: functions of the program (``callees``);
     ``pass``: one is given as an argument to something foreign, called ``name``;
     ``run sync``: one is run inside ``run_sync`` of an async object;
@@ -99,7 +133,8 @@ class Use:
     @property
     def is_async(self) -> bool:
         """Is the object already an async one?"""
-        return isinstance(self.owner, v.Known) and self.owner.kind not in SYNC_KINDS
+        kinds = SYNC_KINDS | GREENLET_KINDS
+        return isinstance(self.owner, v.Known) and self.owner.kind not in kinds
 
     @property
     def takes_engine(self) -> bool:
@@ -121,7 +156,7 @@ class Use:
             return False
         if self.takes_engine:
             return False  # it gets a sync engine of its own
-        if self.kind in ("query", "iterate query", "metadata", "enter", "foreign"):
+        if self.kind in _DOING_IO:
             return True
         return self.kind == "member" and self.row is not None and self.row.io
 
@@ -176,6 +211,8 @@ class _Collector:
                 if not self._is_plain(operation):
                     yield from self.starred(operation[6])
                     yield from self.call(index, operation)
+                elif self._reaches_sessions(operation):
+                    yield from self.call(index, operation)
             elif kind == f.SEQUENCE:
                 yield from self.starred(operation[6])
             elif kind == f.OPERATOR and operation[5] in ("In", "NotIn"):
@@ -196,9 +233,17 @@ class _Collector:
             elif statement[0] == f.ASSIGN:
                 if any(target[0] == f.TO_SEQUENCE for target in statement[7]):
                     yield from self.iterated_queries(statement[8])
+                yield from self.stored(statement)
             elif statement[0] == f.WITH:
-                for position, (value, _) in enumerate(statement[7]):
-                    yield from self.entered(value, position)
+                for position, (value, target) in enumerate(statement[7]):
+                    yield from self.entered(value, position, target is not None)
+
+    def _reaches_sessions(self, operation: f.Operation) -> bool:
+        """Is it a call that reaches sessions without being given any?"""
+        callee = self.operations[operation[5]]
+        if callee[0] == f.NAME:
+            return callee[5] in _REACHING
+        return callee[0] == f.ATTRIBUTE and callee[6] in _REACHING
 
     def _is_plain(self, operation: f.Operation) -> bool:
         """Most calls are of something foreign, with nothing that matters here given to it."""
@@ -209,6 +254,18 @@ class _Collector:
             if not is_plain(values[index if index >= 0 else ~index]):
                 return False
         return all(is_plain(values[index]) for _, index in operation[7])
+
+    def stored(self, statement: f.Statement) -> Iterator[Use]:
+        """``session.expire_on_commit = True``."""
+        for target in statement[7]:
+            if target[0] != f.TO_ATTRIBUTE:
+                continue
+            for atom in self.values[target[1]]:
+                row = (
+                    self.inference.row(atom.kind, target[2]) if isinstance(atom, v.Known) else None
+                )
+                if isinstance(atom, v.Known) and row is not None:
+                    yield Use("store", self.function, target[1], atom, row, target[2])
 
     def queries(self, index: int) -> list[v.QueryValue]:
         if not self.inference.holds_objects(self.values[index]):
@@ -245,27 +302,110 @@ class _Collector:
             if isinstance(atom, v.FunctionObject):
                 functions.append(atom.function)
             elif isinstance(atom, v.ClassObject):
+                if is_session_class(atom.cls):
+                    yield Use("refused", self.function, index, name=_OWN_SESSIONS)
                 constructor = atom.cls.find("__init__")
                 functions += [constructor] if constructor else []
             elif isinstance(atom, v.Instance):
                 functions += self.inference.methods(atom.cls, "__call__")
             elif isinstance(atom, v.Foreign):
                 yield from self.foreign(index, operation, atom.name)
+                yield from self.of_class(index, atom.name)
+                if KINDS.get(atom.name) == "sessionmaker":
+                    yield from self.made_of_class(index, operation)
                 if atom.name in LOOPS:
                     yield Use("loop", self.function, index, name=atom.name)
-        if not functions:
+        yield from self.closing(index, operation, callee)
+        spawned = list(self.in_greenlet(index, operation, callee))
+        yield from spawned
+        if not functions and not spawned:
             yield from self.passed(index, operation, callee)
             yield from self.given(index, operation)
         if functions:
             callees = tuple(dict.fromkeys(functions))
             yield Use("call", self.function, index, name=callees[0].name, callees=callees)
-        yield from self.metadata(index, operation)
+        if not spawned:
+            yield from self.metadata(index, operation)
+
+    def closing(self, index: int, operation: f.Operation, callee: v.Value) -> Iterator[Use]:
+        """``closing(raw)``: it would be closed outside of a greenlet."""
+        if v.Foreign("contextlib.closing") not in callee:
+            return
+        for atom in self.values[operation[6][0]] if operation[6] else ():
+            if isinstance(atom, v.Known) and atom.kind in GREENLET_KINDS:
+                reason = "`closing` would close it outside of a greenlet."
+                yield Use("refused", self.function, index, atom, name=reason)
+
+    def in_greenlet(self, index: int, operation: f.Operation, callee: v.Value) -> Iterator[Use]:
+        """Something of SQLAlchemy's own that takes an engine or a connection, and stays sync."""
+        name = self._spawned(index, operation, callee)
+        if not name or self.function.facts.kind in ("module", "class"):
+            return
+        wanted = GREENLET_KEYWORDS.get(name, "")
+        positional = () if wanted else operation[6]
+        for argument in (
+            *positional,
+            *(i for key, i in operation[7] if not wanted or key == wanted),
+        ):
+            for atom in self.values[argument if argument >= 0 else ~argument]:
+                if isinstance(atom, v.Known) and atom.kind in BINDS:
+                    yield Use("greenlet", self.function, index, atom, name=name)
+                    return
+
+    def _spawned(self, index: int, operation: f.Operation, callee: v.Value) -> str:
+        """The name of a call that has to run in a greenlet if a bind is given to it, or ''."""
+        for atom in callee:
+            if isinstance(atom, v.Foreign) and atom.name in GREENLET_FUNCTIONS:
+                return atom.name
+            owner = atom.owner if isinstance(atom, v.KnownMethod) else None
+            if isinstance(owner, v.Known) and isinstance(atom, v.KnownMethod):
+                row = self.inference.row(owner.kind, atom.name)
+                if row is not None and row.io and row.form is Form.ON_CONNECTION:
+                    return "" if self._is_metadata_statement(index, operation) else row.name
+        method = self.operations[operation[5]]
+        if method[0] == f.ATTRIBUTE and method[6] in _METADATA:
+            return "" if self._is_metadata_statement(index, operation) else str(method[6])
+        return ""
+
+    def _is_metadata_statement(self, index: int, operation: f.Operation) -> bool:
+        """``metadata.create_all(engine)`` on a line of its own has a form of its own."""
+        method = self.operations[operation[5]]
+        if method[0] != f.ATTRIBUTE or method[6] not in _METADATA:
+            return False
+        binds = [
+            i for i in (*operation[6], *(i for _, i in operation[7]))
+            if any(
+                isinstance(a, v.Known) and a.kind in ("Engine", "Connection")
+                for a in self.values[i if i >= 0 else ~i]
+            )
+        ]  # fmt: skip
+        named = all(i >= 0 and dotted(self.operations, i) for i in binds)
+        return bool(binds) and named and self.layout.is_statement(index)
+
+    def made_of_class(self, index: int, operation: f.Operation) -> Iterator[Use]:
+        """``sessionmaker(class_=...)`` with a class of the program, which stays sync."""
+        for keyword, value in operation[7]:
+            if keyword == "class_" and any(
+                isinstance(a, v.ClassObject) and is_session_class(a.cls) for a in self.values[value]
+            ):
+                yield Use("refused", self.function, index, name=_OWN_SESSIONS)
+
+    def of_class(self, index: int, name: str) -> Iterator[Use]:
+        """``Session.object_session(user)``: a method that is called on the class; and functions
+        that reach all sessions."""
+        if name in GREENLET_ALWAYS:
+            yield Use("greenlet", self.function, index, v.Known("Session"), name=name)
+        owner, _, method = name.rpartition(".")
+        row = self.inference.row(KINDS[owner], method) if owner in KINDS else None
+        if row is not None and row.form is Form.TEMPLATE and not row.attribute:
+            yield Use("member", self.function, index, v.Known(KINDS[owner]), row, method)
 
     def passed(self, index: int, operation: f.Operation, callee: v.Value) -> Iterator[Use]:
         """Functions of the program that are handed to something outside it."""
         name = self._callee_name(operation)
         kind = "pass"
-        if any(isinstance(a, v.KnownMethod) and a.name == "run_sync" for a in callee):
+        enters = any(isinstance(a, v.KnownMethod) and a.name == "run_sync" for a in callee)
+        if enters or name in LISTENING:
             kind = "run sync"
         elif name in THREADS and self.layout.is_awaited(index):
             kind = "thread"
@@ -291,7 +431,7 @@ class _Collector:
         callee = self.values[operation[5]]
         names = [a.name for a in callee if isinstance(a, v.Foreign)]
         return bool(names) and all(
-            "." in name and name not in KINDS
+            "." in name and (name not in KINDS or name in GREENLET_FUNCTIONS)
             and FUNCTIONS.get(name, "Inspection") == "Inspection"
             and not name.startswith(_HARMLESS) and name.rpartition(".")[2] not in _KEEPING
             for name in names
@@ -333,7 +473,7 @@ class _Collector:
             callees = generators + methods
             yield Use("iterate", self.function, index, name=callees[0].name, callees=callees)
 
-    def entered(self, index: int, position: int) -> Iterator[Use]:
+    def entered(self, index: int, position: int, bound: bool) -> Iterator[Use]:
         managers: list[Function] = []
         for atom in self.values[index]:
             if isinstance(atom, v.Managed) and atom.function is not None:
@@ -343,7 +483,7 @@ class _Collector:
                 turned = [m for n in ENTERING_ASYNC for m in self.inference.methods(atom.cls, n)]
                 managers += own or turned
             elif isinstance(atom, v.Known):
-                yield from self._entered_known(index, position, atom)
+                yield from self._entered_known(index, position, atom, bound)
         if managers:
             callees = tuple(dict.fromkeys(managers))
             name = callees[0].name
@@ -351,25 +491,35 @@ class _Collector:
                 "enter manager", self.function, index, name=name, callees=callees, item=position
             )
 
-    def _entered_known(self, index: int, position: int, atom: v.Known) -> Iterator[Use]:
+    def _entered_known(
+        self, index: int, position: int, atom: v.Known, bound: bool
+    ) -> Iterator[Use]:
         if atom.kind in SYNC_KINDS or atom.kind.lower().startswith("async"):
             operation = self.operations[index]
             if operation[0] == f.ATTRIBUTE:  # session.no_autoflush stays a plain `with`
                 row = self.inference.row(atom.kind, operation[6])
                 if row is not None and row.form is Form.SYNC_WITH:
+                    if bound and row.returns == "self":
+                        name = operation[6]
+                        yield Use("bound manager", self.function, index, atom, row, name)
                     return
             yield Use("enter", self.function, index, atom, item=position)
 
     def metadata(self, index: int, operation: f.Operation) -> Iterator[Use]:
         """``Base.metadata.create_all(bind=engine)``."""
         callee = self.operations[operation[5]]
-        if callee[0] != f.ATTRIBUTE or callee[6] not in ("create_all", "drop_all", "reflect"):
+        if callee[0] != f.ATTRIBUTE or callee[6] not in _METADATA:
             return
         for argument in (*operation[6], *(i for name, i in operation[7] if name == "bind")):
             for atom in self.values[argument if argument >= 0 else ~argument]:
                 if isinstance(atom, v.Known) and atom.kind in ("Engine", "Connection"):
                     yield Use("metadata", self.function, index, atom, name=callee[6])
                     return
+
+
+def is_session_class(cls: Class) -> bool:
+    """Is a class of the program a subclass of Session?"""
+    return any(KINDS.get(base) == "Session" for base in cls.foreign_bases)
 
 
 def _sync_first(owner: v.Known) -> tuple[bool, str, bool]:

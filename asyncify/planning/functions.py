@@ -12,7 +12,7 @@ from asyncify.analysis.layout import Layout
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, Variable, dotted
 from asyncify.analysis.sides import home, is_handed
-from asyncify.analysis.uses import SYNC_KINDS, Use
+from asyncify.analysis.uses import GREENLET_KINDS, SYNC_KINDS, Use
 from asyncify.decisions import (
     AddDecorator,
     AwaitExpression,
@@ -24,18 +24,19 @@ from asyncify.decisions import (
     MakeAsyncWith,
     RenameReference,
     ReplaceCall,
+    ReplaceExpression,
     RunMetadata,
     UseSyncSession,
     WrapAsyncioRun,
 )
 from asyncify.findings import Finding
-from asyncify.planning.draft import Draft, call_reference, reference
+from asyncify.planning.draft import Draft, call_reference, node_reference, reference
 from asyncify.planning.hoisting import Hoister, is_read_from
 from asyncify.planning.queries import QueryPlanner
 from asyncify.planning.query_forms import spelled
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
-from asyncify.vocabulary.names import TABLES
+from asyncify.vocabulary.names import BINDS, TABLES
 from asyncify.vocabulary.rows import Form
 
 _DUNDERS = {
@@ -90,6 +91,10 @@ class FunctionPlanner:
                 self.executed += 1
             elif use.kind == "member":
                 self._member(use, layout, draft, hoister)
+            elif use.kind == "greenlet":
+                self._greenlet(use, layout, draft)
+            elif use.kind == "store":
+                self._store(use, layout, draft)
             elif use.kind == "metadata":
                 self._metadata(use, layout, draft)
             elif use.kind in ("enter", "enter manager"):
@@ -136,17 +141,26 @@ class FunctionPlanner:
             return
         form = use.row.form
         if form in (Form.AWAIT, Form.AWAIT_OR_WITH):
-            if form is Form.AWAIT_OR_WITH and self._is_entered(use.operation, layout):
+            entered = self._is_entered(use.operation, layout)
+            if form is Form.AWAIT_OR_WITH and entered:
                 return
+            if entered and self._opened_with_options(use, layout, draft):
+                return
+            if self._is_opened_with_options(use, layout):
+                return  # the call on it is rewritten, and this one with it
             if use.name == "delete" and self._marks_delete(use, layout, draft):
                 return
             if not layout.is_awaited(use.operation):
                 self._await(use, layout, draft, hoister)
         elif form is Form.TEMPLATE:
+            if use.row.helper:
+                self.support(draft, use.row.helper)
             template = spelled(use.row.awaited, use.row.imports, draft)
             self._replace(use, draft, template, use.row.result, use.row.awaits)
         elif form is Form.RUN_SYNC:
-            self._run_sync(use, draft)
+            self._run_sync(use, layout, draft)
+        elif form in (Form.GREENLET, Form.ON_CONNECTION) and use.owner.kind in GREENLET_KINDS:
+            self._greenlet(use, layout, draft)
         elif form is Form.SYNC_OBJECT and use.name != "query":
             receiver = layout.operations[layout.operations[operation[5]][5]]
             self._sync_object(use, receiver, draft)
@@ -162,6 +176,50 @@ class FunctionPlanner:
             )
         )  # fmt: skip
 
+    def _is_opened_with_options(self, use: Use, layout: Layout) -> bool:
+        """Is it the call of ``connect`` in ``with engine.connect().execution_options(...)``?"""
+        parent = layout.parent(use.operation)
+        outer = layout.parent(parent) if parent >= 0 else -1
+        return outer >= 0 and any(
+            other.operation == outer and self._opening(other, layout) is not None
+            for other in self.colors.uses.of(use.function)
+        )
+
+    def _opening(self, use: Use, layout: Layout) -> Use | None:
+        """The ``engine.connect()`` in a with item ``engine.connect().execution_options(...)``."""
+        operation = layout.operations[use.operation]
+        row = use.row
+        if (
+            row is None
+            or row.form is not Form.AWAIT
+            or row.async_returns != "AsyncConnection"
+            or operation[0] != f.CALL
+            or not self._is_entered(use.operation, layout)
+        ):
+            return None
+        inner = layout.operations[operation[5]][5]
+        return next(
+            (
+                other for other in self.colors.uses.of(use.function)
+                if other.operation == inner and other.kind == "member" and other.row is not None
+                and isinstance(other.owner, v.Known) and other.owner.kind == "Engine"
+                and other.row.form is Form.AWAIT_OR_WITH
+            ),
+            None,
+        )  # fmt: skip
+
+    def _opened_with_options(self, use: Use, layout: Layout, draft: Draft) -> bool:
+        """``with engine.connect().execution_options(...)``: the engine takes the options, since
+        what ``await`` gives is open already and can't be entered."""
+        opening = self._opening(use, layout)
+        if opening is None:
+            self._impede(use, f"What the awaited `{use.name}` gives can't be entered by `with`")
+            return True
+        self._replace(opening, draft, "{receiver}", "{awaited}", False)
+        template = f"{{receiver}}.{use.name}({{args}}).{opening.name}()"
+        self._replace(use, draft, template, "{awaited}", False)
+        return True
+
     def _replace(self, use: Use, draft: Draft, awaited: str, result: str, awaits: bool) -> None:
         operation = use.function.body.operations[use.operation]
         draft.add(
@@ -172,18 +230,108 @@ class FunctionPlanner:
             )
         )  # fmt: skip
 
-    def _run_sync(self, use: Use, draft: Draft) -> None:
+    def _greenlet(self, use: Use, layout: Layout, draft: Draft) -> None:
+        """``inspect(engine)`` and the like: called in a greenlet, on the sync engine behind."""
+        if self._is_inside_greenlet(use, layout):
+            self._sync_arguments(use, layout, draft)
+            return
+        operation = layout.operations[use.operation]
+        callee = layout.operations[operation[5]]
+        name = self.support(draft, "run_sync")
+        method = f"{{receiver}}.{callee[6]}" if callee[0] == f.ATTRIBUTE else callee[5]
+        if callee[0] == f.ATTRIBUTE and self._spawned(callee[5], layout, use):
+            awaited = f"{name}(lambda: {method}({{args}}))"
+        else:
+            awaited = f"{name}({method}, {{args}})"
+        self._sync_arguments(use, layout, draft)
+        self._replace(use, draft, awaited, "{awaited}", True)
+
+    def _spawned(self, index: int, layout: Layout, use: Use) -> bool:
+        """Is an expression a call that a greenlet runs too, so that both run in one?"""
+        return layout.operations[index][0] == f.CALL and any(
+            other.kind == "greenlet" and other.operation == index
+            and not self._awaits_inside(other, layout)
+            for other in self.colors.uses.of(use.function)
+        )  # fmt: skip
+
+    def _is_inside_greenlet(self, use: Use, layout: Layout) -> bool:
+        """Does a call of something that it gives run in a greenlet, and the use with it?"""
+        parent = layout.parent(use.operation)
+        if parent < 0 or layout.operations[parent][0] != f.ATTRIBUTE:
+            return False
+        call = layout.parent(parent)
+        if self._awaits_inside(use, layout):
+            return False
+        return call >= 0 and any(
+            other.operation == call and other.kind == "member" and not other.is_async
+            and other.row is not None and other.row.io
+            and isinstance(other.owner, v.Known) and other.owner.kind in GREENLET_KINDS
+            for other in self.colors.uses.of(use.function)
+        )  # fmt: skip
+
+    def _sync_arguments(self, use: Use, layout: Layout, draft: Draft) -> None:
+        """Engines and connections among the arguments are replaced by the sync ones behind."""
+        operation = layout.operations[use.operation]
+        values = self.inference.evaluations[use.function].values
+        for index in (*operation[6], *(i for _, i in operation[7])):
+            value = values[index if index >= 0 else ~index]
+            kinds = {a.kind for a in value if isinstance(a, v.Known)}
+            attribute = next((BINDS[kind] for kind in sorted(kinds) if BINDS.get(kind)), "")
+            argument = layout.operations[index]
+            if not attribute or index < 0:
+                continue
+            if argument[0] not in (f.NAME, f.ATTRIBUTE, f.CALL):
+                self._impede(use, f"What `{use.name}` is given here is not a plain name.")
+                continue
+            draft.add(
+                UseSyncSession(
+                    node=node_reference(use.function, index), site=draft.site(argument),
+                    group=self.coloring.groups.get(use.function, 0), attribute=attribute,
+                )
+            )  # fmt: skip
+
+    def _impede(self, use: Use, reason: str, code: str = "ASY203") -> None:
+        self.impediments[use.function] = Obstacle(code, f"{reason} (line {use.line})")
+
+    def _store(self, use: Use, layout: Layout, draft: Draft) -> None:
+        """``session.expire_on_commit = True``: the async session would keep it to itself."""
+        if use.row is not None and use.row.form is Form.SYNC_OBJECT and not use.is_async:
+            self._sync_object(use, layout.operations[use.operation], draft)
+
+    def _run_sync(self, use: Use, layout: Layout, draft: Draft) -> None:
         assert isinstance(use.owner, v.Known)
         target = TABLES[use.owner.kind].run_sync_on
+        if self._awaits_inside(use, layout, arguments=True):
+            # What is awaited among the arguments can't stand inside a lambda.
+            cls = draft.spell(TABLES["Session"].sync_class)
+            self._replace(
+                use, draft, f"{target}.run_sync({cls}.{use.name}, {{args}})", "{awaited}", True
+            )
+            return
         name = "sync_connection" if use.owner.kind == "Connection" else "sync_session"
         call = f"{name}.{use.name}({{args}})"
         self._replace(use, draft, f"{target}.run_sync(lambda {name}: {call})", "{awaited}", True)
 
     def _attribute(self, use: Use, layout: Layout, draft: Draft) -> None:
         assert use.row is not None
+        operation = layout.operations[use.operation]
         if use.row.form is Form.SYNC_OBJECT:
-            operation = layout.operations[use.operation]
             self._sync_object(use, layout.operations[operation[5]], draft)
+        elif use.row.form is Form.TEMPLATE:
+            template = use.row.awaited.replace("{receiver}", "{node.value}")
+            self._replace_read(use, draft, template, use.row.awaits)
+        elif use.row.form is Form.ON_CONNECTION and use.row.io:
+            name = self.support(draft, "run_sync")
+            self._replace_read(use, draft, f"{name}(lambda: {{node}})", True)
+
+    def _replace_read(self, use: Use, draft: Draft, template: str, awaits: bool) -> None:
+        operation = use.function.body.operations[use.operation]
+        draft.add(
+            ReplaceExpression(
+                node=reference(operation), site=draft.site(operation),
+                group=self.coloring.groups.get(use.function, 0), template=template, awaits=awaits,
+            )
+        )  # fmt: skip
 
     def _sync_object(self, use: Use, receiver: f.Operation, draft: Draft) -> None:
         assert isinstance(use.owner, v.Known)
@@ -268,8 +416,8 @@ class FunctionPlanner:
                 continue
             found = self._closing(statement, layout)
             if found is not None:
-                variable, call = found
-                closed.add(call)
+                variable, call, made = found
+                closed |= {call, made}
                 draft.add(
                     CloseToAsyncWith(
                         node=NodeRef("Try", statement[3]),
@@ -280,7 +428,7 @@ class FunctionPlanner:
                 )  # fmt: skip
         return closed
 
-    def _closing(self, statement: f.Statement, layout: Layout) -> tuple[str, int] | None:
+    def _closing(self, statement: f.Statement, layout: Layout) -> tuple[str, int, int] | None:
         block = layout.blocks[id(statement)]
         place = next(n for n, s in enumerate(block) if s is statement)
         if place == 0 or statement[6]:
@@ -306,7 +454,7 @@ class FunctionPlanner:
             for s in later for i in range(s[4], s[5]) if layout.operations[i]
         )  # fmt: skip
         factory = self._returns_session(made, values)
-        return None if used_later or not factory else (variable, last[7])
+        return None if used_later or not factory else (variable, last[7], before[8])
 
     def _returns_session(self, operation: f.Operation, values: list[v.Value]) -> bool:
         """Is the session made by a factory, or by a function of the program that stays as it is?"""
@@ -328,12 +476,14 @@ class FunctionPlanner:
                 bind = dotted(layout.operations, index)
         names = use.function.facts.bound | use.function.facts.names
         connection = next(n for n in ("conn", "connection", "db_connection") if n not in names)
+        row = TABLES["MetaData"].member(use.name)
         if bind and layout.is_statement(use.operation):
             draft.add(
                 RunMetadata(
                     node=call_reference(use.function, use.operation), site=draft.site(operation),
                     group=self.coloring.groups.get(use.function, 0), bind=bind,
                     connection=connection, wrapped=use.owner.kind == "Engine",
+                    opened_by=row.opened_by if row is not None else "begin",
                 )
             )  # fmt: skip
 
@@ -437,6 +587,7 @@ class FunctionPlanner:
     def _run_in_sync(self, use: Use, layout: Layout, draft: Draft) -> bool:
         session = self.colors.session_in_hand(use)
         operation = layout.operations[use.operation]
+        kinds = self.colors.kinds_in_hand(use, session or "")
         if session is None or self._awaits_inside(use, layout):
             self.impediments[use.function] = Obstacle(
                 "ASY108", f"The call at line {use.line} can't be put inside run_sync."
@@ -463,13 +614,16 @@ class FunctionPlanner:
                 node=call_reference(use.function, use.operation), site=draft.site(operation),
                 group=self.coloring.groups.get(use.function, 0), session=session,
                 substitutions=tuple(places),
+                parameter="sync_connection" if "Connection" in kinds else "sync_session",
             )
         )  # fmt: skip
         return True
 
-    def _awaits_inside(self, use: Use, layout: Layout) -> bool:
-        """Would something among the arguments have to be awaited?"""
+    def _awaits_inside(self, use: Use, layout: Layout, arguments: bool = False) -> bool:
+        """Would something inside the call have to be awaited; or, among its arguments?"""
         inside = layout.subtree(use.operation) - {use.operation}
+        if arguments:
+            inside -= layout.subtree(layout.operations[use.operation][5])
         return any(
             other.operation in inside
             and (

@@ -30,11 +30,20 @@ from asyncify.planning.support import Support
 from asyncify.rules import finding
 from asyncify.sites import NodeRef
 from asyncify.source.extract import lower_expression
-from asyncify.vocabulary.names import CANONICAL, KINDS, async_name
+from asyncify.vocabulary.names import CANONICAL, GREENLET_ALWAYS, KINDS, async_name
 
 _WORDS = {name.rpartition(".")[2] for name in CANONICAL}
 _OTHER_WORDS = {"event", "Query"}
-_LISTENERS = {"sqlalchemy.event.listen", "sqlalchemy.event.listens_for", "sqlalchemy.event.remove"}
+_LISTENERS = {
+    "sqlalchemy.event.listen", "sqlalchemy.event.listens_for", "sqlalchemy.event.remove",
+    "sqlalchemy.event.contains",
+}  # fmt: skip
+# What events are listened for on, behind the async object.
+_SYNC_TARGETS = {
+    "Engine": "sync_engine", "Session": "sync_session", "Connection": "sync_connection",
+}  # fmt: skip
+# Functions that ask for a session, whoever made it.
+_ASKING = {"sqlalchemy.orm.object_session"}
 _GENERATORS = {
     "Generator": ("AsyncGenerator", 2), "Iterator": ("AsyncIterator", 1),
     "Iterable": ("AsyncIterable", 1),
@@ -68,6 +77,7 @@ class InfrastructurePlanner:
         self.support = Support(self.inference, coloring)
         self.engines = EnginePlanner(colors, draft, self.support, self.findings)
         self._sync_twins: set[v.Origin] = set()
+        self._sync_factories: dict[v.Origin, str] = {}
 
     def plan(self) -> None:
         for module in self.program.modules.values():
@@ -77,6 +87,8 @@ class InfrastructurePlanner:
             for function in module.functions:
                 if not self._stays(function):
                     self._function(function)
+                elif function in self.coloring.entered:
+                    self._listeners(function)
         self._metadata_at_import()
         for function in list(self.inference.evaluations):
             for use in self.colors.uses.of(function):
@@ -153,6 +165,13 @@ class InfrastructurePlanner:
         for index, operation in enumerate(signature.operations):
             if operation and operation[0] == f.CALL:
                 self._listener(function, signature.operations, index, draft(function.module))
+
+    def _listeners(self, function: Function) -> None:
+        """A listener stays as it is; what it listens to may turn."""
+        for index, operation in enumerate(function.signature.operations):
+            if operation and operation[0] == f.CALL:
+                draft = self.draft(function.module)
+                self._listener(function, function.signature.operations, index, draft)
 
     def _annotated(self, function: Function, layout: Layout) -> set[int]:
         """Plan annotated assignments; the operations inside annotations are returned."""
@@ -265,11 +284,15 @@ class InfrastructurePlanner:
         parent = layout.parent(index)
         called = parent >= 0 and operations[parent][0] == f.CALL and operations[parent][5] == index
         group = self.coloring.groups.get(function, 0)
+        canonical = CANONICAL.get(name, name)
         if called:
             origin = v.Origin(function, operations[parent][3])
-            if origin not in self.coloring.alive:
+            asking = canonical in _ASKING and function in self.coloring.turned
+            if origin not in self.coloring.alive and not asking:
                 return  # nothing that turned uses it
             group = self.coloring.source_groups.get(origin, group)
+        if canonical in GREENLET_ALWAYS:
+            return  # it runs in a greenlet as it is
         if parent >= 0 and operations[parent][0] == f.CALL and not called:
             callee = foreign_name(function, operations, operations[parent][5], self.inference)
             if callee in _LISTENERS:
@@ -313,37 +336,88 @@ class InfrastructurePlanner:
         target = operations[operation[6][0]]
         if target[0] not in (f.NAME, f.ATTRIBUTE):
             return
-        kinds = self._kinds(scope, function, operations, operation[6][0], draft is not None)
+        atoms = self._targets(scope, function, operations, operation[6][0], draft is not None)
         draft = draft or self.draft(function.module)
-        attribute = {
-            "Engine": "sync_engine",
-            "Session": "sync_session",
-            "Connection": "sync_connection",
-        }
-        for kind, name in attribute.items():
-            if kind in kinds:
+        for atom in sorted(atoms, key=lambda a: (a.kind, repr(a.origin))):
+            if atom.kind in _SYNC_TARGETS:
+                name = _SYNC_TARGETS[atom.kind]
                 draft.add(
                     UseSyncSession(node=reference(target), site=draft.site(target), attribute=name)
                 )
                 return
+            if atom.kind in ("sessionmaker", "scoped_session"):
+                self._listened_factory(function, atom, operations, operation[6][0], draft)
+                return
 
-    def _kinds(
+    def _targets(
         self,
         scope: Function,
         function: Function,
         operations: tuple[f.Operation, ...],
         index: int,
         signature: bool,
-    ) -> set[str]:
+    ) -> set[v.Known]:
+        """What an event is listened for on."""
         if not signature:
             evaluation = self.inference.evaluations.get(function)
             value = evaluation.values[index] if evaluation is not None else v.UNKNOWN
-            return {a.kind for a in value if isinstance(a, v.Known)}
+            return {a for a in value if isinstance(a, v.Known)}
+        outer = self.inference.evaluations.get(scope)
+        operation = operations[index]
+        if outer is not None and operation[0] == f.NAME and operation[5] in outer.environment:
+            return {a for a in outer.environment[operation[5]] if isinstance(a, v.Known)}
         symbol = self.program.resolve_expression(scope, operations, index)
         if not isinstance(symbol, Variable):
             return set()
         value = self.inference.global_value(symbol.module, symbol.name)
-        return {a.kind for a in value if isinstance(a, v.Known)}
+        return {a for a in value if isinstance(a, v.Known)}
+
+    def _listened_factory(
+        self,
+        function: Function,
+        atom: v.Known,
+        operations: tuple[f.Operation, ...],
+        index: int,
+        draft: Draft,
+    ) -> None:
+        """Events of a factory are those of the sync factory that the async one makes its sync
+        sessions with."""
+        name = self._sync_factory(atom.origin) if atom.origin is not None else ""
+        target = operations[index]
+        if not name:
+            reason = "Events are listened for on a session factory that isn't a plain variable."
+            self.impediments[function] = Obstacle("ASY203", reason)
+            return
+        home = atom.origin.function.module if atom.origin is not None else function.module
+        if target[0] == f.NAME and home is not draft.module:
+            found = next((i for i in draft.module.facts.imports if i.local == target[5]), None)
+            module = "." * found.level + found.module if found is not None else home.name
+            draft.add_import(ImportName(module, name))
+            draft.drop(target[5])
+        new = name if target[0] == f.NAME else f"{dotted(operations, target[5])}.{name}"
+        draft.add(RenameReference(node=reference(target), site=draft.site(target), new=new))
+
+    def _sync_factory(self, origin: v.Origin) -> str:
+        """The name of a sync factory beside the async one, made where that is made."""
+        if origin in self._sync_factories:
+            return self._sync_factories[origin]
+        layout = self.colors.uses.layout(origin.function)
+        for index, operation in enumerate(layout.operations):
+            if not operation or operation[0] != f.CALL or operation[3] != origin.call:
+                continue
+            statement = layout.statement(index)
+            if statement is None or statement[0] != f.ASSIGN or statement[7][0][0] != f.TO_NAME:
+                break
+            name = f"sync_{statement[7][0][1]}"
+            draft = self.draft(origin.function.module)
+            factory = draft.spell("sqlalchemy.orm.sessionmaker")
+            node, site = call_reference(origin.function, index), draft.site(operation)
+            draft.add(InsertStatements(node=node, site=site, source=f"{name} = {factory}()"))
+            keywords = (("sync_session_class", name),)
+            draft.add(EditArguments(node=node, site=site, set_keywords=keywords))
+            self._sync_factories[origin] = name
+            return name
+        return ""
 
     # -- create_all at import
 
@@ -446,6 +520,9 @@ class InfrastructurePlanner:
             target = operations[index]
             draft = self.draft(function.module)
             local = target[0] == f.NAME and target[5] in function.facts.bound
+            if target[0] == f.ATTRIBUTE:
+                base = self.inference.evaluations[function].values[target[5]]
+                local = not any(isinstance(a, v.ModuleObject) for a in base)
             if (
                 not name
                 or target[0] not in (f.NAME, f.ATTRIBUTE)

@@ -41,13 +41,30 @@ def run_async(function: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[...
 
     return run
 '''
+_RUN_SYNC = '''
+T = TypeVar("T")
+
+
+async def run_sync(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """What a blocking function of SQLAlchemy gives, while the event loop goes on."""
+    result: T = await greenlet_spawn(function, *args, **kwargs)
+    return result
+'''
+# What each helper imports: pairs (module, name); a module alone without a name.
 _IMPORTS = {
-    "async_url": ("from sqlalchemy.engine import URL, make_url\n",),
+    "async_url": (("sqlalchemy.engine", "URL"), ("sqlalchemy.engine", "make_url")),
     "run_async": (
-        "import asyncio\n",
-        "from collections.abc import Callable, Coroutine\n",
-        "from functools import wraps\n",
-        "from typing import Any\n",
+        ("asyncio", ""),
+        ("collections.abc", "Callable"),
+        ("collections.abc", "Coroutine"),
+        ("functools", "wraps"),
+        ("typing", "Any"),
+    ),
+    "run_sync": (
+        ("collections.abc", "Callable"),
+        ("typing", "Any"),
+        ("typing", "TypeVar"),
+        ("sqlalchemy.util", "greenlet_spawn"),
     ),
 }
 
@@ -78,14 +95,11 @@ class Support:
         return (NewFile(path, self._text()),)
 
     def _text(self) -> str:
-        imports = [line for helper in sorted(self._needed) for line in _IMPORTS[helper]]
-        standard = sorted((x for x in imports if "sqlalchemy" not in x), key=_import_order)
-        foreign = [x for x in imports if "sqlalchemy" in x]
-        blocks = ["".join(block) for block in (standard, foreign) if block]
-        text = _HEAD + "\n".join(blocks)
+        text = _HEAD + _import_lines(self._needed)
         if "async_url" in self._needed:
             text += _ASYNC_URL.replace("{drivers}", self._drivers())
-        return text + (_RUN_ASYNC if "run_async" in self._needed else "")
+        text += _RUN_ASYNC if "run_async" in self._needed else ""
+        return text + (_RUN_SYNC if "run_sync" in self._needed else "")
 
     def _drivers(self) -> str:
         """The map from sync to async drivers, as source."""
@@ -140,5 +154,20 @@ class Support:
         return f"{package}.{name}" if package else name
 
 
-def _import_order(line: str) -> tuple[bool, str]:
-    return not line.startswith("import"), line
+def _import_lines(helpers: set[str]) -> str:
+    """The imports of the helpers: the standard library's, and below them SQLAlchemy's."""
+    names: dict[str, set[str]] = {}
+    for helper in helpers:
+        for module, name in _IMPORTS[helper]:
+            names.setdefault(module, set()).add(name)
+    blocks: tuple[list[str], list[str]] = ([], [])
+    for module in sorted(names, key=lambda module: (names[module] != {""}, module)):
+        found = ", ".join(sorted(names[module], key=_name_order))
+        line = f"from {module} import {found}\n" if found else f"import {module}\n"
+        blocks[module.startswith("sqlalchemy")].append(line)
+    return "\n".join("".join(block) for block in blocks if block)
+
+
+def _name_order(name: str) -> tuple[bool, str]:
+    """Constants before classes before functions would be isort's; here none is a constant."""
+    return name[:1].islower(), name

@@ -7,11 +7,14 @@ however much its last part looks like one of these.
 
 from __future__ import annotations
 
-from asyncify.vocabulary.rows import Table
+from dataclasses import replace
+
+from asyncify.vocabulary.rows import Form, Member, Table
 from asyncify.vocabulary.sqlalchemy_engine import (
     CONNECTION,
     ENGINE,
     RAW_CONNECTION,
+    RAW_CURSOR,
     TRANSACTION,
 )
 from asyncify.vocabulary.sqlalchemy_result import (
@@ -206,6 +209,7 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
         "sqlalchemy.engine.interfaces.PoolProxiedConnection",
         "sqlalchemy.PoolProxiedConnection",
     ),
+    "RawCursor": ("sqlalchemy.engine.interfaces.DBAPICursor",),
 }
 
 KINDS: dict[str, str] = {name: kind for kind, names in SPELLINGS.items() for name in names}
@@ -291,7 +295,14 @@ RESULTS: dict[str, tuple[str, ...]] = {
         "sqlmodel.union",
         "sqlmodel.union_all",
     ),
-    "Inspection": ("sqlalchemy.inspect", "sqlalchemy.inspection.inspect", "sqlmodel.inspect"),
+    "Inspection": (
+        "sqlalchemy.inspect",
+        "sqlalchemy.inspection.inspect",
+        "sqlmodel.inspect",
+        "sqlalchemy.engine.reflection.Inspector.from_engine",
+        "sqlalchemy.engine.Inspector.from_engine",
+        "sqlalchemy.Inspector.from_engine",
+    ),
     "URL": (
         "sqlalchemy.engine.make_url",
         "sqlalchemy.engine.url.make_url",
@@ -385,6 +396,56 @@ def async_name(name: str, line: str = "2.0") -> str | None:
     return MISSING[line].get(replacement, replacement)
 
 
+# Calls of SQLAlchemy's own that do I/O on an engine or a connection that they are given: they run
+# in a greenlet, on the sync object behind it.
+GREENLET_FUNCTIONS: frozenset[str] = frozenset(
+    {
+        *RESULTS["Inspection"],
+        *SPELLINGS["Table"],
+        *(
+            f"sqlalchemy{package}.{name}().{method}"
+            for package in ("", ".schema", ".sql.schema")
+            for name in ("Index", "Sequence", "Table")
+            for method in ("create", "drop")
+        ),
+    }
+)
+
+# Functions that do I/O on all sessions there are, async ones too.
+GREENLET_ALWAYS: frozenset[str] = frozenset(
+    {"sqlalchemy.orm.close_all_sessions", "sqlalchemy.orm.session.close_all_sessions"}
+)
+
+# The keyword of the function that makes the object do I/O; '': any engine or connection given.
+GREENLET_KEYWORDS: dict[str, str] = dict.fromkeys(SPELLINGS["Table"], "autoload_with")
+
+# What stands for an engine or a connection, and the attribute of the async one that is the sync
+# one; '': it is the sync one already.
+BINDS: dict[str, str] = {
+    "Engine": "sync_engine",
+    "Connection": "sync_connection",
+    "SyncEngine": "",
+    "SyncConnection": "",
+}
+
+_SYNC_SIDE = {
+    "Engine": "SyncEngine",
+    "Connection": "SyncConnection",
+    "SessionTransaction": "SyncSessionTransaction",
+}
+
+
+def _sync_side(table: Table) -> Table:
+    """The table of the sync object behind an async one: what does I/O there can't be awaited."""
+
+    def turned(row: Member) -> Member:
+        form = Form.REFUSE if row.io else Form.PLAIN
+        returns = _SYNC_SIDE.get(row.returns, "")
+        return replace(row, form=form, returns=returns, async_returns="", by_line=())
+
+    return replace(table, members=tuple(turned(row) for row in table.members))
+
+
 # kind -> the table of its members (Query has a table of its own, ``sqlalchemy_query.QUERY``). An
 # async kind has the table of its sync kind, since the rows say what is awaited on the async object;
 # not so for results, where a buffered one and a streamed one both come from async code.
@@ -404,6 +465,10 @@ TABLES: dict[str, Table] = {
     "SessionTransaction": SESSION_TRANSACTION,
     "AsyncSessionTransaction": SESSION_TRANSACTION,
     "RawConnection": RAW_CONNECTION,
+    "RawCursor": RAW_CURSOR,
+    "SyncEngine": _sync_side(ENGINE),
+    "SyncConnection": _sync_side(CONNECTION),
+    "SyncSessionTransaction": _sync_side(SESSION_TRANSACTION),
     "Result": RESULT,
     "AsyncResult": ASYNC_RESULT,
     "ScalarResult": SCALAR_RESULT,

@@ -25,6 +25,7 @@ class Form(Enum):
     ON_CONNECTION = (
         "on a connection"  # `awaited` inside `async with engine.<opened_by>() as {connection}`
     )
+    GREENLET = "in a greenlet"  # the same call through `run_sync` of the support module
     SYNC_OBJECT = "sync object"  # read through `sync_session`, `sync_engine`, `sync_connection`
     REFUSE = "refuse"  # no async form: a finding, and the code stays as it is
 
@@ -44,7 +45,8 @@ class Member:
     ``entity``, ``entities``, ``value``, ``values``, ``self``, ``bool``, ``int``, ``none``.
     ``awaited`` and ``result`` are templates (see ``asyncify.decisions``) for ``TEMPLATE``.
     ``awaits``: whether ``awaited`` gets an ``await`` at all. ``imports``: dotted names of what the
-    template uses, spelled there by their last part. ``opened_by`` is the engine's method that
+    template uses, spelled there by their last part; ``helper`` is a function of the support module
+    that it uses. ``opened_by`` is the engine's method that
     gives an ``ON_CONNECTION`` row its connection. ``origin``: the library that adds the member.
     ``sync_lines``/``async_lines``: the SQLAlchemy lines on which the sync / async object has it.
     ``by_line`` holds rows that differ on one line: pairs (line, row).
@@ -60,6 +62,7 @@ class Member:
     awaits: bool = True
     imports: tuple[str, ...] = ()
     opened_by: str = "begin"
+    helper: str = ""
     attribute: bool = False
     origin: str = "sqlalchemy"
     sync_lines: tuple[str, ...] = LINES

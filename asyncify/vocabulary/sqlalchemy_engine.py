@@ -18,7 +18,10 @@ _FROM_20 = ("2.0", "2.1")
 _NONE: tuple[str, ...] = ()
 _ENTERED = "enter it or await it: awaited before, entering raises"
 _FUTURE = "on 1.4 only with future=True"
-_GREENLET = "inside conn.run_sync(lambda bind: bind.connection...)"
+
+# Options of execution with which rows stay on the server until they are fetched: `execute` of an
+# async connection or session raises AsyncMethodRequired, `stream` is the one that takes them.
+STREAMING_OPTIONS: frozenset[str] = frozenset({"stream_results", "yield_per"})
 
 ENGINE = Table(
     "sqlalchemy.engine.Engine",
@@ -53,9 +56,13 @@ ENGINE = Table(
         Member("echo", attribute=True),
         Member(
             "engine",
+            Form.TEMPLATE,
             returns="Engine",
+            async_returns="AsyncEngine",
+            awaited="{receiver}",
+            awaits=False,
             attribute=True,
-            note="gives the sync Engine on the async engine too",
+            note="the engine itself; the same attribute of the async engine is the sync engine",
         ),
         Member(
             "execution_options",
@@ -360,22 +367,24 @@ TRANSACTION = Table(
 
 # The pool's proxy of a DBAPI connection. Its async kind is the same class over an adapted driver,
 # whose I/O works only inside a greenlet.
+_NOT_ADAPTED = "a method of the sync driver, which the adapted one may not have"
+
 RAW_CONNECTION = Table(
     "sqlalchemy.engine.interfaces.PoolProxiedConnection",
     "sqlalchemy.engine.interfaces.PoolProxiedConnection",
     (
-        Member("close", returns="none", note="executed outside a greenlet"),
-        Member("commit", Form.REFUSE, io=True, returns="none", note=_GREENLET, origin="driver"),
-        Member("rollback", Form.REFUSE, io=True, returns="none", note=_GREENLET, origin="driver"),
-        Member("cursor", Form.REFUSE, io=True, note=_GREENLET),
-        Member("execute", Form.REFUSE, io=True, note=_GREENLET, origin="driver"),
-        Member("executemany", Form.REFUSE, io=True, note=_GREENLET, origin="driver"),
+        Member("close", Form.GREENLET, io=True, returns="none", note="rolls back"),
+        Member("commit", Form.GREENLET, io=True, returns="none", origin="driver"),
+        Member("rollback", Form.GREENLET, io=True, returns="none", origin="driver"),
+        Member("cursor", Form.GREENLET, io=True, returns="RawCursor"),
+        Member("execute", Form.REFUSE, io=True, note=_NOT_ADAPTED, origin="driver"),
+        Member("executemany", Form.REFUSE, io=True, note=_NOT_ADAPTED, origin="driver"),
         Member("dbapi_connection", attribute=True),
         Member("driver_connection", attribute=True, note="the async driver's own connection"),
         Member("connection", attribute=True, note="deprecated for dbapi_connection"),
-        Member("detach", Form.REFUSE, io=True, returns="none", note=_GREENLET),
+        Member("detach", Form.GREENLET, io=True, returns="none"),
         Member("info", attribute=True),
-        Member("invalidate", Form.REFUSE, io=True, returns="none", note=_GREENLET),
+        Member("invalidate", Form.GREENLET, io=True, returns="none"),
         Member(
             "is_detached",
             returns="bool",
@@ -389,4 +398,31 @@ RAW_CONNECTION = Table(
     run_sync_on="",
     documentation="https://docs.sqlalchemy.org/en/21/core/pooling.html#sqlalchemy.pool."
     "PoolProxiedConnection.{name}",
+)
+
+# A cursor of a driver, as PEP 249 has it, and what adapted drivers make of it.
+RAW_CURSOR = Table(
+    "sqlalchemy.engine.interfaces.DBAPICursor",
+    "sqlalchemy.engine.interfaces.DBAPICursor",
+    (
+        *(
+            Member(name, Form.GREENLET, io=True, returns=gives, origin="driver", note="PEP 249")
+            for name, gives in (
+                ("close", "none"),
+                ("execute", "none"),
+                ("executemany", "none"),
+                ("fetchone", ""),
+                ("fetchmany", ""),
+                ("fetchall", ""),
+            )
+        ),
+        Member("callproc", Form.REFUSE, io=True, origin="driver", note=_NOT_ADAPTED),
+        Member("executescript", Form.REFUSE, io=True, origin="driver", note=_NOT_ADAPTED),
+        Member("__enter__", Form.REFUSE, io=True, origin="driver", note=_NOT_ADAPTED),
+        Member("description", attribute=True, origin="driver"),
+        Member("rowcount", returns="int", attribute=True, origin="driver"),
+        Member("lastrowid", returns="int", attribute=True, origin="driver"),
+    ),
+    run_sync_on="",
+    documentation="https://peps.python.org/pep-0249/#cursor-objects",
 )

@@ -46,7 +46,7 @@ _CURSOR = (
         sync_lines=_FROM_20,
         async_lines=_FROM_20,
     ),
-    Member("connection", returns="Connection", attribute=True, note="the sync Connection"),
+    Member("connection", returns="SyncConnection", attribute=True, note="the sync Connection"),
     Member("context", attribute=True),
     Member("cursor", attribute=True, note=_INTERNAL),
     Member("cursor_strategy", attribute=True, note=_INTERNAL),

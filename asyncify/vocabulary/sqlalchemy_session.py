@@ -30,6 +30,10 @@ _CLOSE_ALL = "sqlalchemy.ext.asyncio.close_all_sessions"
 _OBJECT_SESSION = "sqlalchemy.ext.asyncio.async_object_session"
 _ASYNC_SESSION = "sqlalchemy.ext.asyncio.AsyncSession"
 
+# What makes the next read of an attribute load, and what loads before that.
+EXPIRING: frozenset[str] = frozenset({"expire", "expire_all"})
+RELOADING: frozenset[str] = frozenset({"refresh", "expunge", "expunge_all", "close", "reset"})
+
 _OBJECT_SESSION_ROW = Member(
     "object_session",
     Form.TEMPLATE,
@@ -57,11 +61,14 @@ _CLOSE_ALL_ROW = Member(
             "1.4",
             Member(
                 "close_all",
-                Form.REFUSE,
+                Form.TEMPLATE,
                 io=True,
                 returns="none",
+                awaited="run_sync(close_all_sessions)",
+                imports=("sqlalchemy.orm.close_all_sessions",),
+                helper="run_sync",
                 sync_lines=_UP_TO_20,
-                note="AsyncSession.close_all raises AttributeError, close_all_sessions is missing",
+                note="AsyncSession.close_all raises AttributeError, the async function is missing",
             ),
         ),
     ),
@@ -159,8 +166,7 @@ _SHARED = (
     ),
     Member(
         "get_bind",
-        returns="Engine",
-        async_returns="Engine",
+        returns="SyncEngine",
         note="gives the sync Engine on the async session too; bind is the async one",
     ),
     Member("identity_key"),
@@ -317,7 +323,7 @@ _SESSION_ONLY = (
                 Member(
                     "get_nested_transaction",
                     Form.SYNC_OBJECT,
-                    returns="SessionTransaction",
+                    returns="SyncSessionTransaction",
                     note="1.4's own raises NotImplementedError while a transaction is open",
                 ),
             ),
@@ -333,7 +339,7 @@ _SESSION_ONLY = (
                 Member(
                     "get_transaction",
                     Form.SYNC_OBJECT,
-                    returns="SessionTransaction",
+                    returns="SyncSessionTransaction",
                     note="1.4's own raises NotImplementedError while a transaction is open",
                 ),
             ),
@@ -381,7 +387,7 @@ _SESSION_ONLY = (
                 Member(
                     "transaction",
                     Form.SYNC_OBJECT,
-                    returns="SessionTransaction",
+                    returns="SyncSessionTransaction",
                     attribute=True,
                     sync_lines=_ONLY_14,
                     async_lines=_NONE,
@@ -528,7 +534,7 @@ SESSION_TRANSACTION = Table(
         Member(
             "parent",
             Form.SYNC_OBJECT,
-            returns="SessionTransaction",
+            returns="SyncSessionTransaction",
             attribute=True,
             async_lines=_NONE,
         ),

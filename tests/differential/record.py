@@ -1,9 +1,11 @@
-"""Runs one program and writes down everything that can be seen of it.
+"""Runs programs and writes down everything that can be seen of them.
 
     python -m tests.differential.record FOLDER DATABASE RECORD
+    python -m tests.differential.record JOBS
 
 FOLDER holds ``main.py`` with ``main()``, which may be a coroutine function. DATABASE is the URL
 that the program finds in ``DATABASE_URL``, with a sync driver. RECORD is the JSON file to write.
+JOBS is a JSON file with a list of such triples: many programs in one process, one after the other.
 """
 
 from __future__ import annotations
@@ -142,7 +144,10 @@ def tables(database: str) -> dict[str, list[str]]:
     return found
 
 
-def observe(folder: Path, recorder: Recorder) -> dict[str, Any]:
+RECORDER = Recorder()
+
+
+def observe(folder: Path) -> dict[str, Any]:
     """Run the program's ``main()`` once."""
     try:
         result = call(importlib.import_module("main").main)
@@ -155,28 +160,48 @@ def record(folder: Path, database: str) -> dict[str, Any]:
     """Everything that can be seen of one run of the program."""
     os.environ["DATABASE_URL"] = database
     sys.path.insert(0, str(folder))
-    recorder = Recorder()
-    recorder.listen()
+    RECORDER.__init__()  # type: ignore[misc]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        seen = observe(folder, recorder)
+        seen = observe(folder)
         gc.collect()
+    sys.path.remove(str(folder))
     texts = [str(warning.message) for warning in caught]
-    recorder.faults += [text for text in texts if any(leak in text for leak in LEAKS)]
+    faults = [text for text in texts if any(leak in text for leak in LEAKS)]
     return seen | {
-        "statements": list(recorder.statements),
-        "sync_statements": recorder.sync_statements,
-        "faults": recorder.faults,
+        "statements": list(RECORDER.statements),
+        "sync_statements": RECORDER.sync_statements,
+        "faults": RECORDER.faults + faults,
         "tables": tables(database),
     }
 
 
+def forget(folder: Path) -> None:
+    """Take the program's modules out of this process, for the next one."""
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if file and Path(file).is_relative_to(folder):
+            del sys.modules[name]
+
+
+def jobs(arguments: Sequence[str]) -> list[list[str]]:
+    """The programs to run: one, or those that a file lists."""
+    if len(arguments) > 1:
+        return [list(arguments)]
+    listed: list[list[str]] = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
+    return listed
+
+
 def main(arguments: Sequence[str]) -> None:
-    """Run, and write the record."""
-    folder, path = Path(arguments[0]).resolve(), Path(arguments[2])
-    path.write_text(json.dumps(record(folder, arguments[1])), encoding="utf-8")
+    """Run, and write the records."""
+    RECORDER.listen()
+    for place, database, target in jobs(arguments):
+        folder = Path(place).resolve()
+        seen = record(folder, database)
+        Path(target).write_text(json.dumps(seen), encoding="utf-8")
+        forget(folder)
     sys.stdout.flush()
-    # A driver's thread that the program left behind must not keep this process.
+    # A driver's thread that a program left behind must not keep this process.
     os._exit(0)
 
 

@@ -73,7 +73,7 @@ def _run_sync(call: cst.Call, connection: str) -> cst.Call:
 
 
 def _block(decision: RunMetadata, run_sync: cst.Call, line: cst.SimpleStatementLine) -> cst.With:
-    begin: Any = cst.parse_expression(f"{decision.bind}.begin()")
+    begin: Any = cst.parse_expression(f"{decision.bind}.{decision.opened_by}()")
     item = cst.WithItem(begin, cst.AsName(cst.Name(decision.connection)))
     inner = cst.SimpleStatementLine(
         [cst.Expr(cst.Await(run_sync))], trailing_whitespace=line.trailing_whitespace
