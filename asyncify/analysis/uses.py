@@ -383,12 +383,21 @@ class _Collector:
         return bool(binds) and named and self.layout.is_statement(index)
 
     def made_of_class(self, index: int, operation: f.Operation) -> Iterator[Use]:
-        """``sessionmaker(class_=...)`` with a class of the program, which stays sync."""
+        """``sessionmaker(class_=...)`` with a class of the program, which stays sync: its own
+        methods aren't those of the async session around it."""
         for keyword, value in operation[7]:
             if keyword == "class_" and any(
-                isinstance(a, v.ClassObject) and is_session_class(a.cls) for a in self.values[value]
+                isinstance(a, v.ClassObject) and self._adds_methods(a.cls)
+                for a in self.values[value]
             ):
                 yield Use("refused", self.function, index, name=_OWN_SESSIONS)
+
+    def _adds_methods(self, cls: Class) -> bool:
+        """Has a session class of the program methods that Session hasn't?"""
+        own = (name for name in cls.methods if not name.startswith("_"))
+        return is_session_class(cls) and any(
+            self.inference.row("Session", name) is None for name in own
+        )
 
     def of_class(self, index: int, name: str) -> Iterator[Use]:
         """``Session.object_session(user)``: a method that is called on the class; and functions
