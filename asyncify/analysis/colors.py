@@ -330,6 +330,11 @@ class Colors:
                 continue  # it runs a loop of its own, and nobody who has one calls it
             if function.facts.is_async and self._hands_on(caller, use):
                 continue  # it takes the coroutine as what it is
+            sides = coloring.sides
+            if function in sides.twinned and function not in self.divider.without_wrappers(
+                use, coloring.turned, sides
+            ):
+                continue
             self._reach(caller, use, coloring, pending)
 
     def _hands_on(self, caller: Function, use: Use) -> bool:
@@ -735,18 +740,24 @@ class Colors:
                 for member in members - barrier:
                     coloring.groups.setdefault(member, number)
         if sides.synced:
+            coloring.alive |= self._made_from(self.divider.own_origins(sides.twinned))
             coloring.alive -= self._apart(coloring)
+
+    def _made_from(self, origins: set[v.Origin]) -> set[v.Origin]:
+        """The origins, and those of what they are made from: a factory's engine."""
+        found = set(origins)
+        pending = list(origins)
+        while pending:
+            current = pending.pop()
+            below = {b for a, b in self.inference.related if a == current} - found
+            found |= below
+            pending += below
+        return found
 
     def _apart(self, coloring: Coloring) -> set[v.Origin]:
         """What only the sync side uses, and nothing that turns is made from."""
         alone = self.divider.only_synced(coloring.sides)
-        pending = list(coloring.alive - alone)
-        while pending:
-            current = pending.pop()
-            below = {b for a, b in self.inference.related if a == current} & alone
-            alone -= below
-            pending += below
-        return alone
+        return alone - self._made_from(coloring.alive - alone)
 
 
 # By sessions and queries, which stay, and by calls, which are looked up for every coloring.

@@ -67,6 +67,7 @@ class Divider:
         self.uses = colors.uses
         self._holders: tuple[int, frozenset[Class]] = (-1, frozenset())
         self._named: dict[Function, tuple[object, frozenset[Variable]]] = {}
+        self._decorating: dict[Function, tuple[Function, ...]] = {}
         self._calls: dict[Function, tuple[object, tuple[Function, ...]]] = {}
 
     # -- roots
@@ -429,13 +430,21 @@ class Divider:
         quiet = sides.quiet
         named = {variable for function in quiet for variable in self.sources(function)}
         alone = {x for x in named if not self._named_outside(x, quiet)}
-        made = {
-            atom.origin for function in quiet
+        named_alone = {origin for variable in alone for origin in self.origins(variable)}
+        return named_alone | self._made(quiet)
+
+    def own_origins(self, functions: set[Function]) -> set[v.Origin]:
+        """The origins of what functions name or make themselves."""
+        named = {variable for function in functions for variable in self.sources(function)}
+        return {o for variable in named for o in self.origins(variable)} | self._made(functions)
+
+    def _made(self, functions: set[Function]) -> set[v.Origin]:
+        return {
+            atom.origin for function in functions
             if (evaluation := self.inference.evaluations.get(function)) is not None
             for _, value in evaluation.objects for atom in value
-            if isinstance(atom, v.Known) and atom.origin and atom.origin.function in quiet
+            if isinstance(atom, v.Known) and atom.origin and atom.origin.function in functions
         }  # fmt: skip
-        return {origin for variable in alone for origin in self.origins(variable)} | made
 
     def origins(self, variable: Variable) -> set[v.Origin]:
         value = self.inference.global_value(variable.module, variable.name)
@@ -485,6 +494,29 @@ class Divider:
         }  # fmt: skip
         sides.twinned |= found
         return bool(found)
+
+    def without_wrappers(
+        self, use: Use, turned: set[Function], sides: Sides
+    ) -> tuple[Function, ...]:
+        """The functions that a call may run: of what doesn't turn, the async wrapper of a
+        decorator with a sync copy isn't one."""
+        plain = {d for c in use.callees if c not in turned for d in self._decorators(c)}
+        plain &= sides.twinned
+        return tuple(c for c in use.callees if home(c) is c or home(c) not in plain)
+
+    def _decorators(self, function: Function) -> tuple[Function, ...]:
+        """The decorators of the program that a function has."""
+        if function not in self._decorating:
+            operations = function.signature.operations
+            scope = function.parent or function
+            found = (
+                self.program.resolve_expression(
+                    scope, operations, operations[i][5] if operations[i][0] == f.CALL else i
+                )
+                for i in function.signature.decorators
+            )
+            self._decorating[function] = tuple(x for x in found if isinstance(x, Function))
+        return self._decorating[function]
 
     def _wraps_both(self, wrapper: Function, turned: set[Function]) -> bool:
         return any(

@@ -491,8 +491,7 @@ class FunctionPlanner:
 
     def _call(self, use: Use, layout: Layout, draft: Draft) -> None:
         operation = layout.operations[use.operation]
-        if is_handed(use):
-            use = self._from_this_side(use)
+        use = self._from_this_side(use)
         if any(c in self.coloring.islands for c in use.callees):
             is_root = bool(set(use.callees) & self.coloring.sides.roots.keys())
             if not is_root or self.colors.divider.hands_named(use):
@@ -524,9 +523,13 @@ class FunctionPlanner:
         )  # fmt: skip
 
     def _from_this_side(self, use: Use) -> Use:
-        """A call of a parameter: what stays sync is given to the sync copy of the function."""
+        """A call without what only the sync copy of its function, or of a decorator, can run."""
         sides = self.coloring.sides
-        if home(use.function) not in sides.twinned:
+        if not sides.twinned:
+            return use
+        callees = self.colors.divider.without_wrappers(use, self.coloring.turned, sides)
+        use = replace(use, callees=callees)
+        if not is_handed(use) or home(use.function) not in sides.twinned:
             return use
         return replace(use, callees=tuple(c for c in use.callees if self._is_coroutine(c)))
 
