@@ -231,6 +231,9 @@ class Colors:
                 failed.setdefault(function, obstacle)  # one more thing to be solved
             else:
                 open_ones[function] = obstacle
+        torn = open_ones.keys() & sides.twinned
+        if torn:
+            return set(torn)  # it has to turn for one side, and can't
         called = {fn for fn in open_ones if self._is_called(fn)}
         apart = [
             fn for fn, obstacle in open_ones.items()

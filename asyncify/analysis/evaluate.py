@@ -373,6 +373,10 @@ class Evaluation:
     def on_attribute(self, operation: f.Operation, index: int) -> v.Value:
         base, attribute = operation[5], operation[6]
         value = self.values[base]
+        if value and self.is_super(base):
+            inherited = self.inherited(attribute)
+            if inherited:
+                return inherited
         if len(value) == 1:
             (atom,) = value
             if atom.__class__ is v.Foreign:
@@ -504,6 +508,26 @@ class Evaluation:
         if owner is None:
             return v.UNKNOWN
         return v.join(v.one(v.Instance(b)) for b in owner.bases if isinstance(b, Class))
+
+    def is_super(self, index: int) -> bool:
+        """Is an expression ``super()``?"""
+        operation = self.operations[index]
+        if operation[0] != f.CALL or self.function.owner is None:
+            return False
+        callee = self.operations[operation[5]]
+        return bool(callee[0] == f.NAME and callee[5] == "super")
+
+    def inherited(self, name: str) -> v.Value:
+        """A method above this one: of a base, or of a sibling where a class has both for bases;
+        never one that overrides it."""
+        owner = self.function.owner
+        assert owner is not None
+        below = {owner, *owner.descendants()}
+        above = [base.find(name) for base in owner.bases if isinstance(base, Class)]
+        for cls in below - {owner}:
+            above += [c.methods.get(name) for c in cls.ancestors if c not in below]
+        found = dict.fromkeys(method for method in above if method is not None)
+        return v.join(self.inference.function_value(method, True) for method in found)
 
     def call(
         self,

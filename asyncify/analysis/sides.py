@@ -302,17 +302,33 @@ class Divider:
 
     def _leaks(self, members: set[Function]) -> bool:
         """Does anybody else read a session, factory or engine that the members keep?"""
-        kept = {name for member in members for name in self._stored(member)}
-        if not kept:
-            return False
+        kept = {place for member in members for place in self._stored(member)}
         return any(
-            operation and operation[0] == f.ATTRIBUTE and operation[6] in kept
-            for name in kept for function in self.program.mentioning(name)
-            if function not in members for index, operation in enumerate(function.body.operations)
+            self._reads(function, cls, name)
+            for cls, name in kept for function in self.program.mentioning(name)
+            if function not in members
         )  # fmt: skip
 
-    def _stored(self, function: Function) -> Iterator[str]:
-        """The attributes and global variables in which a function keeps a session or the like."""
+    def _reads(self, function: Function, cls: Class | None, name: str) -> bool:
+        """Does a function read an attribute of a class, or what may be a global variable?"""
+        evaluation = self.inference.evaluations.get(function)
+        if evaluation is None:
+            return False
+        if cls is None:
+            return function.facts.kind != "module"
+        family = {*cls.ancestors, *cls.descendants()}
+        return any(
+            operation and operation[0] == f.ATTRIBUTE and operation[6] == name
+            and any(
+                isinstance(a, v.Instance) and a.cls in family
+                for a in evaluation.values[operation[5]]
+            )
+            for operation in function.body.operations
+        )  # fmt: skip
+
+    def _stored(self, function: Function) -> Iterator[tuple[Class | None, str]]:
+        """The attributes, with their class, and global variables in which a function keeps a
+        session or the like."""
         evaluation = self.inference.evaluations.get(function)
         if evaluation is None:
             return
@@ -320,12 +336,15 @@ class Divider:
             if statement[0] != f.ASSIGN:
                 continue
             value = evaluation.values[statement[8]]
-            if any(isinstance(a, v.Known) and a.kind in SYNC_KINDS for a in value):
-                for target in statement[7]:
-                    if target[0] == f.TO_ATTRIBUTE:
-                        yield target[2]
-                    elif target[0] == f.TO_NAME and target[1] in function.facts.declared:
-                        yield target[1]
+            if not any(isinstance(a, v.Known) and a.kind in SYNC_KINDS for a in value):
+                continue
+            for target in statement[7]:
+                if target[0] == f.TO_ATTRIBUTE:
+                    for atom in evaluation.values[target[1]]:
+                        if isinstance(atom, v.Instance):
+                            yield atom.cls, target[2]
+                elif target[0] == f.TO_NAME and target[1] in function.facts.declared:
+                    yield None, target[1]
 
     # -- what has two of a kind
 
