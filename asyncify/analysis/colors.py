@@ -199,7 +199,7 @@ class Colors:
                 continue
             if not hopeless:
                 quiet = len(sides.quiet), len(sides.given)
-                hopeless = self.divider.share(sides, coloring.turned, islands)
+                hopeless = self.divider.share(sides, coloring.turned, islands | stays)
                 if not hopeless and self.divider.split_decorators(sides, coloring.turned):
                     continue
                 if not hopeless and quiet == (len(sides.quiet), len(sides.given)):

@@ -483,7 +483,7 @@ class Divider:
         """Decide how the other side gets at what it shares; functions for which there is no way
         are returned."""
         hopeless: set[Function] = set()
-        for member in ordered(sides.synced - sides.twinned - set(sides.roots)):
+        for member in ordered(sides.synced - sides.twinned - set(sides.roots) - islands):
             entries = [
                 use for caller, use in self.colors.callers().get(member, ())
                 if caller not in sides.quiet and caller not in islands and not is_handed(use)

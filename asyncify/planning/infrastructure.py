@@ -195,6 +195,25 @@ class InfrastructurePlanner:
             return self.inference.attribute(function.owner, statement[7][1])
         return v.UNKNOWN
 
+    def _serves_both(self, function: Function) -> bool:
+        """Do both sides make instances of the class that a function belongs to?"""
+        owner, sides = function.owner, self.coloring.sides
+        if owner is None or function in self.coloring.turned:
+            return False
+        methods = {
+            m for cls in (*owner.ancestors, *owner.descendants()) for m in cls.methods.values()
+        }
+        return bool(methods & sides.synced)
+
+    def _names_one(
+        self, scope: Function, operations: tuple[f.Operation, ...], index: int, name: str
+    ) -> bool:
+        """Does an annotation name a class already?"""
+        return any(
+            foreign_name(scope, parts, part, self.inference) == name
+            for parts, part in _parts(operations, index)
+        )
+
     def _annotation(
         self,
         scope: Function,
@@ -213,7 +232,10 @@ class InfrastructurePlanner:
             written = dotted(part_operations, part)
             name = self._sync_name(scope, part_operations, part)
             new = async_name(name, self.line) if name else None
-            if new is not None:
+            if new is not None and self._serves_both(function):
+                if not self._names_one(scope, operations, index, new):
+                    renames[written] = f"{draft.spell(new, written)} | {written}"
+            elif new is not None:
                 renames[written] = draft.spell(new, written)
                 draft.drop(written)
             elif self._is_query(scope, part_operations, part) and self._selects(function, value):

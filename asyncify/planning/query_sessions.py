@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _NAMES = ("session", "db", "db_session", "async_session", "query_session", "session_")
 
+_STEPS = 300  # a query is followed back so far: every step may branch
+
 
 class QuerySessions:
     """Names the session of a Query, wherever that has gone."""
@@ -34,6 +36,7 @@ class QuerySessions:
         self.calls: dict[Function, list[tuple[Function, int, str]]] = {}  # and who gives it
         self._refused: set[Function] = set()
         self._passing: set[tuple[Function, int]] = set()
+        self._steps = 0
 
     def source(
         self, value: v.QueryValue, function: Function, receiver: int
@@ -63,6 +66,9 @@ class QuerySessions:
         if function is start or _sees(function, start, value.session):
             return value.session
         if function in seen:
+            return ""
+        self._steps = self._steps + 1 if seen or self._passing else 0
+        if self._steps > _STEPS:
             return ""
         given = set()
         for use in self.colors.uses.of(function):

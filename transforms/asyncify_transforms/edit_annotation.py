@@ -61,7 +61,8 @@ class _Editor:
         new = self.renames.get(dotted(node))
         if new is not None:
             self.replaced = True
-            return with_parentheses_of(dotted_node(new), node)
+            made = cst.parse_expression(new) if "|" in new else dotted_node(new)
+            return with_parentheses_of(made, node)
         if isinstance(node, cst.Subscript):
             return self._subscript(node, typed)
         if isinstance(node, cst.SimpleString):
