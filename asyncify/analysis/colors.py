@@ -95,6 +95,9 @@ class Colors:
         self._obstacles: dict[Function, Obstacle | None] = {}
         self._known_callers: dict[Function, list[tuple[Function, Use]]] | None = None
         self._reaching_io: set[Function] | None = None
+        self._starts: list[tuple[Function, tuple[Use, ...], tuple[Use, ...]]] | None = None
+        self._looping: dict[Function, list[Use]] | None = None
+        self._entries: dict[Function, bool] = {}
         self._in_order: list[Function] = []
         self._own: dict[Function, tuple[Evaluation, _Own]] = {}
         self._lasting: tuple[int, dict[Hashable, set[Hashable]]] = (-1, {})
@@ -116,7 +119,9 @@ class Colors:
         Reach(self.inference, self.uses, self.family, self._heat).close()
         while True:
             self._known_callers = self._reaching_io = None
+            self._starts = self._looping = None
             self._obstacles.clear()
+            self._entries.clear()
             self.bounds = Boundaries(self.inference)  # what a decorator is may only be known now
             self.already = AsyncAlready(self)
             coloring = self._fixpoint()
@@ -241,13 +246,16 @@ class Colors:
         ]  # fmt: skip
         if apart:
             return None
+        moved = False
         for function, obstacle in open_ones.items():
-            if self._can_be_island(function, coloring):
+            if function in islands or function in sides.quiet:
+                moved = True  # it went with another
+            elif self._can_be_island(function, coloring):
                 islands |= self._closure(function, coloring) - sides.synced
-                return None
-            if self.divider.add_root(function, obstacle, sides):
-                return None
-        return set(open_ones)
+                moved = True
+            elif self.divider.add_root(function, obstacle, sides):
+                moved = True
+        return None if moved else set(open_ones)
 
     def _is_called(self, function: Function) -> bool:
         return any(use.kind != "pass" for _, use in self.callers().get(function, ()))
@@ -270,13 +278,13 @@ class Colors:
         for function, obstacle in self.impediments.items():
             if function not in stays and function not in islands:
                 coloring.boundaries[function] = obstacle
-        for function in self._evaluated():
+        for function, doing_io, lost in self._starting():
             if function in stays or function in islands:
                 continue
-            for use in self.uses.doing_io(function):
+            for use in doing_io:
                 if not self._stays(use, coloring):
                     self._reach(function, use, coloring, pending)
-            for use in self.already.lost(function):
+            for use in lost:
                 if self.already.obstacle(use) is None:
                     self._reach(function, use, coloring, pending)
         for function in islands:
@@ -295,20 +303,48 @@ class Colors:
 
     def _loops_inside(self, coloring: Coloring) -> list[Use]:
         """Event loops that functions start which what turned calls: one is running there now."""
-        below: set[Function] = set()
         started = coloring.turned - coloring.entries
-        fresh = [c for f in started for u in self.uses.of(f) if u.kind == "call" for c in u.callees]
-        while fresh:
-            function = fresh.pop()
-            if function in below or function.facts.is_async or function in started:
-                continue
-            below.add(function)
-            fresh += [c for u in self.uses.of(function) if u.kind == "call" for c in u.callees]
         staying = coloring.stays | coloring.islands | set(coloring.boundaries)
         return [
-            use for function in below - staying for use in self.uses.of(function)
-            if use.kind == "loop"
+            use for function, uses in self._loops().items()
+            if function not in staying and self._is_below(function, started) for use in uses
         ]  # fmt: skip
+
+    def _is_below(self, function: Function, started: set[Function]) -> bool:
+        """Is a function called by one of those, by way of plain functions only?"""
+        if function.facts.is_async or function in started:
+            return False
+        seen, pending = {function}, [function]
+        while pending:
+            for caller, use in self.callers().get(pending.pop(), ()):
+                if use.kind != "call" or caller in seen:
+                    continue
+                if caller in started:
+                    return True
+                seen.add(caller)
+                if not caller.facts.is_async:
+                    pending.append(caller)
+        return False
+
+    def _loops(self) -> dict[Function, list[Use]]:
+        """The functions that start event loops, and where."""
+        if self._looping is None:
+            self._looping = {}
+            for function in self._evaluated():
+                found = [use for use in self.uses.of(function) if use.kind == "loop"]
+                if found:
+                    self._looping[function] = found
+        return self._looping
+
+    def _starting(self) -> list[tuple[Function, tuple[Use, ...], tuple[Use, ...]]]:
+        """Where turning starts: functions that do I/O, or that lose a coroutine, and where."""
+        if self._starts is None:
+            found = (
+                (function, self.uses.doing_io(function), self.already.lost(function))
+                for function in self._evaluated()
+            )
+            self._starts = [each for each in found if each[1] or each[2]]
+        return self._starts
 
     def _stays(self, use: Use, coloring: Coloring) -> bool:
         """Is the object one of a component that stays sync?"""
@@ -329,7 +365,7 @@ class Colors:
                 continue
             if not use.runs(function):
                 continue  # who receives a function is asked by its obstacle
-            if self.places.loop_call(use) >= 0 and not self._called_by_functions(caller):
+            if self._in_loop(use) and not self._called_by_functions(caller):
                 continue  # it runs a loop of its own, and nobody who has one calls it
             if function.facts.is_async and self._hands_on(caller, use):
                 continue  # it takes the coroutine as what it is
@@ -342,7 +378,11 @@ class Colors:
 
     def _hands_on(self, caller: Function, use: Use) -> bool:
         """Does a plain function hand on a coroutine that it gets? What loses it stands alone."""
-        return not caller.facts.is_async and self.places.loop_call(use) < 0
+        return not caller.facts.is_async and not self._in_loop(use)
+
+    def _in_loop(self, use: Use) -> bool:
+        """Does the function run what a use makes in an event loop of its own?"""
+        return use.function in self._loops() and self.places.loop_call(use) >= 0
 
     def _called_by_functions(self, function: Function) -> bool:
         callers = self.callers().get(function, ())
@@ -471,6 +511,12 @@ class Colors:
     def is_entry(self, function: Function) -> bool:
         """Does a command line call the function? Where a decorator of the program puts a wrapper in
         the place of a command, the wrapper is called."""
+        found = self._entries.get(function)
+        if found is None:
+            found = self._entries[function] = self._is_entry(function)
+        return found
+
+    def _is_entry(self, function: Function) -> bool:
         wrapped = self._wrapped(function)
         if wrapped:
             return all(map(self._is_command, wrapped))
