@@ -185,16 +185,17 @@ class Colors:
         islands: set[Function] = set()
         stays: set[Function] = self._inside_run_sync()
         entered = frozenset(stays)
-        origins = self._blocked_origins()
+        origins: set[v.Origin] = set()
+        fixed = self.unfit | self._blocked_origins()  # these stay sync, and all that uses them
         failed: dict[Function, Obstacle] = {}
         sides = Sides()
         self.divider.add_copies(sides)
         while True:
             coloring = self._turn(islands, stays, sides)
             coloring.failed, coloring.stays_origins = failed, origins
-            if not self.unfit <= origins:
+            if not fixed <= origins:
                 links = self._links(coloring)
-                for origin in self.unfit:
+                for origin in fixed:
                     members, found = _connected(origin, links)
                     stays |= members
                     origins |= found
