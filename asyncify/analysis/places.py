@@ -21,10 +21,12 @@ _EXHAUSTING_METHODS = {"join", "extend", "update", "add_all", "union"}
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """Why a function can't turn. ``code`` is the finding's."""
+    """Why a function can't turn. ``code`` is the finding's. Where ``instead`` is another code, the
+    function turns with a finding of that sooner than that all it belongs to stays sync."""
 
     code: str
     reason: str
+    instead: str = ""
 
 
 class Places:
@@ -102,7 +104,7 @@ class Places:
                     reason = (
                         f"What `{use.name}` has expired is loaded when it is read (line {line})."
                     )
-                    return Obstacle("ASY203", reason)
+                    return Obstacle("ASY203", reason, "ASY208")
         return None
 
     def _read_later(self, use: Use) -> int:

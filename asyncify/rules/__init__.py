@@ -34,6 +34,7 @@ SEVERITIES: Mapping[str, Severity] = {
     "ASY205": _INFO,
     "ASY206": _WARNING,
     "ASY207": _WARNING,
+    "ASY208": _WARNING,
     "ASY301": _ERROR,
     "ASY302": _ERROR,
     "ASY303": _ERROR,
