@@ -126,14 +126,24 @@ class Colors:
             self.bounds = Boundaries(self.inference)  # what a decorator is may only be known now
             self.already = AsyncAlready(self)
             coloring = self._fixpoint()
-            before = len(self.inference.evaluations)
+            before = set(self.inference.evaluations)
             reached = (coloring.turned | coloring.islands | set(coloring.failed)) - coloring.stays
             self._heat(reached | coloring.stays | self.already.reached(self._evaluated()))
             for function in reached:
                 self.inference.need(function)  # an override may do nothing, and turns all the same
             self.inference.settle()
-            if len(self.inference.evaluations) == before:
+            reached |= coloring.stays | set(coloring.boundaries)
+            if not any(
+                self._moves(fn, reached) for fn in self.inference.evaluations.keys() - before
+            ):
                 return coloring
+
+    def _moves(self, function: Function, reached: set[Function]) -> bool:
+        """Does a function that was evaluated late have to do with what the coloring reached?"""
+        return function in reached or any(
+            use.owner is not None or use.kind == "loop" or not reached.isdisjoint(use.callees)
+            for use in self.uses.of(function)
+        )
 
     def _heat(self, functions: Iterable[Function]) -> None:
         """Evaluate whoever may call one of the functions."""

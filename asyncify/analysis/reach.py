@@ -35,14 +35,14 @@ class Reach:
     def close(self) -> None:
         """Go up until nothing more is reached."""
         while True:
-            before = len(self.reached)
+            before = set(self.reached)
             for function, evaluation in list(self.inference.evaluations.items()):
                 if self._looked_at.get(function) is not evaluation:
                     self._looked_at[function] = evaluation
                     self._look_at(function)
-            if len(self.reached) == before:
+            if len(self.reached) == len(before):
                 return
-            self.heat(self.reached)
+            self.heat(self.reached - before)
             self.inference.settle()
 
     def _look_at(self, function: Function) -> None:
