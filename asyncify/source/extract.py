@@ -120,6 +120,7 @@ class _Extractor:
         self.functions: list[Any] = []
         self.imports: list[f.Import] = []
         self.exports: tuple[str, ...] | None = None
+        self.lines: list[bytes] = []
         self.counts: dict[str, int] = {}
         self.scope = _Scope()
         self.ops: Ops = self.scope.ops
@@ -139,6 +140,7 @@ class _Extractor:
 
     def module(self, tree: ast.Module, source: bytes) -> f.ModuleFacts:
         self.functions.append(None)
+        self.lines = source.splitlines()
         statements = self.block(tree.body)
         signature = marshal.dumps(((), (), (), -1, -1, (), ()))
         self.functions[0] = self.finish(
@@ -213,7 +215,7 @@ class _Extractor:
                 (f.RETURN, node.lineno, node.col_offset + 1, -1, 0, ops, True, value),
             )
         else:
-            statements = self.block(node.body, node)
+            statements = self.block(node.body)
         if kind != "class":
             scope.bound.update(p[0] for p in signature[2])
         self.current, self.prefix = outer_current, outer_prefix
@@ -295,12 +297,15 @@ class _Extractor:
 
     # -- statements
 
-    def block(self, body: list[ast.stmt], header: ast.AST | None = None) -> tuple[Any, ...]:
+    def block(self, body: list[ast.stmt]) -> tuple[Any, ...]:
         out = []
-        end_of_header = _header_end(header, body) if header is not None and body else 0
         previous = 0
         for node in body:
-            fixed = node.lineno == previous or node.lineno == end_of_header
+            if previous:
+                fixed = node.lineno == previous
+            else:  # the block's header may stand on its line
+                before = self.lines[node.lineno - 1][: node.col_offset]
+                fixed = bool(before) and not before.isspace()
             handler = _STATEMENTS.get(node.__class__)
             if handler is not None:
                 out.append(handler(self, node, fixed))
@@ -371,7 +376,7 @@ class _Extractor:
         number, first = self.count("If"), len(self.ops)
         test = self.expression(node.test)
         end = len(self.ops)
-        body = self.block(node.body, node)
+        body = self.block(node.body)
         if len(node.orelse) == 1 and _is_elif(node):
             orelse: tuple[Any, ...] = (self.on_if(node.orelse[0], True, True),)  # type: ignore[arg-type]
         else:
@@ -386,7 +391,7 @@ class _Extractor:
         target = self.target(node.target)
         iterable = self.expression(node.iter)
         end = len(self.ops)
-        body, orelse = self.block(node.body, node), self.block(node.orelse)
+        body, orelse = self.block(node.body), self.block(node.orelse)
         is_async = isinstance(node, ast.AsyncFor)
         return (
             f.FOR, node.lineno, node.col_offset + 1, number, first, end, fixed,
@@ -397,7 +402,7 @@ class _Extractor:
         number, first = self.count("While"), len(self.ops)
         test = self.expression(node.test)
         end = len(self.ops)
-        body, orelse = self.block(node.body, node), self.block(node.orelse)
+        body, orelse = self.block(node.body), self.block(node.orelse)
         return (
             f.WHILE, node.lineno, node.col_offset + 1, number, first, end, fixed,
             test, body, orelse,
@@ -411,7 +416,7 @@ class _Extractor:
             target = None if item.optional_vars is None else self.target(item.optional_vars)
             items.append((value, target))
         end = len(self.ops)
-        body = self.block(node.body, node)
+        body = self.block(node.body)
         is_async = isinstance(node, ast.AsyncWith)
         return (
             f.WITH, node.lineno, node.col_offset + 1, number, first, end, fixed,
@@ -420,13 +425,13 @@ class _Extractor:
 
     def on_try(self, node: Any, fixed: bool) -> tuple[Any, ...]:
         number, first = self.count("Try"), len(self.ops)
-        body = self.block(node.body, node)
+        body = self.block(node.body)
         handlers = []
         for handler in node.handlers:
             kind = -1 if handler.type is None else self.expression(handler.type)
             if handler.name:
                 self.scope.bound.add(handler.name)
-            handlers.append((kind, handler.name, self.block(handler.body, handler)))
+            handlers.append((kind, handler.name, self.block(handler.body)))
         orelse, final = self.block(node.orelse), self.block(node.finalbody)
         return (
             f.TRY, node.lineno, node.col_offset + 1, number, first, first, fixed,
@@ -492,7 +497,7 @@ class _Extractor:
             self.scope.bound.update(bound)
             if case.guard is not None:
                 self.maybe(case.guard)
-            cases.append((tuple(bound), tuple(classes), self.block(case.body, case.pattern)))
+            cases.append((tuple(bound), tuple(classes), self.block(case.body)))
         return (
             f.MATCH, node.lineno, node.col_offset + 1, -1, first, end, fixed, subject, tuple(cases)
         )  # fmt: skip
@@ -768,23 +773,6 @@ def _call_position(node: ast.Call) -> tuple[int, int]:
         end = function.end_col_offset or 0
         return function.end_lineno, max(end - len(function.attr), 0) + 1
     return node.lineno, node.col_offset + 1
-
-
-def _header_end(header: Any, body: list[ast.stmt]) -> int:
-    """The line on which a block's header ends, if its first statement may stand there too."""
-    first = body[0].lineno
-    if header.lineno == first:
-        return first
-    parts: list[ast.AST] = [header] if isinstance(header, ast.pattern) else []
-    for name in ("test", "iter", "returns", "type"):
-        part = getattr(header, name, None)
-        if isinstance(part, ast.AST):
-            parts.append(part)
-    parts += [item.optional_vars or item.context_expr for item in getattr(header, "items", ())]
-    if isinstance(header, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        parts += list(ast.iter_child_nodes(header.args))
-    ends = [getattr(part, "end_lineno", 0) or 0 for part in parts]
-    return first if ends and max(ends) >= first else 0
 
 
 def _is_elif(node: ast.If) -> bool:
