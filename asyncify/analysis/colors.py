@@ -128,11 +128,12 @@ class Colors:
             coloring = self._fixpoint()
             before = set(self.inference.evaluations)
             reached = (coloring.turned | coloring.islands | set(coloring.failed)) - coloring.stays
-            self._heat(reached | coloring.stays | self.already.reached(self._evaluated()))
+            awaitable = self.already.reached(self._evaluated())
+            self._heat(reached | coloring.stays | awaitable)
             for function in reached:
                 self.inference.need(function)  # an override may do nothing, and turns all the same
             self.inference.settle()
-            reached |= coloring.stays | set(coloring.boundaries)
+            reached |= coloring.stays | set(coloring.boundaries) | awaitable
             if not any(
                 self._moves(fn, reached) for fn in self.inference.evaluations.keys() - before
             ):
