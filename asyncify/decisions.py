@@ -91,7 +91,8 @@ class EditAnnotation(Decision):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryToSelect(Decision):
-    """``db.query(A, B)`` becomes ``select(A, B)`` (node: Call). The receiver is kept for the
+    """``db.query(A, B)`` becomes ``select(A, B)`` (node: Call), and so does ``A.query``, which a
+    property of a registry gives (node: Attribute). The receiver is kept for the
     terminal call that executes the statement. ``function`` is the spelling of ``select``,
     ``update`` or ``delete`` in this file."""
 

@@ -96,7 +96,9 @@ class Planner:
                 self.functions.plan_entry_points(function, self.draft(function.module))
         if self.coloring.turned:
             self.infrastructure.plan()
+            self.queries.plan_properties(self.draft)
             self.sides.plan()
+            self.infrastructure.engines.finish()
         files = tuple(
             FilePlan(draft.module.path, decisions)
             for draft in sorted(self.drafts.values(), key=lambda d: d.module.path)

@@ -497,6 +497,9 @@ class Colors:
             return Obstacle("ASY107", "Alembic runs it, on a sync connection of its own.")
         if self.is_configured_sync(function):
             return Obstacle("ASY107", "The configuration keeps it sync.")
+        kept = self.inference.query_properties.kept_in(function)
+        if kept:
+            return Obstacle("ASY103", kept)
         if facts.kind == "module":
             return self._module_obstacle(function)
         if facts.kind == "class":

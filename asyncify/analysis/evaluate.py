@@ -11,7 +11,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from asyncify import facts as f
-from asyncify.analysis import declarations, queries
+from asyncify.analysis import declarations, queries, query_properties
 from asyncify.analysis import values as v
 from asyncify.analysis.program import Class, Function, Module, Variable
 from asyncify.vocabulary.names import BINDS, FUNCTIONS, KINDS
@@ -246,6 +246,8 @@ class Evaluation:
 
     def bind(self, target: Any, value: v.Value) -> None:
         kind = target[0]
+        if self.inference.query_properties.made and value:
+            self.inference.query_properties.keep(self, target, value)
         if kind == f.TO_NAME:
             self.assign(target[1], value)
         elif kind == f.TO_ATTRIBUTE:
@@ -379,14 +381,14 @@ class Evaluation:
                 return inherited
         if len(value) == 1:
             (atom,) = value
-            if atom.__class__ is v.Foreign:
+            if atom.__class__ is v.Foreign and atom.name != v.SOME_CLASS:
                 return v.foreign_member(atom.name, attribute)
-            return v.capped(self.attribute(atom, attribute))
-        if not value:
-            value = self.guess(base, attribute)
-            if not value:
-                return v.UNKNOWN
-        return v.join([self.attribute(atom, attribute) for atom in value])
+            found = v.capped(self.attribute(atom, attribute))
+        else:
+            value = value or self.guess(base, attribute)
+            found = v.join([self.attribute(atom, attribute) for atom in value])
+        properties = self.inference.query_properties
+        return properties.read(self, operation, found) if attribute in properties.names else found
 
     def guess(self, base: int, attribute: str) -> v.Value:
         """The last resort: the configured names of sessions."""
@@ -568,6 +570,8 @@ class Evaluation:
             return v.UNKNOWN
         if row.returns == "Query":
             return queries.start(self, owner, operation, origin)
+        if row.returns == query_properties.KIND:
+            return self.inference.query_properties.make(self, owner, operation, origin)
         if row.returns in ("entity", "entities"):
             classes = (
                 frozenset(a.cls for a in arguments[0] if isinstance(a, v.ClassObject))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -23,6 +23,7 @@ from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.heat import Heat
 from asyncify.analysis.models import Models
 from asyncify.analysis.program import Class, Function, Module, Program, dotted
+from asyncify.analysis.query_properties import QueryProperties
 from asyncify.config import Config
 from asyncify.vocabulary.names import FUNCTIONS, KINDS, TABLES
 from asyncify.vocabulary.rows import Member
@@ -86,6 +87,7 @@ class Inference:
         self.related: set[tuple[v.Origin, v.Origin]] = set()  # a factory and its engine
         self._sought: set[Slot] = set()
         self._likely: dict[tuple[Function, str], bool] = {}
+        self.query_properties = QueryProperties(program)
 
     # -- the worklist
 
@@ -94,6 +96,13 @@ class Inference:
         if function not in self.evaluations and function not in self._queued:
             self._queued.add(function)
             self._queue.append(function)
+
+    def again(self, functions: Iterable[Function]) -> None:
+        """Evaluate functions, and once more those that were evaluated before."""
+        for function in functions:
+            if function not in self._queued and function is not self._current:
+                self._queued.add(function)
+                self._again.append(function)
 
     def settle(self) -> None:
         """Evaluate until nothing changes."""

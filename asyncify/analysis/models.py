@@ -5,7 +5,9 @@ Read from class bodies only; https://docs.sqlalchemy.org/en/21/orm/basic_relatio
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from asyncify import facts as f
 from asyncify.analysis.program import Class, Program, Variable, dotted
@@ -67,6 +69,26 @@ class Models:
         for ancestor in reversed(cls.ancestors):
             out |= self.declared(ancestor).relationships
         return out
+
+    def joins_collections(self, entities: Iterable[Class | None]) -> bool:
+        """Does any of the classes (None: whichever), or one below it, join a collection whenever
+        it is loaded?"""
+        if None in entities:
+            return self._any_joins_collections
+        return any(
+            self._joins(each)
+            for cls in entities if cls is not None
+            for each in (cls, *cls.descendants())
+        )  # fmt: skip
+
+    @cached_property
+    def _any_joins_collections(self) -> bool:
+        mentioning = self.program.mentioning("relationship")
+        classes = (self.program.classes.get(function) for function in mentioning)
+        return any(self._joins(cls) for cls in classes if cls is not None)
+
+    def _joins(self, cls: Class) -> bool:
+        return any(r.joined and r.to_many for r in self.relationships(cls).values())
 
     def has_primary_key(self, cls: Class, name: str) -> bool:
         return any(name in self.declared(c).primary_keys for c in cls.ancestors)

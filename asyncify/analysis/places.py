@@ -15,6 +15,7 @@ from asyncify.vocabulary.sqlalchemy_session import EXPIRING, RELOADING
 
 # Consumers of a generator expression that exhaust it: for them it can become a list.
 EXHAUSTING = {"sum", "sorted", "list", "tuple", "set", "frozenset", "dict", "max", "min"}
+_MEMORY = ("sqlite://", "sqlite:///")
 _RESULTS = {"Result", "ScalarResult"}
 _EXHAUSTING_METHODS = {"join", "extend", "update", "add_all", "union"}
 
@@ -155,13 +156,29 @@ class Places:
             statement = layout.statement(index)
             if statement is None or statement[0] != f.ASSIGN or statement[8] != index:
                 return ""
-            texts = [layout.operations[i] for i in operation[6] if i >= 0]
-            urls = [t[5] for t in texts if t[0] == f.CONSTANT and isinstance(t[5], str)]
-            if any(":memory:" in url or url in ("sqlite://", "sqlite:///") for url in urls):
+            if self.in_memory(origin.function, index):
                 return ""
             target = statement[7][0]
             return f"sync_{target[1]}" if target[0] == f.TO_NAME else ""
         return ""
+
+    def in_memory(self, function: Function, index: int) -> bool:
+        """Is a database in the engine's memory named where an engine is made: as a literal, or as
+        a variable that is one? Another engine would have another database."""
+        operations = function.body.operations
+        program = self.uses.inference.program
+        for part in self.uses.layout(function).subtree(index):
+            operation, texts = operations[part], operations
+            if operation[0] in (f.NAME, f.ATTRIBUTE):
+                symbol = program.resolve_expression(function, texts, part)
+                found = (
+                    program.variable_expression(symbol) if isinstance(symbol, Variable) else None
+                )
+                operation = found[1][found[2]] if found is not None else operation
+            text = operation[5] if operation[0] == f.CONSTANT else None
+            if isinstance(text, str) and (":memory:" in text or text in _MEMORY):
+                return True
+        return False
 
     def imported_session(self, use: Use) -> Variable | None:
         """The factory in ``db = next(get_db())`` at import: opening a session does no I/O, so that

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.layout import operands
-from asyncify.analysis.program import Class, dotted
+from asyncify.analysis.program import Class, Variable, dotted
 from asyncify.vocabulary.rows import Role
 from asyncify.vocabulary.sqlalchemy_query import QUERY
 
@@ -57,11 +57,8 @@ def start(
     shape, entities, mapped = selected(evaluation, operation[6])
     first = operation[6][0] if operation[6] and operation[6][0] >= 0 else -1
     target, name = _target_at(evaluation, first) if first >= 0 else (None, "")
-    joined = any(
-        relation.joined and relation.to_many
-        for cls in entities if cls is not None
-        for relation in evaluation.inference.models.relationships(cls).values()
-    )  # fmt: skip
+    loaded = entities if shape == "entity" else [cls for cls in entities if cls is not None]
+    joined = evaluation.inference.models.joins_collections(loaded)
     query = v.QueryValue(
         origin, shape, entities, target, session=session, source=owner.origin, collections=joined,
         mapped=mapped, target_name=name, target_scope=evaluation.function,
@@ -70,6 +67,27 @@ def start(
     if len(operation[6]) > 1:
         query = _marked(query, "several")
     return v.one(query)
+
+
+def begun_by_class(
+    evaluation: Evaluation,
+    index: int,
+    origin: v.Origin,
+    cls: Class | None,
+    *,
+    registry: Variable | None,
+    source: v.Origin | None,
+    unequal: str,
+) -> v.Value:
+    """``Model.query``: a new Query on the session of a registry. ``index`` is the class."""
+    target, name = _target_at(evaluation, index) if cls is not None else (None, "")
+    return v.one(
+        v.QueryValue(
+            origin, "entity", (cls,), target or cls, source=source, mapped=True, unequal=unequal,
+            collections=evaluation.inference.models.joins_collections((cls,)), target_name=name,
+            target_scope=evaluation.function, marks=("scoped",), registry=registry,
+        )
+    )  # fmt: skip
 
 
 def _marked(query: v.QueryValue, *marks: str) -> v.QueryValue:

@@ -29,7 +29,6 @@ _COPIED = {
     "functools.wraps",
 }  # fmt: skip
 _COPY = "_sync"
-_MEMORY = ("sqlite://", "sqlite:///")
 
 
 @dataclass(slots=True)
@@ -382,12 +381,33 @@ class Divider:
         return symbol if isinstance(symbol, Variable) else None
 
     def can_have_twin(self, variable: Variable, sides: Sides) -> bool:
-        """Can a variable have a twin, and the functions that make it a copy?"""
-        if not self._twin_exists(variable):
-            return False
-        return all(
-            maker in sides.twinned or self._can_be_copied(maker) for maker in self.makers(variable)
-        )
+        """Can a variable have a twin, with what it is made from, and the functions that make these
+        a copy?"""
+        pending, seen = [variable], {variable}
+        while pending:
+            current = pending.pop()
+            makers = self.makers(current)
+            if not self._twin_exists(current):
+                return False
+            if not all(m in sides.twinned or self._can_be_copied(m) for m in makers):
+                return False
+            fresh = self._made_from(current, makers) - seen
+            seen |= fresh
+            pending += fresh
+        return True
+
+    def _made_from(self, variable: Variable, makers: set[Function]) -> set[Variable]:
+        """The engines, factories and sessions from which another is made."""
+        found = {source for maker in makers for source in self.sources(maker)}
+        place = self.assignment(variable)
+        if place is not None:
+            function, index = place
+            values = self.inference.evaluations[function].values
+            for inner in self.uses.layout(function).subtree(index) - {index}:
+                named = self.variable(function, inner)
+                if named is not None and any(self._is_held(a) for a in values[inner]):
+                    found.add(named)
+        return found
 
     def makers(self, variable: Variable) -> set[Function]:
         """The functions of the program by which a variable's value is made."""
@@ -416,11 +436,20 @@ class Divider:
         value = self.inference.global_value(variable.module, variable.name)
         if place is None or any(isinstance(a, v.Instance) for a in value):
             return False
-        function, index = place
-        operations = function.body.operations
-        arguments = [operations[i] for i in operations[index][6] if i >= 0]
-        urls = [a[5] for a in arguments if a[0] == f.CONSTANT and isinstance(a[5], str)]
-        return not any(":memory:" in url or url in _MEMORY for url in urls)
+        places = self.colors.places
+        return not places.in_memory(*place) and not any(
+            places.in_memory(maker, call)
+            for maker in self.makers(variable) for call in self._engines_made(maker)
+        )  # fmt: skip
+
+    def _engines_made(self, function: Function) -> Iterator[int]:
+        """The calls of a function that make engines."""
+        evaluation = self.inference.evaluations[function]
+        for index, operation in enumerate(evaluation.operations):
+            if operation and operation[0] == f.CALL and any(
+                isinstance(a, v.Known) and a.kind == "Engine" for a in evaluation.values[index]
+            ):  # fmt: skip
+                yield index
 
     def assignment(self, variable: Variable) -> tuple[Function, int] | None:
         """The one call, at the level of its module, whose result a variable is."""

@@ -296,7 +296,8 @@ class _Collector:
         owners = sorted((a.owner for a in methods if isinstance(a.owner, v.Known)), key=_sync_first)
         for owner in owners[:1]:
             member = self.inference.row(owner.kind, methods[0].name)
-            if member is not None:
+            made = v.Origin(self.function, operation[3])
+            if member is not None and not self.inference.query_properties.gives_way(made):
                 yield Use("member", self.function, index, owner, member, methods[0].name)
         for atom in callee:
             if isinstance(atom, v.FunctionObject):

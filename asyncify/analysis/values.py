@@ -7,10 +7,10 @@ Atoms are frozen, hashable and small.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from asyncify.analysis.program import Class, Function, Module
+from asyncify.analysis.program import Class, Function, Module, Variable
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,8 @@ class QueryValue:
     else was done to it that later methods ask for, in alphabetical order; ``others`` the classes
     that it is joined to. ``unequal`` is the reason
     why no statement gives the same result, or empty. ``session`` is the dotted name of the session
-    where the query was made, and ``source`` what that session comes from.
+    where the query was made, and ``source`` what that session comes from. ``registry`` is the
+    module's variable that holds the session of a Query which its class began (``Model.query``).
     """
 
     origin: Origin
@@ -71,6 +72,7 @@ class QueryValue:
     target_scope: Function | None = None
     marks: tuple[str, ...] = ()
     others: tuple[Class, ...] = ()
+    registry: Variable | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,22 +85,26 @@ class Draft:
 
     def spell_symbol(self, name: str, module: Module) -> str:
         """How what ``module`` binds to ``name`` is written here, imported where it isn't yet."""
-        if module is self.module:
-            return name
-        wanted = self.program.resolve(module, name)
-        for local in sorted(self.module.bindings):
-            found = self.program.resolve(self.module, local)
-            if found is not None and found == wanted:
-                return local
-            if found is module:
-                return f"{local}.{name}"
+        known = known_spelling(self.program, self.module, name, module)
+        if known:
+            return known
         for item in self.module.facts.imports:
             source = self.program.module_named(item.module, self.module, item.level)
             if item.name and source is module:
                 self.add_import(ImportName("." * item.level + item.module, name))
                 return name
-        self.add_import(ImportName(module.name, name))
+        self.add_import(ImportName(self._relative(module) or module.name, name))
         return name
+
+    def _relative(self, module: Module) -> str:
+        """How a file that imports relatively would name another module, or ''."""
+        for level in sorted({item.level for item in self.module.facts.imports if item.level}):
+            parts = module.name.split(".")
+            for start in range(1, len(parts)):
+                name = ".".join(parts[start:])
+                if self.program.module_named(name, self.module, level) is module:
+                    return "." * level + name
+        return ""
 
     def add_import(self, item: ImportName) -> None:
         self._added[f"{item.module}.{item.name}" if item.name else item.module] = item
@@ -147,6 +151,20 @@ class Draft:
             )
             ordered.append(imports)
         return tuple(ordered)
+
+
+def known_spelling(program: Program, here: Module, name: str, module: Module) -> str:
+    """How a file writes what ``module`` binds to ``name``, or '' where that isn't imported yet."""
+    if module is here:
+        return name
+    wanted = program.resolve(module, name)
+    for local in sorted(here.bindings):
+        found = program.resolve(here, local)
+        if found is not None and found == wanted:
+            return local
+        if found is module:
+            return f"{local}.{name}"
+    return ""
 
 
 def reference(operation: f.Operation, name: str = "") -> NodeRef:

@@ -15,7 +15,14 @@ from asyncify.analysis.colors import Colors
 from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Function, Module, Variable, dotted
-from asyncify.decisions import EditArguments, RenameReference, ReplaceString
+from asyncify.analysis.sides import home
+from asyncify.decisions import (
+    CopyFunction,
+    EditArguments,
+    KeepSyncTwin,
+    RenameReference,
+    ReplaceString,
+)
 from asyncify.findings import Finding
 from asyncify.planning.connect_arguments import Mapping, map_argument, map_query
 from asyncify.planning.draft import Draft, call_reference, reference
@@ -101,6 +108,7 @@ class EnginePlanner:
         self.support = support
         self.findings = findings
         self.unfit: dict[v.Origin, Finding] = {}
+        self._waiting: list[_Call] = []
 
     def construction(
         self, function: Function, layout: Layout, call: int, name: str, group: int
@@ -118,11 +126,36 @@ class EnginePlanner:
         elif name == "sqlalchemy.orm.scoped_session":
             if edited.argument(1, "scopefunc") is None:
                 edited.keywords.append(("scopefunc", draft.spell("asyncio.current_task")))
+        elif name == "sqlalchemy.create_engine" and self._single_setting(edited) is not None:
+            self._waiting.append(edited)
+            return
         elif name == "sqlalchemy.create_engine":
             self._engine(edited)
         elif name == "sqlalchemy.engine_from_config":
             self._engine_from_config(edited)
         edited.finish()
+
+    def finish(self) -> None:
+        """Plan the engines whose URL is a literal elsewhere, once it is known which are kept for
+        the sync side as well: their twins read the same literal."""
+        for call in self._waiting:
+            self._engine(call)
+            call.finish()
+        self._waiting.clear()
+
+    def _is_kept(self, call: _Call) -> bool:
+        """Is what makes an engine there a second time, as it was?"""
+        copied = {
+            (d.node.kind, d.node.number) for d in call.draft.decisions
+            if isinstance(d, (KeepSyncTwin, CopyFunction))
+        }  # fmt: skip
+        place = call.index
+        while place >= 0:
+            operation = call.layout.operations[place]
+            if operation[0] == f.CALL and ("Call", operation[3]) in copied:
+                return True
+            place = call.layout.parent(place)
+        return ("FunctionDef", home(call.function).facts.number) in copied
 
     def _refuse(self, call: _Call, reason: str) -> None:
         """The async engine would not do: this one stays sync, and whatever uses it."""
@@ -190,7 +223,7 @@ class EnginePlanner:
             return self._driver(text)
         setting = self._setting(call.function, constant)
         known = self._driver(setting[3]) if setting is not None else ""
-        if setting is None or not self._read_once(setting[0]):
+        if setting is None or not self._read_once(setting[0]) or self._is_kept(call):
             helper = self.support.name(call.draft, "async_url")
             call.wrap.append((argument, f"{helper}({{argument}})"))
             return known
@@ -210,6 +243,13 @@ class EnginePlanner:
             self._refuse(call, f"The URL `{name}://` has no async driver here")
             return ""
         return map_query(self._driver(url), new, mapping)
+
+    def _single_setting(self, call: _Call) -> Variable | None:
+        """The literal that nothing but a call's URL reads."""
+        url = call.argument(0, "url")
+        operation = call.layout.operations[url[1]] if url is not None else ()
+        setting = self._setting(call.function, operation) if operation else None
+        return setting[0] if setting is not None and self._read_once(setting[0]) else None
 
     def _setting(
         self, function: Function, operation: f.Operation

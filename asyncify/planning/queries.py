@@ -7,18 +7,21 @@ inside ``run_sync``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.places import Obstacle
-from asyncify.analysis.program import Class, Function, dotted
+from asyncify.analysis.program import Class, Function, Module, dotted
 from asyncify.analysis.uses import Use
 from asyncify.decisions import (
     AddParameter,
     EditArguments,
     MakeAsyncFor,
     QueryToSelect,
+    RemoveStatement,
     RenameMethod,
     ReplaceCall,
     ReplaceExpression,
@@ -72,15 +75,12 @@ class QueryPlanner(QueryFlows):
         for index, operation in enumerate(operations if queried else ()):
             if not operation or operation[0] not in (f.CALL, f.ATTRIBUTE):
                 continue
-            callee = operation
-            if operation[0] == f.CALL:
-                callee = operations[operation[5]]
-                flow = (
-                    self.flows.get(v.Origin(function, operation[3])) if index in queried else None
-                )
-                if flow is not None and flow.start == index:
-                    self._plan_start(flow, function, index, draft)
-                    continue
+            callee = operations[operation[5]] if operation[0] == f.CALL else operation
+            number = operation[3] if operation[0] == f.CALL else ~operation[3]
+            flow = self.flows.get(v.Origin(function, number)) if index in queried else None
+            if flow is not None and flow.start == index:
+                self._plan_start(flow, function, index, draft)
+                continue
             if callee[0] == f.ATTRIBUTE and callee[5] in queried:
                 self._plan_builder(function, index, operation, callee, draft)
         self._plan_escapes(function, draft)
@@ -145,11 +145,20 @@ class QueryPlanner(QueryFlows):
     def _plan_start(self, flow: Flow, function: Function, index: int, draft: Draft) -> None:
         operation = function.body.operations[index]
         site = draft.site(operation)
-        if not flow.reason:
+        if not flow.reason and self._is_begun_by_instance(function, index):
+            name = draft.spell(f"sqlalchemy.{flow.dml or 'select'}")
+            draft.add(
+                ReplaceExpression(
+                    node=reference(operation), site=site,
+                    group=self.coloring.groups.get(function, 0),
+                    template=f"{name}(type({{node.value}}))",
+                )
+            )  # fmt: skip
+        elif not flow.reason:
             name = draft.spell(f"sqlalchemy.{flow.dml or 'select'}")
             draft.add(
                 QueryToSelect(
-                    node=call_reference(function, index), site=site,
+                    node=node_reference(function, index), site=site,
                     group=self.coloring.groups.get(function, 0), function=name,
                 )
             )  # fmt: skip
@@ -168,9 +177,14 @@ class QueryPlanner(QueryFlows):
     def _keep_start(self, flow: Flow, function: Function, index: int, draft: Draft) -> None:
         """The Query stays one, on the sync session behind the async one."""
         operation = function.body.operations[index]
-        receiver = function.body.operations[operation[5]][5]
         site = draft.site(operation)
         group = self.coloring.groups.get(function, 0)
+        reason = f"This query stays a Query and runs inside run_sync: {flow.reason}."
+        self.findings.append(finding("ASY202", site, reason))
+        if operation[0] == f.ATTRIBUTE:
+            self._keep_begun_by_class(flow, function, index, draft)
+            return
+        receiver = function.body.operations[operation[5]][5]
         node = self._node(function, receiver)
         if node is None:
             self._impede(function, "The session of a query has no name.")
@@ -180,8 +194,47 @@ class QueryPlanner(QueryFlows):
             draft.add(ReplaceExpression(node=node, site=site, group=group, template=template))
         else:
             draft.add(UseSyncSession(node=node, site=site, group=group))
-        reason = f"This query stays a Query and runs inside run_sync: {flow.reason}."
-        self.findings.append(finding("ASY202", site, reason))
+
+    def _keep_begun_by_class(
+        self, flow: Flow, function: Function, index: int, draft: Draft
+    ) -> None:
+        """``Model.query`` stays a Query: the property goes, so that its session makes it."""
+        operation = function.body.operations[index]
+        value = next(iter(flow.values))
+        session = self.sessions.name(value, function)
+        if not session:
+            self._impede(function, "The session of a query has no name.")
+            return
+        self.import_registry(value, draft)
+        instance = self._is_begun_by_instance(function, index)
+        entity = "type({node.value})" if instance else "{node.value}"
+        draft.add(
+            ReplaceExpression(
+                node=reference(operation), site=draft.site(operation),
+                group=self.coloring.groups.get(function, 0),
+                template=f"{session}().sync_session.query({entity})",
+            )
+        )  # fmt: skip
+
+    def plan_properties(self, draft: Callable[[Module], Draft]) -> None:
+        """``Base.query = registry.query_property()`` goes: an async registry has none."""
+        properties = self.inference.query_properties
+        for origin, made in properties.made.items():
+            alive = made.source in self.coloring.alive
+            if not alive or made.source in self.coloring.stays_origins:
+                continue
+            statement = made.statement()
+            if statement is None or not properties.gives_way(origin):
+                continue
+            kind = "Assign" if statement[0] == f.ASSIGN else "AnnAssign"
+            place = draft(origin.function.module)
+            site = Site(origin.function.module.path, statement[1], statement[2])
+            place.add(RemoveStatement(node=NodeRef(kind, statement[3]), site=site))
+
+    def import_registry(self, value: v.QueryValue, draft: Draft) -> None:
+        """A file that executes what ``Model.query`` began needs the registry."""
+        if value.registry is not None:
+            draft.spell_symbol(value.registry.name, value.registry.module)
 
     def _plan_escapes(self, function: Function, draft: Draft) -> None:
         """What may execute a Query that it is given does so inside run_sync."""
@@ -196,6 +249,8 @@ class QueryPlanner(QueryFlows):
             value = self._given_query(function, index)
             node = self._node(function, index)
             source = self._text_source(value, function, index) if value is not None else None
+            if value is not None:
+                self.import_registry(value, draft)
             if source is None or node is None or not self._fits_lambda(function, index):
                 self._impede(function, f"A query can't be executed in run_sync here: {reason}.")
                 continue
@@ -351,9 +406,9 @@ class QueryPlanner(QueryFlows):
         if name != "*":
             return name
         start = self.flows[value.origin].origin.function
-        operation = start.body.operations[self.flows[value.origin].start]
         operations = start.body.operations
-        symbol = self.inference.program.resolve_expression(start, operations, operation[6][0])
+        index = self.flows[value.origin].selected()[0]
+        symbol = self.inference.program.resolve_expression(start, operations, index)
         assert isinstance(symbol, Class)
         return self._class_name(function, symbol) or draft.spell_class(symbol)
 
@@ -366,6 +421,7 @@ class QueryPlanner(QueryFlows):
         flow = self.flows[value.origin]
         source = self.session(use.function, use.operation)
         row = None if flow.reason else self._row(use, value)
+        self.import_registry(value, draft)
         if row is None or source is None:
             self._plan_run_sync(use, draft)
             return

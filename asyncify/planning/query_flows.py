@@ -45,6 +45,20 @@ class Flow:
     def refuse(self, reason: str) -> None:
         self.reason = self.reason or reason
 
+    def begins_at(self, function: Function, operation: f.Operation) -> bool:
+        """Does the Query begin with this call of ``query()``, or ``Model.query``?"""
+        if self.origin.function is not function or operation[0] not in (f.CALL, f.ATTRIBUTE):
+            return False
+        number = operation[3] if operation[0] == f.CALL else ~operation[3]
+        return bool(self.origin.call == number)
+
+    def selected(self) -> tuple[int, ...]:
+        """What it is begun with: the arguments of ``query()``, or the class."""
+        if self.start < 0:
+            return ()
+        operation = self.origin.function.body.operations[self.start]
+        return operation[6] if operation[0] == f.CALL else (operation[5],)
+
 
 class QueryFlows:
     """Follows every Query of the program, and judges it."""
@@ -147,7 +161,7 @@ class QueryFlows:
         flows = [self.flows[a.origin] for a in atoms]
         mixed = any(not _may_be_query(a) for a in value) and not escapes.only_kept(index)
         for flow in flows:
-            if operation[0] == f.CALL and flow.origin == v.Origin(function, operation[3]):
+            if flow.begins_at(function, operation):
                 flow.start = index
             if mixed:
                 flow.refuse("it may also be something else than a query")
@@ -265,7 +279,7 @@ class QueryFlows:
         """Where ``query()`` is given a parameter, is it a class at every call?"""
         function = flow.origin.function
         operations = function.body.operations
-        for index in operations[flow.start][6]:
+        for index in flow.selected():
             operation = operations[index if index >= 0 else ~index]
             if operation[0] != f.NAME or not self._is_untyped(function, operation[5]):
                 continue
@@ -494,16 +508,26 @@ class QueryFlows:
             return None
         return node_reference(function, index)
 
+    def _is_begun_by_instance(self, function: Function, start: int) -> bool:
+        """``self.query``, where the property is read from an instance?"""
+        operation = function.body.operations[start]
+        if operation[0] != f.ATTRIBUTE:
+            return False
+        base = self.inference.evaluations[function].values[operation[5]]
+        return any(isinstance(a, v.Instance) for a in base)
+
     def _entity(self, value: v.QueryValue, function: Function) -> str:
         """How the entity that a Query begins with is written in a function: ``*`` for a class that
         any file can name, '' where it has no name there."""
         flow = self.flows[value.origin]
         start = flow.origin.function
-        operation = start.body.operations[flow.start] if flow.start >= 0 else ()
-        if not operation or not operation[6] or operation[6][0] < 0 or "reshaped" in value.marks:
+        selected = flow.selected()
+        if not selected or selected[0] < 0 or "reshaped" in value.marks:
             return ""
-        index = operation[6][0]
+        index = selected[0]
         name = dotted(start.body.operations, index)
+        if name and self._is_begun_by_instance(start, flow.start):
+            return f"type({name})" if function is start else ""
         if function is start or not name:
             return name
         symbol = self.inference.program.resolve_expression(start, start.body.operations, index)

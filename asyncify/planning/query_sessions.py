@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
-from asyncify.analysis.program import Class, Function, dotted, statements_of
+from asyncify.analysis.program import Class, Function, Variable, dotted, statements_of
 from asyncify.analysis.uses import Use
 from asyncify.decisions import SessionSource
+from asyncify.planning.draft import known_spelling
 
 if TYPE_CHECKING:
     from asyncify.planning.query_flows import Flow
@@ -43,7 +44,7 @@ class QuerySessions:
     ) -> SessionSource | None:
         """Where the session comes from in a function that executes the Query at ``receiver``."""
         flow = self.flows[value.origin]
-        start = value.origin.function
+        start = value.origin.function if value.registry is None else None
         if start is function and self.colors.uses.layout(function).holds(receiver, flow.start):
             return SessionSource(query_call=flow.origin.call)
         text = self.name(value, function)
@@ -51,6 +52,8 @@ class QuerySessions:
 
     def name(self, value: v.QueryValue, function: Function) -> str:
         """The session's name in a function, or ''."""
+        if value.registry is not None:
+            return self._registry(value.registry, function)
         if not value.session:
             return ""
         found = self._followed(value, function, ())
@@ -60,6 +63,18 @@ class QuerySessions:
         if only and self._only_session(value.origin.function):
             return only
         return self._handed(function)
+
+    def _registry(self, registry: Variable, function: Function) -> str:
+        """How a file names a registry, which it may have to import first."""
+        here, program = function.module, self.inference.program
+        known = known_spelling(program, here, registry.name, registry.module)
+        text = known or ("" if registry.name in here.bindings else registry.name)
+        scope: Function | None = function
+        while scope is not None and scope.parent is not None:
+            if text.partition(".")[0] in scope.facts.bound and scope.facts.kind != "class":
+                return ""
+            scope = scope.parent
+        return text
 
     def _followed(self, value: v.QueryValue, function: Function, seen: tuple[Function, ...]) -> str:
         start = value.origin.function

@@ -51,6 +51,7 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
         "sqlalchemy.orm.scoping.scoped_session",
         "sqlalchemy.orm.scoping.ScopedSession",
     ),
+    "QueryProperty": ("sqlalchemy.orm.scoping.QueryPropertyDescriptor",),
     "async_scoped_session": (
         "sqlalchemy.ext.asyncio.async_scoped_session",
         "sqlalchemy.ext.asyncio.scoping.async_scoped_session",

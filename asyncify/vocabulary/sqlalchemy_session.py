@@ -414,6 +414,7 @@ _SCOPED_ONLY = (
         "query_property",
         Form.REFUSE,
         io=True,  # by every query that is made through it
+        returns="QueryProperty",
         async_lines=_NONE,
         note="Model.query becomes select(Model), the property has no async form",
         source=_SCOPED_PAGE + "scoped_session.query_property",

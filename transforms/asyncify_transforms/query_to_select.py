@@ -2,7 +2,8 @@
 
 What it does
     `db.query(Book)` becomes `select(Book)`. What stood before `.query` is kept for the call that
-    executes the statement.
+    executes the statement. `Book.query`, where a registry's `query_property()` gives it, becomes
+    `select(Book)` too.
 
 Why
     AsyncSession has no `query`: statements are built first and executed by the session.
@@ -30,7 +31,7 @@ import libcst as cst
 
 from asyncify.decisions import QueryToSelect
 from asyncify_transforms._expressions import comments_in, dotted_node
-from asyncify_transforms._transform import Place, Transform, documented, node
+from asyncify_transforms._transform import Example, Place, Transform, documented, node
 
 
 def receiver_key(number: int) -> tuple[str, int]:
@@ -38,8 +39,14 @@ def receiver_key(number: int) -> tuple[str, int]:
     return ("receiver of call", number)
 
 
-def apply(decision: QueryToSelect, call: cst.Call, place: Place) -> cst.CSTNode | None:
-    """``select(...)`` with the arguments of ``query(...)``."""
+def apply(
+    decision: QueryToSelect, call: cst.Call | cst.Attribute, place: Place
+) -> cst.CSTNode | None:
+    """``select(...)`` with the arguments of ``query(...)``, or the class that begins a Query."""
+    if isinstance(call, cst.Attribute):
+        place.keep_comments(comments_in(call.dot))
+        arguments = [cst.Arg(call.value)]
+        return cst.Call(dotted_node(decision.function), arguments, lpar=call.lpar, rpar=call.rpar)
     function = call.func
     if not isinstance(function, cst.Attribute):
         place.refuse("The query is not begun on a session.")
@@ -50,4 +57,11 @@ def apply(decision: QueryToSelect, call: cst.Call, place: Place) -> cst.CSTNode 
 
 
 TRANSFORM = Transform("query-to-select", QueryToSelect, apply)
-EXAMPLES = (documented(__doc__, QueryToSelect(**node("Call", 1, "query"))),)
+EXAMPLES = (
+    documented(__doc__, QueryToSelect(**node("Call", 1, "query"))),
+    Example(
+        "books = Book.query.filter(Book.id > 1)\n",
+        (QueryToSelect(**node("Attribute", 1, "query")),),
+        "books = select(Book).filter(Book.id > 1)\n",
+    ),
+)
