@@ -6,6 +6,7 @@ Nothing here prints or writes; the command line does both with the ``Outcome``.
 from __future__ import annotations
 
 import gc
+import re
 import tokenize
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,12 +21,14 @@ from asyncify.findings import Finding
 from asyncify.limits import Limits, restrict, unread_callers
 from asyncify.outcome import FileChange, Outcome
 from asyncify.plan import Plan, make_plan
+from asyncify.planning.pytest_suite import is_test_path
 from asyncify.rules import FAILURES
 from asyncify.source.discover import Discovered, SourceFile, discover
 from asyncify.source.kept import OutcomeCache
 from asyncify.source.read import Reader, content_digest
 from asyncify.suppressions import Suppressions, apply_suppressions, parse_suppressions
 
+_SQLITE = re.compile(rb"\bsqlite(?:\+\w+)?:")
 Progress = Callable[[str, int, int], None]  # stage, done, total
 
 
@@ -119,7 +122,43 @@ def run(request: Request, progress: Progress | None = None) -> Outcome:
             )  # fmt: skip
             read.problems += problems
             if not _forget_vanished(read, problems) and not _block(read, problems):
-                return _outcome(request, read, plan, changes)
+                return _outcome(
+                    request, read, plan, (*changes, *_manifests(request, read, plan, changes))
+                )
+
+
+def _manifests(
+    request: Request, read: _Read, plan: Plan, changes: tuple[FileChange, ...]
+) -> list[FileChange]:
+    """What manifests and pytest's settings need for the changes."""
+    from asyncify.manifests import Needs, follow  # tomlkit is needed only here
+
+    if not changes:
+        return []
+    config = request.config
+    needs = Needs(
+        config.sqlalchemy_version, tuple(config.async_driver), _sqlite(read), plan.tests,
+        any(b"ASGITransport(" in change.after for change in changes),
+    )  # fmt: skip
+    followed, findings = follow(config.root, request.paths, needs)
+    read.problems += findings
+    return followed
+
+
+def _sqlite(read: _Read) -> str:
+    """Where URLs of SQLite stand: in the program, in its tests only, or nowhere."""
+    found = ""
+    for path in read.files:
+        try:
+            with open(read.sources[path].location, "rb") as stream:
+                if _SQLITE.search(stream.read()) is None:
+                    continue
+        except OSError:
+            continue
+        if not is_test_path(path):
+            return "program"
+        found = "tests"
+    return found
 
 
 def _forget_vanished(read: _Read, problems: list[Finding]) -> bool:

@@ -26,6 +26,7 @@ from asyncify.planning.draft import Draft
 from asyncify.planning.functions import FunctionPlanner
 from asyncify.planning.infrastructure import InfrastructurePlanner
 from asyncify.planning.misuse import misuses
+from asyncify.planning.pytest_suite import turning
 from asyncify.planning.queries import QueryPlanner
 from asyncify.planning.side_twins import SidePlanner
 from asyncify.rules import finding
@@ -60,6 +61,7 @@ class Plan:
     turned: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     unproven: tuple[Unproven, ...] = ()
+    tests: bool = False  # are there tests or fixtures that turn?
 
 
 class Planner:
@@ -111,6 +113,7 @@ class Planner:
             self._summary(files),
             tuple(f.qualname for f in self._ordered(self.coloring.turned)),
             unproven=tuple(self._unproven()),
+            tests=turning(self.inference, self.coloring),
         )
 
     def _unproven(self) -> Iterator[Unproven]:

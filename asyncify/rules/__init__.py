@@ -50,6 +50,8 @@ SEVERITIES: Mapping[str, Severity] = {
     "ASY501": _WARNING,
     "ASY502": _ERROR,
     "ASY503": _ERROR,
+    "ASY601": _INFO,
+    "ASY602": _WARNING,
     "ASY901": _ERROR,
 }
 # Work that `run` would do. It is for information, and `check` fails on it all the same.

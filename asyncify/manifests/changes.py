@@ -1,0 +1,76 @@
+"""What a project needs after its migration, and its manifests while they are edited."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from asyncify.findings import Finding
+from asyncify.outcome import FileChange
+from asyncify.rules import finding
+from asyncify.sites import Site
+
+_DEPTH = 3
+_SKIPPED = {"node_modules", "venv", "env", "build", "dist", "site-packages", "__pycache__"}
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """``sqlite``: where its files are named, in the program, in its tests only, or nowhere (empty).
+    ``tests``: are there tests or fixtures that turned; ``client``: is an httpx client among what
+    they use now."""
+
+    line: str = "2.0"
+    drivers: tuple[tuple[str, str], ...] = ()
+    sqlite: str = ""
+    tests: bool = False
+    client: bool = False
+
+
+@dataclass(slots=True)
+class Manifests:
+    """The files that matter, as text: what was read, and what becomes of it."""
+
+    root: Path
+    before: dict[str, bytes] = field(default_factory=dict)
+    after: dict[str, str] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    required: bool = False  # has anything been added to a manifest?
+
+    def text(self, name: str) -> str | None:
+        """The text of a file below the root as it is now, with ``\\n`` for line ends."""
+        if name in self.after:
+            return self.after[name]
+        try:
+            content = (self.root / name).read_bytes()
+            text = content.decode()
+        except (OSError, UnicodeDecodeError):
+            return None
+        self.before[name] = content
+        return text.replace("\r\n", "\n")
+
+    def put(self, name: str, text: str) -> None:
+        self.after[name] = text
+
+    def changes(self) -> Iterator[FileChange]:
+        for name, text in sorted(self.after.items()):
+            before = self.before.get(name)
+            if before is not None and b"\r\n" in before:
+                text = text.replace("\n", "\r\n")
+            if before is None or text.encode() != before:
+                yield FileChange(name, before, text.encode())
+
+    def tell(self, code: str, name: str, line: int, reason: str, advice: str) -> None:
+        self.findings.append(finding(code, Site(name, line, 1), reason, advice))
+
+    def files(self) -> Iterator[str]:
+        """The files near the root, by their names from there."""
+        for folder, folders, names in os.walk(self.root):
+            relative = Path(folder).relative_to(self.root)
+            deep = len(relative.parts) >= _DEPTH - 1
+            folders[:] = [
+                x for x in sorted(folders) if not deep and x not in _SKIPPED and x[0] != "."
+            ]
+            yield from (f"{(relative / name).as_posix()}" for name in sorted(names))

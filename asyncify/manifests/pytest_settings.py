@@ -1,0 +1,82 @@
+"""How pytest runs coroutines: the settings of pytest-asyncio, where pytest keeps its own."""
+
+from __future__ import annotations
+
+import re
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from asyncify.manifests.changes import Manifests
+from asyncify.vocabulary.packages import PYTEST_FILES, PYTEST_SETTINGS
+
+
+def settings(manifests: Manifests) -> None:
+    """``asyncio_mode = "auto"`` and one loop for all tests, unless the project has its own."""
+    for name, section in PYTEST_FILES:
+        text = manifests.text(name)
+        if text is None:
+            continue
+        new = _toml(text, section, False) if name.endswith(".toml") else _ini(text, section)
+        if new is not None:
+            manifests.put(name, new)
+            return
+    text = manifests.text("pyproject.toml")
+    if text is not None:
+        new = _toml(text, "tool.pytest.ini_options", True)
+        if new is not None:
+            manifests.put("pyproject.toml", new)
+            return
+    lines = [f"{key} = {value}\n" for key, value in PYTEST_SETTINGS]
+    manifests.put("pytest.ini", "[pytest]\n" + "".join(lines))
+
+
+def _toml(text: str, section: str, create: bool) -> str | None:
+    """The text with the settings, or None where there is no such table."""
+    try:
+        document = tomlkit.parse(text)
+    except TOMLKitError:
+        return None
+    table: object = document
+    for part in section.split("."):
+        table = table.get(part) if isinstance(table, dict) else None
+    if table is None and not create:
+        return None
+    if isinstance(table, dict):
+        for key, value in PYTEST_SETTINGS:
+            if key not in table:
+                table[key] = value
+        return tomlkit.dumps(document)
+    lines = [f'{key} = "{value}"\n' for key, value in PYTEST_SETTINGS]
+    return f"{text.rstrip()}\n\n[{section}]\n" + "".join(lines)
+
+
+def _ini(text: str, section: str) -> str | None:
+    """The text with the settings behind the last line of the section, or None without one."""
+    lines = text.splitlines(keepends=True)
+    heads = [n for n, line in enumerate(lines) if line.strip() == f"[{section}]"]
+    if not heads:
+        return None
+    start = heads[0]
+    end = next((n for n in range(start + 1, len(lines)) if lines[n].startswith("[")), len(lines))
+    while end > start + 1 and not lines[end - 1].strip():
+        end -= 1
+    if not lines[end - 1].endswith("\n"):
+        lines[end - 1] += "\n"
+    own = "".join(lines[start:end])
+    lines[end:end] = [
+        f"{key} = {value}\n" for key, value in PYTEST_SETTINGS
+        if not re.search(rf"^{key}\s*[=:]", own, re.MULTILINE)
+    ]  # fmt: skip
+    return "".join(lines)
+
+
+def mode(manifests: Manifests) -> str:
+    """The ``asyncio_mode`` that the project sets, or ''."""
+    for name, _ in PYTEST_FILES:
+        found = re.search(
+            r"^asyncio_mode\s*[=:]\s*[\"']?(\w+)", manifests.text(name) or "", re.MULTILINE
+        )
+        if found:
+            return found.group(1)
+    return ""

@@ -1,0 +1,192 @@
+"""Dependencies: what has the sync driver gets the async one, and tests what runs coroutines.
+
+A manifest is read as groups of requirements: a list of strings in TOML, a table of Poetry's or
+Pipenv's, the lines of a requirements file or of an option in ``setup.cfg``. In each, what is added
+stands right behind the requirement that asks for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import Array
+
+from asyncify.manifests.changes import Manifests, Needs
+from asyncify.manifests.tables import edit_tables
+from asyncify.manifests.wanted import Wanted, name_of, with_extra
+from asyncify.vocabulary.packages import BY_HAND, GENERATED, PYTEST, PYTEST_ASYNCIO, SQLALCHEMY
+
+_INCLUDE = re.compile(r"^\s*(?:-r|--requirement)[ =]\s*(\S+)", re.MULTILINE)
+_OPTIONS = re.compile(r"^\[(options|options\.extras_require)\]\s*$")
+
+
+def requirements(manifests: Manifests, needs: Needs) -> None:
+    """Edit every manifest of the project; tell of those that are not for editing."""
+    names = list(manifests.files())
+    lines = [name for name in names if _is_requirements(name)]
+    lines += [x for name in lines for x in _included(manifests, name) if x not in lines]
+    tables = [name for name in names if name.rpartition("/")[2] in ("pyproject.toml", "Pipfile")]
+    config = [name for name in names if name.rpartition("/")[2] == "setup.cfg"]
+    every = [*lines, *tables, *config]
+    wanted = Wanted(needs, _known(manifests, [*every, *_by_hand(names)]))
+    for name in tables:
+        _edit(manifests, name, _toml(manifests.text(name) or "", wanted))
+    for name in config:
+        _edit(manifests, name, _config(manifests.text(name) or "", wanted))
+    for name in lines:
+        text = manifests.text(name) or ""
+        new = _lines(text, wanted)
+        if new != text and _is_generated(name, text, names):
+            reason = "The project needs packages that this file, which a tool wrote, doesn't have."
+            manifests.tell("ASY601", name, 1, reason, "Have the tool write it again.")
+        else:
+            _edit(manifests, name, new)
+    for name in _by_hand(names):
+        _tell(manifests, name, wanted)
+    _unmet(manifests, next(iter(every), "pyproject.toml"), needs, wanted)
+
+
+def _edit(manifests: Manifests, name: str, new: str) -> None:
+    if new != manifests.text(name):
+        manifests.put(name, new)
+        manifests.required = True
+
+
+def _unmet(manifests: Manifests, name: str, needs: Needs, wanted: Wanted) -> None:
+    """Tests turned, and nothing that could be edited names pytest."""
+    if needs.tests and not wanted.knows(PYTEST) and not wanted.knows(PYTEST_ASYNCIO):
+        reason = "The tests turn async, and no manifest names pytest."
+        advice = f"Install {PYTEST_ASYNCIO} where the tests run."
+        manifests.tell("ASY602", name, 1, reason, advice)
+
+
+def _by_hand(names: Iterable[str]) -> list[str]:
+    return [name for name in names if name.rpartition("/")[2] in BY_HAND]
+
+
+def _tell(manifests: Manifests, name: str, wanted: Wanted) -> None:
+    """A manifest that isn't edited: what it would need, where it names SQLAlchemy."""
+    text = manifests.text(name) or ""
+    found = {word.lower() for word in re.findall(r"[\w.-]+", text)}
+    missing = [each for _, each, _ in wanted.additions(found)]
+    if SQLALCHEMY in found and f"{SQLALCHEMY}[" not in text.lower():
+        missing.append(f"{SQLALCHEMY}[asyncio]")
+    if missing:
+        line = text[: text.lower().find(SQLALCHEMY)].count("\n") + 1
+        reason = "The migrated program needs more packages, and this file isn't edited."
+        manifests.tell("ASY602", name, line, reason, f"Add {', '.join(missing)}.")
+
+
+def _known(manifests: Manifests, names: Iterable[str]) -> frozenset[str]:
+    """All distributions that manifests name, and other words."""
+    words: set[str] = set()
+    for name in names:
+        text = manifests.text(name) or ""
+        words |= {word.lower().replace("_", "-") for word in re.findall(r"[\w.-]+", text)}
+    return frozenset(words)
+
+
+# -- requirements files
+
+
+def _is_requirements(name: str) -> bool:
+    folder, _, last = name.rpartition("/")
+    if not last.endswith((".txt", ".in")):
+        return False
+    return "requirements" in last or folder.rpartition("/")[2] == "requirements"
+
+
+def _included(manifests: Manifests, name: str) -> Iterator[str]:
+    folder = name.rpartition("/")[0]
+    for path in _INCLUDE.findall(manifests.text(name) or ""):
+        joined = f"{folder}/{path}" if folder else path
+        if ".." not in joined and manifests.text(joined) is not None:
+            yield joined
+
+
+def _is_generated(name: str, text: str, names: list[str]) -> bool:
+    source = name.removesuffix(".txt") + ".in"
+    return any(mark in text for mark in GENERATED) or (name != source and source in names)
+
+
+def _lines(text: str, wanted: Wanted) -> str:
+    """Requirements, one in a line; their indentation is kept."""
+    lines = text.splitlines(keepends=True)
+    names = {name_of(line): n for n, line in enumerate(lines) if name_of(line)}
+    after: dict[int, list[str]] = {}
+    pins = {name: lines[n] for name, n in names.items()}
+    for anchor, name, version in wanted.additions(names, pins):
+        after.setdefault(names[anchor], []).append(f"{name}{version}")
+    out: list[str] = []
+    for number, line in enumerate(lines):
+        indent = line[: len(line) - len(line.lstrip())]
+        extended = with_extra(line, wanted)
+        out.append(extended)
+        if number in after and not extended.endswith("\n"):
+            out[-1] += "\n"
+        out += [f"{indent}{each}\n" for each in after.get(number, ())]
+    return "".join(out)
+
+
+def _config(text: str, wanted: Wanted) -> str:
+    """The indented lines below ``install_requires`` and the extras of ``setup.cfg``."""
+    out: list[str] = []
+    block: list[str] = []
+    inside = False
+    for line in [*text.splitlines(keepends=True), ""]:
+        if inside and line[:1] in (" ", "\t") and line.strip():
+            block.append(line)
+            continue
+        out.append(_lines("".join(block), wanted))
+        block = []
+        if line.startswith("["):
+            inside = bool(_OPTIONS.match(line.strip()))
+        out.append(line)
+    return "".join(out)
+
+
+# -- TOML
+
+
+def _toml(text: str, wanted: Wanted) -> str:
+    """Lists of requirements, and tables of Poetry and Pipenv."""
+    text = edit_tables(text, wanted)
+    try:
+        document = tomlkit.parse(text)
+    except TOMLKitError:
+        return text
+    changed = [_array(array, wanted) for array in _arrays(document)]
+    return tomlkit.dumps(document) if any(changed) else text
+
+
+def _arrays(document: tomlkit.TOMLDocument) -> Iterator[Array]:
+    """The lists of requirements in a pyproject.toml."""
+    project, tools = document.get("project", {}), document.get("tool", {})
+    uv, pdm = tools.get("uv", {}), tools.get("pdm", {})
+    found = [project.get("dependencies"), uv.get("dev-dependencies")]
+    for groups in (
+        project.get("optional-dependencies", {}), document.get("dependency-groups", {}),
+        pdm.get("dev-dependencies", {}),
+    ):  # fmt: skip
+        found += groups.values()
+    for environment in tools.get("hatch", {}).get("envs", {}).values():
+        found += [environment.get("dependencies"), environment.get("extra-dependencies")]
+    yield from (array for array in found if isinstance(array, Array))
+
+
+def _array(array: Array, wanted: Wanted) -> bool:
+    changed = False
+    for number, item in enumerate(list(array)):
+        new = with_extra(item, wanted) if isinstance(item, str) else item
+        if new != item:
+            array[number] = new
+            changed = True
+    written = {name_of(item): item for item in array if isinstance(item, str)}
+    for anchor, name, version in reversed(list(wanted.additions(written, written))):
+        place = next(n for n, x in enumerate(array) if isinstance(x, str) and name_of(x) == anchor)
+        array.insert(place + 1, f"{name}{version}")
+        changed = True
+    return changed

@@ -1,0 +1,93 @@
+"""Which requirements a group of requirements wants, and how one is written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+
+from asyncify.manifests.changes import Needs
+from asyncify.vocabulary.packages import (
+    ASYNC_REQUIREMENTS,
+    ASYNCIO_EXTRA,
+    FIRST_PYTEST,
+    HTTPX,
+    HTTPX_VERSION,
+    PYTEST,
+    PYTEST_ASYNCIO,
+    PYTEST_ASYNCIO_ANY,
+    PYTEST_ASYNCIO_VERSION,
+    SQLALCHEMY,
+    SQLMODEL,
+    SYNC_DISTRIBUTIONS,
+)
+from asyncify.vocabulary.urls import async_drivername
+
+_REQUIREMENT = re.compile(
+    r"^(?P<before>\s*)(?P<name>[A-Za-z0-9][\w.-]*)(?P<extras>\s*\[[^\]]*\])?(?=\s*(?:[=<>!~;@#(,]|$))"
+)
+_PIN = re.compile(r"(?:==|<=?|\^|~=?|^\s*[\"'])\s*(\d+)(?:\.(\d+))?")
+
+Addition = tuple[str, str, str]  # behind which requirement, the name, the version
+
+
+class Wanted:
+    """``known`` are all words of all manifests."""
+
+    def __init__(self, needs: Needs, known: frozenset[str]) -> None:
+        self.needs = needs
+        self.known = known
+
+    def knows(self, name: str) -> bool:
+        return name in self.known
+
+    def additions(
+        self, names: Collection[str], written: Mapping[str, str] | None = None
+    ) -> Iterator[Addition]:
+        """What a group with these names wants beside them; ``written`` has them with versions."""
+        yield from self._drivers(names)
+        base = next((x for x in (SQLALCHEMY, SQLMODEL) if x in names), "")
+        if base == SQLMODEL and not self.knows(SQLALCHEMY):
+            yield SQLMODEL, f"{SQLALCHEMY}[{ASYNCIO_EXTRA}]", ""
+        if base and self.needs.sqlite == "program" and not self.knows("aiosqlite"):
+            yield base, "aiosqlite", ASYNC_REQUIREMENTS["aiosqlite"]
+        if PYTEST in names and self.needs.tests:
+            yield from self._tests(written or {})
+
+    def _drivers(self, names: Collection[str]) -> Iterator[Addition]:
+        seen = set(names)
+        for name in sorted(set(names) & SYNC_DISTRIBUTIONS.keys()):
+            backend, driver = SYNC_DISTRIBUTIONS[name]
+            chosen = dict(self.needs.drivers)
+            found = async_drivername(f"{backend}+{driver}", self.needs.line, chosen) or ""
+            new = found.partition("+")[2]
+            if new and new not in seen:
+                seen.add(new)
+                yield name, new, ASYNC_REQUIREMENTS.get(new, "")
+
+    def _tests(self, written: Mapping[str, str]) -> Iterator[Addition]:
+        if not self.knows(PYTEST_ASYNCIO):
+            pin = _PIN.search(written.get(PYTEST, ""))
+            held = pin is not None and (int(pin[1]), int(pin[2] or 0)) < FIRST_PYTEST
+            yield PYTEST, PYTEST_ASYNCIO, PYTEST_ASYNCIO_ANY if held else PYTEST_ASYNCIO_VERSION
+        if self.needs.client and not self.knows(HTTPX):
+            yield PYTEST, HTTPX, HTTPX_VERSION
+        if self.needs.sqlite == "tests" and not self.knows("aiosqlite"):
+            yield PYTEST, "aiosqlite", ASYNC_REQUIREMENTS["aiosqlite"]
+
+
+def name_of(text: str) -> str:
+    """The normalised name of a requirement, or '' for what is none."""
+    match = _REQUIREMENT.match(text)
+    return re.sub(r"[-_.]+", "-", match["name"]).lower() if match else ""
+
+
+def with_extra(text: str, wanted: Wanted) -> str:
+    """A requirement of SQLAlchemy with the extra ``asyncio``; any other as it is."""
+    match = _REQUIREMENT.match(text)
+    if match is None or name_of(text) != SQLALCHEMY:
+        return text
+    extras = [x.strip() for x in (match["extras"] or "").strip(" []").split(",") if x.strip()]
+    if ASYNCIO_EXTRA in extras:
+        return text
+    listed = ",".join([*extras, ASYNCIO_EXTRA])
+    return f"{match['before']}{match['name']}[{listed}]{text[match.end() :]}"

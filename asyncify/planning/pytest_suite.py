@@ -1,0 +1,41 @@
+"""The tests of the program as pytest finds them: what of them turned, and what that needs."""
+
+from __future__ import annotations
+
+from asyncify.analysis.colors import Coloring
+from asyncify.analysis.infer import Inference
+from asyncify.analysis.program import Function
+from asyncify.vocabulary.testing import FIXTURES, TEST_FILES, TEST_FOLDERS, TEST_FUNCTIONS
+
+
+def is_fixture(inference: Inference, function: Function) -> bool:
+    """Does pytest call a function for those who name it as a parameter?"""
+    return function.signature_is_decorated and not FIXTURES.isdisjoint(
+        inference.decorators(function)
+    )
+
+
+def is_test(function: Function) -> bool:
+    """Does pytest run a function as a test?"""
+    last = function.module.path.rpartition("/")[2].removesuffix(".py")
+    is_collected = last.startswith(TEST_FILES[0]) or last.endswith(TEST_FILES[1])
+    return (
+        is_collected and function.facts.kind == "def" and function.name.startswith(TEST_FUNCTIONS)
+    )
+
+
+def turning(inference: Inference, coloring: Coloring) -> bool:
+    """Are there tests or fixtures that turn?"""
+    return any(
+        is_test(function) or is_fixture(inference, function)
+        for function in coloring.turned if not function.facts.is_async
+    )  # fmt: skip
+
+
+def is_test_path(path: str) -> bool:
+    """Is a file one of the tests, or of what they share?"""
+    *folders, last = path.removesuffix(".py").split("/")
+    return (
+        last == "conftest" or last.startswith(TEST_FILES[0]) or last.endswith(TEST_FILES[1])
+        or not TEST_FOLDERS.isdisjoint(folders)
+    )  # fmt: skip
