@@ -15,12 +15,13 @@ from fnmatch import fnmatchcase
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.boundaries import Boundaries, fits, rule_of
+from asyncify.analysis.divider import Divider
 from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.places import Obstacle, Places
 from asyncify.analysis.program import Class, Function, dotted
 from asyncify.analysis.reach import Reach
-from asyncify.analysis.sides import Divider, Sides
+from asyncify.analysis.sides import Sides
 from asyncify.analysis.unawaited import AsyncAlready
 from asyncify.analysis.uses import (
     GREENLET_KINDS,
@@ -201,7 +202,7 @@ class Colors:
         fixed = self.unfit | self._blocked_origins()  # these stay sync, and all that uses them
         failed: dict[Function, Obstacle] = {}
         sides = Sides()
-        self.divider.add_copies(sides)
+        self.divider.roots.add_copies(sides)
         while True:
             coloring = self._turn(islands, stays, sides)
             coloring.failed, coloring.stays_origins = failed, origins
@@ -217,8 +218,8 @@ class Colors:
                 continue
             if not hopeless:
                 quiet = len(sides.quiet), len(sides.given)
-                hopeless = self.divider.share(sides, coloring.turned, islands | stays)
-                if not hopeless and self.divider.split_decorators(sides, coloring.turned):
+                hopeless = self.divider.sharing.share(sides, coloring.turned, islands | stays)
+                if not hopeless and self.divider.sharing.split_decorators(sides, coloring.turned):
                     continue
                 if not hopeless and quiet == (len(sides.quiet), len(sides.given)):
                     coloring.islands = (islands | sides.quiet) - stays
@@ -270,7 +271,7 @@ class Colors:
         apart = [
             fn for fn, obstacle in open_ones.items()
             if fn not in called and not obstacle.instead
-            and self.divider.add_root(fn, obstacle, sides)
+            and self.divider.roots.add_root(fn, obstacle, sides)
         ]  # fmt: skip
         if apart:
             return None
@@ -281,7 +282,7 @@ class Colors:
             elif self._can_be_island(function, coloring):
                 islands |= self._closure(function, coloring) - sides.synced
                 moved = True
-            elif not obstacle.instead and self.divider.add_root(function, obstacle, sides):
+            elif not obstacle.instead and self.divider.roots.add_root(function, obstacle, sides):
                 moved = True
         return None if moved else set(open_ones)
 
@@ -294,7 +295,7 @@ class Colors:
         if obstacle is not None:
             return obstacle
         roots = coloring.sides.roots
-        root = next((fn for fn in roots if function in self.divider.below(fn)), None)
+        root = next((fn for fn in roots if function in self.divider.spread.below(fn)), None)
         user = f"`{root.qualname}`" if root is not None else "Sync code"
         return Obstacle("ASY102", f"{user} needs it sync, and async code calls it too.")
 
@@ -319,7 +320,7 @@ class Colors:
             known = callers
             if function in sides.roots:  # whoever gives it no session has nothing to do with it
                 found = callers.get(function, [])
-                known = {function: [x for x in found if self.divider.hands_named(x[1])]}
+                known = {function: [x for x in found if self.divider.spread.hands_named(x[1])]}
             self._reach_callers(function, known, coloring, pending)
         while True:
             while pending:
@@ -398,7 +399,7 @@ class Colors:
             if function.facts.is_async and self._hands_on(caller, use):
                 continue  # it takes the coroutine as what it is
             sides = coloring.sides
-            if function in sides.twinned and function not in self.divider.without_wrappers(
+            if function in sides.twinned and function not in self.divider.sharing.without_wrappers(
                 use, coloring.turned, sides
             ):
                 continue
@@ -821,7 +822,7 @@ class Colors:
                 for member in members - barrier:
                     coloring.groups.setdefault(member, number)
         if sides.synced:
-            coloring.alive |= self._made_from(self.divider.own_origins(sides.twinned))
+            coloring.alive |= self._made_from(self.divider.twins.own_origins(sides.twinned))
             coloring.alive -= self._apart(coloring)
 
     def _made_from(self, origins: set[v.Origin]) -> set[v.Origin]:
@@ -837,7 +838,7 @@ class Colors:
 
     def _apart(self, coloring: Coloring) -> set[v.Origin]:
         """What only the sync side uses, and nothing that turns is made from."""
-        alone = self.divider.only_synced(coloring.sides)
+        alone = self.divider.twins.only_synced(coloring.sides)
         return alone - self._made_from(coloring.alive - alone)
 
 

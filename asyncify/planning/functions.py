@@ -494,7 +494,7 @@ class FunctionPlanner:
         use = self._from_this_side(use)
         if any(c in self.coloring.islands for c in use.callees):
             is_root = bool(set(use.callees) & self.coloring.sides.roots.keys())
-            if not is_root or self.colors.divider.hands_named(use):
+            if not is_root or self.colors.divider.spread.hands_named(use):
                 self._enter_island(use, layout, draft)
             return  # a root opens sessions of its own
         if self.colors.places.loop_call(use) >= 0:
@@ -527,7 +527,7 @@ class FunctionPlanner:
         sides = self.coloring.sides
         if not sides.twinned:
             return use
-        callees = self.colors.divider.without_wrappers(use, self.coloring.turned, sides)
+        callees = self.colors.divider.sharing.without_wrappers(use, self.coloring.turned, sides)
         use = replace(use, callees=callees)
         if not is_handed(use) or home(use.function) not in sides.twinned:
             return use

@@ -532,7 +532,7 @@ class InfrastructurePlanner:
             value = self.inference.evaluations[function].values[index]
             if not any(isinstance(a, v.Known) and a.kind == "Engine" for a in value):
                 continue
-            variable = self.colors.divider.variable(function, index)
+            variable = self.colors.divider.twins.variable(function, index)
             name = self.twin_of(variable) if variable is not None else ""
             if variable is not None and name:
                 home = variable.module

@@ -104,7 +104,7 @@ class SidePlanner:
                 self._import(scope, operation[5], new, draft)
 
     def _new_name(self, function: Function, index: int) -> str:
-        variable = self.divider.variable(function, index)
+        variable = self.divider.twins.variable(function, index)
         if variable is not None:
             return self._twin(variable)
         symbol = self.program.resolve_expression(function, function.body.operations, index)
@@ -157,7 +157,7 @@ class SidePlanner:
 
     def take(self, variable: Variable) -> str:
         """The twin of an engine for something else that can't do with an async one, or ''."""
-        if not self.divider.can_have_twin(variable, self.sides):
+        if not self.divider.twins.can_have_twin(variable, self.sides):
             return ""
         return self._twin(variable)
 
@@ -166,16 +166,16 @@ class SidePlanner:
         sync itself."""
         if variable not in self._twins:
             self._twins[variable] = ""
-            if self.divider.origins(variable) & self.coloring.alive:
+            if self.divider.twins.origins(variable) & self.coloring.alive:
                 self._twins[variable] = self._make_twin(variable)
         return self._twins[variable]
 
     def _make_twin(self, variable: Variable) -> str:
-        place = self.divider.assignment(variable)
+        place = self.divider.twins.assignment(variable)
         if place is None:
             return ""
         function, index = place
-        self.sides.twinned |= self.divider.makers(variable)
+        self.sides.twinned |= self.divider.twins.makers(variable)
         draft = self.draft(variable.module)
         name = source_twin_name(variable.name)
         while name in variable.module.bindings:

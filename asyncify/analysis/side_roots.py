@@ -1,0 +1,231 @@
+"""Roots: functions that can't turn, and stay sync on sessions of their own with what they call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.places import Obstacle
+from asyncify.analysis.program import Class, Function, statements_of
+from asyncify.analysis.side_sharing import Sharing
+from asyncify.analysis.side_spread import Spread
+from asyncify.analysis.side_twins import Twins
+from asyncify.analysis.sides import COPY, Sides, home, is_handed
+from asyncify.analysis.uses import SYNC_KINDS
+
+if TYPE_CHECKING:
+    from asyncify.analysis.colors import Colors
+
+# What is made once for all who use it.
+_SHARED = ("Engine", "sessionmaker", "scoped_session")
+
+
+class Roots:
+    """Tells which functions can be roots of the sync side."""
+
+    def __init__(self, colors: Colors, spread: Spread, twins: Twins, sharing: Sharing) -> None:
+        self.colors = colors
+        self.inference = colors.inference
+        self.program = colors.program
+        self.uses = colors.uses
+        self.spread = spread
+        self.twins = twins
+        self.sharing = sharing
+
+    def add_root(self, function: Function, obstacle: Obstacle, sides: Sides) -> bool:
+        """Make a function that can't turn a root, if it and what it calls can do without the other
+        side's sessions."""
+        if function in sides.refused or function.facts.kind == "class":
+            return False
+        members = self.spread.below(function)
+        if any(m.facts.is_async for m in members) or not self._stands_alone(function, members):
+            return False
+        if not self.colors.is_configured_sync(function) and not (
+            not self._takes_sessions(function)
+            and self._are_handed(function, members)
+            and all(self._knows_sessions(m, members) for m in members)
+        ):
+            return False
+        if not all(
+            self.twins.can_have_twin(x, sides) for m in members for x in self.twins.sources(m)
+        ):
+            return False
+        sides.roots[function] = obstacle
+        sides.synced |= members
+        return True
+
+    def add_copies(self, sides: Sides) -> None:
+        """Sync copies that are there already stay, with what they call."""
+        for function in self.inference.evaluations:
+            if function.name.endswith(COPY) and self.is_copy(function):
+                sides.roots[function] = Obstacle("", "It is the sync copy of an async function.")
+                sides.synced |= self.spread.below(function)
+
+    def is_copy(self, function: Function) -> bool:
+        """Is a function, or what it is defined in, the sync copy of an async one beside it?"""
+        function = home(function)
+        name = function.name.removesuffix(COPY)
+        if name == function.name or function.facts.is_async:
+            return False
+        if function.owner is not None:
+            original = function.owner.methods.get(name)
+        else:
+            symbol = self.program.resolve(function.module, name)
+            original = symbol if isinstance(symbol, Function) else None
+        return original is not None and original is not function and self._is_async(original)
+
+    def _is_async(self, function: Function) -> bool:
+        """Is a function async, or what it defines or makes?"""
+        if any(fn.facts.is_async for fn in function.module.functions if home(fn) is function):
+            return True
+        return any(
+            isinstance(atom, v.Known) and atom.kind.lower().startswith("async")
+            for atom in self.inference.given("return", function)
+        )
+
+    def _stands_alone(self, root: Function, members: set[Function]) -> bool:
+        """Does no session cross over to the root, or from it to those who call it?"""
+        outside = [
+            (caller, use) for member in members
+            for caller, use in self.colors.callers().get(member, ())
+            if caller not in members
+        ]  # fmt: skip
+        own = [use for _, use in outside if root in use.callees]
+        if any(self.spread.hands_session(use) and not self.sharing.may_enter(use) for use in own):
+            return False
+        if root.facts.kind == "module" and self._makes_sources(root):
+            return False
+        if not any(use.kind != "pass" for use in own):
+            return True
+        if root.is_method and root.name != "__init__" and root.owner in self.spread.holders():
+            return False
+        return not self.spread.makes(root) and not self._leaks(members)
+
+    def _are_handed(self, root: Function, members: set[Function]) -> bool:
+        """Do those below a root get their sessions from values that are known to be sessions?"""
+        for member in members - {root}:
+            if not self._wants_session(member):
+                continue
+            for caller, use in self.colors.callers().get(member, ()):
+                inside = caller in members and use.kind == "call" and not is_handed(use)
+                if inside and not self.spread.hands_session(use):
+                    return False
+        return True
+
+    def _wants_session(self, function: Function) -> bool:
+        evaluation = self.inference.evaluations.get(function)
+        return evaluation is not None and any(
+            isinstance(atom, v.Known) and atom.kind in ("Session", "Connection")
+            for parameter in function.signature.parameters
+            if not self._is_optional(function, parameter.default)
+            for atom in evaluation.environment.get(parameter.name, ())
+        )
+
+    def _takes_sessions(self, root: Function) -> bool:
+        """Does somebody unknown, or FastAPI, give sessions to a root, or anybody queries, which
+        have sessions?"""
+        evaluation = self.inference.evaluations.get(root)
+        if evaluation is None or root.facts.kind != "def":
+            return False
+        for position, parameter in enumerate(root.signature.parameters):
+            passed = self.inference.passed(root, position)
+            value = evaluation.environment.get(parameter.name, v.UNKNOWN) | self.inference.declared(
+                root, parameter.annotation
+            )
+            if any(isinstance(a, v.QueryValue) for a in value | passed):
+                return True
+            unseen = any(isinstance(a, v.Known) and a.kind in SYNC_KINDS for a in value - passed)
+            seen = any(isinstance(a, v.Known) for a in passed)
+            if unseen and not seen and not self._is_optional(root, parameter.default):
+                return True
+        return False
+
+    def _is_optional(self, function: Function, default: int) -> bool:
+        """Is a parameter's default None, so that a session is made where none is given?"""
+        operation = function.signature.operations[default] if default >= 0 else ()
+        return bool(operation) and operation[0] == f.CONSTANT and operation[5] is None
+
+    def _knows_sessions(self, member: Function, members: set[Function]) -> bool:
+        """Is it known of all sessions in a function where they come from?"""
+        evaluation = self.inference.evaluations.get(member)
+        if evaluation is None:
+            return True
+        operations = member.body.operations
+        for index, value in evaluation.objects:
+            if not any(isinstance(a, v.Known) and a.kind in SYNC_KINDS for a in value):
+                continue
+            operation = operations[index]
+            if operation[0] == f.ATTRIBUTE and not evaluation.values[operation[5]]:
+                return False  # `request.state.db`: only the name says that it is a session
+            if operation[0] == f.NAME and not self._is_at_home(member, operation[5], members):
+                return False
+            if operation[0] == f.CALL and any(
+                isinstance(a, v.Foreign) and a.name.endswith("object_session")
+                for a in evaluation.values[operation[5]]
+            ):
+                return False  # the session of whoever loaded the object
+        return True
+
+    def _is_at_home(self, function: Function, name: str, members: set[Function]) -> bool:
+        """Is a name a function's own, of a module, or of a function that stays sync too?"""
+        scope: Function | None = function
+        while scope is not None and (name not in scope.facts.bound or scope.facts.kind == "class"):
+            scope = scope.parent
+        return scope is None or scope.facts.kind == "module" or scope in members
+
+    def _leaks(self, members: set[Function]) -> bool:
+        """Does anybody else read a session, factory or engine that the members keep?"""
+        kept = {place for member in members for place in self._stored(member)}
+        return any(
+            self._reads(function, cls, name)
+            for cls, name in kept for function in self.program.mentioning(name)
+            if function not in members
+        )  # fmt: skip
+
+    def _reads(self, function: Function, cls: Class | None, name: str) -> bool:
+        """Does a function read an attribute of a class, or what may be a global variable?"""
+        evaluation = self.inference.evaluations.get(function)
+        if evaluation is None:
+            return False
+        if cls is None:
+            return function.facts.kind != "module"
+        family = {*cls.ancestors, *cls.descendants()}
+        return any(
+            operation and operation[0] == f.ATTRIBUTE and operation[6] == name
+            and any(
+                isinstance(a, v.Instance) and a.cls in family
+                for a in evaluation.values[operation[5]]
+            )
+            for operation in function.body.operations
+        )  # fmt: skip
+
+    def _stored(self, function: Function) -> Iterator[tuple[Class | None, str]]:
+        """The attributes, with their class, and global variables in which a function keeps a
+        session or the like."""
+        evaluation = self.inference.evaluations.get(function)
+        if evaluation is None:
+            return
+        for statement in statements_of(function.body.statements):
+            if statement[0] != f.ASSIGN:
+                continue
+            value = evaluation.values[statement[8]]
+            if not any(isinstance(a, v.Known) and a.kind in SYNC_KINDS for a in value):
+                continue
+            for target in statement[7]:
+                if target[0] == f.TO_ATTRIBUTE:
+                    for atom in evaluation.values[target[1]]:
+                        if isinstance(atom, v.Instance):
+                            yield atom.cls, target[2]
+                elif target[0] == f.TO_NAME and target[1] in function.facts.declared:
+                    yield None, target[1]
+
+    def _makes_sources(self, function: Function) -> bool:
+        """Does a module make an engine or a factory that others import?"""
+        evaluation = self.inference.evaluations[function]
+        made = (
+            evaluation.values[index] for index, operation in enumerate(evaluation.operations)
+            if operation and operation[0] == f.CALL
+        )  # fmt: skip
+        return any(isinstance(a, v.Known) and a.kind in _SHARED for value in made for a in value)

@@ -1,0 +1,154 @@
+"""Sharing: how the async side gets at what the sync side needs too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asyncify import facts as f
+from asyncify.analysis.program import Function
+from asyncify.analysis.side_spread import Spread
+from asyncify.analysis.side_twins import Twins
+from asyncify.analysis.sides import Sides, home, is_handed, ordered
+from asyncify.analysis.uses import Use
+
+if TYPE_CHECKING:
+    from asyncify.analysis.colors import Colors
+
+
+class Sharing:
+    """What both sides call is entered with the session that the caller has, or gets a copy."""
+
+    def __init__(self, colors: Colors, spread: Spread, twins: Twins) -> None:
+        self.colors = colors
+        self.inference = colors.inference
+        self.program = colors.program
+        self.uses = colors.uses
+        self.spread = spread
+        self.twins = twins
+        self._decorating: dict[Function, tuple[Function, ...]] = {}
+
+    def share(self, sides: Sides, turned: set[Function], islands: set[Function]) -> set[Function]:
+        """Decide how the other side gets at what it shares; functions for which there is no way
+        are returned."""
+        hopeless: set[Function] = set()
+        for member in ordered(sides.synced - sides.twinned - set(sides.roots) - islands):
+            entries = [
+                use for caller, use in self.colors.callers().get(member, ())
+                if caller not in sides.quiet and caller not in islands and not is_handed(use)
+            ]  # fmt: skip
+            if not entries and not self._referred(member, sides, islands):
+                continue
+            outer = home(member)
+            if outer is not member and (outer in sides.twinned or self.twins.can_be_copied(outer)):
+                sides.twinned |= {outer, member}
+            elif self._can_be_given(member, entries, sides):
+                sides.given.add(member)
+            elif self.twins.can_be_copied(member):
+                sides.twinned |= {m for m in self.colors.family(member) if m in sides.synced}
+            else:
+                hopeless.add(member)
+        sides.given -= sides.twinned
+        return hopeless
+
+    def split_decorators(self, sides: Sides, turned: set[Function]) -> bool:
+        """A decorator of what turns and of what doesn't gets a sync copy for the latter. Says
+        whether there is a new one."""
+        found = {
+            part for wrapper in turned
+            if (outer := home(wrapper)) is not wrapper and wrapper not in sides.twinned
+            and self._wraps_both(wrapper, turned) and self.twins.can_be_copied(outer)
+            for part in (outer, wrapper)
+        }  # fmt: skip
+        sides.twinned |= found
+        return bool(found)
+
+    def without_wrappers(
+        self, use: Use, turned: set[Function], sides: Sides
+    ) -> tuple[Function, ...]:
+        """The functions that a call may run: of what doesn't turn, the async wrapper of a
+        decorator with a sync copy isn't one."""
+        plain = {d for c in use.callees if c not in turned for d in self._decorators(c)}
+        plain &= sides.twinned
+        return tuple(c for c in use.callees if home(c) is c or home(c) not in plain)
+
+    def _decorators(self, function: Function) -> tuple[Function, ...]:
+        """The decorators of the program that a function has."""
+        if function not in self._decorating:
+            operations = function.signature.operations
+            scope = function.parent or function
+            found = (
+                self.program.resolve_expression(
+                    scope, operations, operations[i][5] if operations[i][0] == f.CALL else i
+                )
+                for i in function.signature.decorators
+            )
+            self._decorating[function] = tuple(x for x in found if isinstance(x, Function))
+        return self._decorating[function]
+
+    def _wraps_both(self, wrapper: Function, turned: set[Function]) -> bool:
+        return any(
+            len({c in turned or c.facts.is_async for c in use.callees}) > 1
+            for use in self.uses.of(wrapper) if use.kind == "call" and is_handed(use)
+        )  # fmt: skip
+
+    def _referred(self, function: Function, sides: Sides, islands: set[Function]) -> bool:
+        """Does anything outside name a function of a module, as FastAPI's Depends does?"""
+        if function.owner is not None or home(function) is not function:
+            return False
+        return any(
+            other not in sides.quiet and other not in islands and other is not function
+            and self.program.may_name(other, function) and self._names(other, function)
+            for other in self.program.mentioning(function.name)
+        )  # fmt: skip
+
+    def _names(self, other: Function, function: Function) -> bool:
+        """Is a function meant by a name in another's body or signature?"""
+        for operations, scope in (
+            (other.body.operations, other),
+            (other.signature.operations, other.parent or other),
+        ):
+            for index, operation in enumerate(operations):
+                if not operation or operation[0] not in (f.NAME, f.ATTRIBUTE):
+                    continue
+                last = operation[5] if operation[0] == f.NAME else operation[6]
+                if last == function.name and (
+                    self.program.resolve_expression(scope, operations, index) is function
+                ):
+                    return True
+        return False
+
+    def _can_be_given(self, function: Function, entries: list[Use], sides: Sides) -> bool:
+        """Can all callers on the other side enter a function with the session that they have?"""
+        if self.inference.config.shared == "twin" and self.twins.can_be_copied(function):
+            return False
+        if function.facts.kind != "def" or function.facts.is_generator or not entries:
+            return False
+        if self._referred_only(function, entries) or not self.colors.does_io(function):
+            return False
+        below = self.spread.below(function)
+        if any(self.twins.sources(m) or self.colors.makes_session(m) for m in below):
+            return False
+        if any(m.facts.is_generator or (m in sides.twinned and m.owner) for m in below):
+            return False
+        return all(self.may_enter(use) for use in entries)
+
+    def _referred_only(self, function: Function, entries: list[Use]) -> bool:
+        """Is a function handed on by name somewhere, beside being called?"""
+        called = {use.function for use in entries if use.kind == "call"}
+        return any(
+            other not in called and other.facts.kind != "class" and other is not function
+            and self.program.may_name(other, function) and self._names(other, function)
+            and not any(function in u.callees for u in self.uses.of(other))
+            for other in self.program.mentioning(function.name)
+        )  # fmt: skip
+
+    def may_enter(self, use: Use) -> bool:
+        if not self.colors.may_enter(use) or not self.spread.hands_named(use):
+            return False
+        layout = self.uses.layout(use.function)
+        inside = layout.subtree(use.operation) - {use.operation}
+        return not any(
+            other.operation in inside
+            and (other.does_io or any(self.colors.does_io(c) for c in other.callees))
+            for other in self.uses.of(use.function)
+        )

@@ -1,0 +1,133 @@
+"""Spread of the sync side: what functions call, hand on and hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.program import Class, Function
+from asyncify.analysis.sides import is_handed, is_parameter
+from asyncify.analysis.uses import SYNC_KINDS, Use
+
+if TYPE_CHECKING:
+    from asyncify.analysis.colors import Colors
+
+
+class Spread:
+    """Looks at what is below a function of the sync side, and what is handed to it."""
+
+    def __init__(self, colors: Colors) -> None:
+        self.colors = colors
+        self.inference = colors.inference
+        self.program = colors.program
+        self.uses = colors.uses
+        self._holders: tuple[int, frozenset[Class]] = (-1, frozenset())
+        self._calls: dict[Function, tuple[object, tuple[Function, ...]]] = {}
+
+    def below(self, function: Function) -> set[Function]:
+        """The function and all below it that do I/O, or that make what I/O is done with."""
+        out: set[Function] = set()
+        pending = [function]
+        while pending:
+            current = pending.pop()
+            if current in out:
+                continue
+            out.add(current)
+            pending += [m for m in self.colors.family(current) if self._matters(m)]
+            pending += [c for c in self.called_by(current) if self._matters(c)]
+            if current.name == "__init__" and current.owner is not None:
+                pending += [m for m in current.owner.methods.values() if self._matters(m)]
+        return out
+
+    def called_by(self, function: Function) -> tuple[Function, ...]:
+        evaluation = self.inference.evaluations.get(function)
+        known = self._calls.get(function)
+        if known is None or known[0] is not evaluation:
+            found = tuple(dict.fromkeys(self._calls_in(function)))
+            known = self._calls[function] = evaluation, found
+        return known[1]
+
+    def _calls_in(self, function: Function) -> Iterator[Function]:
+        """What a function calls, or hands on by name. What it gets as a parameter, as a decorator's
+        wrapper does, is anything that anybody gives it: those who call say which."""
+        given = {use.operation for use in self.uses.of(function) if use.kind == "pass"}
+        for use in self.uses.of(function):
+            if use.kind != "pass" and not is_handed(use):
+                yield from use.callees
+        evaluation = self.inference.evaluations.get(function)
+        if evaluation is None:
+            return
+        for place, operation in enumerate(function.body.operations):
+            if not operation or operation[0] != f.CALL:
+                continue
+            for index in (*operation[6], *(i for _, i in operation[7])):
+                index = index if index >= 0 else ~index
+                for atom in evaluation.values[index]:
+                    if (
+                        isinstance(atom, v.FunctionObject)
+                        and (place in given or self._is_named(function, index, atom.function))
+                        and not is_parameter(function, index)
+                    ):
+                        yield atom.function
+
+    def _is_named(self, function: Function, index: int, other: Function) -> bool:
+        operations = function.body.operations
+        return self.program.resolve_expression(function, operations, index) is other
+
+    def _matters(self, function: Function) -> bool:
+        if function.facts.is_async:
+            return False  # a sync function can only run it in a loop of its own
+        return self.colors.does_io(function) or self.makes(function)
+
+    def makes(self, function: Function) -> bool:
+        """Does a function hand out engines, factories or sessions?"""
+        return any(
+            isinstance(atom, v.Known) and atom.kind in SYNC_KINDS
+            for atom in (*self.inference.given("return", function),
+                         *self.inference.given("yield", function))
+        )  # fmt: skip
+
+    def holders(self) -> frozenset[Class]:
+        """The classes whose instances hold sessions, factories or engines, and those below them."""
+        if self._holders[0] != self.inference.runs:
+            found = set()
+            for cls, value in self.inference.attributes_held():
+                if any(isinstance(a, v.Known) and a.kind in SYNC_KINDS for a in value):
+                    found |= {cls, *cls.descendants()}
+            self._holders = self.inference.runs, frozenset(found)
+        return self._holders[1]
+
+    def is_held(self, atom: v.Atom) -> bool:
+        if isinstance(atom, v.Instance):
+            return atom.cls in self.holders()
+        return isinstance(atom, v.Known) and atom.kind in SYNC_KINDS
+
+    def _carries(self, atom: v.Atom) -> bool:
+        if isinstance(atom, v.FunctionObject):
+            return atom.bound and atom.function.owner in self.holders()
+        if isinstance(atom, v.Instance):
+            return atom.cls in self.holders()
+        return isinstance(atom, v.Known) and atom.kind in SYNC_KINDS
+
+    def hands_session(self, use: Use) -> bool:
+        """Is a session, or an object that holds one, among the arguments of a call?"""
+        operation = use.function.body.operations[use.operation]
+        if operation[0] != f.CALL:
+            return False
+        values = self.inference.evaluations[use.function].values
+        arguments = (*operation[6], *(i for _, i in operation[7]))
+        return any(self._carries(atom) for i in arguments for atom in values[i if i >= 0 else ~i])
+
+    def hands_named(self, use: Use) -> bool:
+        """Is a session itself among the arguments of a call? Then it is entered with that."""
+        operation = use.function.body.operations[use.operation]
+        if operation[0] != f.CALL:
+            return False
+        values = self.inference.evaluations[use.function].values
+        arguments = (*operation[6], *(i for _, i in operation[7]))
+        return any(
+            isinstance(atom, v.Known) and atom.kind == "Session"
+            for i in arguments if i >= 0 for atom in values[i]
+        )  # fmt: skip

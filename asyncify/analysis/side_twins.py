@@ -1,0 +1,207 @@
+"""Twins: engines, factories and functions that each side can have one of its own of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.declarations import foreign_name
+from asyncify.analysis.program import Function, Variable
+from asyncify.analysis.side_spread import Spread
+from asyncify.analysis.sides import Sides, twin_name
+
+if TYPE_CHECKING:
+    from asyncify.analysis.colors import Colors
+
+# Decorators under which a copy of a function means the same.
+_COPIED = {
+    "contextlib.contextmanager", "staticmethod", "classmethod", "property", "abc.abstractmethod",
+    "functools.wraps",
+}  # fmt: skip
+
+
+class Twins:
+    """Finds what functions name and make, and says of what there can be a second one."""
+
+    def __init__(self, colors: Colors, spread: Spread) -> None:
+        self.colors = colors
+        self.inference = colors.inference
+        self.program = colors.program
+        self.uses = colors.uses
+        self.spread = spread
+        self._named: dict[Function, tuple[object, frozenset[Variable]]] = {}
+
+    def sources(self, function: Function) -> frozenset[Variable]:
+        """The module-level engines, factories and sessions that a function names, and objects
+        that hold some."""
+        evaluation = self.inference.evaluations.get(function)
+        if evaluation is None:
+            return frozenset()
+        known = self._named.get(function)
+        if known is None or known[0] is not evaluation:
+            found = frozenset(
+                variable for index, value in enumerate(evaluation.values)
+                if any(self.spread.is_held(a) for a in value)
+                and (variable := self.variable(function, index)) is not None
+            )  # fmt: skip
+            known = self._named[function] = evaluation, found
+        return known[1]
+
+    def variable(self, function: Function, index: int) -> Variable | None:
+        """The module-level variable that a name or attribute in a function means."""
+        operation = function.body.operations[index]
+        if operation[0] == f.NAME:
+            if operation[5] in function.facts.declared:
+                symbol = self.program.resolve(function.module, operation[5])
+                return symbol if isinstance(symbol, Variable) else None
+        elif operation[0] != f.ATTRIBUTE:
+            return None
+        symbol = self.program.resolve_expression(function, function.body.operations, index)
+        return symbol if isinstance(symbol, Variable) else None
+
+    def can_have_twin(self, variable: Variable, sides: Sides) -> bool:
+        """Can a variable have a twin, with what it is made from, and the functions that make these
+        a copy?"""
+        pending, seen = [variable], {variable}
+        while pending:
+            current = pending.pop()
+            makers = self.makers(current)
+            if not self._twin_exists(current):
+                return False
+            if not all(m in sides.twinned or self.can_be_copied(m) for m in makers):
+                return False
+            fresh = self._made_from(current, makers) - seen
+            seen |= fresh
+            pending += fresh
+        return True
+
+    def _made_from(self, variable: Variable, makers: set[Function]) -> set[Variable]:
+        """The engines, factories and sessions from which another is made."""
+        found = {source for maker in makers for source in self.sources(maker)}
+        place = self.assignment(variable)
+        if place is not None:
+            function, index = place
+            values = self.inference.evaluations[function].values
+            for inner in self.uses.layout(function).subtree(index) - {index}:
+                named = self.variable(function, inner)
+                if named is not None and any(self.spread.is_held(a) for a in values[inner]):
+                    found.add(named)
+        return found
+
+    def makers(self, variable: Variable) -> set[Function]:
+        """The functions of the program by which a variable's value is made."""
+        place = self.assignment(variable)
+        if place is None:
+            return set()
+        function, index = place
+        operations = function.body.operations
+        out: set[Function] = set()
+        pending: list[Function] = []
+        for inner in self.uses.layout(function).subtree(index):
+            if operations[inner][0] in (f.NAME, f.ATTRIBUTE):
+                symbol = self.program.resolve_expression(function, operations, inner)
+                pending += [symbol] if isinstance(symbol, Function) else []
+        while pending:
+            current = pending.pop()
+            if current not in out and self.spread.makes(current):
+                out.add(current)
+                pending += self.spread.called_by(current)
+        return out
+
+    def _twin_exists(self, variable: Variable) -> bool:
+        """Can a variable have a sync twin beside it: is it assigned once, by a call, and does its
+        database live outside this process?"""
+        place = self.assignment(variable)
+        value = self.inference.global_value(variable.module, variable.name)
+        if place is None or any(isinstance(a, v.Instance) for a in value):
+            return False
+        places = self.colors.places
+        return not places.in_memory(*place) and not any(
+            places.in_memory(maker, call)
+            for maker in self.makers(variable) for call in self._engines_made(maker)
+        )  # fmt: skip
+
+    def _engines_made(self, function: Function) -> Iterator[int]:
+        """The calls of a function that make engines."""
+        evaluation = self.inference.evaluations[function]
+        for index, operation in enumerate(evaluation.operations):
+            if operation and operation[0] == f.CALL and any(
+                isinstance(a, v.Known) and a.kind == "Engine" for a in evaluation.values[index]
+            ):  # fmt: skip
+                yield index
+
+    def assignment(self, variable: Variable) -> tuple[Function, int] | None:
+        """The one call, at the level of its module, whose result a variable is."""
+        found = self.program.variable_expression(variable)
+        if found is None or found[1][found[2]][0] != f.CALL:
+            return None
+        writers = (
+            function for function in variable.module.functions
+            if variable.name in function.facts.declared and variable.name in function.facts.bound
+        )  # fmt: skip
+        return None if any(writers) else (found[0], found[2])
+
+    def only_synced(self, sides: Sides) -> set[v.Origin]:
+        """The origins of what nobody but the sync side names or makes."""
+        quiet = sides.quiet
+        named = {variable for function in quiet for variable in self.sources(function)}
+        alone = {x for x in named if not self._named_outside(x, quiet)}
+        named_alone = {origin for variable in alone for origin in self.origins(variable)}
+        return named_alone | self._made(quiet)
+
+    def own_origins(self, functions: set[Function]) -> set[v.Origin]:
+        """The origins of what functions name or make themselves."""
+        named = {variable for function in functions for variable in self.sources(function)}
+        return {o for variable in named for o in self.origins(variable)} | self._made(functions)
+
+    def _made(self, functions: set[Function]) -> set[v.Origin]:
+        return {
+            atom.origin for function in functions
+            if (evaluation := self.inference.evaluations.get(function)) is not None
+            for _, value in evaluation.objects for atom in value
+            if isinstance(atom, v.Known) and atom.origin and atom.origin.function in functions
+        }  # fmt: skip
+
+    def origins(self, variable: Variable) -> set[v.Origin]:
+        value = self.inference.global_value(variable.module, variable.name)
+        return {a.origin for a in value if isinstance(a, v.Known) and a.origin is not None}
+
+    def _named_outside(self, variable: Variable, quiet: set[Function]) -> bool:
+        body = variable.module.functions[0]
+        return any(
+            function not in quiet and function is not body
+            and self.program.resolve(function.module, variable.name) == variable
+            for function in self.program.mentioning(variable.name)
+        )  # fmt: skip
+
+    def can_be_copied(self, function: Function) -> bool:
+        """Can a function of a module or class have a copy beside it?"""
+        for member in self.colors.family(function):
+            outer = member.parent
+            if member.facts.kind != "def" or outer is None or outer.facts.kind == "def":
+                return False
+            if not all(self._can_be_repeated(member, d) for d in member.signature.decorators):
+                return False
+            if self.colors.does_io(member) and self.colors.obstacle(member) is not None:
+                return False
+            if member in self.colors.uncopied or self._is_taken(member):
+                return False
+        return True
+
+    def _can_be_repeated(self, function: Function, index: int) -> bool:
+        """Does a decorator do no more than to wrap the function that it decorates?"""
+        operations = function.signature.operations
+        scope = function.parent or function
+        callee = operations[index][5] if operations[index][0] == f.CALL else index
+        symbol = self.program.resolve_expression(scope, operations, callee)
+        if isinstance(symbol, Function):
+            return not self.colors.does_io(symbol)
+        return foreign_name(scope, operations, callee, self.inference) in _COPIED
+
+    def _is_taken(self, function: Function) -> bool:
+        name = twin_name(function.name)
+        if function.owner is not None:
+            return any(name in cls.methods for cls in function.owner.ancestors)
+        return name in function.module.bindings
