@@ -36,6 +36,7 @@ _MANAGERS = {
     "typing.ContextManager", "typing.AsyncContextManager", "contextlib.AbstractContextManager",
     "contextlib.AbstractAsyncContextManager",
 }  # fmt: skip
+_CALLABLES = {"typing.Callable", "callable"}
 _CONSTANTS = {"int", "str", "bool", "float", "bytes", "complex", "bytearray"}
 DEPENDS = {"fastapi.Depends", "fastapi.Security", "fastapi.param_functions.Depends"}
 
@@ -203,6 +204,17 @@ def _depends_in(
         if value is not None:
             return value
     return v.UNKNOWN
+
+
+def is_callable(declared: v.Value) -> bool:
+    """Does an annotation say no more than that something is called?"""
+    return any(isinstance(a, v.ForeignInstance) and a.name in _CALLABLES for a in declared)
+
+
+def functions(value: v.Value) -> v.Value:
+    """What of a value is called: functions of the program, and objects that may be callable."""
+    kinds = (v.FunctionObject, v.KnownMethod, v.Instance, v.ClassObject)
+    return frozenset(a for a in value if isinstance(a, kinds))
 
 
 def dependency_function(

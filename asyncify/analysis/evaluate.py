@@ -7,6 +7,7 @@ kept, so that the plan can ask what any expression is.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -539,6 +540,8 @@ class Evaluation:
         named: dict[str, v.Value],
     ) -> v.Value:
         if isinstance(atom, v.FunctionObject):
+            if atom.given:
+                arguments = [v.UNKNOWN] * atom.given + arguments
             return self.inference.called(atom.function, atom.bound, arguments, named)
         if isinstance(atom, v.ClassObject):
             return self.construct(atom.cls, arguments, named)
@@ -585,6 +588,9 @@ class Evaluation:
         constructor = cls.find("__init__")
         if constructor is not None:
             self.inference.pass_arguments(constructor, True, arguments, named)
+            given = (*arguments, *named.values())
+            if any(isinstance(a, v.FunctionObject) for value in given for a in value):
+                self.inference.need(constructor)  # it may keep a function, under another name
         else:
             for name, value in named.items():
                 self.inference.write(("attribute", cls, name), value)
@@ -604,7 +610,9 @@ class Evaluation:
             return v.collection(self.iterate(arguments[-1]))
         if name in ("next", "anext") and arguments:
             return self.iterate(arguments[0])
-        if name in ("functools.partial", "contextlib.closing", "typing.cast") and arguments:
+        if name == "functools.partial" and arguments:
+            return self.partial(arguments, named)
+        if name in ("contextlib.closing", "typing.cast") and arguments:
             value = arguments[-1] if name == "typing.cast" else arguments[0]
             return v.one(v.Managed(value)) if name.endswith("closing") and value else value
         if name in ("asyncio.run", "anyio.run") and arguments:
@@ -617,6 +625,17 @@ class Evaluation:
         if name in declarations.DEPENDS:
             return v.UNKNOWN
         return _unknown_call(name)
+
+    def partial(self, arguments: list[v.Value], named: dict[str, v.Value]) -> v.Value:
+        """``partial(f, a, b=c)``: the function, which has these arguments already."""
+        made = []
+        for atom in arguments[0]:
+            if isinstance(atom, v.FunctionObject):
+                given = [v.UNKNOWN] * atom.given + arguments[1:]
+                self.inference.pass_arguments(atom.function, atom.bound, given, named)
+                atom = replace(atom, given=len(given))
+            made.append(v.one(atom))
+        return v.join(made)
 
     def constructed(
         self, kind: str, origin: v.Origin, arguments: list[v.Value], named: dict[str, v.Value]
@@ -773,6 +792,8 @@ def _refined(declared: v.Value, given: v.Value) -> v.Value:
         return better  # what it was made by knows more, and is never wrong
     if any(isinstance(a, v.QueryValue) for a in given):
         return given
+    if declarations.is_callable(declared):
+        return declarations.functions(given) or declared
     return declared
 
 

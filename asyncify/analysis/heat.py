@@ -138,6 +138,8 @@ class Heat:
         for atom in value:
             if isinstance(atom, v.FunctionObject) and atom.function.name != name:
                 self.aliases.setdefault(atom.function, set()).add(name)
+                if atom.function in self._called:
+                    self.names((name,))
 
 
 def _held(value: v.Value) -> tuple[bool, frozenset[Class]]:

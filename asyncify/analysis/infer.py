@@ -308,7 +308,7 @@ class Inference:
             return v.join((injected, self.read(("parameter", function, position))))
         kinds = {a.kind for a in declared if isinstance(a, v.Known)}
         if declared and not kinds:
-            return declared
+            return self.functions_in(declared, ("parameter", function, position)) or declared
         passed = self.read(("parameter", function, position))
         if kinds:
             better = frozenset(a for a in passed if isinstance(a, v.Known) and a.kind in kinds)
@@ -317,6 +317,12 @@ class Inference:
         if not passed and not declared and self._is_open(function, parameter.annotation):
             self._seek(("callers", function), function.name, function)
         return passed
+
+    def functions_in(self, declared: v.Value, slot: Slot) -> v.Value:
+        """The functions in a slot, where its annotation says no more than that it is called."""
+        if not declarations.is_callable(declared):
+            return v.UNKNOWN
+        return declarations.functions(self.read(slot))
 
     def _is_open(self, function: Function, annotation: int) -> bool:
         """Does an annotation allow anything? An `int` is unknown as well, but nobody has to be
@@ -397,7 +403,9 @@ class Inference:
         """What a function returns, by its annotation and its ``return`` statements."""
         declared = self.declared(function, function.signature.returns)
         if declared and not any(isinstance(a, v.Known) for a in declared):
-            return declared
+            if declarations.is_callable(declared):
+                self.demand(function)
+            return self.functions_in(declared, ("return", function)) or declared
         if not declared and self._gives_constants(function):
             return v.UNKNOWN
         self.demand(function)

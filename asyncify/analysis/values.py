@@ -91,10 +91,12 @@ class ClassObject:
 
 @dataclass(frozen=True, slots=True)
 class FunctionObject:
-    """A function of the program, as a value; ``bound`` where it is taken from an object."""
+    """A function of the program, as a value; ``bound`` where it is taken from an object, ``given``
+    the number of positional arguments that a ``partial`` has given it already."""
 
     function: Function
     bound: bool = False
+    given: int = 0
 
 
 @dataclass(frozen=True, slots=True)

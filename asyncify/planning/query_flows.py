@@ -314,10 +314,13 @@ class QueryFlows:
             if operation[0] != f.CALL:
                 continue
             index = dict(operation[7]).get(name, -1)
-            if index < 0 and 0 <= place < len(operation[6]):
-                index = operation[6][place]
+            shifted = place - self.sessions.given(caller, operation)
+            if index < 0 and 0 <= shifted < len(operation[6]):
+                index = operation[6][shifted]
             if index >= 0:
                 values.append(self.inference.evaluations[caller].values[index])
+            elif shifted < 0:
+                values.append(v.UNKNOWN)  # a partial has it
         return values
 
     def _executed(self, use: Use) -> int:

@@ -138,11 +138,17 @@ class QuerySessions:
             return ""
         else:
             place = names.index(head) - (1 if callee.is_method else 0)
+            place -= self.given(function, operation)
             index = dict(operation[7]).get(head, -1)
             if index < 0 and 0 <= place < len(operation[6]):
                 index = operation[6][place]
             base = dotted(operations, index) if index >= 0 else ""
         return ".".join(filter(None, (base, rest))) if base else ""
+
+    def given(self, function: Function, operation: f.Operation) -> int:
+        """How many arguments a called ``partial`` has got before."""
+        values = self.inference.evaluations[function].values[operation[5]]
+        return max((a.given for a in values if isinstance(a, v.FunctionObject)), default=0)
 
     def _read_from(self, value: v.QueryValue, function: Function) -> set[str]:
         """The session beside a Query that is held in an attribute: ``self.session`` where the
@@ -224,10 +230,37 @@ class QuerySessions:
                 for use in self.colors.uses.of(caller)
                 if use.kind == "call" and use.callees == (function,)
             }
-            if named - set(uses) or (named and not self._is_async(caller)):
+            partials = [self._calls_of_partial(caller, index) for index in named - set(uses)]
+            if not all(partials) or (named and not self._is_async(caller)):
                 return []
-            found += [(caller, uses[index].operation) for index in sorted(named)]
+            called = named & set(uses) | {index for calls in partials for index in calls}
+            if not called <= set(uses):
+                return []
+            found += [(caller, uses[index].operation) for index in sorted(called)]
         return found
+
+    def _calls_of_partial(self, caller: Function, index: int) -> set[int]:
+        """What is called where a ``partial`` of the function at ``index`` is: nothing where that
+        is used in any other way."""
+        layout = self.colors.uses.layout(caller)
+        operations, made = layout.operations, layout.parent(index)
+        if made < 0 or operations[made][0] != f.CALL or operations[made][6][:1] != (index,):
+            return set()
+        callee = self.inference.evaluations[caller].values[operations[made][5]]
+        if not any(a == v.Foreign("functools.partial") for a in callee):
+            return set()
+        outer, statement = layout.parent(made), layout.statement(made)
+        if outer >= 0:
+            is_called = operations[outer][0] == f.CALL and operations[outer][5] == made
+            return {made} if is_called else set()
+        if statement is None or statement[0] != f.ASSIGN or len(statement[7]) != 1:
+            return set()
+        target, children = statement[7][0], caller.has_children
+        if target[0] != f.TO_NAME or children or caller.facts.kind == "module":
+            return set()
+        read = {i for i, o in enumerate(operations) if o and o[0] == f.NAME and o[5] == target[1]}
+        called = {o[5] for o in operations if o and o[0] == f.CALL}
+        return read if read <= called else set()
 
     def _is_async(self, function: Function) -> bool:
         is_async = function in self.coloring.turned or function.facts.is_async
