@@ -20,6 +20,7 @@ from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.places import Obstacle, Places
 from asyncify.analysis.program import Class, Function, dotted
+from asyncify.analysis.properties import Properties
 from asyncify.analysis.reach import Reach
 from asyncify.analysis.sides import Sides
 from asyncify.analysis.unawaited import AsyncAlready
@@ -109,6 +110,7 @@ class Colors:
         self.places = Places(self.uses)
         self.bounds = Boundaries(inference)
         self.divider = Divider(self)
+        self.properties = Properties(inference)
         self.already = AsyncAlready(self)
 
     def solve(self) -> Coloring:
@@ -518,7 +520,7 @@ class Colors:
         if name.startswith("__") and name.endswith("__") and name not in _TURNING_DUNDERS:
             return Obstacle("ASY101", f"Python calls {name} itself and can't await it.")
         if self.inference.is_property(function):
-            return Obstacle("ASY101", "A property can't be awaited by those who read it.")
+            return self.properties.obstacle(function)
         obstacle = self._decorated(function) or self._given_away(function)
         if obstacle is None and function not in self.tolerated:
             obstacle = self.places.expired(function)

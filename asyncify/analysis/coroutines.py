@@ -55,13 +55,16 @@ class Coroutines:
                 len(callees) == len(use.callees) and self._all_async(use)
                 and not self.uses.layout(use.function).is_awaited(use.operation)
             )  # fmt: skip
+        if use.kind == "property":
+            awaited = self.uses.layout(use.function).is_awaited(use.operation)
+            return all(c.facts.is_async for c in use.callees) and not awaited
         if use.kind not in ("iterate", "enter manager"):
             return False
         return all(c.facts.is_async for c in use.callees) and not self._is_async_place(use)
 
     def fate(self, use: Use) -> Fate:
         """What becomes of the value of an un-awaited use."""
-        if use.kind not in ("call", "member"):
+        if use.kind not in ("call", "member", "property"):
             return Fate.LOST  # `for` and `with` raise: there is nothing to be taken
         return self._follow(use.function, use.operation, False)
 

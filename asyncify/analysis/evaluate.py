@@ -437,13 +437,18 @@ class Evaluation:
         if not methods:
             return inference.attribute(cls, name)
         if bound and inference.is_property(methods[0]):
-            return v.join(inference.result(m) for m in methods)
+            return v.join(self._read_property(m) for m in methods)
         value = v.join(
             inference.function_value(m, bound or inference.is_class_method(m)) for m in methods
         )
         if not any(m.signature_is_decorated for m in methods):
             inference.members[key] = value  # nothing is wrapped around it: it stays the same
         return value
+
+    def _read_property(self, method: Function) -> v.Value:
+        if method.facts.is_async:
+            return v.one(v.CoroutineValue(method))
+        return self.inference.result(method)
 
     def known_member(self, atom: v.Known, name: str) -> v.Value:
         row = self.inference.row(atom.kind, name)

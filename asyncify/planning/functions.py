@@ -101,6 +101,8 @@ class FunctionPlanner:
                 self._enter(use, layout, entered)
             elif use.kind == "call":
                 self._call(use, layout, draft)
+            elif use.kind == "property":
+                self._property(use, layout, draft)
             elif use.kind == "iterate":
                 self._iterate(use, layout, draft)
             elif use.kind == "loop":
@@ -518,6 +520,24 @@ class FunctionPlanner:
         draft.add(
             AwaitExpression(
                 node=call_reference(use.function, use.operation), site=draft.site(operation),
+                group=self.coloring.groups.get(use.function, 0),
+            )
+        )  # fmt: skip
+
+    def _property(self, use: Use, layout: Layout, draft: Draft) -> None:
+        """The read of a property that turns is awaited."""
+        if not any(map(self._is_coroutine, use.callees)) or layout.is_awaited(use.operation):
+            return
+        if not all(map(self._is_coroutine, use.callees)):
+            reason = f"`{use.name}` (line {use.line}) may be a property that isn't async."
+            self.impediments[use.function] = Obstacle("ASY105", reason)
+            return
+        operation = layout.operations[use.operation]
+        if operation[4] & f.GENERATOR:
+            self._consume(use, layout, draft)
+        draft.add(
+            AwaitExpression(
+                node=reference(operation), site=draft.site(operation),
                 group=self.coloring.groups.get(use.function, 0),
             )
         )  # fmt: skip

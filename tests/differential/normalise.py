@@ -48,7 +48,7 @@ class Names:
 
 def normalise(statement: str, parameters: Any) -> tuple[str, str]:
     """The statement and its parameters in one spelling."""
-    top = parse(statement)
+    top = parse(statement.replace("%%", "%"))  # doubled where the driver formats its parameters
     names = Names()
     collect_aliases(top, names, "")
     text = " ".join(render(top, names))
