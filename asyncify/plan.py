@@ -182,7 +182,7 @@ class Planner:
     def _apart(self, function: Function) -> Finding:
         reason = f"`{function.qualname}` stays sync, on sync sessions of its own. "
         reason += self.coloring.sides.roots[function].reason
-        chain = self.coloring.chain(function)
+        chain = self._chain(function)
         return finding("ASY107", self._site(function), reason, chain=chain)
 
     def _unknown_decorators(self, function: Function) -> list[Finding]:
@@ -233,7 +233,7 @@ class Planner:
             reason = f"`{function.qualname}` runs in Alembic, on an engine that turns async."
             advice = "Give Alembic a sync engine of its own, or use its async template."
             return finding("ASY203", site, reason, advice)
-        chain = self.coloring.chain(function)
+        chain = self._chain(function)
         members, _ = self._component(function)
         others = f" {members} more functions of its component stay sync." if members else ""
         return finding(
@@ -243,6 +243,11 @@ class Planner:
             "" if obstacle.code == "ASY107" else _ADVICE,
             chain,
         )  # fmt: skip
+
+    def _chain(self, function: Function) -> tuple[str, ...]:
+        """The calls from what stays sync to the I/O."""
+        chain = self.coloring.chain(function)
+        return chain if len(chain) > 1 else self.colors.chain_down(function)
 
     def _uses_what_turns(self, function: Function) -> bool:
         owners = (use.owner for use in self.colors.uses.of(function))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from asyncify import facts as f
@@ -22,7 +22,7 @@ from asyncify.analysis.places import Obstacle, Places
 from asyncify.analysis.program import Class, Function, dotted
 from asyncify.analysis.properties import Properties
 from asyncify.analysis.reach import Reach
-from asyncify.analysis.sides import Sides
+from asyncify.analysis.sides import Sides, ordered
 from asyncify.analysis.unawaited import AsyncAlready
 from asyncify.analysis.uses import (
     GREENLET_KINDS,
@@ -231,9 +231,10 @@ class Colors:
                     return coloring
             if self._tolerate(hopeless):
                 continue
+            for function in ordered(hopeless):
+                failed.setdefault(function, self._why(function, coloring))
             links = self._links(coloring)
             for function in hopeless:
-                failed.setdefault(function, self._why(function, coloring))
                 members, found = _connected(function, links)
                 stays |= members
                 origins |= found
@@ -293,13 +294,45 @@ class Colors:
 
     def _why(self, function: Function, coloring: Coloring) -> Obstacle:
         """Why a function can neither turn nor stay sync beside what turns."""
-        obstacle = coloring.boundaries.get(function)
+        obstacle, sides = coloring.boundaries.get(function), coloring.sides
         if obstacle is not None:
-            return obstacle
-        roots = coloring.sides.roots
-        root = next((fn for fn in roots if function in self.divider.spread.below(fn)), None)
-        user = f"`{root.qualname}`" if root is not None else "Sync code"
-        return Obstacle("ASY102", f"{user} needs it sync, and async code calls it too.")
+            if function in sides.refused or function.facts.kind in ("module", "class"):
+                return obstacle
+            members = self.divider.spread.below(function)
+            why = self.divider.roots.refusal(function, members, sides)
+            more = f" It has no sync session of its own: {why}." if why else ""
+            return replace(obstacle, reason=f"{obstacle.reason}{more}")
+        spread = self.divider.spread
+        root = next((fn for fn in ordered(sides.roots) if function in spread.below(fn)), None)
+        way = spread.way(root, function) if root is not None else ()
+        user = " -> ".join(f"`{fn.qualname}`" for fn in way) or "Sync code"
+        stopped = f" ({sides.roots[root].reason.rstrip('.')})" if root is not None else ""
+        why = self.divider.sharing.refusal(function, sides, coloring.islands - sides.synced)
+        return Obstacle(
+            "ASY102", f"{user} needs it sync{stopped}, and async code needs it too"
+            f"{': ' + why if why else ''}.",
+        )  # fmt: skip
+
+    def chain_down(self, function: Function) -> tuple[str, ...]:
+        """The shortest way from a function to I/O, whatever color it has."""
+        before: dict[Function, Function | None] = {function: None}
+        pending = deque([function])
+        while pending:
+            current = pending.popleft()
+            doing = self.uses.doing_io(current)
+            if doing:
+                names = [f"{doing[0].name or doing[0].kind} (line {doing[0].line})"]
+                step: Function | None = current
+                while step is not None:
+                    names.append(step.qualname)
+                    step = before[step]
+                return tuple(reversed(names))
+            for use in self.uses.of(current):
+                for callee in use.callees:
+                    if callee not in before:
+                        before[callee] = current
+                        pending.append(callee)
+        return (function.qualname,)
 
     def _turn(self, islands: set[Function], stays: set[Function], sides: Sides) -> Coloring:
         islands = islands | sides.quiet

@@ -12,7 +12,7 @@ from asyncify.analysis.program import Class, Function, statements_of
 from asyncify.analysis.side_sharing import Sharing
 from asyncify.analysis.side_spread import Spread
 from asyncify.analysis.side_twins import Twins
-from asyncify.analysis.sides import COPY, Sides, home, is_handed
+from asyncify.analysis.sides import COPY, Sides, home, is_handed, ordered
 from asyncify.analysis.uses import SYNC_KINDS
 
 if TYPE_CHECKING:
@@ -40,21 +40,42 @@ class Roots:
         if function in sides.refused or function.facts.kind == "class":
             return False
         members = self.spread.below(function)
-        if any(m.facts.is_async for m in members) or not self._stands_alone(function, members):
-            return False
-        if not self.colors.is_configured_sync(function) and not (
-            not self._takes_sessions(function)
-            and self._are_handed(function, members)
-            and all(self._knows_sessions(m, members) for m in members)
-        ):
-            return False
-        if not all(
-            self.twins.can_have_twin(x, sides) for m in members for x in self.twins.sources(m)
-        ):
+        if self.refusal(function, members, sides):
             return False
         sides.roots[function] = obstacle
         sides.synced |= members
         return True
+
+    def refusal(self, function: Function, members: set[Function], sides: Sides) -> str:
+        """What stops a function, with the members below it, from having sessions of its own."""
+        coroutine = next((m for m in ordered(members) if m.facts.is_async), None)
+        if coroutine is not None:
+            return f"`{coroutine.qualname}` below it is async already"
+        return (
+            self._crossing(function, members)
+            or self._foreign(function, members)
+            or self._without_twin(members, sides)
+        )
+
+    def _foreign(self, function: Function, members: set[Function]) -> str:
+        """Does a function get a session of which it isn't known where it comes from?"""
+        if self.colors.is_configured_sync(function):
+            return ""
+        if self._takes_sessions(function):
+            return "whose session it is given isn't known"
+        if not self._are_handed(function, members):
+            return "whose session it hands on isn't known"
+        unknown = next((m for m in ordered(members) if not self._knows_sessions(m, members)), None)
+        return "" if unknown is None else f"whose session `{unknown.qualname}` has isn't known"
+
+    def _without_twin(self, members: set[Function], sides: Sides) -> str:
+        """Why an engine or factory that the members name can have no twin."""
+        named = {variable for member in members for variable in self.twins.sources(member)}
+        for variable in sorted(named, key=lambda x: (x.module.path, x.name)):
+            why = self.twins.twin_obstacle(variable, sides)
+            if why:
+                return f"`{variable.name}` has no sync twin: {why}"
+        return ""
 
     def add_copies(self, sides: Sides) -> None:
         """Sync copies that are there already stay, with what they call."""
@@ -85,23 +106,26 @@ class Roots:
             for atom in self.inference.given("return", function)
         )
 
-    def _stands_alone(self, root: Function, members: set[Function]) -> bool:
-        """Does no session cross over to the root, or from it to those who call it?"""
+    def _crossing(self, root: Function, members: set[Function]) -> str:
+        """Which session crosses over to the root, or from it to those who call it?"""
         outside = [
             (caller, use) for member in members
             for caller, use in self.colors.callers().get(member, ())
             if caller not in members
         ]  # fmt: skip
-        own = [use for _, use in outside if root in use.callees]
-        if any(self.spread.hands_session(use) and not self.sharing.may_enter(use) for use in own):
-            return False
+        own = [(caller, use) for caller, use in outside if root in use.callees]
+        for caller, use in own:
+            if self.spread.hands_session(use) and not self.sharing.may_enter(use):
+                return f"`{caller.qualname}` gives it a session (line {use.line})"
         if root.facts.kind == "module" and self._makes_sources(root):
-            return False
-        if not any(use.kind != "pass" for use in own):
-            return True
+            return "others import the engine or factory that is made here"
+        if not any(use.kind != "pass" for _, use in own):
+            return ""
         if root.is_method and root.name != "__init__" and root.owner in self.spread.holders():
-            return False
-        return not self.spread.makes(root) and not self._leaks(members)
+            return "it uses the session that its object holds"
+        if self.spread.makes(root):
+            return "it hands a session on"
+        return "others read the session that it keeps" if self._leaks(members) else ""
 
     def _are_handed(self, root: Function, members: set[Function]) -> bool:
         """Do those below a root get their sessions from values that are known to be sessions?"""

@@ -32,10 +32,7 @@ class Sharing:
         are returned."""
         hopeless: set[Function] = set()
         for member in ordered(sides.synced - sides.twinned - set(sides.roots) - islands):
-            entries = [
-                use for caller, use in self.colors.callers().get(member, ())
-                if caller not in sides.quiet and caller not in islands and not is_handed(use)
-            ]  # fmt: skip
+            entries = self._entries(member, sides, islands)
             if not entries and not self._referred(member, sides, islands):
                 continue
             outer = home(member)
@@ -49,6 +46,26 @@ class Sharing:
                 hopeless.add(member)
         sides.given -= sides.twinned
         return hopeless
+
+    def _entries(self, member: Function, sides: Sides, islands: set[Function]) -> list[Use]:
+        """The calls by which the other side gets at what is shared."""
+        return [
+            use for caller, use in self.colors.callers().get(member, ())
+            if caller not in sides.quiet and caller not in islands and not is_handed(use)
+        ]  # fmt: skip
+
+    def refusal(self, member: Function, sides: Sides, islands: set[Function]) -> str:
+        """Why the other side can't get at a function: who can't enter it, and why there is no
+        copy."""
+        closed = next(
+            (u for u in self._entries(member, sides, islands) if not self.may_enter(u)), None
+        )
+        reason = self.twins.copy_obstacle(member)
+        parts = [f"there can be no copy: {reason}"] if reason else []
+        if closed is not None:
+            caller = closed.function.qualname
+            parts.insert(0, f"`{caller}` calls it (line {closed.line}) without a session at hand")
+        return "; ".join(parts)
 
     def split_decorators(self, sides: Sides, turned: set[Function]) -> bool:
         """A decorator of what turns and of what doesn't gets a sync copy for the latter. Says

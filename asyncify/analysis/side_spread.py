@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,23 @@ class Spread:
             if current.name == "__init__" and current.owner is not None:
                 pending += [m for m in current.owner.methods.values() if self._matters(m)]
         return out
+
+    def way(self, start: Function, end: Function) -> tuple[Function, ...]:
+        """The shortest way of calls from a function to one below it."""
+        before: dict[Function, Function | None] = {start: None}
+        pending = deque([start])
+        while pending and end not in before:
+            current = pending.popleft()
+            for callee in self.called_by(current):
+                if callee not in before:
+                    before[callee] = current
+                    pending.append(callee)
+        out: list[Function] = []
+        step: Function | None = end if end in before else None
+        while step is not None:
+            out.append(step)
+            step = before[step]
+        return tuple(reversed(out)) or (start, end)
 
     def called_by(self, function: Function) -> tuple[Function, ...]:
         evaluation = self.inference.evaluations.get(function)

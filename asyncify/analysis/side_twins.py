@@ -10,7 +10,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.program import Function, Variable
 from asyncify.analysis.side_spread import Spread
-from asyncify.analysis.sides import Sides, twin_name
+from asyncify.analysis.sides import Sides, ordered, twin_name
 
 if TYPE_CHECKING:
     from asyncify.analysis.colors import Colors
@@ -62,20 +62,26 @@ class Twins:
         return symbol if isinstance(symbol, Variable) else None
 
     def can_have_twin(self, variable: Variable, sides: Sides) -> bool:
-        """Can a variable have a twin, with what it is made from, and the functions that make these
-        a copy?"""
+        """Can a variable have a twin, with what it is made from?"""
+        return not self.twin_obstacle(variable, sides)
+
+    def twin_obstacle(self, variable: Variable, sides: Sides) -> str:
+        """Why a variable can have no twin, or what it is made from none, or the functions that make
+        these no copy; or ''."""
         pending, seen = [variable], {variable}
         while pending:
             current = pending.pop()
             makers = self.makers(current)
-            if not self._twin_exists(current):
-                return False
-            if not all(m in sides.twinned or self.can_be_copied(m) for m in makers):
-                return False
+            why = self._unrepeatable(current) or next(
+                (self.copy_obstacle(m) for m in ordered(makers - sides.twinned)
+                 if self.copy_obstacle(m)), "",
+            )  # fmt: skip
+            if why:
+                return why
             fresh = self._made_from(current, makers) - seen
             seen |= fresh
             pending += fresh
-        return True
+        return ""
 
     def _made_from(self, variable: Variable, makers: set[Function]) -> set[Variable]:
         """The engines, factories and sessions from which another is made."""
@@ -110,18 +116,21 @@ class Twins:
                 pending += self.spread.called_by(current)
         return out
 
-    def _twin_exists(self, variable: Variable) -> bool:
-        """Can a variable have a sync twin beside it: is it assigned once, by a call, and does its
-        database live outside this process?"""
+    def _unrepeatable(self, variable: Variable) -> str:
+        """Why the assignment of a variable can't be repeated: it isn't the only one, or no call, or
+        its database lives inside this process; or ''."""
         place = self.assignment(variable)
         value = self.inference.global_value(variable.module, variable.name)
-        if place is None or any(isinstance(a, v.Instance) for a in value):
-            return False
+        if place is None:
+            return f"`{variable.name}` isn't assigned once, by a call"
+        if any(isinstance(a, v.Instance) for a in value):
+            return f"`{variable.name}` is an object of the program"
         places = self.colors.places
-        return not places.in_memory(*place) and not any(
+        inside = places.in_memory(*place) or any(
             places.in_memory(maker, call)
             for maker in self.makers(variable) for call in self._engines_made(maker)
         )  # fmt: skip
+        return f"the database of `{variable.name}` is in the engine's memory" if inside else ""
 
     def _engines_made(self, function: Function) -> Iterator[int]:
         """The calls of a function that make engines."""
@@ -178,17 +187,24 @@ class Twins:
 
     def can_be_copied(self, function: Function) -> bool:
         """Can a function of a module or class have a copy beside it?"""
+        return not self.copy_obstacle(function)
+
+    def copy_obstacle(self, function: Function) -> str:
+        """Why there can be no copy of a function, and of its overrides, or ''."""
         for member in self.colors.family(function):
             outer = member.parent
             if member.facts.kind != "def" or outer is None or outer.facts.kind == "def":
-                return False
+                return f"`{member.qualname}` is defined where nothing can be copied"
             if not all(self._can_be_repeated(member, d) for d in member.signature.decorators):
-                return False
-            if self.colors.does_io(member) and self.colors.obstacle(member) is not None:
-                return False
-            if member in self.colors.uncopied or self._is_taken(member):
-                return False
-        return True
+                return f"a decorator of `{member.qualname}` registers it"
+            obstacle = self.colors.obstacle(member) if self.colors.does_io(member) else None
+            if obstacle is not None:
+                return f"`{member.qualname}` can't turn. {obstacle.reason.rstrip('.')}"
+            if member in self.colors.uncopied:
+                return f"a query in `{member.qualname}` has no form for both sides"
+            if self._is_taken(member):
+                return f"the name `{twin_name(member.name)}` is taken"
+        return ""
 
     def _can_be_repeated(self, function: Function, index: int) -> bool:
         """Does a decorator do no more than to wrap the function that it decorates?"""
