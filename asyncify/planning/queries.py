@@ -83,8 +83,23 @@ class QueryPlanner(QueryFlows):
                 continue
             if callee[0] == f.ATTRIBUTE and callee[5] in queried:
                 self._plan_builder(function, index, operation, callee, draft)
+        self._plan_tests(function, draft)
         self._plan_escapes(function, draft)
         self._plan_sessions(function, draft)
+
+    def _plan_tests(self, function: Function, draft: Draft) -> None:
+        """A statement has no truth: a Query's was that there is one."""
+        for index in self.tested.get(function, ()):
+            value = self._value(function, index)
+            if value is not None and self.converts(value):
+                operation = function.body.operations[index]
+                draft.add(
+                    ReplaceExpression(
+                        node=reference(operation), site=draft.site(operation),
+                        group=self.coloring.groups.get(function, 0),
+                        template="{node} is not None",
+                    )
+                )  # fmt: skip
 
     def _plan_sessions(self, function: Function, draft: Draft) -> None:
         """The session that a function needs beside the queries it is given."""

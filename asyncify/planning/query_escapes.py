@@ -64,6 +64,34 @@ class Escapes:
         handler = _HANDLERS.get(kind)
         return handler(self, index, parent) if handler is not None else None
 
+    def is_tested(self, index: int) -> bool:
+        """Is nothing but the truth of the value at an operation asked for, and is it a name? The
+        truth of a Query is that it isn't None; a statement has none."""
+        operation = self.operations[index]
+        if not self._is_condition(index):
+            return False
+        if operation[0] == f.BOOLEAN:
+            held = [i for i in operation[5] if self.inference.holds_objects(self.values[i])]
+            return all(self.is_tested(i) for i in held)
+        return operation[0] in (f.NAME, f.ATTRIBUTE) and all(
+            isinstance(a, v.QueryValue) or a == v.Literal(None) for a in self.values[index]
+        )
+
+    def _is_condition(self, index: int) -> bool:
+        """Is an operation evaluated for its truth?"""
+        while (parent := self.layout.parent(index)) >= 0:
+            operation = self.operations[parent]
+            if operation[0] == f.CONDITIONAL:
+                return bool(operation[5] == index)
+            if operation[0] == f.COMPREHENSION:
+                return self._in_comprehension(index, parent) is not None
+            if operation[0] == f.OPERATOR and operation[5] == "Not":
+                return True
+            if operation[0] != f.BOOLEAN:
+                return False
+            index = parent
+        return self._in_statement(index) is not None
+
     def only_kept(self, index: int) -> bool:
         """Is the value at an operation only bound, returned or put into a container?"""
         parent = self.layout.parent(index)

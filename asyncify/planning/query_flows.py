@@ -73,6 +73,7 @@ class QueryFlows:
         self.findings: list[Finding] = []
         self.impediments: dict[Function, Obstacle] = {}
         self.escaping: dict[Function, dict[int, str]] = {}  # operations that may execute a Query
+        self.tested: dict[Function, set[int]] = {}  # operations whose truth is asked for
         self._calls: dict[Function, list[tuple[Function, Use]]] = {}
         self._inside: dict[Function, set[int]] = {}  # operations inside a lambda for run_sync
         self._merged: dict[v.Value, v.QueryValue | None] = {}
@@ -166,7 +167,10 @@ class QueryFlows:
             if mixed:
                 flow.refuse("it may also be something else than a query")
         escape = escapes.escape(index)
-        if escape is not None:
+        if escapes.is_tested(index):
+            if operation[0] != f.BOOLEAN:
+                self.tested.setdefault(function, set()).add(index)
+        elif escape is not None:
             for flow in flows:
                 flow.refuse(escape.reason)
             if escape.executes:

@@ -350,11 +350,28 @@ def _identical(left: object, right: object) -> bool:
 def _changed(node: Any, changes: dict[str, Any]) -> Any:
     """The node with new children. Where an expression lost its parentheses right behind a keyword
     (``return(f())``) it gets them back, because there is no space."""
+    negated = _negated(node, changes)
+    if negated is not None:
+        return negated
     try:
         return node.with_changes(**changes)
     except cst.CSTValidationError:
         kept = {field: _parenthesised(child) for field, child in changes.items()}
         return node.with_changes(**kept)
+
+
+def _negated(node: Any, changes: dict[str, Any]) -> cst.Comparison | None:
+    """``not`` before what became ``x is not None``: ``x is None``."""
+    if not isinstance(node, cst.UnaryOperation) or not isinstance(node.operator, cst.Not):
+        return None
+    written = changes["expression"]
+    if not isinstance(written, cst.Comparison) or isinstance(node.expression, cst.Comparison):
+        return None
+    target = written.comparisons[0]
+    if len(written.comparisons) > 1 or not isinstance(target.operator, cst.IsNot):
+        return None
+    single = [target.with_changes(operator=cst.Is())]
+    return written.with_changes(comparisons=single, lpar=node.lpar, rpar=node.rpar)
 
 
 def _parenthesised(node: Any) -> Any:
