@@ -18,14 +18,15 @@ from asyncify.decisions import (
     MakeAsync,
     NewFile,
     QueryToSelect,
+    RemoveAwait,
     RunMetadata,
 )
 from asyncify.findings import Finding
 from asyncify.outcome import Summary
-from asyncify.planning.draft import Draft
+from asyncify.planning.draft import Draft, reference
 from asyncify.planning.functions import FunctionPlanner
 from asyncify.planning.infrastructure import InfrastructurePlanner
-from asyncify.planning.misuse import misuses
+from asyncify.planning.misuse import misuses, needless_awaits
 from asyncify.planning.pytest_suite import turning
 from asyncify.planning.queries import QueryPlanner
 from asyncify.planning.side_twins import SidePlanner
@@ -96,6 +97,8 @@ class Planner:
         for function in self._ordered(set(self.inference.evaluations)):
             if function.facts.kind == "module" and function not in self.coloring.stays:
                 self.functions.plan_entry_points(function, self.draft(function.module))
+        for function in self._ordered(set(self.inference.evaluations)):
+            self._without_needless_awaits(function)
         if self.coloring.turned:
             self.infrastructure.plan()
             self.queries.plan_properties(self.draft)
@@ -115,6 +118,13 @@ class Planner:
             unproven=tuple(self._unproven()),
             tests=turning(self.inference, self.coloring),
         )
+
+    def _without_needless_awaits(self, function: Function) -> None:
+        operations = function.body.operations
+        for index in needless_awaits(self.colors, function):
+            draft, group = self.draft(function.module), self.coloring.groups.get(function, 0)
+            node, site = reference(operations[index]), draft.site(operations[index])
+            draft.add(RemoveAwait(node=node, site=site, group=group))
 
     def _unproven(self) -> Iterator[Unproven]:
         for function in self._ordered(set(self.inference.evaluations)):

@@ -9,8 +9,15 @@ from asyncify import facts as f
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.places import Obstacle
+from asyncify.analysis.program import Function, dotted
 from asyncify.analysis.uses import Use
 from asyncify.findings import Finding
+from asyncify.planning.misuse_blocking import Blocking
+from asyncify.planning.misuse_dependencies import Dependencies
+from asyncify.planning.misuse_expiry import Expiry
+from asyncify.planning.misuse_functions import async_listeners, cached_coroutines
+from asyncify.planning.misuse_tasks import Tasks
+from asyncify.planning.misuse_view import View
 from asyncify.rules import finding
 from asyncify.sites import Site
 from asyncify.vocabulary.rows import Form
@@ -18,15 +25,39 @@ from asyncify.vocabulary.rows import Form
 
 def misuses(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
     """Findings in code that is async already, whether the program is migrated or not."""
+    blocking, tasks = Blocking(colors, coloring), Tasks(colors)
+    dependencies, expiry = Dependencies(colors, coloring), Expiry(colors)
+    yield from cached_coroutines(colors)
+    yield from async_listeners(colors)
     for function in list(colors.inference.evaluations):
+        view = View(colors, function)
+        yield from blocking.of(view)
+        yield from dependencies.of(view)
+        yield from tasks.of(view)
+        yield from expiry.of(view)
         for use in colors.already.lost(function):
             yield replace(_lost(use, coloring), fixed=use not in coloring.lost)
-        layout: Layout | None = None
         for use in colors.uses.of(function):
-            if use.kind != "member" or not use.is_async or use.row is None:
-                continue
-            layout = layout or colors.uses.layout(function)
-            yield from _misuse(use, layout)
+            if use.kind == "member" and use.is_async and use.row is not None:
+                yield from _misuse(use, view.layout)
+        fixed = function.module.path not in colors.blocked
+        for index in needless_awaits(colors, function):
+            name = dotted(view.operations, view.operations[view.operations[index][5]][5])
+            reason = f"`{name}` is not awaitable."
+            found = finding("ASY402", view.site(index), reason, "Remove the `await`.")
+            yield replace(found, fixed=fixed)
+
+
+def needless_awaits(colors: Colors, function: Function) -> Iterator[int]:
+    """The `await`s in a function of what a method of SQLAlchemy's async objects gives at once."""
+    for use in colors.uses.of(function):
+        if use.kind != "member" or not use.is_async or use.row is None:
+            continue
+        layout = colors.uses.layout(function)
+        is_call = layout.operations[use.operation][0] == f.CALL
+        is_plain = is_call and use.row.form is Form.PLAIN and not use.row.io
+        if is_plain and layout.is_awaited(use.operation):
+            yield layout.parent(use.operation)
 
 
 def _site(use: Use) -> Site:
@@ -70,6 +101,3 @@ def _misuse(use: Use, layout: Layout) -> Iterator[Finding]:
     if use.row.form is Form.AWAIT_OR_WITH and layout.is_statement(use.operation):
         reason = f"`{use.name}` is neither awaited nor entered: it does nothing, without a warning."
         yield finding("ASY404", _site(use), reason, "Use `async with`, or await it.")
-    elif use.row.form is Form.PLAIN and not use.row.io and layout.is_awaited(use.operation):
-        reason = f"`{use.name}` is not awaitable."
-        yield finding("ASY402", _site(use), reason, "Remove the `await`.")

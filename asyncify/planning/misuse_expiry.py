@@ -1,0 +1,160 @@
+"""Attributes that are read after a commit has expired them: the read can't load, and raises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.colors import Colors
+from asyncify.analysis.program import dotted
+from asyncify.analysis.uses import Use
+from asyncify.findings import Finding
+from asyncify.planning.misuse_view import View
+from asyncify.rules import finding
+from asyncify.vocabulary.names import KINDS
+from asyncify.vocabulary.tasks import COMMITTING, EXPIRE_OPTION, FORGETTING
+
+_FACTORIES = ("sessionmaker", "async_sessionmaker")
+_VALUES = {f.ASSIGN: 8, f.FOR: 8, f.ANNOTATED: 9}  # where a statement has what it binds
+_STRAIGHT = frozenset({f.WITH, f.TRY})
+
+
+class Expiry:
+    """Reads of mapped attributes behind a commit, where the factory leaves expiry on."""
+
+    def __init__(self, colors: Colors) -> None:
+        self.colors = colors
+        self.models = colors.inference.models
+        self._expiring: dict[v.Origin, bool] = {}
+        self._by_hand: bool | None = None
+
+    def of(self, view: View) -> Iterator[Finding]:
+        if not view.function.facts.is_async or view.function.facts.names.isdisjoint(COMMITTING):
+            return
+        for use in self.colors.uses.of(view.function):
+            commits = use.kind == "member" and use.is_async and use.name in COMMITTING
+            is_run = commits and view.layout.is_awaited(use.operation)
+            if is_run and self._expires(view, use):
+                yield from self._reads(view, use)
+
+    def _reads(self, view: View, commit: Use) -> Iterator[Finding]:
+        """The first read of each variable that holds what was in the session."""
+        seen: set[str] = set()
+        for index in range(commit.operation + 1, len(view.operations)):
+            operation = view.operations[index]
+            if not operation or operation[0] != f.ATTRIBUTE:
+                continue
+            base = view.operations[operation[5]]
+            if base[0] != f.NAME or base[5] in seen or not self._is_column(view, operation):
+                continue
+            if not self._is_expired(view, commit.operation, operation[5], base[5]):
+                continue
+            seen.add(base[5])
+            reason = (
+                f"`{base[5]}` has expired with the commit in line {commit.line}: reading "
+                f"`{operation[6]}` would have to load it, and raises."
+            )
+            advice = f"Make sessions with `{EXPIRE_OPTION}=False`, or refresh it first."
+            yield finding("ASY411", view.site(index), reason, advice)
+
+    def _is_column(self, view: View, operation: f.Operation) -> bool:
+        classes = [a.cls for a in view.values[operation[5]] if isinstance(a, v.Instance)]
+        return bool(classes) and all(
+            self.models.is_mapped(c) and operation[6] in self.models.attributes(c) for c in classes
+        )
+
+    def _is_expired(self, view: View, commit: int, read: int, name: str) -> bool:
+        """Was it in the session at the commit, and nothing done to it since?"""
+        if not view.follows(commit, read, _STRAIGHT):
+            return False
+        inside, forgotten = False, False
+        for index in range(read):
+            operation = view.operations[index]
+            if not operation or operation[0] != f.CALL:
+                continue
+            given = any(dotted(view.operations, i) == name for i in view.arguments(operation))
+            if given and index > commit:
+                return False  # refreshed, merged, or looked at by somebody
+            if given and self._of_session(view, operation):
+                forgotten = view.operations[operation[5]][6] in FORGETTING
+                inside = not forgotten
+        return not forgotten and self._is_bound_before(view, commit, read, name, inside)
+
+    def _of_session(self, view: View, operation: f.Operation) -> bool:
+        """Is it the call of a method of an async session?"""
+        return any(
+            isinstance(a, v.KnownMethod) and isinstance(a.owner, v.Known)
+            and a.owner.kind.startswith("Async")
+            for a in view.values[operation[5]]
+        )  # fmt: skip
+
+    def _is_bound_before(self, view: View, commit: int, read: int, name: str, inside: bool) -> bool:
+        """Is the variable bound before the commit only, to what comes from a session or was given
+        to one (``inside``)?"""
+        for statement in view.layout.statements:
+            names = {t[1] for t in _assigned(statement) if t[0] == f.TO_NAME}
+            if name not in names:
+                continue
+            if statement[4] > commit:
+                if statement[4] < read:
+                    return False
+                continue
+            value = statement[_VALUES[statement[0]]]
+            calls = view.layout.subtree(value) if value >= 0 else set()
+            loaded = any(
+                view.operations[i] and view.operations[i][0] == f.CALL
+                and self._of_session(view, view.operations[i])
+                for i in calls
+            )  # fmt: skip
+            inside = inside or loaded
+        return inside
+
+    # -- factories
+
+    def _expires(self, view: View, use: Use) -> bool:
+        """Do all sessions that this may be come from factories that leave expiry on?"""
+        callee = view.operations[view.operations[use.operation][5]]
+        known = [a for a in view.values[callee[5]] if isinstance(a, v.Known)]
+        return bool(known) and all(a.origin and self._leaves_on(a.origin) for a in known)
+
+    def _leaves_on(self, origin: v.Origin) -> bool:
+        if origin not in self._expiring:
+            self._expiring[origin] = not self._is_chosen_elsewhere() and self._is_on(origin)
+        return self._expiring[origin]
+
+    def _is_on(self, origin: v.Origin) -> bool:
+        if origin.function not in self.colors.inference.evaluations:
+            return False
+        view = View(self.colors, origin.function)
+        for _, operation in view.calls():
+            if operation[3] == origin.call and KINDS.get(view.foreign(operation[5])) in _FACTORIES:
+                given = dict(operation[7])
+                if None in given or any(i < 0 for i in operation[6]):
+                    return False
+                chosen = given.get(EXPIRE_OPTION)
+                if chosen is not None:
+                    return view.operations[chosen][:1] == (f.CONSTANT,) and (
+                        view.operations[chosen][5] is True
+                    )
+                own = given.get("class_")
+                return own is None or KINDS.get(view.foreign(own)) == "AsyncSession"
+        return False
+
+    def _is_chosen_elsewhere(self) -> bool:
+        """Is the option given anywhere but to a factory: to a session, or to `configure`?"""
+        if self._by_hand is None:
+            self._by_hand = any(
+                any(name == EXPIRE_OPTION for name, _ in operation[7])
+                and not KINDS.get(view.foreign(operation[5]))
+                for function in self.colors.program.mentioning(EXPIRE_OPTION)
+                if function in self.colors.inference.evaluations
+                for view in (View(self.colors, function),) for _, operation in view.calls()
+            )  # fmt: skip
+        return self._by_hand
+
+
+def _assigned(statement: f.Statement) -> tuple[f.Operation, ...]:
+    if statement[0] == f.ASSIGN:
+        return tuple(statement[7])
+    return (statement[7],) if statement[0] in (f.FOR, f.ANNOTATED) else ()

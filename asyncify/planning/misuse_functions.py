@@ -1,0 +1,75 @@
+"""Coroutine functions given to what calls them without awaiting: caches, SQLAlchemy's events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from asyncify.analysis import values as v
+from asyncify.analysis.colors import Colors
+from asyncify.analysis.program import Function
+from asyncify.findings import Finding
+from asyncify.planning.misuse_view import View
+from asyncify.rules import finding
+from asyncify.sites import Site
+from asyncify.vocabulary import tasks as words
+
+
+def cached_coroutines(colors: Colors) -> Iterator[Finding]:
+    """Decorated functions are found by the names of the decorators: few files have any."""
+    for function in _decorated(colors, words.CACHING):
+        decorators = colors.bounds.decorators(function)
+        for position, decorator in enumerate(decorators):
+            below = decorators[position + 1 :]
+            if decorator.name in words.CACHING and all(d.name in words.OF_METHODS for d in below):
+                what = "an async generator" if function.facts.is_generator else "a coroutine"
+                reason = (
+                    f"`@{decorator.name}` keeps {what} of `{function.facts.qualname}`, which can "
+                    "be used once: the second call with the same arguments raises."
+                )
+                advice = "Cache the result: in a dict, or by a cache that is made for coroutines."
+                yield finding("ASY410", _site(function), reason, advice)
+                break
+
+
+def async_listeners(colors: Colors) -> Iterator[Finding]:
+    """Listeners by decorator, and by `event.listen`."""
+    advice = "Make it a plain `def`, and start what has to be awaited from there."
+    for function in _decorated(colors, words.LISTENS_FOR):
+        if any(d.name in words.LISTENS_FOR for d in colors.bounds.decorators(function)):
+            yield finding("ASY412", _site(function), _unheard(function), advice)
+    for function in colors.program.mentioning("listen"):
+        if function in colors.inference.evaluations:
+            view = View(colors, function)
+            for listener, index in _listening(view):
+                yield finding("ASY412", view.site(index), _unheard(listener), advice)
+
+
+def _unheard(function: Function) -> str:
+    return f"SQLAlchemy calls the listener `{function.facts.qualname}` and never awaits it."
+
+
+def _listening(view: View) -> Iterator[tuple[Function, int]]:
+    for index, operation in view.calls():
+        position = words.LISTEN.get(view.foreign(operation[5]), -1)
+        if 0 <= position < len(operation[6]) and operation[6][position] >= 0:
+            for atom in view.values[operation[6][position]]:
+                if isinstance(atom, v.FunctionObject) and atom.function.facts.is_async:
+                    yield atom.function, index
+
+
+def _decorated(colors: Colors, decorators: frozenset[str]) -> Iterator[Function]:
+    """The coroutine functions that may have one of the decorators."""
+    names = {name.rpartition(".")[2] for name in decorators}
+    seen: set[Function] = set()
+    for name in sorted(names):
+        for local in (name, *colors.program.imported_names(name)):
+            for scope in colors.program.mentioning(local):
+                if scope not in seen:
+                    seen.add(scope)
+                    for function in scope.module.functions:
+                        if function.parent is scope and function.facts.is_async:
+                            yield function
+
+
+def _site(function: Function) -> Site:
+    return Site(function.module.path, function.facts.line, function.facts.column)

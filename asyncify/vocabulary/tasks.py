@@ -1,0 +1,78 @@
+"""What runs coroutines at the same time, later than their caller, or keeps them: as data.
+
+A session is one connection and one transaction, so that two tasks can't use it at once, and it ends
+with the block or the request that it was made for.
+https://docs.sqlalchemy.org/en/21/orm/session_basics.html#is-the-session-thread-safe-is-asyncsession-safe-to-share-in-concurrent-tasks
+"""
+
+from __future__ import annotations
+
+# All arguments run at the same time.
+TOGETHER = frozenset({"asyncio.gather", "asyncio.tasks.gather"})
+# The argument runs beside what follows.
+STARTING = frozenset(
+    {
+        "asyncio.create_task",
+        "asyncio.ensure_future",
+        "asyncio.TaskGroup().create_task",
+        "asyncio.get_event_loop().create_task",
+        "asyncio.get_running_loop().create_task",
+    }
+)
+# The same, of a function and its arguments.
+STARTING_FUNCTIONS = frozenset({"anyio.create_task_group().start_soon"})
+# What lets one task in at a time.
+LOCKS = frozenset({"asyncio.Lock", "anyio.Lock"})
+# Kinds of sessions that tasks can't share; a scoped one may have one for every task.
+OF_ONE_TASK = frozenset({"AsyncSession", "AsyncConnection"})
+
+# Methods and functions that run a function, with the arguments behind it, after the response.
+AFTERWARDS = frozenset(
+    {
+        *(
+            f"{module}.BackgroundTasks().add_task"
+            for module in ("fastapi", "fastapi.background", "starlette.background")
+        ),
+        "starlette.background.BackgroundTask",
+        "fastapi.background.BackgroundTask",
+    }
+)
+# Responses whose body is made by the iterator that they are given, while they are sent.
+STREAMING = frozenset(
+    {
+        "fastapi.responses.StreamingResponse",
+        "starlette.responses.StreamingResponse",
+        "sse_starlette.EventSourceResponse",
+        "sse_starlette.sse.EventSourceResponse",
+    }
+)
+# Decorators that keep what a call gives and give it again.
+CACHING = frozenset(
+    {
+        "functools.lru_cache",
+        "functools.cache",
+        "functools.cached_property",
+        "cachetools.func.lru_cache",
+        "cachetools.func.ttl_cache",
+        "werkzeug.utils.cached_property",
+    }
+)
+# Decorators of methods that leave them what they are.
+OF_METHODS = frozenset({"staticmethod", "classmethod", "abc.abstractmethod", "typing.override"})
+# Methods that register a listener, and the position of the listener.
+LISTEN = {"sqlalchemy.event.listen": 2, "sqlalchemy.event.api.listen": 2}
+LISTENS_FOR = frozenset({"sqlalchemy.event.listens_for", "sqlalchemy.event.api.listens_for"})
+
+# The sync objects behind async ones, and the kind of each.
+SYNC_SIDES = {"sync_session": "Session", "sync_engine": "Engine", "sync_connection": "Connection"}
+# Their members that work outside of a greenlet as well, as far as anybody can tell.
+WITHOUT_GREENLET = frozenset({"delete", "begin", "close", "dispose"})
+
+# What ends a transaction and expires what was in it, the option of a factory for that, and the
+# methods behind which an object isn't expired with the rest.
+COMMITTING = frozenset({"commit"})
+EXPIRE_OPTION = "expire_on_commit"
+FORGETTING = frozenset({"delete", "expunge", "expunge_all"})
+
+# Give the next value of an async generator, which waits behind its `yield` then.
+STEPPING = frozenset({"anext", "builtins.anext"})
