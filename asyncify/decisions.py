@@ -267,6 +267,13 @@ class AddDecorator(Decision):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AddBase(Decision):
+    """A class gets one more base, before those that it has (node: ClassDef)."""
+
+    base: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InsertStatements(Decision):
     """Statements are put before or after the statement that holds the node, or at the start of a
     function's body (``where``: before, after, body). ``source`` is dedented Python."""

@@ -26,6 +26,7 @@ from asyncify.outcome import Summary
 from asyncify.planning.draft import Draft, reference
 from asyncify.planning.functions import FunctionPlanner
 from asyncify.planning.infrastructure import InfrastructurePlanner
+from asyncify.planning.loading import LoadPlanner
 from asyncify.planning.misuse import misuses, needless_awaits
 from asyncify.planning.pytest_suite import turning
 from asyncify.planning.queries import QueryPlanner
@@ -78,6 +79,7 @@ class Planner:
         self.infrastructure = InfrastructurePlanner(
             colors, coloring, self.queries, self.draft, self.sides.take
         )
+        self.loading = LoadPlanner(colors, coloring, self.draft)
         support = self.infrastructure.support.name
         self.functions = FunctionPlanner(colors, coloring, self.queries, support)
 
@@ -103,6 +105,7 @@ class Planner:
             self.infrastructure.plan()
             self.queries.plan_properties(self.draft)
             self.sides.plan()
+            self.loading.plan()
             self.infrastructure.engines.finish()
         files = tuple(
             FilePlan(draft.module.path, decisions)
@@ -163,6 +166,7 @@ class Planner:
 
     def _findings(self, files: tuple[FilePlan, ...]) -> tuple[Finding, ...]:
         found = [*self.functions.findings, *self.queries.findings, *self.infrastructure.findings]
+        found += self.loading.findings
         found += self._pending_queries(files)
         for function in self._ordered(self.coloring.turned):
             if not function.facts.is_async:

@@ -14,13 +14,25 @@ from asyncify.analysis.program import Class, Program, Variable, dotted
 
 _RELATIONSHIPS = {"relationship", "relation", "dynamic_loader", "Relationship"}
 _COLLECTIONS = ("list", "List", "set", "Set", "Sequence", "Collection", "dict", "Dict")
+_SQL_FUNCTIONS = {"func", "text", "sa", "sqlalchemy", "select"}
 _TO_MANY_WRAPPERS = ("DynamicMapped", "WriteOnlyMapped")
+_LAZY_WRAPPERS = {"DynamicMapped": "dynamic", "WriteOnlyMapped": "write_only"}
+_LAZY: dict[object, str] = {
+    True: "select", False: "joined", None: "noload",
+    **{name: name for name in (
+        "select", "joined", "selectin", "subquery", "immediate", "noload", "raise", "raise_on_sql",
+        "dynamic", "write_only",
+    )},
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Relationship:
     """One relationship attribute. ``to_many`` is true where it is, or may be, a collection;
-    ``cascades`` where deleting the parent deletes through it; ``joined`` for ``lazy="joined"``."""
+    ``cascades`` where deleting the parent deletes through it; ``joined`` for ``lazy="joined"``.
+    ``lazy`` is the strategy as written (``select`` where none is, empty where it is no literal);
+    ``back`` the name of the other side (``back_populates``, ``backref``); ``backref`` whether that
+    is declared here alone."""
 
     name: str
     target: Class | None
@@ -28,6 +40,9 @@ class Relationship:
     cascades: bool = False
     passive: bool = False
     joined: bool = False
+    lazy: str = "select"
+    back: str = ""
+    backref: bool = False
 
 
 @dataclass(slots=True)
@@ -40,6 +55,8 @@ class Model:
     foreign_tables: set[str] = field(default_factory=set)
     relationships: dict[str, Relationship] = field(default_factory=dict)
     columns: set[str] = field(default_factory=set)
+    deferred: set[str] = field(default_factory=set)
+    expiring: set[str] = field(default_factory=set)  # the database sets them at an UPDATE
 
 
 class Models:
@@ -49,6 +66,8 @@ class Models:
         self.program = program
         self._models: dict[Class, Model] = {}
         self._by_name: dict[str, list[Class]] | None = None
+        self._all: dict[Class, dict[str, Relationship]] = {}
+        self._backrefs: dict[Class, dict[str, Relationship]] | None = None
 
     def is_mapped(self, cls: Class) -> bool:
         """Has the class, or one that it inherits from, a table?"""
@@ -89,6 +108,40 @@ class Models:
 
     def _joins(self, cls: Class) -> bool:
         return any(r.joined and r.to_many for r in self.relationships(cls).values())
+
+    def links(self, cls: Class) -> dict[str, Relationship]:
+        """All relationships of a class: its own, inherited ones, and those that ``backref`` of
+        another class gives it."""
+        found = self._all.get(cls)
+        if found is None:
+            backrefs = self._given_by_backref()
+            found = self._all[cls] = {
+                name: link
+                for ancestor in reversed(cls.ancestors)
+                for source in (self.declared(ancestor).relationships, backrefs.get(ancestor, {}))
+                for name, link in source.items()
+            }
+        return found
+
+    def _given_by_backref(self) -> dict[Class, dict[str, Relationship]]:
+        if self._backrefs is None:
+            self._backrefs = {}
+            for body in self.program.mentioning("backref"):
+                cls = self.program.classes.get(body) if body.facts.kind == "class" else None
+                for link in self.declared(cls).relationships.values() if cls else ():
+                    if link.backref and link.target is not None and cls is not None:
+                        # What both sides are isn't read: only a foreign key tells it for sure.
+                        back = Relationship(link.back, cls, not link.to_many, back=link.name)
+                        self._backrefs.setdefault(link.target, {})[link.back] = back
+        return self._backrefs
+
+    def deferred(self, cls: Class) -> set[str]:
+        """Columns that a query doesn't load."""
+        return {name for c in cls.ancestors for name in self.declared(c).deferred}
+
+    def expiring(self, cls: Class) -> set[str]:
+        """Columns of which only the database knows the value after an UPDATE."""
+        return {name for c in cls.ancestors for name in self.declared(c).expiring}
 
     def has_primary_key(self, cls: Class, name: str) -> bool:
         return any(name in self.declared(c).primary_keys for c in cls.ancestors)
@@ -163,6 +216,7 @@ class _Reader:
         primary = keywords.get("primary_key", -1)
         if primary is not None and primary >= 0 and self.operations[primary][-1] is True:
             self.model.primary_keys.add(name)
+        self.strategy(name, callee, keywords)
         foreign = keywords.get("foreign_key", -1)
         if foreign >= 0:
             self.foreign(self.operations[foreign])
@@ -170,6 +224,18 @@ class _Reader:
             inner = self.operations[argument]
             if inner[0] == f.CALL and dotted(self.operations, inner[5]).endswith("ForeignKey"):
                 self.foreign(self.operations[inner[6][0]] if inner[6] else None)
+
+    def strategy(self, name: str, callee: str, keywords: dict[str | None, int]) -> None:
+        """Is a column deferred, or set by the database at an UPDATE?"""
+        if callee == "deferred" or self.constant(keywords.get("deferred", -1)) is True:
+            self.model.deferred.add(name)
+        update = self.operations[keywords["onupdate"]] if "onupdate" in keywords else None
+        if "server_onupdate" in keywords or (
+            update is not None
+            and update[0] == f.CALL
+            and dotted(self.operations, update[5]).partition(".")[0] in _SQL_FUNCTIONS
+        ):
+            self.model.expiring.add(name)
 
     def foreign(self, operation: f.Operation | None) -> None:
         if operation is None:
@@ -211,7 +277,43 @@ class _Reader:
             isinstance(cascade, str) and ("delete" in cascade or "all" in cascade),
             self.constant(keywords.get("passive_deletes", -1)) in (True, "all"),
             self.constant(keywords.get("lazy", -1)) in ("joined", False),
+            self.lazy(call, keywords, annotation),
+            *self.other_side(keywords),
         )
+
+    def lazy(self, call: int, keywords: dict[str | None, int], annotation: int) -> str:
+        """How the relationship loads, in SQLAlchemy's words."""
+        wrapper = set(self.words(annotation)) & _LAZY_WRAPPERS.keys() if annotation >= 0 else set()
+        if wrapper:
+            return _LAZY_WRAPPERS[wrapper.pop()]
+        if dotted(self.operations, self.operations[call][5]).endswith("dynamic_loader"):
+            return "dynamic"
+        if "sa_relationship_kwargs" in keywords:
+            return self.lazy_in(self.operations[keywords["sa_relationship_kwargs"]])
+        if "lazy" not in keywords:
+            return "select"
+        return _LAZY.get(self.constant(keywords["lazy"]), "")
+
+    def lazy_in(self, options: f.Operation) -> str:
+        """The strategy in a dict of SQLModel's ``Relationship``."""
+        if options[0] != f.DICT:
+            return ""
+        for key, value in zip(options[5], options[6], strict=True):
+            if self.constant(key) == "lazy":
+                return _LAZY.get(self.constant(value), "")
+        return "select"
+
+    def other_side(self, keywords: dict[str | None, int]) -> tuple[str, bool]:
+        """The name of the other side, and whether only ``backref`` declares it."""
+        back = self.constant(keywords.get("back_populates", -1))
+        if isinstance(back, str):
+            return back, False
+        index = keywords.get("backref", -1)
+        if index >= 0 and self.operations[index][0] == f.CALL:
+            arguments = self.operations[index][6]
+            index = arguments[0] if arguments else -1
+        back = self.constant(index)
+        return (back, True) if isinstance(back, str) else ("", False)
 
     def constant(self, index: int) -> object:
         if index < 0 or self.operations[index][0] != f.CONSTANT:

@@ -60,6 +60,8 @@ SEVERITIES: Mapping[str, Severity] = {
     "ASY503": _ERROR,
     "ASY601": _INFO,
     "ASY602": _WARNING,
+    "ASY701": _WARNING,
+    "ASY702": _INFO,
     "ASY901": _ERROR,
 }
 # Work that `run` would do. It is for information, and `check` fails on it all the same.

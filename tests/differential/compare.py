@@ -56,9 +56,31 @@ def statements(before: Run, after: Run) -> Iterator[str]:
         [" <- ".join(statement) for statement in run.record["statements"]]
         for run in (before, after)
     )
-    if one != other:
+    if one != other and not (loads_ahead(before, after) and only_loads_differ(one, other)):
         lines = difflib.unified_diff(one, other, "before", "after", lineterm="", n=1)
         yield "statements:\n" + "\n".join(lines)
+
+
+def loads_ahead(before: Run, after: Run) -> bool:
+    """Whether the migrated program has loader options that the sync one hasn't: these claim that
+    what was loaded one by one is loaded at once."""
+    one, other = (
+        sum(text.count("selectinload(") for text in run.sources.values()) for run in (before, after)
+    )
+    return other > one
+
+
+def only_loads_differ(one: list[str], other: list[str]) -> bool:
+    """Whether nothing but reads by key is missing, and nothing but reads by many keys new."""
+    matcher = difflib.SequenceMatcher(None, one, other, autojunk=False)
+    return all(
+        tag == "equal"
+        or (
+            all(line.startswith("SELECT ") and " WHERE " in line for line in one[first:last])
+            and all(line.startswith("SELECT ") and " IN ( " in line for line in other[start:end])
+        )
+        for tag, first, last, start, end in matcher.get_opcodes()
+    )
 
 
 def exceptions(before: Run, after: Run) -> Iterator[str]:

@@ -11,6 +11,7 @@ from types import ModuleType
 
 from asyncify.decisions import Decision
 from asyncify_transforms import (
+    add_base,
     add_decorator,
     add_parameter,
     await_expression,
@@ -43,6 +44,7 @@ from asyncify_transforms import (
 from asyncify_transforms._transform import Example, Transform
 
 MODULES: tuple[ModuleType, ...] = (
+    add_base,
     add_decorator,
     add_parameter,
     await_expression,

@@ -1,0 +1,125 @@
+"""Access to an attribute that isn't loaded: how it is awaited.
+
+Through ``awaitable_attrs``, for which the base class gets ``AsyncAttrs`` (SQLAlchemy 2); else
+inside ``run_sync`` of a session in hand. Both run the statements that a sync session would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.load_states import Demand
+from asyncify.analysis.program import Class, Function, Module, Variable, dotted
+from asyncify.decisions import AddBase, EditArguments
+from asyncify.planning.draft import Draft
+from asyncify.sites import NodeRef, Site
+from asyncify.vocabulary.loading import ASYNC_ATTRS, BASE_MAKERS, DECLARATIVE_BASES
+
+
+class Access:
+    """Templates for reads that are awaited, and the edits of base classes that they need."""
+
+    def __init__(
+        self, colors: Colors, coloring: Coloring, draft: Callable[[Module], Draft]
+    ) -> None:
+        self.colors = colors
+        self.coloring = coloring
+        self.inference = colors.inference
+        self.draft = draft
+
+    def template(self, function: Function, index: int, cls: Class, name: str) -> str | None:
+        """The template of an attribute's read."""
+        if self._has_awaitable(function, cls):
+            return f"{{node.value}}.awaitable_attrs.{name}"
+        session = self._session(function, index)
+        return f"{session}.run_sync(lambda _: {{node}})" if session else None
+
+    def statement(self, function: Function, index: int, demand: Demand, text: str) -> str | None:
+        """A statement that loads the attribute of the instance ``text``."""
+        if self._has_awaitable(function, demand.entity.cls):
+            return f"await {text}.awaitable_attrs.{demand.attribute}\n"
+        session = self._session(function, index)
+        if not session:
+            return None
+        return f"await {session}.run_sync(lambda _: {text}.{demand.attribute})\n"
+
+    def _session(self, function: Function, index: int) -> str:
+        """The name of a session that was used, or is a parameter, before the read."""
+        evaluation = self.inference.evaluations.get(function)
+        if evaluation is None:
+            return ""
+        for position in range(index, -1, -1):
+            operation = evaluation.operations[position]
+            if operation and operation[0] in (f.NAME, f.ATTRIBUTE):
+                value = evaluation.values[position]
+                if any(isinstance(a, v.Known) and a.kind == "Session" for a in value):
+                    return dotted(evaluation.operations, position)
+        for position, parameter in enumerate(function.signature.parameters):
+            value = self.inference.parameter(function, position)
+            if any(isinstance(a, v.Known) and a.kind == "Session" for a in value):
+                return parameter.name
+        return ""
+
+    # -- the base class
+
+    def _has_awaitable(self, function: Function, cls: Class) -> bool:
+        """Have the models ``awaitable_attrs``, or can they get it?"""
+        if self.inference.config.sqlalchemy_version == "1.4":
+            return False
+        if any(base.endswith(f".{ASYNC_ATTRS}") for base in cls.foreign_bases):
+            return True
+        group = self.coloring.groups.get(function, 0)
+        return any(
+            self._extend_class(ancestor, group) or self._extend_variable(ancestor, group)
+            for ancestor in reversed(cls.ancestors)
+        )
+
+    def _extend_class(self, cls: Class, group: int) -> bool:
+        """``class Base(DeclarativeBase)`` gets the mixin."""
+        foreign = {base.rpartition(".")[2] for base in cls.bases if isinstance(base, str)}
+        if not foreign & DECLARATIVE_BASES or cls.module.path in self.colors.blocked:
+            return False
+        draft, facts = self.draft(cls.module), cls.body.facts
+        node = NodeRef("ClassDef", facts.number, facts.name)
+        if not any(isinstance(d, AddBase) and d.node == node for d in draft.decisions):
+            base = draft.spell(f"sqlalchemy.ext.asyncio.{ASYNC_ATTRS}")
+            site = Site(cls.module.path, facts.line, facts.column)
+            draft.add(AddBase(node=node, site=site, group=group, base=base))
+        return True
+
+    def _extend_variable(self, cls: Class, group: int) -> bool:
+        """``Base = declarative_base()`` gets it as ``cls``."""
+        for base in cls.bases:
+            if isinstance(base, Variable) and base.module.path not in self.colors.blocked:
+                found = self.inference.program.variable_expression(base)
+                if found is not None and self._extend_call(*found, group):
+                    return True
+        return False
+
+    def _extend_call(
+        self, function: Function, operations: tuple[f.Operation, ...], index: int, group: int
+    ) -> bool:
+        operation = operations[index]
+        if operation[0] != f.CALL or operation[6] or "cls" in dict(operation[7]):
+            return False
+        name = dotted(operations, operation[5]).rpartition(".")[2]
+        if name not in BASE_MAKERS:
+            return False
+        draft = self.draft(function.module)
+        node = NodeRef("Call", operation[3], name)
+        known = any(
+            isinstance(d, EditArguments) and d.node == node and d.set_keywords
+            for d in draft.decisions
+        )
+        if not known:
+            mixin = draft.spell(f"sqlalchemy.ext.asyncio.{ASYNC_ATTRS}")
+            draft.add(
+                EditArguments(
+                    node=node, site=draft.site(operation), group=group,
+                    set_keywords=(("cls", mixin),),
+                )
+            )  # fmt: skip
+        return True

@@ -1,0 +1,279 @@
+"""Planning of loading: what a sync session would load by itself is loaded ahead, or awaited.
+
+A demand (`asyncify.analysis.load_states`) is met at the query where that is in reach and nobody
+else uses it, else where the attribute is read, else before the call that leads to the read; what
+can't be met is a finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.load_states import Demand, Source
+from asyncify.analysis.loading import Loading
+from asyncify.analysis.program import Function, Module, dotted
+from asyncify.decisions import (
+    ConsumeGenerator,
+    InsertStatements,
+    QueryToSelect,
+    ReplaceExpression,
+)
+from asyncify.findings import Finding
+from asyncify.planning.draft import Draft, call_reference, node_reference, reference
+from asyncify.planning.load_access import Access
+from asyncify.planning.load_options import OptionTexts
+from asyncify.rules import finding
+from asyncify.sites import NodeRef, Site
+
+Path = tuple[str, ...]
+
+
+class LoadPlanner:
+    """Writes the decisions about attributes that aren't loaded."""
+
+    def __init__(
+        self, colors: Colors, coloring: Coloring, draft: Callable[[Module], Draft]
+    ) -> None:
+        self.colors = colors
+        self.coloring = coloring
+        self.inference = colors.inference
+        self.models = self.inference.models
+        self.draft = draft
+        self.findings: list[Finding] = []
+        self.access = Access(colors, coloring, draft)
+        self.texts = OptionTexts(colors, draft)
+        self.demands: dict[Function, list[Demand]] = {}
+        self._holders: dict[tuple[Source, Path], set[Function]] = {}
+        self._options: dict[Source, set[Path]] = {}
+        self._awaited: set[tuple[Function, int]] = set()
+        self._meets: dict[tuple[Function, Demand], bool] = {}
+
+    def plan(self) -> None:
+        if not self.coloring.turned:
+            return
+        self.demands = Loading(self.colors, self.coloring).demands()
+        for holder, demands in self.demands.items():
+            for demand in demands:
+                self._holders.setdefault((demand.source, demand.whole), set()).add(holder)
+        for holder, demands in self.demands.items():
+            for demand in demands:
+                self._meet(holder, demand)
+        for source, paths in self._options.items():
+            self._add_options(source, paths)
+
+    def _meet(self, holder: Function, demand: Demand) -> None:
+        if demand.source.kind == "given" and self._is_met_above(holder, demand):
+            return
+        if self._is_optional(holder, demand):
+            self._options.setdefault(demand.source, set()).add(demand.whole)
+        elif not demand.calls:
+            self._await_here(holder, demand)
+        elif not self._awaits_itself(demand):
+            self._load_before(holder, demand)
+
+    # -- at the query
+
+    def _is_optional(self, holder: Function, demand: Demand) -> bool:
+        """Can the query load it, and does everybody who uses the query ask for it?"""
+        source = demand.source
+        maker = source.function
+        if source.kind != "query":
+            return False
+        if demand.column and not self._is_deferred(demand):
+            return False
+        if maker not in self.coloring.turned and self._start(source) is None:
+            return False
+        if maker is not holder and not self._all_ask(maker, demand, set()):
+            return False
+        return self._is_statement(source) and self.texts.can_say(source, demand.whole)
+
+    def _is_deferred(self, demand: Demand) -> bool:
+        return demand.attribute in self.models.deferred(demand.entity.cls)
+
+    def _start(self, source: Source) -> QueryToSelect | None:
+        """The decision that makes a statement of the query."""
+        node = call_reference(source.function, source.operation)
+        for decision in self.draft(source.function.module).decisions:
+            if isinstance(decision, QueryToSelect) and decision.node == node:
+                return decision
+        return None
+
+    def _is_statement(self, source: Source) -> bool:
+        """Is it a `select`, or a Query that stays one? Nothing is loaded by an UPDATE."""
+        start = self._start(source)
+        return start is None or start.function.rpartition(".")[2] == "select"
+
+    def _all_ask(self, maker: Function, demand: Demand, seen: set[Function]) -> bool:
+        """Do all who call the function that makes the query read the attribute?"""
+        if maker in seen or maker in self.inference.dependencies:
+            return False
+        seen.add(maker)
+        callers = self.colors.callers().get(maker, [])
+        asking = self._holders[demand.source, demand.whole]
+        return bool(callers) and all(
+            use.kind == "call" and (caller in asking or self._all_ask(caller, demand, seen))
+            for caller, use in callers
+        )
+
+    def _add_options(self, source: Source, paths: set[Path]) -> None:
+        function = source.function
+        draft = self.draft(function.module)
+        operation = function.body.operations[source.operation]
+        options = ", ".join(self.texts.options(source, paths))
+        draft.add(
+            ReplaceExpression(
+                node=call_reference(function, source.operation), site=draft.site(operation),
+                group=self.coloring.groups.get(function, 0),
+                template=f"{{node}}.options({options})",
+            )
+        )  # fmt: skip
+
+    # -- above
+
+    def _is_met_above(self, function: Function, demand: Demand) -> bool:
+        """Do all callers hand in what their queries load? Then nothing is left to do here."""
+        key = function, demand
+        if key in self._meets:
+            return self._meets[key]
+        self._meets[key] = False
+        callers = self.colors.callers().get(function, [])
+        if not callers or function in self.coloring.boundaries or self._is_entered(function):
+            return False
+        met = all(
+            use.kind == "call" and self._hands_in(caller, use.operation, demand)
+            for caller, use in callers
+        )
+        self._meets[key] = met
+        return met
+
+    def _is_entered(self, function: Function) -> bool:
+        return function in self.inference.dependencies or bool(
+            self.colors.bounds.decorators(function)
+        )
+
+    def _hands_in(self, caller: Function, operation: int, demand: Demand) -> bool:
+        if caller not in self.coloring.turned:
+            return False
+        asked = [
+            other for other in self.demands.get(caller, ())
+            if other.calls and other.calls[0] == (caller, operation)
+            and (other.function, other.operation, other.attribute)
+            == (demand.function, demand.operation, demand.attribute)
+        ]  # fmt: skip
+        return all(
+            self._is_met_above(caller, other)
+            if other.source.kind == "given"
+            else self._is_optional(caller, other)
+            for other in asked
+        )
+
+    def _awaits_itself(self, demand: Demand) -> bool:
+        """Is the read, or a call on the way to it, in a function that turns? It sees to it."""
+        places = [demand.function, *(function for function, _ in demand.calls[1:])]
+        return any(function in self.coloring.turned for function in places)
+
+    # -- in place
+
+    def _await_here(self, holder: Function, demand: Demand) -> None:
+        place = holder, demand.operation
+        if place in self._awaited:
+            return
+        operation = holder.body.operations[demand.operation]
+        if operation[0] != f.ATTRIBUTE or operation[6] != demand.attribute:
+            self._load_before(holder, replace(demand, at=demand.operation, below=()))
+            return
+        found = self.access.template(holder, demand.operation, demand.entity.cls, operation[6])
+        if found is None:
+            self._report(holder, demand)
+            return
+        self._awaited.add(place)
+        draft = self.draft(holder.module)
+        group = self.coloring.groups.get(holder, 0)
+        self._consume(holder, demand.operation, draft, group)
+        draft.add(
+            ReplaceExpression(
+                node=reference(operation), site=draft.site(operation), group=group,
+                template=found, awaits=True,
+            )
+        )  # fmt: skip
+        self._tell(holder, demand, draft.site(operation))
+
+    def _consume(self, holder: Function, index: int, draft: Draft, group: int) -> None:
+        """A generator expression that awaits becomes a list."""
+        layout = self.colors.uses.layout(holder)
+        for operation in layout.enclosing(index):
+            if operation[5] == "GeneratorExp":
+                node = NodeRef("GeneratorExp", operation[3])
+                draft.add(ConsumeGenerator(node=node, site=draft.site(operation), group=group))
+
+    def _load_before(self, holder: Function, demand: Demand) -> None:
+        """A statement before the one that leads to the read."""
+        layout = self.colors.uses.layout(holder)
+        anchor = demand.calls[0][1] if demand.calls else demand.operation
+        statement = layout.statement(anchor)
+        node = self._anchor(holder, anchor)
+        text = dotted(layout.operations, demand.at) if demand.at >= 0 else ""
+        found = None
+        if statement is not None and not statement[6] and text and not demand.below and node:
+            inside = layout.operations[anchor][4] & (f.REPEATED | f.GENERATOR | f.MAYBE)
+            if statement[0] in _SIMPLE and not inside and not self._is_many(holder, demand):
+                found = self.access.statement(holder, anchor, demand, text)
+        if found is None or node is None:
+            self._report(holder, demand)
+            return
+        draft = self.draft(holder.module)
+        site = draft.site(layout.operations[anchor])
+        decision = InsertStatements(
+            node=node, site=site, group=self.coloring.groups.get(holder, 0), source=found
+        )
+        draft.add(decision)
+        self._tell(holder, demand, site)
+
+    def _is_many(self, holder: Function, demand: Demand) -> bool:
+        """Is the value that is handed on a container of instances?"""
+        evaluation = self.inference.evaluations.get(holder)
+        value = evaluation.values[demand.at] if evaluation is not None else v.UNKNOWN
+        return any(isinstance(a, (v.Collection, v.TupleValue)) for a in value)
+
+    def _anchor(self, holder: Function, index: int) -> NodeRef | None:
+        operation = holder.body.operations[index]
+        if operation[0] in (f.CALL, f.ATTRIBUTE, f.NAME, f.SUBSCRIPT):
+            return node_reference(holder, index)
+        return None
+
+    # -- telling
+
+    def _tell(self, holder: Function, demand: Demand, site: Site) -> None:
+        reason = f"`{demand.attribute}` of {demand.entity.cls.name} may not be loaded here"
+        self.findings.append(finding("ASY702", site, f"{reason} and is awaited."))
+
+    def _report(self, holder: Function, demand: Demand) -> None:
+        path = demand.function.module.path
+        operation = demand.function.body.operations[demand.operation]
+        site = Site(path, operation[1], operation[2])
+        reader = f" by {demand.reader}" if demand.reader else ""
+        where = ""
+        if demand.function is not holder:
+            where = f" when `{holder.facts.qualname}` calls for it"
+        self.findings.append(
+            finding(
+                "ASY701", site,
+                f"`{demand.attribute}` of {demand.entity.cls.name} is read{reader}{where} and may "
+                f"not be loaded: {self._origin(demand.source)}.",
+                "Load it before: by a loader option at the query, or by `refresh`.",
+            )
+        )  # fmt: skip
+
+    def _origin(self, source: Source) -> str:
+        if source.kind == "given" or source.operation < 0:
+            return f"the instance is given to `{source.function.facts.qualname}`"
+        line = source.function.body.operations[source.operation][1]
+        return f"the instance comes from {source.function.module.path}:{line}"
+
+
+# Statements whose expressions are evaluated once, right after what is put before them.
+_SIMPLE = {f.EXPRESSION, f.ASSIGN, f.ANNOTATED, f.AUGMENTED, f.RETURN, f.IF, f.FOR, f.RAISE}

@@ -1,0 +1,100 @@
+"""What loads attributes of instances, as tables: loader options, results, effects of sessions.
+
+https://docs.sqlalchemy.org/en/21/orm/queryguide/relationships.html
+https://docs.sqlalchemy.org/en/21/orm/session_state_management.html#refreshing-expiring
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Gives(Enum):
+    """What a call on a statement, a result or a session gives, as far as instances go."""
+
+    SAME = "same"  # the statement or result again
+    MANY = "many"  # all items
+    ONE = "one"  # one item
+    SCALAR = "scalar"  # the first part of one item
+    SCALARS = "scalars"  # a result of first parts
+    ROWS = "rows"  # a result of rows
+    MIXED = "mixed"  # a result of entities where one is selected, else of rows
+    OTHER = "other"  # something else: nothing is known of it
+
+
+class Effect(Enum):
+    """What a method of a session does to the instances that it holds."""
+
+    FLUSH = "flush"
+    EXPIRE_ALL = "expire all"
+    EXPIRE = "expire"  # its argument
+    REFRESH = "refresh"  # its argument
+    KEEP = "keep"  # its argument, or each of it, becomes the session's
+
+
+# Loader options that load what they name; each may go on to the next relationship.
+LOADING = {
+    "joinedload", "selectinload", "subqueryload", "immediateload", "contains_eager",
+    "joinedload_all", "selectinload_all", "subqueryload_all",
+}  # fmt: skip
+# Those that lead to the next one, and load nothing themselves.
+LEADING = {"defaultload", "Load"}
+# Those that load columns.
+UNDEFERRING = {"undefer"}
+# Strategies of relationships that load with their parent.
+EAGER = {"joined", "selectin", "subquery", "immediate", "noload"}
+# Those that give an object of their own instead of instances.
+QUERYING = {"dynamic", "write_only"}
+# Strategies of relationships that raise by themselves, before and after.
+RAISING = {"raise", "raise_on_sql"}
+
+# Methods of a statement after which its entities are others.
+RESHAPING = {
+    "with_entities", "with_only_columns", "add_columns", "add_column", "add_entity", "subquery",
+    "cte", "scalar_subquery", "as_scalar", "exists", "label", "from_self", "union", "union_all",
+    "intersect", "except_", "count", "tuples",
+}  # fmt: skip
+OPTIONS = "options"
+VALUES = "values"  # of an UPDATE
+
+QUERY_GIVES = {
+    "all": Gives.MANY, "first": Gives.ONE, "one": Gives.ONE, "one_or_none": Gives.ONE,
+    "scalar": Gives.SCALAR,
+}  # fmt: skip
+QUERY_GETS = {"get"}  # by primary key: what the session holds already comes without options
+
+RESULT_GIVES = {
+    "all": Gives.MANY, "fetchall": Gives.MANY, "fetchmany": Gives.MANY, "first": Gives.ONE,
+    "one": Gives.ONE, "one_or_none": Gives.ONE, "fetchone": Gives.ONE, "scalar": Gives.SCALAR,
+    "scalar_one": Gives.SCALAR, "scalar_one_or_none": Gives.SCALAR, "scalars": Gives.SCALARS,
+    "unique": Gives.SAME, "yield_per": Gives.SAME, "freeze": Gives.SAME,
+}  # fmt: skip
+SESSION_GIVES = {
+    "execute": Gives.ROWS, "scalars": Gives.SCALARS, "scalar": Gives.SCALAR, "exec": Gives.MIXED,
+}  # fmt: skip
+SESSION_EFFECTS = {
+    "flush": Effect.FLUSH, "commit": Effect.FLUSH, "rollback": Effect.EXPIRE_ALL,
+    "expire_all": Effect.EXPIRE_ALL, "expire": Effect.EXPIRE, "refresh": Effect.REFRESH,
+    "add": Effect.KEEP, "add_all": Effect.KEEP,
+}  # fmt: skip
+
+# Builtins that give the elements of what they are given, and those that give one of them.
+ITERATING = {
+    "list", "tuple", "set", "frozenset", "sorted", "iter", "reversed", "filter", "map",
+    "itertools.chain", "itertools.islice",
+}  # fmt: skip
+PICKING = {"next", "min", "max"}
+ENUMERATING = {"enumerate"}
+# Builtins that call a method of what they are given.
+CALLING = {"str": "__str__", "repr": "__repr__", "print": "__str__", "format": "__format__"}
+
+# Methods of containers.
+CONTAINER_GIVES = {
+    "pop": Gives.ONE, "popleft": Gives.ONE, "copy": Gives.MANY, "values": Gives.MANY,
+}  # fmt: skip
+FILLING = {"append", "add", "insert", "appendleft", "extend"}
+
+# What gives instances `awaitable_attrs` (SQLAlchemy 2), and the bases that can take it.
+ASYNC_ATTRS = "AsyncAttrs"
+DECLARATIVE_BASES = {"DeclarativeBase", "DeclarativeBaseNoMeta"}
+BASE_MAKERS = {"declarative_base", "generate_base"}
