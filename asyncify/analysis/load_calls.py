@@ -303,10 +303,8 @@ def _affect(run: LoadEvaluation, effect: Effect, operation: f.Operation, argumen
     state = run.state
     if effect is Effect.FLUSH:
         state.flush()
-        run.summary.flushes = True
     elif effect is Effect.EXPIRE_ALL:
         expire_all(run)
-        run.summary.expires = True
     elif effect is Effect.KEEP:
         keep(run, argument)
     elif effect is Effect.EXPIRE:
@@ -317,6 +315,7 @@ def _affect(run: LoadEvaluation, effect: Effect, operation: f.Operation, argumen
 
 def expire_all(run: LoadEvaluation) -> None:
     """Everything that the function holds, but what was never stored."""
+    run.state.expires = True
     keys = {e.key for e in _held(run)} | run.state.loaded.keys()
     stored = run.state.stored
     run.state.expire(k for k in keys if k[0].kind != "new" or k[0] in stored)
@@ -431,11 +430,11 @@ def apply(
         elif demand.source in handed:
             entity = s.Entity(demand.source, (), demand.entity.cls)
             _pass_on(run, s.moved(demand, entity, call_site, -1))
-    if summary.flushes:
-        run.state.flush()
-    if summary.expires:
-        expire_all(run)
     if summary.state is not None:
+        if summary.state.flushes:
+            run.state.flush()
+        if summary.state.expires:
+            expire_all(run)
         _take_over(run, summary.state, function, given)
     return _put_back(summary.returned, function, given)
 

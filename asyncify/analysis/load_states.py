@@ -160,11 +160,13 @@ class State:
     born: frozenset[Source] = frozenset()  # made or queried on the way here
     kept: frozenset[Source] = frozenset()  # new, and added to a session
     stored: frozenset[Source] = frozenset()  # new, and flushed
+    flushes: bool = False  # did the session flush, or expire everything, on the way here?
+    expires: bool = False
 
     def copy(self) -> State:
         return State(
             dict(self.loaded), dict(self.expired), dict(self.changed),
-            self.born, self.kept, self.stored,
+            self.born, self.kept, self.stored, self.flushes, self.expires,
         )  # fmt: skip
 
     def joined(self, other: State) -> State:
@@ -180,6 +182,8 @@ class State:
             self.born | other.born,
             self.kept | other.kept,
             self.stored | other.stored,
+            self.flushes or other.flushes,
+            self.expires or other.expires,
         )
 
     def _loaded(self, key: Key, other: State) -> frozenset[str]:
@@ -202,6 +206,7 @@ class State:
         self.born |= {source}
 
     def flush(self) -> None:
+        self.flushes = True
         self.stored |= self.kept
         self.expired = _united(self.expired, self.changed)
         self.changed = {}
@@ -228,8 +233,6 @@ class Summary:
     demands: dict[Demand, None] = field(default_factory=dict)
     returned: Value = NOTHING
     state: State | None = None  # at its returns
-    flushes: bool = False
-    expires: bool = False
 
 
 def moved(demand: Demand, entity: Entity, call: tuple[Function, int], at: int) -> Demand:

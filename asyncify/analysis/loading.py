@@ -20,6 +20,7 @@ from asyncify.analysis.program import Class, Function
 from asyncify.vocabulary.loading import EAGER, QUERYING, RAISING
 
 _NESTING = 12  # calls inside one another
+_MENTIONS = 60  # a name that occurs more often says nothing
 _SUMMARIES = 4_000  # a function is run once for each shape of arguments
 
 
@@ -52,6 +53,7 @@ class Loading:
         while pending:
             function = pending.pop()
             above = [caller for caller, _ in callers.get(function, ())]
+            above += self._unseen_callers(function)
             if function.facts.kind == "lambda" and function.parent is not None:
                 above.append(function.parent)
             for caller in above:
@@ -59,6 +61,15 @@ class Loading:
                     reached.add(caller)
                     pending.append(caller)
         return {fn for fn in reached if fn in self.coloring.turned and fn.facts.kind == "def"}
+
+    def _unseen_callers(self, function: Function) -> list[Function]:
+        """Functions without types that may call another by its name: lambdas, mostly."""
+        if function.facts.kind != "def":
+            return []
+        mentions = self.inference.program.mentioning(function.name)
+        if len(mentions) > _MENTIONS:
+            return []
+        return [fn for fn in mentions if fn not in self.inference.evaluations]
 
     def _readers(self) -> Iterator[Function]:
         program = self.inference.program
