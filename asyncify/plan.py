@@ -176,6 +176,8 @@ class Planner:
             found.append(self._failure(function))
         for function in self._ordered(self.colors.tolerated.keys() & self.coloring.turned):
             risk = self.colors.tolerated[function]
+            if self.loading.awaits_expired(function):
+                continue  # what it warns of is awaited
             found.append(finding(risk.instead, self._site(function), risk.reason))
         for function in self._ordered(self.coloring.islands):
             obstacle = self.colors.obstacle(function)

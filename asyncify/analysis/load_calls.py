@@ -449,7 +449,8 @@ def _pass_on(run: LoadEvaluation, demand: s.Demand) -> None:
         return
     if demand.attribute in state.loaded.get(key, frozenset()):
         return
-    state.load(key, demand.attribute)
+    if not run.is_maybe(demand.calls[0][1]):
+        state.load(key, demand.attribute)
     fresh = demand.source.kind == "new" and not demand.path
     if not (fresh and demand.source not in state.stored):
         run.summary.demands[demand] = None

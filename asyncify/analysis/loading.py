@@ -8,6 +8,7 @@ Only functions from which a read of a relationship can be reached are looked at.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any
 
 from asyncify import facts as f
@@ -341,10 +342,32 @@ class LoadEvaluation:
 
     # -- expressions
 
-    def evaluate(self, first: int, end: int) -> None:
+    @cached_property
+    def conditionals(self) -> dict[int, list[tuple[int, int]]]:
+        """Where conditional expressions begin: the ends of their body and of their test, which
+        runs first. The outermost stands first."""
+        out: dict[int, list[tuple[int, int]]] = {}
+        layout = self.loading.colors.uses.layout(self.function)
+        for operation in reversed(self.operations):
+            if operation and operation[0] == f.CONDITIONAL:
+                start = min(layout.subtree(operation[6]))
+                out.setdefault(start, []).append((operation[6] + 1, operation[5] + 1))
+        return out
+
+    def evaluate(self, first: int, end: int, inside: int = 0) -> None:
+        """Run operations in order; ``inside`` counts the conditional expressions that begin with
+        the first and are being run."""
         operations, values = self.operations, self.values
         index = first
         while index < end:
+            begun = self.conditionals.get(index, ())
+            if len(begun) > inside:
+                body, test = begun[inside]
+                self.evaluate(body, test)
+                self.evaluate(index, body, inside + 1)
+                index, inside = test, 0
+                continue
+            inside = 0
             operation = operations[index]
             kind = operation[0] if operation else -1
             if kind == f.COMPREHENSION:
@@ -422,13 +445,16 @@ class LoadEvaluation:
         expired = self.state.expired.get(entity.key, frozenset())
         if name in expired or s.EVERYTHING in expired:
             self.note(entity, name, index, True)
+            if self.is_maybe(index):
+                return
             rest = frozenset() if s.EVERYTHING in expired else expired - {name}
             self.state.expired[entity.key] = rest
         deferred = name in self.loading.models.deferred(entity.cls)
         if deferred and name not in self.state.loaded.get(entity.key, frozenset()):
             if entity.source.kind != "new" or entity.path:
                 self.note(entity, name, index, True)
-            self.state.load(entity.key, name)
+            if not self.is_maybe(index):
+                self.state.load(entity.key, name)
 
     def demand(self, entity: s.Entity, name: str, index: int, reader: str = "") -> None:
         """A relationship is needed: is it there?"""
@@ -436,13 +462,18 @@ class LoadEvaluation:
         state = self.state
         if name in state.loaded.get(entity.key, frozenset()):
             return
-        state.load(entity.key, name)
+        if not self.is_maybe(index):
+            state.load(entity.key, name)
         fresh = entity.source.kind == "new" and not entity.path
         if fresh and entity.source not in state.stored:
             return  # what was never in the database loads nothing
         if link.lazy in RAISING or (link.lazy in EAGER and not fresh) or not link.lazy:
             return
         self.note(entity, name, index, False, reader)
+
+    def is_maybe(self, index: int) -> bool:
+        """May an operation be skipped? Then what it loads isn't loaded for what follows."""
+        return bool(self.operations[index][4] & f.MAYBE)
 
     def note(self, entity: s.Entity, name: str, index: int, column: bool, reader: str = "") -> None:
         found = s.Demand(

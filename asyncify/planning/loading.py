@@ -65,6 +65,13 @@ class LoadPlanner:
         for source, paths in self._options.items():
             self._add_options(source, paths)
 
+    def awaits_expired(self, function: Function) -> bool:
+        """Are columns that may have expired awaited in a function?"""
+        return any(
+            demand.column and (function, demand.operation) in self._awaited
+            for demand in self.demands.get(function, ())
+        )
+
     def _meet(self, holder: Function, demand: Demand) -> None:
         if demand.source.kind == "given" and self._is_met_above(holder, demand):
             return
@@ -77,8 +84,9 @@ class LoadPlanner:
 
     # -- at the query
 
-    def _is_optional(self, holder: Function, demand: Demand) -> bool:
-        """Can the query load it, and does everybody who uses the query ask for it?"""
+    def _is_optional(self, holder: Function, demand: Demand, shared: bool = False) -> bool:
+        """Can the query load it, and does everybody who uses the query ask for it? ``shared``:
+        even if others use it who don't ask."""
         source = demand.source
         maker = source.function
         if source.kind != "query":
@@ -87,7 +95,7 @@ class LoadPlanner:
             return False
         if maker not in self.coloring.turned and self._start(source) is None:
             return False
-        if maker is not holder and not self._all_ask(maker, demand, set()):
+        if not shared and maker is not holder and not self._all_ask(maker, demand, set()):
             return False
         return self._is_statement(source) and self.texts.can_say(source, demand.whole)
 
@@ -188,7 +196,7 @@ class LoadPlanner:
             return
         found = self.access.template(holder, demand.operation, demand.entity.cls, operation[6])
         if found is None:
-            self._report(holder, demand)
+            self._load_for_all(holder, demand)
             return
         self._awaited.add(place)
         draft = self.draft(holder.module)
@@ -223,7 +231,7 @@ class LoadPlanner:
             if statement[0] in _SIMPLE and not inside and not self._is_many(holder, demand):
                 found = self.access.statement(holder, anchor, demand, text)
         if found is None or node is None:
-            self._report(holder, demand)
+            self._load_for_all(holder, demand)
             return
         draft = self.draft(holder.module)
         site = draft.site(layout.operations[anchor])
@@ -232,6 +240,13 @@ class LoadPlanner:
         )
         draft.add(decision)
         self._tell(holder, demand, site)
+
+    def _load_for_all(self, holder: Function, demand: Demand) -> None:
+        """By the query after all, though not everybody who uses it needs it."""
+        if self._is_optional(holder, demand, shared=True):
+            self._options.setdefault(demand.source, set()).add(demand.whole)
+        else:
+            self._report(holder, demand)
 
     def _is_many(self, holder: Function, demand: Demand) -> bool:
         """Is the value that is handed on a container of instances?"""
