@@ -45,6 +45,7 @@ _TURNING_DUNDERS = {
 _OF_ALEMBIC = frozenset({("alembic", "op"), ("alembic", "context")})
 _CALLED_BY_CLASS = {"__init__", "__enter__", "__exit__", "__call__"}  # whoever has an instance
 _ENTERING = ("Session", "Connection")  # what has run_sync
+_CALLING = ("call", "property", "iterate")
 _SOMEWHERE = "somewhere"  # stands for the unknown origin of a session
 
 
@@ -177,9 +178,19 @@ class Colors:
             inside.add(function)
             pending += [
                 c for use in self.uses.of(function) for c in use.callees
-                if use.kind in ("call", "property", "iterate") and not c.facts.is_async
+                if use.kind in _CALLING and not c.facts.is_async
             ]  # fmt: skip
         return inside
+
+    def _called_outside(self, inside: set[Function]) -> set[Function]:
+        """Of what runs inside ``run_sync``: what does I/O and is called elsewhere too."""
+        return {
+            function for function in inside if self.does_io(function)
+            and any(
+                caller not in inside and use.kind in _CALLING and use.runs(function)
+                for caller, use in self.callers().get(function, ())
+            )
+        }  # fmt: skip
 
     def _listens(self, function: Function) -> bool:
         """Is the function decorated as a listener? It runs where the event happens."""
@@ -199,11 +210,13 @@ class Colors:
     def _fixpoint(self) -> Coloring:
         islands: set[Function] = set()
         stays: set[Function] = self._inside_run_sync()
+        both = self._called_outside(stays)
+        stays -= both
         entered = frozenset(stays)
         origins: set[v.Origin] = set()
         fixed = self.unfit | self._blocked_origins()  # these stay sync, and all that uses them
         failed: dict[Function, Obstacle] = {}
-        sides = Sides()
+        sides = Sides(synced=both)
         self.divider.roots.add_copies(sides)
         while True:
             coloring = self._turn(islands, stays, sides)

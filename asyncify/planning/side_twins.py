@@ -48,7 +48,7 @@ class SidePlanner:
     def plan(self) -> None:
         """What the sync side needs, and what was taken for others before."""
         staying = self.coloring.stays - self.coloring.entered
-        for function in ordered(self.coloring.islands - staying):
+        for function in ordered(self.coloring.islands - staying | self._inside()):
             self._rename(function, range(len(function.body.operations)))
             self._rename_decorators(function)
         for function in self._plainly_decorated():
@@ -58,6 +58,14 @@ class SidePlanner:
         self._listeners()
         for draft, twin in self._made:
             draft.add(twin)
+
+    def _inside(self) -> set[Function]:
+        """What runs inside ``run_sync`` already, and calls what turns for others."""
+        return {
+            function for function in self.coloring.entered
+            if any(not self.sides.twinned.isdisjoint(u.callees)
+                   for u in self.colors.uses.of(function))
+        }  # fmt: skip
 
     # -- names
 
