@@ -71,3 +71,16 @@ def test_shared_function_says_who_needs_it(tmp_path: Path) -> None:
     assert "`main:watch` -> `database:numbers` needs it sync (It is given to " in found
     assert "`main:main` calls it (line 12) without a session at hand" in found
     assert "there can be no copy: the name `numbers_sync` is taken" in found
+
+
+def test_factory_configured_with_an_engine_of_a_function(tmp_path: Path) -> None:
+    text = DATABASE.replace('engine = create_engine("{url}")\n', "").replace(
+        "sessionmaker(engine)", "sessionmaker()"
+    )
+    text += "\n\ndef setup(url):\n    SessionLocal.configure(bind=create_engine(url))\n"
+    text += "\n\ndef setup_later(url):\n    engine = create_engine(url)\n"
+    text += "    SessionLocal.configure(bind=engine)\n"
+    (tmp_path / "database.py").write_text(text)
+    (tmp_path / "main.py").write_text(THREAD)
+    (found,) = (line for line in errors(check(tmp_path)) if "ASY105" in line)
+    assert "`SessionLocal` has no sync twin: the engine that `database:setup" in found

@@ -6,7 +6,7 @@ kept, so that the plan can ask what any expression is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
@@ -576,6 +576,9 @@ class Evaluation:
         row = self.inference.row(owner.kind, atom.name)
         if row is None:
             return v.UNKNOWN
+        if row.returns == "configured":
+            self._relate(owner.origin, (self.values[i] for _, i in operation[7]))
+            return v.UNKNOWN
         if row.returns == "Query":
             return queries.start(self, owner, operation, origin)
         if row.returns == query_properties.KIND:
@@ -642,6 +645,15 @@ class Evaluation:
             made.append(v.one(atom))
         return v.join(made)
 
+    def _relate(self, origin: v.Origin | None, values: Iterable[v.Value]) -> None:
+        """What is made at an origin is made of some values: a factory of its engine."""
+        if origin is None:
+            return
+        for value in values:
+            for atom in value:
+                if isinstance(atom, v.Known) and atom.origin is not None and atom.origin != origin:
+                    self.inference.related.add((origin, atom.origin))
+
     def constructed(
         self, kind: str, origin: v.Origin, arguments: list[v.Value], named: dict[str, v.Value]
     ) -> v.Value:
@@ -652,10 +664,7 @@ class Evaluation:
         if kind == "Inspection":
             return _inspectors(arguments[0]) if arguments else v.UNKNOWN
         source = origin
-        for value in (*arguments, *named.values()):
-            for atom in value:
-                if isinstance(atom, v.Known) and atom.origin is not None and atom.origin != origin:
-                    self.inference.related.add((origin, atom.origin))
+        self._relate(origin, (*arguments, *named.values()))
         if kind in ("scoped_session", "async_scoped_session", "Session", "AsyncSession"):
             given = [*arguments, *(named[k] for k in ("bind", "session_factory") if k in named)]
             found = [a.origin for g in given for a in g if isinstance(a, v.Known) and a.origin]

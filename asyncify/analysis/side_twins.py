@@ -11,6 +11,7 @@ from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.program import Function, Variable
 from asyncify.analysis.side_spread import Spread
 from asyncify.analysis.sides import Sides, ordered, twin_name
+from asyncify.analysis.uses import SYNC_KINDS
 
 if TYPE_CHECKING:
     from asyncify.analysis.colors import Colors
@@ -72,13 +73,16 @@ class Twins:
         while pending:
             current = pending.pop()
             makers = self.makers(current)
-            why = self._unrepeatable(current) or next(
+            configured = self.configured(current)
+            why = self._unrepeatable(current) or self._unconfigurable(configured) or next(
                 (self.copy_obstacle(m) for m in ordered(makers - sides.twinned)
                  if self.copy_obstacle(m)), "",
             )  # fmt: skip
             if why:
                 return why
             fresh = self._made_from(current, makers) - seen
+            for function, call in configured:
+                fresh |= self._named_in(function, call) - seen
             seen |= fresh
             pending += fresh
         return ""
@@ -87,14 +91,50 @@ class Twins:
         """The engines, factories and sessions from which another is made."""
         found = {source for maker in makers for source in self.sources(maker)}
         place = self.assignment(variable)
-        if place is not None:
-            function, index = place
-            values = self.inference.evaluations[function].values
-            for inner in self.uses.layout(function).subtree(index) - {index}:
-                named = self.variable(function, inner)
-                if named is not None and any(self.spread.is_held(a) for a in values[inner]):
-                    found.add(named)
+        return found | self._named_in(*place) if place is not None else found
+
+    def _named_in(self, function: Function, index: int) -> set[Variable]:
+        """The engines, factories and sessions that are named among the arguments of a call."""
+        values = self.inference.evaluations[function].values
+        found = set()
+        for inner in self.uses.layout(function).subtree(index) - {index}:
+            named = self.variable(function, inner)
+            if named is not None and any(self.spread.is_held(a) for a in values[inner]):
+                found.add(named)
         return found
+
+    def configured(self, variable: Variable) -> list[tuple[Function, int]]:
+        """Where a factory is given its engine later on: ``SessionLocal.configure(bind=engine)``."""
+        return [
+            (function, index) for function in self.program.mentioning(variable.name)
+            if (evaluation := self.inference.evaluations.get(function)) is not None
+            for index, operation in enumerate(function.body.operations)
+            if operation and operation[0] == f.CALL
+            and self._configures(evaluation.values[operation[5]])
+            and self.variable(function, function.body.operations[operation[5]][5]) == variable
+        ]  # fmt: skip
+
+    def _configures(self, value: v.Value) -> bool:
+        found = (
+            self.inference.row(atom.owner.kind, atom.name) for atom in value
+            if isinstance(atom, v.KnownMethod) and isinstance(atom.owner, v.Known)
+        )  # fmt: skip
+        return any(row is not None and row.returns == "configured" for row in found)
+
+    def _unconfigurable(self, calls: list[tuple[Function, int]]) -> str:
+        """Why a call that configures a factory can't be repeated for its twin, or ''."""
+        for function, index in calls:
+            values = self.inference.evaluations[function].values
+            given = [place for _, place in function.body.operations[index][7]]
+            local = any(
+                isinstance(atom, v.Known) and atom.kind in SYNC_KINDS
+                for place in given for atom in values[place]
+                if self.variable(function, place) is None
+            )  # fmt: skip
+            if local or not self.uses.layout(function).is_statement(index):
+                line = function.body.operations[index][1]
+                return f"the engine that `{function.qualname}` gives it (line {line}) has none"
+        return ""
 
     def makers(self, variable: Variable) -> set[Function]:
         """The functions of the program by which a variable's value is made."""

@@ -195,7 +195,22 @@ class SidePlanner:
             node=call_reference(function, index), site=site, name=name, decisions=nested
         )
         self._made.append((draft, twin))  # this may be asked for while a copy is planned
+        self._twins[variable] = name
+        for caller, call in self.divider.twins.configured(variable):
+            if caller not in self.sides.quiet:
+                self._configure(caller, call)
         return name
+
+    def _configure(self, function: Function, index: int) -> None:
+        """What is configured is configured on both sides."""
+        draft = self.draft(function.module)
+        inside = sorted(self.colors.uses.layout(function).subtree(index))
+        nested = self._apart(draft, lambda: self._rename(function, inside))
+        site = draft.site(function.body.operations[index])
+        twin = KeepSyncTwin(
+            node=call_reference(function, index), site=site, name="", decisions=nested
+        )
+        self._made.append((draft, twin))
 
     def _apart(self, draft: Draft, plan: Callable[[], None]) -> tuple[Decision, ...]:
         """Decisions for a copy, which don't hold for the original."""

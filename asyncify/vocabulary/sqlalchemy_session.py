@@ -408,7 +408,7 @@ _SESSION_ONLY = (
 
 _SCOPED_ONLY = (
     Member("__call__", returns="Session", async_returns="AsyncSession"),
-    Member("configure", returns="none"),
+    Member("configure", returns="configured"),
     Member("invalidate", Form.AWAIT, io=True, returns="none", sync_lines=_NONE),
     Member(
         "query_property",
@@ -467,7 +467,7 @@ SESSIONMAKER = Table(
             async_returns="AsyncSession",
             note="an async context manager only, awaiting it raises",
         ),
-        Member("configure", returns="none"),
+        Member("configure", returns="configured"),
         replace(_CLOSE_ALL_ROW, async_lines=_ONLY_14),
         Member(
             "identity_key",
