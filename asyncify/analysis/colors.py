@@ -32,7 +32,7 @@ from asyncify.analysis.uses import (
     Uses,
     is_session_class,
 )
-from asyncify.vocabulary.frameworks import Rule
+from asyncify.vocabulary.frameworks import CACHE_MEMBERS, Rule
 
 # Protocols that have an async form of their own, or whose result Python hands through.
 _TURNING_DUNDERS = {
@@ -578,6 +578,8 @@ class Colors:
             if decorator.rule is Rule.SYNC:
                 reason = f"`@{decorator.name}` calls it without awaiting it."
                 return Obstacle("ASY105", reason)
+            if decorator.rule is Rule.STRIP and self._is_cache_used(function):
+                return Obstacle("ASY101", f"The cache that `@{decorator.name}` keeps is used.")
         commands = self._wrapped_commands(function)
         if commands and not self.is_entry(function):
             reason = f"It stands for the command `{commands[0].qualname}`, which isn't awaited"
@@ -588,6 +590,13 @@ class Colors:
                     reason = f"It is a command, and `{caller.qualname}` calls it too."
                     return Obstacle("ASY105", reason)
         return None
+
+    def _is_cache_used(self, function: Function) -> bool:
+        """Does anybody clear the cache of a function, or look at it?"""
+        return any(
+            function.name in user.facts.names for name in CACHE_MEMBERS
+            for user in self.program.mentioning_member(name)
+        )  # fmt: skip
 
     def is_entry(self, function: Function) -> bool:
         """Does a command line call the function? Where a decorator of the program puts a wrapper in

@@ -262,6 +262,19 @@ class Program:
             self._named[key] = self.modules.get(path) if path else None
         return self._named[key]
 
+    def imported_modules(self, module: Module) -> set[Module]:
+        """The modules of the program that a module imports at its own level."""
+        found: set[Module] = set()
+        for item in module.facts.imports:
+            package = self.module_named(item.module, module, item.level)
+            if package is None:
+                continue
+            found.add(package)
+            if item.name and package.is_package:
+                inner = self.module_named(item.name, package, 1)
+                found |= {inner} if inner is not None else set()
+        return found
+
     def resolve(self, module: Module, name: str) -> Symbol | None:
         """What a module-level name means, through imports and re-exports; None if unknown."""
         key = (module, name)

@@ -11,6 +11,7 @@ from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, Variable, dotted
+from asyncify.analysis.properties import CACHED
 from asyncify.analysis.sides import home, is_handed
 from asyncify.analysis.uses import GREENLET_KINDS, SYNC_KINDS, Use
 from asyncify.decisions import (
@@ -26,6 +27,7 @@ from asyncify.decisions import (
     ReplaceCall,
     ReplaceExpression,
     RunMetadata,
+    StripDecorator,
     UseSyncSession,
     WrapAsyncioRun,
 )
@@ -36,6 +38,7 @@ from asyncify.planning.queries import QueryPlanner
 from asyncify.planning.query_forms import spelled
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
+from asyncify.vocabulary.frameworks import Rule
 from asyncify.vocabulary.names import BINDS, TABLES
 from asyncify.vocabulary.rows import Form
 
@@ -117,17 +120,33 @@ class FunctionPlanner:
     # -- signatures
 
     def _decorators(self, function: Function, draft: Draft) -> None:
-        """``@contextmanager`` becomes ``@asynccontextmanager``."""
+        """``@contextmanager`` becomes ``@asynccontextmanager``; caches would keep a coroutine."""
         signature = function.signature
-        names = self.inference.decorators(function)
-        for index, name in zip(signature.decorators, names, strict=True):
-            if name == "contextlib.contextmanager":
-                operation = signature.operations[index]
+        found = self.colors.bounds.decorators(function)
+        for place, (index, decorator) in enumerate(zip(signature.decorators, found, strict=True)):
+            operation = signature.operations[index]
+            new = ""
+            if decorator.name == "contextlib.contextmanager":
                 new = draft.spell("contextlib.asynccontextmanager")
-                draft.add(
-                    RenameReference(node=reference(operation), site=draft.site(operation), new=new)
+            elif decorator.name in CACHED:
+                new = "property"
+            elif decorator.rule is Rule.STRIP:
+                facts = function.facts
+                node = NodeRef("FunctionDef", facts.number, facts.name)
+                draft.add(StripDecorator(node=node, site=draft.site(operation), decorator=place))
+            else:
+                continue
+            if new:
+                node = reference(operation)
+                draft.add(RenameReference(node=node, site=draft.site(operation), new=new))
+            callee = operation[5] if operation[0] == f.CALL else index
+            draft.drop(dotted(signature.operations, callee))
+            if decorator.rule is Rule.STRIP:
+                reason = (
+                    f"`@{decorator.name}` would keep the coroutine of `{function.facts.qualname}`, "
+                    "which can be awaited only once: it is taken away."
                 )
-                draft.drop(dotted(signature.operations, index))
+                self.findings.append(finding("ASY209", draft.site(operation), reason))
 
     # -- members of sessions and the like
 

@@ -40,6 +40,9 @@ class Boundary(NamedTuple):
     source: str = ""
 
 
+# What the decorators of functools that keep results put on a function.
+CACHE_MEMBERS = ("cache_clear", "cache_info", "cache_parameters", "__wrapped__")
+
 _AWAITED = Rule.AWAITED
 _SYNC = Rule.SYNC
 _TRANSPARENT = Rule.TRANSPARENT
