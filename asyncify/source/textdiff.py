@@ -77,8 +77,10 @@ def _groups(before: list[bytes], after: list[bytes]) -> Iterator[Sequence[_Opcod
     costs the square of what is left."""
     from difflib import SequenceMatcher
 
-    start = max(_common(before, after) - _CONTEXT, 0)
-    end = max(_common(before[start:][::-1], after[start:][::-1]) - _CONTEXT, 0)
+    same = _common(before, after)
+    start = max(same - _CONTEXT, 0)
+    # Lines that are equal at both ends are counted once: else the context behind would be missing.
+    end = max(_common(before[same:][::-1], after[same:][::-1]) - _CONTEXT, 0)
     old = before[start : len(before) - end]
     new = after[start : len(after) - end]
     for group in SequenceMatcher(None, old, new).get_grouped_opcodes(_CONTEXT):
