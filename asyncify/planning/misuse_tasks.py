@@ -17,6 +17,7 @@ from asyncify.vocabulary import tasks as words
 from asyncify.vocabulary.awaitables import COROUTINE_MEMBERS, KEEPING_NAMES
 
 _SESSIONS = words.OF_ONE_TASK | {"Session"}
+_DEEP = 4  # objects in objects
 _ADVICE = "Give every task a session of its own, or await one after the other."
 
 
@@ -247,15 +248,15 @@ class Tasks:
     def _callees(self, view: View, index: int) -> list[Function]:
         return [a.function for a in view.values[index] if isinstance(a, v.FunctionObject)]
 
-    def _of_object(self, view: View, index: int, callee: f.Operation) -> set[str]:
-        """Sessions that a method uses as attributes of its object."""
+    def _of_object(self, view: View, index: int, callee: f.Operation, depth: int = 0) -> set[str]:
+        """Sessions that a method uses as attributes of its object, or of what that holds."""
         base = dotted(view.operations, callee[5])
         found: set[str] = set()
         for function in self._callees(view, index) if base else ():
             parameters = function.signature.parameters
-            if not function.is_method or not parameters:
+            if not function.is_method or not parameters or self._takes_turns(view, index):
                 continue
-            for name in self._used(function):
+            for name in self._used(function, depth):
                 first, _, rest = name.partition(".")
                 if first == parameters[0].name and rest:
                     found.add(f"{base}.{rest}")
@@ -271,9 +272,9 @@ class Tasks:
                 found |= {name for name in used if name.partition(".")[0] not in own}
         return found
 
-    def _used(self, function: Function) -> set[str]:
+    def _used(self, function: Function, depth: int = 0) -> set[str]:
         """The names of the sessions that a function does I/O with, or gives on."""
-        if function not in self.colors.inference.evaluations:
+        if function not in self.colors.inference.evaluations or depth > _DEEP:
             return set()
         view = View(self.colors, function)
         found = set()
@@ -282,6 +283,10 @@ class Tasks:
                 name = view.named(index, _SESSIONS)
                 if name and self._does_io(view, index):
                     found.add(name)
+            elif operation and operation[0] == f.CALL and view.layout.is_awaited(index):
+                callee = view.operations[operation[5]]
+                if callee[0] == f.ATTRIBUTE:  # a service's repository
+                    found |= self._of_object(view, operation[5], callee, depth + 1)
         return found
 
     def _takes_turns(self, view: View, index: int) -> bool:
