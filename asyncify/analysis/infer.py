@@ -410,7 +410,7 @@ class Inference:
             return v.UNKNOWN
         self.demand(function)
         given = self.read(("return", function))
-        return given or declared
+        return given if self.holds_objects(given) else declared or given
 
     def _gives_constants(self, function: Function) -> bool:
         """Does the annotation say that what a function returns isn't worth knowing?"""
@@ -432,7 +432,7 @@ class Inference:
         self.demand(function)
         if function.facts.is_generator:
             given = self.read(("yield", function))
-            return given or self._yield_declared(function)
+            return given if self.holds_objects(given) else self._yield_declared(function) or given
         return self.result(function)
 
     def _yield_declared(self, function: Function) -> v.Value:

@@ -15,11 +15,10 @@ from asyncify.rules import finding
 from asyncify.vocabulary.frameworks import Rule
 from asyncify.vocabulary.rows import Role
 from asyncify.vocabulary.sqlalchemy_query import QUERY
-from asyncify.vocabulary.tasks import SYNC_SIDES, WITHOUT_GREENLET
+from asyncify.vocabulary.tasks import STARTUP, SYNC_SIDES, WITHOUT_GREENLET
 
 _DIRECT = ("member", "query", "iterate query", "metadata")
 _RUNNING = ("call", "property", "iterate", "enter manager")
-# In a test nobody else waits for the event loop.
 _TESTS = frozenset({("pytest", None), ("unittest", None), ("unittest", "IsolatedAsyncioTestCase")})
 
 
@@ -35,10 +34,19 @@ class Blocking:
         function = view.function
         if is_alembic(function) or function in self.coloring.entered:
             return
-        if function.facts.is_async and not function.module.imports_any(_TESTS):
+        if function.facts.is_async and not self._is_alone(function):
             yield from self._in_async(view)
         if not function.facts.names.isdisjoint(SYNC_SIDES) and self._has_loop(function):
             yield from self._sync_sides(view)
+
+    def _is_alone(self, function: Function) -> bool:
+        """Does nobody else wait for the event loop: in a test, or before the first request?"""
+        if function.module.imports_any(_TESTS):
+            return True
+        callers = self.colors.callers().get(function, ())
+        given = {use.name for _, use in callers if use.kind == "pass"}
+        given |= {decorator.name for decorator in self.colors.bounds.decorators(function)}
+        return not given.isdisjoint(STARTUP)
 
     # -- sync sessions and engines
 

@@ -76,3 +76,14 @@ FORGETTING = frozenset({"delete", "expunge", "expunge_all"})
 
 # Give the next value of an async generator, which waits behind its `yield` then.
 STEPPING = frozenset({"anext", "builtins.anext"})
+
+# Get functions that run before the first request: nobody else waits for the loop then.
+STARTUP = frozenset(
+    {
+        "fastapi.FastAPI",
+        "starlette.applications.Starlette",
+        "fastapi.FastAPI().on_event",
+        "fastapi.APIRouter().on_event",
+        "fastapi.FastAPI().add_event_handler",
+    }
+)
