@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
+from asyncify.analysis.ambient import Ambient, AmbientSession
 from asyncify.analysis.boundaries import Boundaries, fits, rule_of
 from asyncify.analysis.divider import Divider
 from asyncify.analysis.evaluate import Evaluation
@@ -109,6 +110,7 @@ class Colors:
         self.unfit: set[v.Origin] = set()  # engines and factories that can't be async
         self.uncopied: set[Function] = set()  # of those that were tried
         self.places = Places(self.uses)
+        self.ambient = Ambient(inference, self.uses)
         self.bounds = Boundaries(inference)
         self.divider = Divider(self)
         self.properties = Properties(inference)
@@ -723,7 +725,14 @@ class Colors:
         if use.kind == "pass":
             others = self.uses.of(use.function)
             return any(u.kind == "foreign" and u.operation == use.operation for u in others)
-        return use.kind == "call" and self.session_in_hand(use) is not None
+        return use.kind == "call" and (
+            self.session_in_hand(use) is not None or self.ambient_session(use) is not None
+        )
+
+    def ambient_session(self, use: Use) -> AmbientSession | None:
+        """The session that what is called reaches by itself, where that is the only one."""
+        found = {self.ambient.session(callee) for callee in use.callees}
+        return found.pop() if len(found) == 1 else None
 
     def makes_session(self, function: Function) -> bool:
         return any(
@@ -744,7 +753,9 @@ class Colors:
             out.add(current)
             for use in self.uses.of(current):
                 pending += [c for c in use.callees if self.does_io(c)]
-            if current.name == "__init__" and current.owner is not None:
+            is_constructor = current.name == "__init__" and current.owner is not None
+            if is_constructor and self.ambient.session(current) is None:
+                assert current.owner is not None
                 methods = current.owner.methods.values()
                 pending += [m for m in methods if self.does_io(m)]
         return out

@@ -627,7 +627,7 @@ class FunctionPlanner:
             )  # fmt: skip
 
     def _run_in_sync(self, use: Use, layout: Layout, draft: Draft) -> bool:
-        session = self.colors.session_in_hand(use)
+        session = self.colors.session_in_hand(use) or self._ambient(use, draft)
         operation = layout.operations[use.operation]
         kinds = self.colors.kinds_in_hand(use, session or "")
         if session is None or self._awaits_inside(use, layout):
@@ -661,6 +661,15 @@ class FunctionPlanner:
         )  # fmt: skip
         return True
 
+    def _ambient(self, use: Use, draft: Draft) -> str | None:
+        """How the session that an island reaches by itself is reached where it is entered."""
+        found = self.colors.ambient_session(use)
+        if found is None:
+            return None
+        name = draft.spell_symbol(found.variable.name, found.variable.module)
+        text = f"{name}.{found.attributes}" if found.attributes else name
+        return f"{text}()" if found.called else text
+
     def _awaits_inside(self, use: Use, layout: Layout, arguments: bool = False) -> bool:
         """Would something inside the call have to be awaited; or, among its arguments?"""
         inside = layout.subtree(use.operation) - {use.operation}
@@ -681,15 +690,19 @@ class FunctionPlanner:
         if evaluation is None:
             return
         own = function.facts.bound
+        ambient = {i for i, found in self.colors.ambient.places(function).items() if found}
+        group = self.coloring.groups.get(function, 0)
         for index, operation in enumerate(evaluation.operations):
-            if not operation or operation[0] != f.NAME or operation[5] in own:
-                continue
-            value = evaluation.values[index]
-            if any(isinstance(a, v.Known) and a.kind == "Session" for a in value):
+            kinds = {a.kind for a in evaluation.values[index] if isinstance(a, v.Known)}
+            is_free = operation and operation[0] == f.NAME and operation[5] not in own
+            if "Session" in kinds and (is_free or index in ambient):
+                node = node_reference(function, index)
+                draft.add(UseSyncSession(node=node, site=draft.site(operation), group=group))
+            elif "scoped_session" in kinds and index in ambient:
                 draft.add(
-                    UseSyncSession(
-                        node=reference(operation), site=draft.site(operation),
-                        group=self.coloring.groups.get(function, 0),
+                    ReplaceExpression(
+                        node=node_reference(function, index), site=draft.site(operation),
+                        group=group, template="{node}().sync_session",
                     )
                 )  # fmt: skip
 

@@ -62,19 +62,25 @@ class QuerySessions:
         only = self._only_session(function)
         if only and self._only_session(value.origin.function):
             return only
-        return self._handed(function)
+        return self._of_module(value, function) or self._handed(function)
+
+    def _of_module(self, value: v.QueryValue, function: Function) -> str:
+        """A session that is reached by a variable of a module, which this file has too."""
+        head, _, rest = value.session.partition(".")
+        symbol = self.inference.program.lookup(value.origin.function, head)
+        if not isinstance(symbol, Variable):
+            return ""
+        program, here = self.inference.program, function.module
+        known = known_spelling(program, here, symbol.name, symbol.module)
+        seen = known and _sees_module(function, known)
+        return ".".join(filter(None, (known, rest))) if seen else ""
 
     def _registry(self, registry: Variable, function: Function) -> str:
         """How a file names a registry, which it may have to import first."""
         here, program = function.module, self.inference.program
         known = known_spelling(program, here, registry.name, registry.module)
         text = known or ("" if registry.name in here.bindings else registry.name)
-        scope: Function | None = function
-        while scope is not None and scope.parent is not None:
-            if text.partition(".")[0] in scope.facts.bound and scope.facts.kind != "class":
-                return ""
-            scope = scope.parent
-        return text
+        return text if _sees_module(function, text) else ""
 
     def _followed(self, value: v.QueryValue, function: Function, seen: tuple[Function, ...]) -> str:
         start = value.origin.function
@@ -311,6 +317,16 @@ def _sees(function: Function, outer: Function, name: str) -> bool:
             return False
         scope = scope.parent
     return scope is outer and outer.facts.kind == "def"
+
+
+def _sees_module(function: Function, name: str) -> bool:
+    """Does a name of the module mean the same inside a function?"""
+    scope: Function | None = function
+    while scope is not None and scope.parent is not None:
+        if name.partition(".")[0] in scope.facts.bound and scope.facts.kind != "class":
+            return False
+        scope = scope.parent
+    return True
 
 
 def _related(one: Class, other: Class) -> bool:

@@ -49,7 +49,11 @@ class SidePlanner:
         """What the sync side needs, and what was taken for others before."""
         staying = self.coloring.stays - self.coloring.entered
         for function in ordered(self.coloring.islands - staying | self._inside()):
-            self._rename(function, range(len(function.body.operations)))
+            ambient = self.colors.ambient.reached(function)
+            if function in self.sides.synced or function not in self.coloring.islands:
+                ambient = set()  # else it runs inside run_sync, on what its callers have
+            indexes = range(len(function.body.operations))
+            self._rename(function, (index for index in indexes if index not in ambient))
             self._rename_decorators(function)
         for function in self._plainly_decorated():
             self._rename_decorators(function)
