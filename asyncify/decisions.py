@@ -154,12 +154,14 @@ class EnterRunSync(Decision):
     ``f(a, db)`` becomes ``await db.run_sync(lambda session: f(a, session))``. ``session`` is the
     dotted name of the session in hand; ``substitutions`` are the positions of the arguments that
     are that session (an int, or a keyword's name) and become the lambda's parameter.
-    ``parameter`` is the lambda's parameter name.
+    ``parameter`` is the lambda's parameter name. ``outside``: the arguments are evaluated before,
+    because they await, and handed in by ``run_sync``.
     """
 
     session: str
     substitutions: tuple[int | str, ...] = ()
     parameter: str = "sync_session"
+    outside: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -630,7 +630,8 @@ class FunctionPlanner:
         session = self.colors.session_in_hand(use) or self._ambient(use, draft)
         operation = layout.operations[use.operation]
         kinds = self.colors.kinds_in_hand(use, session or "")
-        if session is None or self._awaits_inside(use, layout):
+        outside = self._awaits_inside(use, layout)
+        if session is None or (outside and not self._can_be_outside(use, layout)):
             self.impediments[use.function] = Obstacle(
                 "ASY108", f"The call at line {use.line} can't be put inside run_sync."
             )
@@ -657,9 +658,27 @@ class FunctionPlanner:
                 group=self.coloring.groups.get(use.function, 0), session=session,
                 substitutions=tuple(places),
                 parameter="sync_connection" if "Connection" in kinds else "sync_session",
+                outside=outside,
             )
         )  # fmt: skip
         return True
+
+    def _can_be_outside(self, use: Use, layout: Layout) -> bool:
+        """Can the arguments of a call be evaluated before it is entered? Only they await, and none
+        of them is a session."""
+        operation = layout.operations[use.operation]
+        places = [*(i if i >= 0 else ~i for i in operation[6]), *(i for _, i in operation[7])]
+        values = self.inference.evaluations[use.function].values
+        called = layout.subtree(operation[5]) | {operation[5]}
+        awaiting = {
+            other.operation for other in self.colors.uses.of(use.function)
+            if other.does_io or set(other.callees) & self.coloring.turned
+        }  # fmt: skip
+        return (
+            not any(self._is_session(values[place]) for place in places)
+            and not called & awaiting
+            and not any(name == "fn" for name, _ in operation[7])  # run_sync's own
+        )
 
     def _ambient(self, use: Use, draft: Draft) -> str | None:
         """How the session that an island reaches by itself is reached where it is entered."""

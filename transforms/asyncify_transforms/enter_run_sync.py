@@ -57,15 +57,32 @@ def apply(decision: EnterRunSync, call: cst.Call, place: Place) -> cst.CSTNode |
     arguments = _with_session(decision, call.args, place)
     if arguments is None:
         return None
+    handed: Sequence[cst.Arg] = ()
+    parameters = cst.Parameters([cst.Param(cst.Name(decision.parameter))])
+    if decision.outside:
+        handed, (arguments, parameters) = arguments, _handed_in(arguments, parameters)
     inner = call.with_changes(args=arguments)
     inner = inner if has_newline(inner) else without_parentheses(inner)
-    parameters = cst.Parameters([cst.Param(cst.Name(decision.parameter))])
     run_sync = cst.Call(
         cst.Attribute(cst.parse_expression(decision.session), cst.Name("run_sync")),
-        [cst.Arg(cst.Lambda(parameters, inner))],
+        [cst.Arg(cst.Lambda(parameters, inner)), *handed],
     )
     result: cst.CSTNode = awaited(run_sync, place.parent, place.field)
     return result
+
+
+def _handed_in(
+    arguments: Sequence[cst.Arg], parameters: cst.Parameters
+) -> tuple[list[cst.Arg], cst.Parameters]:
+    """The arguments of the call in the lambda, and the lambda's parameters for them."""
+    inner: list[cst.Arg] = []
+    if any(a.keyword is None and a.star != "**" for a in arguments):
+        inner.append(cst.Arg(cst.Name("args"), star="*"))
+        parameters = parameters.with_changes(star_arg=cst.Param(cst.Name("args")))
+    if any(a.keyword is not None or a.star == "**" for a in arguments):
+        inner.append(cst.Arg(cst.Name("kwargs"), star="**"))
+        parameters = parameters.with_changes(star_kwarg=cst.Param(cst.Name("kwargs")))
+    return inner, parameters
 
 
 def _with_session(
@@ -98,5 +115,12 @@ EXAMPLES = (
             ),
         ),
         "async def f(self):\n    await self.db.run_sync(lambda db: load(1, session=db))\n",
+    ),
+    Example(
+        "async def f(db):\n    Job(1, owner=await find())\n",
+        (EnterRunSync(**node("Call", 0, "Job"), session="db", parameter="_", outside=True),),
+        "async def f(db):\n"
+        "    await db.run_sync("
+        "lambda _, *args, **kwargs: Job(*args, **kwargs), 1, owner=await find())\n",
     ),
 )
