@@ -75,7 +75,10 @@ def restrict(plan: Plan, limits: Limits, sources: dict[str, SourceFile]) -> Plan
 def _concerned(inside: tuple[FilePlan, ...], outside: list[FilePlan]) -> list[FilePlan]:
     """The files outside that share a component with what is edited, or that belong to none."""
     groups = _groups(inside)
-    return [file for file in outside if inside and not _groups([file]) - groups]
+    return [
+        file for file in outside
+        if inside and (not (own := _groups([file])) or own & groups)
+    ]  # fmt: skip
 
 
 def _generated(plan: Plan, limits: Limits, sources: dict[str, SourceFile]) -> frozenset[str]:

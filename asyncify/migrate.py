@@ -1,9 +1,10 @@
 """Migrate: carry a plan out in memory, and prove the result before anybody writes it.
 
-A file that can't be rewritten becomes a boundary and the plan is made again. The new text has to
-parse, the plan of the output has to be empty, and every call of what is async now has to be
-awaited there, or given to somebody who awaits it. Nothing but the output is asked for that; only
-what the program itself left open before is excused.
+A file that can't be rewritten becomes a boundary and the plan is made again; a component that would
+have to change in it stays sync as a whole. The new text has to parse, the plan of the output has to
+be empty, and every call of what is async now has to be awaited there, or given to somebody who
+awaits it. Nothing but the output is asked for that; only what the program itself left open before
+is excused.
 """
 
 from __future__ import annotations
@@ -119,6 +120,9 @@ def prove(
             kind = type(decision).__name__
             sentence = f"A second run would change the result here ({kind})."
             problems.append(finding("ASY901", decision.site, sentence, "Please report this."))
+    for site in sorted(second.held_back - plan.held_back):
+        sentence = "The result would need a change here, where nothing can be rewritten."
+        problems.append(finding("ASY901", site, sentence, "Please report this."))
     return problems + _unawaited(plan, second)
 
 

@@ -13,6 +13,7 @@ from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, Module
 from asyncify.decisions import (
     AwaitExpression,
+    Decision,
     EnterRunSync,
     FilePlan,
     MakeAsync,
@@ -54,7 +55,8 @@ class Unproven:
 class Plan:
     """Everything that is to happen. ``files`` holds only files with decisions; ``left_out`` are
     those that would have some and may not be edited unless the command line names them.
-    ``unproven`` is what the proof looks at, in the program as it was read."""
+    ``unproven`` is what the proof looks at, in the program as it was read. ``held_back`` are the
+    places in files that can't be rewritten for which components stay sync."""
 
     files: tuple[FilePlan, ...] = ()
     new_files: tuple[NewFile, ...] = ()
@@ -64,6 +66,7 @@ class Plan:
     left_out: tuple[str, ...] = ()
     unproven: tuple[Unproven, ...] = ()
     tests: bool = False  # are there tests or fixtures that turn?
+    held_back: frozenset[Site] = frozenset()
 
 
 class Planner:
@@ -128,6 +131,27 @@ class Planner:
             draft, group = self.draft(function.module), self.coloring.groups.get(function, 0)
             node, site = reference(operations[index]), draft.site(operations[index])
             draft.add(RemoveAwait(node=node, site=site, group=group))
+
+    def undone(self) -> list[Decision]:
+        """What would have to be done in files that can't be rewritten. Their imports change only
+        where something else does."""
+        drafts = [d for d in self.drafts.values() if d.module.path in self.colors.blocked]
+        return [decision for draft in drafts for decision in draft.decisions]
+
+    def held_back(self, decisions: list[Decision]) -> dict[Function, Obstacle | None]:
+        """The functions of the components that need something undone, with a reason for the first
+        of each. What belongs to no component in particular may belong to any."""
+        paths = {decision.group: decision.site.path for decision in reversed(decisions)}
+        numbers = paths.keys() - {0}
+        out: dict[Function, Obstacle | None] = {}
+        for function in self._ordered(self.coloring.turned):
+            number = self.coloring.groups.get(function, 0)
+            if numbers and number not in numbers:
+                continue
+            path = paths.pop(number, "")
+            reason = f"`{path}`, which has to change with it, can't be rewritten."
+            out[function] = Obstacle("ASY306", reason) if path else None
+        return out
 
     def _unproven(self) -> Iterator[Unproven]:
         for function in self._ordered(set(self.inference.evaluations)):
@@ -295,14 +319,22 @@ def with_figures(
     )
 
 
+def _nothing(plan: Plan) -> Plan:
+    """The plan, of which nothing is carried out."""
+    summary = with_figures(plan.summary, (), ())
+    return replace(plan, files=(), new_files=(), turned=(), summary=summary)
+
+
 def make_plan(inference: Inference, blocked: frozenset[str] = frozenset()) -> Plan:
     """The plan for everything that the inference reached. ``blocked`` are the paths of files that
     can't be rewritten.
 
-    What can't be planned stays sync, and the plan is made again without it, until it holds.
+    What can't be planned stays sync, and the plan is made again without it, until it holds. So do
+    components of which a part can't be rewritten: a plan never leaves something undone.
     """
     colors = Colors(inference, blocked)
     found: dict[v.Origin, Finding] = {}
+    places: set[Site] = set()
     while True:
         coloring = colors.solve()
         planner = Planner(inference, colors, coloring)
@@ -315,7 +347,15 @@ def make_plan(inference: Inference, blocked: frozenset[str] = frozenset()) -> Pl
         uncopied = planner.sides.failed - colors.uncopied
         unfit = planner.infrastructure.engines.unfit
         if not fresh and not uncopied and not unfit:
-            return plan
+            undone = planner.undone()
+            places |= {decision.site for decision in undone}
+            if not undone:
+                return replace(plan, held_back=frozenset(places))
+            more = planner.held_back(undone)
+            if not more.keys() - colors.held_back.keys():
+                return replace(_nothing(plan), held_back=frozenset(places))
+            colors.held_back = {**more, **colors.held_back}
+            continue
         found.update(unfit)
         colors.unfit |= unfit.keys()
         colors.uncopied |= uncopied

@@ -102,7 +102,7 @@ def test_an_await_that_a_transform_loses_is_caught(
 
     def forgetful(decision: Any, node: Any, place: Any) -> Any:
         forgets = (decision.site.path, decision.site.line) == ("half.py", line)
-        return node if forgets else honest.apply(decision, node, place)
+        return node.deep_clone() if forgets else honest.apply(decision, node, place)
 
     lossy = {**asyncify_transforms.CATALOGUE, AwaitExpression: replace(honest, apply=forgetful)}
     monkeypatch.setattr(asyncify_transforms, "CATALOGUE", lossy)
@@ -136,6 +136,19 @@ def test_an_engine_belongs_to_the_component_that_needs_it(tmp_path: Path) -> Non
     assert [change.path for change in outcome.changes] == ["good.py"]
     told = {(x.site.path, x.code) for x in outcome.findings if x.severity.value == "error"}
     assert told == {("database.py", "ASY102")}, described(outcome)
+
+
+def test_a_file_of_two_components_is_told_of_the_one_that_is_edited(tmp_path: Path) -> None:
+    program(tmp_path)
+    (tmp_path / "bad.py").write_text(PART.format(name="bad", separator=""))
+    (tmp_path / "both.py").write_text(
+        "import bad\nimport good\n\n\ndef one() -> int:\n    return good.report()\n\n\n"
+        "def other() -> int:\n    return bad.report()\n"
+    )
+    outcome = engine.run(replace(request(tmp_path), paths=(tmp_path / "good.py",)))
+    assert [change.path for change in outcome.changes] == ["good.py"]
+    told = {(x.site.path, x.code) for x in outcome.findings if x.severity.value == "error"}
+    assert ("both.py", "ASY102") in told, described(outcome)
 
 
 def test_pending_work_has_codes(tmp_path: Path) -> None:

@@ -108,6 +108,7 @@ class Colors:
         self._lasting: tuple[int, dict[Hashable, set[Hashable]]] = (-1, {})
         self.impediments: dict[Function, Obstacle] = {}
         self.unfit: set[v.Origin] = set()  # engines and factories that can't be async
+        self.held_back: dict[Function, Obstacle | None] = {}  # with their components
         self.uncopied: set[Function] = set()  # of those that were tried
         self.places = Places(self.uses)
         self.ambient = Ambient(inference, self.uses)
@@ -216,19 +217,21 @@ class Colors:
         stays -= both
         entered = frozenset(stays)
         origins: set[v.Origin] = set()
-        fixed = self.unfit | self._blocked_origins()  # these stay sync, and all that uses them
-        failed: dict[Function, Obstacle] = {}
+        # These stay sync, and all that uses them.
+        fixed: set[Hashable] = {*self.unfit, *self._blocked_origins(), *self.held_back}
+        failed = {fn: why for fn, why in self.held_back.items() if why is not None}
         sides = Sides(synced=both)
         self.divider.roots.add_copies(sides)
         while True:
             coloring = self._turn(islands, stays, sides)
             coloring.failed, coloring.stays_origins = failed, origins
-            if not fixed <= origins:
+            if not fixed <= stays | origins:
                 links = self._links(coloring)
-                for origin in fixed:
-                    members, found = _connected(origin, links)
+                for start in fixed:
+                    members, found = _connected(start, links)
                     stays |= members
                     origins |= found
+                    sides.drop(members)
                 continue
             hopeless = self._settle_boundaries(coloring, islands, failed)
             if hopeless is None:
@@ -714,9 +717,20 @@ class Colors:
             (caller, use) for member in members for caller, use in self.callers().get(member, ())
             if caller not in members
         ]  # fmt: skip
-        if not entries:
+        if not entries or self._crosses(members, [use for _, use in entries]):
             return False
         return all(self.may_enter(use) for _, use in entries)
+
+    def _crosses(self, members: set[Function], entries: list[Use]) -> bool:
+        """Does an island get at the async session of an object that is made outside?"""
+        if not any(self.divider.spread.reads_held(member) for member in members):
+            return False
+        entered = [callee for use in entries for callee in use.callees if callee in members]
+        return any(self.divider.spread.hands_object(use) for use in entries) or any(
+            callee.name != "__init__" and callee.owner in self.divider.spread.holders()
+            and not any(cls.methods.get("__init__") in members for cls in _line(callee.owner))
+            for callee in entered if callee.owner is not None
+        )  # fmt: skip
 
     def may_enter(self, use: Use) -> bool:
         """Can a call enter an island, or is the island given to what runs inside run_sync?"""
@@ -925,6 +939,11 @@ class _Own:
 def _link(links: dict[Hashable, set[Hashable]], left: Hashable, right: Hashable) -> None:
     links.setdefault(left, set()).add(right)
     links.setdefault(right, set()).add(left)
+
+
+def _line(cls: Class) -> tuple[Class, ...]:
+    """A class and those above it."""
+    return (cls, *cls.ancestors)
 
 
 def _connected(

@@ -119,6 +119,10 @@ class Roots:
                 return f"`{caller.qualname}` gives it a session (line {use.line})"
         if root.facts.kind == "module" and self._makes_sources(root):
             return "others import the engine or factory that is made here"
+        if self._is_made_with_session(root) and any(
+            member.owner is not None and self.spread.reads_held(member) for member in members
+        ):
+            return "it uses the session that its object is given"
         if not any(use.kind != "pass" for _, use in own):
             return ""
         if root.is_method and root.name != "__init__" and root.owner in self.spread.holders():
@@ -146,6 +150,12 @@ class Roots:
             if not self._is_optional(function, parameter.default)
             for atom in evaluation.environment.get(parameter.name, ())
         )
+
+    def _is_made_with_session(self, method: Function) -> bool:
+        """Is the object of a method given the session that it holds?"""
+        cls = method.owner
+        makers = (c.methods.get("__init__") for c in (cls, *cls.ancestors)) if cls else ()
+        return any(maker is not None and self._wants_session(maker) for maker in makers)
 
     def _takes_sessions(self, root: Function) -> bool:
         """Does somebody unknown, or FastAPI, give sessions to a root, or anybody queries, which

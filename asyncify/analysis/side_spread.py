@@ -138,6 +138,31 @@ class Spread:
         arguments = (*operation[6], *(i for _, i in operation[7]))
         return any(self._carries(atom) for i in arguments for atom in values[i if i >= 0 else ~i])
 
+    def hands_object(self, use: Use) -> bool:
+        """Is an object that holds a session among the arguments of a call?"""
+        operation = use.function.body.operations[use.operation]
+        if operation[0] != f.CALL:
+            return False
+        values = self.inference.evaluations[use.function].values
+        arguments = (*operation[6], *(i for _, i in operation[7]))
+        return any(
+            self._carries(atom) and not isinstance(atom, v.Known)
+            for i in arguments for atom in values[i if i >= 0 else ~i]
+        )  # fmt: skip
+
+    def reads_held(self, function: Function) -> bool:
+        """Does a function use a session, factory or engine that an object holds?"""
+        evaluation = self.inference.evaluations.get(function)
+        if evaluation is None:
+            return False
+        operations = function.body.operations
+        return any(
+            operations[index][0] == f.ATTRIBUTE
+            and any(isinstance(a, v.Known) and a.kind in SYNC_KINDS for a in value)
+            and any(isinstance(a, v.Instance) for a in evaluation.values[operations[index][5]])
+            for index, value in evaluation.objects
+        )
+
     def hands_named(self, use: Use) -> bool:
         """Is a session itself among the arguments of a call? Then it is entered with that."""
         operation = use.function.body.operations[use.operation]

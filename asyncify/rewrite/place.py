@@ -49,6 +49,7 @@ class Place:
         self.field = field
         self.path = traversal.path
         self.refused = False
+        self.acted = False  # on the statement around the node
 
     @property
     def memory(self) -> dict[object, Any]:
@@ -100,6 +101,7 @@ class Place:
             self.refuse(f"No statement can be put before {reason or 'this node'}.")
             return False
         slot.before.append(statement)
+        self.acted = True
         return True
 
     def insert(self, statements: Sequence[Any], where: str) -> bool:
@@ -112,6 +114,7 @@ class Place:
             self.refuse("No statement can be put after one that a semicolon follows.")
             return False
         (slot.before if where == "before" else slot.after).extend(statements)
+        self.acted = True
         return True
 
     def replace_line(self, statements: Sequence[Any]) -> bool:
@@ -123,17 +126,20 @@ class Place:
             return False
         first = statements[0].with_changes(leading_lines=slot.original.leading_lines)
         slot.replacement = [first, *statements[1:]]
+        self.acted = True
         return True
 
     def remove_statement(self) -> bool:
         """Take away the statement that holds the node."""
         if self._context.piece is not None:
             self._context.piece.removed = True
+            self.acted = True
             return True
         if self._context.slot is None or self._context.no_insert:
             self.refuse("The statement can't be removed where it stands.")
             return False
         self._context.slot.removed = True
+        self.acted = True
         return True
 
     def take_previous(self) -> None:
@@ -141,6 +147,7 @@ class Place:
         slot = self._context.slot
         if slot is not None and slot.previous is not None:
             slot.previous.removed = True
+            self.acted = True
 
     def edit_small_statements(self, module: cst.Module, edit: SmallStatementEdit) -> cst.Module:
         """The module with every simple statement edited; None takes one away."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 import libcst as cst
 
-from asyncify.decisions import Decision
+from asyncify.decisions import Decision, UpdateImports
 from asyncify.rewrite.place import Context, Place
 from asyncify.rewrite.slots import Piece, Slot, rebuild, without_removed
 from asyncify.rewrite.tree import CONSTANTS, FIELDS, KINDS, name_of
@@ -136,7 +136,8 @@ class Traversal:
             return updated
         place = Place(self, decision, original, parent, field, context)
         result = self.catalogue[type(decision)].apply(decision, updated, place)
-        if result is None:
+        changed = result is not updated or place.acted or not _has_to_change(decision)
+        if result is None or not changed:
             if not place.refused:
                 place.refuse("The edit was not carried out.")
             return updated
@@ -336,6 +337,11 @@ class Traversal:
 
 def _copies(decision: Decision) -> bool:
     return hasattr(decision, "decisions")
+
+
+def _has_to_change(decision: Decision) -> bool:
+    """Imports that may go stay where something else still needs them."""
+    return not isinstance(decision, UpdateImports) or bool(decision.add)
 
 
 def _with_body(node: Any, statements: Sequence[cst.BaseSmallStatement]) -> Any:
