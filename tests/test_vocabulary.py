@@ -69,6 +69,7 @@ WORDS = {
     "values",
     "self",
     "bool",
+    "configured",
     "int",
     "none",
 }
