@@ -6,7 +6,7 @@ Query came: back through the calls that gave it, to the ``query()`` that began i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
@@ -16,13 +16,14 @@ from asyncify.analysis.program import Class, Function, Variable, dotted, stateme
 from asyncify.analysis.uses import Use
 from asyncify.decisions import SessionSource
 from asyncify.planning.draft import known_spelling
+from asyncify.planning.settling import Settling, Waiting
 
 if TYPE_CHECKING:
     from asyncify.planning.query_flows import Flow
 
 _NAMES = ("session", "db", "db_session", "async_session", "query_session", "session_")
 
-_STEPS = 300  # a query is followed back so far: every step may branch
+_Place = tuple[v.QueryValue, Function]  # a Query, and who has it
 
 
 class QuerySessions:
@@ -36,8 +37,7 @@ class QuerySessions:
         self.parameters: dict[Function, str] = {}  # functions that get a session, by its name
         self.calls: dict[Function, list[tuple[Function, int, str]]] = {}  # and who gives it
         self._refused: set[Function] = set()
-        self._passing: set[tuple[Function, int]] = set()
-        self._steps = 0
+        self._names: Settling[_Place] = Settling(self._seen_or_given, self._taken)
 
     def source(
         self, value: v.QueryValue, function: Function, receiver: int
@@ -56,7 +56,7 @@ class QuerySessions:
             return self._registry(value.registry, function)
         if not value.session:
             return ""
-        found = self._followed(value, function, ())
+        found = self._names.name((value, function))
         if found:
             return found
         only = self._only_session(function)
@@ -82,36 +82,45 @@ class QuerySessions:
         text = known or ("" if registry.name in here.bindings else registry.name)
         return text if _sees_module(function, text) else ""
 
-    def _followed(self, value: v.QueryValue, function: Function, seen: tuple[Function, ...]) -> str:
-        start = value.origin.function
-        if function is start or _sees(function, start, value.session):
-            return value.session
-        if function in seen:
-            return ""
-        self._steps = self._steps + 1 if seen or self._passing else 0
-        if self._steps > _STEPS:
-            return ""
-        given = set()
+    def _seen_or_given(self, place: _Place) -> set[str]:
+        """The session where a Query begins, or as the callers of what gives it have it."""
+        value, function = place
+        if _begins(value, function):
+            return {value.session}
+        return {
+            self._translated(function, use, callee, inner)
+            for use, callee in self._giving(value, function)
+            if (inner := self._names.name((value, callee)))
+        }
+
+    def _taken(self, place: _Place) -> set[str]:
+        """The session that went into the call that gives a Query, or that is held beside one."""
+        value, function = place
+        if _begins(value, function):
+            return set()
+        found = {
+            self._passed(function, use.operation)
+            for use, callee in self._giving(value, function)
+            if not self._names.name((value, callee))
+        } - {""}  # fmt: skip
+        if found or self._names.name(place):
+            return found
+        beside = self._read_from(value, function)
+        return beside if len(beside) == 1 else set()
+
+    def _giving(self, value: v.QueryValue, function: Function) -> Iterator[tuple[Use, Function]]:
+        """The calls that give a function a Query, with what they run."""
         for use in self.colors.uses.of(function):
             if use.kind in ("call", "property") and self._holds(function, use.operation, value):
                 for callee in use.callees:
-                    inner = self._followed(value, callee, (*seen, function))
-                    given.add(
-                        self._translated(function, use, callee, inner) if inner
-                        else self._passed(function, use.operation)
-                    )  # fmt: skip
-        given.discard("")
-        given = given or self._read_from(value, function)
-        return given.pop() if len(given) == 1 else ""
+                    yield use, callee
 
     def _passed(self, function: Function, index: int) -> str:
         """The session of the queries that go into a call, and come out of it."""
         operation = function.body.operations[index]
-        if operation[0] != f.CALL or (function, index) in self._passing:
+        if operation[0] != f.CALL:
             return ""
-        self._passing.add((function, index))
         found = {self.name(query, function) for query in self._arguments(function, operation)}
-        self._passing.discard((function, index))
         found.discard("")
         return found.pop() if len(found) == 1 else ""
 
@@ -202,7 +211,11 @@ class QuerySessions:
             self._refused.add(function)
             return ""
         self.parameters[function] = self._free_name(function, places)
-        calls = [(caller, index, self._given(caller, index)) for caller, index in places]
+        try:
+            calls = [(caller, index, self._given(caller, index)) for caller, index in places]
+        except Waiting:
+            del self.parameters[function]
+            raise
         if all(text for *_, text in calls):
             self.calls[function] = calls
             return self.parameters[function]
@@ -306,6 +319,12 @@ def _named(caller: Function, name: str) -> set[int]:
             or (operation[0] == f.ATTRIBUTE and operation[6] == name)
         )
     }  # fmt: skip
+
+
+def _begins(value: v.QueryValue, function: Function) -> bool:
+    """Does a function begin a Query, or stand where the session is visible that it began with?"""
+    start = value.origin.function
+    return function is start or _sees(function, start, value.session)
 
 
 def _sees(function: Function, outer: Function, name: str) -> bool:
