@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
+from asyncify.analysis import load_readers
 from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
 from asyncify.analysis.program import Class, Function
@@ -51,6 +52,7 @@ def call(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
     session = _session_method(run, operation, index, name)
     if session is not None:
         return session
+    load_readers.validated(run, operation, name, index)
     callees = _callees(run, operation, base, name)
     if callees:
         return s.join(_apply(run, fn, bound, operation, base, index) for fn, bound in callees)
@@ -371,6 +373,13 @@ def _callees(run: LoadEvaluation, operation: f.Operation, base: s.Value, name: s
     ]
     if found:
         return found
+    made = [
+        (constructor, True) for a in run.types(operation[5])
+        if isinstance(a, v.ClassObject) and not run.loading.is_model(a.cls)
+        and (constructor := a.cls.find("__init__")) is not None
+    ]  # fmt: skip
+    if made:
+        return made
     methods = [
         (method, True) for atom in base if isinstance(atom, s.Entity)
         if (method := atom.cls.find(name)) is not None
@@ -397,7 +406,8 @@ def _apply(
     places = [n for n, p in enumerate(parameters) if p.kind in ("p", "a")]
     decorators = run.loading.inference.decorators(function)
     if bound and function.owner is not None and "staticmethod" not in decorators and places:
-        places_of[places[0]] = run.operations[operation[5]][5]
+        callee = run.operations[operation[5]]
+        places_of[places[0]] = callee[5] if callee[0] == f.ATTRIBUTE else -1
         given[places.pop(0)] = frozenset(a for a in base if isinstance(a, s.Entity))
     for place, argument in zip(places, operation[6], strict=False):
         if argument < 0:

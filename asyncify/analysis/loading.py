@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from asyncify import facts as f
-from asyncify.analysis import load_calls
+from asyncify.analysis import load_calls, load_readers
 from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
@@ -84,7 +84,8 @@ class Loading:
         if names or any(self.models.declared(c).table for c in program.classes.values()):
             for name in sorted(load_calls.EXPIRING):
                 yield from program.mentioning_member(name)
-            yield from (fn for fn in self.coloring.turned if fn.facts.stores)
+            turned = self.coloring.turned
+            yield from (fn for fn in turned if fn.facts.stores or fn.signature_is_decorated)
 
     def _declared(self, function: Function) -> tuple[s.Value, ...]:
         """What the parameters hold by their types."""
@@ -111,7 +112,9 @@ class Loading:
 
     def is_model(self, cls: Class) -> bool:
         return any(
-            self.models.declared(c).table or self.models.declared(c).relationships
+            self.models.declared(c).table
+            or self.models.declared(c).relationships
+            or any(name == "table" for name, _ in c.body.signature.keywords)
             for c in cls.ancestors
         )
 
@@ -145,6 +148,7 @@ class LoadEvaluation:
         self.summary = s.Summary()
         self.evaluation = loading.inference.evaluations.get(function)
         self.has_ended = False
+        self.schemas = load_readers.response_schemas(loading.colors, function)
         self.left: list[s.State] = []  # at `break` and `continue` of the innermost loop
         for parameter, value in zip(function.signature.parameters, given, strict=False):
             self.environment[parameter.name] = value
@@ -188,6 +192,9 @@ class LoadEvaluation:
     def on_return(self, statement: f.Statement) -> None:
         if statement[7] >= 0:
             self.returned(self.values[statement[7]])
+            for schema in self.schemas:
+                value = self.values[statement[7]]
+                load_readers.read(self, value, schema, statement[7], statement[7])
         self.has_ended = True
 
     def on_raise(self, statement: f.Statement) -> None:
@@ -441,10 +448,18 @@ class LoadEvaluation:
             return None
         return s.Entity(entity.source, entity.path[:-1], link.target)
 
-    def column(self, entity: s.Entity, name: str, index: int) -> None:
+    def column(
+        self,
+        entity: s.Entity,
+        name: str,
+        index: int,
+        reader: str = "",
+        at: int = -1,
+        below: tuple[str, ...] = (),
+    ) -> None:
         expired = self.state.expired.get(entity.key, frozenset())
         if name in expired or s.EVERYTHING in expired:
-            self.note(entity, name, index, True)
+            self.note(entity, name, index, True, reader, at, below)
             if self.is_maybe(index):
                 return
             rest = frozenset() if s.EVERYTHING in expired else expired - {name}
@@ -452,11 +467,19 @@ class LoadEvaluation:
         deferred = name in self.loading.models.deferred(entity.cls)
         if deferred and name not in self.state.loaded.get(entity.key, frozenset()):
             if entity.source.kind != "new" or entity.path:
-                self.note(entity, name, index, True)
+                self.note(entity, name, index, True, reader, at, below)
             if not self.is_maybe(index):
                 self.state.load(entity.key, name)
 
-    def demand(self, entity: s.Entity, name: str, index: int, reader: str = "") -> None:
+    def demand(
+        self,
+        entity: s.Entity,
+        name: str,
+        index: int,
+        reader: str = "",
+        at: int = -1,
+        below: tuple[str, ...] = (),
+    ) -> None:
         """A relationship is needed: is it there?"""
         link = self.loading.models.links(entity.cls)[name]
         state = self.state
@@ -469,16 +492,26 @@ class LoadEvaluation:
             return  # what was never in the database loads nothing
         if link.lazy in RAISING or (link.lazy in EAGER and not fresh) or not link.lazy:
             return
-        self.note(entity, name, index, False, reader)
+        self.note(entity, name, index, False, reader, at, below)
 
     def is_maybe(self, index: int) -> bool:
         """May an operation be skipped? Then what it loads isn't loaded for what follows."""
         return bool(self.operations[index][4] & f.MAYBE)
 
-    def note(self, entity: s.Entity, name: str, index: int, column: bool, reader: str = "") -> None:
+    def note(
+        self,
+        entity: s.Entity,
+        name: str,
+        index: int,
+        column: bool,
+        reader: str,
+        at: int,
+        below: tuple[str, ...],
+    ) -> None:
+        at = index if at < 0 else at
         found = s.Demand(
-            self.function, index, name, entity, entity.source, entity.path, (), column, reader,
-            index,
+            self.function, index, name, entity, entity.source, entity.path, (), column, reader, at,
+            below,
         )  # fmt: skip
         self.summary.demands[found] = None
 

@@ -8,7 +8,6 @@ can't be met is a finding.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
@@ -192,7 +191,7 @@ class LoadPlanner:
             return
         operation = holder.body.operations[demand.operation]
         if operation[0] != f.ATTRIBUTE or operation[6] != demand.attribute:
-            self._load_before(holder, replace(demand, at=demand.operation, below=()))
+            self._load_before(holder, demand)
             return
         found = self.access.template(holder, demand.operation, demand.entity.cls, operation[6])
         if found is None:

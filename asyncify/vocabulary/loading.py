@@ -98,3 +98,10 @@ FILLING = {"append", "add", "insert", "appendleft", "extend"}
 ASYNC_ATTRS = "AsyncAttrs"
 DECLARATIVE_BASES = {"DeclarativeBase", "DeclarativeBaseNoMeta"}
 BASE_MAKERS = {"declarative_base", "generate_base"}
+
+# Schemas that are filled from attributes, the calls that do it, and the decorators that do it
+# with what the function returns.
+SCHEMAS = {"pydantic.BaseModel", "pydantic.main.BaseModel", "sqlmodel.SQLModel"}
+VALIDATING = {"model_validate", "from_orm"}
+ROUTING = ("fastapi.",)
+ROUTES = {"get", "post", "put", "patch", "delete", "head", "options", "api_route"}

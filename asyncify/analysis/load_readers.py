@@ -1,0 +1,119 @@
+"""Readers that can't await: schemas that are filled from the attributes of an instance.
+
+FastAPI does that with what a route returns, after the route has ended:
+https://fastapi.tiangolo.com/tutorial/response-model/
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asyncify import facts as f
+from asyncify.analysis import declarations, load_calls
+from asyncify.analysis import load_states as s
+from asyncify.analysis import values as v
+from asyncify.analysis.program import Class, Function
+from asyncify.vocabulary import loading as words
+
+if TYPE_CHECKING:
+    from asyncify.analysis.colors import Colors
+    from asyncify.analysis.infer import Inference
+    from asyncify.analysis.loading import LoadEvaluation
+
+_NESTING = 5
+
+
+def response_schemas(colors: Colors, function: Function) -> list[Class]:
+    """The schemas that a library fills from what a route returns."""
+    if not function.signature_is_decorated:
+        return []
+    signature, scope = function.signature, function.parent or function
+    inference = colors.inference
+    decorators = colors.bounds.decorators(function)
+    for index, decorator in zip(signature.decorators, decorators, strict=True):
+        name = decorator.name
+        if not name.startswith(words.ROUTING) or name.rpartition(".")[2] not in words.ROUTES:
+            continue
+        operation = signature.operations[index]
+        keywords = dict(operation[7]) if operation[0] == f.CALL else {}
+        annotation = keywords.get("response_model", signature.returns)
+        if annotation >= 0:
+            value = declarations.annotation_value(
+                inference, scope, signature.operations, annotation
+            )
+            return [cls for cls in _classes(value) if is_schema(cls)]
+    return []
+
+
+def is_schema(cls: Class) -> bool:
+    return bool(cls.foreign_bases & words.SCHEMAS)
+
+
+def validated(run: LoadEvaluation, operation: f.Operation, name: str, index: int) -> None:
+    """``UserOut.model_validate(user)``"""
+    callee = run.operations[operation[5]]
+    if name not in words.VALIDATING or callee[0] != f.ATTRIBUTE:
+        return
+    for atom in run.types(callee[5]):
+        if isinstance(atom, v.ClassObject) and is_schema(atom.cls):
+            for argument in operation[6]:
+                if argument >= 0:
+                    read(run, run.values[argument], atom.cls, index, argument)
+
+
+def read(run: LoadEvaluation, value: s.Value, schema: Class, index: int, at: int) -> None:
+    """All that a schema reads of the instances of a value."""
+    for entity in s.entities(value):
+        _read(run, entity, schema, index, at, ())
+
+
+def _read(
+    run: LoadEvaluation,
+    entity: s.Entity,
+    schema: Class,
+    index: int,
+    at: int,
+    below: tuple[str, ...],
+) -> None:
+    links = run.loading.models.links(entity.cls)
+    for name, nested in _fields(run.loading.inference, schema).items():
+        link = links.get(name)
+        if link is not None:
+            if link.lazy in words.QUERYING:
+                continue
+            run.demand(entity, name, index, schema.name, at, below)
+            if link.target is not None and nested is not None and len(below) < _NESTING:
+                child = s.Entity(entity.source, (*entity.path, name), link.target)
+                _read(run, child, nested, index, at, (*below, name))
+            continue
+        method = entity.cls.find(name)
+        if method is not None and run.loading.inference.is_property(method):
+            places = [at] if not below else [-1]
+            load_calls.apply(run, method, [s.one(entity)], index, places)
+        elif method is None and name in run.loading.models.attributes(entity.cls):
+            run.column(entity, name, index, schema.name, at, below)
+
+
+def _fields(inference: Inference, schema: Class) -> dict[str, Class | None]:
+    """The fields of a schema, each with the schema that it holds."""
+    out: dict[str, Class | None] = {}
+    for cls in reversed(schema.ancestors):
+        body = cls.body
+        for statement in body.body.statements:
+            if statement[0] == f.ANNOTATED and statement[7][0] == f.TO_NAME:
+                value = declarations.annotation_value(
+                    inference, body, body.body.operations, statement[8]
+                )
+                held = [c for c in _classes(value) if is_schema(c)]
+                out[statement[7][1]] = held[0] if held else None
+    return out
+
+
+def _classes(value: v.Value) -> list[Class]:
+    out: list[Class] = []
+    for atom in value:
+        if isinstance(atom, v.Instance):
+            out.append(atom.cls)
+        elif isinstance(atom, v.Collection):
+            out += _classes(atom.items)
+    return out
