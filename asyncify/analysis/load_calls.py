@@ -79,6 +79,9 @@ def _statement_method(
     if name in words.QUERY_GETS:
         first = statement.entities[0] if statement.entities else None
         return _fetched(run, first.cls, index, statement.paths) if first else s.NOTHING
+    if name in words.UPDATING and statement.entities and statement.entities[0] is not None:
+        run.state.flush()
+        expire_attributes(run, statement.entities[0].cls, _computed_keys(run, operation))
     gives = words.QUERY_GIVES.get(name)
     if gives is not None:
         executed(run, statement)
@@ -238,7 +241,7 @@ def _bulk_update(run: LoadEvaluation, index: int) -> None:
             return
         if callee[0] == f.ATTRIBUTE and callee[6] == words.VALUES:
             names = {
-                name for name, i in operation[7] if name and run.is_computed(i)
+                name for name, i in operation[7] if name and run.is_computed(i, bulk=True)
             } | _computed_keys(run, operation)
             cls = _updated_class(run, callee[5])
             if cls is not None and names:
@@ -271,14 +274,14 @@ def _computed_keys(run: LoadEvaluation, operation: f.Operation) -> set[str]:
         if not given or given[0] != f.DICT:
             continue
         for key, value in zip(given[5], given[6], strict=True):
-            if key >= 0 and run.is_computed(value):
+            if key >= 0 and run.is_computed(value, bulk=True):
                 names |= set(_attributes(run, key))
     return names
 
 
 def expire_attributes(run: LoadEvaluation, cls: Class, names: set[str]) -> None:
     for entity in _held(run):
-        if entity.cls is cls:
+        if names and cls in entity.cls.ancestors:
             known = run.state.expired.get(entity.key, frozenset())
             run.state.expired[entity.key] = known | names
 
@@ -296,6 +299,10 @@ def _fetched(
         return s.NOTHING
     source = s.Source("get", run.function, index)
     run.state.forget(source)
+    computed = {n for c in cls.ancestors for n in run.loading.computed.get(c, ())}
+    if computed:
+        # The session may hold it, with what a flush has computed and nobody has read yet.
+        run.state.expired[source, ()] = frozenset(computed)
     for path in paths:
         run.state.load((source, path[:-1]), path[-1])
     return s.one(s.Entity(source, (), cls))
@@ -562,6 +569,8 @@ def _other(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
         if isinstance(atom, v.ClassObject) and run.loading.is_model(atom.cls):
             return _constructed(run, atom.cls, operation, index)
         if isinstance(atom, v.Foreign):
+            if atom.name.rpartition("().")[0] in words.CLIENTS:
+                _requested(run)
             return _foreign(run, atom.name, operation, arguments, index)
     if run.evaluation is None:
         callee = run.operations[operation[5]]
@@ -569,6 +578,15 @@ def _other(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
             return _foreign(run, callee[5], operation, arguments, index)
     _lambdas(run, operation, arguments, index)
     return s.NOTHING
+
+
+def _requested(run: LoadEvaluation) -> None:
+    """A test's client runs the program, often on the session of the test: what the program expires
+    is expired there too."""
+    if run.loading.expires_all:
+        expire_all(run)
+    for cls, names in run.loading.computed.items():
+        expire_attributes(run, cls, names)
 
 
 def _foreign(

@@ -17,8 +17,8 @@ from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.models import Relationship
-from asyncify.analysis.program import Class, Function
-from asyncify.vocabulary.loading import EAGER, QUERYING, RAISING
+from asyncify.analysis.program import Class, Function, statements_of
+from asyncify.vocabulary.loading import EAGER, EXPIRING_ALL, QUERYING, RAISING
 
 _NESTING = 12  # calls inside one another
 _MENTIONS = 60  # a name that occurs more often says nothing
@@ -83,9 +83,28 @@ class Loading:
             yield from program.mentioning_member(name)
         if names or any(self.models.declared(c).table for c in program.classes.values()):
             for name in sorted(load_calls.EXPIRING):
-                yield from program.mentioning_member(name)
+                yield from program.mentioning(name)
             turned = self.coloring.turned
             yield from (fn for fn in turned if fn.facts.stores or fn.signature_is_decorated)
+
+    @cached_property
+    def expires_all(self) -> bool:
+        """Does what turns expire everything somewhere?"""
+        return any(fn.facts.members & EXPIRING_ALL for fn in self.coloring.turned)
+
+    @cached_property
+    def computed(self) -> dict[Class, set[str]]:
+        """Columns that are set to expressions of SQL somewhere: whoever reads them after the flush
+        loads them."""
+        out: dict[Class, set[str]] = {}
+        for function in self.coloring.turned:
+            if function.facts.stores:
+                run = LoadEvaluation(self, function, ())
+                for statement in statements_of(function.body.statements):
+                    if statement[0] == f.ASSIGN and run.is_computed(statement[8]):
+                        for target in statement[7]:
+                            run.note_computed(target, out)
+        return out
 
     def _declared(self, function: Function) -> tuple[s.Value, ...]:
         """What the parameters hold by their types."""
@@ -333,13 +352,21 @@ class LoadEvaluation:
             if changed:
                 state.changed[atom.key] = changed
 
-    def is_computed(self, index: int) -> bool:
-        """Is an expression one of SQL: of a mapped class's attributes, or of functions?"""
+    def note_computed(self, target: Any, out: dict[Class, set[str]]) -> None:
+        """Note the classes whose attribute a target is."""
+        if target[0] == f.TO_ATTRIBUTE:
+            for atom in self.types(target[1]):
+                if isinstance(atom, v.Instance) and self.loading.is_model(atom.cls):
+                    out.setdefault(atom.cls, set()).add(target[2])
+
+    def is_computed(self, index: int, bulk: bool = False) -> bool:
+        """Is an expression one of SQL: of a mapped class's attributes, or of functions? ``bulk``:
+        for an UPDATE of many, where SQLAlchemy itself computes what has no function in it."""
         operation = self.operations[index]
         if operation[0] == f.OPERATOR:
-            return any(self.is_computed(i) for i in operation[6])
+            return any(self.is_computed(i, bulk) for i in operation[6])
         if operation[0] == f.ATTRIBUTE:
-            return any(isinstance(a, v.ClassObject) for a in self.types(operation[5]))
+            return not bulk and any(isinstance(a, v.ClassObject) for a in self.types(operation[5]))
         if operation[0] == f.CALL:
             return any(
                 isinstance(a, v.Foreign) and a.name.startswith("sqlalchemy.")

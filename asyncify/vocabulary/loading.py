@@ -56,6 +56,13 @@ RESHAPING = {
 }  # fmt: skip
 OPTIONS = "options"
 VALUES = "values"  # of an UPDATE
+UPDATING = {"update"}  # of a Query
+EXPIRING_ALL = {"expire_all"}
+# Clients that run the program in the process of its tests.
+CLIENTS = {
+    "fastapi.testclient.TestClient", "starlette.testclient.TestClient", "httpx.AsyncClient",
+    "flask.testing.FlaskClient",
+}  # fmt: skip
 
 QUERY_GIVES = {
     "all": Gives.MANY, "first": Gives.ONE, "one": Gives.ONE, "one_or_none": Gives.ONE,
