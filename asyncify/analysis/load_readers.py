@@ -76,6 +76,8 @@ def _read(
     below: tuple[str, ...],
 ) -> None:
     links = run.loading.models.links(entity.cls)
+    if run.loading.is_model(schema):
+        links = {}  # SQLModel's tables are schemas without their relationships
     for name, nested in _fields(run.loading.inference, schema).items():
         link = links.get(name)
         if link is not None:
