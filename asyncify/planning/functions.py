@@ -630,8 +630,9 @@ class FunctionPlanner:
         session = self.colors.session_in_hand(use) or self._ambient(use, draft)
         operation = layout.operations[use.operation]
         kinds = self.colors.kinds_in_hand(use, session or "")
-        outside = self._awaits_inside(use, layout)
-        if session is None or (outside and not self._can_be_outside(use, layout)):
+        awaits = self._awaits_inside(use, layout)
+        outside = self._can_be_outside(use, layout) and (awaits or self._may_load(use, layout))
+        if session is None or (awaits and not outside):
             self.impediments[use.function] = Obstacle(
                 "ASY108", f"The call at line {use.line} can't be put inside run_sync."
             )
@@ -662,6 +663,19 @@ class FunctionPlanner:
             )
         )  # fmt: skip
         return True
+
+    def _may_load(self, use: Use, layout: Layout) -> bool:
+        """Is an attribute of a mapped object among the arguments, which may have to be loaded?"""
+        values = self.inference.evaluations[use.function].values
+        inside = layout.subtree(use.operation) - layout.subtree(layout.operations[use.operation][5])
+        return any(
+            layout.operations[index][0] == f.ATTRIBUTE
+            and any(
+                isinstance(a, v.Instance) and self.inference.models.is_mapped(a.cls)
+                for a in values[layout.operations[index][5]]
+            )
+            for index in inside if layout.operations[index]
+        )  # fmt: skip
 
     def _can_be_outside(self, use: Use, layout: Layout) -> bool:
         """Can the arguments of a call be evaluated before it is entered? Only they await, and none

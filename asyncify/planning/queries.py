@@ -255,7 +255,7 @@ class QueryPlanner(QueryFlows):
         """What may execute a Query that it is given does so inside run_sync."""
         for index, reason in self.escaping.get(function, {}).items():
             operation = function.body.operations[index]
-            if index in self._inside.get(function, ()):
+            if index in self._inside.get(function, ()) or self._is_entered(function, index):
                 continue
             if not self._is_async(function):
                 if self._sessions_turn(function, index):
@@ -284,6 +284,13 @@ class QueryPlanner(QueryFlows):
                     session=source,
                 )
             )  # fmt: skip
+
+    def _is_entered(self, function: Function, index: int) -> bool:
+        """Is a library called inside run_sync anyway, because it gets a session too?"""
+        return function in self.coloring.turned and any(
+            use.kind == "foreign" and use.operation == index and use.does_io
+            for use in self.colors.uses.of(function)
+        )
 
     def _sessions_turn(self, function: Function, index: int) -> bool:
         """Does the session of the Query at a place become an async one?"""
