@@ -316,6 +316,8 @@ class Colors:
         if obstacle is not None:
             if function in sides.refused or function.facts.kind in ("module", "class"):
                 return obstacle
+            if is_alembic(function):
+                return obstacle  # it has a connection of its own
             members = self.divider.spread.below(function)
             why = self.divider.roots.refusal(function, members, sides)
             more = f" It has no sync session of its own: {why}." if why else ""
