@@ -176,9 +176,11 @@ class UseSyncSession(Decision):
 class MakeAsyncWith(Decision):
     """``with`` becomes ``async with`` (node: With). ``items`` are the indexes of the items that
     are asynchronous; where others stand beside them, the statement is split into nested ones in
-    the same order."""
+    the same order. ``before`` are pairs (index of an item, expression): asynchronous managers that
+    are entered right before it."""
 
     items: tuple[int, ...]
+    before: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

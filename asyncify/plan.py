@@ -24,6 +24,7 @@ from asyncify.decisions import (
 )
 from asyncify.findings import Finding
 from asyncify.outcome import Summary
+from asyncify.planning.client_calls import ClientPlanner
 from asyncify.planning.draft import Draft, reference
 from asyncify.planning.functions import FunctionPlanner
 from asyncify.planning.infrastructure import InfrastructurePlanner
@@ -84,7 +85,8 @@ class Planner:
         )
         self.loading = LoadPlanner(colors, coloring, self.draft)
         support = self.infrastructure.support.name
-        self.functions = FunctionPlanner(colors, coloring, self.queries, support)
+        self.clients = ClientPlanner(colors, coloring, self.draft)
+        self.functions = FunctionPlanner(colors, coloring, self.queries, support, self.clients)
 
     def draft(self, module: Module) -> Draft:
         if module not in self.drafts:
@@ -106,6 +108,7 @@ class Planner:
             self._without_needless_awaits(function)
         if self.coloring.turned:
             self.infrastructure.plan()
+            self.clients.plan()
             self.queries.plan_properties(self.draft)
             self.sides.plan()
             self.loading.plan()
@@ -216,6 +219,7 @@ class Planner:
                         f"`{function.qualname}` stays sync. {obstacle.reason}",
                     )
                 )
+        found += self.clients.findings()
         found += misuses(self.colors, self.coloring)
         return tuple(sorted(set(found), key=lambda x: (x.site, x.code, x.reason)))
 

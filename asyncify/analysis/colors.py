@@ -16,6 +16,7 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.ambient import Ambient, AmbientSession
 from asyncify.analysis.boundaries import Boundaries, fits, rule_of
+from asyncify.analysis.clients import Clients
 from asyncify.analysis.divider import Divider
 from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.infer import Inference
@@ -116,6 +117,7 @@ class Colors:
         self.divider = Divider(self)
         self.properties = Properties(inference)
         self.already = AsyncAlready(self)
+        self.clients = Clients(self)
 
     def solve(self) -> Coloring:
         """Turn functions, and evaluate what mentions them, until neither moves."""
@@ -143,7 +145,7 @@ class Colors:
             reached |= coloring.stays | set(coloring.boundaries) | awaitable
             if not any(
                 self._moves(fn, reached) for fn in self.inference.evaluations.keys() - before
-            ):
+            ) and not self.clients.decide(coloring):
                 return coloring
 
     def _moves(self, function: Function, reached: set[Function]) -> bool:
@@ -424,11 +426,18 @@ class Colors:
         """Where turning starts: functions that do I/O, or that lose a coroutine, and where."""
         if self._starts is None:
             found = (
-                (function, self.uses.doing_io(function), self.already.lost(function))
+                (function, self._doing_io(function), self.already.lost(function))
                 for function in self._evaluated()
             )
             self._starts = [each for each in found if each[1] or each[2]]
         return self._starts
+
+    def _doing_io(self, function: Function) -> tuple[Use, ...]:
+        """The uses that do I/O; a request to the application does, in the loop of the tests."""
+        found = self.uses.doing_io(function)
+        if not self.clients.turning:
+            return found
+        return (*found, *(use for use in self.uses.of(function) if self.clients.awaited(use)))
 
     def _stays(self, use: Use, coloring: Coloring) -> bool:
         """Is the object one of a component that stays sync?"""

@@ -10,6 +10,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.program import Class, Function, Variable
 from asyncify.source.extract import lower_expression
 from asyncify.vocabulary.names import KINDS
+from asyncify.vocabulary.testing import CLIENTS
 
 if TYPE_CHECKING:
     from asyncify.analysis.infer import Inference
@@ -132,6 +133,8 @@ def _named(inference: Inference, symbol: object, nesting: int) -> v.Value:
         kind = KINDS.get(symbol)
         if normalised(symbol) == "typing.Any":
             return v.UNKNOWN  # says nothing
+        if symbol in CLIENTS:
+            return v.one(v.Client())
         return v.one(v.Known(kind)) if kind else v.one(v.ForeignInstance(normalised(symbol)))
     if isinstance(symbol, Class):
         return instance_of(symbol)

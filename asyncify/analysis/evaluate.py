@@ -17,6 +17,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.program import Class, Function, Module, Variable
 from asyncify.vocabulary.names import BINDS, FUNCTIONS, KINDS
 from asyncify.vocabulary.rows import Member
+from asyncify.vocabulary.testing import CLIENTS
 
 if TYPE_CHECKING:
     from asyncify.analysis.infer import Inference
@@ -614,6 +615,8 @@ class Evaluation:
         kind = KINDS.get(name) or FUNCTIONS.get(name)
         if kind:
             return self.constructed(kind, origin, arguments, named)
+        if name in CLIENTS:
+            return v.one(v.Client(origin))
         if name in _ITERATING and arguments:
             return v.collection(self.iterate(arguments[-1]))
         if name in ("next", "anext") and arguments:
@@ -707,6 +710,8 @@ class Evaluation:
                 out.append(
                     self.known_result(atom, row, None) if row and row.returns else v.one(atom)
                 )
+            elif isinstance(atom, v.Client):
+                out.append(v.one(atom))
             elif isinstance(atom, v.Instance):
                 for name in ("__enter__", "__aenter__"):
                     for method in self.inference.methods(atom.cls, name):
@@ -826,7 +831,8 @@ def _joined(left: Environment, right: Environment) -> Environment:
 
 # Calls of these foreign functions depend on their arguments.
 _SPECIAL = {
-    *KINDS, *FUNCTIONS, *_ITERATING, *declarations.DEPENDS, "next", "anext", "super", "getattr",
+    *KINDS, *FUNCTIONS, *CLIENTS, *_ITERATING, *declarations.DEPENDS, "next", "anext", "super",
+    "getattr",
     "functools.partial", "contextlib.closing", "typing.cast", "asyncio.run", "anyio.run",
 }  # fmt: skip
 

@@ -27,9 +27,15 @@ _FEW = 60  # functions: so many are evaluated sooner than it is found out who of
 class Heat:
     """Keeps what is hot, and asks for the evaluation of whoever names it."""
 
-    def __init__(self, program: Program, need: Callable[[Function], None]) -> None:
+    def __init__(
+        self,
+        program: Program,
+        need: Callable[[Function], None],
+        fixture_name: Callable[[Function], str],
+    ) -> None:
         self.program = program
         self.need = need
+        self.fixture_name = fixture_name
         self.aliases: dict[Function, set[str]] = {}  # other names that functions are kept under
         self._names: set[str] = set()
         self._members: set[str] = set()
@@ -126,6 +132,7 @@ class Heat:
             self.members((slot[2],))
         elif kind in ("return", "yield") and slot[1].facts.kind == "def":
             self.callers(slot[1])
+            self.names((self.fixture_name(slot[1]),))
         elif kind == "parameter":
             self.need(slot[1])
         elif kind == "local":
@@ -144,7 +151,9 @@ class Heat:
 
 def _held(value: v.Value) -> tuple[bool, frozenset[Class]]:
     """Does a value hold what I/O is done with, and instances of which classes?"""
-    is_hot = any(isinstance(a, v.Known) and a.kind in _HELD for a in value)
+    is_hot = any(
+        isinstance(a, v.Client) or (isinstance(a, v.Known) and a.kind in _HELD) for a in value
+    )
     classes: set[Class] = set()
     pending = list(value)
     while pending:

@@ -20,6 +20,7 @@ from asyncify import facts as f
 from asyncify.analysis import declarations
 from asyncify.analysis import values as v
 from asyncify.analysis.evaluate import Evaluation
+from asyncify.analysis.fixtures import Fixtures
 from asyncify.analysis.heat import Heat
 from asyncify.analysis.models import Models
 from asyncify.analysis.program import Class, Function, Module, Program, dotted
@@ -64,13 +65,14 @@ class Inference:
         self._again: deque[Function] = deque()  # those that were evaluated: they wait for more
         self._queued: set[Function] = set()
         self._counts: dict[Function, int] = {}
-        self.heat = Heat(program, self.need)
+        self.heat = Heat(program, self.need, lambda function: self.fixtures.name(function))
         self._current: Function | None = None
         self._running: set[Function] = set()
         self._free_names: dict[Function, dict[str, Any]] = {}
         self._declared: dict[tuple[Function, int], v.Value] = {}
         self.dependencies: set[Function] = set()  # what FastAPI calls and injects
         self._injected = 0  # how often something was injected: such values grow
+        self.fixtures = Fixtures(self)
         self.members: dict[tuple[Class, str, bool], v.Value] = {}  # methods, as values
         self._objects: dict[Class | tuple[Function, bool], v.Value] = {}
         self._rows: dict[tuple[str, str], Member | None] = {}
@@ -307,9 +309,12 @@ class Inference:
         if injected is not None and injected:
             return v.join((injected, self.read(("parameter", function, position))))
         kinds = {a.kind for a in declared if isinstance(a, v.Known)}
-        if declared and not kinds:
+        if declared and not kinds and v.Client() not in declared:
             return self.functions_in(declared, ("parameter", function, position)) or declared
         passed = self.read(("parameter", function, position))
+        passed = self.fixtures.value(function, parameter.name) or passed
+        if v.Client() in declared:
+            return frozenset(a for a in passed if isinstance(a, v.Client)) or declared
         if kinds:
             better = frozenset(a for a in passed if isinstance(a, v.Known) and a.kind in kinds)
             queries = frozenset(a for a in passed if isinstance(a, v.QueryValue))
@@ -402,7 +407,7 @@ class Inference:
     def result(self, function: Function) -> v.Value:
         """What a function returns, by its annotation and its ``return`` statements."""
         declared = self.declared(function, function.signature.returns)
-        if declared and not any(isinstance(a, v.Known) for a in declared):
+        if declared and not any(isinstance(a, (v.Known, v.Client)) for a in declared):
             if declarations.is_callable(declared):
                 self.demand(function)
             return self.functions_in(declared, ("return", function)) or declared
@@ -548,4 +553,4 @@ _SEEDS = {
     "AsyncConnection",
     "Query",
 }
-_MORE_SEEDS = {"create_all", "drop_all", "run_sync", "sync_session", "Depends"}
+_MORE_SEEDS = {"create_all", "drop_all", "run_sync", "sync_session", "Depends", "TestClient"}

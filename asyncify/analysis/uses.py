@@ -102,6 +102,8 @@ class Use:
     ``run sync``: one is run inside ``run_sync`` of an async object;
     ``loop``: a coroutine is run in an event loop of its own;
     ``thread``: one is run in a thread by an awaited call;
+    ``client``, ``enter client``: a member ``name`` of a client of the application (``client``) is
+    used, or the client is entered;
     ``foreign``: a session or an engine (``owner``) is given to something foreign, called ``name``.
 
     ``operation`` is the index in the function's body, ``item`` the index of a with item.
@@ -115,6 +117,7 @@ class Use:
     name: str = ""
     callees: tuple[Function, ...] = ()
     item: int = -1
+    client: v.Client | None = None
 
     @property
     def line(self) -> int:
@@ -279,6 +282,8 @@ class _Collector:
                 callees = tuple(m for m in found if self.inference.is_property(m))
                 if callees:
                     yield Use("property", self.function, index, name=operation[6], callees=callees)
+            elif isinstance(atom, v.Client):
+                yield Use("client", self.function, index, name=operation[6], client=atom)
             elif isinstance(atom, v.Known):
                 row = self.inference.row(atom.kind, operation[6])
                 if row is not None and row.attribute:
@@ -486,6 +491,8 @@ class _Collector:
     def entered(self, index: int, position: int, bound: bool) -> Iterator[Use]:
         managers: list[Function] = []
         for atom in self.values[index]:
+            if isinstance(atom, v.Client):
+                yield Use("enter client", self.function, index, item=position, client=atom)
             if isinstance(atom, v.Managed) and atom.function is not None:
                 managers.append(atom.function)
             elif isinstance(atom, v.Instance):

@@ -121,6 +121,13 @@ class ForeignInstance:
 
 
 @dataclass(frozen=True, slots=True)
+class Client:
+    """A client of the application, made by a call, or somewhere where only an annotation tells."""
+
+    origin: Origin | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class KnownMethod:
     """A bound method of an object of SQLAlchemy: ``db.query``."""
 
@@ -181,6 +188,7 @@ Atom = (
     | ModuleObject
     | Foreign
     | ForeignInstance
+    | Client
     | KnownMethod
     | Collection
     | TupleValue

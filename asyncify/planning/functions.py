@@ -32,6 +32,7 @@ from asyncify.decisions import (
     WrapAsyncioRun,
 )
 from asyncify.findings import Finding
+from asyncify.planning.client_calls import ClientPlanner
 from asyncify.planning.draft import Draft, call_reference, node_reference, reference
 from asyncify.planning.hoisting import Hoister, is_read_from
 from asyncify.planning.queries import QueryPlanner
@@ -56,7 +57,9 @@ class FunctionPlanner:
         coloring: Coloring,
         queries: QueryPlanner,
         support: Callable[[Draft, str], str],
+        clients: ClientPlanner,
     ) -> None:
+        self.clients = clients
         self.colors = colors
         self.coloring = coloring
         self.queries = queries
@@ -86,6 +89,7 @@ class FunctionPlanner:
         closed = self._closings(function, layout, draft)
         self.queries.plan_function(function, draft)
         entered: dict[int, set[int]] = {}
+        started: dict[int, list[tuple[int, str]]] = {}
         for use in self.colors.uses.of(function):
             if use.operation in closed:
                 continue
@@ -100,6 +104,10 @@ class FunctionPlanner:
                 self._store(use, layout, draft)
             elif use.kind == "metadata":
                 self._metadata(use, layout, draft)
+            elif use.kind == "client":
+                self.clients.request(use, draft)
+            elif use.kind == "enter client":
+                self._enter_client(use, layout, entered, started)
             elif use.kind in ("enter", "enter manager"):
                 self._enter(use, layout, entered)
             elif use.kind == "call":
@@ -115,7 +123,7 @@ class FunctionPlanner:
                 draft.drop(dotted(layout.operations, layout.operations[use.operation][5]))
             elif use.kind == "foreign" and use.does_io:
                 self._foreign(use, layout, draft)
-        self._withs(layout, entered, draft, group)
+        self._withs(layout, entered, started, draft, group)
 
     # -- signatures
 
@@ -414,8 +422,29 @@ class FunctionPlanner:
         if statement is not None and not statement[9]:
             entered.setdefault(id(statement), set()).add(use.item)
 
+    def _enter_client(
+        self,
+        use: Use,
+        layout: Layout,
+        entered: dict[int, set[int]],
+        started: dict[int, list[tuple[int, str]]],
+    ) -> None:
+        """A client of the application is entered; before it the application starts."""
+        statement = layout.statement(use.operation)
+        if statement is None or statement[9] or not self.colors.clients.turns(use):
+            return
+        entered.setdefault(id(statement), set()).add(use.item)
+        lifespan = self.clients.lifespan(use)
+        if lifespan:
+            started.setdefault(id(statement), []).append((use.item, lifespan))
+
     def _withs(
-        self, layout: Layout, entered: dict[int, set[int]], draft: Draft, group: int
+        self,
+        layout: Layout,
+        entered: dict[int, set[int]],
+        started: dict[int, list[tuple[int, str]]],
+        draft: Draft,
+        group: int,
     ) -> None:
         for statement in layout.statements:
             items = entered.get(id(statement))
@@ -425,6 +454,7 @@ class FunctionPlanner:
                         node=NodeRef("With", statement[3]),
                         site=Site(draft.module.path, statement[1], statement[2]),
                         group=group, items=tuple(sorted(items)),
+                        before=tuple(started.get(id(statement), ())),
                     )
                 )  # fmt: skip
 

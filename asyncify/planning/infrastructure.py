@@ -31,9 +31,10 @@ from asyncify.rules import finding
 from asyncify.sites import NodeRef
 from asyncify.source.extract import lower_expression
 from asyncify.vocabulary.names import CANONICAL, GREENLET_ALWAYS, KINDS, async_name
+from asyncify.vocabulary.testing import ASYNC_CLIENT, CLIENTS
 
 _WORDS = {name.rpartition(".")[2] for name in CANONICAL}
-_OTHER_WORDS = {"event", "Query"}
+_OTHER_WORDS = {"event", "Query", *(name.rpartition(".")[2] for name in CLIENTS)}
 _LISTENERS = {
     "sqlalchemy.event.listen", "sqlalchemy.event.listens_for", "sqlalchemy.event.remove",
     "sqlalchemy.event.contains",
@@ -140,9 +141,16 @@ class InfrastructurePlanner:
         """The dotted name of a sync class or function that an expression refers to, or ''."""
         last = operations[index][5] if operations[index][0] == f.NAME else operations[index][6]
         found = ""
-        if last in _WORDS or operations[index][0] == f.NAME:
+        if last in _WORDS or last in _OTHER_WORDS or operations[index][0] == f.NAME:
             found = foreign_name(function, operations, index, self.inference)
-        return found if async_name(found, self.line) or found in CANONICAL else ""
+        known = self._async_name(found) or found in CANONICAL
+        return found if known else ""
+
+    def _async_name(self, name: str) -> str | None:
+        """What replaces a sync class or function of that name, or None."""
+        if name in CLIENTS:
+            return ASYNC_CLIENT if self.colors.clients.turning else None
+        return async_name(name, self.line)
 
     def _signature(self, function: Function) -> None:
         signature = function.signature
@@ -231,7 +239,7 @@ class InfrastructurePlanner:
         for part_operations, part in _parts(operations, index):
             written = dotted(part_operations, part)
             name = self._sync_name(scope, part_operations, part)
-            new = async_name(name, self.line) if name else None
+            new = self._async_name(name) if name else None
             if new is not None and self._serves_both(function):
                 if not self._names_one(scope, operations, index, new):
                     renames[written] = f"{draft.spell(new, written)} | {written}"
@@ -301,6 +309,8 @@ class InfrastructurePlanner:
             draft.drop(written)
 
     def _reference(self, function: Function, layout: Layout, index: int, name: str) -> None:
+        if name in CLIENTS:
+            return  # the calls that make one are planned with the clients
         operations = layout.operations
         operation = operations[index]
         parent = layout.parent(index)

@@ -61,6 +61,8 @@ SEVERITIES: Mapping[str, Severity] = {
     "ASY503": _ERROR,
     "ASY601": _INFO,
     "ASY602": _WARNING,
+    "ASY603": _WARNING,
+    "ASY604": _WARNING,
     "ASY701": _WARNING,
     "ASY702": _INFO,
     "ASY901": _ERROR,

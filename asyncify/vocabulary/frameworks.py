@@ -336,6 +336,15 @@ _ROWS = (
     Boundary("backoff.on_predicate", _AWAITED, source="https://github.com/litl/backoff"),
     Boundary("stamina.retry", _AWAITED, source="https://stamina.hynek.me/"),
     # Tests
+    *(
+        Boundary(name, _AWAITED, source=source)
+        for name, source in (
+            ("respx.mock", "https://lundberg.github.io/respx/guide/"),
+            ("freezegun.freeze_time", "https://github.com/spulec/freezegun"),
+            ("time_machine.travel", "https://time-machine.readthedocs.io/en/latest/usage.html"),
+            ("vcr.use_cassette", "https://vcrpy.readthedocs.io/en/latest/usage.html"),
+        )
+    ),
     Boundary(
         "pytest.fixture",
         Rule.RENAME,

@@ -5,9 +5,76 @@ https://docs.pytest.org/en/stable/explanation/goodpractices.html#conventions-for
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 TEST_FILES = ("test_", "_test")  # how the names of collected files begin, or end
 TEST_FOLDERS: frozenset[str] = frozenset({"test", "tests", "testing"})
 TEST_FUNCTIONS = "test"
 FIXTURES: frozenset[str] = frozenset(
     {"pytest.fixture", "pytest_asyncio.fixture", "pytest.yield_fixture"}
 )
+
+# Clients that run the application in a loop of their own, in a thread.
+CLIENTS: frozenset[str] = frozenset(
+    {"fastapi.testclient.TestClient", "starlette.testclient.TestClient"}
+)
+# What takes their place, in the loop of the tests: https://www.python-httpx.org/async/
+ASYNC_CLIENT = "httpx.AsyncClient"
+TRANSPORT = "httpx.ASGITransport"
+
+
+class ClientMember(NamedTuple):
+    """A member of the client. ``awaited``: a call of it is awaited; ``new`` is another name for it;
+    ``body`` says whether httpx's method takes one."""
+
+    name: str
+    awaited: bool = True
+    new: str = ""
+    body: bool = True
+
+
+# Anything else (``websocket_connect``, ``app``, ``portal``) httpx's client doesn't have.
+CLIENT_MEMBERS: dict[str, ClientMember] = {
+    row.name: row
+    for row in (
+        *(ClientMember(name, body=False) for name in ("get", "options", "head", "delete")),
+        *(ClientMember(name) for name in ("post", "put", "patch", "request", "send")),
+        ClientMember("close", new="aclose"),
+        *(
+            ClientMember(name, awaited=False)
+            for name in (
+                "headers", "cookies", "base_url", "params", "auth", "timeout", "build_request",
+                "event_hooks", "is_closed", "follow_redirects",
+            )
+        ),
+    )
+}  # fmt: skip
+BODY_KEYWORDS: frozenset[str] = frozenset({"json", "data", "files", "content"})
+REQUEST = "request"  # the method that takes a body with every verb
+RENAMED_REQUEST_KEYWORDS: dict[str, str] = {"allow_redirects": "follow_redirects"}
+
+# The keywords of the client: who takes them now, and under which name. An empty name: nobody has
+# to, there is no other loop.
+CLIENT_KEYWORDS: dict[str, tuple[str, str]] = {
+    "app": ("", ""),
+    "base_url": ("client", "base_url"),
+    "headers": ("client", "headers"),
+    "cookies": ("client", "cookies"),
+    "follow_redirects": ("client", "follow_redirects"),
+    "raise_server_exceptions": ("transport", "raise_app_exceptions"),
+    "root_path": ("transport", "root_path"),
+    "client": ("transport", "client"),
+    "backend": ("", ""),
+    "backend_options": ("", ""),
+}
+CLIENT_POSITIONS = ("app", "base_url", "raise_server_exceptions", "root_path")
+# What the sync client does by itself.
+CLIENT_DEFAULTS: tuple[tuple[str, str], ...] = (
+    ("base_url", '"http://testserver"'),
+    ("follow_redirects", "True"),
+)
+# Entering the sync client starts the application; the async one leaves that to whoever has it.
+LIFESPAN = "{app}.router.lifespan_context({app})"
+LIFESPAN_WORDS: tuple[str, ...] = (
+    "lifespan", "on_event", "on_startup", "on_shutdown", "add_event_handler",
+)  # fmt: skip

@@ -47,24 +47,37 @@ def apply(decision: MakeAsyncWith, statement: cst.With, place: Place) -> cst.CST
     if max(decision.items) >= len(statement.items):
         place.refuse(f"The statement has no item {max(decision.items)}.")
         return None
-    if len(decision.items) == len(statement.items):
-        return statement.with_changes(asynchronous=cst.Asynchronous())
-    return _nested(decision, statement, place)
-
-
-def _nested(decision: MakeAsyncWith, statement: cst.With, place: Place) -> cst.With:
-    groups = [
-        (is_async, [statement.items[index] for index in indexes])
-        for is_async, indexes in groupby(
-            range(len(statement.items)), key=decision.items.__contains__
+    items = _all_items(decision, statement)
+    if all(is_async for is_async, _ in items):
+        return statement.with_changes(
+            items=[item for _, item in items], asynchronous=cst.Asynchronous()
         )
+    return _nested(items, statement, place)
+
+
+def _all_items(decision: MakeAsyncWith, statement: cst.With) -> list[tuple[bool, cst.WithItem]]:
+    """The items, whether each is asynchronous, and those that are entered before them."""
+    found: list[tuple[bool, cst.WithItem]] = []
+    for index, item in enumerate(statement.items):
+        for before, source in decision.before:
+            if before == index:
+                comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
+                found.append((True, cst.WithItem(cst.parse_expression(source), comma=comma)))
+        found.append((index in decision.items, item))
+    return found
+
+
+def _nested(items: list[tuple[bool, cst.WithItem]], statement: cst.With, place: Place) -> cst.With:
+    groups = [
+        (is_async, [item for _, item in found])
+        for is_async, found in groupby(items, key=lambda each: each[0])
     ]
     place.keep_comments(_comments(statement))
     body: cst.BaseSuite = statement.body
     inner: cst.With | None = None
-    for is_async, items in reversed(groups):
+    for is_async, group in reversed(groups):
         inner = cst.With(
-            [item.with_changes(comma=cst.MaybeSentinel.DEFAULT) for item in items],
+            [item.with_changes(comma=cst.MaybeSentinel.DEFAULT) for item in group],
             body if inner is None else cst.IndentedBlock([inner]),
             asynchronous=cst.Asynchronous() if is_async else None,
         )
@@ -89,6 +102,11 @@ EXAMPLES = (
         (MakeAsyncWith(**node("With"), items=(0, 1)),),
         "async def f():\n    # c\n"
         "    async with (\n        A() as a,\n        B() as b,\n    ): pass\n",
+    ),
+    Example(
+        "async def f():\n    with A() as a, B(a) as b:\n        pass\n",
+        (MakeAsyncWith(**node("With"), items=(0, 1), before=((1, "started(a)"),)),),
+        "async def f():\n    async with A() as a, started(a), B(a) as b:\n        pass\n",
     ),
     Example(
         "async def f():\n    with a, b, c:  # x\n        pass\n",

@@ -1,0 +1,147 @@
+"""Clients of the application: which of them have to run in the loop of the tests.
+
+A sync client runs the application in a loop of its own, in a thread, for every request a new one.
+An engine that tests and application share, or that two requests share, belongs to one loop. So
+where the application turns its clients turn with it, unless one is used in a way that the async
+client has no form for: that one stays, with a finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.places import Obstacle
+from asyncify.analysis.program import Function
+from asyncify.analysis.uses import Use
+from asyncify.vocabulary.testing import CLIENT_KEYWORDS, CLIENT_MEMBERS, CLIENTS
+
+if TYPE_CHECKING:
+    from asyncify.analysis.colors import Coloring, Colors
+
+
+class Clients:
+    """``turning`` are the clients that turn, as values; ``stopped`` those that would have to and
+    can't, with the use that stops them and why."""
+
+    def __init__(self, colors: Colors) -> None:
+        self.colors = colors
+        self.turning: frozenset[v.Client] = frozenset()
+        self.stopped: dict[v.Client, tuple[Use, Obstacle]] = {}
+        self._decided = False
+
+    def turns(self, use: Use) -> bool:
+        return use.client in self.turning
+
+    def awaited(self, use: Use) -> bool:
+        """Is a use of a client that turns one that is awaited, or entered?"""
+        if use.kind == "enter client":
+            return self.turns(use)
+        if use.kind != "client" or not self.turns(use):
+            return False
+        row = CLIENT_MEMBERS.get(use.name)
+        return row is not None and row.awaited and self.call(use) >= 0
+
+    def call(self, use: Use) -> int:
+        """The call of the member, or -1 where it is only read."""
+        layout = self.colors.uses.layout(use.function)
+        parent = layout.parent(use.operation)
+        if parent < 0 or layout.operations[parent][0] != f.CALL:
+            return -1
+        return parent if layout.operations[parent][5] == use.operation else -1
+
+    def uses(self) -> Iterator[Use]:
+        for function in list(self.colors.inference.evaluations):
+            for use in self.colors.uses.of(function):
+                if use.client is not None:
+                    yield use
+
+    def decide(self, coloring: Coloring) -> bool:
+        """Say which clients turn, with an application that turns; True where that is news."""
+        if not any(not function.facts.is_async for function in coloring.turned):
+            return False
+        uses = list(self.uses())
+        found = frozenset(use.client for use in uses if use.client is not None) | self._all_made()
+        if self._decided:
+            found &= self.turning
+        self._decided = True
+        self.stopped = {}
+        for use in uses:
+            obstacle = self._obstacle(use)
+            if obstacle is not None and use.client is not None:
+                self.stopped.setdefault(use.client, (use, obstacle))
+        self._spread(uses)
+        found -= self.stopped.keys()
+        news = found != self.turning
+        self.turning = found
+        return news
+
+    def _spread(self, uses: list[Use]) -> None:
+        """One expression may hold several clients: they turn together."""
+        places: dict[tuple[Function, int], list[Use]] = {}
+        for use in uses:
+            places.setdefault((use.function, use.operation), []).append(use)
+        together = [found for found in places.values() if len(found) > 1]
+        size = -1
+        while size != len(self.stopped):
+            size = len(self.stopped)
+            for found in together:
+                stopped = next((u for u in found if u.client in self.stopped), None)
+                if stopped is None or stopped.client is None:
+                    continue
+                for use in found:
+                    if use.client is not None:
+                        self.stopped.setdefault(use.client, self.stopped[stopped.client])
+
+    def _obstacle(self, use: Use) -> Obstacle | None:
+        """Why the async client can't take the place of the sync one at a use."""
+        if use.kind == "client" and use.name not in CLIENT_MEMBERS:
+            return Obstacle("ASY603", f"httpx's client has no `{use.name}`.")
+        if use.client is not None and use.client.origin is not None:
+            reason = self._made(use.client.origin)
+            if reason:
+                return Obstacle("ASY603", reason)
+        is_io = use.kind == "enter client" or (
+            CLIENT_MEMBERS[use.name].awaited and self.call(use) >= 0
+        )
+        if not is_io:
+            return None
+        return self.colors.places.obstacle(use) or self._above(use.function)
+
+    def _above(self, function: Function) -> Obstacle | None:
+        """Why a function, or one that calls it, can't turn."""
+        seen = {function}
+        pending = [function]
+        while pending:
+            current = pending.pop()
+            if current.facts.kind == "module":
+                return Obstacle("ASY103", "It is used at import, where nothing can be awaited.")
+            obstacle = self.colors.obstacle(current)
+            if obstacle is not None:
+                return obstacle
+            for caller, use in self.colors.callers().get(current, ()):
+                if caller not in seen and use.runs(current):
+                    seen.add(caller)
+                    pending.append(caller)
+        return None
+
+    def _all_made(self) -> frozenset[v.Client]:
+        """Every client that is made somewhere, whoever has it then."""
+        words = {name.rpartition(".")[2] for name in CLIENTS}
+        evaluations = self.colors.inference.evaluations
+        return frozenset(
+            atom for word in sorted(words) for function in self.colors.program.mentioning(word)
+            if function in evaluations for value in evaluations[function].values for atom in value
+            if isinstance(atom, v.Client) and atom.origin is not None
+        )  # fmt: skip
+
+    def _made(self, origin: v.Origin) -> str:
+        """Why the call that makes a client has no async form, or ''."""
+        for operation in origin.function.body.operations:
+            if operation and operation[0] == f.CALL and operation[3] == origin.call:
+                unknown = [k for k, _ in operation[7] if k not in CLIENT_KEYWORDS]
+                if unknown or any(i < 0 for i in operation[6]):
+                    return "What the client is given isn't known here."
+        return ""

@@ -1,0 +1,111 @@
+"""Fixtures: what pytest gives for a parameter, by its name.
+
+pytest looks in the test's class and module, and in the ``conftest.py`` of its folder and of those
+above. What plugins define is everywhere.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.program import Function
+from asyncify.vocabulary.testing import FIXTURES, TEST_FUNCTIONS
+
+if TYPE_CHECKING:
+    from asyncify.analysis.infer import Inference
+
+_WORDS = sorted({name.rpartition(".")[2] for name in FIXTURES})
+
+
+class Fixtures:
+    """The fixtures of a program, by name."""
+
+    def __init__(self, inference: Inference) -> None:
+        self.inference = inference
+        self._by_name: dict[str, list[Function]] | None = None
+        self._names: dict[Function, str] = {}
+
+    def named(self, name: str) -> list[Function]:
+        """All fixtures of one name."""
+        if self._by_name is None:
+            self._by_name = {}
+            for word in _WORDS:
+                for function in self.inference.program.mentioning(word):
+                    found = self._name(function)
+                    if found:
+                        self._names[function] = found
+                        self._by_name.setdefault(found, []).append(function)
+        return self._by_name.get(name, [])
+
+    def name(self, function: Function) -> str:
+        """The name under which pytest knows a fixture; '' for what is none."""
+        self.named("")
+        return self._names.get(function, "")
+
+    def is_fixture(self, function: Function) -> bool:
+        return bool(self.name(function))
+
+    def given(self, function: Function, parameter: str) -> Function | None:
+        """The fixture that pytest gives a test, or another fixture, for a parameter."""
+        candidates = self.named(parameter)
+        if not candidates or not self._is_called_by_pytest(function):
+            return None
+        visible = [c for c in candidates if c is not function and self._sees(function, c)]
+        return max(visible, key=_nearness, default=None)
+
+    def value(self, function: Function, parameter: str) -> v.Value:
+        """What it gives."""
+        fixture = self.given(function, parameter)
+        if fixture is None:
+            return v.UNKNOWN
+        self.inference.demand(fixture)
+        if fixture.facts.is_generator:
+            return self.inference.read(("yield", fixture))
+        return self.inference.result(fixture)
+
+    def _is_called_by_pytest(self, function: Function) -> bool:
+        facts = function.facts
+        return facts.kind == "def" and (
+            facts.name.startswith(TEST_FUNCTIONS) or self.is_fixture(function)
+        )
+
+    def _sees(self, function: Function, fixture: Function) -> bool:
+        module, home = function.module, fixture.module
+        if module is home:
+            return fixture.owner is None or fixture.owner is function.owner
+        if fixture.owner is not None:
+            return False
+        last = PurePosixPath(home.path).name
+        if last == "conftest.py":
+            return home.folder == "." or f"{module.folder}/".startswith(f"{home.folder}/")
+        if self.inference.program.resolve(module, fixture.name) is fixture:
+            return True
+        return not last.startswith("test_")  # a plugin of the project's own
+
+    def _name(self, function: Function) -> str:
+        if function.facts.kind != "def" or not function.signature_is_decorated:
+            return ""
+        signature = function.signature
+        for index, name in zip(
+            signature.decorators, self.inference.decorators(function), strict=True
+        ):
+            if name in FIXTURES:
+                return _given_name(signature.operations, index) or function.name
+        return ""
+
+
+def _given_name(operations: tuple[f.Operation, ...], index: int) -> str:
+    """``@pytest.fixture(name="session")``."""
+    operation = operations[index]
+    for keyword, value in operation[7] if operation[0] == f.CALL else ():
+        if keyword == "name" and operations[value][0] == f.CONSTANT:
+            return str(operations[value][5])
+    return ""
+
+
+def _nearness(fixture: Function) -> tuple[bool, bool, int]:
+    is_conftest = PurePosixPath(fixture.module.path).name == "conftest.py"
+    return fixture.owner is not None, not is_conftest, fixture.module.path.count("/")

@@ -1,0 +1,150 @@
+"""Planning of clients of the application: the sync one in its thread becomes httpx's async one.
+
+Requests are awaited, redirects are followed as before, and where entering the client started the
+application, its lifespan is entered beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.program import Function, Module, Variable, dotted
+from asyncify.analysis.uses import Use
+from asyncify.decisions import AwaitExpression, EditArguments, ReplaceCall
+from asyncify.findings import Finding
+from asyncify.planning.draft import Draft, call_reference
+from asyncify.rules import finding
+from asyncify.sites import Site
+from asyncify.vocabulary.testing import (
+    ASYNC_CLIENT,
+    BODY_KEYWORDS,
+    CLIENT_DEFAULTS,
+    CLIENT_KEYWORDS,
+    CLIENT_MEMBERS,
+    CLIENT_POSITIONS,
+    LIFESPAN,
+    LIFESPAN_WORDS,
+    RENAMED_REQUEST_KEYWORDS,
+    REQUEST,
+    TRANSPORT,
+)
+
+_ADVICE = "It keeps a loop of its own: give what it calls an engine without a pool (NullPool)."
+
+
+class ClientPlanner:
+    """Plans requests, and the calls that make clients."""
+
+    def __init__(
+        self, colors: Colors, coloring: Coloring, draft: Callable[[Module], Draft]
+    ) -> None:
+        self.colors = colors
+        self.coloring = coloring
+        self.draft = draft
+        self.clients = colors.clients
+
+    # -- requests
+
+    def request(self, use: Use, draft: Draft) -> None:
+        """``client.get(...)`` is awaited."""
+        call = self.clients.call(use)
+        if not self.clients.awaited(use):
+            return
+        layout = self.colors.uses.layout(use.function)
+        operation = layout.operations[call]
+        node, site = call_reference(use.function, call), draft.site(operation)
+        group = self.coloring.groups.get(use.function, 0)
+        row = CLIENT_MEMBERS[use.name]
+        keywords = {keyword for keyword, _ in operation[7] if keyword}
+        has_body = not row.body and bool(keywords & BODY_KEYWORDS)
+        renamed = tuple((k, n) for k, n in RENAMED_REQUEST_KEYWORDS.items() if k in keywords)
+        if renamed:
+            draft.add(EditArguments(node=node, site=site, group=group, rename_keywords=renamed))
+        if has_body or row.new:
+            new = f'{REQUEST}("{use.name.upper()}", {{args}})' if has_body else f"{row.new}()"
+            draft.add(ReplaceCall(node=node, site=site, group=group, awaited=f"{{receiver}}.{new}"))
+        elif not layout.is_awaited(call):
+            draft.add(AwaitExpression(node=node, site=site, group=group))
+
+    # -- clients
+
+    def plan(self) -> None:
+        """Every client that turns is made by a call of the async one."""
+        for client in sorted(self.clients.turning, key=repr):
+            if client.origin is not None:
+                self._make(client.origin)
+
+    def _make(self, origin: v.Origin) -> None:
+        index = self._index(origin)
+        layout = self.colors.uses.layout(origin.function)
+        operation = layout.operations[index]
+        draft = self.draft(origin.function.module)
+        positions = CLIENT_POSITIONS[: len(operation[6])]
+        given = {name: f"{{{n}}}" for n, name in enumerate(positions)}
+        given |= {keyword: f"{{kw:{keyword}}}" for keyword, _ in operation[7]}
+        parts: dict[str, list[str]] = {"transport": [f"app={given['app']}"], "client": []}
+        for name, value in given.items():
+            place, new = CLIENT_KEYWORDS[name]
+            if place:
+                parts[place].append(f"{new}={value}")
+        defaults = [f"{k}={value}" for k, value in CLIENT_DEFAULTS if k not in given]
+        transport = f"{draft.spell(TRANSPORT)}({', '.join(parts['transport'])})"
+        arguments = ", ".join([f"transport={transport}", *defaults, *parts["client"]])
+        draft.add(
+            ReplaceCall(
+                node=call_reference(origin.function, index), site=draft.site(operation),
+                group=self.coloring.groups.get(origin.function, 0),
+                awaited=f"{draft.spell(ASYNC_CLIENT)}({arguments})", awaits=False,
+            )
+        )  # fmt: skip
+        draft.drop(dotted(layout.operations, operation[5]))
+
+    def _index(self, origin: v.Origin) -> int:
+        operations = origin.function.body.operations
+        return next(
+            index for index, operation in enumerate(operations)
+            if operation and operation[0] == f.CALL and operation[3] == origin.call
+        )  # fmt: skip
+
+    # -- the lifespan
+
+    def lifespan(self, use: Use) -> str:
+        """What has to be entered before a client, so that the application starts; or ''."""
+        if not self._has_lifespan() or use.client is None or use.client.origin is None:
+            return ""
+        app = self._application(use.function, use.client.origin)
+        return LIFESPAN.format(app=app) if app else ""
+
+    def _application(self, function: Function, origin: v.Origin) -> str:
+        """The application of a client, as it is written where the client is made, or as a module's
+        variable is written elsewhere; or ''."""
+        operations = origin.function.body.operations
+        operation = operations[self._index(origin)]
+        argument = operation[6][0] if operation[6] else dict(operation[7]).get("app", -1)
+        if argument < 0 or origin.function is function:
+            return dotted(operations, argument) if argument >= 0 else ""
+        symbol = self.colors.program.resolve_expression(origin.function, operations, argument)
+        if not isinstance(symbol, Variable):
+            return ""
+        return self.draft(function.module).spell_symbol(symbol.name, symbol.module)
+
+    def _has_lifespan(self) -> bool:
+        program = self.colors.program
+        return any(program.mentioning(word) for word in LIFESPAN_WORDS)
+
+    # -- findings
+
+    def findings(self) -> Iterator[Finding]:
+        for _, (use, obstacle) in sorted(self.clients.stopped.items(), key=repr):
+            site = Site(use.function.module.path, use.line, use.column)
+            reason = f"This client stays sync. {obstacle.reason}"
+            yield finding("ASY603", site, reason, _ADVICE)
+        for use in self.clients.uses():
+            unstarted = use.kind == "enter client" and self.clients.turns(use)
+            if unstarted and self._has_lifespan() and not self.lifespan(use):
+                site = Site(use.function.module.path, use.line, use.column)
+                reason = "Entering this client started the application; the async one doesn't."
+                yield finding("ASY604", site, reason, "Enter the application's lifespan beside it.")
