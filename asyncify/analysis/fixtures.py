@@ -64,7 +64,7 @@ class Fixtures:
         self.inference.demand(fixture)
         if fixture.facts.is_generator:
             return self.inference.read(("yield", fixture))
-        return self.inference.result(fixture)
+        return self.inference.read(("return", fixture)) or self.inference.result(fixture)
 
     def _is_called_by_pytest(self, function: Function) -> bool:
         facts = function.facts

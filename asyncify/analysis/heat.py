@@ -112,6 +112,8 @@ class Heat:
         """Something flows into a slot: its name is hot where that is."""
         if slot[0] in ("global", "attribute"):
             self._note_aliases(slot[2], value)
+        elif slot[0] in ("return", "yield") and self.fixture_name(slot[1]):
+            self._note_aliases(self.fixture_name(slot[1]), value)
         known = self._held.get(value)
         if known is None:
             known = self._held[value] = _held(value)
