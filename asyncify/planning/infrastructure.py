@@ -198,9 +198,9 @@ class InfrastructurePlanner:
         evaluation = self.inference.evaluations.get(function)
         if evaluation is not None and statement[9] >= 0:
             return evaluation.values[statement[9]]
-        is_field = function.facts.kind == "class" and statement[7][0] == f.TO_NAME
-        if is_field and function.owner is not None:
-            return self.inference.attribute(function.owner, statement[7][1])
+        owner = self.program.classes.get(function)
+        if owner is not None and statement[7][0] == f.TO_NAME:
+            return self.inference.attribute(owner, statement[7][1])
         return v.UNKNOWN
 
     def _serves_both(self, function: Function) -> bool:
