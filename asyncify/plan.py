@@ -24,6 +24,7 @@ from asyncify.decisions import (
 )
 from asyncify.findings import Finding
 from asyncify.outcome import Summary
+from asyncify.planning.autocommit import autocommitted
 from asyncify.planning.client_calls import ClientPlanner
 from asyncify.planning.draft import Draft, reference
 from asyncify.planning.functions import FunctionPlanner
@@ -95,6 +96,9 @@ class Planner:
 
     def make(self) -> Plan:
         for function in self._ordered(self.coloring.turned | self._entering()):
+            kept = autocommitted(self.colors, function)
+            if kept is not None:
+                self.functions.impediments[function] = kept
             self.functions.plan(function, self.draft(function.module))
         for function in self._ordered(self.coloring.islands):
             if function not in self.coloring.sides.synced:
