@@ -59,6 +59,7 @@ class Options:
     python: Path | None = None
     diff: bool = False
     allow_dirty: bool = False
+    name: str = ""
 
     @property
     def detail(self) -> int:
@@ -66,16 +67,18 @@ class Options:
         return self.verbose - self.quiet
 
 
-def _with_options(*own: inspect.Parameter) -> Callable[[Callable[[Options], int]], Any]:
+def _with_options(
+    *own: inspect.Parameter, first: tuple[inspect.Parameter, ...] = ()
+) -> Callable[[Callable[[Options], int]], Any]:
     """A command of ``Options`` becomes one whose signature has every flag, as Typer reads it;
-    ``own`` are the flags that only this command has."""
+    ``own`` are the flags that only this command has, ``first`` its arguments before the paths."""
 
     def decorate(command: Callable[[Options], int]) -> Any:
         @wraps(command)
         def with_flags(**given: Any) -> None:
             sys.exit(_guarded(command, _options(given)))
 
-        parameters = [*_COMMON[:1], *own, *_COMMON[1:], *map(_key_parameter, KEYS)]
+        parameters = [*first, *_COMMON[:1], *own, *_COMMON[1:], *map(_key_parameter, KEYS)]
         with_flags.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         with_flags.__annotations__ = {_.name: _.annotation for _ in parameters}
         return with_flags
@@ -396,6 +399,43 @@ def _is_terminal(stream: TextIO) -> bool:
 
 def _wants_color(stream: TextIO) -> bool:
     return _is_terminal(stream) and not os.environ.get("NO_COLOR")
+
+
+_NAME = _parameter(
+    "name",
+    Annotated[str, typer.Argument(metavar="NAME", help="pkg.module:Class.method")],
+    inspect.Parameter.empty,
+)
+
+
+@app.command()
+@_with_options(first=(_NAME,))
+def why(options: Options) -> int:
+    """Print the shortest chain from a function to its I/O, and who is forced by it."""
+    from asyncify import engine
+    from asyncify.report.turning import explained
+
+    with _progress(options) as progress:
+        turning = engine.turning(_request(options), progress)
+    name = turning.find(options.name)
+    if not name:
+        guess = nearest(options.name, sorted(turning.names))
+        raise ConfigError([f"{options.name}: no function of the program has this name{guess}"])
+    typer.echo(explained(turning, name), nl=False)
+    return DONE
+
+
+@app.command()
+@_with_options()
+def graph(options: Options) -> int:
+    """Print the call graph of what turns, for Graphviz, or as JSON."""
+    from asyncify import engine
+    from asyncify.report.turning import as_dot, as_json
+
+    with _progress(options) as progress:
+        turning = engine.turning(_request(options), progress)
+    typer.echo((as_json if options.output_format == "json" else as_dot)(turning), nl=False)
+    return DONE
 
 
 @app.command()

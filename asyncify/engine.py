@@ -20,13 +20,14 @@ from asyncify.facts import ModuleFacts
 from asyncify.findings import Finding
 from asyncify.limits import Limits, restrict, unread_callers
 from asyncify.outcome import FileChange, Outcome
-from asyncify.plan import Plan, make_plan
+from asyncify.plan import Plan, make_plan, make_turning
 from asyncify.planning.pytest_suite import is_test_path
 from asyncify.rules import FAILURES
 from asyncify.source.discover import Discovered, SourceFile, discover
 from asyncify.source.kept import OutcomeCache
 from asyncify.source.read import Reader, content_digest
 from asyncify.suppressions import Suppressions, apply_suppressions, parse_suppressions
+from asyncify.turning import Turning
 
 _SQLITE = re.compile(rb"\bsqlite(?:\+\w+)?:")
 Progress = Callable[[str, int, int], None]  # stage, done, total
@@ -88,6 +89,14 @@ def check(request: Request, progress: Progress | None = None) -> Outcome:
             if kept is not None:
                 kept.save(outcome)
         return outcome
+
+
+def turning(request: Request, progress: Progress | None = None) -> Turning:
+    """Which functions turn, and which calls make them."""
+    with _without_garbage_collection():
+        read = _read(request, progress or _silent)
+        program = Program(read.files.items(), request.config.import_roots)
+        return make_turning(infer(program, request.config))
 
 
 def _all(request: Request, read: _Read) -> Iterator[object]:

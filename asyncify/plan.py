@@ -25,6 +25,7 @@ from asyncify.decisions import (
 from asyncify.findings import Finding
 from asyncify.outcome import Summary
 from asyncify.planning.autocommit import autocommitted
+from asyncify.planning.callgraph import turning_of
 from asyncify.planning.client_calls import ClientPlanner
 from asyncify.planning.draft import Draft, reference
 from asyncify.planning.functions import FunctionPlanner
@@ -36,6 +37,7 @@ from asyncify.planning.queries import QueryPlanner
 from asyncify.planning.side_twins import SidePlanner
 from asyncify.rules import finding
 from asyncify.sites import Site
+from asyncify.turning import Turning
 
 # Decisions that write one `await`; others say so in their field `awaits`.
 _AWAITING = (AwaitExpression, EnterRunSync, RunMetadata)
@@ -340,6 +342,16 @@ def make_plan(inference: Inference, blocked: frozenset[str] = frozenset()) -> Pl
     What can't be planned stays sync, and the plan is made again without it, until it holds. So do
     components of which a part can't be rewritten: a plan never leaves something undone.
     """
+    return _settled(inference, blocked)[1]
+
+
+def make_turning(inference: Inference) -> Turning:
+    """What turns in the plan that holds."""
+    planner, _ = _settled(inference, frozenset())
+    return turning_of(planner.colors, planner.coloring)
+
+
+def _settled(inference: Inference, blocked: frozenset[str]) -> tuple[Planner, Plan]:
     colors = Colors(inference, blocked)
     found: dict[v.Origin, Finding] = {}
     places: set[Site] = set()
@@ -358,10 +370,10 @@ def make_plan(inference: Inference, blocked: frozenset[str] = frozenset()) -> Pl
             undone = planner.undone()
             places |= {decision.site for decision in undone}
             if not undone:
-                return replace(plan, held_back=frozenset(places))
+                return planner, replace(plan, held_back=frozenset(places))
             more = planner.held_back(undone)
             if not more.keys() - colors.held_back.keys():
-                return replace(_nothing(plan), held_back=frozenset(places))
+                return planner, replace(_nothing(plan), held_back=frozenset(places))
             colors.held_back = {**more, **colors.held_back}
             continue
         found.update(unfit)

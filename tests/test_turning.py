@@ -1,0 +1,136 @@
+"""`why` and `graph`: what turns, the shortest way to the I/O, and who is forced by a function."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from asyncify import cli, engine
+from asyncify.report.turning import as_dot, explained
+from asyncify.turning import Turning
+from tests.engine import request
+
+PROGRAM = """
+from sqlalchemy.orm import Session
+
+
+class Users:
+    def __init__(self, db: Session) -> None:
+        self.db = db
+
+    def get(self, number: int) -> object:
+        return self.db.execute(number)
+
+    def long_way(self, number: int) -> object:
+        return self.middle(number)
+
+    def middle(self, number: int) -> object:
+        return self.get(number)
+
+    def both(self, number: int) -> object:
+        self.long_way(number)
+        return self.get(number)
+
+    def __len__(self) -> int:
+        return self.db.execute("x").rowcount
+
+
+async def route(db: Session) -> object:
+    return Users(db).both(1)
+
+
+def counted(db: Session) -> int:
+    return len(Users(db))
+
+
+def around(number: int) -> object:
+    return around(number - 1) if number else None
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "pyproject.toml").write_text("")
+    (tmp_path / "app.py").write_text(PROGRAM)
+    return tmp_path
+
+
+@pytest.fixture
+def turning(folder: Path) -> Turning:
+    return engine.turning(request(folder))
+
+
+def invoke(*words: object) -> Result:
+    return CliRunner().invoke(cli.app, [*map(str, words), "--no-cache"])
+
+
+def test_the_chain_is_the_shortest(turning: Turning) -> None:
+    get = ("app:Users.get", "execute (line 10)")
+    assert turning.chain("app:Users.get") == get
+    assert turning.chain("app:Users.both") == ("app:Users.both", *get)
+    assert turning.chain("app:Users.long_way") == (
+        "app:Users.long_way", "app:Users.middle", *get,
+    )  # fmt: skip
+    assert turning.chain("app:around") == ()
+
+
+def test_callers_are_forced_the_nearest_first(turning: Turning) -> None:
+    forced = turning.forced("app:Users.get")
+    assert forced == (
+        "app:Users.middle", "app:Users.both", "app:Users.long_way", "app:route",
+    )  # fmt: skip
+    assert turning.forced("app:route") == ()
+
+
+def test_colors(turning: Turning) -> None:
+    nodes = {node.name: node for node in turning.nodes}
+    assert nodes["app:Users.get"].color == "turns"
+    assert nodes["app:route"].color == "async"
+    assert "app:around" not in nodes
+    assert nodes["app:Users.__len__"].color in ("island", "stays")
+    assert "__len__" in nodes["app:Users.__len__"].reason
+
+
+@pytest.mark.parametrize(
+    "name", ["app:Users.get", "app.Users.get", "Users.get"], ids=["whole", "dotted", "short"]
+)
+def test_names_are_found(turning: Turning, name: str) -> None:
+    assert turning.find(name) == "app:Users.get"
+
+
+def test_dot_has_every_function_and_call_once(turning: Turning) -> None:
+    lines = as_dot(turning).splitlines()
+    assert lines[0] == "digraph asyncify {" and lines[-1] == "}"
+    assert '  "app:Users.get" [shape=box];' in lines
+    assert lines.count('  "app:Users.both" -> "app:Users.get";') == 1
+    assert len(lines) == len(set(lines))
+
+
+def test_why_prints_the_chain_and_who_is_forced(folder: Path) -> None:
+    result = invoke("why", "app:Users.middle", folder)
+    assert result.exit_code == 0, result.output
+    assert "app:Users.middle (app.py:15) would turn async." in result.output
+    assert "  app:Users.middle\n    app:Users.get\n      execute (line 10)\n" in result.output
+    assert "(3):\n  app:Users.long_way\n  app:Users.both\n  app:route\n" in result.output
+
+
+def test_why_of_what_stays(folder: Path, turning: Turning) -> None:
+    assert "stays as it is" in explained(turning, "app:around")
+    assert "__len__" in invoke("why", "Users.__len__", folder).output
+
+
+def test_why_of_no_function(folder: Path) -> None:
+    result = invoke("why", "app:Users.gat", folder)
+    assert result.exit_code == 2
+    assert '"app:Users.get"' in result.output
+
+
+def test_graph_as_json(folder: Path) -> None:
+    document = json.loads(invoke("graph", folder, "--output-format", "json").stdout)
+    names = {function["name"] for function in document["functions"]}
+    assert {"caller": "app:route", "callee": "app:Users.both", "line": 27} in document["calls"]
+    assert all(call[end] in names for call in document["calls"] for end in ("caller", "callee"))
+    assert invoke("graph", folder).stdout.startswith("digraph asyncify {")
