@@ -34,20 +34,32 @@ class Users:
         self.long_way(number)
         return self.get(number)
 
-    def __len__(self) -> int:
-        return self.db.execute("x").rowcount
-
 
 async def route(db: Session) -> object:
     return Users(db).both(1)
 
 
-def counted(db: Session) -> int:
-    return len(Users(db))
-
-
 def around(number: int) -> object:
     return around(number - 1) if number else None
+"""
+
+
+STAYING = """
+from sqlalchemy.orm import Session
+
+
+class Users:
+    def __init__(self, db: Session) -> None:
+        self.db = db
+
+    def __len__(self) -> int:
+        return self.db.execute("x").rowcount
+
+    def shown(self) -> str:
+        return str(len(self))
+
+    def get(self) -> object:
+        return self.db.execute("x")
 """
 
 
@@ -90,8 +102,6 @@ def test_colors(turning: Turning) -> None:
     assert nodes["app:Users.get"].color == "turns"
     assert nodes["app:route"].color == "async"
     assert "app:around" not in nodes
-    assert nodes["app:Users.__len__"].color in ("island", "stays")
-    assert "__len__" in nodes["app:Users.__len__"].reason
 
 
 @pytest.mark.parametrize(
@@ -119,7 +129,13 @@ def test_why_prints_the_chain_and_who_is_forced(folder: Path) -> None:
 
 def test_why_of_what_stays(folder: Path, turning: Turning) -> None:
     assert "stays as it is" in explained(turning, "app:around")
-    assert "__len__" in invoke("why", "Users.__len__", folder).output
+    (folder / "app.py").write_text(STAYING)
+    output = invoke("why", "Users.__len__", folder).output
+    assert "stays sync." in output and "Python calls __len__ itself" in output
+    assert "execute (line 10)" in output
+    output = invoke("why", "Users.get", folder).output
+    assert "It shares sessions or calls with what can't turn." in output
+    assert "execute (line 16)" in output
 
 
 def test_why_of_no_function(folder: Path) -> None:
@@ -131,6 +147,6 @@ def test_why_of_no_function(folder: Path) -> None:
 def test_graph_as_json(folder: Path) -> None:
     document = json.loads(invoke("graph", folder, "--output-format", "json").stdout)
     names = {function["name"] for function in document["functions"]}
-    assert {"caller": "app:route", "callee": "app:Users.both", "line": 27} in document["calls"]
+    assert {"caller": "app:route", "callee": "app:Users.both", "line": 24} in document["calls"]
     assert all(call[end] in names for call in document["calls"] for end in ("caller", "callee"))
     assert invoke("graph", folder).stdout.startswith("digraph asyncify {")

@@ -10,6 +10,7 @@ from asyncify.turning import Call, Node, Turning
 def turning_of(colors: Colors, coloring: Coloring) -> Turning:
     """All functions that reach I/O, whatever becomes of them, and the calls between them."""
     reached = set(coloring.causes) | coloring.turned | coloring.islands | set(coloring.failed)
+    reached |= {fn for fn in coloring.stays - coloring.entered if colors.does_io(fn)}
     ordered = sorted(reached, key=lambda fn: (fn.module.path, fn.index))
     calls = dict.fromkeys(
         Call(function.qualname, callee.qualname, use.line)
