@@ -101,6 +101,8 @@ class Planner:
             kept = autocommitted(self.colors, function)
             if kept is not None:
                 self.functions.impediments[function] = kept
+                # Inside run_sync it would be lost as well: its component stays.
+                self.colors.held_back.setdefault(function, kept)
             self.functions.plan(function, self.draft(function.module))
         for function in self._ordered(self.coloring.islands):
             if function not in self.coloring.sides.synced:

@@ -14,7 +14,7 @@ from asyncify.analysis.uses import Use
 
 _LINE = "1.4"
 _READING = re.compile(r"\s*(select|values|explain|pragma|show|set)\b", re.IGNORECASE)
-_STATEMENTS = {"select", "values"}
+_STATEMENTS = {"select"}  # `values` is also what an insert has
 _RUNNING = {"execute", "exec_driver_sql", "scalar", "scalars"}
 _TRANSACTIONS = {"begin", "begin_nested", "begin_twophase"}
 
