@@ -32,6 +32,7 @@ from asyncify.planning.functions import FunctionPlanner
 from asyncify.planning.infrastructure import InfrastructurePlanner
 from asyncify.planning.loading import LoadPlanner
 from asyncify.planning.misuse import misuses, needless_awaits
+from asyncify.planning.mocks import MockPlanner
 from asyncify.planning.pytest_suite import turning
 from asyncify.planning.queries import QueryPlanner
 from asyncify.planning.side_twins import SidePlanner
@@ -117,6 +118,7 @@ class Planner:
         if self.coloring.turned:
             self.infrastructure.plan()
             self.clients.plan()
+            MockPlanner(self.colors, self.coloring, self.draft).plan()
             self.queries.plan_properties(self.draft)
             self.sides.plan()
             self.loading.plan()

@@ -31,6 +31,7 @@ from asyncify.rules import finding
 from asyncify.sites import NodeRef
 from asyncify.source.extract import lower_expression
 from asyncify.vocabulary.names import CANONICAL, GREENLET_ALWAYS, KINDS, async_name
+from asyncify.vocabulary.rows import Form
 from asyncify.vocabulary.testing import ASYNC_CLIENT, CLIENTS
 
 _WORDS = {name.rpartition(".")[2] for name in CANONICAL}
@@ -308,6 +309,15 @@ class InfrastructurePlanner:
             arity[renames[written]] = count
             draft.drop(written)
 
+    def _is_member_read(self, layout: Layout, index: int, kind: str) -> bool:
+        """Is a member that the async class has too read from a class, and not called? A test that
+        puts a mock in its place and looks at it means one class."""
+        row = self.inference.row(kind, layout.operations[index][6])
+        parent = layout.parent(index)
+        called = parent >= 0 and layout.operations[parent][0] == f.CALL
+        called = called and layout.operations[parent][5] == index
+        return row is not None and row.form is Form.AWAIT and not called
+
     def _reference(self, function: Function, layout: Layout, index: int, name: str) -> None:
         if name in CLIENTS:
             return  # the calls that make one are planned with the clients
@@ -331,7 +341,10 @@ class InfrastructurePlanner:
                 return  # events are on the sync class
             if ("class_", index) in operations[parent][7]:
                 return  # what becomes of a factory's class is the engine planner's to say
-        if parent >= 0 and operations[parent][0] == f.ATTRIBUTE and KINDS.get(name):
+        if (
+            parent >= 0 and operations[parent][0] == f.ATTRIBUTE and KINDS.get(name)
+            and not self._is_member_read(layout, parent, KINDS[name])
+        ):  # fmt: skip
             return  # Session.object_session and the like have rows of their own
         new = async_name(name, self.line)
         draft = self.draft(function.module)

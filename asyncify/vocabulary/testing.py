@@ -78,3 +78,8 @@ LIFESPAN = "{app}.router.lifespan_context({app})"
 LIFESPAN_WORDS: tuple[str, ...] = (
     "lifespan", "on_event", "on_startup", "on_shutdown", "add_event_handler",
 )  # fmt: skip
+
+# Mocks whose calls give no awaitable, and the one whose calls do:
+# https://docs.python.org/3/library/unittest.mock.html#unittest.mock.AsyncMock
+MOCKS: tuple[str, ...] = ("MagicMock", "Mock")
+ASYNC_MOCK = "unittest.mock.AsyncMock"
