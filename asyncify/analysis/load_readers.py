@@ -92,7 +92,7 @@ def _read(
         if method is not None and run.loading.inference.is_property(method):
             places = [at] if not below else [-1]
             load_calls.apply(run, method, [s.one(entity)], index, places)
-        elif method is None and name in run.loading.models.attributes(entity.cls):
+        elif method is None and name in run.loading.models.columns(entity.cls):
             run.column(entity, name, index, schema.name, at, below)
 
 

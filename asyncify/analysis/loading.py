@@ -453,7 +453,7 @@ class LoadEvaluation:
             method = entity.cls.find(name)
             if method is not None:
                 return load_calls.property_read(self, method, entity, index)
-            if name in models.attributes(entity.cls):
+            if name in models.columns(entity.cls):
                 self.column(entity, name, index)
             return s.NOTHING
         parent = self.inverse(entity, link)

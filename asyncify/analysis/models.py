@@ -135,6 +135,10 @@ class Models:
                         self._backrefs.setdefault(link.target, {})[link.back] = back
         return self._backrefs
 
+    def columns(self, cls: Class) -> set[str]:
+        """Names of columns."""
+        return {name for c in cls.ancestors for name in self.declared(c).columns}
+
     def deferred(self, cls: Class) -> set[str]:
         """Columns that a query doesn't load."""
         return {name for c in cls.ancestors for name in self.declared(c).deferred}
