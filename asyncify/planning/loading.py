@@ -27,6 +27,7 @@ from asyncify.planning.load_access import Access
 from asyncify.planning.load_options import OptionTexts
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
+from asyncify.vocabulary.loading import EXHAUSTING
 
 Path = tuple[str, ...]
 
@@ -194,7 +195,7 @@ class LoadPlanner:
             self._load_before(holder, demand)
             return
         found = self.access.template(holder, demand.operation, demand.entity.cls, operation[6])
-        if found is None:
+        if found is None or not self._is_exhausted(holder, demand.operation):
             self._load_for_all(holder, demand)
             return
         self._awaited.add(place)
@@ -208,6 +209,21 @@ class LoadPlanner:
             )
         )  # fmt: skip
         self._tell(holder, demand, draft.site(operation))
+
+    def _is_exhausted(self, holder: Function, index: int) -> bool:
+        """May every generator expression around a read become a list? `next` takes no list."""
+        layout = self.colors.uses.layout(holder)
+        for operation in layout.enclosing(index):
+            if operation[5] == "GeneratorExp":
+                parent = layout.parent(layout.operations.index(operation))
+                call = layout.operations[parent] if parent >= 0 else ()
+                if not call or call[0] != f.CALL:
+                    return False
+                callee = layout.operations[call[5]]
+                name = callee[6] if callee[0] == f.ATTRIBUTE else dotted(layout.operations, call[5])
+                if name not in EXHAUSTING:
+                    return False
+        return True
 
     def _consume(self, holder: Function, index: int, draft: Draft, group: int) -> None:
         """A generator expression that awaits becomes a list."""
