@@ -141,8 +141,8 @@ def test_flags_win_over_the_file(tmp_path: Path) -> None:
             'one of "asyncpg", "psycopg"; did you mean "psycopg"?',
         ),
         (
-            '[tool.asyncify]\nignore = ["ASY11"]\n',
-            'pyproject.toml:2:1: ignore names the unknown code "ASY11"; did you mean "ASY101"?',
+            '[tool.asyncify]\nignore = ["ASY99"]\n',
+            'pyproject.toml:2:1: ignore names the unknown code "ASY99"; did you mean "ASY901"?',
         ),
         (
             '[tool.asyncify]\nselect = [""]\n',

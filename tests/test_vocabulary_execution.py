@@ -178,6 +178,7 @@ def special(case: MemberCase, way: str) -> str:
 KINDS_OF_VALUES: dict[str, Callable[[Any], bool]] = {
     "": lambda value: True,
     "none": lambda value: value is None,
+    "configured": lambda value: value is None,
     "bool": lambda value: isinstance(value, bool),
     "int": lambda value: isinstance(value, int),
     "value": lambda value: True,

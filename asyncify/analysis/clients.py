@@ -122,10 +122,16 @@ class Clients:
             if obstacle is not None:
                 return obstacle
             for caller, use in self.colors.callers().get(current, ()):
-                if caller not in seen and use.runs(current):
+                if caller not in seen and use.runs(current) and not self._is_started(use):
                     seen.add(caller)
                     pending.append(caller)
         return None
+
+    def _is_started(self, use: Use) -> bool:
+        """Is it called below ``if __name__ == "__main__"``, where a loop can be started?"""
+        layout = self.colors.uses.layout(use.function)
+        statement = layout.statement(use.operation)
+        return statement is not None and id(statement) in layout.guarded
 
     def _all_made(self) -> frozenset[v.Client]:
         """Every client that is made somewhere, whoever has it then."""

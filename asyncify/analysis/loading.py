@@ -369,8 +369,7 @@ class LoadEvaluation:
             return not bulk and any(isinstance(a, v.ClassObject) for a in self.types(operation[5]))
         if operation[0] == f.CALL:
             return any(
-                isinstance(a, v.Foreign) and a.name.startswith("sqlalchemy.")
-                for a in self.types(operation[5])
+                isinstance(a, v.Foreign) and _makes_sql(a.name) for a in self.types(operation[5])
             )
         return False
 
@@ -639,3 +638,10 @@ _OPERATIONS: dict[int, Callable[[LoadEvaluation, f.Operation, int], s.Value]] = 
     f.YIELD: LoadEvaluation.on_yield,
     f.WALRUS: LoadEvaluation.on_walrus,
 }
+
+
+def _makes_sql(name: str) -> bool:
+    """Does calling something of SQLAlchemy give an expression? A method of a column's value
+    (``user.name.upper()``) looks like one of the column, and doesn't."""
+    is_method = "()" in name
+    return name.startswith("sqlalchemy.func." if is_method else "sqlalchemy.")
