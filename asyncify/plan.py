@@ -211,11 +211,6 @@ class Planner:
             found += self._unknown_decorators(function)
         for function in self._ordered(set(self.coloring.failed)):
             found.append(self._failure(function))
-        for function in self._ordered(self.colors.tolerated.keys() & self.coloring.turned):
-            risk = self.colors.tolerated[function]
-            if self.loading.awaits_expired(function):
-                continue  # what it warns of is awaited
-            found.append(finding(risk.instead, self._site(function), risk.reason))
         for function in self._ordered(self.coloring.islands):
             obstacle = self.colors.obstacle(function)
             if function in self.coloring.sides.roots:

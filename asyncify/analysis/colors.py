@@ -103,7 +103,6 @@ class Colors:
         self._starts: list[tuple[Function, tuple[Use, ...], tuple[Use, ...]]] | None = None
         self._looping: dict[Function, list[Use]] | None = None
         self._entries: dict[Function, bool] = {}
-        self.tolerated: dict[Function, Obstacle] = {}
         self._in_order: list[Function] = []
         self._own: dict[Function, tuple[Evaluation, _Own]] = {}
         self._lasting: tuple[int, dict[Hashable, set[Hashable]]] = (-1, {})
@@ -249,8 +248,6 @@ class Colors:
                     coloring.lost = self.already.left(self._evaluated(), coloring.turned - stays)
                     self._group(coloring)
                     return coloring
-            if self._tolerate(hopeless):
-                continue
             for function in ordered(hopeless):
                 failed.setdefault(function, self._why(function, coloring))
             links = self._links(coloring)
@@ -259,18 +256,6 @@ class Colors:
                 stays |= members
                 origins |= found
                 sides.drop(members | {function})
-
-    def _tolerate(self, hopeless: set[Function]) -> bool:
-        """Let functions turn that would take all they belong to with them for something that may
-        go wrong in them alone."""
-        found = {
-            function: obstacle for function in hopeless
-            if (obstacle := self.obstacle(function)) is not None and obstacle.instead
-        }  # fmt: skip
-        self.tolerated.update(found)
-        for function in found:
-            del self._obstacles[function]
-        return bool(found)
 
     def _settle_boundaries(
         self, coloring: Coloring, islands: set[Function], failed: dict[Function, Obstacle]
@@ -293,8 +278,7 @@ class Colors:
         called = {fn for fn in open_ones if self._is_called(fn)}
         apart = [
             fn for fn, obstacle in open_ones.items()
-            if fn not in called and not obstacle.instead
-            and self.divider.roots.add_root(fn, obstacle, sides)
+            if fn not in called and self.divider.roots.add_root(fn, obstacle, sides)
         ]  # fmt: skip
         if apart:
             return None
@@ -305,7 +289,7 @@ class Colors:
             elif self._can_be_island(function, coloring):
                 islands |= self._closure(function, coloring) - sides.synced
                 moved = True
-            elif not obstacle.instead and self.divider.roots.add_root(function, obstacle, sides):
+            elif self.divider.roots.add_root(function, obstacle, sides):
                 moved = True
         return None if moved else set(open_ones)
 
@@ -583,10 +567,7 @@ class Colors:
             return Obstacle("ASY101", f"Python calls {name} itself and can't await it.")
         if self.inference.is_property(function):
             return self.properties.obstacle(function)
-        obstacle = self._decorated(function) or self._given_away(function)
-        if obstacle is None and function not in self.tolerated:
-            obstacle = self.places.expired(function)
-        return obstacle
+        return self._decorated(function) or self._given_away(function)
 
     def _decorated(self, function: Function) -> Obstacle | None:
         """Does a decorator of a library call the function without awaiting it?"""

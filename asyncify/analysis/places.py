@@ -11,7 +11,6 @@ from asyncify.analysis.program import Function, Variable, dotted
 from asyncify.analysis.uses import LOOPS, Use, Uses
 from asyncify.vocabulary.rows import Form
 from asyncify.vocabulary.sqlalchemy_engine import STREAMING_OPTIONS
-from asyncify.vocabulary.sqlalchemy_session import EXPIRING, RELOADING
 
 # Consumers of a generator expression that exhaust it: for them it can become a list.
 EXHAUSTING = {"sum", "sorted", "list", "tuple", "set", "frozenset", "dict", "max", "min"}
@@ -22,12 +21,10 @@ _EXHAUSTING_METHODS = {"join", "extend", "update", "add_all", "union"}
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """Why a function can't turn. ``code`` is the finding's. Where ``instead`` is another code, the
-    function turns with a finding of that sooner than that all it belongs to stays sync."""
+    """Why a function can't turn. ``code`` is the finding's."""
 
     code: str
     reason: str
-    instead: str = ""
 
 
 class Places:
@@ -93,39 +90,6 @@ class Places:
             if not of_query and set(keywords) & STREAMING_OPTIONS:
                 return True
         return False
-
-    def expired(self, function: Function) -> Obstacle | None:
-        """Is an attribute read of what has expired? The read loads, and can't be awaited."""
-        if not function.facts.names & EXPIRING:
-            return None
-        for use in self.uses.of(function):
-            if use.kind == "member" and use.name in EXPIRING and not use.is_async:
-                line = self._read_later(use)
-                if line:
-                    reason = (
-                        f"What `{use.name}` has expired is loaded when it is read (line {line})."
-                    )
-                    return Obstacle("ASY203", reason, "ASY208")
-        return None
-
-    def _read_later(self, use: Use) -> int:
-        """The line at which something that a use expires is read before it is refreshed, or 0."""
-        operations = use.function.body.operations
-        values = self.uses.inference.evaluations[use.function].values
-        given = operations[use.operation][6] if operations[use.operation][0] == f.CALL else ()
-        name = dotted(operations, given[0]) if given and given[0] >= 0 else ""
-        for index in range(use.operation + 1, len(operations)):
-            operation = operations[index]
-            if not operation or operation[0] != f.ATTRIBUTE:
-                continue
-            if operation[6] in RELOADING:
-                return 0
-            base = operations[operation[5]]
-            is_instance = any(isinstance(a, v.Instance) for a in values[operation[5]])
-            read = base[0] == f.NAME and (base[5] == name if name else is_instance)
-            if read and not operation[6].startswith("_"):
-                return int(operation[1])
-        return 0
 
     def loop_call(self, use: Use) -> int:
         """The call of ``asyncio.run`` that runs the coroutine made at a use, or -1."""

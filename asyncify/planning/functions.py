@@ -154,7 +154,7 @@ class FunctionPlanner:
                     f"`@{decorator.name}` would keep the coroutine of `{function.facts.qualname}`, "
                     "which can be awaited only once: it is taken away."
                 )
-                self.findings.append(finding("ASY209", draft.site(operation), reason))
+                self.findings.append(finding("ASY208", draft.site(operation), reason))
 
     # -- members of sessions and the like
 

@@ -65,13 +65,6 @@ class LoadPlanner:
         for source, paths in self._options.items():
             self._add_options(source, paths)
 
-    def awaits_expired(self, function: Function) -> bool:
-        """Are columns that may have expired awaited in a function?"""
-        return any(
-            demand.column and (function, demand.operation) in self._awaited
-            for demand in self.demands.get(function, ())
-        )
-
     def _meet(self, holder: Function, demand: Demand) -> None:
         if demand.source.kind == "given" and self._is_met_above(holder, demand):
             return

@@ -30,10 +30,6 @@ _CLOSE_ALL = "sqlalchemy.ext.asyncio.close_all_sessions"
 _OBJECT_SESSION = "sqlalchemy.ext.asyncio.async_object_session"
 _ASYNC_SESSION = "sqlalchemy.ext.asyncio.AsyncSession"
 
-# What makes the next read of an attribute load, and what loads before that.
-EXPIRING: frozenset[str] = frozenset({"expire", "expire_all"})
-RELOADING: frozenset[str] = frozenset({"refresh", "expunge", "expunge_all", "close", "reset"})
-
 _OBJECT_SESSION_ROW = Member(
     "object_session",
     Form.TEMPLATE,
