@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -225,7 +226,9 @@ STEPS = 2 * (len(CHANGES) + 1)
 def killed(root: Path, step: int, number: signal.Signals) -> int:
     command = [sys.executable, "-c", KILLED, str(root), str(step), str(int(number))]
     project = Path(__file__).parents[1]
-    return subprocess.run(command, cwd=project, capture_output=True).returncode
+    # A shell's background jobs ignore SIGINT, and so would whatever they start.
+    heeding = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    return subprocess.run(command, cwd=project, capture_output=True, preexec_fn=heeding).returncode
 
 
 @pytest.mark.parametrize("step", range(STEPS))
