@@ -21,7 +21,7 @@ import marshal
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-SCHEMA = 3
+SCHEMA = 4
 
 # Operations: kind, then the payload.
 NAME = 0  # name
@@ -118,7 +118,8 @@ class FunctionFacts(NamedTuple):
     enclosing one (-1 for the module); ``number`` that of its FunctionDef, ClassDef or Lambda node.
     ``names`` are the identifiers that occur in it (not in nested functions); ``members`` those of
     them that may name an attribute: behind a dot, or as a string; ``stores`` the attributes that it
-    assigns; ``bound`` the names that it binds; ``declared`` its ``global`` and ``nonlocal`` names.
+    assigns; ``bound`` the names that it binds; ``declared`` its ``global`` and ``nonlocal`` names;
+    ``imports`` what is imported in it, as in an import statement (a module's are in its facts).
     """
 
     name: str
@@ -135,6 +136,7 @@ class FunctionFacts(NamedTuple):
     stores: frozenset[str]
     bound: frozenset[str]
     declared: tuple[str, ...]
+    imports: tuple[tuple[str, str, str | None, int], ...]
     signature_code: bytes
     body_code: bytes
 

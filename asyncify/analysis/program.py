@@ -88,10 +88,10 @@ class Function:
             if child.parent is self and child.facts.kind in ("def", "class")
         }
 
-    @cached_property
+    @property
     def imports_inside(self) -> bool:
         """Is there an import statement in the body?"""
-        return any(s[0] == f.IMPORT for s in statements_of(self.body.statements))
+        return bool(self.facts.imports)
 
     @cached_property
     def signature_is_decorated(self) -> bool:
@@ -358,12 +358,10 @@ class Program:
         return self.resolve(function.module, name)
 
     def _local_import(self, function: Function, name: str) -> Symbol | None:
-        for statement in statements_of(function.body.statements):
-            if statement[0] == f.IMPORT:
-                for local, module, imported, level in statement[7]:
-                    if local == name:
-                        item = f.Import(local, module, imported, level, 0, 0, 0)
-                        return self.resolve_import(function.module, item)
+        for local, module, imported, level in function.facts.imports:
+            if local == name:
+                item = f.Import(local, module, imported, level, 0, 0, 0)
+                return self.resolve_import(function.module, item)
         return None
 
     def resolve_expression(

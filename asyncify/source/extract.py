@@ -103,7 +103,7 @@ def lower_expression(text: str) -> tuple[tuple[Any, ...], int] | None:
 class _Scope:
     """A function under construction."""
 
-    __slots__ = ("bound", "declared", "generator", "members", "names", "ops", "stores")
+    __slots__ = ("bound", "declared", "generator", "imports", "members", "names", "ops", "stores")
 
     def __init__(self) -> None:
         self.ops: Ops = []
@@ -112,6 +112,7 @@ class _Scope:
         self.stores: set[str] = set()
         self.bound: set[str] = set()
         self.declared: list[str] = []
+        self.imports: list[tuple[Any, ...]] = []
         self.generator = False
 
 
@@ -183,6 +184,7 @@ class _Extractor:
             frozenset(scope.stores),
             frozenset(scope.bound),
             tuple(scope.declared),
+            tuple(scope.imports),
             signature,
             marshal.dumps((tuple(scope.ops), statements)),
         )
@@ -474,6 +476,8 @@ class _Extractor:
                 self.imports.append(
                     f.Import(local, module, name, level, node.lineno, node.col_offset + 1, number)
                 )
+        if self.current:
+            self.scope.imports += bindings
         return self.statement(f.IMPORT, node, number, first, fixed, tuple(bindings))
 
     def on_global(self, node: ast.Global | ast.Nonlocal, fixed: bool) -> tuple[Any, ...]:
