@@ -19,7 +19,8 @@ class FileChange:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The figures of a run."""
+    """The figures of a run. ``staying`` are functions that do database work and stay sync with a
+    component that can't turn."""
 
     files_read: int = 0
     files_changed: int = 0
@@ -27,6 +28,7 @@ class Summary:
     awaits: int = 0
     queries: int = 0
     islands: int = 0
+    staying: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,15 +35,15 @@ from asyncify.planning.misuse import misuses, needless_awaits
 from asyncify.planning.mocks import MockPlanner
 from asyncify.planning.pytest_suite import turning
 from asyncify.planning.queries import QueryPlanner
+from asyncify.planning.refusals import Refusals
 from asyncify.planning.side_twins import SidePlanner
 from asyncify.rules import finding
 from asyncify.sites import Site
 from asyncify.turning import Turning
+from asyncify.vocabulary.frameworks import Rule
 
 # Decisions that write one `await`; others say so in their field `awaits`.
 _AWAITING = (AwaitExpression, EnterRunSync, RunMetadata)
-
-_ADVICE = "Move the database work to a place that can await it, or name it in `sync`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,30 +209,11 @@ class Planner:
             if not function.facts.is_async:
                 found.append(self._pending(function))
             found += self._unknown_decorators(function)
-        for function in self._ordered(set(self.coloring.failed)):
-            found.append(self._failure(function))
-        for function in self._ordered(self.coloring.islands):
-            obstacle = self.colors.obstacle(function)
-            if function in self.coloring.sides.roots:
-                if self.coloring.sides.roots[function].code:  # else it is a copy
-                    found.append(self._apart(function))
-            elif obstacle is not None and obstacle.code == "ASY107":
-                found.append(
-                    finding(
-                        "ASY107",
-                        self._site(function),
-                        f"`{function.qualname}` stays sync. {obstacle.reason}",
-                    )
-                )
+            found += self._unknown_bases(function)
+        found += Refusals(self.colors, self.coloring).findings()
         found += self.clients.findings()
         found += misuses(self.colors, self.coloring)
         return tuple(sorted(set(found), key=lambda x: (x.site, x.code, x.reason)))
-
-    def _apart(self, function: Function) -> Finding:
-        reason = f"`{function.qualname}` stays sync, on sync sessions of its own. "
-        reason += self.coloring.sides.roots[function].reason
-        chain = self._chain(function)
-        return finding("ASY107", self._site(function), reason, chain=chain)
 
     def _unknown_decorators(self, function: Function) -> list[Finding]:
         """Warnings for decorators of libraries that may not await what they decorate."""
@@ -248,6 +229,28 @@ class Planner:
             for decorator in (*self.colors.bounds.decorators(function), *self._by_hand(function))
             if decorator.foreign and decorator.rule is None
         ]  # fmt: skip
+
+    def _unknown_bases(self, function: Function) -> Iterator[Finding]:
+        """Warnings for methods that a class of a library may call without awaiting them."""
+        if function.facts.is_async:
+            return
+        site, name = self._site(function), function.facts.qualname
+        called = self.colors.bounds.called_by_base(function)
+        if called is not None and called[1].rule is Rule.RENAME:
+            reason = f"`{name}` turns async, and `{called[0]}` calls it without awaiting it."
+            yield finding("ASY105", site, reason, called[1].advice)
+        base = self.colors.bounds.unknown_base(function)
+        members = self.colors.family(function)
+        if (
+            base
+            and not function.signature_is_decorated
+            and not any(
+                use.kind != "pass" for fn in members for _, use in self.colors.callers().get(fn, ())
+            )
+        ):
+            reason = f"`{name}` turns async, and nothing in the program calls it: it isn't known "
+            reason += f"whether `{base}` does, and awaits it."
+            yield finding("ASY105", site, reason, "Look at what the class above it does.")
 
     def _by_hand(self, function: Function) -> list[Decorator]:
         """Decorators of libraries that are called with the function: ``app.command("/x")(f)``."""
@@ -272,45 +275,11 @@ class Planner:
         reason = f"`{function.facts.qualname}` does database work and would turn async."
         return finding("ASY001", self._site(function), reason, chain=chain)
 
-    def _failure(self, function: Function) -> Finding:
-        obstacle = self.coloring.failed[function]
-        cause = self.coloring.causes.get(function)
-        site = self._site(function)
-        if cause is not None and function.facts.kind in ("module", "class"):
-            site = Site(function.module.path, cause.line, cause.column)
-        if is_alembic(function) and self._uses_what_turns(function):
-            reason = f"`{function.qualname}` runs in Alembic, on an engine that turns async."
-            advice = "Give Alembic a sync engine of its own, or use its async template."
-            return finding("ASY203", site, reason, advice)
-        chain = self._chain(function)
-        members, _ = self._component(function)
-        others = f" {members} more functions of its component stay sync." if members else ""
-        return finding(
-            obstacle.code, site,
-            f"`{function.qualname}` does database work ({' -> '.join(chain[1:]) or 'here'}). "
-            f"{obstacle.reason}{others}",
-            "" if obstacle.code == "ASY107" else _ADVICE,
-            chain,
-        )  # fmt: skip
-
-    def _chain(self, function: Function) -> tuple[str, ...]:
-        """The calls from what stays sync to the I/O."""
-        chain = self.coloring.chain(function)
-        return chain if len(chain) > 1 else self.colors.chain_down(function)
-
-    def _uses_what_turns(self, function: Function) -> bool:
-        owners = (use.owner for use in self.colors.uses.of(function))
-        return any(isinstance(o, v.Known) and o.origin in self.coloring.alive for o in owners)
-
-    def _component(self, function: Function) -> tuple[int, None]:
-        return sum(
-            1 for f in self.coloring.stays if f is not function and f in self.coloring.causes
-        ), None
-
     def _summary(self, files: tuple[FilePlan, ...]) -> Summary:
         read = Summary(
-            files_read=len(self.inference.program.modules), islands=len(self.coloring.islands)
-        )
+            files_read=len(self.inference.program.modules), islands=len(self.coloring.islands),
+            staying=Refusals(self.colors, self.coloring).staying(),
+        )  # fmt: skip
         return with_figures(read, files, self.infrastructure.support.files())
 
 

@@ -8,8 +8,9 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.infer import Inference
-from asyncify.analysis.program import Function, Variable, dotted
-from asyncify.vocabulary.frameworks import MAKERS, Rule, boundary, method_boundary
+from asyncify.analysis.program import Function, Variable, dotted, statements_of
+from asyncify.vocabulary.classes import Calls, calls, is_unknown
+from asyncify.vocabulary.frameworks import MAKERS, METHODS, Rule, boundary, method_boundary
 
 # Rules under which a coroutine function can take the place of a plain one.
 _FITTING = {Rule.AWAITED, Rule.TRANSPARENT, Rule.INSPECTED, Rule.RENAME, Rule.STRIP}
@@ -103,14 +104,75 @@ class Boundaries:
         operation = operations[index]
         if operation[0] != f.ATTRIBUTE:
             return ""
+        if operations[operation[5]][0] == f.ATTRIBUTE:  # `@app.cli.command()`
+            outer = self._method_of_instance(scope, operations, operation[5])
+            if outer:
+                return f"{outer}.{operation[6]}"
         symbol = self.inference.program.resolve_expression(scope, operations, operation[5])
         if isinstance(symbol, Function):
             names = (each.name.replace("().", ".") for each in self.decorators(symbol))
             made = next((MAKERS[name] for name in names if name in MAKERS), "")
             return f"{made}().{operation[6]}" if made else ""
         if not isinstance(symbol, Variable):
-            return ""
+            made = self._held_locally(scope, operations, operation[5])
+            return f"{made}().{operation[6]}" if made in METHODS else ""
         for atom in self.inference.global_value(symbol.module, symbol.name):
             if isinstance(atom, v.ForeignInstance):
                 return f"{atom.name}().{operation[6]}"
+        made = self._made_in_module(symbol)  # its module needn't be evaluated
+        return f"{made}().{operation[6]}" if made in METHODS else ""
+
+    def _made_in_module(self, variable: Variable) -> str:
+        """The class of a library whose instance a module's variable is assigned."""
+        found = self.inference.program.variable_expression(variable)
+        if found is None:
+            return ""
+        function, operations, index = found
+        made = operations[index]
+        if made[0] != f.CALL:
+            return ""
+        return foreign_name(function, operations, made[5], self.inference)
+
+    def _held_locally(
+        self, scope: Function, operations: tuple[f.Operation, ...], index: int
+    ) -> str:
+        """The class of a library whose instance a variable of a function around holds: the
+        function makes it, or its parameter is annotated so."""
+        name = operations[index][5] if operations[index][0] == f.NAME else ""
+        place: Function | None = scope
+        while place is not None and name not in place.facts.bound:
+            place = place.parent
+        if place is None or place.facts.kind != "def":
+            return ""
+        for parameter in place.signature.parameters:
+            if parameter.name == name and parameter.annotation >= 0:
+                return foreign_name(
+                    place.parent or place, place.signature.operations, parameter.annotation,
+                    self.inference,
+                )  # fmt: skip
+        body = place.body
+        for statement in statements_of(body.statements):
+            if statement[0] == f.ASSIGN and (f.TO_NAME, name) in [t[:2] for t in statement[7]]:
+                made = body.operations[statement[8]]
+                if made[0] == f.CALL:
+                    return foreign_name(place, body.operations, made[5], self.inference)
         return ""
+
+    # -- classes of libraries
+
+    def called_by_base(self, function: Function) -> tuple[str, Calls] | None:
+        """The class of a library above a method's class that calls the method, and how."""
+        if function.owner is None or function.facts.kind != "def":
+            return None
+        for base in sorted(function.owner.foreign_bases):
+            row = calls(base, function.name)
+            if row is not None:
+                return base, row
+        return None
+
+    def unknown_base(self, function: Function) -> str:
+        """The class of a library above a method's class of which it isn't known whether it calls
+        the method, or ''."""
+        if function.owner is None or function.facts.kind != "def" or function.name[:2] == "__":
+            return ""
+        return next((base for base in sorted(function.owner.foreign_bases) if is_unknown(base)), "")

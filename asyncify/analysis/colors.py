@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import cached_property
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
@@ -34,6 +35,7 @@ from asyncify.analysis.uses import (
     Uses,
     is_session_class,
 )
+from asyncify.vocabulary import flask
 from asyncify.vocabulary.frameworks import CACHE_MEMBERS, Rule
 
 # Protocols that have an async form of their own, or whose result Python hands through.
@@ -220,6 +222,7 @@ class Colors:
         origins: set[v.Origin] = set()
         # These stay sync, and all that uses them.
         fixed: set[Hashable] = {*self.unfit, *self._blocked_origins(), *self.held_back}
+        fixed |= self.inference.staying
         failed = {fn: why for fn, why in self.held_back.items() if why is not None}
         sides = Sides(synced=both)
         self.divider.roots.add_copies(sides)
@@ -562,6 +565,9 @@ class Colors:
         if function.owner is not None and is_session_class(function.owner):
             reason = "It is a method of a session class of the program, which async sessions wrap."
             return Obstacle("ASY203", reason)
+        called = self.bounds.called_by_base(function)
+        if called is not None and called[1].rule in (Rule.SYNC, Rule.OWN_LOOP):
+            return self._called_plainly(called[1].rule, called[0])
         name = facts.name
         if name.startswith("__") and name.endswith("__") and name not in _TURNING_DUNDERS:
             return Obstacle("ASY101", f"Python calls {name} itself and can't await it.")
@@ -572,9 +578,8 @@ class Colors:
     def _decorated(self, function: Function) -> Obstacle | None:
         """Does a decorator of a library call the function without awaiting it?"""
         for decorator in self.bounds.decorators(function):
-            if decorator.rule is Rule.SYNC:
-                reason = f"`@{decorator.name}` calls it without awaiting it."
-                return Obstacle("ASY105", reason)
+            if decorator.rule in (Rule.SYNC, Rule.OWN_LOOP):
+                return self._called_plainly(decorator.rule, f"@{decorator.name}")
             if decorator.rule is Rule.STRIP and self._is_cache_used(function):
                 return Obstacle("ASY101", f"The cache that `@{decorator.name}` keeps is used.")
         commands = self._wrapped_commands(function)
@@ -587,6 +592,20 @@ class Colors:
                     reason = f"It is a command, and `{caller.qualname}` calls it too."
                     return Obstacle("ASY105", reason)
         return None
+
+    def _called_plainly(self, rule: Rule, caller: str) -> Obstacle:
+        """What a library calls without awaiting it, or in an event loop of its own."""
+        if rule is Rule.OWN_LOOP and not self._has_one_loop:
+            return Obstacle("ASY104", flask.REASON, whole=True)
+        return Obstacle("ASY105", f"`{caller}` calls it without awaiting it.")
+
+    @cached_property
+    def _has_one_loop(self) -> bool:
+        """Is there a framework in the program that serves its requests in one event loop?"""
+        return any(
+            item.module.partition(".")[0] in flask.ASYNC_FRAMEWORKS
+            for module in self.program.modules.values() for item in module.facts.imports
+        )  # fmt: skip
 
     def _is_cache_used(self, function: Function) -> bool:
         """Does anybody clear the cache of a function, or look at it?"""
@@ -639,6 +658,8 @@ class Colors:
             if use.kind == "pass" and self.places.is_decoration(use):
                 continue  # as below `@`: an unknown decorator is a warning
             if use.kind == "pass" and not fits(use.name) and not self.is_entry(function):
+                if rule_of(use.name) is Rule.OWN_LOOP:
+                    return self._called_plainly(Rule.OWN_LOOP, use.name)
                 name = use.name or "something unknown"
                 return Obstacle(
                     "ASY105", f"It is given to `{name}` (line {use.line}), which may not await it."

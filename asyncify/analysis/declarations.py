@@ -9,6 +9,7 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.program import Class, Function, Variable
 from asyncify.source.extract import lower_expression
+from asyncify.vocabulary import flask
 from asyncify.vocabulary.names import KINDS
 from asyncify.vocabulary.testing import CLIENTS
 
@@ -135,6 +136,8 @@ def _named(inference: Inference, symbol: object, nesting: int) -> v.Value:
             return v.UNKNOWN  # says nothing
         if symbol in CLIENTS:
             return v.one(v.Client())
+        if symbol in flask.EXTENSIONS:
+            return v.one(v.Known(flask.EXTENSION))
         return v.one(v.Known(kind)) if kind else v.one(v.ForeignInstance(normalised(symbol)))
     if isinstance(symbol, Class):
         return instance_of(symbol)

@@ -15,6 +15,7 @@ from asyncify import facts as f
 from asyncify.analysis import declarations, queries, query_properties
 from asyncify.analysis import values as v
 from asyncify.analysis.program import Class, Function, Module, Variable
+from asyncify.vocabulary import flask
 from asyncify.vocabulary.names import BINDS, FUNCTIONS, KINDS
 from asyncify.vocabulary.rows import Member
 from asyncify.vocabulary.testing import CLIENTS
@@ -452,6 +453,9 @@ class Evaluation:
         return self.inference.result(method)
 
     def known_member(self, atom: v.Known, name: str) -> v.Value:
+        if atom.kind == flask.EXTENSION:
+            kind = flask.MEMBERS.get(name)
+            return v.one(v.Known(kind, atom.origin)) if kind else v.UNKNOWN
         row = self.inference.row(atom.kind, name)
         if row is None:
             return v.UNKNOWN
@@ -549,9 +553,11 @@ class Evaluation:
             if atom.given:
                 arguments = [v.UNKNOWN] * atom.given + arguments
             return self.inference.called(atom.function, atom.bound, arguments, named)
-        if isinstance(atom, v.ClassObject):
-            return self.construct(atom.cls, arguments, named)
         origin = v.Origin(self.function, operation[3])
+        if isinstance(atom, v.ClassObject):
+            made = self.construct(atom.cls, arguments, named)
+            is_extension = not flask.EXTENSIONS.isdisjoint(atom.cls.foreign_bases)
+            return self.extension(origin) if is_extension else made
         if isinstance(atom, v.KnownMethod):
             return self.call_method(atom, operation, origin, arguments)
         if isinstance(atom, v.Known):
@@ -617,6 +623,8 @@ class Evaluation:
             return self.constructed(kind, origin, arguments, named)
         if name in CLIENTS:
             return v.one(v.Client(origin))
+        if name in flask.EXTENSIONS:
+            return self.extension(origin)
         if name in _ITERATING and arguments:
             return v.collection(self.iterate(arguments[-1]))
         if name in ("next", "anext") and arguments:
@@ -636,6 +644,11 @@ class Evaluation:
         if name in declarations.DEPENDS:
             return v.UNKNOWN
         return _unknown_call(name)
+
+    def extension(self, origin: v.Origin) -> v.Value:
+        """What makes the sessions of a Flask application, which stay sync."""
+        self.inference.staying.add(origin)
+        return v.one(v.Known(flask.EXTENSION, origin))
 
     def partial(self, arguments: list[v.Value], named: dict[str, v.Value]) -> v.Value:
         """``partial(f, a, b=c)``: the function, which has these arguments already."""
@@ -831,8 +844,8 @@ def _joined(left: Environment, right: Environment) -> Environment:
 
 # Calls of these foreign functions depend on their arguments.
 _SPECIAL = {
-    *KINDS, *FUNCTIONS, *CLIENTS, *_ITERATING, *declarations.DEPENDS, "next", "anext", "super",
-    "getattr",
+    *KINDS, *FUNCTIONS, *CLIENTS, *flask.EXTENSIONS, *_ITERATING, *declarations.DEPENDS,
+    "next", "anext", "super", "getattr",
     "functools.partial", "contextlib.closing", "typing.cast", "asyncio.run", "anyio.run",
 }  # fmt: skip
 

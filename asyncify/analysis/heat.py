@@ -13,13 +13,14 @@ from typing import Any
 
 from asyncify.analysis import values as v
 from asyncify.analysis.program import Class, Function, Program
+from asyncify.vocabulary.flask import EXTENSION
 
 Slot = tuple[Any, ...]
 
 # What I/O is done with; a variable or attribute that holds one makes its own name hot.
 _HELD = {
     "Session", "AsyncSession", "scoped_session", "async_scoped_session", "Engine", "AsyncEngine",
-    "Connection", "AsyncConnection", "sessionmaker", "async_sessionmaker",
+    "Connection", "AsyncConnection", "sessionmaker", "async_sessionmaker", EXTENSION,
 }  # fmt: skip
 _FEW = 60  # functions: so many are evaluated sooner than it is found out who of them need it
 

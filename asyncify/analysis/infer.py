@@ -87,6 +87,7 @@ class Inference:
         self._decorators: dict[Function, tuple[str, ...]] = {}
         self._methods: dict[tuple[Class, str], tuple[Function, ...]] = {}
         self.related: set[tuple[v.Origin, v.Origin]] = set()  # a factory and its engine
+        self.staying: set[v.Origin] = set()  # what makes sessions that can't be async
         self._sought: set[Slot] = set()
         self._likely: dict[tuple[Function, str], bool] = {}
         self.query_properties = QueryProperties(program)
@@ -542,7 +543,7 @@ def infer(program: Program, config: Config) -> Inference:
 
 _MAKERS = {
     "scoped_session", "async_scoped_session", "sessionmaker", "async_sessionmaker",
-    "create_engine", "create_async_engine", "engine_from_config",
+    "create_engine", "create_async_engine", "engine_from_config", "SQLAlchemy",
 }  # fmt: skip
 _SEEDS = {
     "Session",

@@ -21,10 +21,12 @@ _EXHAUSTING_METHODS = {"join", "extend", "update", "add_all", "union"}
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """Why a function can't turn. ``code`` is the finding's."""
+    """Why a function can't turn. ``code`` is the finding's. ``whole``: nothing that shares its
+    sessions turns either, whatever could be done for it."""
 
     code: str
     reason: str
+    whole: bool = False
 
 
 class Places:

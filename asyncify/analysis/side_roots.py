@@ -37,7 +37,7 @@ class Roots:
     def add_root(self, function: Function, obstacle: Obstacle, sides: Sides) -> bool:
         """Make a function that can't turn a root, if it and what it calls can do without the other
         side's sessions."""
-        if function in sides.refused or function.facts.kind == "class":
+        if function in sides.refused or function.facts.kind == "class" or obstacle.whole:
             return False
         members = self.spread.below(function)
         if self.refusal(function, members, sides):

@@ -33,9 +33,18 @@ def _work(report: Report) -> str:
     if summary.islands:
         parts.append(counted(summary.islands, "island"))
     if not (report.pending or any((summary.files_changed, summary.functions, summary.queries))):
+        if summary.staying:
+            return f"{read}; nothing can be migrated: {_staying(summary.staying)}."
         return f"{read}; nothing to migrate."
-    end = "; nothing was written" if _is_refused(report) else ""
+    end = f"; {_staying(summary.staying)}" if summary.staying else ""
+    end += "; nothing was written" if _is_refused(report) else ""
     return f"{read}; {_verb(report)}: {', '.join(parts)}{end}."
+
+
+def _staying(number: int) -> str:
+    """The functions of components that can't turn."""
+    verb = "does database work and stays" if number == 1 else "do database work and stay"
+    return f"{counted(number, 'function')} {verb} sync"
 
 
 def _is_refused(report: Report) -> bool:

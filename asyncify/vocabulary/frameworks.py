@@ -16,6 +16,7 @@ class Rule(Enum):
 
     AWAITED = "awaited"  # a coroutine function is awaited: it may turn
     SYNC = "sync"  # called plainly, its result is used or dropped: it stays sync
+    OWN_LOOP = "own loop"  # each call has an event loop of its own: its sessions stay sync
     THREAD = "thread"  # run in a thread, awaited by the caller: becomes a plain await of it
     ENTRY = "entry"  # called plainly by a command line: gets asyncio.run at the top
     TRANSPARENT = "transparent"  # what the function gives is handed through: it may turn
@@ -255,6 +256,11 @@ _ROWS = (
         )
     ),
     Boundary("typer.run", Rule.ENTRY, 0, "function", source=_TYPER),
+    Boundary(
+        "flask.cli.with_appcontext",
+        _TRANSPARENT,
+        source="https://flask.palletsprojects.com/en/stable/cli/",
+    ),
     *(
         Boundary(name, _TRANSPARENT, source=_CLICK)
         for name in (
@@ -472,28 +478,37 @@ _ASYNC_SCHEDULER = {
     "add_job": Boundary("add_job", _AWAITED, 0, "func", note=_THREADED),
     "scheduled_job": Boundary("scheduled_job", _AWAITED, note=_THREADED),
 }
+_FLASK_VIEWS = (
+    *("route", "get", "post", "put", "patch", "delete", "endpoint"),
+    *("before_request", "after_request", "teardown_request", "teardown_appcontext"),
+    *("before_app_request", "after_app_request", "teardown_app_request", "before_first_request"),
+    *("errorhandler", "app_errorhandler", "context_processor", "app_context_processor"),
+    *("template_filter", "template_global", "template_test", "shell_context_processor"),
+    *("app_template_filter", "app_template_global", "app_template_test"),
+    *("url_defaults", "url_value_preprocessor"),
+)
+_FLASK_PAGE = "https://flask.palletsprojects.com/en/stable/async-await/"
+_FLASK_COMMANDS = "https://flask.palletsprojects.com/en/stable/cli/#custom-commands"
+_FLASK_LOOP = "each request of an async view has a loop of its own"
 _FLASK = {
-    name: Boundary(
-        name,
-        _SYNC,
-        note="each request of an async view has a loop of its own",
-        source="https://flask.palletsprojects.com/en/stable/async-await/",
-    )
-    for name in (
-        "route",
-        "get",
-        "post",
-        "put",
-        "patch",
-        "delete",
-        "before_request",
-        "after_request",
-        "teardown_request",
-        "teardown_appcontext",
-        "errorhandler",
-        "context_processor",
-    )
+    **{
+        name: Boundary(name, Rule.OWN_LOOP, note=_FLASK_LOOP, source=_FLASK_PAGE)
+        for name in _FLASK_VIEWS
+    },
+    "add_url_rule": Boundary("add_url_rule", Rule.OWN_LOOP, 2, "view_func", note=_FLASK_LOOP),
+    "register_error_handler": Boundary(
+        "register_error_handler", Rule.OWN_LOOP, 1, "f", note=_FLASK_LOOP
+    ),
+    "cli.command": Boundary("cli.command", Rule.ENTRY, source=_FLASK_COMMANDS),
 }
+# It has the same names, and one event loop.
+_QUART = {
+    name: Boundary(
+        name, _AWAITED, note=_THREADED,
+        source="https://quart.palletsprojects.com/en/latest/how_to_guides/sync_code.html",
+    )
+    for name in _FLASK_VIEWS if not name.endswith(("filter", "global", "test"))
+}  # fmt: skip
 _EXIT_STACK = {
     "enter_context": Boundary(
         "enter_context", Rule.RENAME, 0, "cm", new="enter_async_context", note="of AsyncExitStack"
@@ -533,6 +548,8 @@ METHODS: dict[str, dict[str, Boundary]] = {
     "apscheduler.schedulers.asyncio.AsyncIOScheduler": _ASYNC_SCHEDULER,
     "flask.Flask": _FLASK,
     "flask.Blueprint": _FLASK,
+    "quart.Quart": _QUART,
+    "quart.Blueprint": _QUART,
     "contextlib.ExitStack": _EXIT_STACK,
 }
 

@@ -1,0 +1,130 @@
+"""Refusals: what a person is told of functions and components that stay sync, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.colors import Coloring, Colors, is_alembic
+from asyncify.analysis.program import Function
+from asyncify.analysis.sides import ordered
+from asyncify.findings import Finding
+from asyncify.rules import finding
+from asyncify.sites import Site
+from asyncify.vocabulary import flask
+
+_ADVICE = "Move the database work to a place that can await it, or name it in `sync`."
+
+
+class Refusals:
+    """The findings for what failed, for what stays apart, and for sources that can't turn."""
+
+    def __init__(self, colors: Colors, coloring: Coloring) -> None:
+        self.colors = colors
+        self.coloring = coloring
+        self.inference = colors.inference
+
+    def findings(self) -> Iterator[Finding]:
+        failed = ordered(self.coloring.failed)
+        for function in failed:
+            if not self.coloring.failed[function].whole:
+                yield self._failure(function)
+        views = [fn for fn in failed if self.coloring.failed[fn].whole]
+        if views and not self.inference.staying:
+            yield self._views(views)
+        yield from map(self._extension, sorted(self.inference.staying, key=_place))
+        for function in ordered(self.coloring.islands):
+            yield from self._island(function)
+
+    def _failure(self, function: Function) -> Finding:
+        obstacle = self.coloring.failed[function]
+        cause = self.coloring.causes.get(function)
+        site = self._site(function)
+        if cause is not None and function.facts.kind in ("module", "class"):
+            site = Site(function.module.path, cause.line, cause.column)
+        if is_alembic(function) and self._uses_what_turns(function):
+            reason = f"`{function.qualname}` runs in Alembic, on an engine that turns async."
+            advice = "Give Alembic a sync engine of its own, or use its async template."
+            return finding("ASY203", site, reason, advice)
+        chain = self._chain(function)
+        members = self.staying() - 1
+        others = f" {members} more functions of its component stay sync." if members > 0 else ""
+        return finding(
+            obstacle.code, site,
+            f"`{function.qualname}` does database work ({' -> '.join(chain[1:]) or 'here'}). "
+            f"{obstacle.reason}{others}",
+            "" if obstacle.code == "ASY107" else _ADVICE,
+            chain,
+        )  # fmt: skip
+
+    def _island(self, function: Function) -> Iterator[Finding]:
+        roots = self.coloring.sides.roots
+        obstacle = self.colors.obstacle(function)
+        if function in roots:
+            if roots[function].code:  # else it is a copy
+                reason = f"`{function.qualname}` stays sync, on sync sessions of its own. "
+                reason += roots[function].reason
+                chain = self._chain(function)
+                yield finding("ASY107", self._site(function), reason, chain=chain)
+        elif obstacle is not None and obstacle.code == "ASY107":
+            reason = f"`{function.qualname}` stays sync. {obstacle.reason}"
+            yield finding("ASY107", self._site(function), reason)
+
+    # -- Flask
+
+    def _views(self, views: list[Function]) -> Finding:
+        """Views of Flask on sessions of the program's own: one finding for all."""
+        first, chain = views[0], self._chain(views[0])
+        more = f" and {len(views) - 1} more views of Flask do" if len(views) > 1 else " does"
+        reason = (
+            f"`{first.qualname}`{more} database work ({' -> '.join(chain[1:]) or 'here'}). "
+            f"{flask.REASON}: all {self.staying()} functions that share their sessions stay sync."
+        )
+        return finding("ASY104", self._site(first), reason, flask.ADVICE, chain)
+
+    def _extension(self, origin: v.Origin) -> Finding:
+        """Flask-SQLAlchemy: one finding where the extension is made."""
+        function = origin.function
+        place = next(
+            (o for o in function.body.operations if o and o[0] == f.CALL and o[3] == origin.call),
+            None,
+        )
+        site = Site(function.module.path, place[1], place[2]) if place else self._site(function)
+        number = self.staying()
+        reason = (
+            f"Sessions come from Flask-SQLAlchemy here, which has no async form. {flask.REASON}: "
+            f"{_counted(number)} sync, and so does every `Model.query`."
+        )
+        return finding("ASY104", site, reason, flask.ADVICE)
+
+    # -- what is said of a function
+
+    def _site(self, function: Function) -> Site:
+        return Site(function.module.path, function.facts.line, function.facts.column)
+
+    def _chain(self, function: Function) -> tuple[str, ...]:
+        """The calls from what stays sync to the I/O."""
+        chain = self.coloring.chain(function)
+        return chain if len(chain) > 1 else self.colors.chain_down(function)
+
+    def _uses_what_turns(self, function: Function) -> bool:
+        owners = (use.owner for use in self.colors.uses.of(function))
+        return any(isinstance(o, v.Known) and o.origin in self.coloring.alive for o in owners)
+
+    def staying(self) -> int:
+        """How many functions that do database work stay sync with the components that failed."""
+        if not (self.coloring.failed or self.inference.staying):
+            return 0
+        staying = self.coloring.stays - self.coloring.entered
+        return sum(
+            function.facts.kind == "def" and self.colors.does_io(function) for function in staying
+        )
+
+
+def _counted(number: int) -> str:
+    return f"{number} functions that use them stay" if number != 1 else "what uses them stays"
+
+
+def _place(origin: v.Origin) -> tuple[str, int]:
+    return origin.function.module.path, origin.call

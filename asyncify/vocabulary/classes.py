@@ -1,0 +1,158 @@
+"""Classes of libraries that call the methods of the classes below them.
+
+A method that turns async in a subclass of one of these is still called plainly by the library, and
+does nothing at all. What has no row here is unknown, but for classes that call no method of those
+below them.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+from asyncify.vocabulary.frameworks import Rule
+
+
+class Calls(NamedTuple):
+    """What a library's class does with methods of the classes below it, by patterns of names."""
+
+    rule: Rule
+    methods: tuple[str, ...]
+    source: str
+    advice: str = ""
+
+
+_PYTHON = "https://docs.python.org/3/library/"
+_FLASK = "https://flask.palletsprojects.com/en/stable/async-await/"
+_STARLETTE = "https://www.starlette.io/"
+_VERBS = ("get", "post", "put", "patch", "delete", "head", "options", "trace", "dispatch_request")
+_UNITTEST = (
+    "Derive the class from `unittest.IsolatedAsyncioTestCase`; `setUp` and `tearDown` become "
+    "`asyncSetUp` and `asyncTearDown` there."
+)
+
+_SYNC_ROWS: tuple[tuple[tuple[str, ...], tuple[str, ...], str], ...] = (
+    (("threading.Thread", "threading.Timer"), ("run",), _PYTHON + "threading.html"),
+    (
+        ("multiprocessing.Process", "multiprocessing.context.Process"),
+        ("run",),
+        _PYTHON + "multiprocessing.html",
+    ),
+    (
+        ("logging.Handler", "logging.StreamHandler", "logging.FileHandler"),
+        ("emit", "handle", "flush", "close", "format"),
+        _PYTHON + "logging.html#handler-objects",
+    ),
+    (("logging.Filter",), ("filter",), _PYTHON + "logging.html#filter-objects"),
+    (("logging.Formatter",), ("format*",), _PYTHON + "logging.html#formatter-objects"),
+    (
+        ("json.JSONEncoder", "json.encoder.JSONEncoder"),
+        ("default", "encode", "iterencode"),
+        _PYTHON + "json.html#json.JSONEncoder",
+    ),
+    (
+        ("http.server.BaseHTTPRequestHandler", "http.server.SimpleHTTPRequestHandler"),
+        ("do_*", "handle*", "setup", "finish", "log_*"),
+        _PYTHON + "http.server.html",
+    ),
+    (
+        (
+            "socketserver.BaseRequestHandler",
+            "socketserver.StreamRequestHandler",
+            "socketserver.DatagramRequestHandler",
+        ),
+        ("handle", "setup", "finish"),
+        _PYTHON + "socketserver.html",
+    ),
+    (("argparse.Action",), ("__call__",), _PYTHON + "argparse.html#action-classes"),
+    (
+        ("cmd.Cmd",),
+        ("do_*", "help_*", "complete_*", "default", "emptyline", "pre*", "post*"),
+        _PYTHON + "cmd.html",
+    ),
+    (
+        ("ast.NodeVisitor", "ast.NodeTransformer"),
+        ("visit*", "generic_visit"),
+        _PYTHON + "ast.html#ast.NodeVisitor",
+    ),
+    (
+        ("html.parser.HTMLParser",),
+        ("handle_*", "unknown_decl"),
+        _PYTHON + "html.parser.html",
+    ),
+    (
+        ("click.ParamType", "click.types.ParamType"),
+        ("convert", "fail", "shell_complete"),
+        "https://click.palletsprojects.com/en/stable/parameter-types/",
+    ),
+    (
+        ("celery.Task", "celery.app.task.Task"),
+        ("run", "on_*", "before_start", "after_return", "__call__"),
+        "https://docs.celeryq.dev/en/stable/userguide/tasks.html",
+    ),
+    (
+        ("django.core.management.base.BaseCommand", "django.core.management.BaseCommand"),
+        ("handle", "add_arguments"),
+        "https://docs.djangoproject.com/en/stable/howto/custom-management-commands/",
+    ),
+    (
+        ("wtforms.Form", "flask_wtf.FlaskForm", "wtforms.form.Form"),
+        ("validate*", "process", "populate_obj"),
+        "https://wtforms.readthedocs.io/en/stable/validators/",
+    ),
+)
+
+CLASSES: dict[str, Calls] = {
+    **{
+        name: Calls(Rule.SYNC, methods, source)
+        for names, methods, source in _SYNC_ROWS
+        for name in names
+    },
+    **{
+        name: Calls(Rule.OWN_LOOP, _VERBS, _FLASK)
+        for name in (
+            "flask.views.View",
+            "flask.views.MethodView",
+            "flask_restful.Resource",
+            "flask_restx.Resource",
+        )
+    },
+    **{
+        name: Calls(Rule.AWAITED, (*_VERBS, "dispatch", "on_*"), _STARLETTE)
+        for name in (
+            "starlette.endpoints.HTTPEndpoint",
+            "starlette.endpoints.WebSocketEndpoint",
+            "starlette.middleware.base.BaseHTTPMiddleware",
+        )
+    },
+    "unittest.TestCase": Calls(
+        Rule.RENAME,
+        ("test*", "setUp*", "tearDown*"),
+        _PYTHON + "unittest.html#unittest.IsolatedAsyncioTestCase",
+        _UNITTEST,
+    ),
+    "unittest.IsolatedAsyncioTestCase": Calls(
+        Rule.AWAITED,
+        ("test*", "asyncSetUp", "asyncTearDown"),
+        _PYTHON + "unittest.html#unittest.IsolatedAsyncioTestCase",
+    ),
+}
+
+# Packages whose classes call no method of a subclass that isn't looked at elsewhere.
+_QUIET = (
+    "abc.", "builtins.", "contextlib.", "dataclasses.", "enum.", "fastapi.", "pydantic.",
+    "pydantic_settings.", "sqlalchemy.", "sqlmodel.", "starlette.", "typing.", "unittest.mock.",
+)  # fmt: skip
+
+
+def calls(base: str, method: str) -> Calls | None:
+    """What a class does with a method of one below it, or None: unknown, or nothing."""
+    row = CLASSES.get(base)
+    if row is None or not any(fnmatchcase(method, pattern) for pattern in row.methods):
+        return None
+    return row
+
+
+def is_unknown(base: str) -> bool:
+    """Is it unknown what a library's class does with the methods of those below it?"""
+    return "." in base and base not in CLASSES and not base.startswith(_QUIET)
