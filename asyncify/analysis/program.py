@@ -27,6 +27,7 @@ class Module:
     bindings: dict[str, Binding] = field(default_factory=dict)
     stars: list[f.Import] = field(default_factory=list)
     folder: str = ""
+    atoms: dict[Any, Any] = field(default_factory=dict)  # of the analysis, that speak of it
     _imported: frozenset[tuple[str, str | None]] | None = None
 
     def __post_init__(self) -> None:
@@ -56,6 +57,7 @@ class Function:
     parent: Function | None
     owner: Class | None  # the class, for a method or a class body
     has_children: bool = False  # are functions, classes or lambdas defined in it?
+    atoms: dict[Any, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<{self.facts.kind} {self.qualname}>"
@@ -111,6 +113,7 @@ class Class:
     methods: dict[str, Function] = field(default_factory=dict)
     bases: list[Any] = field(default_factory=list)  # Class or dotted name of a foreign one
     subclasses: list[Class] = field(default_factory=list)
+    atoms: dict[Any, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<class {self.qualname}>"

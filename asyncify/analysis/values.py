@@ -1,20 +1,47 @@
 """Values: the lattice of the types.
 
 An abstract value is a frozenset of the atoms below; the empty set is unknown, and joining is union.
-Atoms are frozen, hashable and small.
+
+Atoms are made once: whoever asks for the same one gets the same object, so that comparing and
+hashing them, which is what evaluation does all day, is that of their identity. They are kept with
+the part of the program that they speak of (a function, a class, a module), and go with it; only
+those that speak of nothing but names are kept for good.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
+from typing import Any, TypeVar
 
 from asyncify.analysis.program import Class, Function, Module, Variable
 
+_Kept = dict[Any, Any]
+_NAMES: _Kept = {}  # the atoms that belong to no program
+_M = TypeVar("_M", bound="Made")
+_set = object.__setattr__
 
-@dataclass(frozen=True, slots=True)
-class Known:
+
+class Made:
+    """An atom that is made once. ``alone`` is the value that holds nothing else."""
+
+    __slots__ = ("alone",)
+    alone: Value
+
+
+def _keep(kept: _Kept, key: Any, kind: type[_M], /, **fields: Any) -> _M:
+    """Make an atom, and keep it under its key."""
+    atom: _M = object.__new__(kind)
+    kept[key] = atom
+    for name, value in fields.items():
+        _set(atom, name, value)
+    _set(atom, "alone", frozenset((atom,)))
+    return atom
+
+
+@dataclass(frozen=True, slots=True, eq=False, init=False)
+class Known(Made):
     """An object of SQLAlchemy: ``kind`` is a name of ``asyncify.vocabulary.names``.
 
     ``origin`` tells sources apart: the session factory or engine that it comes from (see
@@ -26,20 +53,38 @@ class Known:
     origin: Origin | None = None
     sure: bool = True
 
+    def __new__(cls, kind: str, origin: Origin | None = None, sure: bool = True) -> Known:
+        kept = _NAMES if origin is None else origin.atoms
+        key = (Known, kind, sure)
+        found: Known | None = kept.get(key)
+        if found is None:
+            found = _keep(kept, key, cls, kind=kind, origin=origin, sure=sure)
+        return found
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, eq=False, init=False)
 class Origin:
     """The call that made something: its function and the number of the Call in the file."""
 
     function: Function
     call: int
+    atoms: _Kept = field(init=False, repr=False)  # those that begin here
+
+    def __new__(cls, function: Function, call: int) -> Origin:
+        found: Origin | None = function.atoms.get(call)
+        if found is None:
+            found = function.atoms[call] = object.__new__(cls)
+            _set(found, "function", function)
+            _set(found, "call", call)
+            _set(found, "atoms", {})
+        return found
 
     def __repr__(self) -> str:
         return f"<origin {self.function.qualname}#{self.call}>"
 
 
-@dataclass(frozen=True, slots=True)
-class QueryValue:
+@dataclass(frozen=True, slots=True, eq=False, init=False)
+class QueryValue(Made):
     """A Query under construction.
 
     ``origin`` is the ``query()`` call. ``shape`` is ``entity``, ``value`` (one thing that is no
@@ -73,24 +118,54 @@ class QueryValue:
     marks: tuple[str, ...] = ()
     others: tuple[Class, ...] = ()
     registry: Variable | None = field(default=None, repr=False)
+    text: str = field(init=False, repr=False)  # see ``order``
+
+    def __new__(cls, origin: Origin, *values: Any, **more: Any) -> QueryValue:
+        given = (*values, *_QUERY_DEFAULTS[len(values) :])
+        if more:
+            given = tuple(map(more.pop, _QUERY_FIELDS, given))
+            if more:
+                raise TypeError(f"a Query has no {min(more)}")
+        kept = origin.atoms
+        found: QueryValue | None = kept.get(given)
+        if found is None:
+            fields = dict(zip(_QUERY_FIELDS, given, strict=True))
+            found = _keep(kept, given, cls, origin=origin, text="", **fields)
+        return found
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
+_QUERY_DEFAULTS: tuple[Any, ...] = tuple(
+    each.default for each in fields(QueryValue) if each.init and each.name != "origin"
+)
+_QUERY_FIELDS = tuple(
+    each.name for each in fields(QueryValue) if each.init and each.name != "origin"
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False, init=False)
+class Instance(Made):
     """An instance of a class of the program."""
 
     cls: Class
 
+    def __new__(cls, of: Class) -> Instance:
+        found: Instance | None = of.atoms.get(Instance)
+        return _keep(of.atoms, Instance, cls, cls=of) if found is None else found
 
-@dataclass(frozen=True, slots=True)
-class ClassObject:
+
+@dataclass(frozen=True, slots=True, eq=False, init=False)
+class ClassObject(Made):
     """A class of the program, as a value."""
 
     cls: Class
 
+    def __new__(cls, of: Class) -> ClassObject:
+        found: ClassObject | None = of.atoms.get(ClassObject)
+        return _keep(of.atoms, ClassObject, cls, cls=of) if found is None else found
 
-@dataclass(frozen=True, slots=True)
-class FunctionObject:
+
+@dataclass(frozen=True, slots=True, eq=False, init=False)
+class FunctionObject(Made):
     """A function of the program, as a value; ``bound`` where it is taken from an object, ``given``
     the number of positional arguments that a ``partial`` has given it already."""
 
@@ -98,41 +173,74 @@ class FunctionObject:
     bound: bool = False
     given: int = 0
 
+    def __new__(cls, function: Function, bound: bool = False, given: int = 0) -> FunctionObject:
+        kept, key = function.atoms, (FunctionObject, bound, given)
+        found: FunctionObject | None = kept.get(key)
+        if found is None:
+            found = _keep(kept, key, cls, function=function, bound=bound, given=given)
+        return found
 
-@dataclass(frozen=True, slots=True)
-class ModuleObject:
+
+@dataclass(frozen=True, slots=True, eq=False, init=False)
+class ModuleObject(Made):
     """A module of the program."""
 
     module: Module
 
+    def __new__(cls, module: Module) -> ModuleObject:
+        kept = module.atoms
+        found: ModuleObject | None = kept.get(ModuleObject)
+        return _keep(kept, ModuleObject, cls, module=module) if found is None else found
 
-@dataclass(frozen=True, slots=True)
-class Foreign:
+
+@dataclass(frozen=True, slots=True, eq=False, init=False)
+class Foreign(Made):
     """Something outside the program, by its dotted name: a module, class or function."""
 
     name: str
 
+    def __new__(cls, name: str) -> Foreign:
+        key = Foreign, name
+        found: Foreign | None = _NAMES.get(key)
+        return _keep(_NAMES, key, cls, name=name) if found is None else found
 
-@dataclass(frozen=True, slots=True)
-class ForeignInstance:
+
+@dataclass(frozen=True, slots=True, eq=False, init=False)
+class ForeignInstance(Made):
     """The result of calling something foreign, or a value annotated with a foreign class."""
 
     name: str
 
+    def __new__(cls, name: str) -> ForeignInstance:
+        key = ForeignInstance, name
+        found: ForeignInstance | None = _NAMES.get(key)
+        return _keep(_NAMES, key, cls, name=name) if found is None else found
 
-@dataclass(frozen=True, slots=True)
-class Client:
+
+@dataclass(frozen=True, slots=True, eq=False, init=False)
+class Client(Made):
     """A client of the application, made by a call, or somewhere where only an annotation tells."""
 
     origin: Origin | None = None
 
+    def __new__(cls, origin: Origin | None = None) -> Client:
+        kept = _NAMES if origin is None else origin.atoms
+        found: Client | None = kept.get(Client)
+        return _keep(kept, Client, cls, origin=origin) if found is None else found
 
-@dataclass(frozen=True, slots=True)
-class KnownMethod:
+
+@dataclass(frozen=True, slots=True, eq=False, init=False)
+class KnownMethod(Made):
     """A bound method of an object of SQLAlchemy: ``db.query``."""
 
     owner: Known | QueryValue
     name: str
+
+    def __new__(cls, owner: Known | QueryValue, name: str) -> KnownMethod:
+        kept = _NAMES if owner.origin is None else owner.origin.atoms
+        key = KnownMethod, owner, name
+        found: KnownMethod | None = kept.get(key)
+        return _keep(kept, key, cls, owner=owner, name=name) if found is None else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +257,16 @@ class TupleValue:
     items: tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Generated:
+@dataclass(frozen=True, slots=True, eq=False, init=False)
+class Generated(Made):
     """What calling a generator function gives. ``function`` is the generator."""
 
     function: Function
+
+    def __new__(cls, function: Function) -> Generated:
+        kept = function.atoms
+        found: Generated | None = kept.get(Generated)
+        return _keep(kept, Generated, cls, function=function) if found is None else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,18 +278,28 @@ class Managed:
     function: Function | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CoroutineValue:
+@dataclass(frozen=True, slots=True, eq=False, init=False)
+class CoroutineValue(Made):
     """What calling an ``async def`` of the program gives, before it is awaited."""
 
     function: Function
 
+    def __new__(cls, function: Function) -> CoroutineValue:
+        kept = function.atoms
+        found: CoroutineValue | None = kept.get(CoroutineValue)
+        return _keep(kept, CoroutineValue, cls, function=function) if found is None else found
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+
+@dataclass(frozen=True, slots=True, eq=False, init=False)
+class Literal(Made):
     """A constant whose value matters: a string, True, False, None or a small int."""
 
     value: str | int | bool | None
+
+    def __new__(cls, value: str | int | bool | None) -> Literal:
+        key = value.__class__, value
+        found: Literal | None = _NAMES.get(key)
+        return _keep(_NAMES, key, cls, value=value) if found is None else found
 
 
 Atom = (
@@ -207,31 +330,31 @@ DEPTH = 4  # containers nested deeper than this say nothing
 
 def one(atom: Atom) -> Value:
     """The value that is one atom."""
-    return frozenset((atom,))
+    return atom.alone if isinstance(atom, Made) else frozenset((atom,))
 
 
 @lru_cache(maxsize=1 << 16, typed=True)
 def literal(value: str | int | bool | None) -> Value:
     """The value of a constant. Kept, because making and hashing atoms is what evaluation costs."""
-    return frozenset((Literal(value),))
+    return Literal(value).alone
 
 
 @lru_cache(maxsize=1 << 16)
 def foreign(name: str) -> Value:
     """Something outside the program."""
-    return frozenset((Foreign(name),))
+    return Foreign(name).alone
 
 
 @lru_cache(maxsize=1 << 16)
 def foreign_member(name: str, attribute: str) -> Value:
     """An attribute of something outside the program."""
-    return frozenset((Foreign(f"{name}.{attribute}"),))
+    return Foreign(f"{name}.{attribute}").alone
 
 
 @lru_cache(maxsize=1 << 16)
 def foreign_instance(name: str) -> Value:
     """What calling something outside the program gives."""
-    return frozenset((ForeignInstance(name),))
+    return ForeignInstance(name).alone
 
 
 def capped(value: Value) -> Value:
@@ -270,10 +393,11 @@ def _narrowed(value: Value) -> Value:
     return others | {merged_query(found) for found in queries.values()}
 
 
-@lru_cache(maxsize=1 << 14)
 def order(query: QueryValue) -> str:
     """What alternatives are sorted by, so that every run takes them in the same order."""
-    return repr(query)
+    if not query.text:
+        _set(query, "text", repr(query))
+    return query.text
 
 
 def merged_query(queries: list[QueryValue]) -> QueryValue:
