@@ -248,6 +248,16 @@ class RunMetadata(Decision):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectToWith(Decision):
+    """``raises(Error, f, 1)`` becomes ``with raises(Error): await f(1)`` (node: Call, a statement
+    or the value of an assignment). ``position`` is that of the function; ``awaits`` is false where
+    it is a lambda, whose body stands there then as it is."""
+
+    position: int
+    awaits: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WrapAsyncioRun(Decision):
     """A call at a true entry point becomes ``asyncio.run(call)`` (node: Call). ``function`` is the
     spelling of ``asyncio.run``."""

@@ -26,6 +26,7 @@ from asyncify.findings import Finding
 from asyncify.outcome import Summary
 from asyncify.planning.autocommit import autocommitted
 from asyncify.planning.callgraph import turning_of
+from asyncify.planning.case_methods import CasePlanner
 from asyncify.planning.client_calls import ClientPlanner
 from asyncify.planning.draft import Draft, reference
 from asyncify.planning.functions import FunctionPlanner
@@ -119,6 +120,7 @@ class Planner:
             self.infrastructure.plan()
             self.clients.plan()
             MockPlanner(self.colors, self.coloring, self.draft).plan()
+            CasePlanner(self.colors, self.coloring, self.draft).plan()
             self.queries.plan_properties(self.draft)
             self.sides.plan()
             self.loading.plan()
@@ -135,7 +137,7 @@ class Planner:
             self._summary(files),
             tuple(f.qualname for f in self._ordered(self.coloring.turned)),
             unproven=tuple(self._unproven()),
-            tests=turning(self.inference, self.coloring),
+            tests=turning(self.colors, self.coloring),
         )
 
     def _without_needless_awaits(self, function: Function) -> None:

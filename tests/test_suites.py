@@ -53,4 +53,5 @@ def test_what_passed_passes(case: Path, tmp_path: Path) -> None:
     write(tmp_path, outcome)
     after, text = outcomes(tmp_path)
     assert after == before, text
+    assert "never awaited" not in text
     assert not migrate(tmp_path).changes, "a second run changes something"

@@ -17,6 +17,7 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.ambient import Ambient, AmbientSession
 from asyncify.analysis.boundaries import Boundaries, fits, rule_of
+from asyncify.analysis.cases import Cases
 from asyncify.analysis.clients import Clients
 from asyncify.analysis.divider import Divider
 from asyncify.analysis.evaluate import Evaluation
@@ -49,7 +50,8 @@ _TURNING_DUNDERS = {
 _OF_ALEMBIC = frozenset({("alembic", "op"), ("alembic", "context")})
 _CALLED_BY_CLASS = {"__init__", "__enter__", "__exit__", "__call__"}  # whoever has an instance
 _ENTERING = ("Session", "Connection")  # what has run_sync
-_CALLING = ("call", "property", "iterate")
+_CALLING = ("call", "property", "iterate", "expect")
+_LAMBDA = "A lambda can't await."
 _SOMEWHERE = "somewhere"  # stands for the unknown origin of a session
 
 
@@ -119,6 +121,7 @@ class Colors:
         self.properties = Properties(inference)
         self.already = AsyncAlready(self)
         self.clients = Clients(self)
+        self.cases = Cases()
 
     def solve(self) -> Coloring:
         """Turn functions, and evaluate what mentions them, until neither moves."""
@@ -530,6 +533,7 @@ class Colors:
                     pending += [b for b in cls.ancestors if function.name in b.methods]
                     pending += [c for c in cls.descendants() if function.name in c.methods]
             members = tuple(c.methods[function.name] for c in related if function.name in c.methods)
+            members = self.cases.related(function) or members
             self._families[function] = members or (function,)
         return self._families[function]
 
@@ -559,7 +563,7 @@ class Colors:
                 "ASY103", "The body of a class runs at import, where nothing can be awaited."
             )
         if facts.kind == "lambda":
-            return Obstacle("ASY101", "A lambda can't await.")
+            return None if self._is_inlined(function) else Obstacle("ASY101", _LAMBDA)
         if facts.is_async:
             return None
         if function.owner is not None and is_session_class(function.owner):
@@ -573,7 +577,19 @@ class Colors:
             return Obstacle("ASY101", f"Python calls {name} itself and can't await it.")
         if self.inference.is_property(function):
             return self.properties.obstacle(function)
-        return self._decorated(function) or self._given_away(function)
+        return (
+            self._decorated(function) or self.cases.obstacle(function)
+            or self._given_away(function)
+        )  # fmt: skip
+
+    def _is_inlined(self, function: Function) -> bool:
+        """Does a lambda give way to its body, where an error is expected of it?"""
+        found = self.callers().get(function, ())
+        return (
+            bool(found)
+            and not function.signature.parameters
+            and all(use.kind == "expect" and self.places.obstacle(use) is None for _, use in found)
+        )
 
     def _decorated(self, function: Function) -> Obstacle | None:
         """Does a decorator of a library call the function without awaiting it?"""
@@ -631,7 +647,9 @@ class Colors:
         )
 
     def _is_command(self, function: Function) -> bool:
-        return any(d.rule is Rule.ENTRY for d in self.bounds.decorators(function))
+        return self.cases.runs_once(function) or any(
+            d.rule is Rule.ENTRY for d in self.bounds.decorators(function)
+        )
 
     def _wrapped_commands(self, function: Function) -> list[Function]:
         return [wrapped for wrapped in self._wrapped(function) if self._is_command(wrapped)]
@@ -657,6 +675,8 @@ class Colors:
         for _, use in self.callers().get(function, ()):
             if use.kind == "pass" and self.places.is_decoration(use):
                 continue  # as below `@`: an unknown decorator is a warning
+            if self.cases.awaits(use.function, use.name):
+                continue
             if use.kind == "pass" and not fits(use.name) and not self.is_entry(function):
                 if rule_of(use.name) is Rule.OWN_LOOP:
                     return self._called_plainly(Rule.OWN_LOOP, use.name)

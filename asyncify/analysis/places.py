@@ -9,7 +9,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Function, Variable, dotted
 from asyncify.analysis.uses import LOOPS, Use, Uses
-from asyncify.vocabulary.rows import Form
+from asyncify.vocabulary.rows import Form, Member
 from asyncify.vocabulary.sqlalchemy_engine import STREAMING_OPTIONS
 
 # Consumers of a generator expression that exhaust it: for them it can become a list.
@@ -54,6 +54,10 @@ class Places:
             return Obstacle("ASY203", reason)
         if use.kind == "refused":
             return Obstacle("ASY203", use.name)
+        if use.kind == "expect" and not self._has_line(use, layout):
+            return Obstacle("ASY101", f"`{use.name}` calls it without awaiting it.")
+        if use.row is not None and use.kind in ("handed", "expect", "thread"):
+            return self._given(use, use.row)
         if use.kind == "member" and use.row is not None:
             if self._reads_cursor(use, layout):
                 return Obstacle("ASY203", f"What `{use.name}` gives here depends on the driver.")
@@ -61,6 +65,28 @@ class Places:
                 return Obstacle("ASY203", f"`{use.name}` has no async form.")
             if self._streams(use, layout):
                 return Obstacle("ASY203", f"`{use.name}` streams its result.")
+        return None
+
+    def _has_line(self, use: Use, layout: Layout) -> bool:
+        """Is a call that expects an error a line of its own, which can become a `with`?"""
+        statement = layout.statement(use.operation)
+        if statement is None or statement[6]:
+            return False
+        is_kept = (
+            statement[0] == f.ASSIGN and statement[8] == use.operation
+            and [target[0] for target in statement[7]] == [f.TO_NAME]
+        )  # fmt: skip
+        return is_kept or layout.is_statement(use.operation)
+
+    def _given(self, use: Use, row: Member) -> Obstacle | None:
+        """A method of a session or the like is called by somebody else."""
+        if use.kind == "handed":
+            reason = (
+                f"`{row.name}` is given to `{use.name}` (line {use.line}), which may not await it."
+            )
+            return Obstacle("ASY105", reason)
+        if row.form is not Form.AWAIT:
+            return Obstacle("ASY203", f"`{row.name}` is called by `{use.name}` (line {use.line}).")
         return None
 
     def _reads_cursor(self, use: Use, layout: Layout) -> bool:

@@ -123,7 +123,7 @@ class Roots:
             member.owner is not None and self.spread.reads_held(member) for member in members
         ):
             return "it uses the session that its object is given"
-        if not any(use.kind != "pass" for _, use in own):
+        if not any(use.kind != "pass" for _, use in own) and not self.colors.cases.runs(root):
             return ""
         if root.is_method and root.name != "__init__" and root.owner in self.spread.holders():
             return "it uses the session that its object holds"

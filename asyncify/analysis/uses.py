@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
+from asyncify.analysis.boundaries import fits
 from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.layout import Layout
@@ -25,6 +26,7 @@ from asyncify.vocabulary.names import (
 )
 from asyncify.vocabulary.rows import Form, Member, Role
 from asyncify.vocabulary.sqlalchemy_query import QUERY
+from asyncify.vocabulary.testing import CLEANUPS, EXPECTING
 
 _METADATA = ("create_all", "drop_all", "reflect")
 SYNC_KINDS = {
@@ -84,6 +86,7 @@ _DOING_IO = {
     "greenlet",
     "refused",
 }
+_OF_MEMBERS = {"member", "thread", "expect", "handed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,10 @@ class Use:
     ``pass``: one is given as an argument to something foreign, called ``name``;
     ``run sync``: one is run inside ``run_sync`` of an async object;
     ``loop``: a coroutine is run in an event loop of its own;
-    ``thread``: one is run in a thread by an awaited call;
+    ``thread``: one is run in a thread by an awaited call, or a member of a known object is
+    (``owner``, ``row``);
+    ``expect``: one is called where an error is expected, or such a member is;
+    ``handed``: a member of a known object is given to something foreign, called ``name``;
     ``client``, ``enter client``: a member ``name`` of a client of the application (``client``) is
     used, or the client is entered;
     ``foreign``: a session or an engine (``owner``) is given to something foreign, called ``name``.
@@ -161,7 +167,7 @@ class Use:
             return False  # it gets a sync engine of its own
         if self.kind in _DOING_IO:
             return True
-        return self.kind == "member" and self.row is not None and self.row.io
+        return self.kind in _OF_MEMBERS and self.row is not None and self.row.io
 
 
 class Uses:
@@ -424,11 +430,26 @@ class _Collector:
             kind = "run sync"
         elif name in THREADS and self.layout.is_awaited(index):
             kind = "thread"
+        expected = EXPECTING.get(name, EXPECTING.get(name.rpartition(".")[2], -1))
         for argument in (*operation[6], *(i for _, i in operation[7])):
             value = self.values[argument if argument >= 0 else ~argument]
+            if expected >= 0 and operation[6][expected : expected + 1] == (argument,):
+                kind, name = "expect", name.rpartition(".")[2]
             callees = tuple(a.function for a in value if isinstance(a, v.FunctionObject))
             if callees:
                 yield Use(kind, self.function, index, name=name, callees=callees)
+            elif not fits(name) and name.rpartition(".")[2] not in CLEANUPS:
+                yield from self.handed(index, value, name, kind)
+
+    def handed(self, index: int, value: v.Value, name: str, kind: str) -> Iterator[Use]:
+        """``run(session.commit)``: a method that does I/O is given to something foreign."""
+        for atom in value:
+            if isinstance(atom, v.KnownMethod) and isinstance(atom.owner, v.Known):
+                row = self.inference.row(atom.owner.kind, atom.name)
+                if row is not None and row.io and not row.attribute:
+                    shown = name or "something unknown"
+                    kind = "handed" if kind == "pass" else kind
+                    yield Use(kind, self.function, index, atom.owner, row, shown)
 
     def given(self, index: int, operation: f.Operation) -> Iterator[Use]:
         """Sessions that are handed to a library, which will do I/O on them."""

@@ -20,6 +20,7 @@ from asyncify.decisions import (
     CloseToAsyncWith,
     ConsumeGenerator,
     EnterRunSync,
+    ExpectToWith,
     MakeAsync,
     MakeAsyncFor,
     MakeAsyncWith,
@@ -42,10 +43,9 @@ from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.frameworks import Rule
 from asyncify.vocabulary.names import BINDS, TABLES
 from asyncify.vocabulary.rows import Form
+from asyncify.vocabulary.testing import EXPECTING, LIFECYCLE
 
-_DUNDERS = {
-    "__enter__": "__aenter__", "__exit__": "__aexit__",
-}  # fmt: skip
+_DUNDERS = {"__enter__": "__aenter__", "__exit__": "__aexit__"}
 
 
 class FunctionPlanner:
@@ -76,12 +76,13 @@ class FunctionPlanner:
         hoister = Hoister(layout, self.config.style)
         group = self.coloring.groups.get(function, 0)
         facts = function.facts
-        if not facts.is_async:
+        if not facts.is_async and facts.kind == "def":
             site = Site(draft.module.path, facts.line, facts.column)
             node = NodeRef("FunctionDef", facts.number, facts.name)
-            draft.add(
-                MakeAsync(node=node, site=site, group=group, rename=_DUNDERS.get(facts.name, ""))
-            )
+            new = _DUNDERS.get(facts.name, "")
+            if self.colors.cases.runs(function):
+                new = LIFECYCLE.get(facts.name, "")
+            draft.add(MakeAsync(node=node, site=site, group=group, rename=new))
             self._decorators(function, draft)
             if function in self.coloring.entries:
                 name = self.support(draft, "run_async")
@@ -118,7 +119,9 @@ class FunctionPlanner:
                 self._iterate(use, layout, draft)
             elif use.kind == "loop":
                 self._await_instead(use, layout, draft)
-            elif use.kind == "thread" and set(use.callees) & self.coloring.turned:
+            elif use.kind == "expect":
+                self._expect(use, layout, draft)
+            elif use.kind == "thread" and (use.does_io or set(use.callees) & self.coloring.turned):
                 self._replace(use, draft, "{0}({rest})", "{awaited}", False)
                 draft.drop(dotted(layout.operations, layout.operations[use.operation][5]))
             elif use.kind == "foreign" and use.does_io:
@@ -588,6 +591,21 @@ class FunctionPlanner:
             AwaitExpression(
                 node=reference(operation), site=draft.site(operation),
                 group=self.coloring.groups.get(use.function, 0),
+            )
+        )  # fmt: skip
+
+    def _expect(self, use: Use, layout: Layout, draft: Draft) -> None:
+        """``raises(Error, f)``: what turned is awaited where the error is expected."""
+        turned = [c for c in use.callees if c in self.coloring.turned]
+        if not turned and not use.does_io:
+            return
+        operation = layout.operations[use.operation]
+        draft.add(
+            ExpectToWith(
+                node=call_reference(use.function, use.operation), site=draft.site(operation),
+                group=self.coloring.groups.get(use.function, 0),
+                position=EXPECTING.get(use.name, EXPECTING.get(f"pytest.{use.name}", 1)),
+                awaits=all(callee.facts.kind != "lambda" for callee in turned),
             )
         )  # fmt: skip
 

@@ -115,6 +115,8 @@ class Expiry:
     def _expires(self, view: View, use: Use) -> bool:
         """Do all sessions that this may be come from factories that leave expiry on?"""
         callee = view.operations[view.operations[use.operation][5]]
+        if callee[0] != f.ATTRIBUTE:
+            return False  # a method that was given a name
         known = [a for a in view.values[callee[5]] if isinstance(a, v.Known)]
         return bool(known) and all(a.origin and self._leaves_on(a.origin) for a in known)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncify.analysis.colors import Coloring
+from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.program import Function
 from asyncify.vocabulary.testing import FIXTURES, TEST_FILES, TEST_FOLDERS, TEST_FUNCTIONS
@@ -24,10 +24,11 @@ def is_test(function: Function) -> bool:
     )
 
 
-def turning(inference: Inference, coloring: Coloring) -> bool:
-    """Are there tests or fixtures that turn?"""
+def turning(colors: Colors, coloring: Coloring) -> bool:
+    """Are there tests or fixtures that turn, other than those that unittest awaits?"""
     return any(
-        is_test(function) or is_fixture(inference, function)
+        is_fixture(colors.inference, function)
+        or (is_test(function) and not colors.cases.runs(function))
         for function in coloring.turned if not function.facts.is_async
     )  # fmt: skip
 

@@ -79,6 +79,28 @@ LIFESPAN_WORDS: tuple[str, ...] = (
     "lifespan", "on_event", "on_startup", "on_shutdown", "add_event_handler",
 )  # fmt: skip
 
+# Classes of tests: https://docs.python.org/3/library/unittest.html#unittest.IsolatedAsyncioTestCase
+CASES: frozenset[str] = frozenset({"unittest.TestCase", "unittest.case.TestCase"})
+ASYNC_CASES: frozenset[str] = frozenset(
+    {"unittest.IsolatedAsyncioTestCase", "unittest.async_case.IsolatedAsyncioTestCase"}
+)
+ASYNC_CASE = "unittest.IsolatedAsyncioTestCase"
+CASE_SUFFIX = "TestCase"  # how libraries call theirs
+# What is called around every test, and what takes its place where it awaits.
+LIFECYCLE: dict[str, str] = {"setUp": "asyncSetUp", "tearDown": "asyncTearDown"}
+# What is called once, outside of any loop.
+CLASS_LIFECYCLE: frozenset[str] = frozenset({"setUpClass", "tearDownClass"})
+MODULE_LIFECYCLE: frozenset[str] = frozenset({"setUpModule", "tearDownModule"})
+# What takes a function that is called after the test, and what takes one that is awaited.
+CLEANUPS: dict[str, str] = {"addCleanup": "addAsyncCleanup"}
+
+# What calls a function that it is given and expects an error or a warning: the position of the
+# function. Without one it is a context manager.
+EXPECTING: dict[str, int] = {
+    "pytest.raises": 1, "pytest.warns": 1, "pytest.deprecated_call": 0,
+    "assertRaises": 1, "assertRaisesRegex": 2, "assertWarns": 1, "assertWarnsRegex": 2,
+}  # fmt: skip
+
 # Mocks whose calls give no awaitable, and the one whose calls do:
 # https://docs.python.org/3/library/unittest.mock.html#unittest.mock.AsyncMock
 MOCKS: tuple[str, ...] = ("MagicMock", "Mock")

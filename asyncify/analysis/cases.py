@@ -1,0 +1,98 @@
+"""Classes of tests that unittest runs: what of them it can await, and what it calls plainly.
+
+A coroutine that `TestCase` gets from a test is dropped, and the test passes. So the class whose
+tests turn gets the base that awaits them, and where another library runs them they stay sync.
+"""
+
+from __future__ import annotations
+
+from asyncify.analysis.places import Obstacle
+from asyncify.analysis.program import Class, Function
+from asyncify.vocabulary.testing import (
+    ASYNC_CASES,
+    CASE_SUFFIX,
+    CASES,
+    CLASS_LIFECYCLE,
+    CLEANUPS,
+    LIFECYCLE,
+    MODULE_LIFECYCLE,
+    TEST_FUNCTIONS,
+)
+
+
+class Cases:
+    """Answers for the methods of a program."""
+
+    def __init__(self) -> None:
+        self._run_in: dict[Class, tuple[Class, ...]] = {}
+
+    def run_in(self, cls: Class) -> tuple[Class, ...]:
+        """The classes of tests that have what a class defines: itself, or those below it."""
+        if cls not in self._run_in:
+            line = (cls, *cls.descendants())
+            self._run_in[cls] = tuple(c for c in line if any(map(is_case, c.foreign_bases)))
+        return self._run_in[cls]
+
+    def runs(self, function: Function) -> bool:
+        """Does unittest call a method, for every test?"""
+        name = function.name
+        return (
+            function.is_method and function.owner is not None
+            and (name.startswith(TEST_FUNCTIONS) or name in LIFECYCLE)
+            and bool(self.run_in(function.owner))
+        )  # fmt: skip
+
+    def runs_once(self, function: Function) -> bool:
+        """Does unittest call a method once for all tests of its class, where no loop runs?"""
+        return (
+            function.is_method and function.owner is not None and function.name in CLASS_LIFECYCLE
+            and bool(self.run_in(function.owner))
+        )  # fmt: skip
+
+    def awaits(self, function: Function, name: str) -> bool:
+        """Is something called after the test that a function is given, which may await it?"""
+        word = name.rpartition(".")[2]
+        return word in CLEANUPS and function.owner is not None and bool(self.run_in(function.owner))
+
+    def obstacle(self, function: Function) -> Obstacle | None:
+        """Why what unittest calls can't turn, or None."""
+        if function.name in MODULE_LIFECYCLE and function.parent is function.module.functions[0]:
+            return Obstacle("ASY105", f"unittest calls `{function.name}` without awaiting it.")
+        once = self.runs_once(function)
+        if not once and not self.runs(function):
+            return None
+        assert function.owner is not None
+        bases = {b for cls in self.run_in(function.owner) for b in cls.foreign_bases if is_case(b)}
+        others = sorted(bases - CASES - ASYNC_CASES)
+        if others:
+            return Obstacle("ASY105", f"`{others[0]}` runs it without awaiting it.")
+        new = LIFECYCLE.get(function.name, "")
+        if new and any(new in cls.methods for cls in self._line(function.owner)):
+            return Obstacle("ASY105", f"Its class has `{new}` already, which runs after it.")
+        return None
+
+    def related(self, function: Function) -> tuple[Function, ...]:
+        """What unittest calls under the same name for one test: a mixin's method stands beside
+        that of the class that it is mixed into, and each may call the other by `super()`."""
+        name = function.name
+        if name not in LIFECYCLE or not self.runs(function):
+            return ()
+        assert function.owner is not None
+        line = self._line(function.owner)
+        return tuple(cls.methods[name] for cls in line if name in cls.methods)
+
+    def _line(self, cls: Class) -> list[Class]:
+        """A class with all that stand in one line with it: above those below it, too."""
+        seen: dict[Class, None] = {}
+        pending = [cls]
+        while pending:
+            current = pending.pop()
+            if current not in seen:
+                seen[current] = None
+                pending += [*current.ancestors, *self.run_in(current)]
+        return list(seen)
+
+
+def is_case(base: str) -> bool:
+    """Is something foreign a class of tests in unittest's manner?"""
+    return base.rpartition(".")[2].endswith(CASE_SUFFIX)
