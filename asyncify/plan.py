@@ -41,7 +41,6 @@ from asyncify.planning.side_twins import SidePlanner
 from asyncify.rules import finding
 from asyncify.sites import Site
 from asyncify.turning import Turning
-from asyncify.vocabulary.frameworks import Rule
 
 # Decisions that write one `await`; others say so in their field `awaits`.
 _AWAITING = (AwaitExpression, EnterRunSync, RunMetadata)
@@ -237,10 +236,6 @@ class Planner:
         if function.facts.is_async:
             return
         site, name = self._site(function), function.facts.qualname
-        called = self.colors.bounds.called_by_base(function)
-        if called is not None and called[1].rule is Rule.RENAME:
-            reason = f"`{name}` turns async, and `{called[0]}` calls it without awaiting it."
-            yield finding("ASY105", site, reason, called[1].advice)
         base = self.colors.bounds.unknown_base(function)
         members = self.colors.family(function)
         if (

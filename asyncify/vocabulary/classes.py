@@ -19,17 +19,12 @@ class Calls(NamedTuple):
     rule: Rule
     methods: tuple[str, ...]
     source: str
-    advice: str = ""
 
 
 _PYTHON = "https://docs.python.org/3/library/"
 _FLASK = "https://flask.palletsprojects.com/en/stable/async-await/"
 _STARLETTE = "https://www.starlette.io/"
 _VERBS = ("get", "post", "put", "patch", "delete", "head", "options", "trace", "dispatch_request")
-_UNITTEST = (
-    "Derive the class from `unittest.IsolatedAsyncioTestCase`; `setUp` and `tearDown` become "
-    "`asyncSetUp` and `asyncTearDown` there."
-)
 
 _SYNC_ROWS: tuple[tuple[tuple[str, ...], tuple[str, ...], str], ...] = (
     (("threading.Thread", "threading.Timer"), ("run",), _PYTHON + "threading.html"),
@@ -125,23 +120,12 @@ CLASSES: dict[str, Calls] = {
             "starlette.middleware.base.BaseHTTPMiddleware",
         )
     },
-    "unittest.TestCase": Calls(
-        Rule.RENAME,
-        ("test*", "setUp*", "tearDown*"),
-        _PYTHON + "unittest.html#unittest.IsolatedAsyncioTestCase",
-        _UNITTEST,
-    ),
-    "unittest.IsolatedAsyncioTestCase": Calls(
-        Rule.AWAITED,
-        ("test*", "asyncSetUp", "asyncTearDown"),
-        _PYTHON + "unittest.html#unittest.IsolatedAsyncioTestCase",
-    ),
 }
 
 # Packages whose classes call no method of a subclass that isn't looked at elsewhere.
 _QUIET = (
     "abc.", "builtins.", "contextlib.", "dataclasses.", "enum.", "fastapi.", "pydantic.",
-    "pydantic_settings.", "sqlalchemy.", "sqlmodel.", "starlette.", "typing.", "unittest.mock.",
+    "pydantic_settings.", "sqlalchemy.", "sqlmodel.", "starlette.", "typing.", "unittest.",
 )  # fmt: skip
 
 
