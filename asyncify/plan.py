@@ -38,6 +38,7 @@ from asyncify.planning.pytest_suite import turning
 from asyncify.planning.queries import QueryPlanner
 from asyncify.planning.refusals import Refusals
 from asyncify.planning.side_twins import SidePlanner
+from asyncify.planning.support import Support
 from asyncify.rules import finding
 from asyncify.sites import Site
 from asyncify.turning import Turning
@@ -81,16 +82,18 @@ class Planner:
         self.inference = inference
         self.colors = colors
         self.coloring = coloring
-        self.queries = QueryPlanner(colors, coloring)
+        self.support = Support(inference, coloring)
+        self.queries = QueryPlanner(colors, coloring, self.support.name)
         self.drafts: dict[Module, Draft] = {}
-        self.sides = SidePlanner(colors, coloring, self.draft)
+        self.sides = SidePlanner(colors, coloring, self.draft, self.support.name)
         self.infrastructure = InfrastructurePlanner(
-            colors, coloring, self.queries, self.draft, self.sides.take
+            colors, coloring, self.queries, self.draft, self.sides.take, self.support
         )
         self.loading = LoadPlanner(colors, coloring, self.draft)
-        support = self.infrastructure.support.name
         self.clients = ClientPlanner(colors, coloring, self.draft)
-        self.functions = FunctionPlanner(colors, coloring, self.queries, support, self.clients)
+        self.functions = FunctionPlanner(
+            colors, coloring, self.queries, self.support.name, self.clients
+        )
 
     def draft(self, module: Module) -> Draft:
         if module not in self.drafts:
@@ -131,7 +134,7 @@ class Planner:
         )
         return Plan(
             files,
-            self.infrastructure.support.files(),
+            self.support.files(),
             self._findings(files),
             self._summary(files),
             tuple(f.qualname for f in self._ordered(self.coloring.turned)),
@@ -277,7 +280,7 @@ class Planner:
             files_read=len(self.inference.program.modules), islands=len(self.coloring.islands),
             staying=Refusals(self.colors, self.coloring).staying(),
         )  # fmt: skip
-        return with_figures(read, files, self.infrastructure.support.files())
+        return with_figures(read, files, self.support.files())
 
 
 def with_figures(

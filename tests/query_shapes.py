@@ -161,7 +161,9 @@ def migrated(text: str, folder: Path) -> Migrated:
     kept = {places.get(x.site.line, "") for x in mentioned}
     problems = [str(x) for x in outcome.findings if x.severity.value == "error"]
     write(folder, outcome)
-    after = load(folder / "case.py", "after", models=models)
+    support = folder / "asyncify_support.py"
+    helpers = {support.stem: load(support, support.stem)} if support.exists() else {}
+    after = load(folder / "case.py", "after", models=models, **helpers)
     islands = {shape.function for shape in mine if is_island(getattr(after, shape.function))}
     return Migrated(before, after, models, frozenset(kept | islands), tuple(problems))
 

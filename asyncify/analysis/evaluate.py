@@ -417,7 +417,7 @@ class Evaluation:
         if isinstance(atom, v.Known):
             return self.known_member(atom, name)
         if isinstance(atom, v.QueryValue):
-            return v.one(v.KnownMethod(atom, name))
+            return queries.attribute(atom, name)
         if isinstance(atom, v.ModuleObject):
             symbol = self.program.member(atom.module, name)
             return self.symbol(symbol)
@@ -631,6 +631,8 @@ class Evaluation:
             return self.iterate(arguments[0])
         if name == "functools.partial" and arguments:
             return self.partial(arguments, named)
+        if name == "functools.reduce" and len(arguments) > 2:
+            return self.reduced(*arguments[:3])
         if name in ("contextlib.closing", "typing.cast") and arguments:
             value = arguments[-1] if name == "typing.cast" else arguments[0]
             return v.one(v.Managed(value)) if name.endswith("closing") and value else value
@@ -660,6 +662,19 @@ class Evaluation:
                 atom = replace(atom, given=len(given))
             made.append(v.one(atom))
         return v.join(made)
+
+    def reduced(self, function: v.Value, items: v.Value, start: v.Value) -> v.Value:
+        """``reduce(f, items, start)``: ``start``, and what ``f`` makes of it again and again."""
+        value, item = start, self.iterate(items)
+        for _ in range(2):
+            made = [
+                self.inference.called(
+                    a.function, a.bound, [*([v.UNKNOWN] * a.given), value, item], {}
+                )
+                for a in function if isinstance(a, v.FunctionObject)
+            ]  # fmt: skip
+            value = v.join([value, *made])
+        return value
 
     def _relate(self, origin: v.Origin | None, values: Iterable[v.Value]) -> None:
         """What is made at an origin is made of some values: a factory of its engine."""
@@ -845,8 +860,8 @@ def _joined(left: Environment, right: Environment) -> Environment:
 # Calls of these foreign functions depend on their arguments.
 _SPECIAL = {
     *KINDS, *FUNCTIONS, *CLIENTS, *flask.EXTENSIONS, *_ITERATING, *declarations.DEPENDS,
-    "next", "anext", "super", "getattr",
-    "functools.partial", "contextlib.closing", "typing.cast", "asyncio.run", "anyio.run",
+    "next", "anext", "super", "getattr", "functools.partial", "functools.reduce",
+    "contextlib.closing", "typing.cast", "asyncio.run", "anyio.run",
 }  # fmt: skip
 
 

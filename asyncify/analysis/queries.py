@@ -35,6 +35,9 @@ _TAKEN_BY_SET = _SETS | {
     "limit", "offset", "slice", "execution_options", "populate_existing", "autoflush",
     "enable_assertions", "with_session", "reset_joinpoint",
 }  # fmt: skip
+# Strategies that join, or may; and what Query does to them.
+_EAGER = {"joined", "subquery", "selectin", "immediate", ""}
+_EAGER_OFF = "`enable_eagerloads` takes back what its options or its model load"
 # Calls whose arguments belong to a statement of their own.
 _OWN_STATEMENT = {"select", "query", "exists", "any", "has", "in_", "not_in", "notin_"}
 # Methods of columns: an attribute of these names doesn't make its owner a class.
@@ -184,6 +187,14 @@ def item(query: v.QueryValue) -> v.Value:
     return v.UNKNOWN
 
 
+def attribute(query: v.QueryValue, name: str) -> v.Value:
+    """A method of a Query, or its session."""
+    row = QUERY.member(name)
+    if row is not None and row.returns == "Session":
+        return v.one(v.Known(row.returns, query.source))
+    return v.one(v.KnownMethod(query, name))
+
+
 def method(
     evaluation: Evaluation, query: v.QueryValue, name: str, operation: f.Operation
 ) -> v.Value:
@@ -247,6 +258,8 @@ def _built(
         return _join(evaluation, query, operation)
     if name == "options":
         many = any(_loads_collection(evaluation, i) for i in operation[6])
+        if "lazy" in query.marks:
+            query = _unequal(query, _EAGER_OFF)
         return _marked(replace(query, collections=query.collections or many), "options")
     if name in ("with_entities", "add_columns", "add_column", "add_entity"):
         return _reshaped(evaluation, query, name, operation)
@@ -274,6 +287,8 @@ def _marked_by(
         if _is_constant(evaluation, operation, 0, False):
             return _marked(query, "unchecked")
         return query
+    if name == "enable_eagerloads":
+        return _without_eager_loading(evaluation, query, operation)
     if name == "tuples":
         return replace(query, shape="rows")
     if name == "only_return_tuples":
@@ -287,6 +302,20 @@ def _marked_by(
     if name == "with_transformation":
         return _transformed(evaluation, query, operation)
     return query
+
+
+def _without_eager_loading(
+    evaluation: Evaluation, query: v.QueryValue, operation: f.Operation
+) -> v.QueryValue:
+    """``enable_eagerloads(False)`` can go where nothing is loaded by a join anyway."""
+    if _is_constant(evaluation, operation, 0, True):
+        return query
+    models = evaluation.inference.models
+    eager = "options" in query.marks or any(
+        cls is None or any(link.lazy in _EAGER for link in models.links(cls).values())
+        for cls in query.entities
+    )
+    return _unequal(query, _EAGER_OFF) if eager and query.mapped else _marked(query, "lazy")
 
 
 def _transformed(

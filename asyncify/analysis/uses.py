@@ -52,6 +52,7 @@ ITERATING = {
     "itertools.islice", "itertools.pairwise", "itertools.permutations", "itertools.product",
     "itertools.starmap", "itertools.takewhile", "itertools.tee", "itertools.zip_longest",
 }  # fmt: skip
+_REDUCE = "functools.reduce"  # of its arguments only the second is iterated
 # Awaited, they run a function in a thread and give its result.
 THREADS = {
     "asyncio.to_thread", "fastapi.concurrency.run_in_threadpool",
@@ -484,7 +485,8 @@ class _Collector:
 
     def foreign(self, index: int, operation: f.Operation, name: str) -> Iterator[Use]:
         if name in ITERATING:
-            for argument in operation[6]:
+            given = operation[6]
+            for argument in given[1:2] if name == _REDUCE else given:
                 if argument >= 0:
                     yield from self.iterated(argument)
 

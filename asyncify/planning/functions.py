@@ -37,7 +37,7 @@ from asyncify.planning.client_calls import ClientPlanner
 from asyncify.planning.draft import Draft, call_reference, node_reference, reference
 from asyncify.planning.hoisting import Hoister, is_read_from
 from asyncify.planning.queries import QueryPlanner
-from asyncify.planning.query_forms import spelled
+from asyncify.planning.query_forms import helped, spelled
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.frameworks import Rule
@@ -185,9 +185,10 @@ class FunctionPlanner:
             if not layout.is_awaited(use.operation):
                 self._await(use, layout, draft, hoister)
         elif form is Form.TEMPLATE:
-            if use.row.helper:
-                self.support(draft, use.row.helper)
+            helper = use.row.helper
             template = spelled(use.row.awaited, use.row.imports, draft)
+            if helper:
+                template = helped(template, helper, self.support(draft, helper))
             self._replace(use, draft, template, use.row.result, use.row.awaits)
         elif form is Form.RUN_SYNC:
             self._run_sync(use, layout, draft)

@@ -64,6 +64,7 @@ class InfrastructurePlanner:
         queries: QueryPlanner,
         draft: Callable[[Module], Draft],
         twin: Callable[[Variable], str],
+        support: Support,
     ) -> None:
         self.colors = colors
         self.coloring = coloring
@@ -76,8 +77,7 @@ class InfrastructurePlanner:
         self.impediments: dict[Function, Obstacle] = {}
         self.queries = queries
         self.draft = draft
-        self.support = Support(self.inference, coloring)
-        self.engines = EnginePlanner(colors, draft, self.support, self.findings)
+        self.engines = EnginePlanner(colors, draft, support, self.findings)
         self._sync_twins: set[v.Origin] = set()
         self._sync_factories: dict[v.Origin, str] = {}
 

@@ -31,7 +31,7 @@ from asyncify.decisions import (
 from asyncify.planning import query_forms as forms
 from asyncify.planning.draft import Draft, call_reference, node_reference, reference
 from asyncify.planning.hoisting import Hoister
-from asyncify.planning.query_flows import Flow, QueryFlows, is_ambiguous
+from asyncify.planning.query_flows import Flow, QueryFlows, is_ambiguous, is_session
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.rows import QueryMember, Role
@@ -44,7 +44,10 @@ _BINDING = {f.AWAIT, f.YIELD, f.YIELD_FROM, f.WALRUS}  # what a lambda can't hol
 class QueryPlanner(QueryFlows):
     """Writes the decisions about queries, one function after the other."""
 
-    def __init__(self, colors: Colors, coloring: Coloring) -> None:
+    def __init__(
+        self, colors: Colors, coloring: Coloring, support: Callable[[Draft, str], str]
+    ) -> None:
+        self.support = support
         self._handed: dict[Function, None] | None = None
         super().__init__(colors, coloring)
 
@@ -84,6 +87,7 @@ class QueryPlanner(QueryFlows):
             if callee[0] == f.ATTRIBUTE and callee[5] in queried:
                 self._plan_builder(function, index, operation, callee, draft)
         self._plan_tests(function, draft)
+        self._plan_asked(function, draft)
         self._plan_escapes(function, draft)
         self._plan_sessions(function, draft)
 
@@ -98,6 +102,20 @@ class QueryPlanner(QueryFlows):
                         node=reference(operation), site=draft.site(operation),
                         group=self.coloring.groups.get(function, 0),
                         template="{node} is not None",
+                    )
+                )  # fmt: skip
+
+    def _plan_asked(self, function: Function, draft: Draft) -> None:
+        """``query.session`` becomes the name of that session: a statement has none."""
+        for index, atoms in self.asked.get(function, ()) if self._is_async(function) else ():
+            operation = function.body.operations[index]
+            source = self._source(atoms[0], function, operation[5])
+            if source is not None:
+                draft.add(
+                    ReplaceExpression(
+                        node=reference(operation), site=draft.site(operation),
+                        group=self.coloring.groups.get(function, 0),
+                        template="{session}", session=source,
                     )
                 )  # fmt: skip
 
@@ -347,7 +365,7 @@ class QueryPlanner(QueryFlows):
     ) -> None:
         value = self._value(function, callee[5])
         row = QUERY.member(callee[6]) if value is not None else None
-        if value is None or row is None or not self.converts(value):
+        if value is None or row is None or not self.converts(value) or is_session(callee[6]):
             return
         if row.role is Role.TERMINAL or (operation[0] == f.ATTRIBUTE) != row.attribute:
             return
@@ -393,12 +411,31 @@ class QueryPlanner(QueryFlows):
             if receiver == "{receiver}" and kept == "{args}":
                 return ""
             template = f"{{receiver}}.{row.select_name}({kept})"
+        if row.name == "with_parent":
+            template = self._with_parent(function, operation, value, template, draft)
         template = forms.numbered(row, operation, template)
         if "{entity}" in template:
             template = template.replace("{entity}", self._entity_text(value, function, draft))
         imports = [*row.imports, *(name for a in row.arguments for name in a.imports)]
         used = [n for n in imports if n.rpartition(".")[2] in template + receiver]
         return forms.spelled(template.replace("{receiver}", receiver), used, draft)
+
+    def _with_parent(
+        self,
+        function: Function,
+        operation: f.Operation,
+        value: v.QueryValue,
+        template: str,
+        draft: Draft,
+    ) -> str:
+        """Query looks for the relationship that fits; the function has to be told."""
+        if len(operation[6]) + len(operation[7]) > 1:
+            return template
+        found = self.parent(function, function.body.operations.index(operation), value)
+        assert found is not None
+        cls, name = found
+        owner = self._class_name(function, cls) or draft.spell_class(cls)
+        return template.replace("{1}", f"{owner}.{name}")
 
     def _filter_by(
         self, function: Function, operation: f.Operation, value: v.QueryValue, draft: Draft
@@ -496,6 +533,8 @@ class QueryPlanner(QueryFlows):
             awaited = awaited.removesuffix(")") + (self._get_keywords(flow, use) or "") + ")"
             awaited = awaited.replace("{entity}", self._entity_text(value, use.function, draft))
         awaited = forms.spelled(awaited.replace("{receiver}", receiver), row.imports, draft)
+        if row.helper:
+            awaited = forms.helped(awaited, row.helper, self.support(draft, row.helper))
         return awaited, pair[1].replace("{unique}", ".unique()" if _unique(use, value) else "")
 
     def _plan_loop(self, use: Use, site: Site, group: int, draft: Draft) -> None:
@@ -511,16 +550,20 @@ class QueryPlanner(QueryFlows):
         assert value is not None
         source = self._text_source(value, use.function, self._executed(use))
         node = self._node(use.function, use.operation)
-        if source is None or node is None or not self._fits_lambda(use.function, use.operation):
+        if node is None or not self._fits_lambda(use.function, use.operation):
             where = f"A query that stays a Query is executed at line {use.line}, and"
             self._impede(use.function, f"{where} run_sync can't be entered there.")
             return
         inner = "list({node})" if use.kind == "iterate query" else "{node}"
+        if source is not None:
+            template = f"{{session}}.run_sync(lambda _: {inner})"
+        else:  # the Query brings its own, and needs no more than a greenlet
+            template = f"{self.support(draft, 'run_sync')}(lambda: {inner})"
         draft.add(
             ReplaceExpression(
                 node=node, site=draft.site(use.function.body.operations[use.operation]),
                 group=self.coloring.groups.get(use.function, 0),
-                template=f"{{session}}.run_sync(lambda _: {inner})", awaits=True, session=source,
+                template=template, awaits=True, session=source or SessionSource(),
             )
         )  # fmt: skip
 

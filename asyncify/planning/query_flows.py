@@ -13,7 +13,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.declarations import annotation_value
 from asyncify.analysis.places import Obstacle
-from asyncify.analysis.program import Class, Function, dotted, statements_of
+from asyncify.analysis.program import Class, Function, dotted
 from asyncify.analysis.uses import Use
 from asyncify.decisions import SessionSource
 from asyncify.findings import Finding
@@ -23,7 +23,7 @@ from asyncify.planning.query_escapes import Escapes
 from asyncify.planning.query_sessions import QuerySessions
 from asyncify.sites import NodeRef
 from asyncify.vocabulary.rows import QueryMember, Role
-from asyncify.vocabulary.sqlalchemy_query import FIRST_OF_STATEMENT, QUERY, STREAM
+from asyncify.vocabulary.sqlalchemy_query import FIRST_OF_STATEMENT, QUERY, STREAM, STREAMED
 
 _CRITERIA = {"filter", "filter_by", "where"}
 _READ_OTHERWISE = frozenset({"text", "stream"})  # marks on which the form of a terminal depends
@@ -73,6 +73,7 @@ class QueryFlows:
         self.findings: list[Finding] = []
         self.impediments: dict[Function, Obstacle] = {}
         self.escaping: dict[Function, dict[int, str]] = {}  # operations that may execute a Query
+        self.asked: dict[Function, list[tuple[int, list[v.QueryValue]]]] = {}  # for its session
         self.tested: dict[Function, set[int]] = {}  # operations whose truth is asked for
         self._calls: dict[Function, list[tuple[Function, Use]]] = {}
         self._inside: dict[Function, set[int]] = {}  # operations inside a lambda for run_sync
@@ -98,6 +99,7 @@ class QueryFlows:
                     self._terminal(use)
                 for callee in use.callees if use.kind == "call" else ():
                     self._calls.setdefault(callee, []).append((function, use))
+        self._name_sessions()
         own = self._own_classes()
         for flow in self.flows.values():
             for query in sorted(flow.values, key=v.order):
@@ -107,6 +109,17 @@ class QueryFlows:
                     flow.refuse("its session makes queries of a class of its own")
             self._judge(flow)
         self._settle()
+
+    def _name_sessions(self) -> None:
+        """``query.session`` is written as the session that the Query has."""
+        for function, places in self.asked.items():
+            for index, atoms in places:
+                receiver = function.body.operations[index][5]
+                if len({self._source(a, function, receiver) for a in atoms} | {None}) != 2:
+                    reason = "The session of a query is asked for."
+                    self.impediments[function] = Obstacle("ASY104", reason)
+                    for atom in atoms:
+                        self.flows[atom.origin].refuse("its session is asked for")
 
     def _own_classes(self) -> set[v.Origin]:
         """The factories, sessions and registries that are given a ``query_cls``."""
@@ -177,6 +190,9 @@ class QueryFlows:
                 self.escaping.setdefault(function, {})[escape.operation] = escape.reason
         parent = layout.parent(index)
         if parent >= 0 and layout.operations[parent][0] == f.ATTRIBUTE:
+            if is_session(layout.operations[parent][6]):
+                self.asked.setdefault(function, []).append((parent, atoms))
+                return
             outer = layout.parent(parent)
             called = outer >= 0 and layout.operations[outer][0] == f.CALL
             called = called and layout.operations[outer][5] == parent
@@ -193,9 +209,6 @@ class QueryFlows:
             return
         if row.role is Role.TERMINAL:
             return
-        if name == "session":
-            flow.refuse("its session is asked for")
-            self.impediments[function] = Obstacle("ASY104", "The session of a query is asked for.")
         if row.role is Role.BUILDER:
             flow.builders.add(name)
         if not (row.select_name or row.template or row.rows_template):
@@ -217,9 +230,37 @@ class QueryFlows:
             return False
         if not forms.receiver_template(row, operations[call], operations):
             return False
-        if not forms.numbered(row, operations[call], template or "{receiver}"):
+        if row.name == "with_parent":
+            return self._can_name_parent(function, call, atoms)
+        return bool(forms.numbered(row, operations[call], template or "{receiver}"))
+
+    def _can_name_parent(self, function: Function, call: int, atoms: list[v.QueryValue]) -> bool:
+        """Is the relationship known along which ``with_parent`` goes?"""
+        operation = function.body.operations[call]
+        names = {name for name, _ in operation[7]}
+        given = len(operation[6]) + len(names)
+        if any(a.target_name for a in atoms) or not names <= {"instance", "property"}:
             return False
-        return row.name != "with_parent" or len(operations[call][6]) > 1
+        return given == 2 or (given == 1 and self.parent(function, call, atoms[0]) is not None)
+
+    def parent(
+        self, function: Function, call: int, value: v.QueryValue
+    ) -> tuple[Class, str] | None:
+        """The class and the only relationship by which an instance of it, given to
+        ``with_parent`` alone, can be the parent of the entity."""
+        operation = function.body.operations[call]
+        index = operation[6][0] if operation[6] else operation[7][0][1]
+        found = self.inference.evaluations[function].values[index] if index >= 0 else v.UNKNOWN
+        classes = {a.cls if isinstance(a, v.Instance) else None for a in found}
+        classes -= {None} if v.Literal(None) in found else set()
+        cls = classes.pop() if len(classes) == 1 else None
+        entity = value.entities[0] if value.entities else None
+        if cls is None or entity is None:
+            return None
+        links = self.inference.models.links(cls).values()
+        fitting = [link.name for link in links if link.target in (entity, None)]
+        known = len(fitting) == 1 and all(link.target for link in links)
+        return (cls, fitting[0]) if known else None
 
     def _builder_template(self, row: QueryMember, value: v.QueryValue) -> str:
         rows = value.shape == "rows" and row.rows_template
@@ -382,24 +423,25 @@ class QueryFlows:
         if "stream" in value.marks:
             return self._stream_row(use, value, row)
         if use.name == "__getitem__":
-            return forms.indexed(row, operations[operation[6]], operations)
+            return forms.indexed(row, operations[operation[6]], operations, self.line)
         return row if row.equal else None
 
     def _stream_row(self, use: Use, value: v.QueryValue, row: QueryMember) -> QueryMember | None:
-        """Behind ``yield_per`` rows are streamed: only a loop can do that."""
-        if use.function not in self.coloring.turned:
+        """Behind ``yield_per`` rows are streamed, most of all by a loop."""
+        if use.function not in self.coloring.turned or use.name == "count":
             return row
-        if use.kind != "iterate query" or value.collections or self._loop(use) is None:
-            return None
-        return STREAM
+        if value.collections:
+            return None  # Query refuses that
+        if use.kind == "iterate query" and self._loop(use) is not None:
+            return STREAM
+        return STREAMED.get(use.name)
 
     def _loop(self, use: Use) -> NodeRef | tuple[NodeRef, int] | None:
-        """The loop or comprehension over a Query that can become ``async for``: one that is not
-        left early, so that the stream is read to its end."""
+        """The loop or comprehension over a Query that can become ``async for``."""
         layout = self.colors.uses.layout(use.function)
         for statement in layout.statements:
             if statement[0] == f.FOR and statement[8] == use.operation:
-                return None if _leaves(statement[9]) else NodeRef("For", statement[3])
+                return NodeRef("For", statement[3])
         comprehension = layout.comprehension_of(use.operation)
         if comprehension is None or comprehension[5] == "GeneratorExp":
             return None
@@ -436,10 +478,10 @@ class QueryFlows:
             row = QUERY.member(callee[6]) if callee[0] == f.ATTRIBUTE else None
             if row is None or not row.get_keyword or row.name in keywords:
                 return None
-            takes_all = "{args}" in row.get_keyword
-            if operation[7] or (operation[6] and not takes_all):
+            keyword = forms.get_keyword(row, operation, operations)
+            if not keyword:
                 return None
-            keywords[row.name] = row.get_keyword.replace("{args}", f"{{chain:{row.name}}}")
+            keywords[row.name] = keyword
             index = callee[5]
         value = self._value(use.function, index)
         if value is None or "built" in value.marks:
@@ -544,6 +586,12 @@ class QueryFlows:
         return name if shared and name.startswith("self.") else ""
 
 
+def is_session(name: str) -> bool:
+    """Is a member of a Query the session that it has?"""
+    row = QUERY.member(name)
+    return row is not None and row.returns == "Session"
+
+
 def _is_class(atom: v.Atom) -> bool:
     return isinstance(atom, v.ClassObject) or atom == v.Foreign(v.SOME_CLASS)
 
@@ -572,11 +620,3 @@ def _one_of(found: list[v.QueryValue]) -> v.QueryValue | None:
 def is_ambiguous(value: v.QueryValue) -> bool:
     """May ``filter_by`` on a statement mean another table than on the Query?"""
     return value.joined or "several" in value.marks
-
-
-def _leaves(block: tuple[f.Statement, ...]) -> bool:
-    """May a loop's body leave the loop before its end?"""
-    return any(
-        statement[0] == f.RETURN or (statement[0] == f.FLOW and statement[7] == "break")
-        for statement in statements_of(block)
-    )

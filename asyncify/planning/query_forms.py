@@ -12,9 +12,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from asyncify import facts as f
+from asyncify.analysis.program import dotted
 from asyncify.planning.draft import Draft
 from asyncify.vocabulary.rows import QueryMember, Role
-from asyncify.vocabulary.sqlalchemy_query import SLICE
+from asyncify.vocabulary.sqlalchemy_query import CHECKED_ITEM, CHECKED_SLICE, SLICE
 
 Operations = tuple[f.Operation, ...]
 _NUMBERED = re.compile(r"\{(\d+)\}")
@@ -52,6 +53,13 @@ def receiver_template(row: QueryMember, operation: f.Operation, operations: Oper
     return receiver
 
 
+def helped(template: str, helper: str, written: str) -> str:
+    """The template with a helper of the support module as the file writes it."""
+    if not helper or helper == written:
+        return template
+    return re.sub(rf"(?<![\w.{{:]){helper}(?=\()", written, template)
+
+
 def _given(row: QueryMember, operation: f.Operation) -> dict[str, tuple[str, int]]:
     """The arguments of a call by name: how a template reaches them, and their operation (negative
     for what is starred)."""
@@ -83,6 +91,21 @@ def kept_arguments(row: QueryMember, operation: f.Operation) -> str:
     kept = [f"{{{n}}}" for n in range(len(operation[6])) if n not in positions]
     kept += [f"{name}={{kw:{name}}}" for name, _ in operation[7] if name not in keywords]
     return ", ".join(kept)
+
+
+def get_keyword(row: QueryMember, operation: f.Operation, operations: Operations) -> str:
+    """The keyword of ``session.get`` that stands for a builder's call, or '' where none does."""
+    if "{args}" in row.get_keyword and not operation[7]:
+        return row.get_keyword.replace("{args}", f"{{chain:{row.name}}}")
+    if operation[6] or "{args}" in row.get_keyword:
+        return ""
+    if not operation[7]:
+        return row.get_keyword
+    given = {name: constant(operations, i) or dotted(operations, i) for name, i in operation[7]}
+    if not row.get_takes_dict or not all(name and text for name, text in given.items()):
+        return ""
+    entries = ", ".join(f'"{name}": {text}' for name, text in given.items())
+    return f"{row.get_keyword.partition('=')[0]}={{{entries}}}"
 
 
 def numbered(row: QueryMember, operation: f.Operation, template: str) -> str:
@@ -119,27 +142,92 @@ def spelled(template: str, names: Iterable[str], draft: Draft) -> str:
     return template
 
 
-def indexed(row: QueryMember, index: f.Operation, operations: Operations) -> QueryMember | None:
+def indexed(
+    row: QueryMember, index: f.Operation, operations: Operations, line: str
+) -> QueryMember | None:
     """The row for ``query[...]``; None where no statement gives the same for every value."""
     if index[0] == f.CONSTANT and type(index[5]) is int:
         start = index[5]
         return _numbers(row, str(start), str(start + 1), "")
     if index[0] != f.SLICE:
-        return None
+        return _filled(CHECKED_ITEM, ("{node.index}",), "", line)
     bounds = [constant(operations, i) if i >= 0 else "None" for i in index[5:8]]
-    if not all(text == "None" or text.isdigit() for text in bounds):
-        return None
     lower, upper, step = bounds
-    if lower.isdigit() and upper.isdigit() and int(upper) <= int(lower):
-        return None  # an empty list, for which Query asks no database
+    suffix = "" if step == "None" else f"[::{step}]"
+    if not step.lstrip("-").isdigit() and step != "None":
+        return None
     if step != "None" and int(step) == 0:
         return None
-    return _numbers(SLICE, lower, upper, "" if step == "None" else f"[::{step}]")
+    if not all(text == "None" or text.isdigit() for text in bounds[:2]):
+        return _between(index, operations, suffix, line)
+    if lower.isdigit() and upper.isdigit() and int(upper) <= int(lower):
+        return None  # an empty list, for which Query asks no database
+    return _numbers(SLICE, lower, upper, suffix)
+
+
+def _between(
+    index: f.Operation, operations: Operations, suffix: str, line: str
+) -> QueryMember | None:
+    """The row for a slice of which a bound isn't a number."""
+    lower, upper = index[5:7]
+    texts = ("{node.lower}" if lower >= 0 else "None", "{node.upper}" if upper >= 0 else "None")
+    if any(constant(operations, i).startswith("-") for i in (lower, upper) if i >= 0):
+        return None  # Query refuses it
+    known = lower < 0 or _is_counted(operations, lower)
+    if upper >= 0 and known:
+        known = _is_counted(operations, upper) if lower < 0 else _adds(operations, upper, lower)
+    return _filled(SLICE if known else CHECKED_SLICE, texts, suffix, line)
+
+
+def _is_counted(operations: Operations, index: int) -> bool:
+    """Can an expression not be negative?"""
+    operation = operations[index]
+    if operation[0] == f.CONSTANT:
+        return type(operation[5]) is int and operation[5] >= 0
+    if operation[0] == f.CALL:
+        name = operations[operation[5]][5] if operations[operation[5]][0] == f.NAME else ""
+        inner = [i for i in operation[6] if i >= 0]
+        return name in ("len", "abs") or (
+            name == "max" and any(_is_counted(operations, i) for i in inner)
+        )
+    return (
+        operation[0] == f.OPERATOR
+        and operation[5] in ("Add", "Mult")
+        and all(_is_counted(operations, i) for i in operation[6])
+    )
+
+
+def _adds(operations: Operations, upper: int, lower: int) -> bool:
+    """Is a bound the other one and what isn't negative?"""
+    operation, name = operations[upper], dotted(operations, lower)
+    if operation[0] != f.OPERATOR or operation[5] != "Add" or not name:
+        return False
+    rest = [i for i in operation[6] if dotted(operations, i) != name]
+    return len(rest) == 1 and _is_counted(operations, rest[0])
+
+
+def _limited(template: str) -> str:
+    """A slice without a lower bound is a limit."""
+    return template.replace(".slice(None, ", ".limit(")
+
+
+def _filled(
+    row: QueryMember, bounds: tuple[str, ...], suffix: str, line: str
+) -> QueryMember | None:
+    def filled(pair: tuple[str, str]) -> tuple[str, str]:
+        awaited, result = pair
+        for place, text in enumerate(bounds):
+            awaited = awaited.replace(f"{{{place}}}", text)
+        return _limited(awaited), result + suffix
+
+    if line not in row.lines:
+        return None
+    return replace(row, entity=filled(row.entity), rows=filled(row.rows))
 
 
 def _numbers(row: QueryMember, lower: str, upper: str, suffix: str) -> QueryMember:
     def filled(pair: tuple[str, str]) -> tuple[str, str]:
         awaited = pair[0].replace("{0} + 1", upper).replace("{0}", lower).replace("{1}", upper)
-        return awaited, pair[1] + suffix
+        return _limited(awaited), pair[1] + suffix
 
     return replace(row, entity=filled(row.entity), rows=filled(row.rows))

@@ -307,7 +307,21 @@ class QuerySessions:
             name for name, value in environment.items()
             if any(isinstance(a, v.Known) and a.kind.lower().endswith("session") for a in value)
         ]  # fmt: skip
-        return names[0] if len(names) == 1 else ""
+        if len(names) != 1 or self._is_asked_for(function, names[0]):
+            return ""
+        return names[0]
+
+    def _is_asked_for(self, function: Function, name: str) -> bool:
+        """Is a variable bound to ``query.session``? It has no value before."""
+        values = self.inference.evaluations[function].values
+        for statement in statements_of(function.body.statements):
+            if statement[0] == f.ASSIGN and (f.TO_NAME, name) in [t[:2] for t in statement[7]]:
+                operation = function.body.operations[statement[8]]
+                if operation[0] == f.ATTRIBUTE and any(
+                    isinstance(a, v.QueryValue) for a in values[operation[5]]
+                ):
+                    return True
+        return False
 
 
 def _named(caller: Function, name: str) -> set[int]:

@@ -31,8 +31,13 @@ class SidePlanner:
     """Gives the sync side its own engines, factories and functions."""
 
     def __init__(
-        self, colors: Colors, coloring: Coloring, draft: Callable[[Module], Draft]
+        self,
+        colors: Colors,
+        coloring: Coloring,
+        draft: Callable[[Module], Draft],
+        support: Callable[[Draft, str], str],
     ) -> None:
+        self.support = support
         self.colors = colors
         self.coloring = coloring
         self.sides = coloring.sides
@@ -244,7 +249,7 @@ class SidePlanner:
             turned=self.coloring.turned - sides.twinned,
             islands=self.coloring.islands | sides.twinned,
         )
-        queries = QueryPlanner(self.colors, view)
+        queries = QueryPlanner(self.colors, view, self.support)
         for function in functions:
             self._copy(function, queries)
 

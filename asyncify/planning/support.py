@@ -6,7 +6,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, is_alembic
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.program import Module
-from asyncify.decisions import ImportName, NewFile
+from asyncify.decisions import NewFile
 from asyncify.planning.draft import Draft
 from asyncify.vocabulary.urls import DATABASES, async_drivername
 
@@ -50,6 +50,24 @@ async def run_sync(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     result: T = await greenlet_spawn(function, *args, **kwargs)
     return result
 '''
+_SLICED = '''
+
+def sliced(statement: Any, start: int | None, stop: int | None) -> Any:
+    """What ``query[start:stop]`` selects; the bounds are those that Query takes."""
+    if start is not None and stop is not None and stop <= start:
+        return statement.limit(0)
+    if (start or 0) < 0 or (stop or 0) < 0:
+        raise IndexError("negative indexes are not accepted by SQL index / slice operators")
+    return statement.slice(start, stop)
+'''
+_NTH = '''
+
+def nth(statement: Any, index: int) -> Any:
+    """What ``query[index]`` selects; the index is one that Query takes."""
+    if index < 0:
+        raise IndexError("negative indexes are not accepted by SQL index / slice operators")
+    return statement.slice(index, index + 1)
+'''
 # What each helper imports: pairs (module, name); a module alone without a name.
 _IMPORTS = {
     "async_url": (("sqlalchemy.engine", "URL"), ("sqlalchemy.engine", "make_url")),
@@ -66,6 +84,8 @@ _IMPORTS = {
         ("typing", "TypeVar"),
         ("sqlalchemy.util", "greenlet_spawn"),
     ),
+    "sliced": (("typing", "Any"),),
+    "nth": (("typing", "Any"),),
 }
 
 
@@ -82,8 +102,7 @@ class Support:
     def name(self, draft: Draft, helper: str) -> str:
         """How a helper is written in a file, which imports it."""
         self._needed.add(helper)
-        draft.add_import(ImportName(self._module_name(), helper))
-        return helper
+        return draft.spell(f"{self._module_name()}.{helper}")
 
     def files(self) -> tuple[NewFile, ...]:
         """The support module, if anything in it is needed and it isn't there yet."""
@@ -98,8 +117,8 @@ class Support:
         text = _HEAD + _import_lines(self._needed)
         if "async_url" in self._needed:
             text += _ASYNC_URL.replace("{drivers}", self._drivers())
-        text += _RUN_ASYNC if "run_async" in self._needed else ""
-        return text + (_RUN_SYNC if "run_sync" in self._needed else "")
+        written = {"run_async": _RUN_ASYNC, "run_sync": _RUN_SYNC, "sliced": _SLICED, "nth": _NTH}
+        return text + "".join(part for name, part in written.items() if name in self._needed)
 
     def _drivers(self) -> str:
         """The map from sync to async drivers, as source."""

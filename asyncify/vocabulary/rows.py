@@ -111,12 +111,14 @@ class QueryMember:
     templates for a query of exactly one entity and for rows of columns; ``unique`` is inserted as
     ``.unique()`` by the plan where Query would have uniqued (the templates hold ``{unique}`` right
     behind ``{awaited}``). ``starts`` is the function that the statement begins with, ``on_dml``
-    says whether an Update and a Delete have the builder too. ``parameters`` names what ``{0}``,
-    ``{1}`` stand for where they are given by keyword. ``get_keyword`` is what the builder becomes
-    in front of ``get()``: a keyword of ``session.get`` (behind any other builder ``get()`` has no
-    equal form). ``changes_shape``: with_entities, add_columns, ... ``returns`` is for one entity,
-    ``rows_returns`` for rows where it differs. ``equal`` is false where no form gives the same
-    result. ``lines`` are those that have it.
+    says whether an Update and a Delete have the builder too. ``helper`` is a function of the
+    support module that a template uses. ``parameters`` names what ``{0}``, ``{1}`` stand for where
+    they are given by keyword. ``get_keyword`` is what the builder becomes in front of ``get()``: a
+    keyword of ``session.get`` (behind any other builder ``get()`` has no equal form), which takes
+    the builder's own keywords as a dict where ``get_takes_dict``. ``changes_shape``:
+    with_entities, add_columns, ... ``returns`` is for one entity, ``rows_returns`` for rows where
+    it differs. ``equal`` is false where no form gives the same result. ``lines`` are those that
+    have it.
     """
 
     name: str
@@ -130,9 +132,11 @@ class QueryMember:
     rows_returns: str = ""
     starts: str = "select"
     on_dml: bool = False
+    helper: str = ""
     arguments: tuple[Argument, ...] = ()
     parameters: tuple[str, ...] = ()
     get_keyword: str = ""
+    get_takes_dict: bool = False
     imports: tuple[str, ...] = ()
     attribute: bool = False
     changes_shape: bool = False

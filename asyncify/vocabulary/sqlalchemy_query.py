@@ -73,7 +73,7 @@ _BUILDERS = (
         _BUILDER,
         template="{receiver}",
         on_dml=True,
-        arguments=(Argument("value", 0, default="True"),),
+        arguments=(Argument("value", 0, "{receiver}", literal="False", default="True"),),
         note="with False: drop the joined loader options; subquery() and count() have none anyway",
         trap="Q25",
     ),
@@ -250,6 +250,7 @@ _BUILDERS = (
         _BUILDER,
         "with_for_update",
         get_keyword="with_for_update=True",
+        get_takes_dict=True,
         note="before get() with arguments: with_for_update={'nowait': True}",
     ),
     QueryMember("with_hint", _BUILDER, "with_hint"),
@@ -259,7 +260,8 @@ _BUILDERS = (
     QueryMember(
         "with_parent",
         _BUILDER,
-        template="{receiver}.where(with_parent({args}))",
+        template="{receiver}.where(with_parent({0}, {1}))",
+        parameters=("instance", "property"),
         imports=("sqlalchemy.orm.with_parent",),
         note="the function needs the relationship as its second argument",
         trap="Q24",
@@ -586,6 +588,37 @@ SLICE = QueryMember(
     source="https://docs.sqlalchemy.org/en/20/orm/queryguide/query.html",
 )
 
+# The same where the bounds are variables: Query refuses a negative one, and gives an empty list
+# where the first isn't below the second; the helper asks the database for no rows there, Query asks
+# it nothing. In front of 2.0 a negative one is taken.
+CHECKED_SLICE = QueryMember(
+    "__getitem__",
+    _TERMINAL,
+    entity=(
+        "{session}.execute(sliced({receiver}, {0}, {1}))",
+        "{awaited}{unique}.scalars().all()",
+    ),
+    rows=("{session}.execute(sliced({receiver}, {0}, {1}))", "{awaited}{unique}.all()"),
+    returns="entities",
+    rows_returns="rows",
+    helper="sliced",
+    lines=_FROM_20,
+    trap="Q14",
+    source="https://docs.sqlalchemy.org/en/20/orm/queryguide/query.html",
+)
+CHECKED_ITEM = QueryMember(
+    "__getitem__",
+    _TERMINAL,
+    entity=("{session}.execute(nth({receiver}, {0}))", "{awaited}{unique}.scalars().all()[0]"),
+    rows=("{session}.execute(nth({receiver}, {0}))", "{awaited}{unique}.all()[0]"),
+    returns="entity",
+    rows_returns="Row",
+    helper="nth",
+    lines=_FROM_20,
+    trap="Q14",
+    source="https://docs.sqlalchemy.org/en/20/orm/queryguide/query.html",
+)
+
 # ``first()`` behind ``from_statement()``, which has no ``limit()``.
 FIRST_OF_STATEMENT = QueryMember(
     "first",
@@ -608,3 +641,47 @@ STREAM = QueryMember(
     trap="Q18",
     source="https://docs.sqlalchemy.org/en/20/orm/queryguide/query.html",
 )
+
+# What reads a stream otherwise awaits the result's method too. ``count()`` has a statement of its
+# own around the one that is streamed.
+_STREAM = "{session}.stream({receiver})"
+STREAMED = {
+    row.name: row
+    for row in (
+        QueryMember(
+            "__iter__",
+            _TERMINAL,
+            entity=(_STREAM, "await {awaited}.scalars().all()"),
+            rows=(_STREAM, "await {awaited}.all()"),
+            trap="Q18",
+        ),
+        QueryMember(
+            "all",
+            _TERMINAL,
+            entity=(_STREAM, "await {awaited}.scalars().all()"),
+            rows=(_STREAM, "await {awaited}.all()"),
+            trap="Q18",
+        ),
+        QueryMember(
+            "first",
+            _TERMINAL,
+            entity=("{session}.stream({receiver}.limit(1))", "await {awaited}.scalars().first()"),
+            rows=("{session}.stream({receiver}.limit(1))", "await {awaited}.first()"),
+            trap="Q18",
+        ),
+        QueryMember(
+            "one",
+            _TERMINAL,
+            entity=(_STREAM, "await {awaited}.scalars().one()"),
+            rows=(_STREAM, "await {awaited}.one()"),
+            trap="Q18",
+        ),
+        QueryMember(
+            "one_or_none",
+            _TERMINAL,
+            entity=(_STREAM, "await {awaited}.scalars().one_or_none()"),
+            rows=(_STREAM, "await {awaited}.one_or_none()"),
+            trap="Q18",
+        ),
+    )
+}
