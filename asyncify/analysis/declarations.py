@@ -44,7 +44,8 @@ DEPENDS = {"fastapi.Depends", "fastapi.Security", "fastapi.param_functions.Depen
 
 
 @lru_cache(maxsize=4096)
-def _lowered(text: str) -> tuple[tuple[f.Operation, ...], int] | None:
+def lowered(text: str) -> tuple[tuple[f.Operation, ...], int] | None:
+    """The operations of an expression inside a string, and the one that it is."""
     return lower_expression(text)
 
 
@@ -84,10 +85,8 @@ def annotation_value(
     if kind == f.CONSTANT:
         if not isinstance(operation[5], str):
             return v.UNKNOWN
-        lowered = _lowered(operation[5])
-        return (
-            annotation_value(inference, function, *lowered, nesting + 1) if lowered else v.UNKNOWN
-        )
+        inside = lowered(operation[5])
+        return annotation_value(inference, function, *inside, nesting + 1) if inside else v.UNKNOWN
     if kind in (f.NAME, f.ATTRIBUTE):
         symbol = inference.program.resolve_expression(function, operations, index)
         return _named(inference, symbol, nesting)
@@ -111,8 +110,8 @@ def is_constant(
     if kind == f.CONSTANT:
         if not isinstance(operation[5], str):
             return operation[5] is None
-        lowered = _lowered(operation[5])
-        return lowered is not None and is_constant(inference, function, *lowered)
+        inside = lowered(operation[5])
+        return inside is not None and is_constant(inference, function, *inside)
     if kind == f.NAME:
         name = operation[5]
         return name in _CONSTANTS and inference.program.resolve(function.module, name) is None

@@ -1,0 +1,226 @@
+"""Planning of annotations: what is annotated as sync is annotated as async from now on.
+
+Engines, sessions and results by the names of their classes, a Query as the statement that it
+becomes, and what an async generator gives. The names inside strings count as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.declarations import lowered
+from asyncify.analysis.layout import Layout
+from asyncify.analysis.program import Function, Module, dotted
+from asyncify.decisions import EditAnnotation
+from asyncify.planning.draft import Draft
+from asyncify.planning.queries import QueryPlanner
+from asyncify.planning.sync_names import SyncNames
+from asyncify.sites import NodeRef
+from asyncify.vocabulary.names import KINDS
+
+_GENERATORS = {
+    "Generator": ("AsyncGenerator", 2), "Iterator": ("AsyncIterator", 1),
+    "Iterable": ("AsyncIterable", 1),
+}  # fmt: skip
+_MODULES = ("typing", "collections.abc", "typing_extensions")
+
+
+@dataclass(slots=True)
+class _Annotation:
+    """One annotation: where its names are looked up, and the function that it belongs to.
+    ``value`` gives what is known of what it annotates."""
+
+    scope: Function
+    function: Function
+    operations: tuple[f.Operation, ...]
+    index: int
+    number: int
+    value: Callable[[], v.Value]
+    generator: bool = False
+    renames: dict[str, str] = field(default_factory=dict)
+    arity: dict[str, int] = field(default_factory=dict)
+
+
+class AnnotationPlanner:
+    """Writes the decisions about annotations, one function after the other."""
+
+    def __init__(
+        self,
+        colors: Colors,
+        coloring: Coloring,
+        queries: QueryPlanner,
+        names: SyncNames,
+        draft: Callable[[Module], Draft],
+    ) -> None:
+        self.inference = colors.inference
+        self.program = self.inference.program
+        self.coloring = coloring
+        self.queries = queries
+        self.names = names
+        self.draft = draft
+
+    def signature(self, function: Function) -> None:
+        """The annotations of the parameters, and of what is returned."""
+        signature = function.signature
+        operations, scope = signature.operations, function.parent or function
+        read = self.inference.read
+        for position, parameter in enumerate(signature.parameters):
+            if parameter.annotation >= 0:
+                slot = "parameter", function, position
+                self._plan(
+                    _Annotation(
+                        scope, function, operations, parameter.annotation,
+                        parameter.annotation_number, partial(read, slot),
+                    )
+                )  # fmt: skip
+        if signature.returns >= 0:
+            generator = function in self.coloring.turned and function.facts.is_generator
+            self._plan(
+                _Annotation(
+                    scope, function, operations, signature.returns, signature.returns_number,
+                    partial(read, ("return", function)), generator,
+                )
+            )  # fmt: skip
+
+    def assignments(self, function: Function, layout: Layout) -> set[int]:
+        """Annotated assignments; the operations inside the annotations are returned."""
+        inside: set[int] = set()
+        for statement in layout.statements:
+            if statement[0] == f.ANNOTATED:
+                inside |= layout.subtree(statement[8])
+                self._plan(
+                    _Annotation(
+                        function, function, layout.operations, statement[8], statement[10],
+                        partial(self._assigned, function, statement),
+                    )
+                )  # fmt: skip
+        return inside
+
+    def _assigned(self, function: Function, statement: f.Statement) -> v.Value:
+        """What an annotated assignment gives its target, or a class's field is given."""
+        evaluation = self.inference.evaluations.get(function)
+        if evaluation is not None and statement[9] >= 0:
+            return evaluation.values[statement[9]]
+        owner = self.program.classes.get(function)
+        if owner is not None and statement[7][0] == f.TO_NAME:
+            return self.inference.attribute(owner, statement[7][1])
+        return v.UNKNOWN
+
+    def _plan(self, annotation: _Annotation) -> None:
+        for operations, index in _parts(annotation.operations, annotation.index):
+            self._plan_part(annotation, operations, index)
+        if annotation.renames:
+            draft = self.draft(annotation.scope.module)
+            draft.add(
+                EditAnnotation(
+                    node=NodeRef("Annotation", annotation.number),
+                    site=draft.site(annotation.operations[annotation.index]),
+                    group=self.coloring.groups.get(annotation.function, 0),
+                    renames=tuple(annotation.renames.items()),
+                    arity=tuple(annotation.arity.items()),
+                )
+            )  # fmt: skip
+
+    def _plan_part(
+        self, annotation: _Annotation, operations: tuple[f.Operation, ...], index: int
+    ) -> None:
+        """One name inside an annotation."""
+        scope, renames = annotation.scope, annotation.renames
+        name = self.names.meant(scope, operations, index)
+        new = self.names.replacement(name) if name else None
+        if new is not None:
+            written, draft = dotted(operations, index), self.draft(scope.module)
+            if not self._serves_both(annotation.function):
+                renames[written] = draft.spell(new, written)
+                draft.drop(written)
+            elif not self._names_one(annotation, new):
+                renames[written] = f"{draft.spell(new, written)} | {written}"
+        elif self._is_query(scope, operations, index) and self._selects(annotation):
+            written, draft = dotted(operations, index), self.draft(scope.module)
+            statement = self._statement(annotation.value())
+            module = "sqlalchemy.sql" if self.names.line == "1.4" else "sqlalchemy"
+            renames[written] = draft.spell(f"{module}.{statement}", written)
+            if statement != "Select":
+                annotation.arity[renames[written]] = 0  # neither Update nor Delete is generic
+            draft.drop(written)
+        elif annotation.generator:
+            self._generator(annotation, operations, index)
+
+    def _serves_both(self, function: Function) -> bool:
+        """Do both sides make instances of the class that a function belongs to?"""
+        owner, sides = function.owner, self.coloring.sides
+        if owner is None or function in self.coloring.turned:
+            return False
+        methods = {
+            m for cls in (*owner.ancestors, *owner.descendants()) for m in cls.methods.values()
+        }
+        return bool(methods & sides.synced)
+
+    def _names_one(self, annotation: _Annotation, name: str) -> bool:
+        """Does an annotation name a class already?"""
+        return any(
+            self.names.foreign(annotation.scope, operations, index) == name
+            for operations, index in _parts(annotation.operations, annotation.index)
+        )
+
+    def _is_query(self, scope: Function, operations: tuple[f.Operation, ...], index: int) -> bool:
+        """Does an annotation name the class Query?"""
+        return KINDS.get(self.names.foreign(scope, operations, index)) == "Query"
+
+    def _selects(self, annotation: _Annotation) -> bool:
+        """Do all queries that a function handles, or a class holds, become statements?"""
+        evaluation = self.inference.evaluations.get(annotation.function)
+        values = evaluation.values if evaluation is not None else ()
+        found = {
+            atom for each in (annotation.value(), *values) for atom in each
+            if isinstance(atom, v.QueryValue)
+        }  # fmt: skip
+        return bool(found) and all(self.queries.converts(atom) for atom in found)
+
+    def _statement(self, value: v.Value) -> str:
+        """The class of the statements that some queries become."""
+        kinds = {
+            self.queries.flows[atom.origin].dml or "select"
+            for atom in value if isinstance(atom, v.QueryValue)
+        }  # fmt: skip
+        return kinds.pop().capitalize() if len(kinds) == 1 else "Select"
+
+    def _generator(
+        self, annotation: _Annotation, operations: tuple[f.Operation, ...], index: int
+    ) -> None:
+        """``Generator[X, None, None]`` of what became an async generator."""
+        symbol = self.program.resolve_expression(annotation.scope, operations, index)
+        if not isinstance(symbol, str):
+            return
+        owner, _, last = symbol.rpartition(".")
+        if owner in _MODULES and last in _GENERATORS:
+            written, draft = dotted(operations, index), self.draft(annotation.scope.module)
+            new, count = _GENERATORS[last]
+            annotation.renames[written] = draft.spell(f"{owner}.{new}", written)
+            annotation.arity[annotation.renames[written]] = count
+            draft.drop(written)
+
+
+def _parts(
+    operations: tuple[f.Operation, ...], index: int
+) -> Iterator[tuple[tuple[f.Operation, ...], int]]:
+    """The names inside an annotation, strings included, outermost first."""
+    operation = operations[index]
+    kind = operation[0]
+    if kind in (f.NAME, f.ATTRIBUTE):
+        yield operations, index
+    elif kind == f.CONSTANT and isinstance(operation[5], str):
+        inside = lowered(operation[5])
+        if inside is not None:
+            yield from _parts(*inside)
+    elif kind == f.SUBSCRIPT:
+        yield from _parts(operations, operation[5])
+        yield from _parts(operations, operation[6])
+    elif kind in (f.SEQUENCE, f.OPERATOR):
+        for part in operation[6]:
+            yield from _parts(operations, part if part >= 0 else ~part)

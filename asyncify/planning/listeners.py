@@ -1,0 +1,149 @@
+"""Planning of events: what is listened for on an async object is on the sync one behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.colors import Colors
+from asyncify.analysis.places import Obstacle
+from asyncify.analysis.program import Function, Module, Variable, dotted
+from asyncify.decisions import (
+    EditArguments,
+    ImportName,
+    InsertStatements,
+    RenameReference,
+    UseSyncSession,
+)
+from asyncify.planning.draft import Draft, call_reference, reference
+from asyncify.planning.sync_names import SyncNames
+
+# What events are listened for on, behind the async object.
+_SYNC_TARGETS = {
+    "Engine": "sync_engine", "Session": "sync_session", "Connection": "sync_connection",
+}  # fmt: skip
+
+
+class ListenerPlanner:
+    """Writes the decisions about calls of ``sqlalchemy.event``."""
+
+    def __init__(
+        self,
+        colors: Colors,
+        names: SyncNames,
+        draft: Callable[[Module], Draft],
+        impediments: dict[Function, Obstacle],
+    ) -> None:
+        self.colors = colors
+        self.inference = colors.inference
+        self.program = self.inference.program
+        self.names = names
+        self.draft = draft
+        self.impediments = impediments
+        self._sync_factories: dict[v.Origin, str] = {}
+
+    def decorators(self, function: Function) -> None:
+        """A listener stays as it is; what it listens to may turn."""
+        operations = function.signature.operations
+        for index, operation in enumerate(operations):
+            if operation and operation[0] == f.CALL:
+                self.call(function, operations, index, in_signature=True)
+
+    def call(
+        self,
+        function: Function,
+        operations: tuple[f.Operation, ...],
+        index: int,
+        in_signature: bool = False,
+    ) -> None:
+        """``event.listens_for(engine, ...)`` goes to ``engine.sync_engine``."""
+        operation = operations[index]
+        scope = function.parent or function if in_signature else function
+        if not operation[6] or not self.names.listens(scope, operations, index):
+            return
+        target = operations[operation[6][0]]
+        if target[0] not in (f.NAME, f.ATTRIBUTE):
+            return
+        atoms = self._targets(scope, function, operations, operation[6][0], in_signature)
+        draft = self.draft(function.module)
+        for atom in sorted(atoms, key=lambda a: (a.kind, repr(a.origin))):
+            if atom.kind in _SYNC_TARGETS:
+                name = _SYNC_TARGETS[atom.kind]
+                draft.add(
+                    UseSyncSession(node=reference(target), site=draft.site(target), attribute=name)
+                )
+                return
+            if atom.kind in ("sessionmaker", "scoped_session"):
+                self._listened_factory(function, atom, operations, operation[6][0], draft)
+                return
+
+    def _targets(
+        self,
+        scope: Function,
+        function: Function,
+        operations: tuple[f.Operation, ...],
+        index: int,
+        signature: bool,
+    ) -> set[v.Known]:
+        """What an event is listened for on."""
+        if not signature:
+            evaluation = self.inference.evaluations.get(function)
+            value = evaluation.values[index] if evaluation is not None else v.UNKNOWN
+            return {a for a in value if isinstance(a, v.Known)}
+        outer = self.inference.evaluations.get(scope)
+        operation = operations[index]
+        if outer is not None and operation[0] == f.NAME and operation[5] in outer.environment:
+            return {a for a in outer.environment[operation[5]] if isinstance(a, v.Known)}
+        symbol = self.program.resolve_expression(scope, operations, index)
+        if not isinstance(symbol, Variable):
+            return set()
+        value = self.inference.global_value(symbol.module, symbol.name)
+        return {a for a in value if isinstance(a, v.Known)}
+
+    def _listened_factory(
+        self,
+        function: Function,
+        atom: v.Known,
+        operations: tuple[f.Operation, ...],
+        index: int,
+        draft: Draft,
+    ) -> None:
+        """Events of a factory are those of the sync factory that the async one makes its sync
+        sessions with."""
+        name = self._sync_factory(atom.origin) if atom.origin is not None else ""
+        target = operations[index]
+        if not name:
+            reason = "Events are listened for on a session factory that isn't a plain variable."
+            self.impediments[function] = Obstacle("ASY203", reason)
+            return
+        home = atom.origin.function.module if atom.origin is not None else function.module
+        if target[0] == f.NAME and home is not draft.module:
+            found = next((i for i in draft.module.facts.imports if i.local == target[5]), None)
+            module = "." * found.level + found.module if found is not None else home.name
+            draft.add_import(ImportName(module, name))
+            draft.drop(target[5])
+        new = name if target[0] == f.NAME else f"{dotted(operations, target[5])}.{name}"
+        draft.add(RenameReference(node=reference(target), site=draft.site(target), new=new))
+
+    def _sync_factory(self, origin: v.Origin) -> str:
+        """The name of a sync factory beside the async one, made where that is made."""
+        if origin in self._sync_factories:
+            return self._sync_factories[origin]
+        layout = self.colors.uses.layout(origin.function)
+        for index, operation in enumerate(layout.operations):
+            if not operation or operation[0] != f.CALL or operation[3] != origin.call:
+                continue
+            statement = layout.statement(index)
+            if statement is None or statement[0] != f.ASSIGN or statement[7][0][0] != f.TO_NAME:
+                break
+            name = f"sync_{statement[7][0][1]}"
+            draft = self.draft(origin.function.module)
+            factory = draft.spell("sqlalchemy.orm.sessionmaker")
+            node, site = call_reference(origin.function, index), draft.site(operation)
+            draft.add(InsertStatements(node=node, site=site, source=f"{name} = {factory}()"))
+            keywords = (("sync_session_class", name),)
+            draft.add(EditArguments(node=node, site=site, set_keywords=keywords))
+            self._sync_factories[origin] = name
+            return name
+        return ""

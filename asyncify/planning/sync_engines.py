@@ -1,0 +1,225 @@
+"""Planning of engines that something sync goes on using.
+
+``create_all`` at import moves into the lifespan of the application where there is one; it, and
+libraries that take an engine, get a sync engine beside the async one where it can't.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.declarations import foreign_name
+from asyncify.analysis.layout import Layout
+from asyncify.analysis.places import Obstacle
+from asyncify.analysis.program import Function, Module, Variable, dotted
+from asyncify.analysis.uses import Use
+from asyncify.decisions import (
+    EditArguments,
+    ImportName,
+    InsertStatements,
+    KeepSyncTwin,
+    RemoveStatement,
+    RenameReference,
+)
+from asyncify.findings import Finding
+from asyncify.planning.draft import Draft, call_reference, reference
+from asyncify.rules import finding
+
+_APPLICATIONS = {"fastapi.FastAPI", "fastapi.applications.FastAPI"}
+
+
+class SyncEnginePlanner:
+    """Writes the decisions about what takes an engine and can't await."""
+
+    def __init__(
+        self,
+        colors: Colors,
+        coloring: Coloring,
+        draft: Callable[[Module], Draft],
+        twin: Callable[[Variable], str],
+        findings: list[Finding],
+        impediments: dict[Function, Obstacle],
+    ) -> None:
+        self.colors = colors
+        self.coloring = coloring
+        self.inference = colors.inference
+        self.program = self.inference.program
+        self.draft = draft
+        self.twin_of = twin
+        self.findings = findings
+        self.impediments = impediments
+        self._sync_twins: set[v.Origin] = set()
+
+    def plan(self) -> None:
+        """Everywhere, ``create_all`` at import first."""
+        self._metadata_at_import()
+        for function in list(self.inference.evaluations):
+            if function in self.coloring.stays:
+                continue
+            for use in self.colors.uses.of(function):
+                if use.takes_engine:
+                    self._keep(function, use)
+
+    def _metadata_at_import(self) -> None:
+        for function in list(self.inference.evaluations):
+            if function.facts.kind != "module" or function in self.coloring.stays:
+                continue
+            uses = [
+                use for use in self.colors.uses.of(function)
+                if use.kind == "metadata" and not self._stays_with(use)
+            ]  # fmt: skip
+            if uses and not self._move_to_lifespan(function, uses):
+                for use in uses:
+                    self._keep(function, use)
+
+    def _stays_with(self, use: Use) -> bool:
+        owner = use.owner
+        return not isinstance(owner, v.Known) or owner.origin in self.coloring.stays_origins
+
+    def _move_to_lifespan(self, function: Function, uses: list[Use]) -> bool:
+        """``create_all`` goes into the lifespan of the application made in the same module."""
+        layout = self.colors.uses.layout(function)
+        app = self._application(function, layout)
+        if app < 0 or not all(self._is_plain(use, layout) for use in uses):
+            return False
+        draft = self.draft(function.module)
+        manager = draft.spell("contextlib.asynccontextmanager")
+        iterator = draft.spell("collections.abc.AsyncIterator")
+        lines = [f"@{manager}", f"async def lifespan(app: FastAPI) -> {iterator}[None]:"]
+        callee = layout.operations[app][5]
+        lines[1] = lines[1].replace("FastAPI", dotted(layout.operations, callee))
+        for use in uses:
+            operation = layout.operations[use.operation]
+            engine = (*operation[6], *(i for _, i in operation[7]))[0]
+            method = dotted(layout.operations, operation[5])
+            lines.append(f"    async with {dotted(layout.operations, engine)}.begin() as conn:")
+            lines.append(f"        await conn.run_sync({method})")
+            node = call_reference(function, use.operation)
+            draft.add(RemoveStatement(node=node, site=draft.site(operation)))
+        source = "\n".join([*lines, "    yield"]) + "\n"
+        node, site = call_reference(function, app), draft.site(layout.operations[app])
+        draft.add(InsertStatements(node=node, site=site, source=source))
+        draft.add(EditArguments(node=node, site=site, set_keywords=(("lifespan", "lifespan"),)))
+        return True
+
+    def _application(self, function: Function, layout: Layout) -> int:
+        """The one ``app = FastAPI(...)`` of a module that has no lifespan yet, or -1."""
+        found = []
+        for statement in function.body.statements:
+            if statement[0] != f.ASSIGN or layout.operations[statement[8]][0] != f.CALL:
+                continue
+            call = layout.operations[statement[8]]
+            name = foreign_name(function, layout.operations, call[5], self.inference)
+            if name in _APPLICATIONS:
+                found.append(statement[8])
+                if any(keyword in ("lifespan", "on_startup") for keyword, _ in call[7]):
+                    return -1
+        names = function.facts.names | function.facts.bound
+        if len(found) != 1 or names & {"on_event", "add_event_handler", "lifespan"}:
+            return -1
+        return -1 if self._tested_without_lifespan() else found[0]
+
+    def _tested_without_lifespan(self) -> bool:
+        """Is there a test client that never starts the application, and nothing else that creates
+        the tables? Then creating them must not wait for the start."""
+        clients = self.program.mentioning("TestClient")
+        created = [
+            function for function in self.inference.evaluations
+            if function.facts.kind != "module"
+            and any(use.kind == "metadata" for use in self.colors.uses.of(function))
+        ]  # fmt: skip
+        return bool(clients) and not created
+
+    def _is_plain(self, use: Use, layout: Layout) -> bool:
+        """A statement of its own that only names the engine."""
+        operation = layout.operations[use.operation]
+        arguments = (*operation[6], *(i for _, i in operation[7]))
+        return (
+            layout.is_statement(use.operation) and len(arguments) == 1
+            and bool(dotted(layout.operations, arguments[0]))
+            and bool(dotted(layout.operations, operation[5]))
+        )  # fmt: skip
+
+    def _keep(self, function: Function, use: Use) -> None:
+        """The engines that a call is given become sync ones."""
+        origin = use.owner.origin if isinstance(use.owner, v.Known) else None
+        if origin is not None and origin not in self.coloring.alive:
+            return
+        operation = function.body.operations[use.operation]
+        values = self.inference.evaluations[function].values
+        for index in (*operation[6], *(i for _, i in operation[7])):
+            if any(isinstance(a, v.Known) and a.kind == "Engine" for a in values[index]):
+                name, home = self._twin_of(function, index, origin)
+                if not self._can_replace(function, index, name, origin):
+                    reason = f"An engine is given to `{use.name}` (line {use.line}), which is not "
+                    self.impediments[function] = Obstacle("ASY203", f"{reason}async.")
+                    return
+                self._replace(function, index, name, home)
+                self._tell(use, name)
+
+    def _twin_of(
+        self, function: Function, index: int, origin: v.Origin | None
+    ) -> tuple[str, Module]:
+        """The name of the sync engine that stands for one, and the file that has it."""
+        variable = self.colors.divider.twins.variable(function, index)
+        name = self.twin_of(variable) if variable is not None else ""
+        if variable is not None and name:
+            return name, variable.module
+        if origin is None:
+            return "", function.module
+        return self._twin(origin), origin.function.module
+
+    def _can_replace(
+        self, function: Function, index: int, name: str, origin: v.Origin | None
+    ) -> bool:
+        """Is an engine named by what other places name too?"""
+        target = function.body.operations[index]
+        if not name or target[0] not in (f.NAME, f.ATTRIBUTE):
+            return False
+        local = target[0] == f.NAME and target[5] in function.facts.bound
+        if target[0] == f.ATTRIBUTE:
+            base = self.inference.evaluations[function].values[target[5]]
+            local = not any(isinstance(a, v.ModuleObject) for a in base)
+        return not local or (origin is not None and function is origin.function)
+
+    def _replace(self, function: Function, index: int, name: str, home: Module) -> None:
+        operations = function.body.operations
+        target, draft = operations[index], self.draft(function.module)
+        if target[0] == f.NAME and home is not function.module:
+            source = next(i for i in function.module.facts.imports if i.local == target[5])
+            draft.add_import(ImportName("." * source.level + source.module, name))
+            draft.drop(target[5])
+        draft.add(
+            RenameReference(
+                node=reference(target), site=draft.site(target),
+                new=name if target[0] == f.NAME else f"{dotted(operations, target[5])}.{name}",
+            )
+        )  # fmt: skip
+
+    def _tell(self, use: Use, name: str) -> None:
+        draft = self.draft(use.function.module)
+        site = draft.site(use.function.body.operations[use.operation])
+        if use.kind == "metadata":
+            reason = f"`{use.name}` runs at import, where nothing can be awaited; it keeps a "
+            reason += f"sync engine, `{name}`."
+            advice = "Move it into the application's lifespan."
+            self.findings.append(finding("ASY206", site, reason, advice))
+        else:
+            reason = f"`{use.name}` takes an engine and is not async; it gets a sync engine, "
+            advice = "It blocks the event loop while it works."
+            self.findings.append(finding("ASY107", site, f"{reason}`{name}`.", advice))
+
+    def _twin(self, origin: v.Origin) -> str:
+        """A sync engine beside the one that turns, for what can't await."""
+        name = self.colors.places.twin(origin)
+        if name and origin not in self._sync_twins:
+            self._sync_twins.add(origin)
+            draft = self.draft(origin.function.module)
+            for index, operation in enumerate(origin.function.body.operations):
+                if operation and operation[0] == f.CALL and operation[3] == origin.call:
+                    node = call_reference(origin.function, index)
+                    draft.add(KeepSyncTwin(node=node, site=draft.site(operation), name=name))
+        return name

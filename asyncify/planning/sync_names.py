@@ -1,0 +1,97 @@
+"""Sync names: which names of a file mean a class or function of SQLAlchemy that turns.
+
+Nearly all names of a program mean something else. What a name means is found out once for each
+file, or for each function that binds it itself, and only the expressions whose last word can be
+one of SQLAlchemy's are resolved at all.
+"""
+
+from __future__ import annotations
+
+from asyncify import facts as f
+from asyncify.analysis.colors import Colors
+from asyncify.analysis.declarations import foreign_name
+from asyncify.analysis.program import Function, Module
+from asyncify.vocabulary.names import CANONICAL, async_name
+from asyncify.vocabulary.testing import ASYNC_CLIENT, CLIENTS
+
+_OTHERS = {"event", "Query", *(name.rpartition(".")[2] for name in CLIENTS)}
+WORDS = frozenset({name.rpartition(".")[2] for name in CANONICAL} | _OTHERS)
+_LISTENERS = {
+    "sqlalchemy.event.listen", "sqlalchemy.event.listens_for", "sqlalchemy.event.remove",
+    "sqlalchemy.event.contains",
+}  # fmt: skip
+_LISTENING = {name.rpartition(".")[2] for name in _LISTENERS}
+
+
+class SyncNames:
+    """Resolves names to the sync classes and functions that they mean."""
+
+    def __init__(self, colors: Colors) -> None:
+        self.colors = colors
+        self.inference = colors.inference
+        self.program = self.inference.program
+        self.line = self.inference.config.sqlalchemy_version
+        self._own: dict[tuple[Function, str], str] = {}
+        self._of_module: dict[tuple[Module, str], str] = {}
+
+    def modules(self) -> list[Module]:
+        """The files in which such a name may occur."""
+        found = {fn.module for word in WORDS for fn in self.program.mentioning(word)}
+        return [module for module in self.program.modules.values() if module in found]
+
+    def replacement(self, name: str) -> str | None:
+        """What replaces a sync class or function of that name, or None."""
+        if name in CLIENTS:
+            return ASYNC_CLIENT if self.colors.clients.turning else None
+        return async_name(name, self.line)
+
+    def meant(self, function: Function, operations: tuple[f.Operation, ...], index: int) -> str:
+        """The dotted name of a sync class or function that an expression refers to, or ''."""
+        operation = operations[index]
+        if operation[0] == f.NAME:
+            found = self.foreign(function, operations, index)
+        elif operation[6] in WORDS:
+            found = foreign_name(function, operations, index, self.inference)
+        else:
+            return ""
+        known = bool(found) and (found in CANONICAL or self.replacement(found))
+        return found if known else ""
+
+    def foreign(self, function: Function, operations: tuple[f.Operation, ...], index: int) -> str:
+        """The dotted name of something foreign that an expression refers to, or ''."""
+        operation = operations[index]
+        if operation[0] != f.NAME:
+            return foreign_name(function, operations, index, self.inference)
+        name = operation[5]
+        if _is_bound(function, name):
+            own = function, name
+            if own not in self._own:
+                self._own[own] = foreign_name(function, operations, index, self.inference)
+            return self._own[own]
+        key = function.module, name
+        if key not in self._of_module:
+            self._of_module[key] = foreign_name(function, operations, index, self.inference)
+        return self._of_module[key]
+
+    def listens(self, function: Function, operations: tuple[f.Operation, ...], index: int) -> bool:
+        """Does a call have to do with the listeners of an event?"""
+        callee = operations[operations[index][5]]
+        if callee[0] == f.ATTRIBUTE and callee[6] not in _LISTENING:
+            return False
+        return self.is_listening(function, operations, operations[index][5])
+
+    def is_listening(
+        self, function: Function, operations: tuple[f.Operation, ...], index: int
+    ) -> bool:
+        """Is an expression one of the functions of SQLAlchemy's events?"""
+        return self.foreign(function, operations, index) in _LISTENERS
+
+
+def _is_bound(function: Function, name: str) -> bool:
+    """Does the function, or one around it, bind the name?"""
+    scope: Function | None = function
+    while scope is not None and scope.facts.kind != "module":
+        if name in scope.facts.bound and (scope is function or scope.facts.kind != "class"):
+            return True
+        scope = scope.parent
+    return False
