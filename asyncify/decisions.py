@@ -148,6 +148,30 @@ class ConsumeGenerator(Decision):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AwaitFirstMatch(Decision):
+    """``any``, ``all`` or ``next`` over a generator expression that awaits takes the first value
+    that an asynchronous one gives (node: Call)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SortByAwaitedKeys(Decision):
+    """The keys of ``sorted``, ``max``, ``min`` or ``list.sort`` are computed first, where they can
+    be awaited (node: Call). ``awaits``: the key is a function by its name, and its call is awaited;
+    otherwise it is a lambda, whose body awaits what it has to."""
+
+    awaits: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyInComprehension(Decision):
+    """``map`` or ``filter`` becomes a comprehension (node: Call); ``lazy``: a generator expression.
+    ``awaits`` as in ``SortByAwaitedKeys``."""
+
+    lazy: bool = False
+    awaits: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EnterRunSync(Decision):
     """A call of an island is entered through ``run_sync`` (node: Call).
 
@@ -380,3 +404,11 @@ class FilePlan:
 
     path: str
     decisions: tuple[Decision, ...]
+
+
+_AWAITING = (AwaitExpression, AwaitFirstMatch, EnterRunSync, RunMetadata)
+
+
+def awaits(decision: Decision) -> bool:
+    """Does an edit put in an ``await``?"""
+    return isinstance(decision, _AWAITING) or bool(getattr(decision, "awaits", False))

@@ -12,15 +12,13 @@ from asyncify.analysis.infer import Inference
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, Module
 from asyncify.decisions import (
-    AwaitExpression,
     Decision,
-    EnterRunSync,
     FilePlan,
     MakeAsync,
     NewFile,
     QueryToSelect,
     RemoveAwait,
-    RunMetadata,
+    awaits,
 )
 from asyncify.findings import Finding
 from asyncify.outcome import Summary
@@ -42,9 +40,6 @@ from asyncify.planning.support import Support
 from asyncify.rules import finding
 from asyncify.sites import Site
 from asyncify.turning import Turning
-
-# Decisions that write one `await`; others say so in their field `awaits`.
-_AWAITING = (AwaitExpression, EnterRunSync, RunMetadata)
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +287,7 @@ def with_figures(
         summary,
         files_changed=len(files) + len(new_files),
         functions=sum(isinstance(d, MakeAsync) for d in decisions),
-        awaits=sum(isinstance(d, _AWAITING) or getattr(d, "awaits", False) for d in decisions),
+        awaits=sum(map(awaits, decisions)),
         queries=sum(isinstance(d, QueryToSelect) for d in decisions),
     )
 

@@ -19,6 +19,7 @@ from asyncify.analysis.ambient import Ambient, AmbientSession
 from asyncify.analysis.boundaries import Boundaries, fits, rule_of
 from asyncify.analysis.cases import Cases
 from asyncify.analysis.clients import Clients
+from asyncify.analysis.consumers import is_lambda
 from asyncify.analysis.divider import Divider
 from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.infer import Inference
@@ -583,12 +584,18 @@ class Colors:
         )  # fmt: skip
 
     def _is_inlined(self, function: Function) -> bool:
-        """Does a lambda give way to its body, where an error is expected of it?"""
+        """Does a lambda give way to its body, where it is called for each item, or where an error
+        is expected of it?"""
         found = self.callers().get(function, ())
+        return bool(found) and all(self._inlines(use, function) for _, use in found)
+
+    def _inlines(self, use: Use, function: Function) -> bool:
+        if use.kind == "apply":
+            return is_lambda(self.uses.layout(use.function), use.operation, function.index)
         return (
-            bool(found)
+            use.kind == "expect"
             and not function.signature.parameters
-            and all(use.kind == "expect" and self.places.obstacle(use) is None for _, use in found)
+            and self.places.obstacle(use) is None
         )
 
     def _decorated(self, function: Function) -> Obstacle | None:

@@ -6,17 +6,15 @@ from dataclasses import dataclass
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
+from asyncify.analysis.consumers import unread, unreadable
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Function, Variable, dotted
 from asyncify.analysis.uses import LOOPS, Use, Uses
 from asyncify.vocabulary.rows import Form, Member
 from asyncify.vocabulary.sqlalchemy_engine import STREAMING_OPTIONS
 
-# Consumers of a generator expression that exhaust it: for them it can become a list.
-EXHAUSTING = {"sum", "sorted", "list", "tuple", "set", "frozenset", "dict", "max", "min"}
 _MEMORY = ("sqlite://", "sqlite:///")
 _RESULTS = {"Result", "ScalarResult"}
-_EXHAUSTING_METHODS = {"join", "extend", "update", "add_all", "union"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ class Places:
         layout = self.uses.layout(use.function)
         operation = layout.operations[use.operation]
         if operation[4] & f.GENERATOR:
-            reason = self._generator(use, layout)
+            reason = unread(layout, use.operation)
             if reason:
                 return Obstacle("ASY101", reason)
         if use.kind == "iterate" and not self._can_iterate(use, layout):
@@ -213,31 +211,12 @@ class Places:
                 return Obstacle("ASY203", f"A session is given to `{use.name}` together with I/O.")
         return None
 
-    def _generator(self, use: Use, layout: Layout) -> str:
-        for comprehension in layout.enclosing(use.operation):
-            if comprehension[5] != "GeneratorExp":
-                continue
-            index = layout.operations.index(comprehension)
-            parent = layout.parent(index)
-            consumer = layout.operations[parent] if parent >= 0 else ()
-            if not consumer or consumer[0] != f.CALL or consumer[5] == index:
-                return "It stands in a generator expression, which is consumed elsewhere."
-            name = dotted(layout.operations, consumer[5])
-            callee = layout.operations[consumer[5]]
-            method = callee[6] if callee[0] == f.ATTRIBUTE else ""
-            if name not in EXHAUSTING and method not in _EXHAUSTING_METHODS:
-                shown = name or method
-                return (
-                    f"It stands in a generator expression that `{shown}` consumes without awaiting."
-                )
-        return ""
-
     def _can_iterate(self, use: Use, layout: Layout) -> bool:
         if any(s[0] == f.FOR and s[8] == use.operation for s in layout.statements):
             return True
         comprehension = layout.comprehension_of(use.operation)
         if comprehension is not None:
-            return bool(comprehension[5] != "GeneratorExp")
+            return comprehension[5] != "GeneratorExp" or not unreadable(layout, comprehension)
         parent = layout.parent(use.operation)
         operation = layout.operations[parent] if parent >= 0 else ()
         if not operation or operation[0] != f.CALL:

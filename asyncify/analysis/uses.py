@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.boundaries import fits
+from asyncify.analysis.consumers import applied
 from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.layout import Layout
@@ -102,6 +103,7 @@ class Use:
     ``bound manager``: a sync context manager of a known object gives its object to a name;
     ``store``: an attribute of a known object is set (``operation`` is the object);
     ``call``, ``property``, ``enter manager``, ``iterate``: functions of the program (``callees``);
+    ``apply``: one is applied to items by a builtin that has a form which awaits it;
     ``pass``: one is given as an argument to something foreign, called ``name``;
     ``run sync``: one is run inside ``run_sync`` of an async object;
     ``loop``: a coroutine is run in an event loop of its own;
@@ -432,13 +434,16 @@ class _Collector:
         elif name in THREADS and self.layout.is_awaited(index):
             kind = "thread"
         expected = EXPECTING.get(name, EXPECTING.get(name.rpartition(".")[2], -1))
+        consumer = applied(self.layout, index)
         for argument in (*operation[6], *(i for _, i in operation[7])):
             value = self.values[argument if argument >= 0 else ~argument]
             if expected >= 0 and operation[6][expected : expected + 1] == (argument,):
                 kind, name = "expect", name.rpartition(".")[2]
             callees = tuple(a.function for a in value if isinstance(a, v.FunctionObject))
             if callees:
-                yield Use(kind, self.function, index, name=name, callees=callees)
+                here = consumer is not None and argument == consumer.function
+                own = "apply" if here else kind
+                yield Use(own, self.function, index, name=name, callees=callees)
             elif not fits(name) and name.rpartition(".")[2] not in CLEANUPS:
                 yield from self.handed(index, value, name, kind)
 

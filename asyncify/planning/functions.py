@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
@@ -18,7 +19,6 @@ from asyncify.decisions import (
     AddDecorator,
     AwaitExpression,
     CloseToAsyncWith,
-    ConsumeGenerator,
     EnterRunSync,
     ExpectToWith,
     MakeAsync,
@@ -31,9 +31,11 @@ from asyncify.decisions import (
     StripDecorator,
     UseSyncSession,
     WrapAsyncioRun,
+    awaits,
 )
 from asyncify.findings import Finding
 from asyncify.planning.client_calls import ClientPlanner
+from asyncify.planning.consumers import consume_generator, consume_generators, plan_applied
 from asyncify.planning.draft import Draft, call_reference, node_reference, reference
 from asyncify.planning.hoisting import Hoister, is_read_from
 from asyncify.planning.queries import QueryPlanner
@@ -94,6 +96,7 @@ class FunctionPlanner:
         for use in self.colors.uses.of(function):
             if use.operation in closed:
                 continue
+            made = len(draft.decisions)
             if use.kind in ("query", "iterate query"):
                 self.queries.plan_terminal(use, draft, hoister)
                 self.executed += 1
@@ -117,6 +120,8 @@ class FunctionPlanner:
                 self._property(use, layout, draft)
             elif use.kind == "iterate":
                 self._iterate(use, layout, draft)
+            elif use.kind == "apply":
+                self._apply(use, layout, draft)
             elif use.kind == "loop":
                 self._await_instead(use, layout, draft)
             elif use.kind == "expect":
@@ -126,6 +131,10 @@ class FunctionPlanner:
                 draft.drop(dotted(layout.operations, layout.operations[use.operation][5]))
             elif use.kind == "foreign" and use.does_io:
                 self._foreign(use, layout, draft)
+            if layout.operations[use.operation][4] & f.GENERATOR and any(
+                map(awaits, islice(draft.decisions, made, None))
+            ):
+                consume_generators(layout, use.operation, draft, group)
         self._withs(layout, entered, started, draft, group)
 
     # -- signatures
@@ -568,8 +577,6 @@ class FunctionPlanner:
                 "ASY105", f"Its call at line {use.line} may also run {names}, which is not async."
             )
             return
-        if operation[4] & f.GENERATOR:
-            self._consume(use, layout, draft)
         draft.add(
             AwaitExpression(
                 node=call_reference(use.function, use.operation), site=draft.site(operation),
@@ -586,8 +593,6 @@ class FunctionPlanner:
             self.impediments[use.function] = Obstacle("ASY105", reason)
             return
         operation = layout.operations[use.operation]
-        if operation[4] & f.GENERATOR:
-            self._consume(use, layout, draft)
         draft.add(
             AwaitExpression(
                 node=reference(operation), site=draft.site(operation),
@@ -649,12 +654,14 @@ class FunctionPlanner:
     def _is_coroutine(self, function: Function) -> bool:
         return function.facts.is_async or function in self.coloring.turned
 
-    def _consume(self, use: Use, layout: Layout, draft: Draft) -> None:
-        """A generator expression that awaits becomes a list, for a consumer that exhausts it."""
-        for operation in layout.enclosing(use.operation):
-            if operation[5] == "GeneratorExp":
-                node = NodeRef("GeneratorExp", operation[3])
-                draft.add(ConsumeGenerator(node=node, site=draft.site(operation)))
+    def _apply(self, use: Use, layout: Layout, draft: Draft) -> None:
+        """A builtin runs what turned: it gets a form in which that can be awaited."""
+        turned = [callee for callee in use.callees if self._is_coroutine(callee)]
+        if turned and len(turned) < len(use.callees):
+            reason = f"`{use.name}` (line {use.line}) may also run what is not async."
+            self.impediments[use.function] = Obstacle("ASY105", reason)
+        elif turned:
+            plan_applied(use, layout, draft, self.coloring.groups.get(use.function, 0))
 
     def _foreign(self, use: Use, layout: Layout, draft: Draft) -> None:
         """A library that takes the session is called inside run_sync, on the sync session."""
@@ -820,6 +827,8 @@ class FunctionPlanner:
                     node=node, site=draft.site(comprehension), group=group, generator=place
                 )
             )
+            if comprehension[5] == "GeneratorExp":
+                consume_generator(layout, comprehension, draft, group)
             return
         self._consumed(use, layout, draft, group)
 

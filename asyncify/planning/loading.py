@@ -12,22 +12,22 @@ from collections.abc import Callable
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.consumers import unread
 from asyncify.analysis.load_states import Demand, Source
 from asyncify.analysis.loading import Loading
 from asyncify.analysis.program import Function, Module, dotted
 from asyncify.decisions import (
-    ConsumeGenerator,
     InsertStatements,
     QueryToSelect,
     ReplaceExpression,
 )
 from asyncify.findings import Finding
+from asyncify.planning.consumers import consume_generators
 from asyncify.planning.draft import Draft, call_reference, node_reference, reference
 from asyncify.planning.load_access import Access
 from asyncify.planning.load_options import OptionTexts
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
-from asyncify.vocabulary.loading import EXHAUSTING
 
 Path = tuple[str, ...]
 
@@ -183,18 +183,19 @@ class LoadPlanner:
         place = holder, demand.operation
         if place in self._awaited:
             return
-        operation = holder.body.operations[demand.operation]
+        layout = self.colors.uses.layout(holder)
+        operation = layout.operations[demand.operation]
         if operation[0] != f.ATTRIBUTE or operation[6] != demand.attribute:
             self._load_before(holder, demand)
             return
         found = self.access.template(holder, demand.operation, demand.entity.cls, operation[6])
-        if found is None or not self._is_exhausted(holder, demand.operation):
+        if found is None or unread(layout, demand.operation):
             self._load_for_all(holder, demand)
             return
         self._awaited.add(place)
         draft = self.draft(holder.module)
         group = self.coloring.groups.get(holder, 0)
-        self._consume(holder, demand.operation, draft, group)
+        consume_generators(layout, demand.operation, draft, group)
         draft.add(
             ReplaceExpression(
                 node=reference(operation), site=draft.site(operation), group=group,
@@ -202,29 +203,6 @@ class LoadPlanner:
             )
         )  # fmt: skip
         self._tell(holder, demand, draft.site(operation))
-
-    def _is_exhausted(self, holder: Function, index: int) -> bool:
-        """May every generator expression around a read become a list? `next` takes no list."""
-        layout = self.colors.uses.layout(holder)
-        for operation in layout.enclosing(index):
-            if operation[5] == "GeneratorExp":
-                parent = layout.parent(layout.operations.index(operation))
-                call = layout.operations[parent] if parent >= 0 else ()
-                if not call or call[0] != f.CALL:
-                    return False
-                callee = layout.operations[call[5]]
-                name = callee[6] if callee[0] == f.ATTRIBUTE else dotted(layout.operations, call[5])
-                if name not in EXHAUSTING:
-                    return False
-        return True
-
-    def _consume(self, holder: Function, index: int, draft: Draft, group: int) -> None:
-        """A generator expression that awaits becomes a list."""
-        layout = self.colors.uses.layout(holder)
-        for operation in layout.enclosing(index):
-            if operation[5] == "GeneratorExp":
-                node = NodeRef("GeneratorExp", operation[3])
-                draft.add(ConsumeGenerator(node=node, site=draft.site(operation), group=group))
 
     def _load_before(self, holder: Function, demand: Demand) -> None:
         """A statement before the one that leads to the read."""

@@ -366,11 +366,14 @@ def _changed(node: Any, changes: dict[str, Any]) -> Any:
         return node.with_changes(**kept)
 
 
-def _negated(node: Any, changes: dict[str, Any]) -> cst.Comparison | None:
-    """``not`` before what became ``x is not None``: ``x is None``."""
+def _negated(node: Any, changes: dict[str, Any]) -> cst.BaseExpression | None:
+    """``not`` before what became ``x is not None``: ``x is None``; before ``not x``, which stands
+    for ``all`` and gives True or False: ``x``."""
     if not isinstance(node, cst.UnaryOperation) or not isinstance(node.operator, cst.Not):
         return None
     written = changes["expression"]
+    if isinstance(written, cst.UnaryOperation) and isinstance(node.expression, cst.Call):
+        return written.expression.with_changes(lpar=node.lpar, rpar=node.rpar)
     if not isinstance(written, cst.Comparison) or isinstance(node.expression, cst.Comparison):
         return None
     target = written.comparisons[0]

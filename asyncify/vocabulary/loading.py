@@ -112,9 +112,3 @@ SCHEMAS = {"pydantic.BaseModel", "pydantic.main.BaseModel", "sqlmodel.SQLModel"}
 VALIDATING = {"model_validate", "from_orm"}
 ROUTING = ("fastapi.",)
 ROUTES = {"get", "post", "put", "patch", "delete", "head", "options", "api_route"}
-
-# What takes all items of a generator, and a list as well.
-EXHAUSTING = {
-    "list", "tuple", "set", "frozenset", "sorted", "sum", "min", "max", "dict", "any", "all",
-    "join", "extend", "update",
-}  # fmt: skip

@@ -232,6 +232,18 @@ def comments_in(*nodes: cst.CSTNode) -> list[cst.Comment]:
     return collector.comments
 
 
+def lost_comments(before: cst.CSTNode, after: cst.CSTNode) -> list[cst.Comment]:
+    """The comments in ``before`` that ``after`` hasn't."""
+    kept = [comment.value for comment in comments_in(after)]
+    lost = []
+    for comment in comments_in(before):
+        if comment.value in kept:
+            kept.remove(comment.value)
+        else:
+            lost.append(comment)
+    return lost
+
+
 class _Comments(cst.CSTVisitor):
     def __init__(self) -> None:
         super().__init__()

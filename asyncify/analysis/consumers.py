@@ -1,0 +1,148 @@
+"""Consumers: builtins that run what they are given before they return, and so can be written in a
+form that awaits it.
+
+``any``, ``all`` and ``next`` stop early, and have a form on an asynchronous generator; sort keys
+are computed before anything is compared; ``map`` and ``filter`` are comprehensions in other words.
+Whoever else runs a lambda or a generator expression doesn't await it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from asyncify import facts as f
+from asyncify.analysis.layout import Layout
+from asyncify.analysis.program import dotted
+
+# Consumers of a generator expression that exhaust it: for them it can become a list.
+EXHAUSTING = {"sum", "sorted", "list", "tuple", "set", "frozenset", "dict", "max", "min"}
+_EXHAUSTING_METHODS = {"join", "extend", "update", "add_all", "union"}
+_SHORT = {"any", "all"}
+_KEYED = {"sorted": {"key", "reverse"}, "max": {"key", "default"}, "min": {"key", "default"}}
+_PLAIN = (f.NAME, f.CONSTANT)  # evaluated later, they give the same
+
+
+class Applied(NamedTuple):
+    """A call that applies a function to items, and the operation of that function."""
+
+    form: str  # "sorted", "max", "min", "sort", "map" or "filter"
+    function: int
+
+
+def stops_early(layout: Layout, call: int) -> bool:
+    """Is it ``any(...)``, ``all(...)`` or ``next(..., default)`` over a generator expression, or
+    over ``map`` or ``filter``? Without a default, ``next`` raises what a coroutine can't."""
+    name, arguments = _builtin(layout, call), layout.operations[call][6]
+    wanted = 2 if name == "next" else 1 if name in _SHORT else 0
+    if not wanted or len(arguments) != wanted or layout.operations[call][7]:
+        return False
+    return all(argument >= 0 for argument in arguments)
+
+
+def exhausts(layout: Layout, call: int) -> bool:
+    """Does a call read all of the generator expressions that it is given?"""
+    callee = layout.operations[layout.operations[call][5]]
+    method = callee[6] if callee[0] == f.ATTRIBUTE else ""
+    return _builtin(layout, call) in EXHAUSTING or method in _EXHAUSTING_METHODS
+
+
+def applied(layout: Layout, call: int) -> Applied | None:
+    """What a call applies to the items of what else it is given, if it has a form that awaits."""
+    operation = layout.operations[call]
+    if any(argument < 0 for argument in operation[6]):
+        return None
+    return _keyed(layout, call) or _mapped(layout, call)
+
+
+def is_lambda(layout: Layout, call: int, number: int) -> bool:
+    """Is what a call applies the lambda with that number, as it stands there?"""
+    found = applied(layout, call)
+    if found is None:
+        return False
+    operation = layout.operations[found.function]
+    return bool(operation[0] == f.LAMBDA and operation[5] == number)
+
+
+def unread(layout: Layout, index: int) -> str:
+    """Why what is awaited at an operation would make a generator expression around it unreadable,
+    or ''."""
+    for comprehension in layout.enclosing(index):
+        if comprehension[5] != "GeneratorExp":
+            continue
+        reason = unreadable(layout, comprehension)
+        if reason:
+            return reason
+    return ""
+
+
+def unreadable(layout: Layout, generator: f.Operation) -> str:
+    """Why nothing can be awaited in a generator expression, or ''."""
+    index = layout.operations.index(generator)
+    parent = layout.parent(index)
+    consumer = layout.operations[parent] if parent >= 0 else ()
+    if not consumer or consumer[0] != f.CALL or consumer[5] == index:
+        return "It stands in a generator expression, which is consumed elsewhere."
+    if stops_early(layout, parent) or exhausts(layout, parent):
+        return ""
+    callee = layout.operations[consumer[5]]
+    shown = callee[6] if callee[0] == f.ATTRIBUTE else dotted(layout.operations, consumer[5])
+    return f"It stands in a generator expression that `{shown}` consumes without awaiting."
+
+
+def _builtin(layout: Layout, call: int) -> str:
+    """The name of the builtin that is called, or ''."""
+    callee = layout.operations[layout.operations[call][5]]
+    name = callee[5] if callee[0] == f.NAME else ""
+    return "" if name in layout.function.facts.bound else name
+
+
+def _keyed(layout: Layout, call: int) -> Applied | None:
+    operation = layout.operations[call]
+    callee = layout.operations[operation[5]]
+    keywords = dict(operation[7])
+    form, known = _builtin(layout, call), _KEYED.get(_builtin(layout, call), set())
+    if callee[0] == f.ATTRIBUTE and callee[6] == "sort" and not operation[6]:
+        if not layout.is_statement(call) or not dotted(layout.operations, callee[5]):
+            return None
+        form, known = "sort", {"key", "reverse"}
+    elif not operation[6] or (form == "sorted" and len(operation[6]) > 1):
+        return None
+    if "key" not in keywords or not keywords.keys() <= known:
+        return None
+    rest = (layout.operations[i] for name, i in operation[7] if name != "key")
+    if not all(each[0] in _PLAIN for each in rest):
+        return None
+    return Applied(form, keywords["key"]) if _inlines(layout, keywords["key"]) else None
+
+
+def _mapped(layout: Layout, call: int) -> Applied | None:
+    operation, form = layout.operations[call], _builtin(layout, call)
+    if form not in ("map", "filter") or len(operation[6]) != 2 or operation[7]:
+        return None
+    if not _inlines(layout, operation[6][0]) or not _is_read(layout, call):
+        return None
+    return Applied(form, operation[6][0])
+
+
+def _is_read(layout: Layout, call: int) -> bool:
+    """Is a lazy iterator read where it is made?"""
+    parent = layout.parent(call)
+    if parent < 0:
+        return any(s[0] == f.FOR and s[8] == call for s in layout.statements)
+    operation = layout.operations[parent]
+    if operation[0] != f.CALL or operation[5] == call:
+        return False
+    return stops_early(layout, parent) or exhausts(layout, parent)
+
+
+def _inlines(layout: Layout, index: int) -> bool:
+    """Can a function be called where it stands: by its name, or a lambda by its body?"""
+    operation = layout.operations[index]
+    if operation[0] != f.LAMBDA:
+        return bool(dotted(layout.operations, index))
+    function = layout.function.module.functions[operation[5]]
+    parameters = function.signature.parameters
+    return (
+        len(parameters) == 1 and parameters[0].kind in ("p", "a") and parameters[0].default < 0
+        and not any(each and each[0] == f.WALRUS for each in function.body.operations)
+    )  # fmt: skip
