@@ -47,6 +47,7 @@ class Config:
     sqlalchemy_version: str = "2.0"
     session_names: tuple[str, ...] = ("db", "session", "*_session")
     helper_module: str = "asyncify_support"
+    guard_clauses: str = "touched"
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
@@ -206,6 +207,8 @@ KEYS: tuple[Key, ...] = (
         _one_of(*SQLALCHEMY_LINES), _only),
     Key("session-names", "Globs of names that are sessions.", "GLOB", _strings, _listed),
     Key("helper-module", "Where helpers for rewritten code go.", "MODULE", _module, _only),
+    Key("guard-clauses", "Where nested conditionals become early returns.", "touched|all|off",
+        _one_of("touched", "all", "off"), _only),
     Key("select", "Report only these codes or prefixes.", "CODE", _codes, _listed),
     Key("ignore", "Don't report these codes or prefixes.", "CODE", _codes, _listed),
     Key("per-file-ignores", "Don't report a code in some files.", "GLOB:CODE",

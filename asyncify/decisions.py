@@ -356,6 +356,30 @@ class CopyFunction(Decision):
     decisions: tuple[Decision, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """One conditional that becomes a guard clause. ``number`` counts the If nodes of the file.
+
+    ``takes`` is the branch that the guard keeps: ``body`` as it is, ``else`` with the condition
+    negated, or none of them with the condition negated. ``exit`` is the source of a statement that
+    is added to leave the function; with ``rest``, the one statement that follows the conditional
+    moves there instead. The other branch stands behind the guard.
+    """
+
+    number: int
+    takes: str = ""
+    exit: str = ""
+    rest: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseGuardClauses(Decision):
+    """Nested conditionals of a function become early returns (node: FunctionDef). ``guards`` are
+    those that change, outer ones first."""
+
+    guards: tuple[Guard, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplaceString(Decision):
     """The string literal that is assigned gets another content; its quotes and prefix stay (node:

@@ -13,7 +13,14 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from asyncify.decisions import Decision, FilePlan, MakeAsync, NewFile, UpdateImports
+from asyncify.decisions import (
+    Decision,
+    FilePlan,
+    MakeAsync,
+    NewFile,
+    UpdateImports,
+    UseGuardClauses,
+)
 from asyncify.findings import Finding
 from asyncify.plan import Plan, with_figures
 from asyncify.rules import PENDING, finding
@@ -52,7 +59,7 @@ def restrict(plan: Plan, limits: Limits, sources: dict[str, SourceFile]) -> Plan
     if len(inside) == len(plan.files):
         return plan
     paths = {file.path for file in inside}
-    outside = [file for file in plan.files if file.path not in paths]
+    outside = [file for file in plan.files if file.path not in paths and not _is_optional(file)]
     findings = [
         x if x.site.path in paths else replace(x, fixed=False)
         for x in plan.findings if x.code not in PENDING or x.site.path in paths
@@ -70,6 +77,11 @@ def restrict(plan: Plan, limits: Limits, sources: dict[str, SourceFile]) -> Plan
         summary=with_figures(plan.summary, inside, new_files),
         left_out=tuple(file.path for file in concerned if file.path not in limits.skipped),
     )
+
+
+def _is_optional(file: FilePlan) -> bool:
+    """Does nothing but the look of a file change?"""
+    return all(isinstance(decision, UseGuardClauses) for decision in file.decisions)
 
 
 def _concerned(inside: tuple[FilePlan, ...], outside: list[FilePlan]) -> list[FilePlan]:

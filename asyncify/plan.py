@@ -25,6 +25,7 @@ from asyncify.outcome import Summary
 from asyncify.planning.autocommit import autocommitted
 from asyncify.planning.callgraph import turning_of
 from asyncify.planning.case_methods import CasePlanner
+from asyncify.planning.cleanups import Cleanups
 from asyncify.planning.client_calls import ClientPlanner
 from asyncify.planning.draft import Draft, reference
 from asyncify.planning.functions import FunctionPlanner
@@ -89,6 +90,7 @@ class Planner:
         self.functions = FunctionPlanner(
             colors, coloring, self.queries, self.support.name, self.clients
         )
+        self.cleanups = Cleanups(colors, coloring, self.draft)
 
     def draft(self, module: Module) -> Draft:
         if module not in self.drafts:
@@ -122,6 +124,7 @@ class Planner:
             self.sides.plan()
             self.loading.plan()
             self.infrastructure.engines.finish()
+        self.cleanups.plan()
         files = tuple(
             FilePlan(draft.module.path, decisions)
             for draft in sorted(self.drafts.values(), key=lambda d: d.module.path)
@@ -203,6 +206,7 @@ class Planner:
     def _findings(self, files: tuple[FilePlan, ...]) -> tuple[Finding, ...]:
         found = [*self.functions.findings, *self.queries.findings, *self.infrastructure.findings]
         found += self.loading.findings
+        found += self.cleanups.findings()
         found += self._pending_queries(files)
         for function in self._ordered(self.coloring.turned):
             if not function.facts.is_async:

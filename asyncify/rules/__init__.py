@@ -19,6 +19,7 @@ SEVERITIES: Mapping[str, Severity] = {
     "ASY001": _INFO,
     "ASY002": _INFO,
     "ASY003": _INFO,
+    "ASY004": _INFO,
     "ASY101": _ERROR,
     "ASY102": _ERROR,
     "ASY103": _ERROR,
@@ -67,7 +68,7 @@ SEVERITIES: Mapping[str, Severity] = {
     "ASY901": _ERROR,
 }
 # Work that `run` would do. It is for information, and `check` fails on it all the same.
-PENDING = frozenset({"ASY001", "ASY002", "ASY003"})
+PENDING = frozenset({"ASY001", "ASY002", "ASY003", "ASY004"})
 # Something could not be read, decoded, parsed or written: exit code 2.
 FAILURES = frozenset({"ASY301", "ASY302", "ASY303", "ASY304", "ASY305", "ASY502", "ASY503"})
 HEADINGS = (

@@ -42,6 +42,7 @@ from asyncify_transforms import (
     sort_by_awaited_keys,
     strip_decorator,
     update_imports,
+    use_guard_clauses,
     use_sync_session,
     wrap_asyncio_run,
 )
@@ -79,6 +80,7 @@ MODULES: tuple[ModuleType, ...] = (
     sort_by_awaited_keys,
     strip_decorator,
     update_imports,
+    use_guard_clauses,
     use_sync_session,
     wrap_asyncio_run,
 )
