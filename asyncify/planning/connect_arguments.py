@@ -14,18 +14,24 @@ from asyncify.vocabulary.urls import ConnectArgument, connect_argument
 
 _OPTION = re.compile(r"(?:-c\s*|--)([A-Za-z_][\w.-]*)=((?:\\.|\S)*)")
 _UTF8 = {"utf8", "utf-8"}
+_TRUE = {"true", "1", "yes", "on", "y", "t"}
 
 
 @dataclass(slots=True)
 class Mapping:
     """``entries``: pairs (key, template of the dict that takes its place); ``added``: templates of
     dicts that come in; ``lost``: pairs (argument, why) that are dropped; ``refused``: likewise
-    pairs, of what the driver has no equal for."""
+    pairs, of what the driver has no equal for. ``raw`` are entries in the words of the sync driver,
+    and ``helper`` says that a helper of the support module has to translate them
+    for ``driver``."""
 
     entries: list[tuple[str, str]] = field(default_factory=list)
     added: list[str] = field(default_factory=list)
     lost: list[tuple[str, str]] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
+    raw: list[str] = field(default_factory=list)
+    helper: bool = False
+    driver: str = ""
 
 
 def map_argument(driver: str, name: str, value: object, mapping: Mapping) -> None:
@@ -34,7 +40,9 @@ def map_argument(driver: str, name: str, value: object, mapping: Mapping) -> Non
     if row is None or row.action == "keep":
         return
     template = _template(row, value)
-    if template is not None:
+    if row.action == "tls" or (row.action == "options" and value is ...):
+        mapping.helper = True
+    elif template is not None:
         mapping.entries.append((name, template))
     elif row.action == "drop" or _is_default(row, value):
         mapping.entries.append((name, "{}"))
@@ -76,18 +84,36 @@ def _settings(options: str) -> list[tuple[str, str]] | None:
 def map_query(driver: str, url: str, mapping: Mapping) -> str:
     """A URL whose query has only what the driver takes there; the rest goes into the mapping."""
     base, separator, query = url.partition("?")
-    kept = []
-    for part in query.split("&") if separator else ():
-        name, _, raw = part.partition("=")
-        row = connect_argument(driver, name)
+    parts = query.split("&") if separator else []
+    rows = {part: connect_argument(driver, part.partition("=")[0]) for part in parts}
+    mapping.helper = any(row is not None and row.action == "tls" for row in rows.values())
+    kept: list[str] = []
+    nested: list[str] = []
+    for part, row in rows.items():
+        raw = part.partition("=")[2]
         action = "keep" if row is None else row.in_url or row.action
-        if row is None or action == "keep":
+        if row is not None and mapping.helper and action not in ("keep", "drop", "refuse"):
+            entry = _handed(row, unquote_plus(raw))
+            (nested if row.in_url == "nested" else mapping.raw).append(entry)
+        elif row is None or action == "keep":
             kept.append(part)
         elif action == "rename":
             kept.append(f"{row.new}={raw}")
         else:
             _move(row, action, unquote_plus(raw), mapping)
+    if nested:
+        inner = ", ".join(entry.replace('"ssl_', '"', 1) for entry in nested)
+        mapping.raw.append(f'"ssl": {{{inner}}}')
     return f"{base}?{'&'.join(kept)}" if kept else base
+
+
+def _handed(row: ConnectArgument, value: str) -> str:
+    """An argument of a URL that the helper translates, as the entry of a dict in the words of the
+    sync driver, or of the dict that SQLAlchemy makes for drivers of MySQL."""
+    if row.convert == "bool":
+        return f'"{row.name}": {value.lower() in _TRUE}'
+    source = _converted(value) if row.convert else None
+    return f'"{row.name}": {source or _quoted(value)}'
 
 
 def _move(row: ConnectArgument, action: str, value: str, mapping: Mapping) -> None:

@@ -26,6 +26,7 @@ from asyncify.decisions import (
 from asyncify.findings import Finding
 from asyncify.planning.connect_arguments import Mapping, map_argument, map_query
 from asyncify.planning.draft import Draft, call_reference, reference
+from asyncify.planning.driver_helpers import HELPERS
 from asyncify.planning.support import Support
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
@@ -196,7 +197,7 @@ class EnginePlanner:
         mapping, driver = Mapping(), ""
         url = call.argument(0, "url")
         if url is not None:
-            driver = self._url(call, *url, mapping)
+            driver = mapping.driver = self._url(call, *url, mapping)
         self._engine_keywords(call, driver, mapping)
         self._report(call, driver, mapping)
 
@@ -337,14 +338,17 @@ class EnginePlanner:
         here = call.layout.operations[index][0] == f.DICT
         found = list(self._written(call.function, call.layout.operations, index))
         keys = {key for key, _, _ in found if key}
-        driver = driver or self._driver_of(keys)
+        driver = mapping.driver = driver or self._driver_of(keys)
         if not driver and keys:
             reason = "Which driver takes `connect_args` isn't known here: nothing in it is changed."
             self.findings.append(finding("ASY204", call.site, reason, _ADVICE))
         for key, operations, value in found if driver else ():
             if key and not self._is_context(call.function, driver, key, operations, value):
                 map_argument(driver, key, _value(operations[value]), mapping)
-        if here:
+        if mapping.helper or (mapping.entries and not here and driver in HELPERS):
+            mapping.helper = True
+            mapping.entries.clear()
+        elif here:
             call.entries += [("connect_args", *entry) for entry in mapping.entries]
         else:
             mapping.refused += [(key, "the dict isn't written here") for key, _ in mapping.entries]
@@ -416,15 +420,27 @@ class EnginePlanner:
     def _report(self, call: _Call, driver: str, mapping: Mapping) -> None:
         """Bring in what came from a URL; tell what is lost, and what can't be had."""
         given = call.argument(99, "connect_args")
-        if mapping.added and given is None:
+        if mapping.helper:
+            self._translated(call, given is not None, mapping)
+        elif mapping.added and given is None:
             call.keywords.append(("connect_args", "{}"))
-        for template in mapping.added:
+        for template in mapping.added if not mapping.helper else ():
             call.entries.append(("connect_args", "", template))
         for name, why in mapping.refused:
             self._refuse(call, f"`{name}` isn't taken by {driver or 'the async driver'}: {why}")
         for name, why in mapping.lost:
             reason = f"`{name}` goes, the async driver doesn't take it: {why}."
             self.findings.append(finding("ASY204", call.site, reason, _ADVICE))
+
+    def _translated(self, call: _Call, given: bool, mapping: Mapping) -> None:
+        """Have a helper say at run time what the async driver calls the arguments."""
+        helper = self.support.name(call.draft, HELPERS[mapping.driver])
+        raw = ", ".join([*mapping.raw, *(template[1:-1] for template in mapping.added)])
+        if given:
+            entries = "{**{argument}, " + raw + "}" if raw else "{argument}"
+            call.wrap.append(("connect_args", f"{helper}({entries})"))
+        else:
+            call.keywords.append(("connect_args", f"{helper}({{{raw}}})"))
 
 
 def _string(operation: f.Operation) -> str | None:

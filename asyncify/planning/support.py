@@ -7,6 +7,7 @@ from asyncify.analysis.colors import Coloring, is_alembic
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.program import Module
 from asyncify.decisions import NewFile
+from asyncify.planning import driver_helpers
 from asyncify.planning.draft import Draft
 from asyncify.vocabulary.urls import DATABASES, async_drivername
 
@@ -25,10 +26,27 @@ def async_url(url: str | URL) -> URL:
     driver = _ASYNC_DRIVERS.get(parsed.drivername)
     if driver is None:
         return parsed
-    if driver.endswith("+asyncpg") and "sslmode" in parsed.query:
-        query = {"ssl" if key == "sslmode" else key: value for key, value in parsed.query.items()}
-        parsed = parsed.set(query=query)
+    if driver.endswith("+asyncpg"):
+        parsed = parsed.set(query=_asyncpg_query(parsed.query))
+    if driver.endswith("+aiomysql") and any(name.startswith("ssl") for name in parsed.query):
+        raise ValueError("aiomysql takes no files for TLS in a URL: give it ssl= in connect_args")
     return parsed.set(drivername=driver)
+
+
+def _asyncpg_query(query: Mapping[str, Any]) -> dict[str, Any]:
+    """What asyncpg calls otherwise than libpq; it reads libpq's own words in a DSN."""
+    given = {key: value for key, value in query.items() if not key.startswith("keepalives")}
+    for name in ("connect_timeout", "channel_binding", "gssencmode"):
+        if given.pop(name, None) is not None:
+            warnings.warn(f"asyncpg takes no {name} in a URL: it is left out", stacklevel=3)
+    words = {
+        name: given.pop(name)
+        for name in tuple(given)
+        if name in ("application_name", "options") or (name.startswith("ssl") and name != "ssl")
+    }
+    if list(words) == ["sslmode"]:
+        return {**given, "ssl": words["sslmode"]}
+    return {**given, "dsn": f"postgresql://?{urlencode(words)}"} if words else given
 '''
 _RUN_ASYNC = '''
 
@@ -70,7 +88,14 @@ def nth(statement: Any, index: int) -> Any:
 '''
 # What each helper imports: pairs (module, name); a module alone without a name.
 _IMPORTS = {
-    "async_url": (("sqlalchemy.engine", "URL"), ("sqlalchemy.engine", "make_url")),
+    "async_url": (
+        ("warnings", ""),
+        ("collections.abc", "Mapping"),
+        ("typing", "Any"),
+        ("urllib.parse", "urlencode"),
+        ("sqlalchemy.engine", "URL"),
+        ("sqlalchemy.engine", "make_url"),
+    ),
     "run_async": (
         ("asyncio", ""),
         ("collections.abc", "Callable"),
@@ -86,7 +111,12 @@ _IMPORTS = {
     ),
     "sliced": (("typing", "Any"),),
     "nth": (("typing", "Any"),),
+    **driver_helpers.IMPORTS,
 }
+_TEXTS = {
+    **driver_helpers.TEXTS,
+    "run_async": _RUN_ASYNC, "run_sync": _RUN_SYNC, "sliced": _SLICED, "nth": _NTH,
+}  # fmt: skip
 
 
 class Support:
@@ -117,8 +147,7 @@ class Support:
         text = _HEAD + _import_lines(self._needed)
         if "async_url" in self._needed:
             text += _ASYNC_URL.replace("{drivers}", self._drivers())
-        written = {"run_async": _RUN_ASYNC, "run_sync": _RUN_SYNC, "sliced": _SLICED, "nth": _NTH}
-        return text + "".join(part for name, part in written.items() if name in self._needed)
+        return text + "".join(part for name, part in _TEXTS.items() if name in self._needed)
 
     def _drivers(self) -> str:
         """The map from sync to async drivers, as source."""

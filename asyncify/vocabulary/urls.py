@@ -401,9 +401,10 @@ class ConnectArgument(NamedTuple):
 
     ``action`` is for a key of ``connect_args``: ``keep``, ``rename`` (to ``new``), ``setting`` (to
     the key ``new`` of ``server_settings``), ``options`` (each ``-c name=value`` to a key of
-    ``server_settings``), ``drop`` or ``refuse``. ``in_url`` is for the query of a URL, where it
-    differs; ``connect_args`` there: it moves into ``connect_args``, converted by ``convert``. What
-    is dropped is told.
+    ``server_settings``), ``tls`` (a helper of the support module translates it, and all beside
+    it), ``drop`` or ``refuse``. ``in_url`` is for the query of a URL, where it differs;
+    ``connect_args`` there: it moves into ``connect_args``, converted by ``convert``; ``nested``: it
+    is an entry of ``ssl`` there. What is dropped is told.
     """
 
     name: str
@@ -415,7 +416,6 @@ class ConnectArgument(NamedTuple):
 
 
 _ASYNCPG_PAGE = "https://magicstack.github.io/asyncpg/current/api/index.html#connection"
-_TLS_FILES = "needs an ssl.SSLContext: connect_args={'ssl': context}"
 _KEEPALIVES = "asyncpg has no TCP keepalive settings"
 
 _ASYNCPG = (
@@ -435,10 +435,11 @@ _ASYNCPG = (
     ConnectArgument("fallback_application_name", "setting", "application_name", "connect_args"),
     ConnectArgument("options", "options", "", "connect_args"),
     ConnectArgument("client_encoding", "refuse", note="asyncpg always speaks UTF-8"),
-    ConnectArgument("sslrootcert", "refuse", note=_TLS_FILES),
-    ConnectArgument("sslcert", "refuse", note=_TLS_FILES),
-    ConnectArgument("sslkey", "refuse", note=_TLS_FILES),
-    ConnectArgument("sslcrl", "refuse", note=_TLS_FILES),
+    ConnectArgument("sslrootcert", "tls"),
+    ConnectArgument("sslcert", "tls"),
+    ConnectArgument("sslkey", "tls"),
+    ConnectArgument("sslcrl", "tls"),
+    ConnectArgument("sslpassword", "tls"),
     ConnectArgument("keepalives", "drop", note=_KEEPALIVES),
     ConnectArgument("keepalives_idle", "drop", note=_KEEPALIVES),
     ConnectArgument("keepalives_interval", "drop", note=_KEEPALIVES),
@@ -489,7 +490,6 @@ _PSYCOPG = (
     ConnectArgument("connection_factory", "refuse", note="a class of psycopg2"),
 )
 
-_MYSQL_TLS = "needs an ssl.SSLContext; a dict fails with TLS and is silently ignored without"
 _NOT_TAKEN = "the driver doesn't take it"
 
 _MYSQL_BOTH = tuple(
@@ -528,14 +528,17 @@ _AIOMYSQL = (
     ConnectArgument("collation", "refuse", note=_NOT_TAKEN + ": set it by init_command"),
     ConnectArgument("binary_prefix", "refuse", note=_NOT_TAKEN),
     ConnectArgument("max_allowed_packet", "refuse", note=_NOT_TAKEN),
-    ConnectArgument("ssl", "refuse", note=_MYSQL_TLS),
-    ConnectArgument("ssl_ca", "refuse", note=_MYSQL_TLS),
-    ConnectArgument("ssl_cert", "refuse", note=_MYSQL_TLS),
-    ConnectArgument("ssl_key", "refuse", note=_MYSQL_TLS),
-    ConnectArgument("ssl_capath", "refuse", note=_MYSQL_TLS),
-    ConnectArgument("ssl_cipher", "refuse", note=_MYSQL_TLS),
-    ConnectArgument("ssl_check_hostname", "refuse", note=_MYSQL_TLS),
-    ConnectArgument("ssl_disabled", "refuse", note="without ssl= there is no TLS"),
+    ConnectArgument("ssl", "tls"),
+    ConnectArgument("ssl_ca", "tls", in_url="nested"),
+    ConnectArgument("ssl_cert", "tls", in_url="nested"),
+    ConnectArgument("ssl_key", "tls", in_url="nested"),
+    ConnectArgument("ssl_capath", "tls", in_url="nested"),
+    ConnectArgument("ssl_cipher", "tls", in_url="nested"),
+    ConnectArgument("ssl_check_hostname", "tls", in_url="nested", convert="bool"),
+    ConnectArgument("ssl_key_password", "tls"),
+    ConnectArgument("ssl_verify_cert", "tls"),
+    ConnectArgument("ssl_verify_identity", "tls"),
+    ConnectArgument("ssl_disabled", "tls"),
 )
 
 _ASYNCMY = (
