@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
+from asyncify.analysis.infer import client_classes
 from asyncify.analysis.places import Obstacle
-from asyncify.analysis.program import Function
+from asyncify.analysis.program import Class, Function
 from asyncify.analysis.uses import Use
 from asyncify.vocabulary.testing import CLIENT_KEYWORDS, CLIENT_MEMBERS, CLIENTS
 
@@ -79,11 +80,16 @@ class Clients:
         return news
 
     def _spread(self, uses: list[Use]) -> None:
-        """One expression may hold several clients: they turn together."""
+        """One expression may hold several clients: they turn together, and so do those of a
+        class of the program."""
         places: dict[tuple[Function, int], list[Use]] = {}
+        classes: dict[Class, list[Use]] = {}
         for use in uses:
             places.setdefault((use.function, use.operation), []).append(use)
+            if use.client is not None and use.client.cls is not None:
+                classes.setdefault(use.client.cls, []).append(use)
         together = [found for found in places.values() if len(found) > 1]
+        together += classes.values()
         size = -1
         while size != len(self.stopped):
             size = len(self.stopped)
@@ -99,10 +105,9 @@ class Clients:
         """Why the async client can't take the place of the sync one at a use."""
         if use.kind == "client" and use.name not in CLIENT_MEMBERS:
             return Obstacle("ASY603", f"httpx's client has no `{use.name}`.")
-        if use.client is not None and use.client.origin is not None:
-            reason = self._made(use.client.origin)
-            if reason:
-                return Obstacle("ASY603", reason)
+        reason = self._unlike(use.client) if use.client is not None else ""
+        if reason:
+            return Obstacle("ASY603", reason)
         is_io = use.kind == "enter client" or (
             CLIENT_MEMBERS[use.name].awaited and self.call(use) >= 0
         )
@@ -136,12 +141,31 @@ class Clients:
     def _all_made(self) -> frozenset[v.Client]:
         """Every client that is made somewhere, whoever has it then."""
         words = {name.rpartition(".")[2] for name in CLIENTS}
+        words |= {body.name for body in client_classes(self.colors.program)}
         evaluations = self.colors.inference.evaluations
         return frozenset(
             atom for word in sorted(words) for function in self.colors.program.mentioning(word)
             if function in evaluations for value in evaluations[function].values for atom in value
             if isinstance(atom, v.Client) and atom.origin is not None
         )  # fmt: skip
+
+    def _unlike(self, client: v.Client) -> str:
+        """Why a client has no async form: by its class, or by the call that makes it; or ''."""
+        for cls in client.cls.ancestors if client.cls is not None else ():
+            if "__init__" in cls.methods:
+                return f"`{cls.name}` has a constructor of its own."
+            for name, method in cls.methods.items():
+                row = CLIENT_MEMBERS.get(name)
+                if row is not None and row.awaited and not self._requests(method):
+                    return f"`{cls.name}.{name}` answers by itself."
+        return self._made(client.origin) if client.origin is not None else ""
+
+    def _requests(self, method: Function) -> bool:
+        """Does a method make a request, so that it turns?"""
+        return method.facts.is_async or any(
+            use.kind == "client" and use.name in CLIENT_MEMBERS and CLIENT_MEMBERS[use.name].awaited
+            for use in self.colors.uses.of(method)
+        )
 
     def _made(self, origin: v.Origin) -> str:
         """Why the call that makes a client has no async form, or ''."""

@@ -153,6 +153,8 @@ def instance_of(cls: Class) -> v.Value:
     for base in cls.foreign_bases:
         if base in KINDS:
             return v.one(v.Known(KINDS[base]))
+        if base in CLIENTS:
+            return v.one(v.Client(None, cls))
     return v.one(v.Instance(cls))
 
 

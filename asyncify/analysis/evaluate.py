@@ -380,7 +380,7 @@ class Evaluation:
         value = self.values[base]
         if value and self.is_super(base):
             inherited = self.inherited(attribute)
-            if inherited:
+            if inherited or any(isinstance(a, v.Client) for a in value):
                 return inherited
         if len(value) == 1:
             (atom,) = value
@@ -424,6 +424,8 @@ class Evaluation:
         if isinstance(atom, v.ForeignInstance):
             whole = f"{atom.name}()" if "." in atom.name else atom.name
             return v.foreign_member(whole, name)
+        if isinstance(atom, v.Client) and atom.cls is not None:
+            return self.member(atom.cls, name, True)
         return v.UNKNOWN
 
     def member(self, cls: Class, name: str, bound: bool) -> v.Value:
@@ -520,6 +522,8 @@ class Evaluation:
         owner = self.function.owner
         if owner is None:
             return v.UNKNOWN
+        if not owner.foreign_bases.isdisjoint(CLIENTS):
+            return v.one(v.Client(None, owner))
         return v.join(v.one(v.Instance(b)) for b in owner.bases if isinstance(b, Class))
 
     def is_super(self, index: int) -> bool:
@@ -557,6 +561,8 @@ class Evaluation:
         if isinstance(atom, v.ClassObject):
             made = self.construct(atom.cls, arguments, named)
             is_extension = not flask.EXTENSIONS.isdisjoint(atom.cls.foreign_bases)
+            clients = [a for a in made if isinstance(a, v.Client)]
+            made = frozenset(v.Client(origin, a.cls) for a in clients) or made
             return self.extension(origin) if is_extension else made
         if isinstance(atom, v.KnownMethod):
             return self.call_method(atom, operation, origin, arguments)

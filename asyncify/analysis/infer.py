@@ -28,6 +28,7 @@ from asyncify.analysis.query_properties import QueryProperties
 from asyncify.config import Config
 from asyncify.vocabulary.names import FUNCTIONS, KINDS, TABLES
 from asyncify.vocabulary.rows import Member
+from asyncify.vocabulary.testing import CLIENTS
 
 Slot = tuple[Any, ...]
 
@@ -310,11 +311,12 @@ class Inference:
         if injected is not None and injected:
             return v.join((injected, self.read(("parameter", function, position))))
         kinds = {a.kind for a in declared if isinstance(a, v.Known)}
-        if declared and not kinds and v.Client() not in declared:
+        is_client = any(isinstance(a, v.Client) for a in declared)
+        if declared and not kinds and not is_client:
             return self.functions_in(declared, ("parameter", function, position)) or declared
         passed = self.read(("parameter", function, position))
         passed = self.fixtures.value(function, parameter.name) or passed
-        if v.Client() in declared:
+        if is_client:
             return frozenset(a for a in passed if isinstance(a, v.Client)) or declared
         if kinds:
             better = frozenset(a for a in passed if isinstance(a, v.Known) and a.kind in kinds)
@@ -535,10 +537,23 @@ def infer(program: Program, config: Config) -> Inference:
     # function that is evaluated before it is called has to be evaluated again.
     inference.heat.names(sorted(_MAKERS))
     inference.settle()
-    inference.heat.names(sorted((names & _SEEDS) | _MORE_SEEDS))
+    clients = client_classes(program)
+    inference.heat.names(sorted((names & _SEEDS) | _MORE_SEEDS | {body.name for body in clients}))
+    for body in clients:
+        for method in program.classes[body].methods.values():
+            inference.need(method)  # what it overrides is called by the library
     inference.heat.members(sorted(_DISTINCTIVE))
     inference.settle()
     return inference
+
+
+def client_classes(program: Program) -> list[Function]:
+    """The program's own classes of clients of the application: their bodies."""
+    words = sorted({name.rpartition(".")[2] for name in CLIENTS})
+    return [
+        body for word in words for body in program.mentioning(word)
+        if body.facts.kind == "class" and program.classes[body].foreign_bases & CLIENTS
+    ]  # fmt: skip
 
 
 _MAKERS = {

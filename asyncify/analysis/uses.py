@@ -292,11 +292,23 @@ class _Collector:
                 if callees:
                     yield Use("property", self.function, index, name=operation[6], callees=callees)
             elif isinstance(atom, v.Client):
-                yield Use("client", self.function, index, name=operation[6], client=atom)
+                if not self._has_own(atom, operation):
+                    yield Use("client", self.function, index, name=operation[6], client=atom)
             elif isinstance(atom, v.Known):
                 row = self.inference.row(atom.kind, operation[6])
                 if row is not None and row.attribute:
                     yield Use("member", self.function, index, atom, row, operation[6])
+
+    def _has_own(self, client: v.Client, operation: f.Operation) -> bool:
+        """Is an attribute of a client one that the program's class of clients defines?"""
+        base = self.operations[operation[5]]
+        callee = self.operations[base[5]] if base[0] == f.CALL else ()
+        if client.cls is None or (callee and callee[0] == f.NAME and callee[5] == "super"):
+            return False
+        return client.cls.find(operation[6]) is not None or any(
+            operation[6] in method.facts.stores
+            for cls in client.cls.ancestors for method in cls.methods.values()
+        )  # fmt: skip
 
     def call(self, index: int, operation: f.Operation) -> Iterator[Use]:
         callee = self.values[operation[5]]

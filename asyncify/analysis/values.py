@@ -219,14 +219,20 @@ class ForeignInstance(Made):
 
 @dataclass(frozen=True, slots=True, eq=False, init=False)
 class Client(Made):
-    """A client of the application, made by a call, or somewhere where only an annotation tells."""
+    """A client of the application, made by a call, or somewhere where only an annotation tells;
+    ``cls`` is the program's own class of clients that it is one of."""
 
     origin: Origin | None = None
+    cls: Class | None = None
 
-    def __new__(cls, origin: Origin | None = None) -> Client:
-        kept = _NAMES if origin is None else origin.atoms
-        found: Client | None = kept.get(Client)
-        return _keep(kept, Client, cls, origin=origin) if found is None else found
+    def __new__(cls, origin: Origin | None = None, of: Class | None = None) -> Client:
+        if origin is not None:
+            kept = origin.atoms
+        else:
+            kept = _NAMES if of is None else of.body.atoms
+        key = Client, of
+        found: Client | None = kept.get(key)
+        return _keep(kept, key, cls, origin=origin, cls=of) if found is None else found
 
 
 @dataclass(frozen=True, slots=True, eq=False, init=False)

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
-from asyncify.analysis.program import Function, Module, Variable, dotted
+from asyncify.analysis.program import Class, Function, Module, Variable, dotted
 from asyncify.analysis.uses import Use
-from asyncify.decisions import AwaitExpression, EditArguments, ReplaceCall
+from asyncify.decisions import AwaitExpression, EditArguments, RenameReference, ReplaceCall
 from asyncify.findings import Finding
-from asyncify.planning.draft import Draft, call_reference
+from asyncify.planning.draft import Draft, call_reference, reference
 from asyncify.rules import finding
 from asyncify.sites import Site
 from asyncify.vocabulary.testing import (
@@ -25,6 +25,7 @@ from asyncify.vocabulary.testing import (
     CLIENT_KEYWORDS,
     CLIENT_MEMBERS,
     CLIENT_POSITIONS,
+    CLIENTS,
     LIFESPAN,
     LIFESPAN_WORDS,
     RENAMED_REQUEST_KEYWORDS,
@@ -75,9 +76,27 @@ class ClientPlanner:
         """Every client that turns is made by a call of the async one."""
         for client in sorted(self.clients.turning, key=repr):
             if client.origin is not None:
-                self._make(client.origin)
+                self._make(client.origin, client.cls)
+        for cls in {c: None for client in self.clients.turning if client.cls is not None
+                    for c in client.cls.ancestors}:  # fmt: skip
+            self._class(cls)
 
-    def _make(self, origin: v.Origin) -> None:
+    def _class(self, cls: Class) -> None:
+        """The program's own class of clients is one of async clients."""
+        draft, signature = self.draft(cls.module), cls.body.signature
+        scope = cls.body.parent or cls.body
+        for index in signature.bases:
+            symbol = self.colors.program.resolve_expression(scope, signature.operations, index)
+            if isinstance(symbol, str) and symbol in CLIENTS:
+                operation = signature.operations[index]
+                written = dotted(signature.operations, index)
+                new = draft.spell(ASYNC_CLIENT, written)
+                draft.add(
+                    RenameReference(node=reference(operation), site=draft.site(operation), new=new)
+                )
+                draft.drop(written)
+
+    def _make(self, origin: v.Origin, cls: Class | None) -> None:
         index = self._index(origin)
         layout = self.colors.uses.layout(origin.function)
         operation = layout.operations[index]
@@ -93,14 +112,17 @@ class ClientPlanner:
         defaults = [f"{k}={value}" for k, value in CLIENT_DEFAULTS if k not in given]
         transport = f"{draft.spell(TRANSPORT)}({', '.join(parts['transport'])})"
         arguments = ", ".join([f"transport={transport}", *defaults, *parts["client"]])
+        written = dotted(layout.operations, operation[5])
+        callee = written if cls is not None else draft.spell(ASYNC_CLIENT)
         draft.add(
             ReplaceCall(
                 node=call_reference(origin.function, index), site=draft.site(operation),
                 group=self.coloring.groups.get(origin.function, 0),
-                awaited=f"{draft.spell(ASYNC_CLIENT)}({arguments})", awaits=False,
+                awaited=f"{callee}({arguments})", awaits=False,
             )
         )  # fmt: skip
-        draft.drop(dotted(layout.operations, operation[5]))
+        if cls is None:
+            draft.drop(written)
 
     def _index(self, origin: v.Origin) -> int:
         operations = origin.function.body.operations
