@@ -226,10 +226,8 @@ class Client(Made):
     cls: Class | None = None
 
     def __new__(cls, origin: Origin | None = None, of: Class | None = None) -> Client:
-        if origin is not None:
-            kept = origin.atoms
-        else:
-            kept = _NAMES if of is None else of.body.atoms
+        made_of = of if origin is None else origin
+        kept = _NAMES if made_of is None else made_of.atoms
         key = Client, of
         found: Client | None = kept.get(key)
         return _keep(kept, key, cls, origin=origin, cls=of) if found is None else found
