@@ -21,13 +21,13 @@ from asyncify.findings import Finding
 from asyncify.limits import Limits, restrict, unread_callers
 from asyncify.outcome import FileChange, Outcome
 from asyncify.plan import Plan, make_plan, make_turning
-from asyncify.planning.pytest_suite import is_test_path
 from asyncify.rules import FAILURES
 from asyncify.source.discover import Discovered, SourceFile, discover
 from asyncify.source.kept import OutcomeCache
 from asyncify.source.read import Reader, content_digest
 from asyncify.suppressions import Suppressions, apply_suppressions, parse_suppressions
 from asyncify.turning import Turning
+from asyncify.vocabulary.testing import is_test_path
 
 _SQLITE = re.compile(rb"\bsqlite(?:\+\w+)?:")
 Progress = Callable[[str, int, int], None]  # stage, done, total

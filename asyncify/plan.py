@@ -38,6 +38,7 @@ from asyncify.planning.queries import QueryPlanner
 from asyncify.planning.refusals import Refusals
 from asyncify.planning.side_twins import SidePlanner
 from asyncify.planning.support import Support
+from asyncify.planning.unproven_calls import unproven_calls
 from asyncify.rules import finding
 from asyncify.sites import Site
 from asyncify.turning import Turning
@@ -216,6 +217,7 @@ class Planner:
         found += Refusals(self.colors, self.coloring).findings()
         found += self.clients.findings()
         found += misuses(self.colors, self.coloring)
+        found += unproven_calls(self.colors, self.coloring)
         return tuple(sorted(set(found), key=lambda x: (x.site, x.code, x.reason)))
 
     def _unknown_decorators(self, function: Function) -> list[Finding]:

@@ -28,6 +28,7 @@ from asyncify.analysis.program import Class, Function, dotted
 from asyncify.analysis.properties import Properties
 from asyncify.analysis.reach import Reach
 from asyncify.analysis.sides import Sides, ordered
+from asyncify.analysis.stand_ins import StandIns
 from asyncify.analysis.unawaited import AsyncAlready
 from asyncify.analysis.uses import (
     GREENLET_KINDS,
@@ -123,6 +124,7 @@ class Colors:
         self.already = AsyncAlready(self)
         self.clients = Clients(self)
         self.cases = Cases()
+        self.stand_ins = StandIns(inference.program)
 
     def solve(self) -> Coloring:
         """Turn functions, and evaluate what mentions them, until neither moves."""
@@ -449,6 +451,8 @@ class Colors:
                 continue
             if not use.runs(function):
                 continue  # who receives a function is asked by its obstacle
+            if use.kind == "maybe" and not self.turns_by_name(use, coloring):
+                continue
             if self._in_loop(use) and not self._called_by_functions(caller):
                 continue  # it runs a loop of its own, and nobody who has one calls it
             if function.facts.is_async and self._hands_on(caller, use):
@@ -459,6 +463,19 @@ class Colors:
             ):
                 continue
             self._reach(caller, use, coloring, pending)
+
+    def turns_by_name(self, use: Use, coloring: Coloring) -> bool:
+        """Is what a call may run async from now on, whatever it is, and can it be awaited there?"""
+        if any(c not in coloring.turned and not c.facts.is_async for c in use.callees):
+            return False
+        above = self.family(use.function)
+        return (
+            not self.uses.layout(use.function).is_awaited(use.operation)
+            and use.function.facts.kind == "def"
+            and not any(self.obstacle(member) for member in above)
+            and not any(member in coloring.stays | coloring.islands for member in above)
+            and self.places.obstacle(use) is None and not self.places.is_scheduled(use)
+        )  # fmt: skip
 
     def _hands_on(self, caller: Function, use: Use) -> bool:
         """Does a plain function hand on a coroutine that it gets? What loses it stands alone."""
@@ -498,6 +515,11 @@ class Colors:
                 coloring.entries.add(member)
             else:
                 pending.append(member)
+            for other in self.stand_ins.of(member):
+                if self.obstacle(other) is None and other not in coloring.turned:
+                    coloring.causes.setdefault(other, use)
+                    coloring.turned.add(other)
+                    pending.append(other)
 
     def _evaluated(self) -> list[Function]:
         if len(self._in_order) != len(self.inference.evaluations):  # none is ever taken out
@@ -733,6 +755,8 @@ class Colors:
             self._reaching_io = set(pending)
             while pending:
                 for caller, use in callers.get(pending.pop(), ()):
+                    if use.kind == "maybe":
+                        continue
                     if use.kind == "pass" and fits(use.name) and rule_of(use.name) is None:
                         continue  # it is only looked at
                     if caller not in self._reaching_io:

@@ -128,6 +128,19 @@ class Places:
         names = {a.name for a in callee if isinstance(a, v.Foreign)}
         return parent if names & LOOPS else -1
 
+    def is_scheduled(self, use: Use) -> bool:
+        """Is what a call gives handed to asyncio, which takes coroutines?"""
+        layout = self.uses.layout(use.function)
+        index = layout.parent(use.operation)
+        while index >= 0:
+            operation = layout.operations[index]
+            if operation[0] == f.CALL and dotted(layout.operations, operation[5]).startswith(
+                ("asyncio.", "anyio.")
+            ):
+                return True
+            index = layout.parent(index)
+        return False
+
     def is_decoration(self, use: Use) -> bool:
         """Is a function given to what a call gives: ``app.command("/x")(handle)``?"""
         operations = use.function.body.operations

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.boundaries import fits
+from asyncify.analysis.by_name import ByName, is_hidden
 from asyncify.analysis.consumers import applied
 from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.infer import Inference
@@ -110,6 +111,7 @@ class Use:
     ``thread``: one is run in a thread by an awaited call, or a member of a known object is
     (``owner``, ``row``);
     ``expect``: one is called where an error is expected, or such a member is;
+    ``maybe``: a method of something unknown is called, which may be one of those (``callees``);
     ``handed``: a member of a known object is given to something foreign, called ``name``;
     ``client``, ``enter client``: a member ``name`` of a client of the application (``client``) is
     used, or the client is entered;
@@ -178,6 +180,7 @@ class Uses:
 
     def __init__(self, inference: Inference) -> None:
         self.inference = inference
+        self.by_name = ByName(inference)
         self.layouts: dict[Function, Layout] = {}
         self._uses: dict[Function, tuple[Evaluation, tuple[Use, ...]]] = {}
         self._doing_io: dict[Function, tuple[tuple[Use, ...], tuple[Use, ...]]] = {}
@@ -189,7 +192,8 @@ class Uses:
             return ()
         known = self._uses.get(function)
         if known is None or known[0] is not evaluation:
-            collector = _Collector(self.inference, evaluation, self.layout(function))
+            layout = self.layout(function)
+            collector = _Collector(self.inference, evaluation, layout, self.by_name)
             known = self._uses[function] = (evaluation, tuple(collector.collect()))
         return known[1]
 
@@ -208,8 +212,11 @@ class Uses:
 
 
 class _Collector:
-    def __init__(self, inference: Inference, evaluation: Evaluation, layout: Layout) -> None:
+    def __init__(
+        self, inference: Inference, evaluation: Evaluation, layout: Layout, by_name: ByName
+    ) -> None:
         self.inference = inference
+        self.by_name = by_name
         self.evaluation = evaluation
         self.function = evaluation.function
         self.values = evaluation.values
@@ -225,6 +232,8 @@ class _Collector:
                     yield from self.call(index, operation)
                 elif self._reaches_sessions(operation):
                     yield from self.call(index, operation)
+                elif is_hidden(self.values[operation[5]]):
+                    yield from self.guessed(index, operation)
             elif kind == f.SEQUENCE:
                 yield from self.starred(operation[6])
             elif kind == f.OPERATOR and operation[5] in ("In", "NotIn"):
@@ -351,8 +360,16 @@ class _Collector:
         if functions:
             callees = tuple(dict.fromkeys(functions))
             yield Use("call", self.function, index, name=callees[0].name, callees=callees)
+        elif is_hidden(callee):
+            yield from self.guessed(index, operation)
         if not spawned:
             yield from self.metadata(index, operation)
+
+    def guessed(self, index: int, operation: f.Operation) -> Iterator[Use]:
+        """``request.app.state.users.create(...)``"""
+        found = self.by_name.candidates(self.evaluation, operation)
+        if found:
+            yield Use("maybe", self.function, index, name=found[0].name, callees=found)
 
     def closing(self, index: int, operation: f.Operation, callee: v.Value) -> Iterator[Use]:
         """``closing(raw)``: it would be closed outside of a greenlet."""

@@ -124,6 +124,9 @@ class FunctionPlanner:
                 self._apply(use, layout, draft)
             elif use.kind == "loop":
                 self._await_instead(use, layout, draft)
+            elif use.kind == "maybe":
+                if self.colors.turns_by_name(use, self.coloring):
+                    self._await(use, layout, draft, hoister)
             elif use.kind == "expect":
                 self._expect(use, layout, draft)
             elif use.kind == "thread" and (use.does_io or set(use.callees) & self.coloring.turned):

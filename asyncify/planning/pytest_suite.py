@@ -5,7 +5,7 @@ from __future__ import annotations
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.program import Function
-from asyncify.vocabulary.testing import FIXTURES, TEST_FILES, TEST_FOLDERS, TEST_FUNCTIONS
+from asyncify.vocabulary.testing import FIXTURES, TEST_FILES, TEST_FUNCTIONS
 
 
 def is_fixture(inference: Inference, function: Function) -> bool:
@@ -30,13 +30,4 @@ def turning(colors: Colors, coloring: Coloring) -> bool:
         is_fixture(colors.inference, function)
         or (is_test(function) and not colors.cases.runs(function))
         for function in coloring.turned if not function.facts.is_async
-    )  # fmt: skip
-
-
-def is_test_path(path: str) -> bool:
-    """Is a file one of the tests, or of what they share?"""
-    *folders, last = path.removesuffix(".py").split("/")
-    return (
-        last == "conftest" or last.startswith(TEST_FILES[0]) or last.endswith(TEST_FILES[1])
-        or not TEST_FOLDERS.isdisjoint(folders)
     )  # fmt: skip

@@ -105,3 +105,12 @@ EXPECTING: dict[str, int] = {
 # https://docs.python.org/3/library/unittest.mock.html#unittest.mock.AsyncMock
 MOCKS: tuple[str, ...] = ("MagicMock", "Mock")
 ASYNC_MOCK = "unittest.mock.AsyncMock"
+
+
+def is_test_path(path: str) -> bool:
+    """Is a file one of the tests, or of what they share?"""
+    *folders, last = path.removesuffix(".py").split("/")
+    return (
+        last == "conftest" or last.startswith(TEST_FILES[0]) or last.endswith(TEST_FILES[1])
+        or not TEST_FOLDERS.isdisjoint(folders)
+    )  # fmt: skip

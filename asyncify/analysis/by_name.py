@@ -1,0 +1,99 @@
+"""Calls on objects of which nothing is known: whose method may that be?
+
+A registry, the state of an application, a container of dependencies or a parameter without an
+annotation hide what an object is. Then the method's name is all there is: it is one of the
+program's methods of that name, if these take such arguments, unless libraries have the name too.
+"""
+
+from __future__ import annotations
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.evaluate import Evaluation
+from asyncify.analysis.infer import Inference
+from asyncify.analysis.program import Function
+from asyncify.vocabulary.common import COMMON, NAMESPACES
+
+_FEW = 8  # more methods of one name say nothing
+
+
+class ByName:
+    """The methods of a program, by name."""
+
+    def __init__(self, inference: Inference) -> None:
+        self.inference = inference
+        self._methods: dict[str, tuple[Function, ...]] | None = None
+
+    def methods(self, name: str) -> tuple[Function, ...]:
+        if self._methods is None:
+            found: dict[str, list[Function]] = {}
+            for cls in self.inference.program.classes.values():
+                for method in cls.methods.values():
+                    if not method.name.startswith("__"):
+                        found.setdefault(method.name, []).append(method)
+            self._methods = {name: tuple(methods) for name, methods in found.items()}
+        return self._methods.get(name, ())
+
+    def candidates(self, evaluation: Evaluation, operation: f.Operation) -> tuple[Function, ...]:
+        """What a call of a method may run, where neither it nor its object is known."""
+        callee = evaluation.operations[operation[5]]
+        if callee[0] != f.ATTRIBUTE:
+            return ()
+        found = self.methods(callee[6])
+        if not found or not is_hidden(evaluation.values[operation[5]]):
+            return ()
+        if evaluation.values[callee[5]] and not evaluation.values[operation[5]]:
+            return ()  # something known, which has no such member
+        if callee[6] in COMMON:
+            name = _plain(_identifier(evaluation.operations[callee[5]]))
+            found = tuple(m for m in found if m.owner and name and _plain(m.owner.name) == name)
+        found = tuple(method for method in found if self._takes(method, operation))
+        return found if len(found) <= _FEW else ()
+
+    def _takes(self, method: Function, operation: f.Operation) -> bool:
+        """Can a method be called with such arguments, and give what is awaited?"""
+        if method.facts.is_generator or (
+            method.signature_is_decorated and not self._is_plain(method)
+        ):
+            return False
+        parameters = [p for p in method.signature.parameters if p.kind in ("p", "a")]
+        if "staticmethod" not in self.inference.decorators(method):
+            parameters = parameters[1:]
+        kinds = {p.kind for p in method.signature.parameters}
+        names = {p.name for p in method.signature.parameters}
+        keywords = {name for name, _ in operation[7]}
+        if None in keywords or any(index < 0 for index in operation[6]):
+            return True
+        if len(operation[6]) > len(parameters) and "*" not in kinds:
+            return False
+        if not keywords <= names and "**" not in kinds:
+            return False
+        wanted = [p.name for p in parameters[len(operation[6]) :] if p.default < 0]
+        return keywords >= set(wanted)
+
+    def _is_plain(self, method: Function) -> bool:
+        return set(self.inference.decorators(method)) <= {
+            "classmethod", "staticmethod", "abc.abstractmethod", "typing.override",
+        }  # fmt: skip
+
+
+def is_hidden(value: v.Value) -> bool:
+    """Is nothing known of a method, or only that a library's object leads to it:
+    ``request.app.state.users.create``?"""
+    return all(
+        isinstance(atom, v.Foreign)
+        and (("." in atom.name.rpartition("().")[2] and "()." in atom.name)
+             or atom.name.startswith(NAMESPACES))
+        for atom in value
+    )  # fmt: skip
+
+
+def _identifier(operation: f.Operation) -> str:
+    """The last name of an expression."""
+    if operation[0] == f.NAME:
+        return str(operation[5])
+    return str(operation[6]) if operation[0] == f.ATTRIBUTE else ""
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower()

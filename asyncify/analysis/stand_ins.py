@@ -1,0 +1,69 @@
+"""Stand-ins: classes of the tests that take the place of one of the program's.
+
+A `FakeRepository` has the methods of the repository and is no subclass of it. What the program
+awaits of the one it awaits of the other, so their methods turn together.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from asyncify.analysis.program import Class, Function, Program
+from asyncify.vocabulary.common import COMMON
+from asyncify.vocabulary.testing import is_test_path
+
+_PLAIN_BASES = {"object", "builtins.object"}
+
+
+class StandIns:
+    """The classes of a program that others stand for."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+
+    def of(self, method: Function) -> tuple[Function, ...]:
+        """The methods that stand in for one."""
+        if method.owner is None or method.owner not in self._found:
+            return ()
+        found = (cls.methods.get(method.name) for cls in self._found[method.owner])
+        return tuple(m for m in found if m is not None and _takes_as_many(m, method))
+
+    @cached_property
+    def _found(self) -> dict[Class, list[Class]]:
+        """By the class that they stand for."""
+        by_method: dict[str, list[Class]] = {}
+        fakes: list[Class] = []
+        for cls in self.program.classes.values():
+            if is_test_path(cls.module.path):
+                if not any(isinstance(base, Class) for base in cls.bases):
+                    fakes.append(cls)
+                continue
+            for name in cls.methods:
+                by_method.setdefault(name, []).append(cls)
+        found: dict[Class, list[Class]] = {}
+        for fake in fakes:
+            for cls in self._imitated(fake, by_method):
+                found.setdefault(cls, []).append(fake)
+        return found
+
+    def _imitated(self, fake: Class, by_method: dict[str, list[Class]]) -> list[Class]:
+        public = {name for name in fake.methods if not name.startswith("_")}
+        if not public or fake.foreign_bases - _PLAIN_BASES:
+            return []
+        candidates = by_method.get(min(public), [])
+        return [
+            cls for cls in candidates
+            if all(cls.find(name) is not None for name in public)
+            and (not public <= COMMON or _is_named_after(fake, cls))
+        ]  # fmt: skip
+
+
+def _is_named_after(fake: Class, cls: Class) -> bool:
+    return cls.name.lower().strip("_") in fake.name.lower()
+
+
+def _takes_as_many(fake: Function, method: Function) -> bool:
+    """Has a method as many parameters as the one that it stands for, or any?"""
+    kinds = {p.kind for p in fake.signature.parameters}
+    same = len(fake.signature.parameters) == len(method.signature.parameters)
+    return same or "*" in kinds or "**" in kinds

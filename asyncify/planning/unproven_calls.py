@@ -1,0 +1,35 @@
+"""Calls of methods that turn, by their name, which nobody awaits: it isn't known what is called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.uses import Use
+from asyncify.findings import Finding
+from asyncify.rules import finding
+from asyncify.sites import Site
+
+_ADVICE = "Annotate what it is called on, or await it by hand."
+
+
+def unproven_calls(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
+    """A warning for each that may have to be awaited and isn't."""
+    for function in colors.inference.evaluations:
+        for use in colors.uses.of(function):
+            if use.kind == "maybe":
+                yield from _finding(colors, coloring, use)
+
+
+def _finding(colors: Colors, coloring: Coloring, use: Use) -> Iterator[Finding]:
+    turning = sorted(
+        c.qualname for c in use.callees
+        if c in coloring.turned and not c.facts.is_async and c not in coloring.stays
+    )  # fmt: skip
+    is_planned = use.function in coloring.turned and colors.turns_by_name(use, coloring)
+    layout = colors.uses.layout(use.function)
+    if not turning or is_planned or layout.is_awaited(use.operation):
+        return
+    site = Site(use.function.module.path, use.line, use.column)
+    reason = f"It isn't known what `{use.name}` is called on. It may be `{turning[0]}`, which turns"
+    yield finding("ASY106", site, f"{reason} async, and nobody awaits it here.", _ADVICE)

@@ -1,0 +1,37 @@
+"""Names of methods that say nothing of whose they are: those of Python's own objects, of
+SQLAlchemy's, and of what most libraries have."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import logging
+import pathlib
+import re
+import threading
+from collections import OrderedDict, deque
+
+from asyncify.vocabulary.names import TABLES
+from asyncify.vocabulary.sqlalchemy_query import QUERY
+
+_TYPES = (
+    str, bytes, bytearray, list, tuple, dict, set, frozenset, int, float, complex, type,
+    memoryview, BaseException, OrderedDict, deque, io.StringIO, io.BytesIO, pathlib.Path,
+    datetime.datetime, datetime.timedelta, logging.Logger, re.Pattern, re.Match, threading.Thread,
+    threading.Lock().__class__, threading.Event, (lambda: (yield))().__class__,
+)  # fmt: skip
+_WORDS = """
+    all apply ask call cancel check close connect create delete disconnect dispatch done emit
+    enqueue error fetch filter find first get handle head info json last list load login logout
+    main next notify open options order_by patch post process publish put query raise_for_status
+    refresh register render request result run save search send shutdown start status stop submit
+    subscribe text update validate wait warning write
+"""
+COMMON: frozenset[str] = frozenset(
+    {name for each in _TYPES for name in dir(each)}
+    | {row.name for table in TABLES.values() for row in table.members}
+    | {row.name for row in QUERY.members}
+    | set(_WORDS.split())
+)
+# What programs hang their own objects on.
+NAMESPACES: tuple[str, ...] = ("flask.g.", "flask.current_app.", "flask.globals.g.")
