@@ -17,6 +17,7 @@ from asyncify.planning.misuse_dependencies import Dependencies
 from asyncify.planning.misuse_expiry import Expiry
 from asyncify.planning.misuse_functions import async_listeners, cached_coroutines
 from asyncify.planning.misuse_tasks import Tasks
+from asyncify.planning.misuse_types import ParameterTypes
 from asyncify.planning.misuse_view import View
 from asyncify.rules import finding
 from asyncify.sites import Site
@@ -27,6 +28,7 @@ def misuses(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
     """Findings in code that is async already, whether the program is migrated or not."""
     blocking, tasks = Blocking(colors, coloring), Tasks(colors)
     dependencies, expiry = Dependencies(colors, coloring), Expiry(colors)
+    types = ParameterTypes(colors, coloring)
     yield from cached_coroutines(colors)
     yield from async_listeners(colors)
     for function in list(colors.inference.evaluations):
@@ -35,6 +37,7 @@ def misuses(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
         yield from dependencies.of(view)
         yield from tasks.of(view)
         yield from expiry.of(view)
+        yield from types.of(view)
         for use in colors.already.lost(function):
             yield replace(_lost(use, coloring), fixed=use not in coloring.lost)
         for use in colors.uses.of(function):

@@ -63,6 +63,7 @@ SEVERITIES: Mapping[str, Severity] = {
     "ASY602": _WARNING,
     "ASY603": _WARNING,
     "ASY604": _WARNING,
+    "ASY605": _WARNING,
     "ASY701": _WARNING,
     "ASY702": _INFO,
     "ASY901": _ERROR,

@@ -727,7 +727,9 @@ class _Extractor:
         operands = tuple(
             self.expression(part) for part in node.values if part.__class__ is not ast.Constant
         )
-        return self.emit(f.FORMAT, node, -1, operands)
+        first = node.values[0] if node.values else None
+        head = first.value if first.__class__ is ast.Constant else ""
+        return self.emit(f.FORMAT, node, -1, operands, head)
 
     def on_formattedvalue(self, node: Any) -> int:
         value = self.expression(node.value)

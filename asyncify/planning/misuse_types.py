@@ -1,0 +1,215 @@
+"""Values of another type than the column that they are compared with: asyncpg refuses them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.declarations import foreign_name, lowered
+from asyncify.analysis.program import Class, Function, dotted
+from asyncify.findings import Finding
+from asyncify.planning.misuse_view import View, bound_in
+from asyncify.rules import finding
+from asyncify.vocabulary.types import (
+    COLUMN_TYPES,
+    COMPARING,
+    CONVERSIONS,
+    POSTGRESQL,
+    POSTGRESQL_URL,
+    PYTHON_TYPES,
+    REFUSED,
+)
+
+_UNIONS = {"typing.Optional", "typing.Union", "typing.Annotated", "sqlalchemy.orm.Mapped"}
+_CONVERTING = {"int", "str"}
+_COLUMNS = {"Column", "mapped_column"}
+
+
+class ParameterTypes:
+    """Compares what columns hold with what annotations and literals say of values."""
+
+    def __init__(self, colors: Colors, coloring: Coloring) -> None:
+        self.inference = colors.inference
+        self.program = colors.inference.program
+        self.coloring = coloring
+        self._columns: dict[tuple[Class, str], str] = {}
+
+    def of(self, view: View) -> Iterator[Finding]:
+        """The findings of one function that runs, or will run, on an async session."""
+        function = view.function
+        if function not in self.coloring.turned and not function.facts.is_async:
+            return
+        for index, operation in enumerate(view.operations):
+            if not operation:
+                continue
+            if operation[0] == f.OPERATOR and operation[5] in COMPARING:
+                yield from self._compared(view, operation)
+            elif operation[0] == f.CALL and operation[7]:
+                yield from self._by_keyword(view, index, operation)
+
+    def _compared(self, view: View, operation: f.Operation) -> Iterator[Finding]:
+        left, right = operation[6]
+        for column, value in ((left, right), (right, left)):
+            read = view.operations[column]
+            if read[0] != f.ATTRIBUTE:
+                continue
+            for atom in view.values[read[5]]:
+                if isinstance(atom, v.ClassObject):
+                    yield from self._checked(view, atom.cls, read[6], value)
+                    return
+
+    def _by_keyword(self, view: View, index: int, operation: f.Operation) -> Iterator[Finding]:
+        """``filter_by(number=text)``, and what a new instance is made of."""
+        callee = view.operations[operation[5]]
+        cls = next((a.cls for a in view.values[operation[5]] if isinstance(a, v.ClassObject)), None)
+        if callee[0] == f.ATTRIBUTE and callee[6] == "filter_by":
+            queries = [a for a in view.values[callee[5]] if isinstance(a, v.QueryValue)]
+            cls = queries[0].target if len(queries) == 1 else None
+        if cls is None or not self.inference.models.is_mapped(cls):
+            return
+        for name, value in operation[7]:
+            if name:
+                yield from self._checked(view, cls, name, value)
+
+    def _checked(self, view: View, cls: Class, name: str, value: int) -> Iterator[Finding]:
+        held = self._column(cls, name)
+        given = self._given(view, value) if held else set()
+        if len(given) != 1 or (held, *given) not in REFUSED or not self._meets_asyncpg:
+            return
+        shown = dotted(view.operations, value) or "the value"
+        kind = next(iter(given))
+        yield finding(
+            "ASY605", view.site(value),
+            f"`{cls.name}.{name}` holds `{held}`, and `{shown}` is `{kind}`: asyncpg refuses it.",
+            f"Convert it, `{CONVERSIONS[held]}`, or correct the type of the column or the value.",
+        )  # fmt: skip
+
+    # -- columns
+
+    def _column(self, cls: Class, name: str) -> str:
+        """The Python type of a mapped column's values, as far as it is known."""
+        key = cls, name
+        if key not in self._columns:
+            found = (self._declared(c, name) for c in cls.ancestors)
+            mapped = self.inference.models.is_mapped(cls)
+            self._columns[key] = next((kind for kind in found if kind), "") if mapped else ""
+        return self._columns[key]
+
+    def _declared(self, cls: Class, name: str) -> str:
+        """What one class body says of a column."""
+        operations = cls.body.body.operations
+        for statement in cls.body.body.statements:
+            annotation, value = -1, -1
+            if statement[0] == f.ANNOTATED and statement[7][:2] == (f.TO_NAME, name):
+                annotation, value = statement[8], statement[9]
+            elif statement[0] == f.ASSIGN and (f.TO_NAME, name) in [t[:2] for t in statement[7]]:
+                value = statement[8]
+            else:
+                continue
+            call = operations[value] if value >= 0 else ()
+            if call and call[0] == f.CALL:
+                parts = [*call[6], *(i for key, i in call[7] if key in ("type_", "sa_type"))]
+                kinds = {self._type(cls.body, operations, i) for i in parts if i >= 0} - {""}
+                callee = dotted(operations, call[5]).rpartition(".")[2]
+                if kinds or (callee not in _COLUMNS and annotation < 0):
+                    return kinds.pop() if len(kinds) == 1 else ""
+            said = self._said(cls.body, operations, annotation)
+            return said.pop() if len(said) == 1 else ""
+        return ""
+
+    def _type(self, body: Function, operations: tuple[f.Operation, ...], index: int) -> str:
+        operation = operations[index]
+        index = operation[5] if operation[0] == f.CALL else index
+        name = foreign_name(body, operations, index, self.inference)
+        return COLUMN_TYPES.get(name.rpartition(".")[2], "") if "." in name else ""
+
+    # -- values
+
+    def _given(self, view: View, index: int) -> set[str]:
+        """The types that a value can have, besides None; empty where that isn't known."""
+        operation, function = view.operations[index], view.function
+        if operation[0] == f.CONSTANT:
+            return {type(operation[5]).__name__} & {"int", "str"}
+        if operation[0] == f.CALL:
+            return {foreign_name(function, view.operations, operation[5], self.inference)} & (
+                _CONVERTING
+            )
+        if operation[0] == f.NAME:
+            return self._named(function, operation[5])
+        if operation[0] != f.ATTRIBUTE:
+            return set()
+        classes = {a.cls if isinstance(a, v.Instance) else None for a in view.values[operation[5]]}
+        cls = classes.pop() if len(classes) == 1 else None
+        return self._attribute(cls, operation[6]) if cls is not None else set()
+
+    def _named(self, function: Function, name: str) -> set[str]:
+        """The type of a parameter that isn't assigned again."""
+        parameter = next((p for p in function.signature.parameters if p.name == name), None)
+        if parameter is None or any(name in bound_in(s) for s in function.body.statements):
+            return set()
+        return self._said(function, function.signature.operations, parameter.annotation)
+
+    def _attribute(self, cls: Class, name: str) -> set[str]:
+        """The type of an attribute of an instance, as its class declares it."""
+        column = self._column(cls, name)
+        if column:
+            return {column}
+        for ancestor in cls.ancestors:
+            body = ancestor.body
+            for statement in body.body.statements:
+                if statement[0] == f.ANNOTATED and statement[7][:2] == (f.TO_NAME, name):
+                    return self._said(body, body.body.operations, statement[8])
+        return set()
+
+    def _said(
+        self, function: Function, operations: tuple[f.Operation, ...], index: int
+    ) -> set[str]:
+        """The types that an annotation says; ``?`` stands for all that isn't known."""
+        if index < 0:
+            return set()
+        operation = operations[index]
+        if operation[0] == f.CONSTANT:
+            inside = lowered(operation[5]) if isinstance(operation[5], str) else None
+            return self._said(function, *inside) if inside else set()
+        if operation[0] in (f.NAME, f.ATTRIBUTE):
+            name = foreign_name(function, operations, index, self.inference)
+            return {PYTHON_TYPES.get(name, "?")}
+        if operation[0] == f.OPERATOR and operation[5] == "BitOr":
+            return set().union(*(self._said(function, operations, i) for i in operation[6]))
+        if operation[0] != f.SUBSCRIPT:
+            return {"?"}
+        if foreign_name(function, operations, operation[5], self.inference) not in _UNIONS:
+            return {"?"}
+        inner = operations[operation[6]]
+        parts = inner[6] if inner[0] == f.SEQUENCE else (operation[6],)
+        if foreign_name(function, operations, operation[5], self.inference).endswith("Annotated"):
+            parts = parts[:1]
+        return set().union(*(self._said(function, operations, i) for i in parts))
+
+    # -- the database
+
+    @cached_property
+    def _meets_asyncpg(self) -> bool:
+        """Does the program speak PostgreSQL, and will asyncpg?"""
+        if dict(self.inference.config.async_driver).get("postgresql") != "asyncpg":
+            return False
+        for module in self.program.modules.values():
+            names = {item.module.partition(".")[0] for item in module.facts.imports}
+            if names & set(POSTGRESQL):
+                return True
+            for function in module.functions:
+                if function.facts.kind == "def" and "create_engine" not in function.facts.names:
+                    continue
+                if any(_is_url(operation) for operation in function.body.operations):
+                    return True
+        return False
+
+
+def _is_url(operation: f.Operation) -> bool:
+    if not operation or operation[0] not in (f.CONSTANT, f.FORMAT):
+        return False
+    text = operation[5] if operation[0] == f.CONSTANT else operation[6]
+    return isinstance(text, str) and text.startswith(POSTGRESQL_URL)

@@ -1,0 +1,56 @@
+"""Types of columns, and the types of Python that a driver takes for them without conversion.
+
+psycopg2 writes a value into the statement as a literal, which PostgreSQL converts; asyncpg encodes
+it by the column's type, and refuses what isn't of the Python type for that.
+https://docs.sqlalchemy.org/en/21/core/type_basics.html
+https://magicstack.github.io/asyncpg/current/usage.html#type-conversion
+"""
+
+from __future__ import annotations
+
+# The last part of a column type's name -> the Python type of its values.
+COLUMN_TYPES: dict[str, str] = {
+    **dict.fromkeys(
+        ("Integer", "BigInteger", "SmallInteger", "INTEGER", "BIGINT", "SMALLINT"), "int"
+    ),
+    **dict.fromkeys(
+        ("String", "Text", "Unicode", "UnicodeText", "VARCHAR", "TEXT", "CHAR", "AutoString"), "str"
+    ),
+    **dict.fromkeys(("Date", "DATE"), "date"),
+    **dict.fromkeys(("DateTime", "TIMESTAMP", "DATETIME"), "datetime"),
+}
+
+# The dotted names of annotations that say such a type.
+PYTHON_TYPES: dict[str, str] = {
+    "int": "int",
+    "str": "str",
+    "datetime.date": "date",
+    "datetime.datetime": "datetime",
+    "pydantic.EmailStr": "str",
+    "pydantic.PositiveInt": "int",
+    "pydantic.NonNegativeInt": "int",
+}
+
+# Pairs (column, value) that no driver takes for each other without a conversion.
+REFUSED: frozenset[tuple[str, str]] = frozenset(
+    {
+        ("int", "str"), ("str", "int"),
+        ("date", "str"), ("date", "int"),
+        ("datetime", "str"), ("datetime", "int"),
+    }
+)  # fmt: skip
+
+# How a person converts a value: the column's type -> what is written around it.
+CONVERSIONS: dict[str, str] = {
+    "int": "int(...)",
+    "str": "str(...)",
+    "date": "date.fromisoformat(...)",
+    "datetime": "datetime.fromisoformat(...)",
+}
+
+# Operators that compare a column with a value.
+COMPARING: frozenset[str] = frozenset({"Eq", "NotEq", "Lt", "LtE", "Gt", "GtE"})
+
+# Names that a program has which speaks PostgreSQL; its URL begins with this.
+POSTGRESQL = ("psycopg2", "psycopg", "asyncpg", "pg8000")
+POSTGRESQL_URL = "postgres"
