@@ -210,7 +210,7 @@ class Planner:
         found += self.cleanups.findings()
         found += self._pending_queries(files)
         for function in self._ordered(self.coloring.turned):
-            if not function.facts.is_async:
+            if not function.facts.is_async and function.facts.kind != "lambda":
                 found.append(self._pending(function))
             found += self._unknown_decorators(function)
             found += self._unknown_bases(function)

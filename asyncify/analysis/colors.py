@@ -22,6 +22,7 @@ from asyncify.analysis.clients import Clients
 from asyncify.analysis.consumers import is_lambda
 from asyncify.analysis.divider import Divider
 from asyncify.analysis.evaluate import Evaluation
+from asyncify.analysis.fixtures import is_test_path
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.places import Obstacle, Places
 from asyncify.analysis.program import Class, Function, dotted
@@ -586,7 +587,8 @@ class Colors:
                 "ASY103", "The body of a class runs at import, where nothing can be awaited."
             )
         if facts.kind == "lambda":
-            return None if self._is_inlined(function) else Obstacle("ASY101", _LAMBDA)
+            hands_on = self._is_inlined(function) or self.hands_on_call(function)
+            return None if hands_on else Obstacle("ASY101", _LAMBDA)
         if facts.is_async:
             return None
         if function.owner is not None and is_session_class(function.owner):
@@ -637,6 +639,22 @@ class Colors:
                     reason = f"It is a command, and `{caller.qualname}` calls it too."
                     return Obstacle("ASY105", reason)
         return None
+
+    def hands_on_call(self, function: Function) -> bool:
+        """Is a lambda nothing but a call of what turns, and who calls it known? Then it gives the
+        coroutine, and they await that."""
+        if function.facts.kind != "lambda":
+            return False
+        value = function.body.statements[0][7]
+        reaching = [
+            use for use in self.uses.of(function)
+            if use.does_io or any(map(self.does_io, use.callees))
+        ]  # fmt: skip
+        callers = self.callers().get(function, ())
+        return (
+            bool(callers) and all(use.kind == "call" for _, use in callers) and bool(reaching)
+            and all(use.kind == "call" and use.operation == value for use in reaching)
+        )  # fmt: skip
 
     def _called_plainly(self, rule: Rule, caller: str) -> Obstacle:
         """What a library calls without awaiting it, or in an event loop of its own."""
@@ -728,7 +746,8 @@ class Colors:
 
     def _module_obstacle(self, function: Function) -> Obstacle | None:
         """A module's body can't await, but what stands below ``if __name__ == "__main__"`` is an
-        entry point; ``create_all`` at import has a form of its own."""
+        entry point, and pytest imports its files before it has an event loop; ``create_all`` at
+        import has a form of its own."""
         layout = self.uses.layout(function)
         for use in self.uses.of(function):
             if use.kind == "refused":
@@ -743,7 +762,8 @@ class Colors:
             runs = [c for c in use.callees if use.kind != "call" or not c.facts.is_generator]
             if use.callees and not any(self.does_io(c) for c in runs):
                 continue
-            if id(statement) not in layout.guarded or use.kind != "call":
+            runs_alone = id(statement) in layout.guarded or is_test_path(function.module.path)
+            if use.kind != "call" or not runs_alone:
                 return Obstacle("ASY103", "It runs at import, where nothing can be awaited.")
         return None
 

@@ -184,7 +184,7 @@ class Inference:
             return
         self._slots[slot] = grown
         self.heat.note(slot, value)
-        if slot[0] == "parameter" and any(isinstance(a, (v.Known, v.QueryValue)) for a in value):
+        if slot[0] == "parameter" and any(map(_is_received, value)):
             self.need(slot[1])
         for reader in self._readers.get(slot, ()):
             if reader not in self._queued:
@@ -517,6 +517,14 @@ class Inference:
             for module in self.program.modules.values()
             for item in module.facts.imports
         )
+
+
+def _is_received(atom: v.Atom) -> bool:
+    """Is it something that is looked for in the function that gets it? Nobody else calls a
+    lambda."""
+    if isinstance(atom, v.FunctionObject):
+        return atom.function.facts.kind == "lambda"
+    return isinstance(atom, (v.Known, v.QueryValue))
 
 
 @contextmanager

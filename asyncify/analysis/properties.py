@@ -6,11 +6,14 @@ be one of the class, and what libraries read (mapped classes, Pydantic models) c
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.places import Obstacle
-from asyncify.analysis.program import Class, Function, Module, Variable
+from asyncify.analysis.program import Class, Function, Module, Variable, statements_of
 
 _PLAIN = {"property", "abc.abstractproperty", "abc.abstractmethod", "abstractmethod"}
 CACHED = {"functools.cached_property", "cached_property"}  # they become properties
@@ -34,10 +37,10 @@ class Properties:
             return Obstacle("ASY101", "A property can't be awaited by those who read it.")
         if self.inference.models.is_mapped(owner) or self._is_read_elsewhere(owner):
             return Obstacle("ASY101", "A property that libraries may read can't be awaited.")
-        if decorators & CACHED and self._is_stored(function.name):
-            return Obstacle(
-                "ASY101", "What a cached property keeps is replaced or deleted somewhere."
-            )
+        stored = self._stored(function.name, owner) if decorators & CACHED else ""
+        if stored:
+            reason = f"What the cached property keeps is replaced or deleted {stored}."
+            return Obstacle("ASY101", reason)
         place = self._unknown_reader(function, owner)
         if place:
             return Obstacle(
@@ -51,8 +54,34 @@ class Properties:
             for each in cls.ancestors for base in each.bases
         )  # fmt: skip
 
-    def _is_stored(self, name: str) -> bool:
-        return any(name in reader.facts.stores for reader in self.program.mentioning(name))
+    def _stored(self, name: str, owner: Class) -> str:
+        """Where an attribute of the name is set or deleted, but of something else for certain."""
+        family = {*owner.ancestors, *owner.descendants()}
+        for writer in self.program.mentioning(name):
+            if name in writer.facts.stores and not self._stores_elsewhere(writer, name, family):
+                return f"by `{writer.qualname}`"
+        return ""
+
+    def _stores_elsewhere(self, writer: Function, name: str, family: set[Class]) -> bool:
+        """Is what a function stores under the name an attribute of other classes only?"""
+        evaluation = self.inference.evaluations.get(writer)
+        first = next((p.name for p in writer.signature.parameters), "") if writer.owner else ""
+        bases = [
+            target[1] for statement in statements_of(writer.body.statements)
+            for target in _targets(statement) if target[0] == f.TO_ATTRIBUTE and target[2] == name
+        ]  # fmt: skip
+        for base in bases:
+            operation = writer.body.operations[base]
+            if first and operation[:1] == (f.NAME,) and operation[5] == first:
+                if writer.owner in family:
+                    return False
+                continue
+            value = evaluation.values[base] if evaluation is not None else v.UNKNOWN
+            if not value or not all(
+                isinstance(a, v.Instance) and a.cls not in family for a in value
+            ):
+                return False
+        return bool(bases)
 
     def _unknown_reader(self, function: Function, owner: Class) -> str:
         """Where an attribute of the name is read of something unknown, or ''."""
@@ -90,3 +119,20 @@ class Properties:
                         pending.append(other)
             self._reachable[module] = found
         return found
+
+
+def _targets(statement: f.Statement) -> Iterator[tuple[Any, ...]]:
+    """All that a statement sets or deletes."""
+    kind, pending = statement[0], []
+    if kind in (f.ASSIGN, f.DELETE):
+        pending = list(statement[7])
+    elif kind in (f.ANNOTATED, f.AUGMENTED, f.FOR):
+        pending = [statement[7]]
+    elif kind == f.WITH:
+        pending = [target for _, target in statement[7] if target is not None]
+    while pending:
+        target = pending.pop()
+        if target[0] == f.TO_SEQUENCE:
+            pending += target[1]
+        else:
+            yield target

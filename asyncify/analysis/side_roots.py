@@ -129,7 +129,7 @@ class Roots:
             return "it uses the session that its object holds"
         if self.spread.makes(root):
             return "it hands a session on"
-        return "others read the session that it keeps" if self._leaks(members) else ""
+        return self._leak(members)
 
     def _are_handed(self, root: Function, members: set[Function]) -> bool:
         """Do those below a root get their sessions from values that are known to be sessions?"""
@@ -209,14 +209,18 @@ class Roots:
             scope = scope.parent
         return scope is None or scope.facts.kind == "module" or scope in members
 
-    def _leaks(self, members: set[Function]) -> bool:
-        """Does anybody else read a session, factory or engine that the members keep?"""
+    def _leak(self, members: set[Function]) -> str:
+        """Who else reads a session, factory or engine that the members keep?"""
         kept = {place for member in members for place in self._stored(member)}
-        return any(
-            self._reads(function, cls, name)
+        readers = [
+            (function, name)
             for cls, name in kept for function in self.program.mentioning(name)
-            if function not in members
-        )  # fmt: skip
+            if function not in members and self._reads(function, cls, name)
+        ]  # fmt: skip
+        if not readers:
+            return ""
+        first = min(readers, key=lambda each: (each[0].module.path, each[0].index, each[1]))
+        return f"`{first[0].qualname}` reads the session that it keeps as `{first[1]}`"
 
     def _reads(self, function: Function, cls: Class | None, name: str) -> bool:
         """Does a function read an attribute of a class, or what may be a global variable?"""

@@ -74,6 +74,9 @@ class FunctionPlanner:
 
     def plan(self, function: Function, draft: Draft) -> None:
         """All decisions inside one function that turns, or that is async already."""
+        if self.colors.hands_on_call(function):
+            self._hand_on(function)
+            return
         layout = self.colors.uses.layout(function)
         hoister = Hoister(layout, self.config.style)
         group = self.coloring.groups.get(function, 0)
@@ -139,6 +142,13 @@ class FunctionPlanner:
             ):
                 consume_generators(layout, use.operation, draft, group)
         self._withs(layout, entered, started, draft, group)
+
+    def _hand_on(self, function: Function) -> None:
+        """A lambda that is a call of what turns gives the coroutine, as it stands."""
+        for use in self.colors.uses.of(function):
+            found = set(map(self._is_coroutine, use.callees))
+            if use.kind == "call" and len(found) > 1:
+                self._impede(use, "What the lambda calls may not be async", "ASY105")
 
     # -- signatures
 
@@ -894,6 +904,18 @@ class FunctionPlanner:
                     group=self.coloring.groups.get(use.callees[0], 0), function=f"{name}.run",
                 )
             )  # fmt: skip
+            statement = layout.statement(use.operation)
+            if statement is None or id(statement) not in layout.guarded:
+                self._run_at_import(use, draft)
+
+    def _run_at_import(self, use: Use, draft: Draft) -> None:
+        reason = (
+            f"`{use.callee_name}` runs in an event loop of its own here, while pytest imports the "
+            "file. The connections that it leaves in an engine's pool belong to that loop."
+        )
+        advice = "Dispose of the engine at its end, or call it in a fixture."
+        site = draft.site(use.function.body.operations[use.operation])
+        self.findings.append(finding("ASY103", site, reason, advice))
 
     def _runs_a_coroutine(self, callee: Function) -> bool:
         """Whether a call that ran the function makes a coroutine from now on; what a generator

@@ -6,6 +6,7 @@ Query came: back through the calls that gave it, to the ``query()`` that began i
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -148,7 +149,7 @@ class QuerySessions:
             return inner if shared else ""
         if callee.is_method and head == names[0]:
             reached = operation if use.kind == "property" else operations[operation[5]]
-            base = dotted(operations, reached[5]) if reached[0] == f.ATTRIBUTE else ""
+            base = self._path(function, reached[5]) if reached[0] == f.ATTRIBUTE else ""
         elif use.kind == "property":
             return ""
         else:
@@ -157,8 +158,26 @@ class QuerySessions:
             index = dict(operation[7]).get(head, -1)
             if index < 0 and 0 <= place < len(operation[6]):
                 index = operation[6][place]
-            base = dotted(operations, index) if index >= 0 else ""
+            base = self._path(function, index) if index >= 0 else ""
         return ".".join(filter(None, (base, rest))) if base else ""
+
+    def _path(self, function: Function, index: int) -> str:
+        """What can be written once more for the same object: a dotted name, or what a container
+        has under a constant key."""
+        operations = function.body.operations
+        operation = operations[index]
+        if operation[0] == f.ATTRIBUTE:
+            base = self._path(function, operation[5])
+            return f"{base}.{operation[6]}" if base else ""
+        if operation[0] != f.SUBSCRIPT:
+            return dotted(operations, index)
+        values = self.inference.evaluations[function].values
+        key, base = operations[operation[6]], self._path(function, operation[5])
+        held = any(isinstance(a, v.Collection) for a in values[operation[5]])
+        if not base or not held or key[0] != f.CONSTANT or not isinstance(key[5], (str, int)):
+            return ""
+        text = json.dumps(key[5], ensure_ascii=False) if isinstance(key[5], str) else key[5]
+        return f"{base}[{text}]"
 
     def given(self, function: Function, operation: f.Operation) -> int:
         """How many arguments a called ``partial`` has got before."""
