@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from asyncify.analysis.fixtures import is_test_path
 from asyncify.analysis.infer import infer
 from asyncify.analysis.program import Program
 from asyncify.config import Config

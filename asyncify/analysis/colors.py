@@ -22,7 +22,6 @@ from asyncify.analysis.clients import Clients
 from asyncify.analysis.consumers import is_lambda
 from asyncify.analysis.divider import Divider
 from asyncify.analysis.evaluate import Evaluation
-from asyncify.analysis.fixtures import is_test_path
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.places import Obstacle, Places
 from asyncify.analysis.program import Class, Function, dotted
@@ -41,6 +40,7 @@ from asyncify.analysis.uses import (
 )
 from asyncify.vocabulary import flask
 from asyncify.vocabulary.frameworks import CACHE_MEMBERS, Rule
+from asyncify.vocabulary.testing import is_test_path
 
 # Protocols that have an async form of their own, or whose result Python hands through.
 _TURNING_DUNDERS = {

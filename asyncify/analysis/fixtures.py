@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.program import Function
-from asyncify.vocabulary.testing import FIXTURES, TEST_FILES, TEST_FOLDERS, TEST_FUNCTIONS
+from asyncify.vocabulary.testing import FIXTURES, TEST_FUNCTIONS
 
 if TYPE_CHECKING:
     from asyncify.analysis.infer import Inference
@@ -109,12 +109,3 @@ def _given_name(operations: tuple[f.Operation, ...], index: int) -> str:
 def _nearness(fixture: Function) -> tuple[bool, bool, int]:
     is_conftest = PurePosixPath(fixture.module.path).name == "conftest.py"
     return fixture.owner is not None, not is_conftest, fixture.module.path.count("/")
-
-
-def is_test_path(path: str) -> bool:
-    """Is a file one of the tests, or of what they share?"""
-    *folders, last = path.removesuffix(".py").split("/")
-    return (
-        last == "conftest" or last.startswith(TEST_FILES[0]) or last.endswith(TEST_FILES[1])
-        or not TEST_FOLDERS.isdisjoint(folders)
-    )  # fmt: skip
