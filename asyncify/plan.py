@@ -246,7 +246,9 @@ class Planner:
             base
             and not function.signature_is_decorated
             and not any(
-                use.kind != "pass" for fn in members for _, use in self.colors.callers().get(fn, ())
+                use.kind not in ("pass", "maybe")
+                for fn in members
+                for _, use in self.colors.callers().get(fn, ())
             )
         ):
             reason = f"`{name}` turns async, and nothing in the program calls it: it isn't known "

@@ -170,6 +170,22 @@ class Boundaries:
                 return base, row
         return None
 
+    def extends_base(self, function: Function) -> str:
+        """The class of a library whose method a method extends: it calls that by `super()`, so the
+        library has it, and calls it."""
+        base = self.unknown_base(function)
+        if not base or "super" not in function.facts.names or function.owner is None:
+            return ""
+        if any(function.name in cls.methods for cls in function.owner.ancestors[1:]):
+            return ""
+        operations = function.body.operations
+        for operation in operations:
+            if operation and operation[0] == f.ATTRIBUTE and operation[6] == function.name:
+                made = operations[operation[5]]
+                if made[0] == f.CALL and dotted(operations, made[5]) == "super":
+                    return base
+        return ""
+
     def unknown_base(self, function: Function) -> str:
         """The class of a library above a method's class of which it isn't known whether it calls
         the method, or ''."""

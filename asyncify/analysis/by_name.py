@@ -44,6 +44,8 @@ class ByName:
             return ()
         if evaluation.values[callee[5]] and not evaluation.values[operation[5]]:
             return ()  # something known, which has no such member
+        if evaluation.is_super(callee[5]):
+            return ()
         if callee[6] in COMMON:
             name = _plain(_identifier(evaluation.operations[callee[5]]))
             found = tuple(m for m in found if m.owner and name and _plain(m.owner.name) == name)

@@ -597,6 +597,9 @@ class Colors:
         called = self.bounds.called_by_base(function)
         if called is not None and called[1].rule in (Rule.SYNC, Rule.OWN_LOOP):
             return self._called_plainly(called[1].rule, called[0])
+        extended = self.bounds.extends_base(function)
+        if extended:
+            return self._called_plainly(Rule.SYNC, extended)
         name = facts.name
         if name.startswith("__") and name.endswith("__") and name not in _TURNING_DUNDERS:
             return Obstacle("ASY101", f"Python calls {name} itself and can't await it.")

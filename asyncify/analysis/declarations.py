@@ -10,6 +10,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.program import Class, Function, Variable
 from asyncify.source.extract import lower_expression
 from asyncify.vocabulary import flask
+from asyncify.vocabulary.common import DESCRIBED
 from asyncify.vocabulary.names import KINDS
 from asyncify.vocabulary.testing import CLIENTS
 
@@ -253,3 +254,26 @@ def dependency_value(
     if isinstance(target, Class):
         return instance_of(target)
     return None
+
+
+def described(
+    inference: Inference, name: str, arguments: list[v.Value], named: dict[str, v.Value]
+) -> v.Value:
+    """``Instance(klass="app.services.Users")``: an attribute that says what it will hold."""
+    keywords, is_instance = DESCRIBED[name]
+    given = [*arguments[:1], *(named[keyword] for keyword in keywords if keyword in named)]
+    classes = [_class_named(inference, atom) for value in given for atom in value]
+    return v.join(
+        instance_of(cls) if is_instance else inference.class_value(cls)
+        for cls in classes if cls is not None
+    )  # fmt: skip
+
+
+def _class_named(inference: Inference, atom: v.Atom) -> Class | None:
+    """A class, or that of a dotted name."""
+    if isinstance(atom, v.ClassObject):
+        return atom.cls
+    if not isinstance(atom, v.Literal) or not isinstance(atom.value, str):
+        return None
+    symbol = inference.program.named(atom.value)
+    return symbol if isinstance(symbol, Class) else None

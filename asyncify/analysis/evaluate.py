@@ -16,6 +16,7 @@ from asyncify.analysis import declarations, queries, query_properties
 from asyncify.analysis import values as v
 from asyncify.analysis.program import Class, Function, Module, Variable
 from asyncify.vocabulary import flask
+from asyncify.vocabulary.common import DESCRIBED
 from asyncify.vocabulary.names import BINDS, FUNCTIONS, KINDS
 from asyncify.vocabulary.rows import Member
 from asyncify.vocabulary.testing import CLIENTS
@@ -631,6 +632,8 @@ class Evaluation:
             return v.one(v.Client(origin))
         if name in flask.EXTENSIONS:
             return self.extension(origin)
+        if name in DESCRIBED:
+            return declarations.described(self.inference, name, arguments, named)
         if name in _ITERATING and arguments:
             return v.collection(self.iterate(arguments[-1]))
         if name in ("next", "anext") and arguments:
@@ -865,7 +868,8 @@ def _joined(left: Environment, right: Environment) -> Environment:
 
 # Calls of these foreign functions depend on their arguments.
 _SPECIAL = {
-    *KINDS, *FUNCTIONS, *CLIENTS, *flask.EXTENSIONS, *_ITERATING, *declarations.DEPENDS,
+    *KINDS, *FUNCTIONS, *CLIENTS, *flask.EXTENSIONS, *DESCRIBED, *_ITERATING,
+    *declarations.DEPENDS,
     "next", "anext", "super", "getattr", "functools.partial", "functools.reduce",
     "contextlib.closing", "typing.cast", "asyncio.run", "anyio.run",
 }  # fmt: skip

@@ -10,6 +10,7 @@ from asyncify.analysis.consumers import unread, unreadable
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Function, Variable, dotted
 from asyncify.analysis.uses import LOOPS, Use, Uses
+from asyncify.vocabulary.awaitables import ENSURING_NAMES
 from asyncify.vocabulary.rows import Form, Member
 from asyncify.vocabulary.sqlalchemy_engine import STREAMING_OPTIONS
 
@@ -131,6 +132,8 @@ class Places:
     def is_scheduled(self, use: Use) -> bool:
         """Is what a call gives handed to asyncio, which takes coroutines?"""
         layout = self.uses.layout(use.function)
+        if self.is_ensured(use):
+            return True
         index = layout.parent(use.operation)
         while index >= 0:
             operation = layout.operations[index]
@@ -140,6 +143,15 @@ class Places:
                 return True
             index = layout.parent(index)
         return False
+
+    def is_ensured(self, use: Use) -> bool:
+        """Is what a call gives handed to something that awaits it if need be, and is awaited?"""
+        layout = self.uses.layout(use.function)
+        parent = layout.parent(use.operation)
+        if parent < 0 or layout.operations[parent][0] != f.CALL or not layout.is_awaited(parent):
+            return False
+        name = dotted(layout.operations, layout.operations[parent][5])
+        return name.rpartition(".")[2] in ENSURING_NAMES
 
     def is_decoration(self, use: Use) -> bool:
         """Is a function given to what a call gives: ``app.command("/x")(handle)``?"""

@@ -285,6 +285,26 @@ class Program:
             self._resolved[key] = self._resolve(module, name, frozenset())
         return self._resolved[key]
 
+    def named(self, whole: str) -> Symbol | None:
+        """What a dotted name means that is written as a string: ``"app.services.Users"``."""
+        owner, _, last = whole.rpartition(".")
+        module = self._by_module_name.get(owner)
+        if module is not None:
+            return self.resolve(module, last)
+        cls = self.named(owner) if "." in owner else None
+        return cls.methods.get(last) if isinstance(cls, Class) else None
+
+    @cached_property
+    def _by_module_name(self) -> dict[str, Module]:
+        """The modules by all the dotted names that they may be imported under."""
+        found: dict[str, Module] = {}
+        for module in self.modules.values():
+            parts = module.path.removesuffix(".py").removesuffix("/__init__").split("/")
+            for start in range(len(parts)):
+                found.setdefault(".".join(parts[start:]), module)
+        found.update({module.name: module for module in self.modules.values()})
+        return found
+
     def _resolve(self, module: Module, name: str, _seen: frozenset[Any]) -> Symbol | None:
         key = (module.path, name)
         if key in _seen:

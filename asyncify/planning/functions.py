@@ -582,6 +582,7 @@ class FunctionPlanner:
             not (turned or self._is_lost(use, layout))
             or layout.is_awaited(use.operation)
             or self._is_entered(use.operation, layout)
+            or self.colors.places.is_ensured(use)
         ):
             return
         if any(not self._is_coroutine(c) for c in use.callees):

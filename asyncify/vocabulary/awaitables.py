@@ -19,6 +19,11 @@ TAKING_NAMES = frozenset({
     "as_completed", "run_coroutine_threadsafe", "isawaitable", "iscoroutine", "aclosing",
     "enter_async_context", "await_only", "await_fallback",
 })  # fmt: skip
+# Awaited themselves, they give what they are given, or what awaiting that gives.
+ENSURING_NAMES = frozenset({
+    "ensure_async", "ensure_awaitable", "maybe_await", "maybe_awaitable", "await_maybe",
+    "force_async", "maybe_async",
+})  # fmt: skip
 # Others may take one, or look at it.
 PERHAPS_NAMES = frozenset({
     "run", "wait", "spawn", "start_soon", "start", "submit", "schedule", "isinstance", "callable",

@@ -35,3 +35,11 @@ COMMON: frozenset[str] = frozenset(
 )
 # What programs hang their own objects on.
 NAMESPACES: tuple[str, ...] = ("flask.g.", "flask.current_app.", "flask.globals.g.")
+
+# Attributes of classes that say by an argument whose instance, or which class, they will hold: the
+# positions of a class, or of its dotted name; and whether it is an instance.
+DESCRIBED: dict[str, tuple[tuple[str, ...], bool]] = {
+    f"{module}.{name}": (("klass", "default_value"), is_instance)
+    for module in ("traitlets", "traitlets.traitlets")
+    for name, is_instance in (("Instance", True), ("Type", False))
+}
