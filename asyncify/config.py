@@ -47,6 +47,8 @@ class Config:
     sqlalchemy_version: str = "2.0"
     session_names: tuple[str, ...] = ("db", "session", "*_session")
     helper_module: str = "asyncify_support"
+    caches: str = "strip"
+    cache_names: tuple[str, ...] = ("*cache*",)
     guard_clauses: str = "touched"
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
@@ -207,6 +209,9 @@ KEYS: tuple[Key, ...] = (
         _one_of(*SQLALCHEMY_LINES), _only),
     Key("session-names", "Globs of names that are sessions.", "GLOB", _strings, _listed),
     Key("helper-module", "Where helpers for rewritten code go.", "MODULE", _module, _only),
+    Key("caches", "Module-level caches of what the database gives.", "strip|report|off",
+        _one_of("strip", "report", "off"), _only),
+    Key("cache-names", "Globs of names of caches, in lower case.", "GLOB", _strings, _listed),
     Key("guard-clauses", "Where nested conditionals become early returns.", "touched|all|off",
         _one_of("touched", "all", "off"), _only),
     Key("select", "Report only these codes or prefixes.", "CODE", _codes, _listed),

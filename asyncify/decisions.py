@@ -356,6 +356,22 @@ class CopyFunction(Decision):
     decisions: tuple[Decision, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StripCache(Decision):
+    """One part of a cache goes. ``part``:
+
+    ``statement``: the statement, with the comments right above it and on its line (node: Assign,
+    AnnAssign, Delete, Expr, If or FunctionDef);
+    ``lookup``: the ``if`` goes, and what stood below it is always done (node: If);
+    ``store``: what is assigned goes to the variable ``name`` instead (node: Assign);
+    ``global``: ``names`` go from the ``global`` statements of a function (node: FunctionDef).
+    """
+
+    part: str
+    name: str = ""
+    names: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Guard:
     """One conditional that becomes a guard clause. ``number`` counts the If nodes of the file.

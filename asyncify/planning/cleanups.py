@@ -7,6 +7,7 @@ from collections.abc import Callable
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.program import Function, Module
 from asyncify.findings import Finding
+from asyncify.planning.cleanups_caches import Caches
 from asyncify.planning.cleanups_guards import Guards
 from asyncify.planning.draft import Draft
 
@@ -21,6 +22,7 @@ class Cleanups:
         self.coloring = coloring
         self.draft = draft
         config = colors.inference.config
+        self.caches = Caches(colors, coloring, draft)
         self.guards = Guards(
             config.guard_clauses, coloring.groups, lambda function: draft(function.module)
         )
@@ -32,6 +34,9 @@ class Cleanups:
             if not function.facts.is_async and function.module.path not in blocked
         ]  # fmt: skip
         turning.sort(key=_place)
+        self.caches.plan(turning)
+        self.guards.gone = self.caches.removed
+        self.guards.unwrapped = self.caches.unwrapped
         self.guards.plan(turning, self._every)
 
     def _every(self) -> list[Function]:
@@ -39,7 +44,7 @@ class Cleanups:
         return [fn for fn in program.functions() if fn.module.path not in blocked]
 
     def findings(self) -> list[Finding]:
-        return self.guards.findings
+        return [*self.caches.findings, *self.guards.findings]
 
 
 def _place(function: Function) -> tuple[str, int]:

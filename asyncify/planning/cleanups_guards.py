@@ -21,6 +21,8 @@ from asyncify.sites import NodeRef, Site
 
 Block = tuple[f.Statement, ...]
 
+_PASS: Block = ((f.FLOW, 0, 0, -1, 0, 0, False, "pass"),)
+
 # A guard is something to read in passing: short, and without a structure of its own.
 _LONGEST_GUARD = 4
 # Whoever reads the diff of a longer block has to compare every line of it.
@@ -40,6 +42,9 @@ class Guards:
         self.groups = groups
         self.draft_of = draft_of
         self.findings: list[Finding] = []
+        # Statements that other clean-ups take away, and those of which only the body stays.
+        self.gone: set[int] = set()
+        self.unwrapped: set[int] = set()
 
     def plan(self, turning: Iterable[Function], every: Callable[[], Iterable[Function]]) -> None:
         """Guard clauses in the functions that turn, or in all."""
@@ -50,7 +55,10 @@ class Guards:
                 self._function(function)
 
     def _function(self, function: Function) -> None:
-        found = tuple(guards_of(function))
+        statements = function.body.statements
+        if self.gone or self.unwrapped:
+            statements = self._left(statements)
+        found = tuple(guards_of(function, statements))
         if not found:
             return
         facts, draft = function.facts, self.draft_of(function)
@@ -61,10 +69,28 @@ class Guards:
         reason = f"Nested conditionals in `{facts.qualname}` would become guard clauses."
         self.findings.append(finding("ASY004", site, reason))
 
+    def _left(self, block: Block) -> Block:
+        """The statements as other clean-ups leave them."""
+        left: list[f.Statement] = []
+        for statement in block:
+            if id(statement) in self.gone:
+                continue
+            if id(statement) in self.unwrapped:
+                left += self._left(statement[8])
+            elif statement[0] == f.IF:
+                body, orelse = self._left(statement[8]), self._left(statement[9])
+                left.append((*statement[:8], body or _PASS, orelse))
+            elif statement[0] == f.WITH:
+                left.append((*statement[:8], self._left(statement[8]), statement[9]))
+            elif statement[0] == f.TRY:
+                left.append((*statement[:7], self._left(statement[7]), *statement[8:]))
+            else:
+                left.append(statement)
+        return tuple(left)
 
-def guards_of(function: Function) -> Iterator[Guard]:
+
+def guards_of(function: Function, statements: Block) -> Iterator[Guard]:
     """The conditionals of a function that become guards, outer ones first."""
-    statements = function.body.statements
     kinds = [s[0] for s in statements_of(statements)]
     if kinds.count(f.IF) < 2:
         return

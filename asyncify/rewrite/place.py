@@ -129,8 +129,10 @@ class Place:
         self.acted = True
         return True
 
-    def remove_statement(self) -> bool:
-        """Take away the statement that holds the node."""
+    def remove_statement(self, comments: bool = False) -> bool:
+        """Take away the statement that holds the node; ``comments``: and those right above it."""
+        if self._context.slot is not None:
+            self._context.slot.forgotten = comments
         if self._context.piece is not None:
             self._context.piece.removed = True
             self.acted = True

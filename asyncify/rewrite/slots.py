@@ -29,6 +29,7 @@ class Slot:
     comments: list[cst.Comment] = field(default_factory=list)
     replacement: list[Statement] | None = None
     removed: bool = False
+    forgotten: bool = False  # do the comments right above a removed one go with it?
 
     @property
     def changed(self) -> bool:
@@ -94,6 +95,8 @@ def rebuild(slots: Sequence[Slot]) -> tuple[list[Statement], list[cst.EmptyLine]
         replaced = slot.statements()
         if slot.removed and not slot.before and slot.replacement is None:
             lines = list(slot.original.leading_lines)
+            while slot.forgotten and lines and lines[-1].comment is not None:
+                lines.pop()
             lines += [cst.EmptyLine(comment=comment) for comment in slot.comments]
             pending = _joined(pending, lines)
             removed = True

@@ -36,6 +36,7 @@ SEVERITIES: Mapping[str, Severity] = {
     "ASY206": _WARNING,
     "ASY207": _WARNING,
     "ASY208": _INFO,
+    "ASY209": _INFO,
     "ASY301": _ERROR,
     "ASY302": _ERROR,
     "ASY303": _ERROR,

@@ -690,7 +690,7 @@ class _Extractor:
     def on_boolop(self, node: ast.BoolOp) -> int:
         operands = [self.expression(node.values[0])]
         operands += [self.maybe(v) for v in node.values[1:]]
-        return self.emit(f.BOOLEAN, node, -1, tuple(operands))
+        return self.emit(f.BOOLEAN, node, -1, tuple(operands), node.op.__class__.__name__)
 
     def on_ifexp(self, node: ast.IfExp) -> int:
         number = self.count("IfExp")

@@ -58,8 +58,8 @@ class Place(Protocol):
     def replace_line(self, statements: Sequence[Any]) -> bool:
         """Replace the simple statement that holds the node."""
 
-    def remove_statement(self) -> bool:
-        """Take away the statement that holds the node."""
+    def remove_statement(self, comments: bool = False) -> bool:
+        """Take away the statement that holds the node; ``comments``: and those right above it."""
 
     def take_previous(self) -> None:
         """Take away the statement before."""

@@ -1,0 +1,169 @@
+"""Caches that modules keep: gone, so that a second call sees what others changed; or all left."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import programs
+from tests.engine import migrate, write
+
+FIXTURE = Path(__file__).resolve().parent.parent / "fixtures" / "programs" / "cache_globals.md"
+# Asks, lets another connection change what is there, and asks again.
+ASK = """
+import asyncio, inspect, json, sqlite3
+import jobs
+
+def change(number):
+    with sqlite3.connect("app.db") as connection:
+        connection.execute("UPDATE jobs SET title = ? WHERE id = 1", (f"changed {number}",))
+    connection.close()
+
+def finished(value):
+    async def waiting():
+        return await value
+    return asyncio.run(waiting()) if inspect.isawaitable(value) else value
+
+seen = []
+for number, ask in enumerate((
+    lambda: [job.title for job in finished(jobs.all_jobs())],
+    lambda: finished(jobs.job(1)).title,
+    lambda: finished(jobs.job_or_error(1)).title,
+    lambda: finished(jobs.by_title("changed 3")) is None,
+)):
+    first = ask()
+    change(number)
+    seen.append([first, ask()])
+print(json.dumps(seen))
+"""
+
+
+def asked(folder: Path) -> list[list[object]]:
+    """What the program's functions gave, before and after the change of each."""
+    with sqlite3.connect(folder / "app.db") as connection:
+        connection.execute("DROP TABLE IF EXISTS jobs")
+        connection.execute("CREATE TABLE jobs (id INTEGER PRIMARY KEY, title TEXT)")
+        connection.execute("INSERT INTO jobs VALUES (1, 'new')")
+    connection.close()
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", ASK], cwd=folder, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    seen: list[list[object]] = json.loads(done.stdout)
+    return seen
+
+
+def test_a_second_call_sees_what_another_connection_changed(tmp_path: Path) -> None:
+    programs.write(programs.load(FIXTURE), tmp_path)
+    before = asked(tmp_path)
+    assert all(first == second for first, second in before), "the program has caches"
+    write(tmp_path, migrate(tmp_path))
+    assert asked(tmp_path) == [
+        [["new"], ["changed 0"]],
+        ["changed 0", "changed 1"],
+        ["changed 1", "changed 2"],
+        [True, False],
+    ]
+
+
+PROGRAM = """\
+from sqlalchemy import create_engine, text
+from sqlalchemy.orm import sessionmaker
+
+SessionLocal = sessionmaker(bind=create_engine("sqlite:///app.db"))
+_cache = {{}}
+
+
+def title(number):
+    if number in _cache:
+        return _cache[number]
+    with SessionLocal() as db:
+        found = db.scalar(text("SELECT title FROM jobs"))
+    _cache[number] = found
+    return found
+
+
+{}
+"""
+OTHER_USES = {
+    "looked through": "def known():\n    return sorted(_cache)",
+    "counted": "def size():\n    return len(_cache)",
+    "given away": "def dump(write):\n    write(_cache)",
+    "returned": "def whole():\n    return _cache",
+    "taken out": "def forget(number):\n    return _cache.pop(number)",
+    "taken out or not": "def forget(number):\n    del _cache[number]",
+    "in a lambda": "size = lambda: len(_cache)",
+    "in a class": "class Titles:\n    found = _cache",
+    "another name": "titles = _cache",
+    "at import": "_cache[0] = 'none'",
+    "exported": "__all__ = ['title', '_cache']",
+    "counted up": "def count(number):\n    _cache[number] += 1",
+    "assigned twice": "_cache = {}",
+    "by its name": "def get(name):\n    return globals()['_cache']",
+    "in a loop": "def each():\n    for number in _cache:\n        title(number)",
+    "cleared by a route": "@route\ndef clear():\n    _cache.clear()",
+    "cleared at exit": "def clear():\n    _cache.clear()\n\n\natexit.register(clear)",
+    "cleared by something": "def clear():\n    _cache.clear()\n\n\ndef later():\n    return clear",
+    "stored and looked up": "def keep(one, two):\n    _cache[one] = 1\n    return _cache[two]",
+    "a default": "def titles(found=_cache):\n    return found",
+    "cleared by a default": "def clear():\n    _cache.clear()\n\n\ndef f(g=clear):\n    g()",
+    "found or else": "def found(number):\n    return _cache.get(number) or title(number)",
+    "found and used": (
+        "def shout(number):\n    found = _cache.get(number)\n    print(found)\n    return found"
+    ),
+    "something else is found": (
+        "def known(number):\n    if number in _cache:\n        return 1\n    return title(number)"
+    ),
+    "asked with effects": (
+        "def ask(number):\n    if number in _cache and log(number):\n"
+        "        return _cache[number]\n    return title(number)"
+    ),
+    "loaded only if": (
+        "def maybe(number, wanted):\n    if number not in _cache and wanted:\n"
+        "        _cache[number] = title(number)\n    return _cache[number]"
+    ),
+    "patched": "def test(monkeypatch):\n    monkeypatch.setattr('app._cache', {})",
+}
+
+
+@pytest.mark.parametrize("use", OTHER_USES.values(), ids=OTHER_USES)
+def test_any_other_use_keeps_all_of_it(use: str, tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "program"\n', encoding="utf-8")
+    (tmp_path / "app.py").write_text(PROGRAM.format(use), encoding="utf-8")
+    outcome = migrate(tmp_path)
+    after = {change.path: change.after.decode() for change in outcome.changes}["app.py"]
+    assert "    if number in _cache:\n        return _cache[number]\n    async with" in after
+    assert "    _cache[number] = found\n" in after
+    assert use.count("_cache") == after.count("_cache") - PROGRAM.count("_cache")
+
+
+def test_without_other_uses_it_goes(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "program"\n', encoding="utf-8")
+    (tmp_path / "app.py").write_text(PROGRAM.format(""), encoding="utf-8")
+    (change,) = migrate(tmp_path).changes
+    assert b"_cache" not in change.after
+
+
+@pytest.mark.parametrize("setting", ["report", "off"])
+def test_left_by_the_configuration(setting: str, tmp_path: Path) -> None:
+    config = f'[tool.asyncify]\ncaches = "{setting}"\n'
+    (tmp_path / "pyproject.toml").write_text(config, encoding="utf-8")
+    (tmp_path / "app.py").write_text(PROGRAM.format(""), encoding="utf-8")
+    outcome = migrate(tmp_path)
+    assert b"return _cache[number]" in outcome.changes[0].after
+    reported = [x for x in outcome.findings if x.code == "ASY209"]
+    assert len(reported) == (setting == "report")
+
+
+def test_names_are_configured(tmp_path: Path) -> None:
+    config = '[tool.asyncify]\ncache-names = ["*store"]\n'
+    (tmp_path / "pyproject.toml").write_text(config, encoding="utf-8")
+    (tmp_path / "app.py").write_text(
+        PROGRAM.format("").replace("_cache", "Title_STORE"), encoding="utf-8"
+    )
+    assert b"STORE" not in migrate(tmp_path).changes[0].after
