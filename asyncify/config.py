@@ -11,7 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,9 @@ class Config:
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    # Where keys were read, relative to the root, and their lines there.
+    file: str = field(default="", compare=False)
+    lines: tuple[tuple[str, int], ...] = field(default=(), compare=False)
 
 
 class ConfigError(Exception):
@@ -228,6 +231,8 @@ class _Given:
 
     values: Mapping[str, object]
     where: Callable[[str], str]
+    file: Path | None = None
+    lines: tuple[tuple[str, int], ...] = ()
 
 
 def load_config(
@@ -256,6 +261,9 @@ def load_config(
         problems.append(f"--python: there is no {python}.")
     if problems:
         raise ConfigError(problems)
+    if given[0].file is not None:
+        fields["file"] = Path(os.path.relpath(given[0].file, root)).as_posix()
+        fields["lines"] = given[0].lines
     return _with_version(replace(Config(root), **fields), "sqlalchemy_version" in fields, python)
 
 
@@ -294,7 +302,8 @@ def _read_file(root: Path, config_file: Path | None) -> _Given:
         # Parsing TOML costs more than the rest of this module, and most files don't mention us.
         return _Given({}, str)
     table = _table(path, text)
-    return _Given(table, lambda name: f"{_shown(path)}:{_line_of(name, text)}:1:")
+    lines = tuple((name, _line_of(name, text)) for name in table)
+    return _Given(table, lambda name: f"{_shown(path)}:{dict(lines)[name]}:1:", path, lines)
 
 
 def _table(path: Path, text: str) -> dict[str, object]:

@@ -219,7 +219,7 @@ def _plan(read: _Read, config: Config) -> Plan:
 
 def _outcome(request: Request, read: _Read, plan: Plan, changes: tuple[FileChange, ...]) -> Outcome:
     findings = (*plan.findings, *read.problems, *unread_callers(plan, read.unread))
-    kept, unused = apply_suppressions(findings, read.suppressions)
+    kept, unused = apply_suppressions(findings, read.suppressions, plan.left_alone)
     every = tuple(sorted({*kept, *unused}, key=lambda x: (x.site, x.code, x.reason)))
     return Outcome(
         findings=every,

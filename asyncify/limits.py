@@ -55,7 +55,9 @@ def restrict(plan: Plan, limits: Limits, sources: dict[str, SourceFile]) -> Plan
         and file.path not in limits.skipped
     )  # fmt: skip
     kept = limits.editable - generated - limits.skipped
-    plan = replace(plan, unproven=tuple(x for x in plan.unproven if x.site.path in kept))
+    left_alone = frozenset(file.path for file in plan.files) & limits.skipped
+    unproven = tuple(x for x in plan.unproven if x.site.path in kept)
+    plan = replace(plan, unproven=unproven, left_alone=left_alone)
     if len(inside) == len(plan.files):
         return plan
     paths = {file.path for file in inside}

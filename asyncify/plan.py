@@ -36,6 +36,7 @@ from asyncify.planning.mocks import MockPlanner
 from asyncify.planning.pytest_suite import turning
 from asyncify.planning.queries import QueryPlanner
 from asyncify.planning.refusals import Refusals
+from asyncify.planning.settings import misnamed
 from asyncify.planning.side_twins import SidePlanner
 from asyncify.planning.support import Support
 from asyncify.planning.unproven_calls import unproven_calls
@@ -70,6 +71,7 @@ class Plan:
     unproven: tuple[Unproven, ...] = ()
     tests: bool = False  # are there tests or fixtures that turn?
     held_back: frozenset[Site] = frozenset()
+    left_alone: frozenset[str] = frozenset()  # files that ask for it, and would have changed
 
 
 class Planner:
@@ -217,6 +219,7 @@ class Planner:
         found += Refusals(self.colors, self.coloring).findings()
         found += self.clients.findings()
         found += misuses(self.colors, self.coloring)
+        found += misnamed(self.colors, self.coloring)
         found += unproven_calls(self.colors, self.coloring)
         return tuple(sorted(set(found), key=lambda x: (x.site, x.code, x.reason)))
 

@@ -39,7 +39,7 @@ class Suppressions:
 
     path: str
     ignores: tuple[Ignore, ...] = ()
-    skip_file: bool = False
+    skip_file: Site | None = None
     problems: tuple[Finding, ...] = ()
 
 
@@ -47,11 +47,11 @@ def parse_suppressions(path: str, text: str) -> Suppressions:
     """Read the comments of a file that has ``MARKER`` in it."""
     ignores: list[Ignore] = []
     problems: list[Finding] = []
-    skip_file = False
+    skip_file: Site | None = None
     for site, match in _comments(path, text):
         action, codes = match["action"], match["codes"]
         if action == "skip-file" and codes is None:
-            skip_file = True
+            skip_file = skip_file or site
         elif action == "ignore" and codes:
             for code in codes.split(","):
                 problem = _unknown(site, code.strip())
@@ -91,9 +91,12 @@ def _comments(path: str, text: str) -> Iterator[tuple[Site, re.Match[str]]]:
 
 
 def apply_suppressions(
-    findings: Iterable[Finding], per_file: Mapping[str, Suppressions]
+    findings: Iterable[Finding],
+    per_file: Mapping[str, Suppressions],
+    left_alone: frozenset[str] = frozenset(),
 ) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
     """The findings that stay, and one finding for every suppression that silenced nothing.
+    ``left_alone`` are the files that would have changed but for ``skip-file``.
 
     Apply it before codes are selected: a suppression of a code that isn't reported is in use.
     """
@@ -103,9 +106,11 @@ def apply_suppressions(
         suppressions = per_file.get(item.site.path)
         matching = _matching(item, suppressions) if suppressions else []
         used.update(matching)
-        if not matching and not _is_skipped(item, suppressions):
+        skips = suppressions is not None and suppressions.skip_file is not None
+        left_alone |= {item.site.path} if skips else frozenset()
+        if not matching and not (skips and item.code not in NEVER_SKIPPED):
             kept.append(item)
-    return tuple(kept), tuple(_unused(per_file, used))
+    return tuple(kept), tuple(_unused(per_file, used, left_alone))
 
 
 def _matching(item: Finding, suppressions: Suppressions) -> list[Ignore]:
@@ -116,15 +121,16 @@ def _matching(item: Finding, suppressions: Suppressions) -> list[Ignore]:
     ]
 
 
-def _is_skipped(item: Finding, suppressions: Suppressions | None) -> bool:
-    return suppressions is not None and suppressions.skip_file and item.code not in NEVER_SKIPPED
-
-
-def _unused(per_file: Mapping[str, Suppressions], used: set[Ignore]) -> Iterator[Finding]:
+def _unused(
+    per_file: Mapping[str, Suppressions], used: set[Ignore], left_alone: frozenset[str]
+) -> Iterator[Finding]:
     for path in sorted(per_file):
         suppressions = per_file[path]
         yield from suppressions.problems
-        if suppressions.skip_file:
+        if suppressions.skip_file is not None:
+            if path not in left_alone:
+                reason = "There is nothing to do in this file: the comment skips nothing."
+                yield finding("ASY501", suppressions.skip_file, reason, "Remove it.")
             continue
         for ignore in suppressions.ignores:
             if ignore not in used:

@@ -42,7 +42,7 @@ def test_examples_are_python_that_parses_and_changes(code: str) -> None:
     assert len(instead) <= 1
     assert example != instead
     for language, source in [*example, *instead]:
-        assert language in ("python", "console")
+        assert language in ("python", "console", "toml")
         is_newer = code == "ASY304" and sys.version_info < (3, 12)
         if language == "python" and not is_newer:
             ast.parse(source)

@@ -76,6 +76,11 @@ def test_a_skipped_file_keeps_what_breaks_others() -> None:
     assert applied(text, *findings) == ([at(4, "ASY102"), at(1, "ASY303")], [])
 
 
+def test_a_skipped_file_without_anything_to_do_is_reported() -> None:
+    sentence = "There is nothing to do in this file: the comment skips nothing."
+    assert applied("x = 1\n# asyncify: skip-file\n") == ([], [(2, 1, sentence)])
+
+
 def test_broken_files_have_no_comments() -> None:
     text = "'''\nf(g)  # asyncify: ignore[ASY303]\n"
     assert applied(text, at(2, "ASY303")) == ([at(2, "ASY303")], [])

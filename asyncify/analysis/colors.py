@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from functools import cached_property
 
 from asyncify import facts as f
@@ -19,6 +18,7 @@ from asyncify.analysis.ambient import Ambient, AmbientSession
 from asyncify.analysis.boundaries import Boundaries, fits, rule_of
 from asyncify.analysis.cases import Cases
 from asyncify.analysis.clients import Clients
+from asyncify.analysis.configured import is_named, named
 from asyncify.analysis.consumers import is_lambda
 from asyncify.analysis.divider import Divider
 from asyncify.analysis.evaluate import Evaluation
@@ -133,6 +133,9 @@ class Colors:
         for function in starting:
             self.inference.need(function)  # it may start a loop below what turns
         self._heat(starting)  # and those who call it
+        for function in self._also_async:
+            self.inference.need(function)
+        self._heat(self._also_async)
         self.inference.settle()
         Reach(self.inference, self.uses, self.family, self._heat).close()
         while True:
@@ -367,6 +370,10 @@ class Colors:
             for use in lost:
                 if self.already.obstacle(use) is None:
                     self._reach(function, use, coloring, pending)
+        for function in self._also_async:
+            if function not in stays and function not in islands and not self.obstacle(function):
+                coloring.turned.add(function)
+                pending.append(function)
         for function in islands:
             known = callers
             if function in sides.roots:  # whoever gives it no session has nothing to do with it
@@ -380,6 +387,12 @@ class Colors:
                 self._reach(use.function, use, coloring, pending)
             if not pending:
                 return coloring
+
+    @cached_property
+    def _also_async(self) -> list[Function]:
+        """What turns without I/O, because the configuration names it."""
+        found = named(self.program, self.inference.config.also_async)
+        return [fn for fn in found if fn.facts.kind == "def" and not fn.facts.is_async]
 
     def _loops_inside(self, coloring: Coloring) -> list[Use]:
         """Event loops that functions start which what turned calls: one is running there now."""
@@ -737,15 +750,7 @@ class Colors:
         return None
 
     def is_configured_sync(self, function: Function) -> bool:
-        names = (
-            function.qualname,
-            function.qualname.replace(":", "."),
-            function.module.name,
-            function.module.path,
-        )
-        return any(
-            fnmatchcase(name, pattern) for pattern in self.inference.config.sync for name in names
-        )
+        return is_named(function, self.inference.config.sync)
 
     def _module_obstacle(self, function: Function) -> Obstacle | None:
         """A module's body can't await, but what stands below ``if __name__ == "__main__"`` is an

@@ -60,6 +60,7 @@ SEVERITIES: Mapping[str, Severity] = {
     "ASY501": _WARNING,
     "ASY502": _ERROR,
     "ASY503": _ERROR,
+    "ASY504": _WARNING,
     "ASY601": _INFO,
     "ASY602": _WARNING,
     "ASY603": _WARNING,
