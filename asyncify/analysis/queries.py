@@ -30,11 +30,13 @@ _REFUSED_BEHIND_LIMIT = {
 _REFUSED_BEHIND_CRITERIA = {"select_from", "from_statement"}
 _CRITERIA = _REFUSED_BEHIND_LIMIT | {"limit", "offset", "slice", "distinct"}
 _TAKEN_BY_TEXT = {"options", "execution_options", "populate_existing", "params", "autoflush"}
-# Behind a set operation the entity is an alias, which what is written later doesn't name.
+# Behind a set operation the entity is an alias, which what is written later has to name.
 _TAKEN_BY_SET = _SETS | {
     "limit", "offset", "slice", "execution_options", "populate_existing", "autoflush",
-    "enable_assertions", "with_session", "reset_joinpoint",
+    "enable_assertions", "with_session", "reset_joinpoint", "order_by", "group_by", "having",
+    "filter", "where", "join", "outerjoin", "distinct", "with_for_update",
 }  # fmt: skip
+_TAKEN_BY_SET_OF_ENTITIES = _TAKEN_BY_SET | {"filter_by", "options"}
 # Strategies that join, or may; and what Query does to them.
 _EAGER = {"joined", "subquery", "selectin", "immediate", ""}
 _EAGER_OFF = "`enable_eagerloads` takes back what its options or its model load"
@@ -226,13 +228,10 @@ def _refused(
         return _unequal(query, f"Query refuses `{name}` behind criteria, a statement doesn't")
     if "text" in marks and name not in _TAKEN_BY_TEXT:
         return _unequal(query, f"a textual statement takes no `{name}`")
-    if "set" in marks and name not in _TAKEN_BY_SET:
-        cleared = name == "order_by" and _is_constant(evaluation, operation, 0, None)
-        return (
-            query
-            if cleared
-            else _unequal(query, f"`{name}` behind a set operation has to name its alias")
-        )
+    if "set" in marks:
+        taken = _TAKEN_BY_SET_OF_ENTITIES if query.shape == "entity" else _TAKEN_BY_SET
+        if name not in taken:
+            return _unequal(query, f"`{name}` behind a set operation has to name its alias")
     if "params" in marks and name in _CRITERIA:
         return _unequal(query, "`params` reaches only what stands before it on a statement")
     return query
@@ -459,7 +458,12 @@ def _set_operation(query: v.QueryValue, name: str) -> v.QueryValue:
     if any("column_property" in c.body.facts.names for c in classes):
         query = _unequal(query, f"`{name}` of a class with `column_property` has no equal form")
     many = query.to_many or name in _REPEATING_SETS
-    return _marked(replace(query, to_many=many, joined=True, target=None), "set")
+    if query.shape == "entity":  # filter_by means the union's rows
+        marks = tuple(mark for mark in query.marks if mark != "several")
+        query = replace(query, joined=False, target_name="", marks=marks)
+    else:
+        query = replace(query, joined=True, target=None)
+    return _marked(replace(query, to_many=many), "set")
 
 
 def _class_of(evaluation: Evaluation, index: int) -> Class | None:

@@ -87,6 +87,7 @@ class QueryPlanner(QueryFlows):
             if callee[0] == f.ATTRIBUTE and callee[5] in queried:
                 self._plan_builder(function, index, operation, callee, draft)
         self._plan_tests(function, draft)
+        self._plan_unions(function, draft)
         self._plan_asked(function, draft)
         self._plan_escapes(function, draft)
         self._plan_sessions(function, draft)
@@ -102,6 +103,20 @@ class QueryPlanner(QueryFlows):
                         node=reference(operation), site=draft.site(operation),
                         group=self.coloring.groups.get(function, 0),
                         template="{node} is not None",
+                    )
+                )  # fmt: skip
+
+    def _plan_unions(self, function: Function, draft: Draft) -> None:
+        """What stands behind a set operation names that."""
+        for flow in self.flows.values():
+            if flow.reason or not flow.unions.name or flow.unions.call[0] is not function:
+                continue
+            for index, text in flow.unions.renamed.items():
+                operation = function.body.operations[index]
+                draft.add(
+                    ReplaceExpression(
+                        node=reference(operation), site=draft.site(operation),
+                        group=self.coloring.groups.get(function, 0), template=text,
                     )
                 )  # fmt: skip
 
@@ -383,7 +398,16 @@ class QueryPlanner(QueryFlows):
             return
         node = call_reference(function, index)
         template = self._builder_call(row, function, operation, value, draft)
-        if template:
+        unions = self.flows[value.origin].unions
+        if template and unions.name and (function, index) == unions.call:
+            head, _, inner = template.removesuffix(")").partition("(")
+            draft.add(
+                ReplaceCall(
+                    node=node, site=site, group=group, awaited=inner, awaits=False,
+                    result=f"{head}({{awaited}})", hoist=unions.name,
+                )
+            )  # fmt: skip
+        elif template:
             draft.add(
                 ReplaceCall(node=node, site=site, group=group, awaited=template, awaits=False)
             )

@@ -19,6 +19,7 @@ from asyncify.decisions import SessionSource
 from asyncify.findings import Finding
 from asyncify.planning import query_forms as forms
 from asyncify.planning.draft import node_reference
+from asyncify.planning.query_aliases import Unions, name_union
 from asyncify.planning.query_escapes import Escapes
 from asyncify.planning.query_sessions import QuerySessions
 from asyncify.sites import NodeRef
@@ -41,6 +42,7 @@ class Flow:
     mixed: bool = False  # both read and written through: its criteria are used twice
     builders: set[str] = field(default_factory=set)
     terminals: list[tuple[Use, str]] = field(default_factory=list)
+    unions: Unions = field(default_factory=Unions)
 
     def refuse(self, reason: str) -> None:
         self.reason = self.reason or reason
@@ -211,6 +213,10 @@ class QueryFlows:
             return
         if row.role is Role.BUILDER:
             flow.builders.add(name)
+            if row.is_set_operation:
+                flow.unions.calls[function, call] = None
+            elif any("set" in a.marks for a in atoms):
+                flow.unions.later.append((function, call, atoms))
         if not (row.select_name or row.template or row.rows_template):
             flow.refuse(f"`{name}` has no equal form on a statement")
         elif call >= 0 and not self._fits(row, function, call, atoms):
@@ -319,6 +325,26 @@ class QueryFlows:
         for _, obstacle in flow.terminals:
             if obstacle:
                 flow.refuse(obstacle)
+        if flow.unions.later and not flow.reason:
+            layout = self.colors.uses.layout
+            columns = self._columns(flow)
+            flow.reason = name_union(flow.unions, self.inference, layout, columns)
+
+    def _columns(self, flow: Flow) -> set[tuple[Class | None, str]] | None:
+        """The columns that a Query of rows selects, as far as they are told apart by name; None
+        for one entity."""
+        if next(iter(flow.values)).shape == "entity":
+            return None
+        operations = flow.origin.function.body.operations
+        values = self.inference.evaluations[flow.origin.function].values
+        found: dict[str, Class | None] = {}
+        for index in flow.selected():
+            operation = operations[index] if index >= 0 else ()
+            if not operation or operation[0] != f.ATTRIBUTE or operation[6] in found:
+                return set()
+            base = values[operation[5]]
+            found[operation[6]] = next((a.cls for a in base if isinstance(a, v.ClassObject)), None)
+        return {(cls, name) for name, cls in found.items()}
 
     def _selects_one_kind(self, flow: Flow) -> bool:
         """Where ``query()`` is given a parameter, is it a class at every call?"""

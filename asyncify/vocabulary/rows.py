@@ -140,6 +140,7 @@ class QueryMember:
     imports: tuple[str, ...] = ()
     attribute: bool = False
     changes_shape: bool = False
+    is_set_operation: bool = False
     equal: bool = True
     lines: tuple[str, ...] = LINES
     note: str = ""

@@ -80,6 +80,7 @@ _BUILDERS = (
     QueryMember(
         "except_",
         _BUILDER,
+        is_set_operation=True,
         template="select(aliased({entity}, except_({receiver}, {args}).subquery()))",
         rows_template="select(except_({receiver}, {args}).subquery())",
         imports=("sqlalchemy.select", "sqlalchemy.except_", "sqlalchemy.orm.aliased"),
@@ -89,6 +90,7 @@ _BUILDERS = (
     QueryMember(
         "except_all",
         _BUILDER,
+        is_set_operation=True,
         template="select(aliased({entity}, except_all({receiver}, {args}).subquery()))",
         rows_template="select(except_all({receiver}, {args}).subquery())",
         imports=("sqlalchemy.select", "sqlalchemy.except_all", "sqlalchemy.orm.aliased"),
@@ -146,6 +148,7 @@ _BUILDERS = (
     QueryMember(
         "intersect",
         _BUILDER,
+        is_set_operation=True,
         template="select(aliased({entity}, intersect({receiver}, {args}).subquery()))",
         rows_template="select(intersect({receiver}, {args}).subquery())",
         imports=("sqlalchemy.select", "sqlalchemy.intersect", "sqlalchemy.orm.aliased"),
@@ -155,6 +158,7 @@ _BUILDERS = (
     QueryMember(
         "intersect_all",
         _BUILDER,
+        is_set_operation=True,
         template="select(aliased({entity}, intersect_all({receiver}, {args}).subquery()))",
         rows_template="select(intersect_all({receiver}, {args}).subquery())",
         imports=("sqlalchemy.select", "sqlalchemy.intersect_all", "sqlalchemy.orm.aliased"),
@@ -228,6 +232,7 @@ _BUILDERS = (
     QueryMember(
         "union",
         _BUILDER,
+        is_set_operation=True,
         template="select(aliased({entity}, union({receiver}, {args}).subquery()))",
         rows_template="select(union({receiver}, {args}).subquery())",
         imports=("sqlalchemy.select", "sqlalchemy.union", "sqlalchemy.orm.aliased"),
@@ -237,6 +242,7 @@ _BUILDERS = (
     QueryMember(
         "union_all",
         _BUILDER,
+        is_set_operation=True,
         template="select(aliased({entity}, union_all({receiver}, {args}).subquery()))",
         rows_template="select(union_all({receiver}, {args}).subquery())",
         imports=("sqlalchemy.select", "sqlalchemy.union_all", "sqlalchemy.orm.aliased"),
