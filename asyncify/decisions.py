@@ -209,9 +209,23 @@ class MakeAsyncWith(Decision):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MakeAsyncFor(Decision):
-    """``for`` becomes ``async for`` (node: For, or a comprehension with the generator's index)."""
+    """``for`` becomes ``async for`` (node: For, or a comprehension with the generator's index).
+
+    ``closing`` is the spelling of ``contextlib.aclosing`` where a statement may be left early: the
+    generator gets the name ``variable`` there, and is closed as soon as the loop is left.
+    """
 
     generator: int = 0
+    closing: str = ""
+    variable: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelegateGenerator(Decision):
+    """The statement ``yield from generator`` becomes a loop (node: Yield). ``variable`` is what the
+    loop calls an item."""
+
+    variable: str = "item"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -118,7 +118,8 @@ class FunctionFacts(NamedTuple):
     enclosing one (-1 for the module); ``number`` that of its FunctionDef, ClassDef or Lambda node.
     ``names`` are the identifiers that occur in it (not in nested functions); ``members`` those of
     them that may name an attribute: behind a dot, or as a string; ``stores`` the attributes that it
-    assigns; ``bound`` the names that it binds; ``declared`` its ``global`` and ``nonlocal`` names;
+    assigns, or assigns items of; ``bound`` the names that it binds; ``declared`` its ``global`` and
+    ``nonlocal`` names;
     ``imports`` what is imported in it, as in an import statement (a module's are in its facts).
     """
 

@@ -19,18 +19,19 @@ from asyncify.analysis.boundaries import Boundaries, fits, rule_of
 from asyncify.analysis.cases import Cases
 from asyncify.analysis.clients import Clients
 from asyncify.analysis.configured import is_named, named
-from asyncify.analysis.consumers import is_lambda
 from asyncify.analysis.divider import Divider
 from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.infer import Inference
+from asyncify.analysis.lambdas import Lambdas
 from asyncify.analysis.places import Obstacle, Places
-from asyncify.analysis.program import Class, Function, dotted
+from asyncify.analysis.program import Class, Function, dotted, is_implicit
 from asyncify.analysis.properties import Properties
 from asyncify.analysis.reach import Reach
 from asyncify.analysis.sides import Sides, ordered
 from asyncify.analysis.stand_ins import StandIns
 from asyncify.analysis.unawaited import AsyncAlready
 from asyncify.analysis.uses import (
+    ENTERING,
     GREENLET_KINDS,
     LISTENING,
     SYNC_KINDS,
@@ -46,15 +47,13 @@ from asyncify.vocabulary.testing import is_test_path
 _TURNING_DUNDERS = {
     "__enter__": "__aenter__", "__exit__": "__aexit__", "__call__": "__call__",
     "__aenter__": "__aenter__", "__aexit__": "__aexit__", "__aiter__": "__aiter__",
-    "__anext__": "__anext__",
+    "__anext__": "__anext__", "__getitem__": "__getitem__",
 }  # fmt: skip
 
 
 _OF_ALEMBIC = frozenset({("alembic", "op"), ("alembic", "context")})
-_CALLED_BY_CLASS = {"__init__", "__enter__", "__exit__", "__call__"}  # whoever has an instance
 _ENTERING = ("Session", "Connection")  # what has run_sync
 _CALLING = ("call", "property", "iterate", "expect")
-_LAMBDA = "A lambda can't await."
 _SOMEWHERE = "somewhere"  # stands for the unknown origin of a session
 
 
@@ -121,6 +120,7 @@ class Colors:
         self.ambient = Ambient(inference, self.uses)
         self.bounds = Boundaries(inference)
         self.divider = Divider(self)
+        self.lambdas = Lambdas(self)
         self.properties = Properties(inference)
         self.already = AsyncAlready(self)
         self.clients = Clients(self)
@@ -171,9 +171,8 @@ class Colors:
         for function in sorted(functions, key=lambda fn: (fn.module.path, fn.index)):
             if function.facts.kind in ("module", "lambda"):
                 continue
-            if function.name in _CALLED_BY_CLASS and function.owner:
-                classes = (function.owner, *function.owner.descendants())
-                self.inference.heat.names(sorted(c.name for c in classes))
+            if function.owner is not None and is_implicit(function):
+                self.inference.heat.instances((function.owner, *function.owner.descendants()))
             else:
                 self.inference.heat.callers(function)
 
@@ -511,14 +510,14 @@ class Colors:
             if member in coloring.boundaries:
                 continue
             if member in coloring.turned:
-                obstacle = self.places.obstacle(use) if member is function else None
+                obstacle = self._place_obstacle(use) if member is function else None
                 if obstacle is not None:
                     coloring.boundaries[member] = obstacle
                 continue
             coloring.causes.setdefault(member, use)
             obstacle = self.obstacle(member)
             if obstacle is None and member is function:
-                obstacle = self.places.obstacle(use)
+                obstacle = self._place_obstacle(use)
             if obstacle is not None:
                 coloring.boundaries[member] = obstacle
                 continue
@@ -534,6 +533,11 @@ class Colors:
                     coloring.causes.setdefault(other, use)
                     coloring.turned.add(other)
                     pending.append(other)
+
+    def _place_obstacle(self, use: Use) -> Obstacle | None:
+        """Why nothing can be awaited where a use stands, and where that is."""
+        found = self.places.obstacle(use)
+        return found and replace(found, reason=f"Line {use.line}: {found.reason}")
 
     def _evaluated(self) -> list[Function]:
         if len(self._in_order) != len(self.inference.evaluations):  # none is ever taken out
@@ -557,19 +561,22 @@ class Colors:
     # -- what can't turn
 
     def family(self, function: Function) -> tuple[Function, ...]:
-        """A method with those that it overrides and that override it."""
+        """A method with those that it overrides and that override it; of a context manager, both
+        methods."""
         if function.owner is None or function.name == "__init__":
             return (function,)
         if function not in self._families:
+            names = ENTERING if function.name in ENTERING else (function.name,)
             related: dict[Class, None] = {}
             pending = [function.owner]
             while pending:
                 cls = pending.pop()
                 if cls not in related:
                     related[cls] = None
-                    pending += [b for b in cls.ancestors if function.name in b.methods]
-                    pending += [c for c in cls.descendants() if function.name in c.methods]
-            members = tuple(c.methods[function.name] for c in related if function.name in c.methods)
+                    pending += [b for b in cls.ancestors if not b.methods.keys().isdisjoint(names)]
+                    below = cls.descendants()
+                    pending += [c for c in below if not c.methods.keys().isdisjoint(names)]
+            members = tuple(c.methods[n] for c in related for n in names if n in c.methods)
             members = self.cases.related(function) or members
             self._families[function] = members or (function,)
         return self._families[function]
@@ -600,8 +607,7 @@ class Colors:
                 "ASY103", "The body of a class runs at import, where nothing can be awaited."
             )
         if facts.kind == "lambda":
-            hands_on = self._is_inlined(function) or self.hands_on_call(function)
-            return None if hands_on else Obstacle("ASY101", _LAMBDA)
+            return self.lambdas.obstacle(function) or self._given_away(function)
         if facts.is_async:
             return None
         if function.owner is not None and is_session_class(function.owner):
@@ -614,29 +620,16 @@ class Colors:
         if extended:
             return self._called_plainly(Rule.SYNC, extended)
         name = facts.name
-        if name.startswith("__") and name.endswith("__") and name not in _TURNING_DUNDERS:
+        if is_implicit(function) and name not in _TURNING_DUNDERS:
             return Obstacle("ASY101", f"Python calls {name} itself and can't await it.")
+        if name == "__getitem__":
+            return self.properties.item_obstacle(function, self.callers().get(function, ()))
         if self.inference.is_property(function):
             return self.properties.obstacle(function)
         return (
             self._decorated(function) or self.cases.obstacle(function)
             or self._given_away(function)
         )  # fmt: skip
-
-    def _is_inlined(self, function: Function) -> bool:
-        """Does a lambda give way to its body, where it is called for each item, or where an error
-        is expected of it?"""
-        found = self.callers().get(function, ())
-        return bool(found) and all(self._inlines(use, function) for _, use in found)
-
-    def _inlines(self, use: Use, function: Function) -> bool:
-        if use.kind == "apply":
-            return is_lambda(self.uses.layout(use.function), use.operation, function.index)
-        return (
-            use.kind == "expect"
-            and not function.signature.parameters
-            and self.places.obstacle(use) is None
-        )
 
     def _decorated(self, function: Function) -> Obstacle | None:
         """Does a decorator of a library call the function without awaiting it?"""
@@ -655,22 +648,6 @@ class Colors:
                     reason = f"It is a command, and `{caller.qualname}` calls it too."
                     return Obstacle("ASY105", reason)
         return None
-
-    def hands_on_call(self, function: Function) -> bool:
-        """Is a lambda nothing but a call of what turns, and who calls it known? Then it gives the
-        coroutine, and they await that."""
-        if function.facts.kind != "lambda":
-            return False
-        value = function.body.statements[0][7]
-        reaching = [
-            use for use in self.uses.of(function)
-            if use.does_io or any(map(self.does_io, use.callees))
-        ]  # fmt: skip
-        callers = self.callers().get(function, ())
-        return (
-            bool(callers) and all(use.kind == "call" for _, use in callers) and bool(reaching)
-            and all(use.kind == "call" and use.operation == value for use in reaching)
-        )  # fmt: skip
 
     def _called_plainly(self, rule: Rule, caller: str) -> Obstacle:
         """What a library calls without awaiting it, or in an event loop of its own."""

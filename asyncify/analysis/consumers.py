@@ -89,6 +89,39 @@ def unreadable(layout: Layout, generator: f.Operation) -> str:
     return f"It stands in a generator expression that `{shown}` consumes without awaiting."
 
 
+def iteration(layout: Layout, index: int) -> str:
+    """How what iterates over an operation's value can iterate over an async generator: ``for``,
+    ``comprehension``, ``next``, ``list``, ``any``, ``all``, ``delegate`` (``yield from``), or
+    ``listed``, where a list can take its place; '' where there is no form."""
+    if layout.loop(index) is not None:
+        return "for"
+    comprehension = layout.comprehension_of(index)
+    if comprehension is not None:
+        readable = comprehension[5] != "GeneratorExp" or not unreadable(layout, comprehension)
+        return "comprehension" if readable else ""
+    parent = layout.parent(index)
+    if parent < 0:
+        return "listed" if layout.is_unpacked(index) else ""
+    operation = layout.operations[parent]
+    if operation[0] == f.YIELD_FROM:
+        return "delegate" if layout.is_statement(parent) else ""
+    if operation[0] == f.SEQUENCE or (operation[0] == f.CALL and ~index in operation[6]):
+        return "listed" if ~index in operation[6] else ""
+    if operation[0] != f.CALL or operation[5] == index:
+        return ""
+    return _argument(layout, parent)
+
+
+def _argument(layout: Layout, call: int) -> str:
+    """The same for what is given to a call."""
+    name = _builtin(layout, call)
+    if name in ("next", "list"):
+        return name
+    if name in _SHORT and stops_early(layout, call):
+        return name
+    return "listed" if exhausts(layout, call) else ""
+
+
 def _builtin(layout: Layout, call: int) -> str:
     """The name of the builtin that is called, or ''."""
     callee = layout.operations[layout.operations[call][5]]

@@ -29,7 +29,6 @@ Environment = dict[str, v.Value]
 # What stands behind an async object.
 _SYNC_SIDES = {"sync_session", "sync_engine", "sync_connection"}
 # Methods of containers that put their last argument in, and that give an element.
-_FILLING = {"append", "appendleft", "insert", "setdefault"}
 _VIEWS = {"items", "values", "copy"}
 _TAKING = {"get", "pop", "popleft", "setdefault"}
 # Builtins that hand their argument's elements on.
@@ -258,7 +257,7 @@ class Evaluation:
             self.store(self.values[target[1]], target[2], value)
         elif kind == f.TO_SEQUENCE:
             self.unpack(target, value)
-        elif kind == f.TO_SUBSCRIPT and value:
+        elif kind == f.TO_SUBSCRIPT and not self.inference.is_plain(value):
             self.fill(target[1], value)
 
     def unpack(self, target: Any, value: v.Value) -> None:
@@ -271,11 +270,18 @@ class Evaluation:
                 self.bind(part, v.elements(value))
 
     def fill(self, base: int, value: v.Value) -> None:
-        """``container[key] = value``: the container's variable may hold it from now on."""
+        """``container[key] = value``: the container may hold it from now on."""
         operation = self.operations[base]
-        if operation[0] == f.NAME:
-            known = self.name(operation[5])
-            self.assign(operation[5], v.join((known, v.collection(value))))
+        held = v.collection(value)
+        if operation[0] == f.ATTRIBUTE:
+            self.store(self.values[operation[5]], operation[6], held)
+        elif operation[0] == f.NAME:
+            name = operation[5]
+            symbol = None if name in self.environment else self._free(name)
+            if isinstance(symbol, Variable):
+                self.inference.write(("global", symbol.module, symbol.name), held)
+            else:
+                self.assign(name, v.join((self.name(name), held)))
 
     def store(self, base: v.Value, attribute: str, value: v.Value) -> None:
         for atom in base:
@@ -504,16 +510,18 @@ class Evaluation:
         return v.join([self.call(atom, operation, arguments, named) for atom in callees])
 
     def contained(self, method: f.Operation, positional: tuple[int, ...]) -> v.Value:
-        """Queries put into a container, and what is taken out of one."""
+        """What is put into a container, and what is taken out of one: Queries, functions, objects
+        of the program."""
         name = method[6] if method[0] == f.ATTRIBUTE else ""
-        if name in _FILLING and positional and positional[-1] >= 0:
+        if positional and positional[-1] >= 0 and name in v.FILLING:
             given = self.values[positional[-1]]
-            if any(isinstance(a, v.QueryValue) for a in given):
+            given = v.elements(given) if name in v.POURING else given
+            if not self.inference.is_plain(given):
                 self.fill(method[5], given)
         if name not in _TAKING and name not in _VIEWS:
             return v.UNKNOWN
         items = v.elements(self.values[method[5]])
-        if not any(isinstance(a, v.QueryValue) for a in items):
+        if self.inference.is_plain(items):
             return v.UNKNOWN
         if name == "items":
             return v.collection(v.one(v.TupleValue((v.UNKNOWN, items))))
@@ -777,6 +785,8 @@ class Evaluation:
                 out.append(v.collection(item) if sliced else item)
             elif isinstance(atom, v.ClassObject):
                 out.append(v.one(atom))  # a generic: Repository[User]
+            elif isinstance(atom, v.Instance):
+                out += map(self._read_property, self.inference.methods(atom.cls, "__getitem__"))
             elif isinstance(atom, (v.Foreign, v.Known)):
                 out.append(v.one(atom))
         sliced = self.operations[operation[6]][0] == f.SLICE

@@ -80,6 +80,11 @@ class Heat:
                     self.need(candidate)
         self._renamed(function)
 
+    def instances(self, classes: Iterable[Class]) -> None:
+        """Every function that may get an instance of one of the classes."""
+        for cls in classes:
+            self._class(cls)
+
     def _renamed(self, symbol: Function | Class) -> None:
         for module, local in self.program.imported_as(symbol):
             for candidate in self.program.mentioning(local):

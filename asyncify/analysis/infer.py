@@ -466,7 +466,10 @@ class Inference:
             for member in family:
                 for function in (member.body, *member.methods.values()):
                     facts = function.facts
-                    if name in (facts.bound if facts.kind == "class" else facts.stores):
+                    stored = facts.bound if facts.kind == "class" else facts.stores
+                    if name in stored or (
+                        name in facts.members and not v.FILLING.isdisjoint(facts.members)
+                    ):
                         self.demand(function)
         if len(slots) == 1:
             return v.capped(self.read(slots[0]))

@@ -133,6 +133,25 @@ class Layout:
         statement = self.statement(index)
         return statement is not None and statement[0] == f.EXPRESSION and statement[7] == index
 
+    def loop(self, index: int) -> f.Statement | None:
+        """The ``for`` whose iterable an operation is."""
+        return next((s for s in self.statements if s[0] == f.FOR and s[8] == index), None)
+
+    def is_unpacked(self, index: int) -> bool:
+        """Is an operation's value assigned to several names?"""
+        statement = self.statement(index)
+        if statement is None or statement[0] != f.ASSIGN or statement[8] != index:
+            return False
+        return all(target[0] == f.TO_SEQUENCE for target in statement[7])
+
+    def entered_as(self, name: str) -> int:
+        """The call that a ``with`` enters under a name, or -1."""
+        for statement in self.statements:
+            for value, target in statement[7] if statement[0] == f.WITH else ():
+                if target is not None and target[0] == f.TO_NAME and target[1] == name:
+                    return int(value) if self.operations[value][0] == f.CALL else -1
+        return -1
+
     def comprehension_of(self, index: int) -> f.Operation | None:
         """The comprehension whose iterable an operation is."""
         parent = self.parent(index)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
-from asyncify.analysis.consumers import unread, unreadable
+from asyncify.analysis.consumers import iteration, unread
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Function, Variable, dotted
 from asyncify.analysis.uses import LOOPS, Use, Uses
@@ -42,7 +42,7 @@ class Places:
             reason = unread(layout, use.operation)
             if reason:
                 return Obstacle("ASY101", reason)
-        if use.kind == "iterate" and not self._can_iterate(use, layout):
+        if use.kind == "iterate" and not iteration(layout, use.operation):
             return Obstacle("ASY101", "What consumes the generator here can't await.")
         if use.kind == "metadata" and not layout.is_statement(use.operation):
             return Obstacle("ASY203", f"`{use.name}` is used as a value here.")
@@ -235,18 +235,6 @@ class Places:
             if other.operation in inside and other.does_io:
                 return Obstacle("ASY203", f"A session is given to `{use.name}` together with I/O.")
         return None
-
-    def _can_iterate(self, use: Use, layout: Layout) -> bool:
-        if any(s[0] == f.FOR and s[8] == use.operation for s in layout.statements):
-            return True
-        comprehension = layout.comprehension_of(use.operation)
-        if comprehension is not None:
-            return comprehension[5] != "GeneratorExp" or not unreadable(layout, comprehension)
-        parent = layout.parent(use.operation)
-        operation = layout.operations[parent] if parent >= 0 else ()
-        if not operation or operation[0] != f.CALL:
-            return False
-        return dotted(layout.operations, operation[5]) in ("list", "next")
 
 
 def _names(layout: Layout, index: int) -> set[str]:

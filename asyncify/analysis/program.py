@@ -600,6 +600,11 @@ def _package_root(folder: str, packages: set[str]) -> str:
     return folder
 
 
+def is_implicit(function: Function) -> bool:
+    """Is it a method that Python calls itself: ``__len__`` and its like?"""
+    return function.name.startswith("__") and function.name.endswith("__")
+
+
 def statements_of(statements: tuple[f.Statement, ...]) -> Iterator[f.Statement]:
     """All statements below, outer ones first, in source order."""
     for statement in statements:

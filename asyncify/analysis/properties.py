@@ -6,7 +6,7 @@ be one of the class, and what libraries read (mapped classes, Pydantic models) c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from asyncify import facts as f
@@ -14,6 +14,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Class, Function, Module, Variable, statements_of
+from asyncify.analysis.uses import Use
 
 _PLAIN = {"property", "abc.abstractproperty", "abc.abstractmethod", "abstractmethod"}
 CACHED = {"functools.cached_property", "cached_property"}  # they become properties
@@ -46,6 +47,15 @@ class Properties:
             return Obstacle(
                 "ASY101", f"A property turns only if all that read it are known. {place}"
             )
+        return None
+
+    def item_obstacle(
+        self, function: Function, callers: Collection[tuple[Function, Use]]
+    ) -> Obstacle | None:
+        """Why ``__getitem__`` can't turn, or None: it turns where subscripts of it are seen."""
+        owner = function.owner
+        if owner is None or not callers or self._is_read_elsewhere(owner):
+            return Obstacle("ASY101", "It isn't known who reads items of its objects.")
         return None
 
     def _is_read_elsewhere(self, cls: Class) -> bool:

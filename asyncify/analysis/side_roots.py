@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.places import Obstacle
-from asyncify.analysis.program import Class, Function, statements_of
+from asyncify.analysis.program import Class, Function, is_implicit, statements_of
 from asyncify.analysis.side_sharing import Sharing
 from asyncify.analysis.side_spread import Spread
 from asyncify.analysis.side_twins import Twins
@@ -123,7 +123,8 @@ class Roots:
             member.owner is not None and self.spread.reads_held(member) for member in members
         ):
             return "it uses the session that its object is given"
-        if not any(use.kind != "pass" for _, use in own) and not self.colors.cases.runs(root):
+        called = any(use.kind != "pass" for _, use in own) or is_implicit(root)
+        if not called and not self.colors.cases.runs(root):
             return ""
         if root.is_method and root.name != "__init__" and root.owner in self.spread.holders():
             return "it uses the session that its object holds"

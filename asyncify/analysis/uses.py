@@ -79,7 +79,10 @@ _KEEPING = {
 _OWN_SESSIONS = "Sessions of a class of the program stay sync: an async session only wraps them."
 # The last parts of the names of what reaches sessions that it isn't given.
 _REACHING = {"close_all", *(name.rpartition(".")[2] for name in GREENLET_ALWAYS)}
+_CLOSED = {"Session", "Connection", "scoped_session"}  # entered, they close themselves
 _DOING_IO = {
+    "enter closing",
+    "enter stacked",
     "bound manager",
     "query",
     "iterate query",
@@ -98,7 +101,9 @@ class Use:
 
     ``member``: a member of a known object (``owner``, ``row``) is called or read;
     ``query``: a terminal of a Query (``owner``), named ``name``; ``iterate query`` likewise;
-    ``enter``: ``with`` over a known object; ``metadata``: ``create_all`` and the like;
+    ``enter``: ``with`` over a known object; ``enter closing``: over ``closing`` of one;
+    ``enter stacked``: one, or a manager of the program, is entered by an ``ExitStack``;
+    ``metadata``: ``create_all`` and the like;
     ``greenlet``: something sync of SQLAlchemy is given an engine or a connection (``owner``);
     ``refused``: something that has no async form; ``name`` is the sentence that says so;
     ``bound manager``: a sync context manager of a known object gives its object to a name;
@@ -171,7 +176,7 @@ class Use:
         if self.takes_engine:
             return False  # it gets a sync engine of its own
         if self.kind in _DOING_IO:
-            return True
+            return not self.callees  # else what it calls does
         return self.kind in _OF_MEMBERS and self.row is not None and self.row.io
 
 
@@ -243,6 +248,7 @@ class _Collector:
             elif kind == f.SUBSCRIPT:
                 for query in self.queries(operation[5]):
                     yield Use("query", self.function, index, query, name="__getitem__")
+                yield from self.items(index, operation)
             elif kind == f.COMPREHENSION:
                 for part in operation[8]:
                     yield from self.iterated(part[1])
@@ -253,7 +259,7 @@ class _Collector:
                 yield from self.iterated(statement[8])
             elif statement[0] == f.ASSIGN:
                 if any(target[0] == f.TO_SEQUENCE for target in statement[7]):
-                    yield from self.iterated_queries(statement[8])
+                    yield from self.iterated(statement[8])
                 yield from self.stored(statement)
             elif statement[0] == f.WITH:
                 for position, (value, target) in enumerate(statement[7]):
@@ -292,6 +298,19 @@ class _Collector:
         if not self.inference.holds_objects(self.values[index]):
             return []
         return merged(a for a in self.values[index] if isinstance(a, v.QueryValue))
+
+    def items(self, index: int, operation: f.Operation) -> Iterator[Use]:
+        """``shelf[1]``: an item that a method of the program gives."""
+        value = self.values[operation[5]]
+        if value and not self.inference.is_plain(value):
+            found = (
+                method for a in value if isinstance(a, v.Instance)
+                for method in self.inference.methods(a.cls, "__getitem__")
+            )  # fmt: skip
+            callees = tuple(dict.fromkeys(found))
+            if callees:
+                name = "__getitem__"
+                yield Use("property", self.function, index, name=name, callees=callees)
 
     def attribute(self, index: int, operation: f.Operation) -> Iterator[Use]:
         for atom in self.values[operation[5]]:
@@ -352,6 +371,7 @@ class _Collector:
                 if atom.name in LOOPS:
                     yield Use("loop", self.function, index, name=atom.name)
         yield from self.closing(index, operation, callee)
+        yield from self.stacked(index, operation)
         spawned = list(self.in_greenlet(index, operation, callee))
         yield from spawned
         if not functions and not spawned:
@@ -372,13 +392,47 @@ class _Collector:
             yield Use("maybe", self.function, index, name=found[0].name, callees=found)
 
     def closing(self, index: int, operation: f.Operation, callee: v.Value) -> Iterator[Use]:
-        """``closing(raw)``: it would be closed outside of a greenlet."""
+        """``closing(session)``: nobody would await what it calls; entered by ``with``, the session
+        closes itself."""
         if v.Foreign("contextlib.closing") not in callee:
             return
         for atom in self.values[operation[6][0]] if operation[6] else ():
-            if isinstance(atom, v.Known) and atom.kind in GREENLET_KINDS:
+            if not isinstance(atom, v.Known):
+                continue
+            position = self._with_item(index)
+            if atom.kind in GREENLET_KINDS:
                 reason = "`closing` would close it outside of a greenlet."
                 yield Use("refused", self.function, index, atom, name=reason)
+            elif atom.kind in _CLOSED and position < 0:
+                reason = "`closing` wouldn't await its `close`."
+                yield Use("refused", self.function, index, atom, name=reason)
+            elif atom.kind in _CLOSED:
+                yield Use("enter closing", self.function, index, atom, item=position)
+
+    def _with_item(self, index: int) -> int:
+        """The place of an operation among the items of a ``with``, or -1."""
+        statement = self.layout.statement(index)
+        if statement is None or statement[0] != f.WITH:
+            return -1
+        return next((n for n, (value, _) in enumerate(statement[7]) if value == index), -1)
+
+    def stacked(self, index: int, operation: f.Operation) -> Iterator[Use]:
+        """``stack.enter_context(manager)``, on a stack that this function has entered."""
+        callee = self.operations[operation[5]]
+        if callee[0] != f.ATTRIBUTE or callee[6] != "enter_context":
+            return
+        stack = dotted(self.operations, callee[5])
+        kind = "enter stacked" if self.layout.entered_as(stack) >= 0 else "pass"
+        for argument in operation[6]:
+            for atom in self.values[argument] if argument >= 0 else ():
+                if isinstance(atom, v.Managed) and atom.function is not None:
+                    name = "ExitStack().enter_context"
+                    yield Use(kind, self.function, index, name=name, callees=(atom.function,))
+                elif isinstance(atom, v.Known) and atom.kind in SYNC_KINDS and kind != "pass":
+                    yield Use(kind, self.function, index, atom)
+                elif isinstance(atom, v.Known) and atom.kind in SYNC_KINDS:
+                    reason = "An ExitStack doesn't await what it enters."
+                    yield Use("refused", self.function, index, atom, name=reason)
 
     def in_greenlet(self, index: int, operation: f.Operation, callee: v.Value) -> Iterator[Use]:
         """Something of SQLAlchemy's own that takes an engine or a connection, and stays sync."""
@@ -525,10 +579,10 @@ class _Collector:
                     yield from self.iterated(argument)
 
     def starred(self, parts: tuple[int, ...]) -> Iterator[Use]:
-        """Queries that are unpacked: ``[*query]``, ``f(*query)``."""
+        """Queries and generators that are unpacked: ``[*query]``, ``f(*query)``."""
         for part in parts:
             if part < 0:
-                yield from self.iterated_queries(~part)
+                yield from self.iterated(~part)
 
     def iterated_queries(self, index: int) -> Iterator[Use]:
         for query in self.queries(index):

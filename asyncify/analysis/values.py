@@ -432,6 +432,11 @@ def merged_query(queries: list[QueryValue]) -> QueryValue:
     )
 
 
+# Methods that put something into a container, and those that put in what another holds.
+POURING = frozenset({"extend", "extendleft", "update"})
+FILLING = frozenset({"append", "appendleft", "insert", "setdefault", "add"}) | POURING
+
+
 def depth(value: Value) -> int:
     """How deep containers are nested in a value."""
     deepest = 0

@@ -4,17 +4,21 @@
 from __future__ import annotations
 
 from asyncify import facts as f
-from asyncify.analysis.consumers import applied, stops_early
+from asyncify.analysis.consumers import applied, iteration, stops_early
 from asyncify.analysis.layout import Layout
+from asyncify.analysis.program import Function, blocks_of, statements_of
 from asyncify.analysis.uses import Use
 from asyncify.decisions import (
     ApplyInComprehension,
     AwaitFirstMatch,
     ConsumeGenerator,
+    DelegateGenerator,
     MakeAsyncFor,
+    ReplaceCall,
+    ReplaceExpression,
     SortByAwaitedKeys,
 )
-from asyncify.planning.draft import Draft, call_reference
+from asyncify.planning.draft import Draft, call_reference, node_reference
 from asyncify.sites import NodeRef, Site
 
 
@@ -57,3 +61,97 @@ def consume_generator(layout: Layout, generator: f.Operation, draft: Draft, grou
     else:
         node = NodeRef("GeneratorExp", generator[3])
         draft.add(ConsumeGenerator(node=node, site=draft.site(generator), group=group))
+
+
+def plan_iteration(use: Use, layout: Layout, draft: Draft, group: int) -> None:
+    """What iterates over a generator that is async from now on."""
+    form = iteration(layout, use.operation)
+    if form == "for":
+        _loop(use, layout, draft, group)
+    elif form == "comprehension":
+        _comprehend(use.operation, layout, draft, group)
+    elif form == "delegate":
+        operation = layout.operations[layout.parent(use.operation)]
+        name = free_name(layout, "item", "each", "element")
+        node, site = NodeRef("Yield", operation[3]), draft.site(operation)
+        draft.add(DelegateGenerator(node=node, site=site, group=group, variable=name))
+    elif form == "listed":
+        node = node_reference(use.function, use.operation)
+        site = draft.site(layout.operations[use.operation])
+        template = "[item async for item in {node}]"
+        draft.add(ReplaceExpression(node=node, site=site, group=group, template=template))
+    elif form:
+        _give(form, use, layout, draft, group)
+
+
+# What a builtin over a generator becomes, and what that is read as.
+_GIVEN = {
+    "next": ("anext({args})", "{awaited}", True),
+    "list": ("[item async for item in {0}]", "{awaited}", False),
+    "any": ("anext((True async for item in {0} if item), False)", "{awaited}", True),
+    "all": ("anext((True async for item in {0} if not item), False)", "not {awaited}", True),
+}
+
+
+def _give(form: str, use: Use, layout: Layout, draft: Draft, group: int) -> None:
+    call = layout.parent(use.operation)
+    awaited, result, awaits = _GIVEN[form]
+    draft.add(
+        ReplaceCall(
+            node=call_reference(use.function, call), site=draft.site(layout.operations[call]),
+            group=group, awaited=awaited, result=result, awaits=awaits,
+        )
+    )  # fmt: skip
+
+
+def _comprehend(index: int, layout: Layout, draft: Draft, group: int) -> None:
+    comprehension = layout.comprehension_of(index)
+    assert comprehension is not None
+    place = next(n for n, g in enumerate(comprehension[8]) if g[1] == index)
+    node, site = NodeRef(comprehension[5], comprehension[3]), draft.site(comprehension)
+    draft.add(MakeAsyncFor(node=node, site=site, group=group, generator=place))
+    if comprehension[5] == "GeneratorExp":
+        consume_generator(layout, comprehension, draft, group)
+
+
+def _loop(use: Use, layout: Layout, draft: Draft, group: int) -> None:
+    """A loop that can be left early closes its generator where that has something to close: the
+    garbage collector doesn't, as it did for a plain generator."""
+    statement = layout.loop(use.operation)
+    if statement is None or statement[11]:
+        return
+    node = NodeRef("For", statement[3])
+    site = Site(draft.module.path, statement[1], statement[2])
+    closing = variable = ""
+    if leaves(statement[9]) and any(map(_holds_open, use.callees)):
+        closing = draft.spell("contextlib.aclosing")
+        variable = free_name(layout, "items", "generator", "iterator")
+    draft.add(
+        MakeAsyncFor(node=node, site=site, group=group, closing=closing, variable=variable)
+    )  # fmt: skip
+
+
+def leaves(block: tuple[f.Statement, ...], outermost: bool = True) -> bool:
+    """Can the body of a loop leave it early?"""
+    for statement in block:
+        if statement[0] == f.RETURN:
+            return True
+        if statement[0] == f.FLOW and statement[7] == "break" and outermost:
+            return True
+        inner = outermost and statement[0] not in (f.FOR, f.WHILE)
+        if any(leaves(part, inner) for part in blocks_of(statement)):
+            return True
+    return False
+
+
+def _holds_open(generator: Function) -> bool:
+    """Has a generator something to do when it is left: a ``finally``, or the end of a ``with``? A
+    loop inside it may be over another that has."""
+    kinds = (f.TRY, f.WITH, f.FOR)
+    return any(statement[0] in kinds for statement in statements_of(generator.body.statements))
+
+
+def free_name(layout: Layout, *names: str) -> str:
+    """The first of the names that a function doesn't use yet."""
+    facts = layout.function.facts
+    return next((n for n in names if n not in facts.names | facts.bound), names[-1] + "_")

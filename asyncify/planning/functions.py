@@ -22,7 +22,6 @@ from asyncify.decisions import (
     EnterRunSync,
     ExpectToWith,
     MakeAsync,
-    MakeAsyncFor,
     MakeAsyncWith,
     RenameReference,
     ReplaceCall,
@@ -35,7 +34,7 @@ from asyncify.decisions import (
 )
 from asyncify.findings import Finding
 from asyncify.planning.client_calls import ClientPlanner
-from asyncify.planning.consumers import consume_generator, consume_generators, plan_applied
+from asyncify.planning.consumers import consume_generators, plan_applied, plan_iteration
 from asyncify.planning.draft import Draft, call_reference, node_reference, reference
 from asyncify.planning.hoisting import Hoister, is_read_from
 from asyncify.planning.queries import QueryPlanner
@@ -74,7 +73,7 @@ class FunctionPlanner:
 
     def plan(self, function: Function, draft: Draft) -> None:
         """All decisions inside one function that turns, or that is async already."""
-        if self.colors.hands_on_call(function):
+        if self.colors.lambdas.hands_on(function):
             self._hand_on(function)
             return
         layout = self.colors.uses.layout(function)
@@ -115,14 +114,17 @@ class FunctionPlanner:
                 self.clients.request(use, draft)
             elif use.kind == "enter client":
                 self._enter_client(use, layout, entered, started)
-            elif use.kind in ("enter", "enter manager"):
-                self._enter(use, layout, entered)
+            elif use.kind == "enter stacked":
+                self._enter_stacked(use, layout, draft, entered)
+            elif use.kind in ("enter", "enter manager", "enter closing"):
+                self._enter(use, layout, draft, entered)
             elif use.kind == "call":
                 self._call(use, layout, draft)
             elif use.kind == "property":
                 self._property(use, layout, draft)
             elif use.kind == "iterate":
-                self._iterate(use, layout, draft)
+                if self._is_turned(use):
+                    plan_iteration(use, layout, draft, group)
             elif use.kind == "apply":
                 self._apply(use, layout, draft)
             elif use.kind == "loop":
@@ -435,7 +437,7 @@ class FunctionPlanner:
             and any(value == index for value, _ in statement[7])
         )
 
-    def _enter(self, use: Use, layout: Layout, entered: dict[int, set[int]]) -> None:
+    def _enter(self, use: Use, layout: Layout, draft: Draft, entered: dict[int, set[int]]) -> None:
         if (
             use.kind == "enter"
             and use.is_async
@@ -444,9 +446,33 @@ class FunctionPlanner:
             return
         if use.kind == "enter manager" and not self._is_turned(use):
             return
+        if use.kind == "enter closing":
+            self._replace(use, draft, "{0}", "{awaited}", False)
+            draft.drop(dotted(layout.operations, layout.operations[use.operation][5]))
         statement = layout.statement(use.operation)
         if statement is not None and not statement[9]:
             entered.setdefault(id(statement), set()).add(use.item)
+
+    def _enter_stacked(
+        self, use: Use, layout: Layout, draft: Draft, entered: dict[int, set[int]]
+    ) -> None:
+        """What an ``ExitStack`` enters is entered by an ``AsyncExitStack``."""
+        if use.callees and not self._is_turned(use):
+            return
+        callee = layout.operations[layout.operations[use.operation][5]]
+        stack = layout.entered_as(dotted(layout.operations, callee[5]))
+        statement = layout.statement(stack)
+        made = layout.operations[layout.operations[stack][5]]
+        if statement is not None and not statement[9]:
+            values = [value for value, _ in statement[7]]
+            entered.setdefault(id(statement), set()).add(values.index(stack))
+            group = self.coloring.groups.get(use.function, 0)
+            name = draft.spell("contextlib.AsyncExitStack")
+            site = draft.site(made)
+            draft.add(RenameReference(node=reference(made), site=site, group=group, new=name))
+            draft.drop(dotted(layout.operations, layout.operations[stack][5]))
+        call = "{receiver}.enter_async_context({args})"
+        self._replace(use, draft, call, "{awaited}", True)
 
     def _enter_client(
         self,
@@ -812,55 +838,10 @@ class FunctionPlanner:
     def _is_session(self, value: v.Value) -> bool:
         return any(isinstance(a, v.Known) and a.kind in SYNC_KINDS for a in value)
 
-    # -- iteration
-
     def _is_turned(self, use: Use) -> bool:
         """Is what is iterated or entered async from now on, or already, without being awaited?"""
         turned = any(c in self.coloring.turned for c in use.callees)
         return turned or use in self.colors.already.lost(use.function)
-
-    def _iterate(self, use: Use, layout: Layout, draft: Draft) -> None:
-        if not self._is_turned(use):
-            return
-        group = self.coloring.groups.get(use.function, 0)
-        for statement in layout.statements:
-            if statement[0] == f.FOR and statement[8] == use.operation and not statement[11]:
-                draft.add(
-                    MakeAsyncFor(
-                        node=NodeRef("For", statement[3]),
-                        site=Site(draft.module.path, statement[1], statement[2]), group=group,
-                    )
-                )  # fmt: skip
-                return
-        comprehension = layout.comprehension_of(use.operation)
-        if comprehension is not None:
-            place = next(n for n, g in enumerate(comprehension[8]) if g[1] == use.operation)
-            node = NodeRef(comprehension[5], comprehension[3])
-            draft.add(
-                MakeAsyncFor(
-                    node=node, site=draft.site(comprehension), group=group, generator=place
-                )
-            )
-            if comprehension[5] == "GeneratorExp":
-                consume_generator(layout, comprehension, draft, group)
-            return
-        self._consumed(use, layout, draft, group)
-
-    def _consumed(self, use: Use, layout: Layout, draft: Draft, group: int) -> None:
-        """``list(gen())`` becomes a comprehension, ``next(gen())`` an awaited ``anext``."""
-        parent = layout.parent(use.operation)
-        operation = layout.operations[parent] if parent >= 0 else ()
-        if not operation or operation[0] != f.CALL:
-            return
-        name = dotted(layout.operations, operation[5])
-        node, site = call_reference(use.function, parent), draft.site(operation)
-        if name == "next":
-            draft.add(ReplaceCall(node=node, site=site, group=group, awaited="anext({args})"))
-        elif name == "list":
-            template = "[item async for item in {0}]"
-            draft.add(
-                ReplaceCall(node=node, site=site, group=group, awaited=template, awaits=False)
-            )
 
     # -- import
 

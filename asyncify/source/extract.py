@@ -548,6 +548,8 @@ class _Extractor:
             return f.TO_ATTRIBUTE, self.expression(node.value), node.attr, number
         if isinstance(node, ast.Subscript):
             self.count("Subscript")
+            if isinstance(node.value, ast.Attribute):
+                self.scope.stores.add(node.value.attr)  # it holds more from now on
             return f.TO_SUBSCRIPT, self.expression(node.value), self.expression(node.slice)
         if isinstance(node, ast.Starred):
             return self.target(node.value)

@@ -6,6 +6,9 @@ What it does
 Why
     An async generator and a streamed result can't be iterated by `for`.
 
+    Where a loop may be left early, `async with aclosing(stream()) as items:` closes the generator
+    as soon as it is left; Python would only do so some time later.
+
 Example
     Before:
         async def names():
@@ -35,24 +38,41 @@ from typing import Any
 import libcst as cst
 
 from asyncify.decisions import MakeAsyncFor
+from asyncify_transforms._expressions import dotted_node
 from asyncify_transforms._transform import Example, Place, Transform, documented, node
 
 
 def apply(decision: MakeAsyncFor, loop: Any, place: Place) -> cst.CSTNode | None:
     """``async for``, as a statement or as one part of a comprehension."""
-    changed: cst.CSTNode | None
+    changed: Any
     if isinstance(loop, cst.For):
         changed = _asynchronous(loop)
+        if changed is not None and decision.closing:
+            changed = _closing(decision, changed)
     else:
         source = _part(loop.for_in, decision.generator)
         changed = None if source is None else loop.with_changes(for_in=source)
     if changed is None:
         place.refuse("The loop is an async for already, or has no such part.")
-    return changed
+    result: cst.CSTNode | None = changed
+    return result
 
 
 def _asynchronous(loop: cst.For | cst.CompFor) -> Any:
     return None if loop.asynchronous else loop.with_changes(asynchronous=cst.Asynchronous())
+
+
+def _closing(decision: MakeAsyncFor, loop: cst.For) -> cst.With:
+    """The loop inside ``async with aclosing(...)``."""
+    name = cst.Name(decision.variable)
+    manager = cst.Call(dotted_node(decision.closing), [cst.Arg(loop.iter)])
+    inner = loop.with_changes(iter=name, leading_lines=[])
+    return cst.With(
+        [cst.WithItem(manager, cst.AsName(name))],
+        cst.IndentedBlock([inner]),
+        leading_lines=loop.leading_lines,
+        asynchronous=cst.Asynchronous(),
+    )
 
 
 def _part(source: cst.CompFor | None, index: int) -> Any:
@@ -70,5 +90,12 @@ EXAMPLES = (
         "async def f():\n    return {x: y for x in a for y in x if y}\n",
         (MakeAsyncFor(**node("DictComp"), generator=1),),
         "async def f():\n    return {x: y for x in a async for y in x if y}\n",
+    ),
+    Example(
+        "async def f():\n    # the first\n    for x in g():\n        return x\n"
+        "    else:\n        pass\n",
+        (MakeAsyncFor(**node("For"), closing="aclosing", variable="items"),),
+        "async def f():\n    # the first\n    async with aclosing(g()) as items:\n"
+        "        async for x in items:\n            return x\n        else:\n            pass\n",
     ),
 )
