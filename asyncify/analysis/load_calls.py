@@ -36,19 +36,16 @@ def call(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
     base, name = s.NOTHING, ""
     if callee[0] == f.ATTRIBUTE:
         base, name = run.values[callee[5]], callee[6]
-    for atom in base:
-        if isinstance(atom, s.Statement):
-            return s.join(
-                _statement_method(run, a, name, operation, index)
-                for a in base
-                if isinstance(a, s.Statement)
-            )
-        if isinstance(atom, s.Outcome):
-            return s.join(_result_method(run, a, name) for a in base if isinstance(a, s.Outcome))
-        if isinstance(atom, (s.Many, s.Row)) and name in (
-            words.CONTAINER_GIVES.keys() | words.FILLING
-        ):
-            return _container_method(run, callee, base, name, operation)
+    statements = [a for a in base if isinstance(a, s.Statement)]
+    if statements:
+        return s.join(_statement_method(run, a, name, operation, index) for a in statements)
+    outcomes = [a for a in base if isinstance(a, s.Outcome)]
+    if outcomes:
+        return s.join(_result_method(run, a, name) for a in outcomes)
+    if (name in words.CONTAINER_GIVES or name in words.FILLING) and any(
+        isinstance(a, (s.Many, s.Row)) for a in base
+    ):
+        return _container_method(run, callee, base, name, operation)
     session = _session_method(run, operation, index, name)
     if session is not None:
         return session
@@ -375,6 +372,14 @@ def _refresh(run: LoadEvaluation, operation: f.Operation, argument: s.Value) -> 
 
 
 def _callees(run: LoadEvaluation, operation: f.Operation, base: s.Value, name: str) -> list[Callee]:
+    """The functions that a call may run, in an order that is the same in every run."""
+    found = _unordered_callees(run, operation, base, name)
+    return sorted(found, key=lambda c: (c[0].module.path, c[0].index)) if len(found) > 1 else found
+
+
+def _unordered_callees(
+    run: LoadEvaluation, operation: f.Operation, base: s.Value, name: str
+) -> list[Callee]:
     found = [
         (a.function, a.bound) for a in run.types(operation[5]) if isinstance(a, v.FunctionObject)
     ]
@@ -552,11 +557,10 @@ def formatted(
     run: LoadEvaluation, value: s.Value, index: int, at: int, name: str = "__str__"
 ) -> None:
     """An instance becomes text."""
-    for atom in value:
-        if isinstance(atom, s.Entity):
-            method = atom.cls.find(name) or atom.cls.find("__repr__")
-            if method is not None:
-                apply(run, method, [s.one(atom)], index, [at])
+    for entity in s.ordered([a for a in value if isinstance(a, s.Entity)]):
+        method = entity.cls.find(name) or entity.cls.find("__repr__")
+        if method is not None:
+            apply(run, method, [s.one(entity)], index, [at])
 
 
 # -- everything else

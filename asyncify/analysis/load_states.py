@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from asyncify.analysis.program import Class, Function
 
@@ -40,6 +41,15 @@ class Entity:
     @property
     def key(self) -> Key:
         return self.source, self.path
+
+    @property
+    def place(self) -> tuple[Any, ...]:
+        """What instances are sorted by, so that every run takes them in the same order."""
+        source, body = self.source, self.cls.body
+        return (
+            source.function.module.path, source.function.index, source.operation, source.index,
+            source.kind, self.path, body.module.path, body.index,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +117,22 @@ def _depth(value: Value) -> int:
 
 def entities(value: Value) -> list[Entity]:
     """The instances that a value is, or holds."""
+    return ordered(_entities(value))
+
+
+def ordered(found: list[Entity]) -> list[Entity]:
+    return sorted(found, key=lambda entity: entity.place) if len(found) > 1 else found
+
+
+def _entities(value: Value) -> list[Entity]:
     out: list[Entity] = []
     for atom in value:
         if isinstance(atom, Entity):
             out.append(atom)
         elif isinstance(atom, Many):
-            out += entities(atom.items)
+            out += _entities(atom.items)
         elif isinstance(atom, Row):
-            out += [entity for part in atom.items for entity in entities(part)]
+            out += [entity for part in atom.items for entity in _entities(part)]
     return out
 
 

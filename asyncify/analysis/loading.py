@@ -334,9 +334,7 @@ class LoadEvaluation:
 
     def store(self, base: int, name: str, value: s.Value, index: int) -> None:
         """An attribute is set: it needn't be loaded any more, or is to be computed."""
-        for atom in self.values[base]:
-            if not isinstance(atom, s.Entity):
-                continue
+        for atom in s.ordered([a for a in self.values[base] if isinstance(a, s.Entity)]):
             load_calls.keep(self, value)
             link = self.loading.models.links(atom.cls).get(name)
             state = self.state
@@ -435,13 +433,9 @@ class LoadEvaluation:
         return self.loading.typed(value, s.Source("other", self.function, index))
 
     def on_attribute(self, operation: f.Operation, index: int) -> s.Value:
-        out, known = [], False
-        for atom in self.values[operation[5]]:
-            if isinstance(atom, s.Entity):
-                known = True
-                out.append(self.read(atom, operation[6], index))
-        if known:
-            return s.join(out)
+        found = [a for a in self.values[operation[5]] if isinstance(a, s.Entity)]
+        if found:
+            return s.join([self.read(a, operation[6], index) for a in s.ordered(found)])
         return self.by_type(index)
 
     def read(self, entity: s.Entity, name: str, index: int) -> s.Value:
