@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
-from asyncify.analysis import declarations, load_calls
+from asyncify.analysis import declarations, load_reads, load_summaries
 from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
 from asyncify.analysis.program import Class, Function
@@ -18,7 +18,7 @@ from asyncify.vocabulary import loading as words
 if TYPE_CHECKING:
     from asyncify.analysis.colors import Colors
     from asyncify.analysis.infer import Inference
-    from asyncify.analysis.loading import LoadEvaluation
+    from asyncify.analysis.load_evaluation import LoadEvaluation
 
 _NESTING = 5
 
@@ -76,6 +76,7 @@ def _read(
     below: tuple[str, ...],
 ) -> None:
     links = run.loading.models.links(entity.cls)
+    reading = load_reads.Reading(index, schema.name, at, below)
     if run.loading.is_model(schema):
         links = {}  # SQLModel's tables are schemas without their relationships
     for name, nested in _fields(run.loading.inference, schema).items():
@@ -83,7 +84,7 @@ def _read(
         if link is not None:
             if link.lazy in words.QUERYING:
                 continue
-            run.demand(entity, name, index, schema.name, at, below)
+            load_reads.demand(run, entity, name, reading)
             if link.target is not None and nested is not None and len(below) < _NESTING:
                 child = s.Entity(entity.source, (*entity.path, name), link.target)
                 _read(run, child, nested, index, at, (*below, name))
@@ -91,9 +92,9 @@ def _read(
         method = entity.cls.find(name)
         if method is not None and run.loading.inference.is_property(method):
             places = [at] if not below else [-1]
-            load_calls.apply(run, method, [s.one(entity)], index, places)
+            load_summaries.apply(run, method, [s.one(entity)], index, places)
         elif method is None and name in run.loading.models.columns(entity.cls):
-            run.column(entity, name, index, schema.name, at, below)
+            load_reads.column(run, entity, name, reading)
 
 
 def _fields(inference: Inference, schema: Class) -> dict[str, Class | None]:

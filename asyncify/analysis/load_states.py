@@ -2,20 +2,24 @@
 
 An instance is named by where it comes from and by the relationships that lead to it from there;
 all instances of one query are one. A state tells what is loaded at one place of a function.
+
+Sources and instances are made once each, so that they are compared and hashed by identity. States
+are copied at every branch and rarely changed in it: copies share their tables until one changes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from asyncify.analysis.program import Class, Function
 
 EVERYTHING = "*"  # among expired attributes: all columns
+_set = object.__setattr__
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, init=False)
 class Source:
     """Where instances come from. ``kind``:
 
@@ -28,19 +32,42 @@ class Source:
     function: Function
     operation: int
     index: int = 0
+    entities: dict[Any, Entity] = field(init=False, repr=False)  # those that come from it
+
+    def __new__(cls, kind: str, function: Function, operation: int, index: int = 0) -> Source:
+        key = cls, kind, operation, index
+        found: Source | None = function.atoms.get(key)
+        if found is None:
+            found = function.atoms[key] = object.__new__(cls)
+            _set(found, "kind", kind)
+            _set(found, "function", function)
+            _set(found, "operation", operation)
+            _set(found, "index", index)
+            _set(found, "entities", {})
+        return found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, init=False)
 class Entity:
-    """An instance of ``cls``, reached from ``source`` along ``path``."""
+    """An instance of ``cls``, reached from ``source`` along ``path``. ``key`` is what its state is
+    kept under, and ``alone`` the value that holds nothing else."""
 
     source: Source
     path: tuple[str, ...]
     cls: Class
+    key: Key = field(init=False, repr=False)
+    alone: Value = field(init=False, repr=False)
 
-    @property
-    def key(self) -> Key:
-        return self.source, self.path
+    def __new__(cls, source: Source, path: tuple[str, ...], of: Class) -> Entity:
+        found = source.entities.get((path, of))
+        if found is None:
+            found = source.entities[path, of] = object.__new__(cls)
+            _set(found, "source", source)
+            _set(found, "path", path)
+            _set(found, "cls", of)
+            _set(found, "key", (source, path))
+            _set(found, "alone", frozenset((found,)))
+        return found
 
     @property
     def place(self) -> tuple[Any, ...]:
@@ -93,12 +120,15 @@ WIDTH = 12
 
 
 def one(atom: Atom) -> Value:
-    return frozenset((atom,))
+    return atom.alone if isinstance(atom, Entity) else frozenset((atom,))
 
 
 def join(values: Iterable[Value]) -> Value:
     """The union, or nothing where it grows too wide."""
-    out = frozenset(atom for value in values for atom in value)
+    out = NOTHING
+    for value in values:
+        if value and value is not out:
+            out = out | value if out else value
     return out if len(out) <= WIDTH else NOTHING
 
 
@@ -117,23 +147,62 @@ def _depth(value: Value) -> int:
 
 def entities(value: Value) -> list[Entity]:
     """The instances that a value is, or holds."""
-    return ordered(_entities(value))
+    return ordered(unordered(value))
 
 
 def ordered(found: list[Entity]) -> list[Entity]:
     return sorted(found, key=lambda entity: entity.place) if len(found) > 1 else found
 
 
-def _entities(value: Value) -> list[Entity]:
+def unordered(value: Value) -> list[Entity]:
+    """The same, for those who don't mind the order."""
     out: list[Entity] = []
     for atom in value:
         if isinstance(atom, Entity):
             out.append(atom)
         elif isinstance(atom, Many):
-            out += _entities(atom.items)
+            out += unordered(atom.items)
         elif isinstance(atom, Row):
-            out += [entity for part in atom.items for entity in _entities(part)]
+            out += [entity for part in atom.items for entity in unordered(part)]
     return out
+
+
+def mapped(value: Value, become: Callable[[Entity], Iterable[Entity]]) -> Value:
+    """A value with other instances in the place of each of its own."""
+    out: set[Atom] = set()
+    for atom in value:
+        if isinstance(atom, Entity):
+            out.update(become(atom))
+        elif isinstance(atom, Many):
+            out.add(Many(mapped(atom.items, become)))
+        elif isinstance(atom, Row):
+            out.add(Row(tuple(mapped(part, become) for part in atom.items)))
+        else:
+            out.add(atom)
+    return frozenset(out)
+
+
+def sources(value: Value) -> Iterator[Source]:
+    """Where the instances come from that a value is or holds, or that a statement will give."""
+    for atom in value:
+        if isinstance(atom, Entity):
+            yield atom.source
+        elif isinstance(atom, Many):
+            yield from sources(atom.items)
+        elif isinstance(atom, Row):
+            for part in atom.items:
+                yield from sources(part)
+        else:
+            yield from (entity.source for entity in selected(atom))
+
+
+def selected(atom: Atom) -> list[Entity]:
+    """The entities of a statement, or of its result."""
+    if isinstance(atom, Outcome):
+        atom = atom.statement
+    if not isinstance(atom, Statement):
+        return []
+    return [entity for entity in atom.entities if entity is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,79 +237,154 @@ class Demand:
         return (*self.path, self.attribute)
 
 
-@dataclass(slots=True)
-class State:
-    """What is known at one place of a function."""
+Table = dict[Key, frozenset[str]]
+_NO_NAMES: frozenset[str] = frozenset()
+_EVERYTHING = frozenset((EVERYTHING,))
+_MADE = ("query", "get", "new")
 
-    loaded: dict[Key, frozenset[str]] = field(default_factory=dict)
-    expired: dict[Key, frozenset[str]] = field(default_factory=dict)
-    changed: dict[Key, frozenset[str]] = field(default_factory=dict)  # expire at the next flush
-    born: frozenset[Source] = frozenset()  # made or queried on the way here
-    kept: frozenset[Source] = frozenset()  # new, and added to a session
-    stored: frozenset[Source] = frozenset()  # new, and flushed
-    flushes: bool = False  # did the session flush, or expire everything, on the way here?
-    expires: bool = False
+
+class State:
+    """What is known at one place of a function. The tables are read by everybody, and changed by
+    the methods alone.
+
+    ``changed`` are the attributes that expire at the next flush; ``born`` the sources that were
+    made or queried on the way here; ``kept`` new ones that were added to a session, ``stored``
+    those that were flushed. ``flushes`` and ``expires``: did the session flush, or expire
+    everything, on the way here?
+    """
+
+    __slots__ = (
+        "_own", "born", "changed", "expired", "expires", "flushes", "kept", "loaded", "stored",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.loaded: Table = {}
+        self.expired: Table = {}
+        self.changed: Table = {}
+        self.born: frozenset[Source] = frozenset()
+        self.kept: frozenset[Source] = frozenset()
+        self.stored: frozenset[Source] = frozenset()
+        self.flushes = False
+        self.expires = False
+        self._own = True  # are the tables those of this state alone?
 
     def copy(self) -> State:
-        return State(
-            dict(self.loaded), dict(self.expired), dict(self.changed),
-            self.born, self.kept, self.stored, self.flushes, self.expires,
-        )  # fmt: skip
+        out = State.__new__(State)
+        out.loaded, out.expired, out.changed = self.loaded, self.expired, self.changed
+        out.born, out.kept, out.stored = self.born, self.kept, self.stored
+        out.flushes, out.expires = self.flushes, self.expires
+        out._own = self._own = False
+        return out
+
+    def _change(self) -> None:
+        """The tables are about to be changed."""
+        if not self._own:
+            self.loaded, self.expired = dict(self.loaded), dict(self.expired)
+            self.changed = dict(self.changed)
+            self._own = True
 
     def joined(self, other: State) -> State:
         """What holds on both ways: loaded is what is on each, expired what is on any."""
-        loaded = {
-            key: self._loaded(key, other) & other._loaded(key, self)
-            for key in {*self.loaded, *other.loaded}
-        }
-        return State(
-            loaded,
-            _united(self.expired, other.expired),
-            _united(self.changed, other.changed),
-            self.born | other.born,
-            self.kept | other.kept,
-            self.stored | other.stored,
-            self.flushes or other.flushes,
-            self.expires or other.expires,
-        )
+        out = self.copy()
+        if self.loaded is not other.loaded:
+            out.loaded = {
+                key: self._loaded(key, other) & other._loaded(key, self)
+                for key in {**self.loaded, **other.loaded}
+            }
+        out.expired = _united(self.expired, other.expired)
+        out.changed = _united(self.changed, other.changed)
+        out.born |= other.born
+        out.kept |= other.kept
+        out.stored |= other.stored
+        out.flushes = self.flushes or other.flushes
+        out.expires = self.expires or other.expires
+        return out
 
     def _loaded(self, key: Key, other: State) -> frozenset[str]:
         """What is loaded here; an instance that only the other way makes is not there at all."""
         found = self.loaded.get(key)
         if found is None:
-            made = key[0].kind in ("query", "get", "new") and key[0] not in self.born
-            found = other.loaded[key] if made else frozenset()
+            made = key[0].kind in _MADE and key[0] not in self.born
+            found = other.loaded[key] if made else _NO_NAMES
         return found
 
-    def load(self, key: Key, *names: str) -> None:
-        self.loaded[key] = self.loaded.get(key, frozenset()) | set(names)
+    def load(self, key: Key, names: Iterable[str]) -> None:
+        known = self.loaded.get(key)
+        if known is None or not known.issuperset(names):
+            self._change()
+            self.loaded[key] = (known or _NO_NAMES).union(names)
+
+    def set_loaded(self, key: Key, names: frozenset[str]) -> None:
+        self._change()
+        self.loaded[key] = names
+
+    def set_expired(self, key: Key, names: frozenset[str]) -> None:
+        self._change()
+        self.expired[key] = names
+
+    def refreshed(self, key: Key) -> None:
+        """Nothing of an instance has expired any more."""
+        if key in self.expired:
+            self._change()
+            del self.expired[key]
+
+    def set_changed(self, key: Key, names: frozenset[str]) -> None:
+        self._change()
+        self.changed[key] = names
+
+    def is_expired(self, key: Key, name: str) -> bool:
+        found = self.expired.get(key)
+        return found is not None and (name in found or EVERYTHING in found)
 
     def forget(self, source: Source) -> None:
         """The source gives new instances from now on."""
-        for table in (self.loaded, self.expired, self.changed):
-            for key in [k for k in table if k[0] == source]:
-                del table[key]
-        self.stored -= {source}
-        self.born |= {source}
+        for name in ("loaded", "expired", "changed"):
+            gone = [key for key in getattr(self, name) if key[0] is source]
+            if gone:
+                self._change()
+                for key in gone:
+                    del getattr(self, name)[key]
+        if source in self.stored:
+            self.stored -= {source}
+        if source not in self.born:
+            self.born |= {source}
 
     def flush(self) -> None:
         self.flushes = True
         self.stored |= self.kept
-        self.expired = _united(self.expired, self.changed)
-        self.changed = {}
+        if self.changed:
+            self._change()
+            self.expired = _united(self.expired, self.changed)
+            self.changed = {}
 
     def expire(self, keys: Iterable[Key]) -> None:
+        self._change()
         for key in keys:
-            self.expired[key] = frozenset((EVERYTHING,))
-            self.loaded[key] = frozenset()
+            self.expired[key] = _EVERYTHING
+            self.loaded[key] = _NO_NAMES
+
+    def narrowed(self, sources: set[Source], function: Function) -> State:
+        """The state without what the callers of the function can't ask for: they know instances
+        of those sources, and what they have given."""
+
+        def known(source: Source) -> bool:
+            return source in sources or (source.kind == "given" and source.function is function)
+
+        out = State()
+        out.loaded = {key: names for key, names in self.loaded.items() if known(key[0])}
+        out.expired = {key: names for key, names in self.expired.items() if known(key[0])}
+        out.kept, out.stored = self.kept & sources, self.stored & sources
+        out.flushes, out.expires = self.flushes, self.expires
+        return out
 
 
-def _united(
-    one: dict[Key, frozenset[str]], other: dict[Key, frozenset[str]]
-) -> dict[Key, frozenset[str]]:
+def _united(one: Table, other: Table) -> Table:
+    if one is other or not other:
+        return one
     out = dict(one)
     for key, names in other.items():
-        out[key] = out.get(key, frozenset()) | names
+        known = out.get(key)
+        out[key] = known | names if known else names
     return out
 
 
@@ -251,16 +395,24 @@ class Summary:
     demands: dict[Demand, None] = field(default_factory=dict)
     returned: Value = NOTHING
     state: State | None = None  # at its returns
+    asked: tuple[Demand, ...] = ()  # those of the demands that are on what it is given
+
+    def finish(self, function: Function, given: tuple[Value, ...]) -> None:
+        """Leave out what no caller can ask for: each one would carry it along."""
+        self.asked = tuple(
+            demand for demand in self.demands
+            if demand.source.kind == "given" and demand.source.function is function
+        )  # fmt: skip
+        if self.state is not None:
+            known = {source for value in (self.returned, *given) for source in sources(value)}
+            self.state = self.state.narrowed(known, function)
 
 
 def moved(demand: Demand, entity: Entity, call: tuple[Function, int], at: int) -> Demand:
     """The demand of a callee on its parameter, as one on the caller's instance, which is the value
     of the operation ``at``."""
-    return replace(
-        demand,
-        source=entity.source,
-        path=(*entity.path, *demand.path),
-        calls=(call, *demand.calls),
-        at=at,
-        below=demand.path,
-    )
+    return Demand(
+        demand.function, demand.operation, demand.attribute, demand.entity, entity.source,
+        (*entity.path, *demand.path), (call, *demand.calls), demand.column, demand.reader, at,
+        demand.path,
+    )  # fmt: skip

@@ -1,0 +1,147 @@
+"""Bodies, as load states see them: what of a function is the same in every run.
+
+Most operations of most functions have nothing to do with mapped instances. The types tell which
+ones can: those whose value may be an instance, and those that do something when they are called.
+Everything else is only looked at where something flows into it.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from asyncify import facts as f
+from asyncify.analysis import load_readers
+from asyncify.analysis import load_states as s
+from asyncify.analysis import values as v
+from asyncify.analysis.program import Class, Function
+from asyncify.vocabulary import loading as words
+from asyncify.vocabulary.names import FUNCTIONS
+
+if TYPE_CHECKING:
+    from asyncify.analysis.loading import Loading
+
+# What a type tells of an operation.
+INSTANCE = 1  # its value is a mapped instance, or holds one
+CALLED = 2  # calling it may do something
+SESSION = 4  # it is a method of a session
+_SESSIONS = {"Session", "scoped_session", "AsyncSession", "async_scoped_session"}
+
+
+class Telling:
+    """What types tell; asked for each operation, and answered once for each type."""
+
+    def __init__(self, loading: Loading) -> None:
+        self.models = loading.models
+        self._told: dict[v.Value, int] = {v.UNKNOWN: 0}
+        self._models: dict[Class, bool] = {}
+
+    def all(self, values: list[v.Value]) -> list[int]:
+        told = self._told
+        return [
+            (told[value] if value in told else self.of(value)) if value else 0 for value in values
+        ]
+
+    def of(self, value: v.Value) -> int:
+        found = self._told.get(value)
+        if found is None:
+            found = 0
+            for atom in value:
+                found |= self._atom(atom)
+            self._told[value] = found
+        return found
+
+    def _atom(self, atom: v.Atom) -> int:
+        if isinstance(atom, v.Instance):
+            return INSTANCE if self.is_model(atom.cls) else 0
+        if isinstance(atom, v.Collection):
+            return self.of(atom.items) & INSTANCE
+        if isinstance(atom, v.FunctionObject):
+            return CALLED
+        if isinstance(atom, v.ClassObject):
+            made = self.is_model(atom.cls) or atom.cls.find("__init__") is not None
+            return CALLED if made else 0
+        if isinstance(atom, v.KnownMethod):
+            return CALLED | SESSION if session_of(atom) is not None else 0
+        if isinstance(atom, v.Foreign):
+            client = atom.name.rpartition("().")[0] in words.CLIENTS
+            return CALLED if client or FUNCTIONS.get(atom.name) == "Select" else 0
+        return 0
+
+    def is_model(self, cls: Class) -> bool:
+        """Has a class a table, or relationships, or those of a base?"""
+        found = self._models.get(cls)
+        if found is None:
+            found = self._models[cls] = any(
+                self.models.declared(c).table
+                or self.models.declared(c).relationships
+                or any(name == "table" for name, _ in c.body.signature.keywords)
+                for c in cls.ancestors
+            )
+        return found
+
+    def instances(self, value: v.Value, source: s.Source, nesting: int = 0) -> s.Value:
+        """The instances that a type speaks of."""
+        if not self.of(value) & INSTANCE:
+            return s.NOTHING
+        out: set[s.Atom] = set()
+        for atom in value:
+            if isinstance(atom, v.Instance) and self.is_model(atom.cls):
+                out.add(s.Entity(source, (), atom.cls))
+            elif isinstance(atom, v.Collection) and nesting < 3:
+                out |= s.many(self.instances(atom.items, source, nesting + 1))
+        return frozenset(out)
+
+
+def session_of(atom: v.Atom) -> v.Known | None:
+    """The session that a method is one of."""
+    owner = atom.owner if isinstance(atom, v.KnownMethod) else None
+    return owner if isinstance(owner, v.Known) and owner.kind in _SESSIONS else None
+
+
+class LoadBody:
+    """One function's body."""
+
+    def __init__(self, loading: Loading, function: Function) -> None:
+        self.loading = loading
+        self.function = function
+        self.operations = function.body.operations
+        evaluation = loading.inference.evaluations.get(function)
+        self.types = evaluation.values if evaluation is not None else None
+        if self.types is not None:
+            self.hot = loading.telling.all(self.types)
+        else:  # it wasn't evaluated: anything may happen
+            self.hot = [INSTANCE | CALLED] * len(self.operations)
+        self._by_type: dict[int, s.Value] = {}
+
+    @cached_property
+    def is_quiet(self) -> bool:
+        """Can nothing happen in it unless it is given instances?"""
+        return not any(self.hot)
+
+    @cached_property
+    def schemas(self) -> list[Class]:
+        return load_readers.response_schemas(self.loading.colors, self.function)
+
+    def by_type(self, index: int) -> s.Value:
+        """An instance of which nothing but its class is known."""
+        if self.types is None or not self.hot[index] & INSTANCE:
+            return s.NOTHING
+        found = self._by_type.get(index)
+        if found is None:
+            source = s.Source("other", self.function, index)
+            found = self.loading.telling.instances(self.types[index], source)
+            self._by_type[index] = found
+        return found
+
+    @cached_property
+    def conditionals(self) -> dict[int, list[tuple[int, int]]]:
+        """Where conditional expressions begin: the ends of their body and of their test, which
+        runs first. The outermost stands first."""
+        out: dict[int, list[tuple[int, int]]] = {}
+        for operation in reversed(self.operations):
+            if operation and operation[0] == f.CONDITIONAL:
+                layout = self.loading.colors.uses.layout(self.function)
+                start = min(layout.subtree(operation[6]))
+                out.setdefault(start, []).append((operation[6] + 1, operation[5] + 1))
+        return out

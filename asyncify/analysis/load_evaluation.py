@@ -1,0 +1,416 @@
+"""One run of one function over load states, statement by statement and operation by operation.
+
+An operation is looked at only where an instance may come out of it or flows into it; most of them
+have nothing to do with the database, and a run costs what is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from asyncify import facts as f
+from asyncify.analysis import (
+    load_calls,
+    load_readers,
+    load_reads,
+    load_statements,
+    load_summaries,
+)
+from asyncify.analysis import load_states as s
+from asyncify.analysis import values as v
+from asyncify.analysis.program import Function
+
+if TYPE_CHECKING:
+    from asyncify.analysis.loading import Loading
+
+Environment = dict[str, s.Value]
+
+
+class LoadEvaluation:
+    """One run of one function."""
+
+    def __init__(self, loading: Loading, function: Function, given: tuple[s.Value, ...]) -> None:
+        self.loading = loading
+        self.function = function
+        self.body = loading.body(function)
+        self.operations = self.body.operations
+        self.values: list[s.Value] = [s.NOTHING] * len(self.operations)
+        self.environment: Environment = {}
+        self.state = s.State()
+        self.summary = s.Summary()
+        self.has_ended = False
+        self.left: list[s.State] = []  # at `break` and `continue` of the innermost loop
+        for parameter, value in zip(function.signature.parameters, given, strict=False):
+            self.environment[parameter.name] = value
+
+    def run(self) -> None:
+        if self.function.facts.kind == "lambda":
+            body = self.function.body.statements
+            if body and body[0][0] == f.RETURN:
+                self.block(body)
+            return
+        self.block(self.function.body.statements)
+        if not self.has_ended:
+            self.returned(s.NOTHING)
+
+    @property
+    def is_typed(self) -> bool:
+        return self.body.types is not None
+
+    def types(self, index: int) -> v.Value:
+        return self.body.types[index] if self.body.types is not None else v.UNKNOWN
+
+    # -- statements
+
+    def block(self, statements: tuple[f.Statement, ...]) -> None:
+        for statement in statements:
+            if self.has_ended:
+                return
+            self.evaluate(statement[4], statement[5])
+            handler = _STATEMENTS.get(statement[0])
+            if handler is not None:
+                handler(self, statement)
+
+    def on_assign(self, statement: f.Statement) -> None:
+        for target in statement[7]:
+            self.bind(target, self.values[statement[8]], statement[8])
+
+    def on_annotated(self, statement: f.Statement) -> None:
+        if statement[9] >= 0:
+            self.bind(statement[7], self.values[statement[9]], statement[9])
+
+    def on_augmented(self, statement: f.Statement) -> None:
+        if statement[7][0] == f.TO_ATTRIBUTE:
+            self.bind(statement[7], s.NOTHING, statement[8])
+
+    def on_return(self, statement: f.Statement) -> None:
+        if statement[7] >= 0:
+            value = self.values[statement[7]]
+            self.returned(value)
+            for schema in self.body.schemas if value else ():
+                load_readers.read(self, value, schema, statement[7], statement[7])
+        self.has_ended = True
+
+    def on_raise(self, statement: f.Statement) -> None:
+        self.has_ended = True
+
+    def on_flow(self, statement: f.Statement) -> None:
+        if statement[7] != "pass":
+            self.left.append(self.state)
+            self.has_ended = True
+
+    def returned(self, value: s.Value) -> None:
+        summary = self.summary
+        summary.returned = s.join((summary.returned, value))
+        summary.state = (
+            self.state.copy() if summary.state is None else summary.state.joined(self.state)
+        )
+
+    def branches(self, *blocks: tuple[f.Statement, ...]) -> None:
+        before = self.environment, self.state
+        ends = []
+        for block in blocks:
+            self.environment, self.state = dict(before[0]), before[1].copy()
+            self.has_ended = False
+            self.block(block)
+            if not self.has_ended:
+                ends.append((self.environment, self.state))
+        self.has_ended = not ends
+        if ends:
+            self.go_on(ends)
+
+    def go_on(self, ends: list[tuple[Environment, s.State]]) -> None:
+        """What follows is reached from all of these."""
+        self.environment, self.state = ends[0]
+        for environment, state in ends[1:]:
+            self.environment = _joined(self.environment, environment)
+            self.state = self.state.joined(state)
+
+    def on_if(self, statement: f.Statement) -> None:
+        self.branches(statement[8], statement[9])
+
+    def on_for(self, statement: f.Statement) -> None:
+        items = self.elements(self.values[statement[8]])
+        self.loop(statement[9], lambda: self.bind(statement[7], items, -1))
+        self.block(statement[10])
+
+    def on_while(self, statement: f.Statement) -> None:
+        self.loop(statement[8], lambda: self.evaluate(statement[4], statement[5]))
+        self.block(statement[9])
+
+    def loop(self, body: tuple[f.Statement, ...], start: Callable[[], None]) -> None:
+        """Twice: what the end of a turn expires is read by the next one."""
+        before, outer = dict(self.environment), self.left
+        for _ in range(2):
+            self.left = []
+            start()
+            self.block(body)
+            states = [*([] if self.has_ended else [self.state]), *self.left]
+            if states:  # else each turn raises or returns
+                self.state = states[0]
+                for state in states[1:]:
+                    self.state = self.state.joined(state)
+            self.has_ended = False
+        # What each turn loads is loaded for all, even where there was none.
+        self.left = outer
+        self.environment = _joined(before, self.environment)
+
+    def on_with(self, statement: f.Statement) -> None:
+        for value, target in statement[7]:
+            if target is not None:
+                self.bind(target, self.values[value], value)
+        self.block(statement[8])
+
+    def on_try(self, statement: f.Statement) -> None:
+        before = dict(self.environment), self.state.copy()
+        self.block(statement[7])
+        after, ended = (self.environment, self.state), self.has_ended
+        ends = [] if ended else [after]
+        middle = _joined(before[0], after[0]), before[1].joined(after[1])
+        for _, name, block in statement[8]:
+            self.environment, self.state = dict(middle[0]), middle[1].copy()
+            if name:
+                self.environment[name] = s.NOTHING
+            self.has_ended = False
+            self.block(block)
+            if not self.has_ended:
+                ends.append((self.environment, self.state))
+        self.has_ended = False
+        self.go_on(ends or [middle])
+        self.block(statement[9])
+        self.block(statement[10])
+        self.has_ended = self.has_ended or not ends
+
+    def on_match(self, statement: f.Statement) -> None:
+        self.branches(*[case[2] for case in statement[8]], ())
+
+    # -- binding
+
+    def bind(self, target: Any, value: s.Value, index: int) -> None:
+        kind = target[0]
+        if kind == f.TO_NAME:
+            self.environment[target[1]] = value
+        elif kind == f.TO_ATTRIBUTE:
+            load_reads.store(self, target[1], target[2], value, index)
+        elif kind == f.TO_SEQUENCE:
+            for position, part in enumerate(target[1]):
+                self.bind(part, self.part(value, position, len(target[1])), -1)
+        elif kind == f.TO_SUBSCRIPT and value:
+            operation = self.operations[target[1]]
+            if operation[0] == f.NAME:
+                known = self.environment.get(operation[5], s.NOTHING)
+                self.environment[operation[5]] = s.join((known, s.many(value)))
+
+    def part(self, value: s.Value, position: int, length: int) -> s.Value:
+        rows = [a for a in value if isinstance(a, s.Row) and len(a.items) == length]
+        if rows:
+            return s.join(row.items[position] for row in rows)
+        return self.elements(value)
+
+    def is_computed(self, index: int, bulk: bool = False) -> bool:
+        """Is an expression one of SQL: of a mapped class's attributes, or of functions? ``bulk``:
+        for an UPDATE of many, where SQLAlchemy itself computes what has no function in it."""
+        operation = self.operations[index]
+        if operation[0] == f.OPERATOR:
+            return any(self.is_computed(i, bulk) for i in operation[6])
+        if operation[0] == f.ATTRIBUTE:
+            return not bulk and any(isinstance(a, v.ClassObject) for a in self.types(operation[5]))
+        if operation[0] == f.CALL:
+            return any(
+                isinstance(a, v.Foreign) and _makes_sql(a.name) for a in self.types(operation[5])
+            )
+        return False
+
+    # -- expressions
+
+    def evaluate(self, first: int, end: int, inside: int = 0) -> None:
+        """Run operations in order; ``inside`` counts the conditional expressions that begin with
+        the first and are being run."""
+        conditionals = self.body.conditionals
+        if not conditionals:
+            self.straight(first, end)
+            return
+        index = first
+        while index < end:
+            begun = conditionals.get(index, ())
+            if len(begun) > inside:
+                body, test = begun[inside]
+                self.evaluate(body, test)
+                self.evaluate(index, body, inside + 1)
+                index, inside = test, 0
+            else:
+                inside = 0
+                stop = min((i for i in conditionals if i > index), default=end)
+                index = self.straight(index, min(stop, end))
+
+    def straight(self, index: int, end: int) -> int:
+        """Run operations up to ``end``, or to the end of the comprehension around it."""
+        operations, values, hot = self.operations, self.values, self.body.hot
+        while index < end:
+            operation = operations[index]
+            kind = operation[0] if operation else f.CONSTANT
+            if kind == f.NAME:
+                value = self.environment.get(operation[5])
+                values[index] = value or (self.body.by_type(index) if hot[index] else s.NOTHING)
+            elif kind == f.ATTRIBUTE:
+                base = operation[5]
+                live = values[base] or hot[index]
+                values[index] = self.on_attribute(operation, index) if live else s.NOTHING
+            elif kind == f.CALL:
+                live = hot[operation[5]] or hot[index] or self.is_given_something(operation)
+                values[index] = self.on_call(operation, index) if live else s.NOTHING
+            elif kind == f.COMPREHENSION:
+                values[index] = self.comprehension(operation)
+                index = operation[9]
+                continue
+            elif kind != f.CONSTANT:
+                handler = _OPERATIONS.get(kind)
+                if handler is not None:
+                    values[index] = handler(self, operation, index)
+            index += 1
+        return index
+
+    def is_given_something(self, operation: f.Operation) -> bool:
+        """Is there an instance among the arguments of a call, or is it a method of one?"""
+        values, callee = self.values, self.operations[operation[5]]
+        return bool(
+            (callee[0] == f.ATTRIBUTE and values[callee[5]])
+            or any(values[i if i >= 0 else ~i] for i in operation[6])
+            or any(values[i] for _, i in operation[7])
+        )
+
+    def comprehension(self, operation: f.Operation) -> s.Value:
+        first, element_end, generators, _, parts = operation[6:]
+        saved = dict(self.environment)
+        for target, iterable, start, middle, end, _, _ in generators:
+            self.evaluate(start, middle)
+            self.bind(target, self.elements(self.values[iterable]), -1)
+            self.evaluate(middle, end)
+        self.evaluate(first, element_end)
+        self.environment = saved
+        return s.many(self.values[parts[-1]])
+
+    def on_attribute(self, operation: f.Operation, index: int) -> s.Value:
+        found = [a for a in self.values[operation[5]] if isinstance(a, s.Entity)]
+        if found:
+            name = operation[6]
+            return s.join([load_reads.read(self, a, name, index) for a in s.ordered(found)])
+        return self.body.by_type(index)
+
+    def on_call(self, operation: f.Operation, index: int) -> s.Value:
+        value = load_calls.call(self, operation, index)
+        return value if value else self.body.by_type(index)
+
+    def is_maybe(self, index: int) -> bool:
+        """May an operation be skipped? Then what it loads isn't loaded for what follows."""
+        return bool(self.operations[index][4] & f.MAYBE)
+
+    def elements(self, value: s.Value) -> s.Value:
+        if not value:
+            return s.NOTHING
+        out: list[s.Value] = []
+        for atom in value:
+            if isinstance(atom, s.Many):
+                out.append(atom.items)
+            elif isinstance(atom, s.Row):
+                out += atom.items
+            elif isinstance(atom, s.Outcome):
+                out.append(load_statements.item(atom.statement, atom.scalars))
+            elif isinstance(atom, s.Statement):
+                load_statements.executed(self, atom)
+                out.append(load_statements.item(atom, atom.single))
+        return s.join(out)
+
+    def on_subscript(self, operation: f.Operation, index: int) -> s.Value:
+        base, key = self.values[operation[5]], self.operations[operation[6]]
+        if not base:
+            return s.NOTHING
+        if key[0] == f.SLICE:
+            return s.many(self.elements(base))
+        if key[0] == f.CONSTANT and isinstance(key[5], int):
+            rows = [a for a in base if isinstance(a, s.Row) and 0 <= key[5] < len(a.items)]
+            if rows:
+                return s.join(row.items[key[5]] for row in rows)
+        return self.elements(base)
+
+    def on_await(self, operation: f.Operation, index: int) -> s.Value:
+        return self.values[operation[5]]
+
+    def on_sequence(self, operation: f.Operation, index: int) -> s.Value:
+        values = self.values
+        parts = [values[i] if i >= 0 else self.elements(values[~i]) for i in operation[6]]
+        if not any(parts):
+            return s.NOTHING
+        if operation[5] == "tuple" and all(i >= 0 for i in operation[6]):
+            return s.one(s.Row(tuple(parts)))
+        return s.many(s.join(parts))
+
+    def on_dict(self, operation: f.Operation, index: int) -> s.Value:
+        return s.many(s.join([self.values[i] for i in operation[6]]))
+
+    def on_boolean(self, operation: f.Operation, index: int) -> s.Value:
+        return s.join([self.values[i] for i in operation[5]])
+
+    def on_conditional(self, operation: f.Operation, index: int) -> s.Value:
+        return s.join((self.values[operation[6]], self.values[operation[7]]))
+
+    def on_format(self, operation: f.Operation, index: int) -> s.Value:
+        for part in operation[5]:
+            if self.values[part]:
+                load_summaries.formatted(self, self.values[part], index, part)
+        return s.NOTHING
+
+    def on_yield(self, operation: f.Operation, index: int) -> s.Value:
+        if operation[5] >= 0:
+            self.returned(s.many(self.values[operation[5]]))
+        return s.NOTHING
+
+    def on_walrus(self, operation: f.Operation, index: int) -> s.Value:
+        self.environment[operation[5]] = self.values[operation[6]]
+        return self.values[operation[6]]
+
+
+def _joined(left: Environment, right: Environment) -> Environment:
+    out = dict(left)
+    for name, value in right.items():
+        known = out.get(name)
+        if known is not value:
+            out[name] = s.join((known, value)) if known else value
+    return out
+
+
+def _makes_sql(name: str) -> bool:
+    """Does calling something of SQLAlchemy give an expression? A method of a column's value
+    (``user.name.upper()``) looks like one of the column, and doesn't."""
+    is_method = "()" in name
+    return name.startswith("sqlalchemy.func." if is_method else "sqlalchemy.")
+
+
+_STATEMENTS: dict[int, Callable[[LoadEvaluation, f.Statement], None]] = {
+    f.ASSIGN: LoadEvaluation.on_assign,
+    f.ANNOTATED: LoadEvaluation.on_annotated,
+    f.AUGMENTED: LoadEvaluation.on_augmented,
+    f.RETURN: LoadEvaluation.on_return,
+    f.RAISE: LoadEvaluation.on_raise,
+    f.FLOW: LoadEvaluation.on_flow,
+    f.IF: LoadEvaluation.on_if,
+    f.FOR: LoadEvaluation.on_for,
+    f.WHILE: LoadEvaluation.on_while,
+    f.WITH: LoadEvaluation.on_with,
+    f.TRY: LoadEvaluation.on_try,
+    f.MATCH: LoadEvaluation.on_match,
+}
+
+# Names, attributes, calls and comprehensions are told apart where operations are run.
+_OPERATIONS: dict[int, Callable[[LoadEvaluation, f.Operation, int], s.Value]] = {
+    f.SUBSCRIPT: LoadEvaluation.on_subscript,
+    f.AWAIT: LoadEvaluation.on_await,
+    f.SEQUENCE: LoadEvaluation.on_sequence,
+    f.DICT: LoadEvaluation.on_dict,
+    f.BOOLEAN: LoadEvaluation.on_boolean,
+    f.CONDITIONAL: LoadEvaluation.on_conditional,
+    f.FORMAT: LoadEvaluation.on_format,
+    f.YIELD: LoadEvaluation.on_yield,
+    f.WALRUS: LoadEvaluation.on_walrus,
+}

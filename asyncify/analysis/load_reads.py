@@ -1,0 +1,117 @@
+"""Reads and stores of attributes: what they demand of an instance, and what they leave loaded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from asyncify.analysis import load_sessions, load_summaries
+from asyncify.analysis import load_states as s
+from asyncify.analysis.models import Relationship
+from asyncify.vocabulary.loading import EAGER, QUERYING, RAISING
+
+if TYPE_CHECKING:
+    from asyncify.analysis.load_evaluation import LoadEvaluation
+
+
+class Reading(NamedTuple):
+    """Where an attribute is read: see ``Demand``."""
+
+    place: int
+    reader: str = ""
+    at: int = -1
+    below: tuple[str, ...] = ()
+
+
+def read(run: LoadEvaluation, entity: s.Entity, name: str, index: int) -> s.Value:
+    """An attribute of an instance is read."""
+    models = run.loading.models
+    link = models.links(entity.cls).get(name)
+    if link is None:
+        method = entity.cls.find(name)
+        if method is not None:
+            return load_summaries.property_read(run, method, entity, index)
+        if name in models.columns(entity.cls):
+            column(run, entity, name, Reading(index))
+        return s.NOTHING
+    parent = _inverse(entity, link)
+    if parent is not None:
+        return s.one(parent)
+    if link.lazy in QUERYING:
+        return s.NOTHING
+    demand(run, entity, name, Reading(index))
+    if link.target is None:
+        return s.NOTHING
+    item = s.one(s.Entity(entity.source, (*entity.path, name), link.target))
+    return s.many(item) if link.to_many else item
+
+
+def _inverse(entity: s.Entity, link: Relationship) -> s.Entity | None:
+    """The instance whose collection this one comes from: the session has it already."""
+    if not entity.path or link.to_many or not link.back or link.back != entity.path[-1]:
+        return None
+    if link.target is None:
+        return None
+    return s.Entity(entity.source, entity.path[:-1], link.target)
+
+
+def column(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -> None:
+    """A column is needed: has it expired, or was it never loaded?"""
+    state, key = run.state, entity.key
+    if state.is_expired(key, name):
+        _note(run, entity, name, True, reading)
+        if run.is_maybe(reading.place):
+            return
+        expired = state.expired[key]
+        everything = s.EVERYTHING in expired
+        state.set_expired(key, frozenset() if everything else expired - {name})
+    deferred = name in run.loading.models.deferred(entity.cls)
+    if deferred and name not in state.loaded.get(key, frozenset()):
+        if entity.source.kind != "new" or entity.path:
+            _note(run, entity, name, True, reading)
+        if not run.is_maybe(reading.place):
+            state.load(key, (name,))
+
+
+def demand(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -> None:
+    """A relationship is needed: is it there?"""
+    link = run.loading.models.links(entity.cls)[name]
+    state = run.state
+    if name in state.loaded.get(entity.key, frozenset()):
+        return
+    if not run.is_maybe(reading.place):
+        state.load(entity.key, (name,))
+    fresh = entity.source.kind == "new" and not entity.path
+    if fresh and entity.source not in state.stored:
+        return  # what was never in the database loads nothing
+    if link.lazy in RAISING or (link.lazy in EAGER and not fresh) or not link.lazy:
+        return
+    _note(run, entity, name, False, reading)
+
+
+def _note(
+    run: LoadEvaluation, entity: s.Entity, name: str, is_column: bool, reading: Reading
+) -> None:
+    place, reader, at, below = reading
+    found = s.Demand(
+        run.function, place, name, entity, entity.source, entity.path, (), is_column, reader,
+        place if at < 0 else at, below,
+    )  # fmt: skip
+    run.summary.demands[found] = None
+
+
+def store(run: LoadEvaluation, base: int, name: str, value: s.Value, index: int) -> None:
+    """An attribute is set: it needn't be loaded any more, or is to be computed."""
+    models, state = run.loading.models, run.state
+    for atom in s.ordered([a for a in run.values[base] if isinstance(a, s.Entity)]):
+        load_sessions.keep(run, value)
+        link = models.links(atom.cls).get(name)
+        if link is not None:
+            if link.to_many and link.lazy not in EAGER and link.lazy not in QUERYING:
+                demand(run, atom, name, Reading(base))  # what was there is loaded to be replaced
+            state.load(atom.key, (name,))
+            continue
+        changed = state.changed.get(atom.key, frozenset()) | models.expiring(atom.cls)
+        if index >= 0 and run.is_computed(index):
+            changed |= {name}
+        if changed:
+            state.set_changed(atom.key, changed)

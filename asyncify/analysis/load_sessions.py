@@ -1,0 +1,214 @@
+"""Sessions, as far as load states go: what their methods give, flush, expire and refresh."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asyncify import facts as f
+from asyncify.analysis import load_statements
+from asyncify.analysis import load_states as s
+from asyncify.analysis import values as v
+from asyncify.analysis.load_bodies import SESSION, session_of
+from asyncify.analysis.program import Class
+from asyncify.vocabulary import loading as words
+from asyncify.vocabulary.loading import Effect, Gives
+from asyncify.vocabulary.names import FUNCTIONS
+
+if TYPE_CHECKING:
+    from asyncify.analysis.load_evaluation import LoadEvaluation
+
+# What expires attributes: the methods of sessions, and bulk updates.
+EXPIRING = {
+    name
+    for name, effect in words.SESSION_EFFECTS.items()
+    if effect in (Effect.EXPIRE, Effect.EXPIRE_ALL)
+} | {"update"}
+
+
+def method(run: LoadEvaluation, operation: f.Operation, index: int, name: str) -> s.Value | None:
+    """What a method of a session gives, or None for everything else."""
+    if not run.body.hot[operation[5]] & SESSION:
+        return None
+    owners = (session_of(a) for a in run.types(operation[5]) if isinstance(a, v.KnownMethod))
+    owner = next((o for o in owners if o is not None), None)
+    row = run.loading.inference.row(owner.kind, name) if owner is not None else None
+    if row is None:
+        return None
+    first = operation[6][0] if operation[6] and operation[6][0] >= 0 else -1
+    argument = run.values[first] if first >= 0 else s.NOTHING
+    if row.returns == "Query":
+        return load_statements.started(run, operation, index, legacy=True)
+    if row.returns == "entity" and first >= 0:
+        classes = [a.cls for a in run.types(first) if isinstance(a, v.ClassObject)]
+        return fetched(run, classes[0], index, frozenset()) if len(classes) == 1 else s.NOTHING
+    gives = words.SESSION_GIVES.get(name)
+    if gives is not None:
+        return _executed_by(run, argument, gives, first)
+    effect = words.SESSION_EFFECTS.get(name)
+    if effect is not None:
+        _affect(run, effect, operation, argument)
+        return s.NOTHING
+    return None
+
+
+def _executed_by(run: LoadEvaluation, argument: s.Value, gives: Gives, index: int) -> s.Value:
+    statements = [a for a in argument if isinstance(a, s.Statement)]
+    if not statements:
+        run.state.flush()
+        _bulk_update(run, index)
+    out: list[s.Value] = []
+    for statement in statements:
+        load_statements.executed(run, statement)
+        if gives is Gives.SCALAR:
+            out.append(load_statements.item(statement, True))
+        else:
+            scalars = gives is Gives.SCALARS or (gives is Gives.MIXED and statement.single)
+            out.append(s.one(s.Outcome(statement, scalars)))
+    return s.join(out)
+
+
+def _bulk_update(run: LoadEvaluation, index: int) -> None:
+    """``update(User).values(name=func.upper(User.name))``: no evaluator knows what that gives, so
+    the attribute of what is loaded expires."""
+    while index >= 0 and run.operations[index][0] == f.CALL:
+        operation = run.operations[index]
+        callee = run.operations[operation[5]]
+        started = any(
+            isinstance(a, v.Foreign) and FUNCTIONS.get(a.name) == "Update"
+            for a in run.types(operation[5])
+        )
+        if started:
+            return
+        if callee[0] == f.ATTRIBUTE and callee[6] == words.VALUES:
+            names = {
+                name for name, i in operation[7] if name and run.is_computed(i, bulk=True)
+            } | computed_keys(run, operation)
+            cls = _updated_class(run, callee[5])
+            if cls is not None and names:
+                expire_attributes(run, cls, names)
+            return
+        index = callee[5] if callee[0] == f.ATTRIBUTE else -1
+
+
+def _updated_class(run: LoadEvaluation, index: int) -> Class | None:
+    """The class of ``update(User).where(...)``."""
+    while run.operations[index][0] == f.CALL:
+        operation = run.operations[index]
+        callee = run.operations[operation[5]]
+        if callee[0] == f.ATTRIBUTE and run.operations[callee[5]][0] == f.CALL:
+            index = callee[5]
+            continue
+        for argument in operation[6][:1]:
+            for atom in run.types(argument):
+                if isinstance(atom, v.ClassObject):
+                    return atom.cls
+        return None
+    return None
+
+
+def computed_keys(run: LoadEvaluation, operation: f.Operation) -> set[str]:
+    """The keys of ``{"name": func.upper(User.name)}`` or ``{User.name: ...}``."""
+    names: set[str] = set()
+    for argument in operation[6]:
+        given = run.operations[argument] if argument >= 0 else ()
+        if not given or given[0] != f.DICT:
+            continue
+        for key, value in zip(given[5], given[6], strict=True):
+            if key >= 0 and run.is_computed(value, bulk=True):
+                names |= set(load_statements.attributes(run, key))
+    return names
+
+
+def expire_attributes(run: LoadEvaluation, cls: Class, names: set[str]) -> None:
+    for entity in _held(run):
+        if names and cls in entity.cls.ancestors:
+            known = run.state.expired.get(entity.key, frozenset())
+            run.state.set_expired(entity.key, known | names)
+
+
+def _held(run: LoadEvaluation) -> set[s.Entity]:
+    """The instances that variables of the function hold."""
+    return {e for value in run.environment.values() if value for e in s.unordered(value)}
+
+
+def fetched(
+    run: LoadEvaluation, cls: Class, index: int, paths: frozenset[tuple[str, ...]]
+) -> s.Value:
+    """``session.get(User, 1)``: what is held already comes as it is, whatever the options say."""
+    if not run.loading.is_model(cls):
+        return s.NOTHING
+    source = s.Source("get", run.function, index)
+    run.state.forget(source)
+    computed = {n for c in cls.ancestors for n in run.loading.computed.get(c, ())}
+    if computed:
+        # The session may hold it, with what a flush has computed and nobody has read yet.
+        run.state.set_expired((source, ()), frozenset(computed))
+    for path in paths:
+        run.state.load((source, path[:-1]), path[-1:])
+    return s.one(s.Entity(source, (), cls))
+
+
+def _affect(run: LoadEvaluation, effect: Effect, operation: f.Operation, argument: s.Value) -> None:
+    state = run.state
+    if effect is Effect.FLUSH:
+        state.flush()
+    elif effect is Effect.EXPIRE_ALL:
+        expire_all(run)
+    elif effect is Effect.KEEP:
+        keep(run, argument)
+    elif effect is Effect.EXPIRE:
+        _expire(run, operation, argument)
+    elif effect is Effect.REFRESH:
+        _refresh(run, operation, argument)
+
+
+def expire_all(run: LoadEvaluation) -> None:
+    """Everything that the function holds, but what was never stored."""
+    run.state.expires = True
+    keys = {e.key for e in _held(run)} | run.state.loaded.keys()
+    stored = run.state.stored
+    run.state.expire(k for k in keys if k[0].kind != "new" or k[0] in stored)
+
+
+def keep(run: LoadEvaluation, value: s.Value) -> None:
+    if value:
+        run.state.kept |= {e.source for e in s.unordered(value) if e.source.kind == "new"}
+
+
+def _named_attributes(run: LoadEvaluation, operation: f.Operation) -> set[str] | None:
+    """The attributes that ``refresh`` or ``expire`` is told; None: all."""
+    index = operation[6][1] if len(operation[6]) > 1 else -1
+    index = dict(operation[7]).get("attribute_names", index)
+    if index < 0:
+        return None
+    given = run.operations[index]
+    if given[0] != f.SEQUENCE:
+        return None
+    return {name for i in given[6] for name in load_statements.attributes(run, i)}
+
+
+def _expire(run: LoadEvaluation, operation: f.Operation, argument: s.Value) -> None:
+    names = _named_attributes(run, operation)
+    for entity in s.entities(argument):
+        if names is None:
+            run.state.expire([entity.key])
+            continue
+        known = run.state.expired.get(entity.key, frozenset())
+        run.state.set_expired(entity.key, known | names)
+        loaded = run.state.loaded.get(entity.key, frozenset())
+        run.state.set_loaded(entity.key, loaded - names)
+
+
+def _refresh(run: LoadEvaluation, operation: f.Operation, argument: s.Value) -> None:
+    state, names = run.state, _named_attributes(run, operation)
+    state.flush()
+    for entity in s.entities(argument):
+        expired = state.expired.get(entity.key, frozenset())
+        if names is not None:
+            state.set_expired(entity.key, expired - names)
+            state.load(entity.key, names)
+            continue
+        state.refreshed(entity.key)
+        links = run.loading.models.links(entity.cls).values()
+        eager = frozenset(link.name for link in links if link.lazy in words.EAGER)
+        state.set_loaded(entity.key, eager)

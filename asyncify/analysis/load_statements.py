@@ -1,0 +1,136 @@
+"""Statements and results, as far as load states go: what they select, and what options load."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asyncify import facts as f
+from asyncify.analysis import load_sessions
+from asyncify.analysis import load_states as s
+from asyncify.analysis import values as v
+from asyncify.vocabulary import loading as words
+from asyncify.vocabulary.loading import Gives
+from asyncify.vocabulary.rows import Role
+from asyncify.vocabulary.sqlalchemy_query import QUERY
+
+if TYPE_CHECKING:
+    from asyncify.analysis.load_evaluation import LoadEvaluation
+
+
+def statement_method(
+    run: LoadEvaluation, statement: s.Statement, name: str, operation: f.Operation, index: int
+) -> s.Value:
+    if name in words.RESHAPING:
+        return s.NOTHING
+    if name == words.OPTIONS:
+        paths = {path for i in operation[6] if i >= 0 for path in option(run, i)[1]}
+        return s.one(
+            s.Statement(
+                statement.entities, statement.paths | paths, statement.single, statement.legacy
+            )
+        )
+    if not statement.legacy:
+        return s.one(statement)
+    if name in words.QUERY_GETS:
+        first = statement.entities[0] if statement.entities else None
+        return load_sessions.fetched(run, first.cls, index, statement.paths) if first else s.NOTHING
+    if name in words.UPDATING and statement.entities and statement.entities[0] is not None:
+        run.state.flush()
+        names = load_sessions.computed_keys(run, operation)
+        load_sessions.expire_attributes(run, statement.entities[0].cls, names)
+    gives = words.QUERY_GIVES.get(name)
+    if gives is not None:
+        executed(run, statement)
+        return _given(statement, gives, statement.single)
+    row = QUERY.member(name)
+    return s.one(statement) if row is not None and row.role is Role.BUILDER else s.NOTHING
+
+
+def _given(statement: s.Statement, gives: Gives, scalars: bool) -> s.Value:
+    found = item(statement, scalars or gives is Gives.SCALAR)
+    return s.many(found) if gives is Gives.MANY else found
+
+
+def result_method(run: LoadEvaluation, outcome: s.Outcome, name: str) -> s.Value:
+    gives = words.RESULT_GIVES.get(name, Gives.OTHER)
+    if gives is Gives.SAME:
+        return s.one(outcome)
+    if gives is Gives.SCALARS:
+        return s.one(s.Outcome(outcome.statement, True))
+    if gives is Gives.OTHER:
+        return s.NOTHING
+    return _given(outcome.statement, gives, outcome.scalars)
+
+
+def item(statement: s.Statement, single: bool) -> s.Value:
+    """One item of what a statement selects."""
+    parts = tuple(s.one(e) if e is not None else s.NOTHING for e in statement.entities)
+    if single:
+        return parts[0] if parts else s.NOTHING
+    return s.one(s.Row(parts)) if any(parts) else s.NOTHING
+
+
+def executed(run: LoadEvaluation, statement: s.Statement) -> None:
+    """The statement's instances are new ones, and loaded as its options say."""
+    run.state.flush()
+    for entity in statement.entities:
+        if entity is not None:
+            run.state.forget(entity.source)
+            for path in statement.paths:
+                run.state.load((entity.source, path[:-1]), path[-1:])
+
+
+def option(run: LoadEvaluation, index: int) -> tuple[tuple[str, ...], set[tuple[str, ...]]]:
+    """Where a loader option leads, and the paths that it loads."""
+    operation = run.operations[index]
+    if operation[0] != f.CALL:
+        return (), set()
+    callee = run.operations[operation[5]]
+    prefix: tuple[str, ...] = ()
+    paths: set[tuple[str, ...]] = set()
+    name = callee[5] if callee[0] == f.NAME else callee[6] if callee[0] == f.ATTRIBUTE else ""
+    if callee[0] == f.ATTRIBUTE and run.operations[callee[5]][0] == f.CALL:
+        prefix, paths = option(run, callee[5])
+    if name == words.OPTIONS:
+        for argument in operation[6]:
+            if argument >= 0:
+                paths |= {(*prefix, *path) for path in option(run, argument)[1]}
+        return prefix, paths
+    loads = name in words.LOADING or name in words.UNDEFERRING
+    if not loads and name not in words.LEADING:
+        return prefix, paths
+    for argument in operation[6]:
+        for part in attributes(run, argument):
+            prefix = (*prefix, part)
+            if loads:
+                paths.add(prefix)
+        if name in words.UNDEFERRING and prefix:
+            prefix = prefix[:-1]
+    return prefix, paths
+
+
+def attributes(run: LoadEvaluation, index: int) -> list[str]:
+    """The attributes that an argument of a loader option names: ``User.books``, ``"books"``."""
+    operation = run.operations[index] if index >= 0 else ()
+    if operation and operation[0] == f.ATTRIBUTE:
+        return [operation[6]]
+    if operation and operation[0] == f.CONSTANT and isinstance(operation[5], str):
+        return operation[5].split(".")
+    if operation and operation[0] == f.CALL:  # User.books.of_type(Novel)
+        callee = run.operations[operation[5]]
+        return attributes(run, callee[5]) if callee[0] == f.ATTRIBUTE else []
+    return []
+
+
+def started(run: LoadEvaluation, operation: f.Operation, index: int, legacy: bool) -> s.Value:
+    """``db.query(...)`` or ``select(...)``."""
+    found: list[s.Entity | None] = []
+    for position, argument in enumerate(operation[6]):
+        classes = [
+            a.cls for a in run.types(argument) if isinstance(a, v.ClassObject)
+        ] if argument >= 0 else []  # fmt: skip
+        source = s.Source("query", run.function, index, position)
+        model = len(classes) == 1 and run.loading.is_model(classes[0])
+        found.append(s.Entity(source, (), classes[0]) if model else None)
+    statement = s.Statement(tuple(found), single=len(found) == 1, legacy=legacy)
+    return s.one(statement) if any(found) else s.NOTHING

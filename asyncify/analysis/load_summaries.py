@@ -1,0 +1,166 @@
+"""Calls of the program's functions: what a callee does with instances, as its caller sees it.
+
+A callee knows the instances that it is given as those of its parameters. What it demands of them,
+and what it leaves loaded or expired, is put back on the caller's own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asyncify import facts as f
+from asyncify.analysis import load_sessions
+from asyncify.analysis import load_states as s
+from asyncify.analysis.program import Function
+
+if TYPE_CHECKING:
+    from asyncify.analysis.load_evaluation import LoadEvaluation
+
+
+def call(
+    run: LoadEvaluation,
+    function: Function,
+    bound: bool,
+    operation: f.Operation,
+    base: s.Value,
+    index: int,
+) -> s.Value:
+    """A call of a function of the program."""
+    parameters = function.signature.parameters
+    given = [s.NOTHING] * len(parameters)
+    if not base and not run.is_given_something(operation):
+        return apply(run, function, given, index)
+    places_of = [-1] * len(parameters)
+    places = [n for n, p in enumerate(parameters) if p.kind in ("p", "a")]
+    decorators = run.loading.inference.decorators(function)
+    if bound and function.owner is not None and "staticmethod" not in decorators and places:
+        callee = run.operations[operation[5]]
+        places_of[places[0]] = callee[5] if callee[0] == f.ATTRIBUTE else -1
+        given[places.pop(0)] = frozenset(a for a in base if isinstance(a, s.Entity))
+    for place, argument in zip(places, operation[6], strict=False):
+        if argument < 0:
+            break
+        given[place], places_of[place] = run.values[argument], argument
+    for name, argument in operation[7]:
+        for place, parameter in enumerate(parameters):
+            if parameter.name == name:
+                given[place], places_of[place] = run.values[argument], argument
+    return apply(run, function, given, index, places_of)
+
+
+def apply(
+    run: LoadEvaluation,
+    function: Function,
+    given: list[s.Value],
+    index: int,
+    places: list[int] | None = None,
+) -> s.Value:
+    """What a function gives for these values; what it demands of them is demanded here."""
+    shapes = tuple(_shape(value, function, n) if value else value for n, value in enumerate(given))
+    summary = run.loading.summary(function, shapes)
+    handed = {
+        entity.source for value in given for atom in value for entity in s.selected(atom)
+    }  # what a statement that is handed on will give
+    _demand(run, function, summary, given, handed, (run.function, index), places)
+    if summary.state is not None:
+        if summary.state.flushes:
+            run.state.flush()
+        if summary.state.expires:
+            load_sessions.expire_all(run)
+        _take_over(run, summary.state, function, given)
+    return _put_back(summary.returned, function, given) if summary.returned else s.NOTHING
+
+
+def _demand(
+    run: LoadEvaluation,
+    function: Function,
+    summary: s.Summary,
+    given: list[s.Value],
+    handed: set[s.Source],
+    call_site: tuple[Function, int],
+    places: list[int] | None,
+) -> None:
+    """What is demanded of what was given, on this side."""
+    for demand in list(summary.demands) if handed else summary.asked:
+        if demand.source.kind == "given" and demand.source.function is function:
+            at = places[demand.source.index] if places else -1
+            for entity in s.entities(given[demand.source.index]):
+                _pass_on(run, s.moved(demand, entity, call_site, at))
+        elif demand.source in handed:
+            entity = s.Entity(demand.source, (), demand.entity.cls)
+            _pass_on(run, s.moved(demand, entity, call_site, -1))
+
+
+def _pass_on(run: LoadEvaluation, demand: s.Demand) -> None:
+    key = demand.source, demand.path
+    state = run.state
+    if demand.column:
+        if state.is_expired(key, demand.attribute):
+            run.summary.demands[demand] = None
+        return
+    if demand.attribute in state.loaded.get(key, frozenset()):
+        return
+    if not run.is_maybe(demand.calls[0][1]):
+        state.load(key, (demand.attribute,))
+    fresh = demand.source.kind == "new" and not demand.path
+    if not (fresh and demand.source not in state.stored):
+        run.summary.demands[demand] = None
+
+
+def _take_over(
+    run: LoadEvaluation, state: s.State, function: Function, given: list[s.Value]
+) -> None:
+    """What the callee has loaded, of its own instances and of those that it was given."""
+    for key, names in state.loaded.items():
+        for own in _keys(key, function, given):
+            run.state.load(own, names)
+    for key, names in state.expired.items():
+        for own in _keys(key, function, given):
+            run.state.set_expired(own, names)
+    run.state.kept |= state.kept
+    run.state.stored |= state.stored
+
+
+def _keys(key: s.Key, function: Function, given: list[s.Value]) -> list[s.Key]:
+    source, path = key
+    if source.kind != "given" or source.function is not function:
+        return [key]
+    return [(e.source, (*e.path, *path)) for e in s.unordered(given[source.index])]
+
+
+def _shape(value: s.Value, function: Function, position: int) -> s.Value:
+    """A value as the callee sees it: its instances come from the parameter."""
+    source = s.Source("given", function, -1, position)
+    return s.mapped(value, lambda entity: (s.Entity(source, (), entity.cls),))
+
+
+def _put_back(value: s.Value, function: Function, given: list[s.Value]) -> s.Value:
+    """What a callee returned, as the caller sees it."""
+
+    def own(entity: s.Entity) -> tuple[s.Entity, ...]:
+        source, path = entity.source, entity.path
+        if source.kind != "given" or source.function is not function:
+            return (entity,)
+        return tuple(
+            s.Entity(e.source, (*e.path, *path), entity.cls)
+            for e in s.unordered(given[source.index])
+        )
+
+    return s.mapped(value, own)
+
+
+def property_read(run: LoadEvaluation, method: Function, entity: s.Entity, index: int) -> s.Value:
+    """A property runs its function; a method is only looked up."""
+    if not run.loading.inference.is_property(method):
+        return s.NOTHING
+    return apply(run, method, [s.one(entity)], index, [run.operations[index][5]])
+
+
+def formatted(
+    run: LoadEvaluation, value: s.Value, index: int, at: int, name: str = "__str__"
+) -> None:
+    """An instance becomes text."""
+    for entity in s.ordered([a for a in value if isinstance(a, s.Entity)]):
+        method = entity.cls.find(name) or entity.cls.find("__repr__")
+        if method is not None:
+            apply(run, method, [s.one(entity)], index, [at])
