@@ -51,7 +51,7 @@ class ParameterTypes:
                 yield from self._by_keyword(view, index, operation)
 
     def _compared(self, view: View, operation: f.Operation) -> Iterator[Finding]:
-        left, right = operation[6]
+        left, right = operation[6][:2]  # of a chain, the first operator is the one that is known
         for column, value in ((left, right), (right, left)):
             read = view.operations[column]
             if read[0] != f.ATTRIBUTE:
