@@ -11,6 +11,7 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.infer import Inference
+from asyncify.analysis.members import is_super
 from asyncify.analysis.program import Function
 from asyncify.vocabulary.common import COMMON, NAMESPACES
 
@@ -44,7 +45,7 @@ class ByName:
             return ()
         if evaluation.values[callee[5]] and not evaluation.values[operation[5]]:
             return ()  # something known, which has no such member
-        if evaluation.is_super(callee[5]):
+        if is_super(evaluation, callee[5]):
             return ()
         if callee[6] in COMMON:
             name = _plain(_identifier(evaluation.operations[callee[5]]))

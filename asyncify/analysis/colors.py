@@ -54,6 +54,7 @@ _TURNING_DUNDERS = {
 _OF_ALEMBIC = frozenset({("alembic", "op"), ("alembic", "context")})
 _ENTERING = ("Session", "Connection")  # what has run_sync
 _CALLING = ("call", "property", "iterate", "expect")
+_HANDLED = SYNC_KINDS | GREENLET_KINDS
 _SOMEWHERE = "somewhere"  # stands for the unknown origin of a session
 
 
@@ -924,7 +925,7 @@ class Colors:
         links: set[Hashable] = set()
         for use in self.uses.of(function):
             owner = use.owner
-            if isinstance(owner, v.Known) and owner.kind in SYNC_KINDS | GREENLET_KINDS:
+            if isinstance(owner, v.Known) and owner.kind in _HANDLED:
                 links.add(owner.origin or _SOMEWHERE)
             elif isinstance(owner, v.QueryValue):
                 links |= {owner.origin.function, owner.source or _SOMEWHERE}

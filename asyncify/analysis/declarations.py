@@ -15,7 +15,7 @@ from asyncify.vocabulary.names import KINDS
 from asyncify.vocabulary.testing import CLIENTS
 
 if TYPE_CHECKING:
-    from asyncify.analysis.infer import Inference
+    from asyncify.analysis.signatures import Signatures
 
 _UNIONS = {"typing.Optional", "typing.Union", "typing_extensions.Optional"}
 _TRANSPARENT = {
@@ -60,7 +60,7 @@ def normalised(name: str) -> str:
 
 
 def foreign_name(
-    function: Function, operations: tuple[f.Operation, ...], index: int, inference: Inference
+    function: Function, operations: tuple[f.Operation, ...], index: int, inference: Signatures
 ) -> str:
     """The dotted name of something foreign that an expression refers to, else ''."""
     symbol = inference.program.resolve_expression(function, operations, index)
@@ -72,7 +72,7 @@ def foreign_name(
 
 
 def annotation_value(
-    inference: Inference,
+    inference: Signatures,
     function: Function,
     operations: tuple[f.Operation, ...],
     index: int,
@@ -101,7 +101,7 @@ def annotation_value(
 
 
 def is_constant(
-    inference: Inference, function: Function, operations: tuple[f.Operation, ...], index: int
+    inference: Signatures, function: Function, operations: tuple[f.Operation, ...], index: int
 ) -> bool:
     """Does an annotation allow only constants and containers of them: text, numbers, None?"""
     if index < 0:
@@ -129,7 +129,7 @@ def is_constant(
     return bool(parts) and all(is_constant(inference, function, operations, i) for i in parts)
 
 
-def _named(inference: Inference, symbol: object, nesting: int) -> v.Value:
+def _named(inference: Signatures, symbol: object, nesting: int) -> v.Value:
     if isinstance(symbol, str):
         kind = KINDS.get(symbol)
         if normalised(symbol) == "typing.Any":
@@ -151,16 +151,23 @@ def _named(inference: Inference, symbol: object, nesting: int) -> v.Value:
 
 def instance_of(cls: Class) -> v.Value:
     """An instance of a class of the program; subclasses of Session and the like are those."""
+    found: v.Value | None = cls.atoms.get(instance_of)
+    if found is None:
+        found = cls.atoms[instance_of] = v.one(_instance(cls))
+    return found
+
+
+def _instance(cls: Class) -> v.Atom:
     for base in cls.foreign_bases:
         if base in KINDS:
-            return v.one(v.Known(KINDS[base]))
+            return v.Known(KINDS[base])
         if base in CLIENTS:
-            return v.one(v.Client(None, cls))
-    return v.one(v.Instance(cls))
+            return v.Client(None, cls)
+    return v.Instance(cls)
 
 
 def _subscript(
-    inference: Inference,
+    inference: Signatures,
     function: Function,
     operations: tuple[f.Operation, ...],
     operation: f.Operation,
@@ -202,7 +209,7 @@ def _subscript(
 
 
 def _depends_in(
-    inference: Inference,
+    inference: Signatures,
     function: Function,
     operations: tuple[f.Operation, ...],
     parts: tuple[int, ...],
@@ -226,7 +233,7 @@ def functions(value: v.Value) -> v.Value:
 
 
 def dependency_function(
-    inference: Inference, function: Function, operations: tuple[f.Operation, ...], index: int
+    inference: Signatures, function: Function, operations: tuple[f.Operation, ...], index: int
 ) -> Function | Class | None:
     """The function or class in ``Depends(f)``, where an operation is such a call."""
     if index < 0:
@@ -245,7 +252,7 @@ def dependency_function(
 
 
 def dependency_value(
-    inference: Inference, function: Function, operations: tuple[f.Operation, ...], index: int
+    inference: Signatures, function: Function, operations: tuple[f.Operation, ...], index: int
 ) -> v.Value | None:
     """What FastAPI injects for ``Depends(f)``; None where the operation is no such call."""
     target = dependency_function(inference, function, operations, index)
@@ -257,19 +264,19 @@ def dependency_value(
 
 
 def described(
-    inference: Inference, name: str, arguments: list[v.Value], named: dict[str, v.Value]
+    inference: Signatures, name: str, arguments: list[v.Value], named: dict[str, v.Value]
 ) -> v.Value:
     """``Instance(klass="app.services.Users")``: an attribute that says what it will hold."""
     keywords, is_instance = DESCRIBED[name]
     given = [*arguments[:1], *(named[keyword] for keyword in keywords if keyword in named)]
     classes = [_class_named(inference, atom) for value in given for atom in value]
     return v.join(
-        instance_of(cls) if is_instance else inference.class_value(cls)
+        instance_of(cls) if is_instance else v.one(v.ClassObject(cls))
         for cls in classes if cls is not None
     )  # fmt: skip
 
 
-def _class_named(inference: Inference, atom: v.Atom) -> Class | None:
+def _class_named(inference: Signatures, atom: v.Atom) -> Class | None:
     """A class, or that of a dotted name."""
     if isinstance(atom, v.ClassObject):
         return atom.cls

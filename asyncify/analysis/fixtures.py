@@ -15,7 +15,7 @@ from asyncify.analysis.program import Function
 from asyncify.vocabulary.testing import FIXTURES, TEST_FUNCTIONS
 
 if TYPE_CHECKING:
-    from asyncify.analysis.infer import Inference
+    from asyncify.analysis.signatures import Signatures
 
 _WORDS = sorted({name.rpartition(".")[2] for name in FIXTURES})
 
@@ -23,7 +23,7 @@ _WORDS = sorted({name.rpartition(".")[2] for name in FIXTURES})
 class Fixtures:
     """The fixtures of a program, by name."""
 
-    def __init__(self, inference: Inference) -> None:
+    def __init__(self, inference: Signatures) -> None:
         self.inference = inference
         self._by_name: dict[str, list[Function]] | None = None
         self._names: dict[Function, str] = {}
@@ -63,8 +63,9 @@ class Fixtures:
             return v.UNKNOWN
         self.inference.demand(fixture)
         if fixture.facts.is_generator:
-            return self.inference.read(("yield", fixture))
-        return self.inference.read(("return", fixture)) or self.inference.result(fixture)
+            return self.inference.read(self.inference.shape(fixture).yielded)
+        returned = self.inference.read(self.inference.shape(fixture).returned)
+        return returned or self.inference.result(fixture)
 
     def _is_called_by_pytest(self, function: Function) -> bool:
         facts = function.facts

@@ -9,13 +9,11 @@ has to get the object from somewhere, and what is hot then is the class, and wha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from asyncify.analysis import values as v
 from asyncify.analysis.program import Class, Function, Program
+from asyncify.analysis.slots import Slot
 from asyncify.vocabulary.flask import EXTENSION
-
-Slot = tuple[Any, ...]
 
 # What I/O is done with; a variable or attribute that holds one makes its own name hot.
 _HELD = {
@@ -116,10 +114,10 @@ class Heat:
 
     def note(self, slot: Slot, value: v.Value) -> None:
         """Something flows into a slot: its name is hot where that is."""
-        if slot[0] in ("global", "attribute"):
-            self._note_aliases(slot[2], value)
-        elif slot[0] in ("return", "yield") and self.fixture_name(slot[1]):
-            self._note_aliases(self.fixture_name(slot[1]), value)
+        if slot.kind in ("global", "attribute"):
+            self._note_aliases(slot.name, value)
+        elif slot.kind in ("return", "yield") and self.fixture_name(slot.owner):
+            self._note_aliases(self.fixture_name(slot.owner), value)
         known = self._held.get(value)
         if known is None:
             known = self._held[value] = _held(value)
@@ -132,20 +130,20 @@ class Heat:
 
     def _holder(self, slot: Slot) -> None:
         """Whoever names what holds a session or a Query may use it, by a method of any name."""
-        kind = slot[0]
+        kind = slot.kind
         if kind == "global":
-            self.names((slot[2],))
-            self.names(self.program.imported_names(slot[2]))
+            self.names((slot.name,))
+            self.names(self.program.imported_names(slot.name))
         elif kind == "attribute":
-            self.members((slot[2],))
-        elif kind in ("return", "yield") and slot[1].facts.kind == "def":
-            self.callers(slot[1])
-            self.names((self.fixture_name(slot[1]),))
+            self.members((slot.name,))
+        elif kind in ("return", "yield") and slot.owner.facts.kind == "def":
+            self.callers(slot.owner)
+            self.names((self.fixture_name(slot.owner),))
         elif kind == "parameter":
-            self.need(slot[1])
+            self.need(slot.owner)
         elif kind == "local":
-            for function in slot[1].module.functions[slot[1].index + 1 :]:
-                if slot[2] in function.facts.names and _is_inside(function, slot[1]):
+            for function in slot.owner.module.functions[slot.owner.index + 1 :]:
+                if slot.name in function.facts.names and _is_inside(function, slot.owner):
                     self.need(function)
 
     def _note_aliases(self, name: str, value: v.Value) -> None:

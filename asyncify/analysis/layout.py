@@ -124,9 +124,12 @@ class Layout:
             index = self.parent(index)
         return index == top
 
+    @cached_property
+    def _awaited(self) -> frozenset[int]:
+        return frozenset(each[5] for each in self.operations if each and each[0] == f.AWAIT)
+
     def is_awaited(self, index: int) -> bool:
-        parent = self.parent(index)
-        return parent >= 0 and self.operations[parent][0] == f.AWAIT
+        return index in self._awaited
 
     def is_statement(self, index: int) -> bool:
         """Is the operation's value that of an expression statement, so that it is dropped?"""

@@ -33,9 +33,16 @@ class Places:
 
     def __init__(self, uses: Uses) -> None:
         self.uses = uses
+        self._obstacles: dict[int, tuple[Use, Obstacle | None]] = {}  # by the identity of the use
 
     def obstacle(self, use: Use) -> Obstacle | None:
         """Why nothing can be awaited where a use stands, or None."""
+        known = self._obstacles.get(id(use))
+        if known is None:
+            known = self._obstacles[id(use)] = use, self._obstacle(use)
+        return known[1]
+
+    def _obstacle(self, use: Use) -> Obstacle | None:
         layout = self.uses.layout(use.function)
         operation = layout.operations[use.operation]
         if operation[4] & f.GENERATOR:
@@ -101,6 +108,8 @@ class Places:
         """Is a result asked for that stays on the server? An async session refuses that."""
         assert use.row is not None
         if use.row.returns not in _RESULTS:
+            return False
+        if STREAMING_OPTIONS.isdisjoint(use.function.facts.names):
             return False
         values = self.uses.inference.evaluations[use.function].values
         for index, operation in enumerate(layout.operations):

@@ -68,14 +68,13 @@ class AnnotationPlanner:
         """The annotations of the parameters, and of what is returned."""
         signature = function.signature
         operations, scope = signature.operations, function.parent or function
-        read = self.inference.read
+        passed, given = self.inference.passed, self.inference.given
         for position, parameter in enumerate(signature.parameters):
             if parameter.annotation >= 0:
-                slot = "parameter", function, position
                 self._plan(
                     _Annotation(
                         scope, function, operations, parameter.annotation,
-                        parameter.annotation_number, partial(read, slot),
+                        parameter.annotation_number, partial(passed, function, position),
                     )
                 )  # fmt: skip
         if signature.returns >= 0:
@@ -83,7 +82,7 @@ class AnnotationPlanner:
             self._plan(
                 _Annotation(
                     scope, function, operations, signature.returns, signature.returns_number,
-                    partial(read, ("return", function)), generator,
+                    partial(given, "return", function), generator,
                 )
             )  # fmt: skip
 

@@ -1,0 +1,345 @@
+"""Calls: what calling something gives, and what flows into it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from asyncify import facts as f
+from asyncify.analysis import declarations, members, protocols, queries, query_properties
+from asyncify.analysis import values as v
+from asyncify.analysis.program import Class
+from asyncify.vocabulary import flask
+from asyncify.vocabulary.common import DESCRIBED
+from asyncify.vocabulary.names import BINDS, FUNCTIONS, KINDS
+from asyncify.vocabulary.testing import CLIENTS
+
+if TYPE_CHECKING:
+    from asyncify.analysis.evaluate import Evaluation
+
+# Methods of containers that put their last argument in, and that give an element.
+_VIEWS = {"items", "values", "copy"}
+_TAKING = {"get", "pop", "popleft", "setdefault"}
+_OF_CONTAINERS = v.FILLING | _VIEWS | _TAKING
+# Builtins that hand their argument's elements on.
+_ITERATING = {"list", "tuple", "set", "frozenset", "sorted", "iter", "reversed", "filter"}
+# What a method gives where that depends on its arguments, or on where it is called.
+_BY_ARGUMENTS = {"configured", "Query", query_properties.KIND, "entity", "entities"}
+
+Named = dict[str, v.Value]
+
+
+def call(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
+    """The operation that calls something."""
+    values = evaluation.values
+    callees = values[operation[5]]
+    if not callees:
+        return _contained(evaluation, evaluation.operations[operation[5]], operation[6])
+    inference = evaluation.inference
+    known = inference.results.get(callees)
+    if known is not None:
+        return known
+    single = None
+    if len(callees) == 1:
+        (single,) = callees
+        if isinstance(single, v.Foreign):
+            made = _made(single.name)
+            if made is not None:
+                inference.results[callees] = made
+                return made
+    arguments = []
+    for position in operation[6]:
+        if position < 0:
+            break  # behind what is unpacked nobody knows which is which
+        arguments.append(values[position])
+    named = {name: values[i] for name, i in operation[7] if name is not None}
+    callee = evaluation.operations[operation[5]]
+    if callee[0] == f.NAME and callee[5] == "super" and not operation[6]:
+        return members.super_object(evaluation)
+    if single is not None:
+        return v.capped(_call(evaluation, single, operation, arguments, named))
+    made = v.join([_call(evaluation, atom, operation, arguments, named) for atom in callees])
+    if all(v.one(atom) in inference.results for atom in callees):
+        inference.results[callees] = made
+    return made
+
+
+def _contained(evaluation: Evaluation, method: f.Operation, positional: tuple[int, ...]) -> v.Value:
+    """What is put into a container, and what is taken out of one: Queries, functions, objects
+    of the program."""
+    name = method[6] if method[0] == f.ATTRIBUTE else ""
+    if name not in _OF_CONTAINERS:
+        return v.UNKNOWN
+    if positional and positional[-1] >= 0 and name in v.FILLING:
+        given = evaluation.values[positional[-1]]
+        given = v.elements(given) if name in v.POURING else given
+        if not evaluation.inference.is_plain(given):
+            evaluation.fill(method[5], given)
+    if name not in _TAKING and name not in _VIEWS:
+        return v.UNKNOWN
+    items = v.elements(evaluation.values[method[5]])
+    if evaluation.inference.is_plain(items):
+        return v.UNKNOWN
+    if name == "items":
+        return v.collection(v.one(v.TupleValue((v.UNKNOWN, items))))
+    return v.collection(items) if name in _VIEWS else items
+
+
+def _call(
+    evaluation: Evaluation,
+    atom: v.Atom,
+    operation: f.Operation,
+    arguments: list[v.Value],
+    named: Named,
+) -> v.Value:
+    handler = _HANDLERS.get(atom.__class__)
+    if handler is None:
+        return v.UNKNOWN
+    return handler(evaluation, atom, operation, arguments, named)
+
+
+def _call_function(
+    evaluation: Evaluation,
+    atom: v.FunctionObject,
+    operation: f.Operation,
+    arguments: list[v.Value],
+    named: Named,
+) -> v.Value:
+    if atom.given:
+        arguments = [v.UNKNOWN] * atom.given + arguments
+    return evaluation.inference.called(atom.function, atom.bound, arguments, named)
+
+
+def _call_class(
+    evaluation: Evaluation,
+    atom: v.ClassObject,
+    operation: f.Operation,
+    arguments: list[v.Value],
+    named: Named,
+) -> v.Value:
+    made = _construct(evaluation, atom.cls, arguments, named)
+    if not flask.EXTENSIONS.isdisjoint(atom.cls.foreign_bases):
+        return _extension(evaluation, v.Origin(evaluation.function, operation[3]))
+    clients = [a for a in made if isinstance(a, v.Client)]
+    if not clients:
+        return made
+    origin = v.Origin(evaluation.function, operation[3])
+    return frozenset(v.Client(origin, client.cls) for client in clients)
+
+
+def _call_known(
+    evaluation: Evaluation,
+    atom: v.Known,
+    operation: f.Operation,
+    arguments: list[v.Value],
+    named: Named,
+) -> v.Value:
+    row = evaluation.inference.row(atom.kind, "__call__")
+    if row is None:
+        return v.UNKNOWN
+    origin = v.Origin(evaluation.function, operation[3])
+    return members.known_result(evaluation.inference, atom, row, origin)
+
+
+def _call_instance(
+    evaluation: Evaluation,
+    atom: v.Instance,
+    operation: f.Operation,
+    arguments: list[v.Value],
+    named: Named,
+) -> v.Value:
+    methods = evaluation.inference.methods(atom.cls, "__call__")
+    return v.join(evaluation.inference.called(m, True, arguments, named) for m in methods)
+
+
+def _call_method(
+    evaluation: Evaluation,
+    atom: v.KnownMethod,
+    operation: f.Operation,
+    arguments: list[v.Value],
+    named: Named,
+) -> v.Value:
+    owner = atom.owner
+    if isinstance(owner, v.QueryValue):
+        return queries.method(evaluation, owner, atom.name, operation)
+    inference = evaluation.inference
+    row = inference.row(owner.kind, atom.name)
+    if row is None:
+        inference.results[atom.alone] = v.UNKNOWN
+        return v.UNKNOWN
+    origin = v.Origin(evaluation.function, operation[3])
+    if row.returns not in _BY_ARGUMENTS:
+        made = members.known_result(inference, owner, row, origin)
+        if owner.origin is not None or members.known_result(inference, owner, row, None) is made:
+            inference.results[atom.alone] = made
+        return made
+    if row.returns == "configured":
+        _relate(evaluation, owner.origin, (evaluation.values[i] for _, i in operation[7]))
+        return v.UNKNOWN
+    if row.returns == "Query":
+        return queries.start(evaluation, owner, operation, origin)
+    if row.returns == query_properties.KIND:
+        return inference.query_properties.make(evaluation, owner, operation, origin)
+    given = arguments[0] if arguments else v.UNKNOWN
+    return frozenset(v.Instance(a.cls) for a in given if isinstance(a, v.ClassObject))
+
+
+def _construct(
+    evaluation: Evaluation, cls: Class, arguments: list[v.Value], named: Named
+) -> v.Value:
+    inference = evaluation.inference
+    constructor = cls.find("__init__")
+    if constructor is not None:
+        inference.pass_arguments(constructor, True, arguments, named)
+        given = (*arguments, *named.values())
+        if any(isinstance(a, v.FunctionObject) for value in given for a in value):
+            inference.need(constructor)  # it may keep a function, under another name
+    else:
+        for name, value in named.items():
+            inference.write(inference.slot("attribute", cls, name), value)
+        for name, value in zip(inference.fields(cls), arguments, strict=False):
+            inference.write(inference.slot("attribute", cls, name), value)
+    made = declarations.instance_of(cls)
+    origin = frozenset(a for a in made if isinstance(a, v.Known))
+    return origin or made
+
+
+def _call_foreign(
+    evaluation: Evaluation,
+    atom: v.Foreign,
+    operation: f.Operation,
+    arguments: list[v.Value],
+    named: Named,
+) -> v.Value:
+    name, origin = atom.name, v.Origin(evaluation.function, operation[3])
+    kind = KINDS.get(name) or FUNCTIONS.get(name)
+    if kind:
+        return _constructed(evaluation, kind, origin, arguments, named)
+    if name in CLIENTS:
+        return v.one(v.Client(origin))
+    if name in flask.EXTENSIONS:
+        return _extension(evaluation, origin)
+    if name in DESCRIBED:
+        return declarations.described(evaluation.inference, name, arguments, named)
+    if name in _ITERATING and arguments:
+        return v.collection(protocols.iterate(evaluation, arguments[-1]))
+    if name in ("next", "anext") and arguments:
+        return protocols.iterate(evaluation, arguments[0])
+    if name == "functools.partial" and arguments:
+        return _partial(evaluation, arguments, named)
+    if name == "functools.reduce" and len(arguments) > 2:
+        return _reduced(evaluation, *arguments[:3])
+    if name in ("contextlib.closing", "typing.cast") and arguments:
+        value = arguments[-1] if name == "typing.cast" else arguments[0]
+        return v.one(v.Managed(value)) if name.endswith("closing") and value else value
+    if name in ("asyncio.run", "anyio.run") and arguments:
+        return protocols.awaited(evaluation, arguments[0])
+    if name in ("getattr",) and len(arguments) > 1:
+        names = [a.value for a in arguments[1] if isinstance(a, v.Literal)]
+        return v.join(
+            members.of(evaluation, a, n) for n in names if isinstance(n, str) for a in arguments[0]
+        )
+    if name in declarations.DEPENDS:
+        return v.UNKNOWN
+    return _unknown_call(name)
+
+
+def _extension(evaluation: Evaluation, origin: v.Origin) -> v.Value:
+    """What makes the sessions of a Flask application, which stay sync."""
+    evaluation.inference.staying.add(origin)
+    return v.one(v.Known(flask.EXTENSION, origin))
+
+
+def _partial(evaluation: Evaluation, arguments: list[v.Value], named: Named) -> v.Value:
+    """``partial(f, a, b=c)``: the function, which has these arguments already."""
+    made = []
+    for atom in arguments[0]:
+        if isinstance(atom, v.FunctionObject):
+            given = [v.UNKNOWN] * atom.given + arguments[1:]
+            evaluation.inference.pass_arguments(atom.function, atom.bound, given, named)
+            atom = v.FunctionObject(atom.function, atom.bound, len(given))
+        made.append(v.one(atom))
+    return v.join(made)
+
+
+def _reduced(evaluation: Evaluation, function: v.Value, items: v.Value, start: v.Value) -> v.Value:
+    """``reduce(f, items, start)``: ``start``, and what ``f`` makes of it again and again."""
+    value, item = start, protocols.iterate(evaluation, items)
+    for _ in range(2):
+        made = [
+            evaluation.inference.called(
+                a.function, a.bound, [*([v.UNKNOWN] * a.given), value, item], {}
+            )
+            for a in function if isinstance(a, v.FunctionObject)
+        ]  # fmt: skip
+        value = v.join([value, *made])
+    return value
+
+
+def _relate(evaluation: Evaluation, origin: v.Origin | None, values: Iterable[v.Value]) -> None:
+    """What is made at an origin is made of some values: a factory of its engine."""
+    if origin is None:
+        return
+    for value in values:
+        for atom in value:
+            if isinstance(atom, v.Known) and atom.origin is not None and atom.origin != origin:
+                evaluation.inference.related.add((origin, atom.origin))
+
+
+def _constructed(
+    evaluation: Evaluation, kind: str, origin: v.Origin, arguments: list[v.Value], named: Named
+) -> v.Value:
+    """An object of SQLAlchemy made here. A session, or a factory given to a registry, keeps
+    the origin of what it was made from."""
+    if kind == "entity class":
+        return arguments[0] if arguments else v.UNKNOWN
+    if kind == "Inspection":
+        return _inspectors(arguments[0]) if arguments else v.UNKNOWN
+    source = origin
+    _relate(evaluation, origin, (*arguments, *named.values()))
+    if kind in ("scoped_session", "async_scoped_session", "Session", "AsyncSession"):
+        given = [*arguments, *(named[k] for k in ("bind", "session_factory") if k in named)]
+        found = [a.origin for g in given for a in g if isinstance(a, v.Known) and a.origin]
+        source = found[0] if found else origin
+    if kind == "sessionmaker":
+        classes = named.get("class_", v.UNKNOWN)
+        if any(isinstance(a, v.Foreign) and KINDS.get(a.name) == "AsyncSession" for a in classes):
+            kind = "async_sessionmaker"
+    return v.one(v.Known(kind, source))
+
+
+def _inspectors(given: v.Value) -> v.Value:
+    """What ``inspect`` gives for engines and connections."""
+    return frozenset(
+        v.Known("Inspector", a.origin) for a in given if isinstance(a, v.Known) and a.kind in BINDS
+    )
+
+
+# Calls of these foreign functions depend on their arguments.
+_SPECIAL = {
+    *KINDS, *FUNCTIONS, *CLIENTS, *flask.EXTENSIONS, *DESCRIBED, *_ITERATING,
+    *declarations.DEPENDS,
+    "next", "anext", "super", "getattr", "functools.partial", "functools.reduce",
+    "contextlib.closing", "typing.cast", "asyncio.run", "anyio.run",
+}  # fmt: skip
+
+
+@lru_cache(maxsize=1 << 16)
+def _made(name: str) -> v.Value | None:
+    """What calling something foreign gives, where it doesn't depend on the arguments."""
+    return None if name in _SPECIAL else _unknown_call(name)
+
+
+def _unknown_call(name: str) -> v.Value:
+    return v.foreign_instance(name) if "." in name and "()" not in name else v.UNKNOWN
+
+
+_HANDLERS: dict[type, Callable[[Evaluation, Any, f.Operation, list[v.Value], Named], v.Value]] = {
+    v.FunctionObject: _call_function,
+    v.ClassObject: _call_class,
+    v.KnownMethod: _call_method,
+    v.Known: _call_known,
+    v.Instance: _call_instance,
+    v.Foreign: _call_foreign,
+}

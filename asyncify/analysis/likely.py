@@ -1,0 +1,61 @@
+"""Likely sessions: the last resort where nothing says what a variable is.
+
+One of the configured names, used by methods that only a session has, and in no other way.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from functools import cached_property
+
+from asyncify import facts as f
+from asyncify.analysis.program import Function, Program, dotted
+from asyncify.config import Config
+from asyncify.vocabulary.names import TABLES
+
+# Methods of a session whose use tells that an unknown object is one.
+DISTINCTIVE = {
+    "query", "commit", "rollback", "flush", "refresh", "add_all", "begin_nested", "scalars",
+    "expunge", "merge", "bulk_save_objects", "execute", "scalar", "expire", "expire_all",
+}  # fmt: skip
+_MEMBERS = {row.name for row in TABLES["Session"].members}
+
+
+class LikelySessions:
+    """Answers for the variables of a program."""
+
+    def __init__(self, program: Program, config: Config) -> None:
+        self.program = program
+        self.config = config
+        self._names: dict[str, bool] = {}
+        self._likely: dict[tuple[Function, str], bool] = {}
+
+    def holds(self, function: Function, name: str) -> bool:
+        """Is a variable used as a session, under one of the configured names?"""
+        named = self._names.get(name)
+        if named is None:
+            named = any(fnmatchcase(name, pattern) for pattern in self.config.session_names)
+            self._names[name] = named
+        if not named:
+            return False
+        key = (function, name)
+        if key not in self._likely:
+            self._likely[key] = self._is_likely(function, name)
+        return self._likely[key]
+
+    def _is_likely(self, function: Function, name: str) -> bool:
+        used = {
+            operation[6]
+            for operation in function.body.operations
+            if operation and operation[0] == f.ATTRIBUTE
+            and dotted(function.body.operations, operation[5]).rpartition(".")[2] == name
+        }  # fmt: skip
+        return bool(used & DISTINCTIVE) and used <= _MEMBERS and self._uses_sqlalchemy
+
+    @cached_property
+    def _uses_sqlalchemy(self) -> bool:
+        return any(
+            item.module.partition(".")[0] in ("sqlalchemy", "sqlmodel", "flask_sqlalchemy")
+            for module in self.program.modules.values()
+            for item in module.facts.imports
+        )

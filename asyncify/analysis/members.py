@@ -1,0 +1,238 @@
+"""Members: what reading an attribute gives.
+
+What never changes is found once for an atom and a name; so are the slots that hold the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from asyncify import facts as f
+from asyncify.analysis import queries
+from asyncify.analysis import values as v
+from asyncify.analysis.program import Class, Function, Variable
+from asyncify.analysis.slots import Group
+from asyncify.vocabulary import flask
+from asyncify.vocabulary.rows import Member
+from asyncify.vocabulary.testing import CLIENTS
+
+if TYPE_CHECKING:
+    from asyncify.analysis.evaluate import Evaluation
+    from asyncify.analysis.infer import Inference
+
+# What stands behind an async object.
+_SYNC_SIDES = {"sync_session", "sync_engine", "sync_connection"}
+_KEEPING_ORIGIN = ("Session", "AsyncSession", "Connection", "AsyncConnection")
+
+
+def read(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
+    """The operation that reads an attribute."""
+    base, name = operation[5], operation[6]
+    value = evaluation.values[base]
+    if evaluation.names_super and value and is_super(evaluation, base):
+        inherited = _inherited(evaluation, name)
+        if inherited or any(isinstance(a, v.Client) for a in value):
+            return inherited
+    value = value or _guess(evaluation, base, name)
+    found = _of_all(evaluation, value, name) if len(value) > 1 else v.UNKNOWN
+    if len(value) == 1:
+        (atom,) = value
+        found = v.capped(of(evaluation, atom, name))
+        if isinstance(atom, v.Foreign) and atom.name != v.SOME_CLASS:
+            return found
+    properties = evaluation.inference.query_properties
+    return properties.read(evaluation, operation, found) if name in properties.names else found
+
+
+def of(evaluation: Evaluation, atom: v.Atom, name: str) -> v.Value:
+    """The attribute of one atom."""
+    inference = evaluation.inference
+    reader = _READERS.get(atom.__class__)
+    if reader is None:
+        return v.UNKNOWN
+    known = inference.attributes.setdefault(v.one(atom), {})
+    found: Any = known.get(name)
+    if found is None:
+        found = reader(evaluation, atom, name)
+        if found is None:
+            return _unsettled(inference, atom, name)
+        known[name] = found
+    if found.__class__ is Group:
+        return inference.read_group(found)
+    if found.__class__ is list:
+        return v.join([read_property(inference, method) for method in found])
+    return found  # type: ignore[no-any-return]
+
+
+def _of_all(evaluation: Evaluation, value: v.Value, name: str) -> v.Value:
+    """The attribute of several atoms; kept where that of each is always the same."""
+    attributes = evaluation.inference.attributes
+    found = v.join([of(evaluation, atom, name) for atom in value])
+    if all(attributes.get(v.one(atom), {}).get(name).__class__ is frozenset for atom in value):
+        attributes.setdefault(value, {})[name] = found
+    return found
+
+
+def _of_foreign(evaluation: Evaluation, atom: v.Foreign, name: str) -> v.Value:
+    return v.foreign_member(atom.name, name)
+
+
+def _of_foreign_instance(evaluation: Evaluation, atom: v.ForeignInstance, name: str) -> v.Value:
+    whole = f"{atom.name}()" if "." in atom.name else atom.name
+    return v.foreign_member(whole, name)
+
+
+def _of_query(evaluation: Evaluation, atom: v.QueryValue, name: str) -> v.Value:
+    return queries.attribute(atom, name)
+
+
+def _of_known(evaluation: Evaluation, atom: v.Known, name: str) -> v.Value:
+    if atom.kind == flask.EXTENSION:
+        kind = flask.MEMBERS.get(name)
+        return v.one(v.Known(kind, atom.origin)) if kind else v.UNKNOWN
+    row = evaluation.inference.row(atom.kind, name)
+    if row is None:
+        return v.UNKNOWN
+    if row.attribute:
+        if name in _SYNC_SIDES:
+            return v.UNKNOWN  # used where something stays sync on purpose
+        return known_result(evaluation.inference, atom, row, None)
+    return v.KnownMethod(atom, name).alone
+
+
+def _of_module(evaluation: Evaluation, atom: v.ModuleObject, name: str) -> Any:
+    symbol = evaluation.program.member(atom.module, name)
+    if isinstance(symbol, Variable):
+        return evaluation.inference.global_group(symbol.module, symbol.name)
+    if isinstance(symbol, Function) and symbol.signature_is_decorated:
+        return None
+    return evaluation.symbol(symbol)
+
+
+def _of_instance(evaluation: Evaluation, atom: v.Instance, name: str) -> Any:
+    return _member(evaluation.inference, atom.cls, name, True)
+
+
+def _of_client(evaluation: Evaluation, atom: v.Client, name: str) -> Any:
+    return v.UNKNOWN if atom.cls is None else _member(evaluation.inference, atom.cls, name, True)
+
+
+def _of_class(evaluation: Evaluation, atom: v.ClassObject, name: str) -> Any:
+    return _member(evaluation.inference, atom.cls, name, False)
+
+
+def _member(inference: Inference, cls: Class, name: str, bound: bool) -> Any:
+    """An attribute of an instance, or of a class: None where it depends on wrappers that decorators
+    of the program put around methods."""
+    if name == "__table__":
+        return v.one(v.Known("Table"))
+    methods = inference.methods(cls, name)
+    if not methods:
+        return inference.attribute_group(cls, name)
+    if bound and inference.is_property(methods[0]):
+        return list(methods)
+    if any(m.signature_is_decorated for m in methods):
+        return None
+    return _functions(inference, methods, bound)
+
+
+def _functions(inference: Inference, methods: tuple[Function, ...], bound: bool) -> v.Value:
+    return v.join(
+        inference.function_value(m, bound or inference.is_class_method(m)) for m in methods
+    )
+
+
+def _unsettled(inference: Inference, atom: v.Atom, name: str) -> v.Value:
+    """What decorators have put in the place of functions, as far as that is known by now."""
+    if isinstance(atom, v.ModuleObject):
+        symbol = inference.program.member(atom.module, name)
+        assert isinstance(symbol, Function)
+        return inference.function_value(symbol, False)
+    assert isinstance(atom, (v.Instance, v.ClassObject, v.Client)) and atom.cls is not None
+    methods = inference.methods(atom.cls, name)
+    return _functions(inference, methods, not isinstance(atom, v.ClassObject))
+
+
+def read_property(inference: Inference, method: Function) -> v.Value:
+    """What Python gives where it calls a method by itself."""
+    if method.facts.is_async:
+        return v.one(v.CoroutineValue(method))
+    return inference.result(method)
+
+
+_READERS: dict[type, Callable[[Evaluation, Any, str], Any]] = {
+    v.Foreign: _of_foreign,
+    v.Instance: _of_instance,
+    v.ClassObject: _of_class,
+    v.Known: _of_known,
+    v.QueryValue: _of_query,
+    v.ModuleObject: _of_module,
+    v.ForeignInstance: _of_foreign_instance,
+    v.Client: _of_client,
+}
+
+
+def known_result(
+    inference: Inference, owner: v.Known, row: Member, origin: v.Origin | None
+) -> v.Value:
+    """What a member of an object of SQLAlchemy gives."""
+    returns = row.returns
+    if owner.kind.lower().startswith("async"):
+        returns = row.async_returns or returns
+    if returns == "self":
+        return v.one(owner)
+    if returns in inference.kinds:
+        keeps = returns in _KEEPING_ORIGIN
+        return v.one(v.Known(returns, owner.origin or (origin if keeps else None)))
+    return v.UNKNOWN
+
+
+def _guess(evaluation: Evaluation, base: int, attribute: str) -> v.Value:
+    """The last resort: the configured names of sessions."""
+    operation = evaluation.operations[base]
+    name = operation[5] if operation[0] == f.NAME else ""
+    if operation[0] == f.ATTRIBUTE:
+        name = operation[6]
+        if name in _SYNC_SIDES:
+            return v.UNKNOWN  # used where something stays sync on purpose
+    if name and evaluation.inference.likely.holds(evaluation.function, name):
+        value = v.one(v.Known("Session", None, False))
+        evaluation.values[base] = value
+        return value
+    return v.UNKNOWN
+
+
+# -- super()
+
+
+def super_object(evaluation: Evaluation) -> v.Value:
+    """What ``super()`` gives."""
+    owner = evaluation.function.owner
+    if owner is None:
+        return v.UNKNOWN
+    if not owner.foreign_bases.isdisjoint(CLIENTS):
+        return v.one(v.Client(None, owner))
+    return v.join(v.one(v.Instance(b)) for b in owner.bases if isinstance(b, Class))
+
+
+def is_super(evaluation: Evaluation, index: int) -> bool:
+    """Is an expression ``super()``?"""
+    operation = evaluation.operations[index]
+    if operation[0] != f.CALL or evaluation.function.owner is None:
+        return False
+    callee = evaluation.operations[operation[5]]
+    return bool(callee[0] == f.NAME and callee[5] == "super")
+
+
+def _inherited(evaluation: Evaluation, name: str) -> v.Value:
+    """A method above this one: of a base, or of a sibling where a class has both for bases;
+    never one that overrides it."""
+    owner = evaluation.function.owner
+    assert owner is not None
+    below = {owner, *owner.descendants()}
+    above = [base.find(name) for base in owner.bases if isinstance(base, Class)]
+    for cls in below - {owner}:
+        above += [c.methods.get(name) for c in cls.ancestors if c not in below]
+    found = dict.fromkeys(method for method in above if method is not None)
+    return v.join(evaluation.inference.function_value(method, True) for method in found)

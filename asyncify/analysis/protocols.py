@@ -1,0 +1,64 @@
+"""Protocols: what loops, ``with`` and ``await`` get from a value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asyncify.analysis import members, queries
+from asyncify.analysis import values as v
+
+if TYPE_CHECKING:
+    from asyncify.analysis.evaluate import Evaluation
+
+
+def iterate(evaluation: Evaluation, value: v.Value, seen: v.Value = v.UNKNOWN) -> v.Value:
+    """What a loop over a value binds; ``seen`` are iterators whose iterator this is."""
+    inference = evaluation.inference
+    out = [v.elements(value)]
+    for atom in value:
+        if isinstance(atom, v.QueryValue):
+            out.append(queries.item(atom))
+        elif isinstance(atom, v.Generated):
+            out.append(inference.read(inference.shape(atom.function).yielded))
+        elif isinstance(atom, v.Instance):
+            name = "__next__" if atom in seen else "__iter__"
+            for method in inference.methods(atom.cls, name):
+                made = inference.called(method, True, [], {})
+                out.append(made if atom in seen else iterate(evaluation, made, seen | {atom}))
+    return v.join(out)
+
+
+def entered(evaluation: Evaluation, value: v.Value) -> v.Value:
+    """What ``with value as target`` binds."""
+    inference = evaluation.inference
+    out = []
+    for atom in value:
+        if isinstance(atom, v.Managed):
+            out.append(atom.items)
+            if atom.function is not None:
+                out.append(inference.read(inference.shape(atom.function).yielded))
+        elif isinstance(atom, v.Known):
+            row = inference.row(atom.kind, "__enter__")
+            out.append(
+                members.known_result(inference, atom, row, None)
+                if row and row.returns
+                else v.one(atom)
+            )
+        elif isinstance(atom, v.Client):
+            out.append(v.one(atom))
+        elif isinstance(atom, v.Instance):
+            for name in ("__enter__", "__aenter__"):
+                for method in inference.methods(atom.cls, name):
+                    out.append(inference.called(method, True, [], {}, awaited=True))
+    return v.join(out)
+
+
+def awaited(evaluation: Evaluation, value: v.Value) -> v.Value:
+    inference = evaluation.inference
+    out = []
+    for atom in value:
+        if isinstance(atom, v.CoroutineValue):
+            out.append(inference.result(atom.function))
+        else:
+            out.append(v.one(atom))
+    return v.join(out)

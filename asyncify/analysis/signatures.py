@@ -1,0 +1,272 @@
+"""Signatures: what annotations, defaults and decorators say of a function, and how it is called.
+
+What they say for good is found once; all else is asked for whenever the function is evaluated or
+called.
+"""
+
+from __future__ import annotations
+
+from asyncify import facts as f
+from asyncify.analysis import declarations
+from asyncify.analysis import values as v
+from asyncify.analysis.fixtures import Fixtures
+from asyncify.analysis.program import Function, Program, dotted
+from asyncify.analysis.slots import Flow, Slot
+from asyncify.config import Config
+
+_PROPERTIES = {
+    "property", "functools.cached_property", "cached_property", "abc.abstractproperty",
+    "sqlalchemy.ext.hybrid.hybrid_property", "hybrid_property",
+    "sqlalchemy.util.memoized_property",
+}  # fmt: skip
+_MANAGERS = {"contextlib.contextmanager", "contextlib.asynccontextmanager"}
+_ANYTHING = {"typing.Any", "object"}
+_SEVERAL = 60  # functions: nobody evaluates more of them to learn what a parameter is
+
+
+class Shape:
+    """How a function is called. ``given`` are the slots of the parameters that positional arguments
+    are for, ``given_bound`` those behind the object that a method is taken from; ``named`` those
+    that a keyword can mean. ``constant`` is what a call gives, where that is always the same."""
+
+    __slots__ = ("constant", "given", "given_bound", "is_manager", "named", "returned", "yielded")
+
+    def __init__(self, inference: Signatures, function: Function) -> None:
+        parameters = function.signature.parameters
+        slots = [inference.slot("parameter", function, i) for i in range(len(parameters))]
+        pairs = tuple(zip(parameters, slots, strict=True))
+        self.given = tuple(slot for parameter, slot in pairs if parameter.kind in "pa")
+        skips = function.owner is not None and "staticmethod" not in inference.decorators(function)
+        self.given_bound = self.given[1:] if skips else self.given
+        self.named = tuple((p.name, slot) for p, slot in pairs if p.kind in "ak")
+        self.is_manager = inference.is_manager(function)
+        self.returned = inference.slot("return", function)
+        self.yielded = inference.slot("yield", function)
+        self.constant: v.Value | None = None
+
+
+class Signatures(Flow):
+    """The signatures of a program's functions."""
+
+    def __init__(self, program: Program, config: Config) -> None:
+        super().__init__()
+        self.program = program
+        self.config = config
+        self.fixtures = Fixtures(self)
+        self.dependencies: set[Function] = set()  # what FastAPI calls and injects
+        self._injected = 0  # how often something was injected: such values grow
+        self._declared: dict[tuple[Function, int], v.Value] = {}
+        self._decorators: dict[Function, tuple[str, ...]] = {}
+        self._shapes: dict[Function, Shape] = {}
+        self._fixed: dict[Slot, v.Value] = {}  # parameters that are always the same
+        self._sought: set[Function] = set()
+
+    def shape(self, function: Function) -> Shape:
+        """How a function is called."""
+        found = self._shapes.get(function)
+        if found is None:
+            found = self._shapes[function] = Shape(self, function)
+        return found
+
+    # -- decorators
+
+    def decorators(self, function: Function) -> tuple[str, ...]:
+        """Decorators as dotted names: foreign ones whole, the program's as written."""
+        found = self._decorators.get(function)
+        if found is None:
+            signature = function.signature
+            scope = function.parent or function
+            names = []
+            for index in signature.decorators:
+                operation = signature.operations[index]
+                callee = operation[5] if operation[0] == f.CALL else index
+                foreign = declarations.foreign_name(scope, signature.operations, callee, self)
+                names.append(foreign or dotted(signature.operations, callee))
+            found = self._decorators[function] = tuple(names)
+        return found
+
+    def is_property(self, function: Function) -> bool:
+        return function.signature_is_decorated and any(
+            d in _PROPERTIES or d.endswith((".setter", ".getter", ".deleter", ".expression"))
+            for d in self.decorators(function)
+        )
+
+    def is_class_method(self, function: Function) -> bool:
+        return bool({"classmethod", "staticmethod"} & set(self.decorators(function)))
+
+    def is_manager(self, function: Function) -> bool:
+        return bool(_MANAGERS & set(self.decorators(function)))
+
+    # -- parameters
+
+    def declared(self, function: Function, annotation: int) -> v.Value:
+        """The value of an annotation of a function's signature. Only what is injected into it may
+        grow; all others are kept."""
+        if annotation < 0:
+            return v.UNKNOWN
+        key = function, annotation
+        value = self._declared.get(key)
+        if value is None:
+            injected = self._injected
+            scope = function.parent or function
+            value = declarations.annotation_value(
+                self, scope, function.signature.operations, annotation
+            )
+            if injected == self._injected:
+                self._declared[key] = value
+        return value
+
+    def parameter(self, function: Function, position: int) -> v.Value:
+        """What a parameter is: by its annotation, its default and the call sites."""
+        slot = self.slot("parameter", function, position)
+        fixed = self._fixed.get(slot)
+        return self._parameter(function, position, slot) if fixed is None else fixed
+
+    def _parameter(self, function: Function, position: int, slot: Slot) -> v.Value:
+        parameter = function.signature.parameters[position]
+        variadic = parameter.kind in ("*", "**")
+        own = v.UNKNOWN if variadic else self._receiver(function, position)
+        if own or variadic:
+            self._fixed[slot] = own
+            return own
+        injected = self._default(function, parameter.default)
+        declared = self.declared(function, parameter.annotation)
+        if injected:
+            return v.join((injected, self.read(slot)))
+        kinds = {a.kind for a in declared if isinstance(a, v.Known)}
+        is_client = any(isinstance(a, v.Client) for a in declared)
+        if declared and not kinds and not is_client:
+            if declarations.is_callable(declared):
+                return declarations.functions(self.read(slot)) or declared
+            if injected is None and (function, parameter.annotation) in self._declared:
+                self._fixed[slot] = declared
+            return declared
+        passed = self.read(slot)
+        passed = self.fixtures.value(function, parameter.name) or passed
+        if is_client:
+            return frozenset(a for a in passed if isinstance(a, v.Client)) or declared
+        if kinds:
+            better = frozenset(a for a in passed if isinstance(a, v.Known) and a.kind in kinds)
+            queries = frozenset(a for a in passed if isinstance(a, v.QueryValue))
+            return (queries if "Query" in kinds else v.UNKNOWN) or better or declared
+        if not passed and not declared and self._is_open(function, parameter.annotation):
+            self._seek(function)
+        return passed
+
+    def _default(self, function: Function, default: int) -> v.Value | None:
+        """What is injected for a default, None where it is no dependency."""
+        operations = function.signature.operations
+        if default < 0 or operations[default][0] != f.CALL:
+            return None
+        scope = function.parent or function
+        return declarations.dependency_value(self, scope, operations, default)
+
+    def _is_open(self, function: Function, annotation: int) -> bool:
+        """Does an annotation allow anything? An `int` is unknown as well, but nobody has to be
+        evaluated to learn that: in a large program that would be half of all functions."""
+        if annotation < 0:
+            return True
+        scope, operations = function.parent or function, function.signature.operations
+        return declarations.foreign_name(scope, operations, annotation, self) in _ANYTHING
+
+    def _receiver(self, function: Function, position: int) -> v.Value:
+        if position or not function.is_method or function.owner is None:
+            return v.UNKNOWN
+        decorators = self.decorators(function)
+        if "staticmethod" in decorators:
+            return v.UNKNOWN
+        if "classmethod" in decorators or function.name == "__new__":
+            return v.one(v.ClassObject(function.owner))
+        return v.join((v.one(v.Instance(function.owner)), declarations.instance_of(function.owner)))
+
+    def _seek(self, function: Function) -> None:
+        """Evaluate those who may call an un-annotated function: what they pass is its type."""
+        if function in self._sought:
+            return
+        self._sought.add(function)
+        name = function.name
+        if name == "__init__" and function.owner is not None:
+            name = function.owner.name
+        mentions = self.program.mentioning(name)
+        if len(mentions) <= _SEVERAL:
+            for caller in mentions:
+                self.need(caller)
+
+    # -- calls
+
+    def pass_arguments(
+        self, function: Function, bound: bool, arguments: list[v.Value], named: dict[str, v.Value]
+    ) -> None:
+        """The arguments of a call flow into the parameters."""
+        shape = self.shape(function)
+        for slot, value in zip(
+            shape.given_bound if bound else shape.given, arguments, strict=False
+        ):
+            if value:
+                self.write(slot, value)
+        if named:
+            for name, slot in shape.named:
+                if name in named:
+                    self.write(slot, named[name])
+
+    def called(
+        self,
+        function: Function,
+        bound: bool,
+        arguments: list[v.Value],
+        named: dict[str, v.Value],
+        awaited: bool = False,
+    ) -> v.Value:
+        """What a call gives; the arguments flow into the parameters."""
+        self.pass_arguments(function, bound, arguments, named)
+        shape = self._shapes[function]
+        if shape.is_manager:
+            return v.one(v.Managed(self._yield_declared(function), function))
+        if function.facts.is_generator:
+            self.demand(function)
+            return v.one(v.Generated(function))
+        if function.facts.is_async and not awaited:
+            return v.one(v.CoroutineValue(function))
+        return self.result(function)
+
+    def result(self, function: Function) -> v.Value:
+        """What a function returns, by its annotation and its ``return`` statements."""
+        shape = self.shape(function)
+        if shape.constant is not None:
+            return shape.constant
+        returns = function.signature.returns
+        declared = self.declared(function, returns)
+        if declared and not any(isinstance(a, (v.Known, v.Client)) for a in declared):
+            if declarations.is_callable(declared):
+                self.demand(function)
+                return declarations.functions(self.read(shape.returned)) or declared
+            if (function, returns) in self._declared:
+                shape.constant = declared
+            return declared
+        if not declared and self._gives_constants(function):
+            shape.constant = v.UNKNOWN
+            return v.UNKNOWN
+        self.demand(function)
+        given = self.read(shape.returned)
+        return given if self.holds_objects(given) else declared or given
+
+    def _gives_constants(self, function: Function) -> bool:
+        """Does the annotation say that what a function returns isn't worth knowing?"""
+        signature = function.signature
+        return declarations.is_constant(
+            self, function.parent or function, signature.operations, signature.returns
+        )
+
+    def provided(self, function: Function) -> v.Value:
+        """What FastAPI injects for a dependency: what it yields, or returns."""
+        self._injected += 1
+        self.dependencies.add(function)
+        self.demand(function)
+        if function.facts.is_generator:
+            given = self.read(self.shape(function).yielded)
+            return given if self.holds_objects(given) else self._yield_declared(function) or given
+        return self.result(function)
+
+    def _yield_declared(self, function: Function) -> v.Value:
+        self.demand(function)
+        return v.elements(self.declared(function, function.signature.returns))

@@ -1,0 +1,121 @@
+"""A use: one place in a function that does I/O, or that calls into the program.
+
+A use is where a color matters: what it uses decides whether the function has to turn, and the plan
+writes the edit there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from asyncify.analysis import values as v
+from asyncify.analysis.program import Function
+from asyncify.vocabulary.rows import Member
+
+SYNC_KINDS = {
+    "Session", "scoped_session", "sessionmaker", "Engine", "Connection", "Transaction",
+    "SessionTransaction",
+}  # fmt: skip
+# What is sync on both sides, and works behind an async engine inside a greenlet only.
+GREENLET_KINDS = {
+    "Inspector", "RawConnection", "RawCursor", "SyncEngine", "SyncConnection",
+    "SyncSessionTransaction",
+}  # fmt: skip
+_NOT_ASYNC = SYNC_KINDS | GREENLET_KINDS
+_DOING_IO = {
+    "enter closing",
+    "enter stacked",
+    "bound manager",
+    "query",
+    "iterate query",
+    "metadata",
+    "enter",
+    "foreign",
+    "greenlet",
+    "refused",
+}
+_OF_MEMBERS = {"member", "thread", "expect", "handed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One place. ``kind``:
+
+    ``member``: a member of a known object (``owner``, ``row``) is called or read;
+    ``query``: a terminal of a Query (``owner``), named ``name``; ``iterate query`` likewise;
+    ``enter``: ``with`` over a known object; ``enter closing``: over ``closing`` of one;
+    ``enter stacked``: one, or a manager of the program, is entered by an ``ExitStack``;
+    ``metadata``: ``create_all`` and the like;
+    ``greenlet``: something sync of SQLAlchemy is given an engine or a connection (``owner``);
+    ``refused``: something that has no async form; ``name`` is the sentence that says so;
+    ``bound manager``: a sync context manager of a known object gives its object to a name;
+    ``store``: an attribute of a known object is set (``operation`` is the object);
+    ``call``, ``property``, ``enter manager``, ``iterate``: functions of the program (``callees``);
+    ``apply``: one is applied to items by a builtin that has a form which awaits it;
+    ``pass``: one is given as an argument to something foreign, called ``name``;
+    ``run sync``: one is run inside ``run_sync`` of an async object;
+    ``loop``: a coroutine is run in an event loop of its own;
+    ``thread``: one is run in a thread by an awaited call, or a member of a known object is
+    (``owner``, ``row``);
+    ``expect``: one is called where an error is expected, or such a member is;
+    ``maybe``: a method of something unknown is called, which may be one of those (``callees``);
+    ``handed``: a member of a known object is given to something foreign, called ``name``;
+    ``client``, ``enter client``: a member ``name`` of a client of the application (``client``) is
+    used, or the client is entered;
+    ``foreign``: a session or an engine (``owner``) is given to something foreign, called ``name``.
+
+    ``operation`` is the index in the function's body, ``item`` the index of a with item.
+    """
+
+    kind: str
+    function: Function
+    operation: int
+    owner: v.Known | v.QueryValue | None = None
+    row: Member | None = None
+    name: str = ""
+    callees: tuple[Function, ...] = ()
+    item: int = -1
+    client: v.Client | None = None
+
+    @property
+    def line(self) -> int:
+        return int(self.function.body.operations[self.operation][1])
+
+    @property
+    def column(self) -> int:
+        return int(self.function.body.operations[self.operation][2])
+
+    @property
+    def callee_name(self) -> str:
+        """What the place uses, for people: of several functions always the same one."""
+        names = sorted(c.qualname for c in self.callees)
+        return names[0] if names else self.name or self.kind
+
+    @property
+    def is_async(self) -> bool:
+        """Is the object already an async one?"""
+        return isinstance(self.owner, v.Known) and self.owner.kind not in _NOT_ASYNC
+
+    @property
+    def takes_engine(self) -> bool:
+        """Is an engine given to something that is not async?"""
+        owner = self.owner
+        return self.kind == "foreign" and isinstance(owner, v.Known) and owner.kind == "Engine"
+
+    def runs(self, callee: Function) -> bool:
+        """Is one of the callees run here? Who receives a function may run it later, and calling a
+        generator runs nothing: looping over it does."""
+        if self.kind in ("pass", "run sync"):
+            return False
+        return self.kind != "call" or not callee.facts.is_generator
+
+    @property
+    def does_io(self) -> bool:
+        """Does the place do I/O on a sync object of SQLAlchemy?"""
+        if self.is_async:
+            return False
+        if self.takes_engine:
+            return False  # it gets a sync engine of its own
+        if self.kind in _DOING_IO:
+            return not self.callees  # else what it calls does
+        return self.kind in _OF_MEMBERS and self.row is not None and self.row.io
