@@ -62,6 +62,7 @@ class _Read:
     suppressions: dict[str, Suppressions]
     blocked: frozenset[str] = frozenset()
     digests: dict[str, bytes] = field(default_factory=dict)  # of the contents, by path
+    projects: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -95,7 +96,7 @@ def turning(request: Request, progress: Progress | None = None) -> Turning:
     """Which functions turn, and which calls make them."""
     with _without_garbage_collection():
         read = _read(request, progress or _silent)
-        program = Program(read.files.items(), request.config.import_roots)
+        program = _program(read, request.config)
         return make_turning(infer(program, request.config))
 
 
@@ -103,7 +104,7 @@ def _all(request: Request, read: _Read) -> Iterator[object]:
     """All that the outcome of a ``check`` depends on."""
     limits = read.limits
     yield request.config
-    yield read.digests, read.problems, read.suppressions
+    yield read.digests, read.problems, read.suppressions, read.projects
     for paths in (limits.editable, limits.excluded, limits.explicit, limits.skipped):
         yield sorted(paths)
     for source in read.unread:  # it is looked through for what turns
@@ -147,11 +148,21 @@ def _manifests(
     config = request.config
     needs = Needs(
         config.sqlalchemy_version, tuple(config.async_driver), _sqlite(read), plan.tests,
-        any(b"ASGITransport(" in change.after for change in changes),
+        any(b"ASGITransport(" in change.after for change in changes), _folders(read, changes),
     )  # fmt: skip
     followed, findings = follow(config.root, request.paths, needs)
     read.problems += findings
     return followed
+
+
+def _folders(read: _Read, changes: tuple[FileChange, ...]) -> tuple[str, ...]:
+    """The folders of the innermost projects that tests belong to which change; '' for the root."""
+    tests = [change.path for change in changes if is_test_path(change.path)]
+    found = {
+        max((p for p in read.projects if path.startswith(p + "/")), key=len, default="")
+        for path in tests
+    }
+    return tuple(sorted(found)) or ("",)
 
 
 def _sqlite(read: _Read) -> str:
@@ -208,12 +219,23 @@ def _read(request: Request, progress: Progress) -> _Read:
     limits = Limits(found.editable, found.excluded, found.explicit, skipped)
     unread_files = tuple(unread)
     return _Read(
-        files, sources, limits, problems, unread_files, suppressions, digests=reader.digests
+        files,
+        sources,
+        limits,
+        problems,
+        unread_files,
+        suppressions,
+        digests=reader.digests,
+        projects=found.projects,
     )
 
 
+def _program(read: _Read, config: Config) -> Program:
+    return Program(read.files.items(), config.import_roots, read.projects)
+
+
 def _plan(read: _Read, config: Config) -> Plan:
-    program = Program(read.files.items(), config.import_roots)
+    program = _program(read, config)
     return restrict(make_plan(infer(program, config), read.blocked), read.limits, read.sources)
 
 

@@ -187,14 +187,17 @@ class Program:
     """All modules, and the resolution of names between them."""
 
     def __init__(
-        self, files: Iterable[tuple[str, f.ModuleFacts]], roots: tuple[str, ...] = ()
+        self,
+        files: Iterable[tuple[str, f.ModuleFacts]],
+        roots: tuple[str, ...] = (),
+        projects: tuple[str, ...] = (),
     ) -> None:
         self.modules: dict[str, Module] = {}  # by path
         self.classes: dict[Function, Class] = {}
         self._named: dict[tuple[str, str, int], Module | None] = {}
         self._resolved: dict[tuple[Module, str], Symbol | None] = {}
         facts = dict(files)
-        self._layout = _Layout(frozenset(facts), roots)
+        self._layout = _Layout(frozenset(facts), roots, projects)
         for path, module_facts in facts.items():
             self.modules[path] = Module(path, self._layout.name(path), module_facts)
         for module in self.modules.values():
@@ -501,8 +504,11 @@ class Program:
 class _Layout:
     """Which file an import means, found as Python and pytest would find it."""
 
-    def __init__(self, paths: frozenset[str], roots: tuple[str, ...]) -> None:
+    def __init__(
+        self, paths: frozenset[str], roots: tuple[str, ...], projects: tuple[str, ...] = ()
+    ) -> None:
         self.paths = paths
+        self.projects = projects  # folders of projects inside this one
         self.folders: set[str] = set()
         self._above: dict[str, set[str]] = {}  # first part of a dotted name -> folders that have it
         for path in paths:
@@ -510,6 +516,7 @@ class _Layout:
         self.configured = tuple(root.strip("/") or "." for root in roots)
         self._roots: dict[str, tuple[str, ...]] = {}
         packages = {p for p in self.folders if _join(p, "__init__.py") in paths}
+        packages.difference_update(projects)
         self.packages = packages
         self.every_root = tuple(
             sorted(
@@ -534,7 +541,7 @@ class _Layout:
     def name(self, path: str) -> str:
         folder = str(PurePosixPath(path).parent)
         root = _package_root(folder, self.packages)
-        for configured in (*self.configured, "src", "."):
+        for configured in (*self.configured, *self._project(folder), "src", "."):
             inside = (
                 configured == "." or folder == configured or folder.startswith(configured + "/")
             )
@@ -545,12 +552,19 @@ class _Layout:
         dotted_name = relative[:-3].replace("/", ".")
         return dotted_name.removesuffix(".__init__") if dotted_name != "__init__" else root
 
+    def _project(self, folder: str) -> tuple[str, ...]:
+        """Where the imports of the innermost project start that a folder belongs to."""
+        chain = [folder, *(str(p) for p in PurePosixPath(folder).parents)]
+        found = next((place for place in chain if place in self.projects), "")
+        return (f"{found}/src", found) if found else ()
+
     def roots(self, path: str) -> tuple[str, ...]:
         folder = str(PurePosixPath(path).parent)
         if folder not in self._roots:
             chain = [str(p) for p in (PurePosixPath(folder), *PurePosixPath(folder).parents)]
             own = [p for p in reversed(chain) if p not in self.packages]
-            candidates = [*self.configured, ".", "src", *own, *self.every_root]
+            project = reversed(self._project(folder))
+            candidates = [*self.configured, *project, ".", "src", *own, *self.every_root]
             self._roots[folder] = tuple(dict.fromkeys(candidates))
         return self._roots[folder]
 
@@ -569,7 +583,7 @@ class _Layout:
         for root in self.roots(importer):
             if root not in above:
                 continue
-            if standard and root != "." and root not in self.configured and root != "src":
+            if standard and root not in (".", "src", *self.configured, *self.projects):
                 continue
             found = self._file(root, relative)
             if found is not None:

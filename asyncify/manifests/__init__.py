@@ -29,7 +29,7 @@ def follow(
     manifests = Manifests(root)
     requirements(manifests, needs)
     if needs.tests:
-        settings(manifests)
+        settings(manifests, needs.folders)
     findings = list(manifests.findings)
     changes = []
     for change in manifests.changes():
@@ -43,7 +43,8 @@ def follow(
                 )
             )
     if manifests.required:
-        findings += _locks(root)
+        changed = {change.path.rpartition("/")[0] for change in changes}
+        findings += [found for folder in sorted({"", *changed}) for found in _locks(root, folder)]
     return changes, findings
 
 
@@ -51,8 +52,9 @@ def _is_inside(file: Path, paths: tuple[Path, ...]) -> bool:
     return any(file.resolve().is_relative_to(path.resolve()) for path in paths or (Path(),))
 
 
-def _locks(root: Path) -> Iterator[Finding]:
-    for name in LOCK_FILES:
+def _locks(root: Path, folder: str) -> Iterator[Finding]:
+    for last in LOCK_FILES:
+        name = f"{folder}/{last}" if folder else last
         if (root / name).is_file():
             reason = "The project needs packages that this lock file doesn't have yet."
             advice = "Have the tool that wrote it write it again."

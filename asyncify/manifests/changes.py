@@ -20,13 +20,14 @@ _SKIPPED = {"node_modules", "venv", "env", "build", "dist", "site-packages", "__
 class Needs:
     """``sqlite``: where its files are named, in the program, in its tests only, or nowhere (empty).
     ``tests``: are there tests or fixtures that turned; ``client``: is an httpx client among what
-    they use now."""
+    they use now; ``folders``: those of the projects that they belong to, '' for the root."""
 
     line: str = "2.0"
     drivers: tuple[tuple[str, str], ...] = ()
     sqlite: str = ""
     tests: bool = False
     client: bool = False
+    folders: tuple[str, ...] = ("",)
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
@@ -11,24 +12,40 @@ from asyncify.manifests.changes import Manifests
 from asyncify.vocabulary.packages import PYTEST_FILES, PYTEST_SETTINGS
 
 
-def settings(manifests: Manifests) -> None:
-    """``asyncio_mode = "auto"`` and one loop for all tests, unless the project has its own."""
+def settings(manifests: Manifests, folders: Iterable[str] = ("",)) -> None:
+    """``asyncio_mode = "auto"`` and one loop for all tests, unless the project has its own: where
+    the root has settings of pytest, else in the folder of each project whose tests turn."""
+    if _edited(manifests, ""):
+        return
+    for folder in folders:
+        prefix = f"{folder}/" if folder else ""
+        if not (folder and _edited(manifests, prefix)):
+            _create(manifests, prefix)
+
+
+def _edited(manifests: Manifests, prefix: str) -> bool:
+    """Does a folder have settings of pytest? Then they are edited."""
     for name, section in PYTEST_FILES:
-        text = manifests.text(name)
+        text = manifests.text(prefix + name)
         if text is None:
             continue
         new = _toml(text, section, False) if name.endswith(".toml") else _ini(text, section)
         if new is not None:
-            manifests.put(name, new)
-            return
-    text = manifests.text("pyproject.toml")
+            manifests.put(prefix + name, new)
+            return True
+    return False
+
+
+def _create(manifests: Manifests, prefix: str) -> None:
+    name = f"{prefix}pyproject.toml"
+    text = manifests.text(name)
     if text is not None:
         new = _toml(text, "tool.pytest.ini_options", True)
         if new is not None:
-            manifests.put("pyproject.toml", new)
+            manifests.put(name, new)
             return
     lines = [f"{key} = {value}\n" for key, value in PYTEST_SETTINGS]
-    manifests.put("pytest.ini", "[pytest]\n" + "".join(lines))
+    manifests.put(f"{prefix}pytest.ini", "[pytest]\n" + "".join(lines))
 
 
 def _toml(text: str, section: str, create: bool) -> str | None:

@@ -77,7 +77,8 @@ class Discovered:
     """The files of the program in sorted order; ``editable`` names those that the command line
     selects, ``explicit`` those among them that it names one by one, ``excluded`` those that the
     configuration or git keeps from being edited (problems with reading these are nobody's concern).
-    ``others`` are notebooks and stubs: never edited, but they may mention what turns."""
+    ``others`` are notebooks and stubs: never edited, but they may mention what turns. ``projects``
+    are the folders below the root that have a pyproject.toml or the like: imports start there."""
 
     program: tuple[SourceFile, ...] = ()
     editable: frozenset[str] = frozenset()
@@ -85,6 +86,7 @@ class Discovered:
     problems: tuple[Finding, ...] = ()
     explicit: frozenset[str] = frozenset()
     others: tuple[SourceFile, ...] = ()
+    projects: tuple[str, ...] = ()
 
 
 def find_root(paths: Iterable[Path]) -> Path:
@@ -136,6 +138,7 @@ def discover(config: Config, paths: tuple[Path, ...]) -> Discovered:
         problems=(*walk.problems, *selection.problems),
         explicit=frozenset(selection.explicit),
         others=_sorted(walk.others),
+        projects=tuple(sorted(walk.projects)),
     )
 
 
@@ -166,6 +169,7 @@ class _Walk:
     others: dict[str, str] = field(default_factory=dict)
     excluded: set[str] = field(default_factory=set)
     problems: list[Finding] = field(default_factory=list)
+    projects: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.root = os.fspath(self.config.root)
@@ -181,6 +185,8 @@ class _Walk:
             names = {entry.name for entry in entries}
             if folder.prefix != start.prefix and _is_foreign(folder, names):
                 continue
+            if folder.prefix and _is_project(names):
+                self.projects.add(folder.prefix[:-1])
             may_build = not folder.prefix or not names.isdisjoint(BUILDS)
             rules = folder.rules
             if ".gitignore" in names:
@@ -244,6 +250,14 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
         return entry.is_file()
     except OSError:  # a link to itself
         return False
+
+
+def _is_project(names: set[str]) -> bool:
+    """Whether a folder with these entries is that of a project. A package may have a module that is
+    called setup."""
+    return "pyproject.toml" in names or (
+        not names.isdisjoint({"setup.py", "setup.cfg"}) and "__init__.py" not in names
+    )
 
 
 def _is_foreign(folder: _Folder, names: set[str]) -> bool:

@@ -57,12 +57,14 @@ def _line(version: Version) -> str:
 
 
 def _locked(root: Path) -> Version | None:
-    """A workspace has its lock file above the program's root."""
+    """A workspace has its lock file above the program's root, and a repository may have projects
+    in its folders."""
     work_tree = work_tree_of(root)
     folders = [root]
     if work_tree is not None:
         folders += [folder for folder in root.parents if folder.is_relative_to(work_tree)]
-    for folder in folders:
+    below = sorted({path.parent for name in _LOCK_FILES for path in root.glob(f"*/{name}")})
+    for folder in (*folders, *below):
         for name in _LOCK_FILES:
             match = _LOCKED.search(_text(folder / name))
             if match:
