@@ -70,7 +70,7 @@ def _by_hand(names: Iterable[str]) -> list[str]:
 def _tell(manifests: Manifests, name: str, wanted: Wanted) -> None:
     """A manifest that isn't edited: what it would need, where it names SQLAlchemy."""
     text = manifests.text(name) or ""
-    if name.endswith(".py") and "setuptools" not in text and "distutils" not in text:
+    if name.endswith(".py") and not re.search(r"\bsetup\(", text):
         return  # a module of that name
     found = {word.lower() for word in re.findall(r"[\w.-]+", text)}
     missing = [each for _, each, _ in wanted.additions(found)]
