@@ -223,9 +223,10 @@ class MakeAsyncFor(Decision):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DelegateGenerator(Decision):
     """The statement ``yield from generator`` becomes a loop (node: Yield). ``variable`` is what the
-    loop calls an item."""
+    loop calls an item; it is an ``async for`` unless what is iterated isn't ``asynchronous``."""
 
     variable: str = "item"
+    asynchronous: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -567,7 +567,8 @@ class Colors:
         if function.owner is None or function.name == "__init__":
             return (function,)
         if function not in self._families:
-            names = ENTERING if function.name in ENTERING else (function.name,)
+            name = function.owner.method_name(function)
+            names = ENTERING if name in ENTERING else (name,)
             related: dict[Class, None] = {}
             pending = [function.owner]
             while pending:

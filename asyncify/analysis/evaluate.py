@@ -283,6 +283,9 @@ class Evaluation:
         for atom in base:
             if isinstance(atom, (v.Instance, v.ClassObject)):
                 inference.write(inference.slot("attribute", atom.cls, attribute), value)
+                if value and isinstance(atom, v.Instance):
+                    for setter in inference.methods(atom.cls, f"{attribute}.setter"):
+                        inference.called(setter, True, [value], {})
             elif isinstance(atom, v.ModuleObject):
                 inference.write(inference.slot("global", atom.module, attribute), value)
 
@@ -398,6 +401,8 @@ def _refined(declared: v.Value, given: v.Value) -> v.Value:
     if better:
         return better  # what it was made by knows more, and is never wrong
     if any(isinstance(a, v.QueryValue) for a in given):
+        return given
+    if any(isinstance(a, v.QueryValue) for a in v.elements(given)):
         return given
     if declarations.is_callable(declared):
         return declarations.functions(given) or declared

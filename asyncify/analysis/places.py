@@ -49,6 +49,8 @@ class Places:
             reason = unread(layout, use.operation)
             if reason:
                 return Obstacle("ASY101", reason)
+        if use.kind == "set":
+            return Obstacle("ASY101", f"An assignment to `{use.name}` can't be awaited.")
         if use.kind == "iterate" and not iteration(layout, use.operation):
             return Obstacle("ASY101", "What consumes the generator here can't await.")
         if use.kind == "metadata" and not layout.is_statement(use.operation):

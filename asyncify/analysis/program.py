@@ -161,6 +161,13 @@ class Class:
                 return cls.methods[name]
         return None
 
+    def method_name(self, function: Function) -> str:
+        """The name by which the class has a method, or the setter of a property."""
+        if self.methods.get(function.name) is function:
+            return function.name
+        found = (name for name, method in self.methods.items() if method is function)
+        return next(found, function.name)
+
 
 class Binding(NamedTuple):
     """What a module-level name is bound to: ``def``, ``class``, ``import`` or ``variable``."""
@@ -226,7 +233,7 @@ class Program:
             if facts.kind == "class":
                 self.classes[function] = Class(module, function)
             elif owner is not None and facts.kind == "def":
-                owner.methods[facts.name] = function
+                owner.methods[_key(owner, function)] = function
         bindings = module.bindings
         for name in functions[0].facts.bound:
             bindings[name] = _VARIABLE
@@ -651,6 +658,18 @@ def blocks_of(statement: f.Statement) -> tuple[tuple[f.Statement, ...], ...]:
     if kind == f.MATCH:
         return tuple(case[2] for case in statement[8])
     return ()
+
+
+def _key(owner: Class, function: Function) -> str:
+    """The name that a class has a method by; the setter of a property, which has the same name,
+    stands beside that as ``name.setter``."""
+    name = function.facts.name
+    if name not in owner.methods or not function.signature_is_decorated:
+        return name
+    signature = function.signature
+    found = {dotted(signature.operations, index) for index in signature.decorators}
+    last = found & {f"{name}.setter", f"{name}.deleter"}
+    return last.pop() if last else name
 
 
 def dotted(operations: tuple[f.Operation, ...], index: int) -> str:

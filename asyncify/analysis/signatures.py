@@ -27,9 +27,12 @@ _SEVERAL = 60  # functions: nobody evaluates more of them to learn what a parame
 class Shape:
     """How a function is called. ``given`` are the slots of the parameters that positional arguments
     are for, ``given_bound`` those behind the object that a method is taken from; ``named`` those
-    that a keyword can mean. ``constant`` is what a call gives, where that is always the same."""
+    that a keyword can mean, ``others`` those that take what is left. ``constant`` is what a call
+    gives, where that is always the same."""
 
-    __slots__ = ("constant", "given", "given_bound", "is_manager", "named", "returned", "yielded")
+    __slots__ = (
+        "constant", "given", "given_bound", "is_manager", "named", "others", "returned", "yielded",
+    )  # fmt: skip
 
     def __init__(self, inference: Signatures, function: Function) -> None:
         parameters = function.signature.parameters
@@ -39,6 +42,7 @@ class Shape:
         skips = function.owner is not None and "staticmethod" not in inference.decorators(function)
         self.given_bound = self.given[1:] if skips else self.given
         self.named = tuple((p.name, slot) for p, slot in pairs if p.kind in "ak")
+        self.others = tuple((p.kind, slot) for p, slot in pairs if p.kind in ("*", "**"))
         self.is_manager = inference.is_manager(function)
         self.returned = inference.slot("return", function)
         self.yielded = inference.slot("yield", function)
@@ -124,9 +128,10 @@ class Signatures(Flow):
 
     def _parameter(self, function: Function, position: int, slot: Slot) -> v.Value:
         parameter = function.signature.parameters[position]
-        variadic = parameter.kind in ("*", "**")
-        own = v.UNKNOWN if variadic else self._receiver(function, position)
-        if own or variadic:
+        if parameter.kind in ("*", "**"):
+            return v.collection(self.read(slot))
+        own = self._receiver(function, position)
+        if own:
             self._fixed[slot] = own
             return own
         injected = self._default(function, parameter.default)
@@ -138,6 +143,9 @@ class Signatures(Flow):
         if declared and not kinds and not is_client:
             if declarations.is_callable(declared):
                 return declarations.functions(self.read(slot)) or declared
+            if v.declares_queries(declared):
+                given = self.read(slot)
+                return given if v.inner_queries(given) else declared
             if injected is None and (function, parameter.annotation) in self._declared:
                 self._fixed[slot] = declared
             return declared
@@ -208,6 +216,20 @@ class Signatures(Flow):
             for name, slot in shape.named:
                 if name in named:
                     self.write(slot, named[name])
+        if shape.others:
+            self._pass_others(shape, bound, arguments, named)
+
+    def _pass_others(
+        self, shape: Shape, bound: bool, arguments: list[v.Value], named: dict[str, v.Value]
+    ) -> None:
+        """The queries that ``*args`` and ``**kwargs`` take."""
+        known = {name for name, _ in shape.named}
+        left = [value for name, value in named.items() if name not in known]
+        for kind, slot in shape.others:
+            given = len(shape.given_bound if bound else shape.given)
+            for value in arguments[given:] if kind == "*" else left:
+                if any(isinstance(a, v.QueryValue) for a in value):
+                    self.write(slot, value)
 
     def called(
         self,
@@ -240,6 +262,10 @@ class Signatures(Flow):
             if declarations.is_callable(declared):
                 self.demand(function)
                 return declarations.functions(self.read(shape.returned)) or declared
+            if v.declares_queries(declared):
+                self.demand(function)
+                given = self.read(shape.returned)
+                return given if v.inner_queries(given) else declared
             if (function, returns) in self._declared:
                 shape.constant = declared
             return declared

@@ -50,6 +50,7 @@ class Use:
     ``refused``: something that has no async form; ``name`` is the sentence that says so;
     ``bound manager``: a sync context manager of a known object gives its object to a name;
     ``store``: an attribute of a known object is set (``operation`` is the object);
+    ``set``: a property of the program is assigned (``operation`` is the object);
     ``call``, ``property``, ``enter manager``, ``iterate``: functions of the program (``callees``);
     ``apply``: one is applied to items by a builtin that has a form which awaits it;
     ``pass``: one is given as an argument to something foreign, called ``name``;

@@ -159,6 +159,12 @@ class Collector:
         for target in statement[7]:
             if target[0] != f.TO_ATTRIBUTE:
                 continue
+            setters = tuple(
+                m for a in self.values[target[1]] if isinstance(a, v.Instance)
+                for m in self.inference.methods(a.cls, f"{target[2]}.setter")
+            )  # fmt: skip
+            if setters:
+                yield Use("set", self.function, target[1], name=target[2], callees=setters)
             for atom in self.values[target[1]]:
                 row = (
                     self.inference.row(atom.kind, target[2]) if isinstance(atom, v.Known) else None

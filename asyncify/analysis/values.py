@@ -464,3 +464,21 @@ def elements(value: Value) -> Value:
         elif isinstance(atom, TupleValue):
             out.extend(atom.items)
     return join(out)
+
+
+def inner_queries(value: Value) -> bool:
+    """Are there queries in a container?"""
+    return any(
+        isinstance(a, QueryValue)
+        or (isinstance(a, (Collection, TupleValue)) and inner_queries(one(a)))
+        for a in elements(value)
+    )
+
+
+def declares_queries(value: Value) -> bool:
+    """Does an annotation say that a container has queries?"""
+    return any(
+        (isinstance(a, Known) and a.kind == "Query")
+        or (isinstance(a, (Collection, TupleValue)) and declares_queries(one(a)))
+        for a in elements(value)
+    )

@@ -180,6 +180,8 @@ def reference(operation: f.Operation, name: str = "") -> NodeRef:
         return NodeRef("Subscript", operation[3])
     if kind == f.COMPREHENSION:
         return NodeRef(operation[5], operation[3])
+    if kind in (f.YIELD, f.YIELD_FROM):
+        return NodeRef("Yield", operation[3])
     if kind == f.AWAIT:
         return NodeRef("Await", operation[3])
     raise ValueError(f"no node is counted for operation {kind}")

@@ -35,6 +35,7 @@ from asyncify.decisions import (
 from asyncify.findings import Finding
 from asyncify.planning.client_calls import ClientPlanner
 from asyncify.planning.consumers import consume_generators, plan_applied, plan_iteration
+from asyncify.planning.delegation import loops
 from asyncify.planning.draft import Draft, call_reference, node_reference, reference
 from asyncify.planning.hoisting import Hoister, is_read_from
 from asyncify.planning.queries import QueryPlanner
@@ -144,6 +145,8 @@ class FunctionPlanner:
             ):
                 consume_generators(layout, use.operation, draft, group)
         self._withs(layout, entered, started, draft, group)
+        for decision in loops(self.colors, self.coloring, function, draft):
+            draft.add(decision)
 
     def _hand_on(self, function: Function) -> None:
         """A lambda that is a call of what turns gives the coroutine, as it stands."""

@@ -1,7 +1,8 @@
-"""Turns `yield from` over an async generator into a loop.
+"""Turns `yield from` in an async generator into a loop.
 
 What it does
-    `yield from rows(db)` becomes `async for item in rows(db): yield item`.
+    `yield from rows(db)` becomes `async for item in rows(db): yield item`, and `for` where what it
+    yields from isn't asynchronous.
 
 Why
     `yield from` doesn't exist in an async generator.
@@ -50,7 +51,7 @@ def apply(decision: DelegateGenerator, delegation: cst.Yield, place: Place) -> c
         delegation.value.item,
         cst.IndentedBlock([inner]),
         leading_lines=line.leading_lines,
-        asynchronous=cst.Asynchronous(),
+        asynchronous=cst.Asynchronous() if decision.asynchronous else None,
     )
     return delegation if place.replace_line([loop]) else None
 
@@ -63,5 +64,10 @@ EXAMPLES = (
         (DelegateGenerator(**node("Yield"), variable="each"),),
         "async def f(item):\n    # all of it\n    async for each in item.rows():\n"
         "        yield each\n",
+    ),
+    Example(
+        "async def f():\n    yield from (1, 2)\n",
+        (DelegateGenerator(**node("Yield"), asynchronous=False),),
+        "async def f():\n    for item in (1, 2):\n        yield item\n",
     ),
 )
