@@ -22,7 +22,6 @@ from asyncify.decisions import (
 )
 from asyncify.findings import Finding
 from asyncify.outcome import Summary
-from asyncify.planning.autocommit import autocommitted
 from asyncify.planning.callgraph import turning_of
 from asyncify.planning.case_methods import CasePlanner
 from asyncify.planning.cleanups import Cleanups
@@ -33,6 +32,7 @@ from asyncify.planning.infrastructure import InfrastructurePlanner
 from asyncify.planning.loading import LoadPlanner
 from asyncify.planning.misuse import misuses, needless_awaits
 from asyncify.planning.mocks import MockPlanner
+from asyncify.planning.own_style import kept_for_style
 from asyncify.planning.pytest_suite import turning
 from asyncify.planning.queries import QueryPlanner
 from asyncify.planning.refusals import Refusals
@@ -102,14 +102,11 @@ class Planner:
 
     def make(self) -> Plan:
         for function in self._ordered(self.coloring.turned | self._entering()):
-            kept = autocommitted(self.colors, function)
-            if kept is not None:
-                self.functions.impediments[function] = kept
-                # Inside run_sync it would be lost as well: its component stays.
-                self.colors.held_back.setdefault(function, kept)
+            self._hold_back(function)
             self.functions.plan(function, self.draft(function.module))
         for function in self._ordered(self.coloring.islands):
             if function not in self.coloring.sides.synced:
+                self._hold_back(function)
                 self.functions.plan_island(function, self.draft(function.module))
         for function in self._ordered(self._staying_on_purpose()):
             self.queries.plan_sync(function, self.draft(function.module))
@@ -127,6 +124,7 @@ class Planner:
             self.sides.plan()
             self.loading.plan()
             self.infrastructure.engines.finish()
+            self.infrastructure.engines.bound()
         self.cleanups.plan()
         files = tuple(
             FilePlan(draft.module.path, decisions)
@@ -142,6 +140,14 @@ class Planner:
             unproven=tuple(self._unproven()),
             tests=turning(self.colors, self.coloring),
         )
+
+    def _hold_back(self, function: Function) -> None:
+        """What needs 1.4's own style stays with its component: inside ``run_sync`` the connection
+        is the same."""
+        kept = kept_for_style(self.colors, function)
+        if kept is not None:
+            self.functions.impediments[function] = kept
+            self.colors.held_back.setdefault(function, kept)
 
     def _without_needless_awaits(self, function: Function) -> None:
         operations = function.body.operations

@@ -1,40 +1,29 @@
-"""Shapes of queries, migrated by the tool and run before and after.
+"""Shapes of queries, migrated by the tool for a line of SQLAlchemy.
 
 A text under ``fixtures/queries`` holds Python blocks of shapes, each under a comment that names it;
 the last line of a shape is what it gives. In braces behind the name stand the SQLAlchemy lines that
 have it and, behind ``run_sync``, those on which it has to stay a Query. One text is one program.
+``query_runs`` runs the shapes, before and after.
 """
 
 from __future__ import annotations
 
-import asyncio
-import gc
-import importlib.util
-import inspect
+import ast
+import json
 import re
-import sys
+import subprocess
 import textwrap
-import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-import sqlalchemy
-from sqlalchemy import event, orm
-from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
-from sqlalchemy.pool import StaticPool
-
-from asyncify.vocabulary.rows import LINES
-from tests.differential.normalise import normalise
-from tests.differential.record import plain
-from tests.differential.run import ROOT
+from tests.differential.run import ROOT, environment
 from tests.engine import migrate, write
-from tests.vocabulary_objects import FUTURE, LINE
+from tests.lines import LINES
 
 FIXTURES = ROOT / "fixtures" / "queries"
+SECONDS = 300
 NAME = re.compile(r"^# (?P<name>[^{]+?)(?: \{(?P<lines>[^}]*)\})?$")
 KEPT = ("ASY202", "ASY108")
 HEAD = """\
@@ -100,9 +89,8 @@ class Shape:
 
 
 def shapes() -> list[Shape]:
-    """All shapes that the installed line of SQLAlchemy has."""
-    found = [shape for path in sorted(FIXTURES.glob("*.md")) for shape in shapes_of(path)]
-    return [shape for shape in found if LINE in shape.lines]
+    """All shapes."""
+    return [shape for path in sorted(FIXTURES.glob("*.md")) for shape in shapes_of(path)]
 
 
 def shapes_of(path: Path) -> Iterator[Shape]:
@@ -119,153 +107,90 @@ def shapes_of(path: Path) -> Iterator[Shape]:
 
 
 @dataclass(frozen=True)
-class Result:
-    """What a shape gave, or the class of the exception that it raised, and its statements."""
-
-    value: Any
-    error: str
-    statements: list[tuple[str, str]] = field(default_factory=list)
-    leaks: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Migrated:
-    """The program of one text, before and after, with the functions that keep a Query."""
+    """The programs of a line, before and after: the source of every function, the functions that
+    keep a Query, and what each shape gave in both."""
 
-    before: ModuleType
-    after: ModuleType
-    models: ModuleType
-    kept: frozenset[str]
+    written: dict[Shape, str]
+    kept: frozenset[Shape]
     problems: tuple[str, ...]
+    runs: dict[Shape, Any]
 
 
-def migrated(text: str, folder: Path) -> Migrated:
-    """The program of all shapes of a text, by one run of the tool."""
-    mine = [shape for shape in shapes() if shape.text == text]
+def migrated(line: str, scratch: Path, python: str) -> Migrated:
+    """All programs: one run of the tool for each, one process for all."""
+    texts: dict[str, list[Shape]] = {}
+    for shape in shapes():
+        if line in shape.lines:
+            texts.setdefault(shape.text, []).append(shape)
+    written: dict[Shape, str] = {}
+    kept: set[Shape] = set()
+    problems: list[str] = []
+    for text, mine in texts.items():
+        before = lay_out(mine, scratch / "before" / text, line)
+        after = lay_out(mine, scratch / "after" / text, line)
+        outcome = migrate(after)
+        places = {number: shape for shape in mine for number in _lines(before, shape.function)}
+        said = [x for x in outcome.findings if x.code in KEPT and str(x.site.path) == "case.py"]
+        kept |= {places[x.site.line] for x in said if x.site.line in places}
+        problems += [str(x) for x in outcome.findings if x.severity.value == "error"]
+        write(after, outcome)
+        written |= {shape: _source(after, shape.function) for shape in mine}
+    runs = _run(texts, scratch, python)
+    kept |= {shape for shape, run in runs.items() if run["island"]}
+    return Migrated(written, frozenset(kept), tuple(problems), runs)
+
+
+def lay_out(mine: list[Shape], folder: Path, line: str) -> Path:
+    """The program of the shapes of one text."""
     calls = "\n".join(f"            case.{shape.function}(session)," for shape in mine)
+    folder.mkdir(parents=True)
     files = {
         "models.py": (FIXTURES / "models.py").read_text(encoding="utf-8"),
         "case.py": HEAD + "".join(shape.source() for shape in mine),
         "main.py": MAIN.replace("{calls}", calls),
-        "pyproject.toml": CONFIG.format(line=LINE),
+        "pyproject.toml": CONFIG.format(line=line),
     }
     for name, content in files.items():
         (folder / name).write_text(content, encoding="utf-8")
-    models = load(folder / "models.py", "models")
-    before = load(folder / "case.py", "before", models=models)
-    outcome = migrate(folder)
-    places = {
-        line: shape.function for shape in mine for line in _lines(files["case.py"], shape.function)
-    }
-    mentioned = [x for x in outcome.findings if x.code in KEPT and str(x.site.path) == "case.py"]
-    kept = {places.get(x.site.line, "") for x in mentioned}
-    problems = [str(x) for x in outcome.findings if x.severity.value == "error"]
-    write(folder, outcome)
-    support = folder / "asyncify_support.py"
-    helpers = {support.stem: load(support, support.stem)} if support.exists() else {}
-    after = load(folder / "case.py", "after", models=models, **helpers)
-    islands = {shape.function for shape in mine if is_island(getattr(after, shape.function))}
-    return Migrated(before, after, models, frozenset(kept | islands), tuple(problems))
+    return folder
 
 
-def is_island(function: Callable[..., object]) -> bool:
-    """Does a function still take a sync session?"""
-    return inspect.signature(function).parameters["db"].annotation is orm.Session
+def _run(texts: dict[str, list[Shape]], scratch: Path, python: str) -> dict[Shape, Any]:
+    """What every shape gives in both programs, in a process of the line's Python."""
+    listed, target = scratch / "shapes.json", scratch / "runs.json"
+    names = {text: [shape.function for shape in mine] for text, mine in texts.items()}
+    listed.write_text(json.dumps(names), encoding="utf-8")
+    command = [python, "-m", "tests.query_runs", str(scratch), str(listed), str(target)]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=SECONDS,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads(target.read_text(encoding="utf-8"))
+    return {shape: found[text][shape.function] for text, mine in texts.items() for shape in mine}
 
 
-def _lines(source: str, function: str) -> range:
+def _lines(folder: Path, function: str) -> range:
     """The line numbers of a function."""
-    lines = source.splitlines()
+    lines = (folder / "case.py").read_text(encoding="utf-8").splitlines()
     start = lines.index(f"def {function}(db: Session):")
     end = next((n for n in range(start + 1, len(lines)) if lines[n].startswith("def ")), len(lines))
     return range(start + 1, end + 1)
 
 
-def load(path: Path, name: str, **beside: ModuleType) -> ModuleType:
-    """A module of a program, whose imports are those given."""
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    known = {key: sys.modules.get(key) for key in beside}
-    sys.modules.update(beside)
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        for key, old in known.items():
-            sys.modules.pop(key)
-            if old is not None:
-                sys.modules[key] = old
-    return module
-
-
-def script(models: ModuleType) -> str:
-    """The tables and rows as SQL."""
-    engine = sqlalchemy.create_engine("sqlite://", poolclass=StaticPool)
-    models.Base.metadata.create_all(engine)
-    with orm.Session(engine) as session:
-        session.add_all(models.rows())
-        session.commit()
-    raw: Any = engine.raw_connection()
-    return "\n".join(raw.driver_connection.iterdump())
-
-
-@contextmanager
-def listening(engine: Any) -> Iterator[list[tuple[str, str]]]:
-    """The statements that an engine is sent, in one spelling."""
-    seen: list[tuple[str, str]] = []
-
-    def note(_c: Any, _k: Any, statement: str, parameters: Any, _x: Any, _many: bool) -> None:
-        seen.append(normalise(statement, parameters))
-
-    event.listen(engine, "before_cursor_execute", note)
-    yield seen
-    event.remove(engine, "before_cursor_execute", note)
-
-
-def run_before(program: Migrated, shape: Shape, sql: str) -> Result:
-    """A shape as it was written, on a sync session."""
-    engine = sqlalchemy.create_engine("sqlite://", poolclass=StaticPool, **FUTURE)
-    raw: Any = engine.raw_connection()
-    raw.driver_connection.executescript(sql)
-    with listening(engine) as seen, orm.Session(engine, **FUTURE) as session:
-        try:
-            value, error = plain(getattr(program.before, shape.function)(session)), ""
-        except Exception as raised:
-            value, error = None, type(raised).__name__
-    engine.dispose()
-    return Result(value, error, seen)
-
-
-def run_after(program: Migrated, shape: Shape, sql: str) -> Result:
-    """A shape as the tool has written it, on an async session."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        value, error, seen = asyncio.run(_run_after(getattr(program.after, shape.function), sql))
-        gc.collect()
-    texts = [str(warning.message) for warning in caught]
-    return Result(value, error, seen, tuple(t for t in texts if "never awaited" in t))
-
-
-async def _run_after(function: Any, sql: str) -> tuple[Any, str, list[tuple[str, str]]]:
-    engine = create_async_engine("sqlite+aiosqlite://", poolclass=StaticPool)
-    async with engine.connect() as connection:
-        raw: Any = await connection.get_raw_connection()
-        await raw.driver_connection.executescript(sql)
-    with listening(engine.sync_engine) as seen:
-        async with AsyncSession(engine, expire_on_commit=False) as session:
-            try:
-                given = session.run_sync(function) if is_island(function) else function(session)
-                value = plain(await given if inspect.iscoroutine(given) else given)
-                error = ""
-            except Exception as raised:
-                value, error = None, type(raised).__name__
-    await engine.dispose()
-    return value, error, seen
+def _source(folder: Path, function: str) -> str:
+    text = (folder / "case.py").read_text(encoding="utf-8")
+    found = [
+        ast.get_source_segment(text, node) or "" for node in ast.parse(text).body
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == function
+    ]  # fmt: skip
+    return found[-1]
 
 
 def agree(before: Any, after: Any) -> bool:
     """Equal, save that select names anonymous columns which Query leaves without a name."""
-    if isinstance(before, Mapping) or not isinstance(before, list) or not isinstance(after, list):
+    if not isinstance(before, list) or not isinstance(after, list):
         return bool(before == after)
     if before[:1] == ["row"] == after[:1]:
         names = iter(after[1])

@@ -116,6 +116,7 @@ SESSIONS = (
     call("scalar", "select(User.name).where(User.id == 2)"),
     call("scalars", "select(User).order_by(User.id)", "value.all()"),
     attribute("autoflush"),
+    attribute("autocommit", lines=ONLY_14),
     MemberCase("__contains__", use="user in session", setup=USER),
     MemberCase("__iter__", use="session", setup=USER),
     call("aclose", sync="session.close()", setup=COUNT, lines=FROM_20),

@@ -204,11 +204,16 @@ def _refresh(run: LoadEvaluation, operation: f.Operation, argument: s.Value) -> 
     state.flush()
     for entity in s.entities(argument):
         expired = state.expired.get(entity.key, frozenset())
+        links = run.loading.models.links(entity.cls).values()
         if names is not None:
             state.set_expired(entity.key, expired - names)
+            if run.loading.inference.config.sqlalchemy_version == "1.4":
+                forgotten = names & {link.name for link in links}  # not loaded there
+                known = state.loaded.get(entity.key, frozenset())
+                state.set_loaded(entity.key, known - forgotten)
+                names = names - forgotten
             state.load(entity.key, names)
             continue
         state.refreshed(entity.key)
-        links = run.loading.models.links(entity.cls).values()
         eager = frozenset(link.name for link in links if link.lazy in words.EAGER)
         state.set_loaded(entity.key, eager)

@@ -333,8 +333,13 @@ class State:
         self.changed[key] = names
 
     def is_expired(self, key: Key, name: str) -> bool:
+        """Has a column to be read again? ``refresh`` of one loads that one only."""
         found = self.expired.get(key)
-        return found is not None and (name in found or EVERYTHING in found)
+        if found is None:
+            return False
+        return name in found or (
+            EVERYTHING in found and name not in self.loaded.get(key, _NO_NAMES)
+        )
 
     def forget(self, source: Source) -> None:
         """The source gives new instances from now on."""

@@ -27,6 +27,7 @@ from asyncify.findings import Finding
 from asyncify.planning.connect_arguments import Mapping, map_argument, map_query
 from asyncify.planning.draft import Draft, call_reference, reference
 from asyncify.planning.driver_helpers import HELPERS
+from asyncify.planning.own_style import bound_metadata
 from asyncify.planning.support import Support
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
@@ -44,6 +45,7 @@ _SESSIONS = ("sqlalchemy.orm.sessionmaker", "sqlalchemy.orm.Session", "sqlmodel.
 _PLAIN_SESSIONS = {"sqlalchemy.orm.Session", "sqlalchemy.orm.session.Session", "sqlmodel.Session"}
 _CONTEXTS = {"ssl.create_default_context", "ssl.SSLContext"}
 _ADVICE = "Look it up in the driver's documentation, or choose another one in `async-driver`."
+_BOUND_ADVICE = "Give the engine to what needs it, and take `bind` away."
 
 
 @dataclass(slots=True)
@@ -163,6 +165,16 @@ class EnginePlanner:
         origin = v.Origin(call.function, call.operation[3])
         text = f"{reason}; it stays sync, with what uses it."
         self.unfit.setdefault(origin, finding("ASY204", call.site, text, _ADVICE))
+
+    def bound(self) -> None:
+        """Engines that 1.4 has bound to metadata stay sync."""
+        for engine, function, index in bound_metadata(self.colors):
+            if engine.origin is not None and engine.origin not in self.colors.unfit:
+                operation = function.body.operations[index]
+                site = Site(function.module.path, operation[1], operation[2])
+                text = "An engine that metadata is bound to can't be async"
+                text += "; it stays sync, with what uses it."
+                self.unfit.setdefault(engine.origin, finding("ASY204", site, text, _BOUND_ADVICE))
 
     # -- sessions
 

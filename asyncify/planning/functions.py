@@ -396,12 +396,21 @@ class FunctionPlanner:
     def _sync_object(self, use: Use, receiver: f.Operation, draft: Draft) -> None:
         assert isinstance(use.owner, v.Known)
         template = TABLES[use.owner.kind].sync_object
-        if receiver[0] in (f.NAME, f.ATTRIBUTE) and template.startswith("{receiver}."):
+        group = self.coloring.groups.get(use.function, 0)
+        if receiver[0] not in (f.NAME, f.ATTRIBUTE):
+            return
+        if template.startswith("{receiver}."):
             draft.add(
                 UseSyncSession(
-                    node=reference(receiver), site=draft.site(receiver),
-                    group=self.coloring.groups.get(use.function, 0),
+                    node=reference(receiver), site=draft.site(receiver), group=group,
                     attribute=template.removeprefix("{receiver}."),
+                )
+            )  # fmt: skip
+        elif template:
+            draft.add(
+                ReplaceExpression(
+                    node=reference(receiver), site=draft.site(receiver), group=group,
+                    template=template.replace("{receiver}", "{node}"),
                 )
             )  # fmt: skip
 

@@ -23,6 +23,20 @@ _FUTURE = "on 1.4 only with future=True"
 # async connection or session raises AsyncMethodRequired, `stream` is the one that takes them.
 STREAMING_OPTIONS: frozenset[str] = frozenset({"stream_results", "yield_per"})
 
+# What only 1.4's plain engines and connections have: the sync one behind an async one hasn't,
+# either, so that `run_sync` is no way out.
+PLAIN_ONLY: frozenset[tuple[str, str]] = frozenset(
+    {
+        ("Engine", "execute"),
+        ("Engine", "scalar"),
+        ("Engine", "has_table"),
+        ("Engine", "table_names"),
+        ("Engine", "transaction"),
+        ("Engine", "run_callable"),
+        ("Connection", "connect"),
+    }
+)
+
 ENGINE = Table(
     "sqlalchemy.engine.Engine",
     "sqlalchemy.ext.asyncio.AsyncEngine",

@@ -20,6 +20,11 @@ _FROM_20 = ("2.0", "2.1")
 _ONLY_21 = ("2.1",)
 _NONE: tuple[str, ...] = ()
 
+# What 1.4 binds metadata to an engine by: the attribute, and what takes it as an argument.
+BOUND_METADATA: frozenset[str] = frozenset(
+    {"bind", "MetaData", "declarative_base", "as_declarative", "automap_base"}
+)
+
 METADATA = Table(
     "sqlalchemy.schema.MetaData",
     "sqlalchemy.schema.MetaData",

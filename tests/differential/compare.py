@@ -9,6 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 Sources = Mapping[str, str]
+# What a program raises that this SQLAlchemy isn't for.
+WRONG = {
+    f"builtins.{name}"
+    for name in (
+        "ImportError", "ModuleNotFoundError", "NameError", "NotImplementedError", "SyntaxError"
+    )
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -23,6 +30,7 @@ def differences(before: Run, after: Run) -> list[str]:
     """Everything in which the migrated program differs, and its own faults."""
     return [
         *(f"the sync program fails by itself: {fault}" for fault in before.record["faults"]),
+        *broken(before),
         *(f"fault: {fault}" for fault in after.record["faults"]),
         *sync_statements(after),
         *results(before, after),
@@ -30,6 +38,13 @@ def differences(before: Run, after: Run) -> list[str]:
         *statements(before, after),
         *tables(before, after),
     ]
+
+
+def broken(before: Run) -> Iterator[str]:
+    """A program that can't run at all is equal to whatever can't, either."""
+    raised = before.record["exception"]
+    if raised and raised["type"] in WRONG:
+        yield f"the sync program fails by itself: {raised}"
 
 
 def sync_statements(after: Run) -> Iterator[str]:

@@ -2,9 +2,9 @@
 
 A file under ``fixtures/differential/rows`` holds functions. The docstring of each says which rows
 of the vocabulary it runs, and after a ``|`` the lines of SQLAlchemy that have them where that
-isn't all, or ``left CODE`` where it is left as it is with that finding. The parameter of a
-function says what it is given: a ``session``, a ``connection``, the ``engine``, the ``factory`` of
-the frame, or nothing.
+isn't all, ``plain`` where it needs 1.4's engines and sessions without ``future=True``, or ``left
+CODE`` where it is left as it is with that finding. The parameter of a function says what it is
+given: a ``session``, a ``connection``, the ``engine``, the ``factory`` of the frame, or nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import ast
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -24,11 +23,14 @@ from asyncify import engine
 from asyncify.config import load_config
 from asyncify.outcome import Outcome
 from tests.differential.compare import Run
+from tests.differential.harness import FIXTURES, PROJECT
 from tests.differential.run import ROOT
+from tests.lines import LINES, frame
 
-FIXTURES = ROOT / "fixtures" / "differential"
 FRAME = FIXTURES / "rows_frame"
-LINES = ("1.4", "2.0", "2.1")
+# A line, or 1.4 with engines and sessions of its own style.
+PLAIN = "1.4 plain"
+STYLES = (*LINES, PLAIN)
 SECONDS = 300
 
 _GIVEN = {
@@ -63,7 +65,14 @@ class Scenario:
     main: str
     rows: tuple[str, ...]
     lines: tuple[str, ...]
+    plain: bool
     left: str
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """Those that it runs in."""
+        also = (PLAIN,) if "1.4" in self.lines else ()
+        return also if self.plain else (*self.lines, *also)
 
     def __str__(self) -> str:
         return f"{self.family}.{self.name}"
@@ -95,6 +104,7 @@ def _scenario(family: str, node: ast.FunctionDef, source: str) -> Scenario:
         _MAIN.format(names=names, call=call),
         tuple(rows.split()),
         tuple(word for word in words if word in LINES) or LINES,
+        "plain" in words,
         next((word for word in words if word.startswith("ASY")), ""),
     )
 
@@ -119,12 +129,12 @@ def _only(text: str, wanted: ast.FunctionDef, body: list[ast.stmt]) -> str:
     return re.sub(r"\n{4,}", "\n\n\n", "".join(lines)).rstrip() + "\n"
 
 
-def lay_out(scenario: Scenario, folder: Path, line: str) -> Path:
+def lay_out(scenario: Scenario, folder: Path, style: str) -> Path:
     """The scenario as a program in a folder of its own."""
-    shutil.copytree(FRAME, folder)
+    frame(FRAME, folder, style)
     (folder / "case.py").write_text(scenario.source, encoding="utf-8")
     (folder / "main.py").write_text(scenario.main, encoding="utf-8")
-    settings = f'[project]\nname = "case"\n\n[tool.asyncify]\nsqlalchemy-version = "{line}"\n'
+    settings = PROJECT.format(line=style.split()[0])
     (folder / "pyproject.toml").write_text(settings, encoding="utf-8")
     return folder
 
