@@ -213,6 +213,10 @@ def check(options: Options) -> int:
 )
 def run(options: Options) -> int:
     """Migrate the program in place."""
+    return _run(options)
+
+
+def _run(options: Options) -> int:
     from asyncify import engine
     from asyncify.source.write import recover, unfinished
 
@@ -436,6 +440,50 @@ def graph(options: Options) -> int:
         turning = engine.turning(_request(options), progress)
     typer.echo((as_json if options.output_format == "json" else as_dot)(turning), nl=False)
     return DONE
+
+
+@app.command()
+def demo(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Where the example goes.")
+    ] = Path("asyncify-demo"),
+    no_serve: Annotated[
+        bool, typer.Option("--no-serve", help="Migrate the example, and start no server.")
+    ] = False,
+) -> None:
+    """Migrate a job service that comes with asyncify, and compare both under load."""
+    paths = (folder / "after",)
+    options = Options(paths, {}, no_cache=True, allow_dirty=True)
+    sys.exit(_guarded(lambda options: _demo(folder, no_serve, options), options))
+
+
+def _demo(folder: Path, no_serve: bool, options: Options) -> int:
+    from asyncify import reference
+    from asyncify.reference.demo import STATEMENT_MS, DemoError, measure, missing
+    from asyncify.report.demo import places, tables
+
+    before, after, diff = folder / "before", folder / "after", folder / "changes.diff"
+    if folder.exists() and any(folder.iterdir()):
+        raise ConfigError([f"{folder}: there is something in it already; name another folder."])
+    lacking = () if no_serve else missing()
+    if lacking:
+        raise ConfigError([
+            f"demo: {', '.join(lacking)} can't be imported. `pip install "
+            "'asyncify-sqlalchemy[demo]'` installs what serving needs; --no-serve goes without."
+        ])  # fmt: skip
+    for target in (before, after):
+        reference.copy(reference.SYNC, target)
+    code = _run(options)
+    diff.write_bytes(reference.difference(before, after))
+    typer.echo(places(str(before), str(after), str(diff)), nl=False)
+    if no_serve or code == FAILED:
+        return code
+    try:
+        measured = measure((("before: sync", before), ("after: async", after)))
+    except DemoError as error:
+        raise ConfigError([str(error)]) from error
+    typer.echo("\n" + tables(measured, STATEMENT_MS), nl=False)
+    return code
 
 
 @app.command()

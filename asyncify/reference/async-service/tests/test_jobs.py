@@ -1,0 +1,93 @@
+"""The service, through its routes."""
+
+import sqlite3
+
+import pytest
+
+
+@pytest.fixture
+async def jobs(client):
+    """Three jobs."""
+    for company, title, sent in (
+        ("Acme", "Welder", "2026-01-02"),
+        ("Bolt", "Driver", None),
+        ("acme Sons", "Baker", "2026-03-04"),
+    ):
+        data = {"company": company, "job_title": title, "resume_date": sent}
+        assert (await client.post("/jobs", json=data)).status_code == 201
+    return client
+
+
+async def titles(client, **query):
+    page = (await client.get("/jobs", params=query)).json()
+    return page["total"], [job["title"] for job in page["items"]]
+
+
+async def test_nobody_without_a_token(client):
+    answer = await client.get("/jobs", headers={"Authorization": "Bearer wrong"})
+    assert answer.status_code == 401
+
+
+async def test_there_are_no_jobs(client):
+    page = (await client.get("/jobs")).json()
+    assert page == {"total": 0, "page": 1, "limit": 25, "pages": 0, "items": []}
+    assert (await client.get("/jobs/recent-resume-date")).json() == {"resume_date": None}
+
+
+async def test_a_job_comes_and_goes(client):
+    data = {"company": "Acme", "job_title": "Welder", "status": "new"}
+    made = (await client.post("/jobs", json=data)).json()
+    assert (made["company"], made["status"], made["tenant"]) == ("Acme", "new", "default")
+    assert (await client.get(f"/jobs/{made['id']}")).json() == made
+    changed = (await client.put(f"/jobs/{made['id']}", json={"status": "applied", "notes": "sent"})).json()
+    assert changed == {**made, "status": "applied", "notes": "sent"}
+    assert (await client.get(f"/jobs/{made['id']}")).json() == changed
+    assert (await client.delete(f"/jobs/{made['id']}")).json() == {"deleted": made["id"]}
+    assert (await client.get(f"/jobs/{made['id']}")).status_code == 404
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+async def test_no_such_job(client, method):
+    data = {"notes": "none"} if method == "PUT" else None
+    answer = await client.request(method, "/jobs/99", json=data)
+    assert (answer.status_code, answer.json()) == (404, {"detail": "There is no job 99."})
+
+
+async def test_no_such_status(jobs):
+    assert (await jobs.put("/jobs/1", json={"status": "gone", "notes": "x"})).status_code == 404
+    assert (await jobs.get("/jobs/1")).json()["notes"] is None
+
+
+async def test_pages(jobs):
+    assert await titles(jobs, orderBy="job_title", order="ASC", limit=2) == (3, ["Baker", "Driver"])
+    assert await titles(jobs, orderBy="job_title", order="ASC", limit=2, page=2) == (3, ["Welder"])
+    assert await titles(jobs, limit=2, page=3) == (3, [])
+
+
+async def test_orders(jobs):
+    assert (await titles(jobs, orderBy="date", order="ASC"))[1] == ["Welder", "Driver", "Baker"]
+    assert (await titles(jobs, orderBy="company", order="ASC"))[1] == ["Welder", "Driver", "Baker"]
+    assert (await titles(jobs, orderBy="resume", order="DESC"))[1] == ["Baker", "Welder", "Driver"]
+    assert (await titles(jobs, orderBy="resume", order="ASC"))[1] == ["Driver", "Welder", "Baker"]
+
+
+async def test_searches(jobs):
+    assert await titles(jobs, search=" ACME ", orderBy="job_title", order="ASC") == (
+        2,
+        ["Baker", "Welder"],
+    )
+    assert await titles(jobs, search="driv") == (1, ["Driver"])
+    assert await titles(jobs, search="100%") == (0, [])
+
+
+async def test_the_last_resume(jobs):
+    assert (await jobs.get("/jobs/recent-resume-date")).json() == {"resume_date": "2026-03-04"}
+
+
+async def test_a_failure_leaves_nothing_behind(jobs, tmp_path):
+    with pytest.raises(Exception):
+        await jobs.post("/jobs", json={"company": "Cold", "job_title": None})
+    with sqlite3.connect(tmp_path / "jobs.db") as connection:
+        query = "SELECT count(*) FROM organizations WHERE name = 'Cold'"
+        assert connection.execute(query).fetchone() == (0,)
+    assert (await titles(jobs))[0] == 3
