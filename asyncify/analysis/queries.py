@@ -5,7 +5,6 @@ https://docs.sqlalchemy.org/en/21/orm/queryguide/query.html
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
@@ -96,11 +95,13 @@ def begun_by_class(
 
 
 def _marked(query: v.QueryValue, *marks: str) -> v.QueryValue:
-    return replace(query, marks=tuple(sorted({*query.marks, *marks})))
+    if all(mark in query.marks for mark in marks):
+        return query
+    return v.changed(query, marks=tuple(sorted({*query.marks, *marks})))
 
 
 def _unequal(query: v.QueryValue, reason: str) -> v.QueryValue:
-    return query if query.unequal else replace(query, unequal=reason)
+    return query if query.unequal else v.changed(query, unequal=reason)
 
 
 def selected(evaluation: Evaluation, positional: tuple[int, ...]) -> Entities:
@@ -259,14 +260,14 @@ def _built(
         many = any(_loads_collection(evaluation, i) for i in operation[6])
         if "lazy" in query.marks:
             query = _unequal(query, _EAGER_OFF)
-        return _marked(replace(query, collections=query.collections or many), "options")
+        return _marked(v.changed(query, collections=query.collections or many), "options")
     if name in ("with_entities", "add_columns", "add_column", "add_entity"):
         return _reshaped(evaluation, query, name, operation)
     if name == "select_from" and operation[6]:
         return _selected_from(evaluation, query, operation[6][0])
     if name == "reset_joinpoint":
         first = query.entities[0] if query.entities else None
-        return replace(query, target=first, target_name="", joined=True)
+        return v.changed(query, target=first, target_name="", joined=True)
     if name in _SETS:
         return _set_operation(query, name)
     return _marked_by(evaluation, query, name, operation)
@@ -289,14 +290,14 @@ def _marked_by(
     if name == "enable_eagerloads":
         return _without_eager_loading(evaluation, query, operation)
     if name == "tuples":
-        return replace(query, shape="rows")
+        return v.changed(query, shape="rows")
     if name == "only_return_tuples":
         if _is_constant(evaluation, operation, 0, True):
-            return replace(query, shape="rows")
+            return v.changed(query, shape="rows")
         return (
             query
             if _is_constant(evaluation, operation, 0, False)
-            else replace(query, shape="unknown")
+            else v.changed(query, shape="unknown")
         )
     if name == "with_transformation":
         return _transformed(evaluation, query, operation)
@@ -341,9 +342,9 @@ def _with_criteria(
     if name in ("limit", "offset", "slice") and not cleared:
         query = _marked(query, "limit")
     if name in _LIMITING:
-        query = replace(query, limited=True)
+        query = v.changed(query, limited=True)
     if name in ("filter", "where") and _brings_in(evaluation, query, operation):
-        query = _marked(replace(query, to_many=True), "several")
+        query = _marked(v.changed(query, to_many=True), "several")
     if evaluation.inference.config.sqlalchemy_version == "1.4":
         return _distinct_order(evaluation, query, name, operation)
     return query
@@ -428,7 +429,7 @@ def _reshaped(
     if name != "with_entities":
         shape, entities = "rows", (*query.entities, *entities)
         mapped = mapped or query.mapped
-    changed = replace(query, shape=shape, entities=entities, mapped=mapped)
+    changed = v.changed(query, shape=shape, entities=entities, mapped=mapped)
     return _marked(changed, "several", "reshaped")
 
 
@@ -439,7 +440,7 @@ def _selected_from(evaluation: Evaluation, query: v.QueryValue, index: int) -> v
     if _class_of(evaluation, index) is None:
         target, name = None, ""  # a join, a subquery
     known = target is not None and target in query.entities
-    changed = replace(
+    changed = v.changed(
         query, target=target, target_name=name, target_scope=evaluation.function, joined=True,
         to_many=query.to_many or not known, others=_with(query.others, target),
     )  # fmt: skip
@@ -460,10 +461,10 @@ def _set_operation(query: v.QueryValue, name: str) -> v.QueryValue:
     many = query.to_many or name in _REPEATING_SETS
     if query.shape == "entity":  # filter_by means the union's rows
         marks = tuple(mark for mark in query.marks if mark != "several")
-        query = replace(query, joined=False, target_name="", marks=marks)
+        query = v.changed(query, joined=False, target_name="", marks=marks)
     else:
-        query = replace(query, joined=True, target=None)
-    return _marked(replace(query, to_many=many), "set")
+        query = v.changed(query, joined=True, target=None)
+    return _marked(v.changed(query, to_many=many), "set")
 
 
 def _class_of(evaluation: Evaluation, index: int) -> Class | None:
@@ -520,7 +521,7 @@ def _join(evaluation: Evaluation, query: v.QueryValue, operation: f.Operation) -
         elif target is not None:
             many = not _joins_one(evaluation, target, operation[6][1:])
     return _marked(
-        replace(
+        v.changed(
             query, joined=True, target=target, target_name=name,
             target_scope=evaluation.function, to_many=query.to_many or many,
             others=_with(query.others, target),

@@ -11,7 +11,7 @@ those that speak of nothing but names are kept for good.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -119,27 +119,41 @@ class QueryValue(Made):
     others: tuple[Class, ...] = ()
     registry: Variable | None = field(default=None, repr=False)
     text: str = field(init=False, repr=False)  # see ``order``
+    given: tuple[Any, ...] = field(init=False, repr=False)  # all but the origin
 
     def __new__(cls, origin: Origin, *values: Any, **more: Any) -> QueryValue:
-        given = (*values, *_QUERY_DEFAULTS[len(values) :])
+        if len(values) < len(_QUERY_FIELDS):
+            values = (*values, *_QUERY_DEFAULTS[len(values) :])
         if more:
-            given = tuple(map(more.pop, _QUERY_FIELDS, given))
-            if more:
-                raise TypeError(f"a Query has no {min(more)}")
+            values = _replaced(values, more)
         kept = origin.atoms
-        found: QueryValue | None = kept.get(given)
+        found: QueryValue | None = kept.get(values)
         if found is None:
-            fields = dict(zip(_QUERY_FIELDS, given, strict=True))
-            found = _keep(kept, given, cls, origin=origin, text="", **fields)
+            fields = dict(zip(_QUERY_FIELDS, values, strict=True))
+            found = _keep(kept, values, cls, origin=origin, text="", given=values, **fields)
         return found
+
+
+def _replaced(values: tuple[Any, ...], more: dict[str, Any]) -> tuple[Any, ...]:
+    out = list(values)
+    for name, value in more.items():
+        out[_QUERY_FIELDS[name]] = value
+    return tuple(out)
+
+
+def changed(query: QueryValue, **more: Any) -> QueryValue:
+    """The Query, but for some of its fields: ``dataclasses.replace``, which asks for each field."""
+    return QueryValue(query.origin, *_replaced(query.given, more))
 
 
 _QUERY_DEFAULTS: tuple[Any, ...] = tuple(
     each.default for each in fields(QueryValue) if each.init and each.name != "origin"
 )
-_QUERY_FIELDS = tuple(
-    each.name for each in fields(QueryValue) if each.init and each.name != "origin"
-)
+_QUERY_FIELDS = {  # and their places
+    each.name: place - 1
+    for place, each in enumerate(each for each in fields(QueryValue) if each.init)
+    if place
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False, init=False)
@@ -413,7 +427,7 @@ def merged_query(queries: list[QueryValue]) -> QueryValue:
     same = len({q.entities for q in ordered}) == 1
     targets = {(q.target, q.target_name, q.target_scope) for q in ordered}
     target, name, scope = targets.pop() if len(targets) == 1 else (None, "", None)
-    return replace(
+    return changed(
         first,
         shape=first.shape if len({q.shape for q in ordered}) == 1 else "unknown",
         entities=first.entities if same else (None,),
