@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from pathlib import Path
 
 import pytest
 
 from asyncify.facts import ModuleFacts
 from asyncify.findings import Finding
-from asyncify.source import read
+from asyncify.source import parallel, read
 from asyncify.source.discover import SourceFile
 from asyncify.source.extract import extract
 from asyncify.source.read import FactsCache, Reader
@@ -49,7 +51,7 @@ def extracted(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
         seen.append(data)
         return extract(data)
 
-    monkeypatch.setattr(read, "extract", record)
+    monkeypatch.setattr(parallel, "extract", record)
     return seen
 
 
@@ -177,11 +179,29 @@ def test_what_gives_no_facts_is_a_finding_every_time(root: Path, data: bytes, co
 
 def test_processes_find_what_one_finds(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (root / "m1.py").write_bytes(b"def f(:\n")
-    monkeypatch.setattr(read, "_PARALLEL_BYTES", 1)
-    monkeypatch.setattr(read, "_CHUNK_BYTES", 50)
+    monkeypatch.setattr(parallel, "PARALLEL_BYTES", 1)
+    monkeypatch.setattr(parallel, "_CHUNK_BYTES", 50)
     alone = results(root, cache=False)
     assert results(root, jobs=2, cache=False) == alone
     assert isinstance(alone["m1.py"], Finding)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are forked")
+def test_what_an_ended_process_leaves_is_done_here(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = os.getpid()
+
+    def ended(source: bytes) -> ModuleFacts:
+        if os.getpid() != here:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return extract(source)
+
+    alone = results(root, cache=False)
+    monkeypatch.setattr(parallel, "PARALLEL_BYTES", 1)
+    monkeypatch.setattr(parallel, "_CHUNK_BYTES", 50)
+    monkeypatch.setattr(parallel, "extract", ended)
+    assert results(root, jobs=3, cache=False) == alone
 
 
 def test_progress_counts_to_the_end(root: Path) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import marshal
-import multiprocessing
 import os
 import re
 import sys
@@ -23,17 +22,14 @@ from asyncify.findings import Finding
 from asyncify.rules import finding
 from asyncify.sites import Site
 from asyncify.source.discover import SourceFile
-from asyncify.source.extract import ExtractError, extract
+from asyncify.source.extract import ExtractError
+from asyncify.source.parallel import extract_all
 
-_PARALLEL_BYTES = 600_000  # below that, starting processes takes longer than reading
-_CHUNK_BYTES = 200_000
 # What makes code deep, and how much of it LibCST surely stands.
 _NESTING = re.compile(rb"[-+*/%@&|^<>.(\[]|\b(?:not|else|elif|lambda|await)\b")
 _NESTING_IN_PROCESS = 1_000
 _PATIENCE = 5.0  # seconds
 _CODES = {"decode": "ASY302", "syntax": "ASY303", "depth": "ASY305"}
-
-Extracted = tuple[bytes | None, ExtractError | None]
 
 
 class Reader:
@@ -65,30 +61,21 @@ class Reader:
                 missing.append((file.path, digest, data))
         fresh: dict[bytes, bytes] = {}
         done = len(files) - len(missing)
-        for (path, digest, data), (facts, error_) in zip(
-            missing, self._extract(missing), strict=True
-        ):
-            done += 1
-            progress("Reading", done, len(files))
-            if facts is not None:
-                fresh[digest] = facts
-                results[path] = ModuleFacts.load(facts)
-            elif error_ is not None:
-                results[path] = _refused(path, error_, data)
+        extracted = extract_all(
+            [data for _, _, data in missing], self.jobs,
+            lambda begun: progress("Reading", done + begun, len(files)),
+        )  # fmt: skip
+        for (path, digest, data), made in zip(missing, extracted, strict=True):
+            if isinstance(made, ExtractError):
+                results[path] = _refused(path, made, data)
+                continue
+            if self.cache is not None:
+                fresh[digest] = made if isinstance(made, bytes) else made.dump()
+            results[path] = ModuleFacts.load(made) if isinstance(made, bytes) else made
         if self.cache is not None and fresh:
             self.cache.save({**{d: known[d] for d in digests.values() if d in known}, **fresh})
         for file in files:
             yield file, results[file.path]
-
-    def _extract(self, missing: list[tuple[str, bytes, bytes]]) -> Iterator[Extracted]:
-        sources = [data for _, _, data in missing]
-        if self.jobs < 2 or sum(map(len, sources)) < _PARALLEL_BYTES:
-            yield from map(_extract_one, sources)
-            return
-        method = "fork" if sys.platform == "linux" else "spawn"
-        with multiprocessing.get_context(method).Pool(self.jobs) as pool:
-            for chunk in pool.imap(_extract_chunk, _chunks(sources)):
-                yield from chunk
 
 
 class FactsCache:
@@ -137,33 +124,6 @@ def content_digest(data: bytes) -> bytes:
 def _contents(location: str) -> bytes:
     with open(location, "rb") as stream:
         return stream.read()
-
-
-def _chunks(sources: list[bytes]) -> Iterator[list[bytes]]:
-    chunk: list[bytes] = []
-    size = 0
-    for data in sources:
-        chunk.append(data)
-        size += len(data)
-        if size >= _CHUNK_BYTES:
-            yield chunk
-            chunk, size = [], 0
-    if chunk:
-        yield chunk
-
-
-def _extract_chunk(sources: list[bytes]) -> list[Extracted]:
-    import gc
-
-    gc.disable()  # nothing here makes cycles
-    return [_extract_one(data) for data in sources]
-
-
-def _extract_one(data: bytes) -> Extracted:
-    try:
-        return extract(data).dump(), None
-    except ExtractError as error:
-        return None, error
 
 
 def unreadable(path: str, error: OSError) -> Finding:
