@@ -126,6 +126,7 @@ class Planner:
             self.infrastructure.engines.finish()
             self.infrastructure.engines.bound()
         self.cleanups.plan()
+        self.support.complete(self.draft)
         files = tuple(
             FilePlan(draft.module.path, decisions)
             for draft in sorted(self.drafts.values(), key=lambda d: d.module.path)

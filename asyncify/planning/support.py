@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, is_alembic
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.program import Module
-from asyncify.decisions import NewFile
+from asyncify.decisions import InsertStatements, NewFile
 from asyncify.planning import driver_helpers
 from asyncify.planning.draft import Draft
+from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.urls import DATABASES, async_drivername
 
 _HEAD = '''"""Helpers for the asynchronous database layer."""
@@ -143,11 +146,36 @@ class Support:
             return ()
         return (NewFile(path, self._text()),)
 
+    def complete(self, draft: Callable[[Module], Draft]) -> None:
+        """Add what is needed to the module that an earlier run has written."""
+        module = self.program.modules.get(self._path()) if self._needed else None
+        if module is None:
+            return
+        missing = self._needed - module.functions[0].facts.bound
+        functions = [fn for fn in module.functions if fn.facts.kind == "def" and not fn.owner]
+        last = max(functions, key=lambda fn: fn.facts.line, default=None)
+        if not missing or last is None:
+            return
+        edited, facts = draft(module), last.facts
+        for name in sorted(missing):
+            for owner, imported in _IMPORTS[name]:
+                edited.spell(f"{owner}.{imported}" if imported else owner)
+        edited.add(
+            InsertStatements(
+                node=NodeRef("FunctionDef", facts.number, facts.name),
+                site=Site(module.path, facts.line, facts.column),
+                source=self._parts(missing), where="after",
+            )
+        )  # fmt: skip
+
     def _text(self) -> str:
-        text = _HEAD + _import_lines(self._needed)
-        if "async_url" in self._needed:
-            text += _ASYNC_URL.replace("{drivers}", self._drivers())
-        return text + "".join(part for name, part in _TEXTS.items() if name in self._needed)
+        return _HEAD + _import_lines(self._needed) + self._parts(self._needed)
+
+    def _parts(self, names: set[str]) -> str:
+        text = ""
+        if "async_url" in names:
+            text = _ASYNC_URL.replace("{drivers}", self._drivers())
+        return text + "".join(part for name, part in _TEXTS.items() if name in names)
 
     def _drivers(self) -> str:
         """The map from sync to async drivers, as source."""

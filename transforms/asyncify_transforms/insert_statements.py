@@ -42,13 +42,21 @@ from asyncify_transforms._transform import Example, Place, Transform, documented
 
 def apply(decision: InsertStatements, target: Any, place: Place) -> cst.CSTNode | None:
     """The node itself, with the statements put where they belong."""
-    statements = cst.parse_module(decision.source).body
+    statements = _parsed(decision.source)
     if decision.where in ("before", "after"):
         return target if place.insert(statements, decision.where) else None
     if decision.where == "body" and isinstance(target, cst.FunctionDef):
         return target.with_changes(body=_body(target.body, statements))
     place.refuse(f'Statements can\'t be put at "{decision.where}" of this node.')
     return None
+
+
+def _parsed(source: str) -> list[Any]:
+    """The statements of a source, with the blank lines that it begins with."""
+    module = cst.parse_module(source)
+    first, *others = module.body
+    leading = (*module.header, *first.leading_lines)
+    return [first.with_changes(leading_lines=leading), *others]
 
 
 def _body(body: cst.BaseSuite, statements: Sequence[Any]) -> cst.BaseSuite:
