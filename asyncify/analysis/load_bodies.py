@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 INSTANCE = 1  # its value is a mapped instance, or holds one
 CALLED = 2  # calling it may do something
 SESSION = 4  # it is a method of a session
+Callee = tuple[Function, bool]
 _SESSIONS = {"Session", "scoped_session", "AsyncSession", "async_scoped_session"}
 
 
@@ -113,6 +114,7 @@ class LoadBody:
         else:  # it wasn't evaluated: anything may happen
             self.hot = [INSTANCE | CALLED] * len(self.operations)
         self._by_type: dict[int, s.Value] = {}
+        self._callees: dict[int, list[Callee]] = {}
 
     @cached_property
     def is_quiet(self) -> bool:
@@ -132,6 +134,22 @@ class LoadBody:
             source = s.Source("other", self.function, index)
             found = self.loading.telling.instances(self.types[index], source)
             self._by_type[index] = found
+        return found
+
+    def callees(self, index: int) -> list[Callee]:
+        """The functions that a call of an operation's value runs, by its type, and whether they
+        are bound; in an order that is the same in every run."""
+        found = self._callees.get(index)
+        if found is None:
+            types = self.types[index] if self.types is not None else v.UNKNOWN
+            found = [(a.function, a.bound) for a in types if isinstance(a, v.FunctionObject)]
+            found = found or [
+                (constructor, True) for a in types
+                if isinstance(a, v.ClassObject) and not self.loading.is_model(a.cls)
+                and (constructor := a.cls.find("__init__")) is not None
+            ]  # fmt: skip
+            found.sort(key=lambda callee: (callee[0].module.path, callee[0].index))
+            self._callees[index] = found
         return found
 
     @cached_property

@@ -9,6 +9,7 @@ from asyncify import facts as f
 from asyncify.analysis import load_readers, load_sessions, load_statements, load_summaries
 from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
+from asyncify.analysis.load_bodies import Callee
 from asyncify.analysis.program import Class, Function
 from asyncify.vocabulary import loading as words
 from asyncify.vocabulary.loading import Gives
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from asyncify.analysis.load_evaluation import LoadEvaluation
 
 _DATACLASS = "MappedAsDataclass"
-
-Callee = tuple[Function, bool]
 
 
 def call(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
@@ -35,7 +34,8 @@ def call(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
     found = load_sessions.method(run, operation, index, name)
     if found is not None:
         return found
-    load_readers.validated(run, operation, name, index)
+    if name in words.VALIDATING:
+        load_readers.validated(run, operation, index)
     callees = _callees(run, operation, base, name)
     if callees:
         return s.join(
@@ -69,30 +69,16 @@ def _on_value(
 
 
 def _callees(run: LoadEvaluation, operation: f.Operation, base: s.Value, name: str) -> list[Callee]:
-    """The functions that a call may run, in an order that is the same in every run."""
-    found = _unordered_callees(run, operation, base, name)
-    return sorted(found, key=lambda c: (c[0].module.path, c[0].index)) if len(found) > 1 else found
-
-
-def _unordered_callees(
-    run: LoadEvaluation, operation: f.Operation, base: s.Value, name: str
-) -> list[Callee]:
-    found = [
-        (a.function, a.bound) for a in run.types(operation[5]) if isinstance(a, v.FunctionObject)
-    ]
+    """The functions that a call may run."""
+    found = run.body.callees(operation[5])
     if found:
         return found
-    made = [
-        (constructor, True) for a in run.types(operation[5])
-        if isinstance(a, v.ClassObject) and not run.loading.is_model(a.cls)
-        and (constructor := a.cls.find("__init__")) is not None
-    ]  # fmt: skip
-    if made:
-        return made
     methods = [
         (method, True) for atom in base if isinstance(atom, s.Entity)
         if (method := atom.cls.find(name)) is not None
     ]  # fmt: skip
+    if len(methods) > 1:
+        methods.sort(key=lambda callee: (callee[0].module.path, callee[0].index))
     if methods or run.is_typed:
         return methods
     program = run.loading.inference.program

@@ -113,7 +113,8 @@ class LoadEvaluation:
         for block in blocks:
             self.environment, self.state = dict(before[0]), before[1].copy()
             self.has_ended = False
-            self.block(block)
+            if block:
+                self.block(block)
             if not self.has_ended:
                 ends.append((self.environment, self.state))
         self.has_ended = not ends
@@ -254,12 +255,16 @@ class LoadEvaluation:
                 value = self.environment.get(operation[5])
                 values[index] = value or (self.body.by_type(index) if hot[index] else s.NOTHING)
             elif kind == f.ATTRIBUTE:
-                base = operation[5]
-                live = values[base] or hot[index]
-                values[index] = self.on_attribute(operation, index) if live else s.NOTHING
+                if values[operation[5]]:
+                    values[index] = self.on_attribute(operation, index)
+                else:
+                    values[index] = self.body.by_type(index) if hot[index] else s.NOTHING
             elif kind == f.CALL:
-                live = hot[operation[5]] or hot[index] or self.is_given_something(operation)
-                values[index] = self.on_call(operation, index) if live else s.NOTHING
+                if hot[operation[5]] or hot[index] or self.is_given_something(operation):
+                    value = load_calls.call(self, operation, index)
+                    values[index] = value or self.body.by_type(index)
+                else:
+                    values[index] = s.NOTHING
             elif kind == f.COMPREHENSION:
                 values[index] = self.comprehension(operation)
                 index = operation[9]
@@ -274,11 +279,12 @@ class LoadEvaluation:
     def is_given_something(self, operation: f.Operation) -> bool:
         """Is there an instance among the arguments of a call, or is it a method of one?"""
         values, callee = self.values, self.operations[operation[5]]
-        return bool(
-            (callee[0] == f.ATTRIBUTE and values[callee[5]])
-            or any(values[i if i >= 0 else ~i] for i in operation[6])
-            or any(values[i] for _, i in operation[7])
-        )
+        if callee[0] == f.ATTRIBUTE and values[callee[5]]:
+            return True
+        for argument in operation[6]:
+            if values[argument if argument >= 0 else ~argument]:
+                return True
+        return bool(operation[7]) and any(values[argument] for _, argument in operation[7])
 
     def comprehension(self, operation: f.Operation) -> s.Value:
         first, element_end, generators, _, parts = operation[6:]
@@ -292,15 +298,17 @@ class LoadEvaluation:
         return s.many(self.values[parts[-1]])
 
     def on_attribute(self, operation: f.Operation, index: int) -> s.Value:
-        found = [a for a in self.values[operation[5]] if isinstance(a, s.Entity)]
+        """An attribute of something that was given or loaded."""
+        name, base = operation[6], self.values[operation[5]]
+        if len(base) == 1:
+            (atom,) = base
+            if isinstance(atom, s.Entity):
+                return load_reads.read(self, atom, name, index)
+            return self.body.by_type(index)
+        found = [a for a in base if isinstance(a, s.Entity)]
         if found:
-            name = operation[6]
             return s.join([load_reads.read(self, a, name, index) for a in s.ordered(found)])
         return self.body.by_type(index)
-
-    def on_call(self, operation: f.Operation, index: int) -> s.Value:
-        value = load_calls.call(self, operation, index)
-        return value if value else self.body.by_type(index)
 
     def is_maybe(self, index: int) -> bool:
         """May an operation be skipped? Then what it loads isn't loaded for what follows."""

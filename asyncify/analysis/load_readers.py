@@ -49,11 +49,9 @@ def is_schema(cls: Class) -> bool:
     return bool(cls.foreign_bases & words.SCHEMAS)
 
 
-def validated(run: LoadEvaluation, operation: f.Operation, name: str, index: int) -> None:
+def validated(run: LoadEvaluation, operation: f.Operation, index: int) -> None:
     """``UserOut.model_validate(user)``"""
     callee = run.operations[operation[5]]
-    if name not in words.VALIDATING or callee[0] != f.ATTRIBUTE:
-        return
     for atom in run.types(callee[5]):
         if isinstance(atom, v.ClassObject) and is_schema(atom.cls):
             for argument in operation[6]:
@@ -79,7 +77,7 @@ def _read(
     reading = load_reads.Reading(index, schema.name, at, below)
     if run.loading.is_model(schema):
         links = {}  # SQLModel's tables are schemas without their relationships
-    for name, nested in _fields(run.loading.inference, schema).items():
+    for name, nested in run.loading.fields(schema).items():
         link = links.get(name)
         if link is not None:
             if link.lazy in words.QUERYING:
@@ -97,7 +95,7 @@ def _read(
             load_reads.column(run, entity, name, reading)
 
 
-def _fields(inference: Inference, schema: Class) -> dict[str, Class | None]:
+def fields(inference: Inference, schema: Class) -> dict[str, Class | None]:
     """The fields of a schema, each with the schema that it holds."""
     out: dict[str, Class | None] = {}
     for cls in reversed(schema.ancestors):

@@ -26,10 +26,10 @@ def call(
     index: int,
 ) -> s.Value:
     """A call of a function of the program."""
+    if not run.is_given_something(operation):
+        return _apply_bare(run, function)
     parameters = function.signature.parameters
     given = [s.NOTHING] * len(parameters)
-    if not base and not run.is_given_something(operation):
-        return apply(run, function, given, index)
     places_of = [-1] * len(parameters)
     places = [n for n, p in enumerate(parameters) if p.kind in ("p", "a")]
     decorators = run.loading.inference.decorators(function)
@@ -63,12 +63,26 @@ def apply(
     }  # what a statement that is handed on will give
     _demand(run, function, summary, given, handed, (run.function, index), places)
     if summary.state is not None:
-        if summary.state.flushes:
-            run.state.flush()
-        if summary.state.expires:
-            load_sessions.expire_all(run)
+        _leave(run, summary.state)
         _take_over(run, summary.state, function, given)
     return _put_back(summary.returned, function, given) if summary.returned else s.NOTHING
+
+
+def _apply_bare(run: LoadEvaluation, function: Function) -> s.Value:
+    """What a function gives that is given no instance."""
+    summary = run.loading.bare_summary(function)
+    if summary.state is not None:
+        _leave(run, summary.state)
+        _take_over(run, summary.state, function, [])
+    return summary.returned
+
+
+def _leave(run: LoadEvaluation, state: s.State) -> None:
+    """What the session has done when a callee returns."""
+    if state.flushes:
+        run.state.flush()
+    if state.expires:
+        load_sessions.expire_all(run)
 
 
 def _demand(
@@ -117,8 +131,10 @@ def _take_over(
     for key, names in state.expired.items():
         for own in _keys(key, function, given):
             run.state.set_expired(own, names)
-    run.state.kept |= state.kept
-    run.state.stored |= state.stored
+    if state.kept:
+        run.state.kept |= state.kept
+    if state.stored:
+        run.state.stored |= state.stored
 
 
 def _keys(key: s.Key, function: Function, given: list[s.Value]) -> list[s.Key]:

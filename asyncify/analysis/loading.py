@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from asyncify import facts as f
-from asyncify.analysis import load_sessions
+from asyncify.analysis import load_readers, load_sessions
 from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
@@ -38,6 +38,8 @@ class Loading:
         self._bodies: dict[Function, LoadBody] = {}
         self._summaries: dict[tuple[Function, tuple[s.Value, ...]], s.Summary] = {}
         self._running: set[Function] = set()
+        self._nothing: dict[Function, tuple[s.Value, ...]] = {}
+        self._fields: dict[Class, dict[str, Class | None]] = {}
 
     def demands(self) -> dict[Function, list[s.Demand]]:
         """What the functions that turn ask of their own instances; what they ask of those that
@@ -132,6 +134,13 @@ class Loading:
             for position in parameters
         )
 
+    def fields(self, schema: Class) -> dict[str, Class | None]:
+        """The fields of a schema, each with the schema that it holds."""
+        found = self._fields.get(schema)
+        if found is None:
+            found = self._fields[schema] = load_readers.fields(self.inference, schema)
+        return found
+
     def is_model(self, cls: Class) -> bool:
         return self.telling.is_model(cls)
 
@@ -152,6 +161,14 @@ class Loading:
             return s.Summary()
         summary = self._summaries[key] = self._run(function, given)
         return summary
+
+    def bare_summary(self, function: Function) -> s.Summary:
+        """What it does when it is given no instance."""
+        nothing = self._nothing.get(function)
+        if nothing is None:
+            nothing = tuple(s.NOTHING for _ in function.signature.parameters)
+            self._nothing[function] = nothing
+        return self.summary(function, nothing)
 
     def _run(self, function: Function, given: tuple[s.Value, ...]) -> s.Summary:
         if not any(given) and self.body(function).is_quiet:

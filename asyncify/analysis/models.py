@@ -67,6 +67,7 @@ class Models:
         self._models: dict[Class, Model] = {}
         self._by_name: dict[str, list[Class]] | None = None
         self._all: dict[Class, dict[str, Relationship]] = {}
+        self._columns: dict[Class, tuple[frozenset[str], frozenset[str], frozenset[str]]] = {}
         self._backrefs: dict[Class, dict[str, Relationship]] | None = None
 
     def is_mapped(self, cls: Class) -> bool:
@@ -135,17 +136,29 @@ class Models:
                         self._backrefs.setdefault(link.target, {})[link.back] = back
         return self._backrefs
 
-    def columns(self, cls: Class) -> set[str]:
+    def columns(self, cls: Class) -> frozenset[str]:
         """Names of columns."""
-        return {name for c in cls.ancestors for name in self.declared(c).columns}
+        return self._kept(cls)[0]
 
-    def deferred(self, cls: Class) -> set[str]:
+    def deferred(self, cls: Class) -> frozenset[str]:
         """Columns that a query doesn't load."""
-        return {name for c in cls.ancestors for name in self.declared(c).deferred}
+        return self._kept(cls)[1]
 
-    def expiring(self, cls: Class) -> set[str]:
+    def expiring(self, cls: Class) -> frozenset[str]:
         """Columns of which only the database knows the value after an UPDATE."""
-        return {name for c in cls.ancestors for name in self.declared(c).expiring}
+        return self._kept(cls)[2]
+
+    def _kept(self, cls: Class) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+        """The columns of a class and its bases: all, and those that are asked for by kind."""
+        found = self._columns.get(cls)
+        if found is None:
+            models = [self.declared(c) for c in cls.ancestors]
+            found = self._columns[cls] = (
+                frozenset(name for model in models for name in model.columns),
+                frozenset(name for model in models for name in model.deferred),
+                frozenset(name for model in models for name in model.expiring),
+            )
+        return found
 
     def has_primary_key(self, cls: Class, name: str) -> bool:
         return any(name in self.declared(c).primary_keys for c in cls.ancestors)

@@ -86,6 +86,8 @@ class Sharing:
         decorator with a sync copy isn't one."""
         plain = {d for c in use.callees if c not in turned for d in self._decorators(c)}
         plain &= sides.twinned
+        if not plain:
+            return use.callees
         return tuple(c for c in use.callees if home(c) is c or home(c) not in plain)
 
     def _decorators(self, function: Function) -> tuple[Function, ...]:

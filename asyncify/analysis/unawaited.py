@@ -26,6 +26,7 @@ class AsyncAlready:
         self.uses = colors.uses
         self.coroutines = Coroutines(colors.uses, colors.bounds, colors.callers)
         self._lost: dict[Function, tuple[Use, ...]] = {}
+        self._unproven: dict[Function, tuple[Use, ...]] = {}
 
     def reached(self, evaluated: Iterable[Function]) -> set[Function]:
         """Async functions that work with async objects of SQLAlchemy, and those that call them."""
@@ -57,10 +58,13 @@ class AsyncAlready:
 
     def unproven(self, function: Function) -> tuple[Use, ...]:
         """The uses that make one, and of which it isn't known that somebody awaits it."""
-        return tuple(
-            use for use in self.uses.of(function)
-            if self.coroutines.unawaited(use) and self.coroutines.fate(use) is not Fate.TAKEN
-        )  # fmt: skip
+        found = self._unproven.get(function)
+        if found is None:
+            found = self._unproven[function] = tuple(
+                use for use in self.uses.of(function)
+                if self.coroutines.unawaited(use) and self.coroutines.fate(use) is not Fate.TAKEN
+            )  # fmt: skip
+        return found
 
     def obstacle(self, use: Use) -> Obstacle | None:
         """Why nothing can be awaited where a coroutine is lost, or None."""

@@ -673,7 +673,8 @@ class FunctionPlanner:
         if not sides.twinned:
             return use
         callees = self.colors.divider.sharing.without_wrappers(use, self.coloring.turned, sides)
-        use = replace(use, callees=callees)
+        if callees != use.callees:
+            use = replace(use, callees=callees)
         if not is_handed(use) or home(use.function) not in sides.twinned:
             return use
         return replace(use, callees=tuple(c for c in use.callees if self._is_coroutine(c)))

@@ -8,6 +8,7 @@ inside ``run_sync``.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
@@ -56,10 +57,7 @@ class QueryPlanner(QueryFlows):
 
     def functions(self) -> set[Function]:
         """The functions in which a query is made, built or executed."""
-        return {
-            function for function, evaluation in self.inference.evaluations.items()
-            if any(isinstance(a, v.QueryValue) for _, value in evaluation.objects for a in value)
-        }  # fmt: skip
+        return set(self.places)
 
     def plan_sync(self, function: Function, draft: Draft) -> None:
         """Queries of a function that stays sync become statements too."""
@@ -75,9 +73,8 @@ class QueryPlanner(QueryFlows):
         """Starts and builders; terminals come through their uses."""
         operations = function.body.operations
         queried = self.queried(function)
-        for index, operation in enumerate(operations if queried else ()):
-            if not operation or operation[0] not in (f.CALL, f.ATTRIBUTE):
-                continue
+        for index in self._starts_and_builders(function, queried):
+            operation = operations[index]
             callee = operations[operation[5]] if operation[0] == f.CALL else operation
             number = operation[3] if operation[0] == f.CALL else ~operation[3]
             flow = self.flows.get(v.Origin(function, number)) if index in queried else None
@@ -91,6 +88,19 @@ class QueryPlanner(QueryFlows):
         self._plan_asked(function, draft)
         self._plan_escapes(function, draft)
         self._plan_sessions(function, draft)
+
+    def _starts_and_builders(self, function: Function, queried: set[int]) -> list[int]:
+        """The calls and attributes that give a Query, or that are read from one."""
+        operations, layout = function.body.operations, self.colors.uses.layout(function)
+        found = {index for index in queried if operations[index][0] in (f.CALL, f.ATTRIBUTE)}
+        for index in queried:
+            read = layout.parent(index)
+            if read >= 0 and operations[read][0] == f.ATTRIBUTE:
+                found.add(read)
+                call = layout.parent(read)
+                if call >= 0 and operations[call][0] == f.CALL and operations[call][5] == read:
+                    found.add(call)
+        return sorted(found)
 
     def _plan_tests(self, function: Function, draft: Draft) -> None:
         """A statement has no truth: a Query's was that there is one."""
@@ -108,8 +118,8 @@ class QueryPlanner(QueryFlows):
 
     def _plan_unions(self, function: Function, draft: Draft) -> None:
         """What stands behind a set operation names that."""
-        for flow in self.flows.values():
-            if flow.reason or not flow.unions.name or flow.unions.call[0] is not function:
+        for flow in self._named_unions.get(function, ()):
+            if flow.reason:
                 continue
             for index, text in flow.unions.renamed.items():
                 operation = function.body.operations[index]
@@ -119,6 +129,14 @@ class QueryPlanner(QueryFlows):
                         group=self.coloring.groups.get(function, 0), template=text,
                     )
                 )  # fmt: skip
+
+    @cached_property
+    def _named_unions(self) -> dict[Function, list[Flow]]:
+        found: dict[Function, list[Flow]] = {}
+        for flow in self.flows.values():
+            if flow.unions.name:
+                found.setdefault(flow.unions.call[0], []).append(flow)
+        return found
 
     def _plan_asked(self, function: Function, draft: Draft) -> None:
         """``query.session`` becomes the name of that session: a statement has none."""

@@ -31,7 +31,7 @@ class Unions:
     and ``name`` is the variable that it gets."""
 
     calls: dict[tuple[Function, int], None] = field(default_factory=dict)
-    later: list[tuple[Function, int, list[v.QueryValue]]] = field(default_factory=list)
+    later: list[tuple[Function, int, tuple[v.QueryValue, ...]]] = field(default_factory=list)
     renamed: dict[int, str] = field(default_factory=dict)
     name: str = ""
 

@@ -7,6 +7,7 @@ the Query, everywhere.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
@@ -26,6 +27,7 @@ from asyncify.sites import NodeRef
 from asyncify.vocabulary.rows import QueryMember, Role
 from asyncify.vocabulary.sqlalchemy_query import FIRST_OF_STATEMENT, QUERY, STREAM, STREAMED
 
+Queries = tuple[v.QueryValue, ...]
 _CRITERIA = {"filter", "filter_by", "where"}
 _READ_OTHERWISE = frozenset({"text", "stream"})  # marks on which the form of a terminal depends
 
@@ -75,32 +77,51 @@ class QueryFlows:
         self.findings: list[Finding] = []
         self.impediments: dict[Function, Obstacle] = {}
         self.escaping: dict[Function, dict[int, str]] = {}  # operations that may execute a Query
-        self.asked: dict[Function, list[tuple[int, list[v.QueryValue]]]] = {}  # for its session
+        self.asked: dict[Function, list[tuple[int, Queries]]] = {}  # for its session
         self.tested: dict[Function, set[int]] = {}  # operations whose truth is asked for
-        self._calls: dict[Function, list[tuple[Function, Use]]] = {}
+        self.places = self._places()
         self._inside: dict[Function, set[int]] = {}  # operations inside a lambda for run_sync
-        self._merged: dict[v.Value, v.QueryValue | None] = {}
+        self._merged: dict[Queries, v.QueryValue] = {}
         self._survey()
 
-    def _survey(self) -> None:
+    def _places(self) -> dict[Function, dict[int, Queries]]:
+        """The operations of every function whose value is a Query, or may be one."""
+        queries: dict[v.Value, Queries] = {}
+        found: dict[Function, dict[int, Queries]] = {}
         for function, evaluation in self.inference.evaluations.items():
-            if not evaluation.objects:
-                continue
-            layout = self.colors.uses.layout(function)
-            escapes = Escapes(self.inference, function, layout)
             for index, value in evaluation.objects:
-                atoms = [a for a in value if isinstance(a, v.QueryValue)]
-                for atom in atoms:
-                    flow = self.flows.setdefault(atom.origin, Flow(atom.origin))
-                    flow.values.add(atom)
+                atoms = queries.get(value)
+                if atoms is None:
+                    atoms = tuple(a for a in value if isinstance(a, v.QueryValue))
+                    queries[value] = atoms
                 if atoms:
-                    self._note(function, index, atoms, value, escapes)
+                    found.setdefault(function, {})[index] = atoms
+        return found
+
+    @cached_property
+    def _calls(self) -> dict[Function, list[tuple[Function, Use]]]:
+        """Where every function is called."""
+        found: dict[Function, list[tuple[Function, Use]]] = {}
         for function in self.inference.evaluations:
+            for use in self.colors.uses.of(function):
+                for callee in use.callees if use.kind == "call" else ():
+                    found.setdefault(callee, []).append((function, use))
+        return found
+
+    def _survey(self) -> None:
+        for function, places in self.places.items():
+            escapes = Escapes(self.inference, function, self.colors.uses.layout(function))
+            for index, atoms in places.items():
+                for atom in atoms:
+                    flow = self.flows.get(atom.origin)
+                    if flow is None:
+                        flow = self.flows[atom.origin] = Flow(atom.origin)
+                    flow.values.add(atom)
+                self._note(function, index, atoms, escapes)
+        for function in self.places:
             for use in self.colors.uses.of(function):
                 if use.kind in ("query", "iterate query"):
                     self._terminal(use)
-                for callee in use.callees if use.kind == "call" else ():
-                    self._calls.setdefault(callee, []).append((function, use))
         self._name_sessions()
         own = self._own_classes()
         for flow in self.flows.values():
@@ -168,14 +189,14 @@ class QueryFlows:
         self,
         function: Function,
         index: int,
-        atoms: list[v.QueryValue],
-        value: v.Value,
+        atoms: Queries,
         escapes: Escapes,
     ) -> None:
-        layout = self.colors.uses.layout(function)
-        operation = layout.operations[index]
+        layout = escapes.layout
+        operation, value = layout.operations[index], escapes.values[index]
         flows = [self.flows[a.origin] for a in atoms]
-        mixed = any(not _may_be_query(a) for a in value) and not escapes.only_kept(index)
+        mixed = len(atoms) < len(value) and any(not _may_be_query(a) for a in value)
+        mixed = mixed and not escapes.only_kept(index)
         for flow in flows:
             if flow.begins_at(function, operation):
                 flow.start = index
@@ -202,9 +223,7 @@ class QueryFlows:
             for flow in flows:
                 self._member(flow, function, outer if called else -1, name, atoms)
 
-    def _member(
-        self, flow: Flow, function: Function, call: int, name: str, atoms: list[v.QueryValue]
-    ) -> None:
+    def _member(self, flow: Flow, function: Function, call: int, name: str, atoms: Queries) -> None:
         row = QUERY.member(name)
         if row is None or not row.equal or (call < 0) != row.attribute:
             flow.refuse(f"`{name}` has no equal form on a statement")
@@ -226,9 +245,7 @@ class QueryFlows:
         if len({a.shape for a in atoms}) > 1:
             flow.refuse("what it selects differs between the places that build it")
 
-    def _fits(
-        self, row: QueryMember, function: Function, call: int, atoms: list[v.QueryValue]
-    ) -> bool:
+    def _fits(self, row: QueryMember, function: Function, call: int, atoms: Queries) -> bool:
         """Has a builder a form for these arguments?"""
         operations = function.body.operations
         template = self._builder_template(row, atoms[0])
@@ -240,7 +257,7 @@ class QueryFlows:
             return self._can_name_parent(function, call, atoms)
         return bool(forms.numbered(row, operations[call], template or "{receiver}"))
 
-    def _can_name_parent(self, function: Function, call: int, atoms: list[v.QueryValue]) -> bool:
+    def _can_name_parent(self, function: Function, call: int, atoms: Queries) -> bool:
         """Is the relationship known along which ``with_parent`` goes?"""
         operation = function.body.operations[call]
         names = {name for name, _ in operation[7]}
@@ -272,7 +289,7 @@ class QueryFlows:
         rows = value.shape == "rows" and row.rows_template
         return row.rows_template if rows else row.template
 
-    def _can_filter_by(self, function: Function, call: int, atoms: list[v.QueryValue]) -> bool:
+    def _can_filter_by(self, function: Function, call: int, atoms: Queries) -> bool:
         """Is it known, and known by a name, what a ``filter_by`` speaks of?"""
         operation = function.body.operations[call]
         return all(
@@ -300,10 +317,11 @@ class QueryFlows:
     def _judge(self, flow: Flow) -> None:
         if flow.reason:
             return
-        functions = {flow.origin.function, *(use.function for use, _ in flow.terminals)}
         writing = {QUERY.member(use.name).starts for use, _ in flow.terminals}  # type: ignore[union-attr]
         dml = sorted(writing - {"select"})
-        if functions & (self.coloring.stays - self.coloring.entered):
+        functions = (flow.origin.function, *(use.function for use, _ in flow.terminals))
+        stays, entered = self.coloring.stays, self.coloring.entered
+        if any(fn in stays and fn not in entered for fn in functions):
             flow.reason = "it belongs to what stays sync"
         elif flow.start < 0:
             flow.reason = "where it starts is unknown"
@@ -408,14 +426,14 @@ class QueryFlows:
         atoms = self._queries(use.function, self._executed(use))
         differs = len({_READ_OTHERWISE & set(a.marks) for a in atoms}) > 1
         for origin in {a.origin for a in atoms}:
-            own = [a for a in atoms if a.origin == origin]
+            own = tuple(a for a in atoms if a.origin is origin)
             if differs:
                 self.flows[origin].refuse("how it is read differs between the places that build it")
             obstacle = self._terminal_obstacle(self.flows[origin], use, own)
             self.flows[origin].terminals.append((use, obstacle))
 
-    def _terminal_obstacle(self, flow: Flow, use: Use, atoms: list[v.QueryValue]) -> str:
-        value = v.merged_query(atoms)
+    def _terminal_obstacle(self, flow: Flow, use: Use, atoms: Queries) -> str:
+        value = v.merged_query(list(atoms))
         row = self._row(use, value)
         if row is None:
             return f"`{use.name}` has no equal form on a statement here"
@@ -519,29 +537,30 @@ class QueryFlows:
         moved = True
         while moved:
             moved = False
-            for evaluation in self.inference.evaluations.values():
-                for _, value in evaluation.objects:
-                    flows = [self.flows[a.origin] for a in value if isinstance(a, v.QueryValue)]
-                    if len(flows) > 1:
-                        reason = next((x.reason for x in flows if x.reason), "")
-                        for flow in flows:
-                            if reason and not flow.reason:
-                                flow.reason, moved = reason, True
+            for flows in self._meeting:
+                reason = next((x.reason for x in flows if x.reason), "")
+                for flow in flows:
+                    if reason and not flow.reason:
+                        flow.reason, moved = reason, True
+
+    @cached_property
+    def _meeting(self) -> list[list[Flow]]:
+        return [
+            [self.flows[a.origin] for a in atoms]
+            for places in self.places.values() for atoms in places.values() if len(atoms) > 1
+        ]  # fmt: skip
 
     def _value(self, function: Function, index: int) -> v.QueryValue | None:
-        values = self.inference.evaluations[function].values[index]
-        if not self.inference.holds_objects(values):
-            return None
-        if values not in self._merged:
-            self._merged[values] = _one_of([a for a in values if isinstance(a, v.QueryValue)])
-        return self._merged[values]
+        atoms = self._queries(function, index)
+        if len(atoms) < 2:
+            return atoms[0] if atoms else None
+        if atoms not in self._merged:
+            self._merged[atoms] = _one_of(atoms)
+        return self._merged[atoms]
 
     def queried(self, function: Function) -> set[int]:
         """The operations whose value is a Query, or may be one."""
-        return {
-            index for index, value in self.inference.evaluations[function].objects
-            if any(isinstance(a, v.QueryValue) for a in value)
-        }  # fmt: skip
+        return set(self.places.get(function, ()))
 
     def converts(self, value: v.QueryValue) -> bool:
         """Does the Query become a statement?"""
@@ -565,11 +584,8 @@ class QueryFlows:
         names = {self.sessions.name(a, function) for a in queries}
         return SessionSource(text=names.pop()) if len(names) == 1 and "" not in names else None
 
-    def _queries(self, function: Function, index: int) -> list[v.QueryValue]:
-        values = self.inference.evaluations[function].values[index]
-        if not self.inference.holds_objects(values):
-            return []
-        return [a for a in values if isinstance(a, v.QueryValue)]
+    def _queries(self, function: Function, index: int) -> Queries:
+        return self.places.get(function, {}).get(index, ())
 
     def _source(
         self, value: v.QueryValue, function: Function, receiver: int
@@ -629,10 +645,8 @@ def _may_be_query(atom: v.Atom) -> bool:
     return isinstance(atom, (v.QueryValue, v.Literal))
 
 
-def _one_of(found: list[v.QueryValue]) -> v.QueryValue | None:
+def _one_of(found: Queries) -> v.QueryValue:
     """One Query that stands for alternatives."""
-    if len(found) < 2:
-        return found[0] if found else None
     first = min(found, key=v.order)
     merged = v.merged_query([a for a in found if a.origin == first.origin])
     return replace(

@@ -249,24 +249,36 @@ class SidePlanner:
             turned=self.coloring.turned - sides.twinned,
             islands=self.coloring.islands | sides.twinned,
         )
-        queries = QueryPlanner(self.colors, view, self.support)
+        parts = {
+            function: [fn for fn in function.module.functions if home(fn) is function]
+            for function in functions
+        }
+        with_queries = {
+            part for found in parts.values() for part in found
+            if part in self.inference.evaluations
+            and any(isinstance(a, v.QueryValue) for _, value in
+                    self.inference.evaluations[part].objects for a in value)
+        }  # fmt: skip
+        # To follow all queries of the program once more takes long: few copies have any.
+        queries = QueryPlanner(self.colors, view, self.support) if with_queries else None
         for function in functions:
-            self._copy(function, queries)
+            self._copy(function, parts[function], queries)
 
-    def _copy(self, function: Function, queries: QueryPlanner) -> None:
+    def _copy(
+        self, function: Function, parts: list[Function], queries: QueryPlanner | None
+    ) -> None:
         draft = self.draft(function.module)
-        parts = [fn for fn in function.module.functions if home(fn) is function]
-        with_queries = queries.functions() & set(parts)
+        with_queries = queries.functions() & set(parts) if queries is not None else set()
 
         def plan() -> None:
             for part in parts:
                 self._rename(part, range(len(part.body.operations)))
                 self._rename_decorators(part)
-                if part in with_queries:
+                if queries is not None and part in with_queries:
                     queries.plan_sync(part, draft)
 
         nested = self._apart(draft, plan)
-        if queries.impediments.keys() & set(parts):
+        if queries is not None and queries.impediments.keys() & set(parts):
             self.failed.add(function)
         facts = function.facts
         draft.add(
