@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from asyncify import facts as f
 from asyncify.analysis import load_sessions
 from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
+from asyncify.analysis.program import Variable
 from asyncify.vocabulary import loading as words
 from asyncify.vocabulary.loading import Gives
 from asyncify.vocabulary.rows import Role
@@ -23,7 +24,7 @@ def statement_method(
     if name in words.RESHAPING:
         return s.NOTHING
     if name == words.OPTIONS:
-        paths = {path for i in operation[6] if i >= 0 for path in option(run, i)[1]}
+        paths = _option_paths(run, statement, operation)
         return s.one(
             s.Statement(
                 statement.entities, statement.paths | paths, statement.single, statement.legacy
@@ -44,6 +45,46 @@ def statement_method(
         return _given(statement, gives, statement.single)
     row = QUERY.member(name)
     return s.one(statement) if row is not None and row.role is Role.BUILDER else s.NOTHING
+
+
+def _option_paths(
+    run: LoadEvaluation, statement: s.Statement, operation: f.Operation
+) -> set[tuple[str, ...]]:
+    """The paths that the arguments of ``options`` load. Where one can't be read, no option can be
+    added: SQLAlchemy refuses two that contradict each other."""
+    paths: set[tuple[str, ...]] = set()
+    for argument in operation[6]:
+        index = argument if argument >= 0 else ~argument
+        if argument >= 0 and run.operations[index][0] == f.CALL:
+            paths |= option(run, index)[1]
+            continue
+        kept = _kept_options(run, index)
+        for view, inner in kept:
+            paths |= option(view, inner)[1]
+        if not kept:
+            sources = {entity.source for entity in statement.entities if entity is not None}
+            run.loading.unreadable |= sources
+    return paths
+
+
+class _View(NamedTuple):
+    """The operations of another body."""
+
+    operations: tuple[f.Operation, ...]
+
+
+def _kept_options(run: LoadEvaluation, index: int) -> list[tuple[_View, int]]:
+    """The options that a module's variable holds, or several of them; none if that isn't known."""
+    program = run.loading.inference.program
+    symbol = program.resolve_expression(run.function, run.operations, index)
+    found = program.variable_expression(symbol) if isinstance(symbol, Variable) else None
+    if found is None:
+        return []
+    _, operations, value = found
+    operation = operations[value]
+    parts = operation[6] if operation[0] == f.SEQUENCE else (value,)
+    readable = all(i >= 0 and operations[i][0] == f.CALL for i in parts)
+    return [(_View(operations), i) for i in parts] if readable else []
 
 
 def _given(statement: s.Statement, gives: Gives, scalars: bool) -> s.Value:
@@ -80,7 +121,7 @@ def executed(run: LoadEvaluation, statement: s.Statement) -> None:
                 run.state.load((entity.source, path[:-1]), path[-1:])
 
 
-def option(run: LoadEvaluation, index: int) -> tuple[tuple[str, ...], set[tuple[str, ...]]]:
+def option(run: LoadEvaluation | _View, index: int) -> tuple[tuple[str, ...], set[tuple[str, ...]]]:
     """Where a loader option leads, and the paths that it loads."""
     operation = run.operations[index]
     if operation[0] != f.CALL:
@@ -109,7 +150,7 @@ def option(run: LoadEvaluation, index: int) -> tuple[tuple[str, ...], set[tuple[
     return prefix, paths
 
 
-def attributes(run: LoadEvaluation, index: int) -> list[str]:
+def attributes(run: LoadEvaluation | _View, index: int) -> list[str]:
     """The attributes that an argument of a loader option names: ``User.books``, ``"books"``."""
     operation = run.operations[index] if index >= 0 else ()
     if operation and operation[0] == f.ATTRIBUTE:

@@ -35,6 +35,7 @@ class Loading:
         self.inference = colors.inference
         self.models = self.inference.models
         self.telling = Telling(self)
+        self.unreadable: set[s.Source] = set()  # queries with options that nobody can read
         self._bodies: dict[Function, LoadBody] = {}
         self._summaries: dict[tuple[Function, tuple[s.Value, ...]], s.Summary] = {}
         self._running: set[Function] = set()

@@ -49,13 +49,15 @@ class LoadPlanner:
         self.demands: dict[Function, list[Demand]] = {}
         self._holders: dict[tuple[Source, Path], set[Function]] = {}
         self._options: dict[Source, set[Path]] = {}
+        self._unreadable: set[Source] = set()
         self._awaited: set[tuple[Function, int]] = set()
         self._meets: dict[tuple[Function, Demand], bool] = {}
 
     def plan(self) -> None:
         if not self.coloring.turned:
             return
-        self.demands = Loading(self.colors, self.coloring).demands()
+        loading = Loading(self.colors, self.coloring)
+        self.demands, self._unreadable = loading.demands(), loading.unreadable
         for holder, demands in self.demands.items():
             for demand in demands:
                 self._holders.setdefault((demand.source, demand.whole), set()).add(holder)
@@ -82,7 +84,7 @@ class LoadPlanner:
         even if others use it who don't ask."""
         source = demand.source
         maker = source.function
-        if source.kind != "query":
+        if source.kind != "query" or source in self._unreadable:
             return False
         if demand.column and not self._is_deferred(demand):
             return False
