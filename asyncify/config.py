@@ -50,6 +50,7 @@ class Config:
     caches: str = "strip"
     cache_names: tuple[str, ...] = ("*cache*",)
     guard_clauses: str = "touched"
+    pagination: str = "report"
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
@@ -217,6 +218,8 @@ KEYS: tuple[Key, ...] = (
     Key("cache-names", "Globs of names of caches, in lower case.", "GLOB", _strings, _listed),
     Key("guard-clauses", "Where nested conditionals become early returns.", "touched|all|off",
         _one_of("touched", "all", "off"), _only),
+    Key("pagination", "Pages that are cut in Python, not in the database.", "report|off",
+        _one_of("report", "off"), _only),
     Key("select", "Report only these codes or prefixes.", "CODE", _codes, _listed),
     Key("ignore", "Don't report these codes or prefixes.", "CODE", _codes, _listed),
     Key("per-file-ignores", "Don't report a code in some files.", "GLOB:CODE",

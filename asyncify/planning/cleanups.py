@@ -9,6 +9,7 @@ from asyncify.analysis.program import Function, Module
 from asyncify.findings import Finding
 from asyncify.planning.cleanups_caches import Caches
 from asyncify.planning.cleanups_guards import Guards
+from asyncify.planning.cleanups_pages import Pages
 from asyncify.planning.draft import Draft
 
 
@@ -23,6 +24,7 @@ class Cleanups:
         self.draft = draft
         config = colors.inference.config
         self.caches = Caches(colors, coloring, draft)
+        self.pages = Pages(colors, coloring)
         self.guards = Guards(
             config.guard_clauses, coloring.groups, lambda function: draft(function.module)
         )
@@ -35,6 +37,7 @@ class Cleanups:
         ]  # fmt: skip
         turning.sort(key=_place)
         self.caches.plan(turning)
+        self.pages.plan()
         self.guards.gone = self.caches.removed
         self.guards.unwrapped = self.caches.unwrapped
         self.guards.plan(turning, self._every)
@@ -44,7 +47,7 @@ class Cleanups:
         return [fn for fn in program.functions() if fn.module.path not in blocked]
 
     def findings(self) -> list[Finding]:
-        return [*self.caches.findings, *self.guards.findings]
+        return [*self.caches.findings, *self.guards.findings, *self.pages.findings]
 
 
 def _place(function: Function) -> tuple[str, int]:

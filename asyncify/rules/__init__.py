@@ -68,6 +68,7 @@ SEVERITIES: Mapping[str, Severity] = {
     "ASY605": _WARNING,
     "ASY701": _WARNING,
     "ASY702": _INFO,
+    "ASY801": _INFO,
     "ASY901": _ERROR,
 }
 # Work that `run` would do. It is for information, and `check` fails on it all the same.

@@ -112,3 +112,7 @@ SCHEMAS = {"pydantic.BaseModel", "pydantic.main.BaseModel", "sqlmodel.SQLModel"}
 VALIDATING = {"model_validate", "from_orm"}
 ROUTING = ("fastapi.",)
 ROUTES = {"get", "post", "put", "patch", "delete", "head", "options", "api_route"}
+
+# Methods that give all rows as a list, and those that leave some of them to the database.
+LISTS = frozenset({"all", "fetchall"})
+LIMITING = frozenset({"limit", "slice", "offset", "fetch"})
