@@ -17,7 +17,7 @@ from asyncify.analysis.infer import client_classes
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Class, Function
 from asyncify.analysis.uses import Use
-from asyncify.vocabulary.testing import CLIENT_KEYWORDS, CLIENT_MEMBERS, CLIENTS
+from asyncify.vocabulary.testing import CLIENT_KEYWORDS, CLIENT_MEMBERS, CLIENT_RESPONSE, CLIENTS
 
 if TYPE_CHECKING:
     from asyncify.analysis.colors import Coloring, Colors
@@ -114,6 +114,24 @@ class Clients:
         if not is_io:
             return None
         return self.colors.places.obstacle(use) or self._above(use.function)
+
+    def reads_rendered(self, use: Use) -> bool:
+        """Is the template that was rendered read of the response to a request?"""
+        if use.kind != "client" or CLIENT_RESPONSE.isdisjoint(use.function.facts.members):
+            return False
+        layout = self.colors.uses.layout(use.function)
+        call = self.call(use)
+        statement = layout.statement(call)
+        names = set()
+        if statement is not None and statement[0] in (f.ASSIGN, f.ANNOTATED):
+            targets = statement[7] if statement[0] == f.ASSIGN else (statement[7],)
+            names = {target[1] for target in targets if target[0] == f.TO_NAME}
+        for operation in layout.operations:
+            if operation and operation[0] == f.ATTRIBUTE and operation[6] in CLIENT_RESPONSE:
+                base = layout.operations[operation[5]]
+                if operation[5] == call or (base[0] == f.NAME and base[5] in names):
+                    return True
+        return False
 
     def _above(self, function: Function) -> Obstacle | None:
         """Why a function, or one that calls it, can't turn."""

@@ -50,16 +50,19 @@ class StandIns:
         public = {name for name in fake.methods if not name.startswith("_")}
         if not public or fake.foreign_bases - _PLAIN_BASES:
             return []
-        candidates = by_method.get(min(public), [])
-        return [
-            cls for cls in candidates
-            if all(cls.find(name) is not None for name in public)
-            and (not public <= COMMON or _is_named_after(fake, cls))
-        ]  # fmt: skip
+        found: dict[Class, None] = {}
+        for name in public:
+            found.update(dict.fromkeys(by_method.get(name, ())))
+        return [cls for cls in found if _is_named_after(fake, cls) or _has_all(cls, public)]
 
 
 def _is_named_after(fake: Class, cls: Class) -> bool:
+    """``MockUserRepository`` for ``UserRepository``."""
     return cls.name.lower().strip("_") in fake.name.lower()
+
+
+def _has_all(cls: Class, public: set[str]) -> bool:
+    return not public <= COMMON and all(cls.find(name) is not None for name in public)
 
 
 def _takes_as_many(fake: Function, method: Function) -> bool:

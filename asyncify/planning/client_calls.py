@@ -7,6 +7,7 @@ application, its lifespan is entered beside it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
@@ -16,6 +17,7 @@ from asyncify.analysis.uses import Use
 from asyncify.decisions import AwaitExpression, EditArguments, RenameReference, ReplaceCall
 from asyncify.findings import Finding
 from asyncify.planning.draft import Draft, call_reference, reference
+from asyncify.planning.rendered import rendering_transport
 from asyncify.rules import finding
 from asyncify.sites import Site
 from asyncify.vocabulary.testing import (
@@ -110,7 +112,13 @@ class ClientPlanner:
             if place:
                 parts[place].append(f"{new}={value}")
         defaults = [f"{k}={value}" for k, value in CLIENT_DEFAULTS if k not in given]
-        transport = f"{draft.spell(TRANSPORT)}({', '.join(parts['transport'])})"
+        of_module = origin.function.facts.kind == "module"
+        made = (
+            rendering_transport(origin.function, draft)
+            if self._is_rendered and not of_module
+            else draft.spell(TRANSPORT)
+        )
+        transport = f"{made}({', '.join(parts['transport'])})"
         arguments = ", ".join([f"transport={transport}", *defaults, *parts["client"]])
         written = dotted(layout.operations, operation[5])
         callee = written if cls is not None else draft.spell(ASYNC_CLIENT)
@@ -123,6 +131,11 @@ class ClientPlanner:
         )  # fmt: skip
         if cls is None:
             draft.drop(written)
+
+    @cached_property
+    def _is_rendered(self) -> bool:
+        """Do tests look at the templates that were rendered?"""
+        return any(self.clients.reads_rendered(use) for use in self.clients.uses())
 
     def _index(self, origin: v.Origin) -> int:
         operations = origin.function.body.operations

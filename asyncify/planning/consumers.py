@@ -19,6 +19,7 @@ from asyncify.decisions import (
     SortByAwaitedKeys,
 )
 from asyncify.planning.draft import Draft, call_reference, node_reference
+from asyncify.planning.first_items import first_item
 from asyncify.sites import NodeRef, Site
 
 
@@ -63,11 +64,13 @@ def consume_generator(layout: Layout, generator: f.Operation, draft: Draft, grou
         draft.add(ConsumeGenerator(node=node, site=draft.site(generator), group=group))
 
 
-def plan_iteration(use: Use, layout: Layout, draft: Draft, group: int) -> None:
+def plan_iteration(use: Use, layout: Layout, draft: Draft, group: int, of_fixture: bool) -> None:
     """What iterates over a generator that is async from now on."""
     form = iteration(layout, use.operation)
     if form == "for":
         _loop(use, layout, draft, group)
+    elif form == "next":
+        first_item(use, layout, draft, group, of_fixture)
     elif form == "comprehension":
         _comprehend(use.operation, layout, draft, group)
     elif form == "delegate":
@@ -86,7 +89,6 @@ def plan_iteration(use: Use, layout: Layout, draft: Draft, group: int) -> None:
 
 # What a builtin over a generator becomes, and what that is read as.
 _GIVEN = {
-    "next": ("anext({args})", "{awaited}", True),
     "list": ("[item async for item in {0}]", "{awaited}", False),
     "any": ("anext((True async for item in {0} if item), False)", "{awaited}", True),
     "all": ("anext((True async for item in {0} if not item), False)", "not {awaited}", True),

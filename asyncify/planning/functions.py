@@ -38,6 +38,7 @@ from asyncify.planning.consumers import consume_generators, plan_applied, plan_i
 from asyncify.planning.delegation import loops
 from asyncify.planning.draft import Draft, call_reference, node_reference, reference
 from asyncify.planning.hoisting import Hoister, is_read_from
+from asyncify.planning.pytest_suite import is_fixture
 from asyncify.planning.queries import QueryPlanner
 from asyncify.planning.query_forms import helped, spelled
 from asyncify.rules import finding
@@ -125,7 +126,8 @@ class FunctionPlanner:
                 self._property(use, layout, draft)
             elif use.kind == "iterate":
                 if self._is_turned(use):
-                    plan_iteration(use, layout, draft, group)
+                    of_fixture = is_fixture(self.inference, function)
+                    plan_iteration(use, layout, draft, group, of_fixture)
             elif use.kind == "apply":
                 self._apply(use, layout, draft)
             elif use.kind == "loop":

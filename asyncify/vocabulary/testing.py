@@ -49,6 +49,9 @@ CLIENT_MEMBERS: dict[str, ClientMember] = {
         ),
     )
 }  # fmt: skip
+# What the sync client puts on a response: https://www.starlette.io/templates/#testing-template-responses
+CLIENT_RESPONSE: frozenset[str] = frozenset({"template", "context"})
+RENDERED = "RenderedTransport"
 BODY_KEYWORDS: frozenset[str] = frozenset({"json", "data", "files", "content"})
 REQUEST = "request"  # the method that takes a body with every verb
 RENAMED_REQUEST_KEYWORDS: dict[str, str] = {"allow_redirects": "follow_redirects"}

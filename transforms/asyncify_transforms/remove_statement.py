@@ -40,7 +40,7 @@ from asyncify_transforms._transform import Example, Place, Transform, documented
 def apply(decision: RemoveStatement, target: Any, place: Place) -> cst.CSTNode | None:
     """The node, which goes with its statement."""
     statement, original = place.statement, place.original
-    is_expression = isinstance(statement, cst.Expr) and (
+    is_expression = isinstance(statement, (cst.Expr, cst.Return)) and (
         statement.value is original
         or (isinstance(statement.value, cst.Await) and statement.value.expression is original)
     )
