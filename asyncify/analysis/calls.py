@@ -86,6 +86,12 @@ def _contained(evaluation: Evaluation, method: f.Operation, positional: tuple[in
     return v.collection(items) if name in _VIEWS else items
 
 
+def may_fill(evaluation: Evaluation, operation: f.Operation) -> bool:
+    """May a call put something into a container, which binds the container's name?"""
+    callee = evaluation.operations[operation[5]]
+    return callee[0] == f.ATTRIBUTE and callee[6] in v.FILLING
+
+
 def _call(
     evaluation: Evaluation,
     atom: v.Atom,

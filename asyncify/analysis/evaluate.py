@@ -7,6 +7,7 @@ kept, so that the plan can ask what any expression is.
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,13 @@ class Evaluation:
         return tuple(
             (index, value) for index, value in enumerate(self.values) if value and holds(value)
         )
+
+    def again(self) -> Evaluation:
+        """The same, for values that have grown."""
+        other = copy(self)
+        other.values = list(self.values)
+        other.__dict__.pop("objects", None)
+        return other
 
     # -- statements
 
@@ -297,13 +305,17 @@ class Evaluation:
         operations, values, environment = self.operations, self.values, self.environment
         inference, quick = self.inference, not self.names_super
         attributes, properties = inference.attributes, inference.query_properties.names
+        tracked = operations is self.function.body.operations  # else they are those of decorators
         index = first
         while index < end:
             operation = operations[index]
             kind = operation[0]
             if kind == _NAME:
                 value = environment.get(operation[5])
-                values[index] = self.free(operation[5]) if value is None else value
+                if value is None:
+                    inference.place = index if tracked else -1
+                    value = self.free(operation[5])
+                values[index] = value
             elif kind == _CONSTANT:
                 constant = operation[5]
                 values[index] = v.UNKNOWN if constant is ... else v.literal(constant)
@@ -313,6 +325,7 @@ class Evaluation:
                 if found.__class__ is frozenset and operation[6] not in properties:
                     values[index] = found
                 else:
+                    inference.place = index if tracked else -1
                     values[index] = members.read(self, operation, index)
             elif kind == _COMPREHENSION:
                 values[index] = self.comprehension(operation)
@@ -321,8 +334,10 @@ class Evaluation:
             else:
                 handler = _OPERATIONS[kind]
                 if handler is not None:
+                    inference.place = index if tracked else -1
                     values[index] = handler(self, operation, index)
             index += 1
+        inference.place = -1
 
     def comprehension(self, operation: f.Operation) -> v.Value:
         first, element_end, generators, _, elements = operation[6:]

@@ -13,8 +13,10 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.heat import Heat
+from asyncify.analysis.layout import Layout
 from asyncify.analysis.likely import DISTINCTIVE, LikelySessions
 from asyncify.analysis.models import Models
+from asyncify.analysis.patch import patch
 from asyncify.analysis.program import Class, Function, Module, Program
 from asyncify.analysis.query_properties import QueryProperties
 from asyncify.analysis.signatures import Signatures
@@ -45,6 +47,7 @@ class Inference(Signatures):
         self.staying: set[v.Origin] = set()  # what makes sessions that can't be async
         self.attributes: dict[v.Value, Attributes] = {}
         self.results: dict[v.Value, v.Value] = {}  # of calls that always give the same
+        self._layouts: dict[Function, Layout] = {}
         self._free_names: dict[Function, dict[str, Any]] = {}
         self._rows: dict[tuple[str, str], Member | None] = {}
         self._plain: dict[v.Value, bool] = {}
@@ -57,6 +60,21 @@ class Inference(Signatures):
         evaluation = Evaluation(self, function)
         evaluation.run()
         self.evaluations[function] = evaluation
+
+    def patch(self, function: Function, places: set[int]) -> bool:
+        """Evaluate some operations again. False where that isn't enough."""
+        evaluation = self.evaluations[function].again()
+        if not patch(evaluation, places):
+            return False
+        self.evaluations[function] = evaluation
+        return True
+
+    def layout(self, function: Function) -> Layout:
+        """Where the operations of a body stand."""
+        found = self._layouts.get(function)
+        if found is None:
+            found = self._layouts[function] = Layout(function)
+        return found
 
     def noticed(self, slot: Slot, value: v.Value) -> None:
         """A slot has grown by a value: who uses that may have to be evaluated."""

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 _WITHOUT_CONSTANTS = {"attribute", "parameter", "return", "yield"}  # slots
 _ROUNDS = 40  # evaluations of one function; a lattice of this height is never climbed so far
 _NESTED = 60  # evaluations inside one another; what lies deeper waits for its turn
+_NOWHERE: set[int] = set()
 _RECURSION_LIMIT = 12_000  # room for them, and for statements as deep as Python reads
+
+
+# Who reads, and by which operations; None: by something else, too.
+Readers = dict[Function, set[int] | None]
 
 
 class Slot:
@@ -36,7 +41,7 @@ class Slot:
         self.owner = owner
         self.name = name
         self.value: v.Value = v.UNKNOWN
-        self.readers: dict[Function, None] = {}
+        self.readers: Readers = {}
         self.groups: list[Group] = []
 
     def __repr__(self) -> str:
@@ -52,7 +57,7 @@ class Group:
     def __init__(self, slots: tuple[Slot, ...]) -> None:
         self.slots = slots
         self.value: v.Value | None = None
-        self.readers: dict[Function, None] = {}
+        self.readers: Readers = {}
         for slot in slots:
             slot.groups.append(self)
 
@@ -70,12 +75,18 @@ class Flow:
         self._queued: set[Function] = set()
         self._counts: dict[Function, int] = {}
         self._current: Function | None = None
+        self.place = -1  # the operation that is evaluated, or -1
+        self._patches: Readers = {}  # where those that are due have to be evaluated again
         self._running: set[Function] = set()
         self._stripped: dict[v.Value, v.Value] = {}
         self._holding: dict[v.Value, bool] = {}
 
     def evaluate(self, function: Function) -> None:
         """Evaluate a function."""
+        raise NotImplementedError
+
+    def patch(self, function: Function, places: set[int]) -> bool:
+        """Evaluate some operations again. False where that isn't enough."""
         raise NotImplementedError
 
     def noticed(self, slot: Slot, value: v.Value) -> None:
@@ -94,6 +105,7 @@ class Flow:
         """Evaluate functions, and once more those that were evaluated before."""
         for function in functions:
             if function not in self._queued and function is not self._current:
+                self._patches[function] = None
                 self._queued.add(function)
                 self._again.append(function)
 
@@ -121,12 +133,15 @@ class Flow:
         count = self._counts[function] = self._counts.get(function, 0) + 1
         if count > _ROUNDS:
             return
-        outer = self._current
-        self._current = function
+        outer, place = self._current, self.place
+        self._current, self.place = function, -1
         self._running.add(function)
-        self.evaluate(function)
+        places = self._patches.pop(function, None)
+        if not places or function not in self.evaluations or not self.patch(function, places):
+            self.place = -1
+            self.evaluate(function)
         self._running.discard(function)
-        self._current = outer
+        self._current, self.place = outer, place
 
     # -- slots
 
@@ -141,13 +156,23 @@ class Flow:
     def read(self, slot: Slot) -> v.Value:
         """The value of a slot; the function under evaluation is run again when it grows."""
         if self._current is not None:
-            slot.readers[self._current] = None
+            self._note_reader(slot.readers, self._current)
         return slot.value
+
+    def _note_reader(self, readers: Readers, function: Function) -> None:
+        known = readers.get(function, _NOWHERE)
+        if known is _NOWHERE:
+            readers[function] = {self.place} if self.place >= 0 else None
+        elif known is not None:
+            if self.place >= 0:
+                known.add(self.place)
+            else:
+                readers[function] = None
 
     def read_group(self, group: Group) -> v.Value:
         """What any of several slots holds."""
         if self._current is not None:
-            group.readers[self._current] = None
+            self._note_reader(group.readers, self._current)
         value = group.value
         if value is None:
             value = group.value = v.join([slot.value for slot in group.slots])
@@ -176,8 +201,10 @@ class Flow:
             group.value = None
             self._grown(group.readers)
 
-    def _grown(self, readers: Iterable[Function]) -> None:
-        for reader in readers:
+    def _grown(self, readers: Readers) -> None:
+        for reader, places in readers.items():
+            known = self._patches.get(reader, _NOWHERE)
+            self._patches[reader] = None if places is None or known is None else known | places
             if reader not in self._queued:
                 self._queued.add(reader)
                 self._again.append(reader)

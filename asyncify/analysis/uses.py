@@ -31,7 +31,6 @@ class Uses:
     def __init__(self, inference: Inference) -> None:
         self.inference = inference
         self.by_name = ByName(inference)
-        self.layouts: dict[Function, Layout] = {}
         self._uses: dict[Function, tuple[Evaluation, tuple[Use, ...]]] = {}
         self._doing_io: dict[Function, tuple[tuple[Use, ...], tuple[Use, ...]]] = {}
 
@@ -56,6 +55,4 @@ class Uses:
         return known[1]
 
     def layout(self, function: Function) -> Layout:
-        if function not in self.layouts:
-            self.layouts[function] = Layout(function)
-        return self.layouts[function]
+        return self.inference.layout(function)
