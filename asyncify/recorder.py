@@ -122,8 +122,8 @@ class Recorder:
             path, line, function, reader = place
             reason = reason or (self.reason(instance, attribute) if kind == "column" else "")
             cls = instance.class_.__name__
-            load = Load(path, line, function, cls, attribute, kind, reason, reader)
-            self.counts[load] = self.counts.get(load, 0) + 1
+            what = Load(path, line, function, cls, attribute, kind, reason, reader)
+            self.counts[what] = self.counts.get(what, 0) + 1
 
     def _loader(self, frame: FrameType) -> tuple[Any, str, str, str] | None:
         """The instance's state, the attribute, its kind and the reason, where a function of

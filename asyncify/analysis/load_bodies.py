@@ -17,6 +17,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.program import Class, Function
 from asyncify.vocabulary import loading as words
 from asyncify.vocabulary.names import FUNCTIONS
+from asyncify.vocabulary.testing import is_test_path
 
 if TYPE_CHECKING:
     from asyncify.analysis.loading import Loading
@@ -110,16 +111,34 @@ class LoadBody:
         evaluation = loading.inference.evaluations.get(function)
         self.types = evaluation.values if evaluation is not None else None
         if self.types is not None:
-            self.hot = loading.telling.all(self.types)
+            self.hot = self._called_by_hand(loading.telling.all(self.types))
         else:  # it wasn't evaluated: anything may happen
             self.hot = [INSTANCE | CALLED] * len(self.operations)
         self._by_type: dict[int, s.Value] = {}
         self._callees: dict[int, list[Callee]] = {}
 
+    def _called_by_hand(self, hot: list[int]) -> list[int]:
+        """Members of clients and factories have no type of their own, and do something."""
+        called = set(self.loading.requests.get(self.function, ()))
+        if not self.function.facts.members.isdisjoint(words.FACTORY_GIVES):
+            called |= {
+                index for index, operation in enumerate(self.operations)
+                if operation and operation[0] == f.ATTRIBUTE
+                and operation[6] in words.FACTORY_GIVES
+            }  # fmt: skip
+        if not called:
+            return hot
+        return [told | CALLED if n in called else told for n, told in enumerate(hot)]
+
     @cached_property
     def is_quiet(self) -> bool:
         """Can nothing happen in it unless it is given instances?"""
         return not any(self.hot)
+
+    @cached_property
+    def is_test(self) -> bool:
+        """Does the function belong to the tests? They know what fails in them."""
+        return is_test_path(self.function.module.path)
 
     @cached_property
     def schemas(self) -> list[Class]:

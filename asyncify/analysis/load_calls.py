@@ -6,7 +6,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
-from asyncify.analysis import load_readers, load_sessions, load_statements, load_summaries
+from asyncify.analysis import (
+    load_factories,
+    load_readers,
+    load_sessions,
+    load_statements,
+    load_summaries,
+)
 from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_bodies import Callee
@@ -34,6 +40,13 @@ def call(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
     found = load_sessions.method(run, operation, index, name)
     if found is not None:
         return found
+    if operation[5] in run.loading.requests.get(run.function, ()):
+        _requested(run)
+        return s.NOTHING
+    if name in words.FACTORY_GIVES:
+        made = load_factories.made(run, callee[5], name, index)
+        if made is not None:
+            return made
     if name in words.VALIDATING:
         load_readers.validated(run, operation, index)
     callees = _callees(run, operation, base, name)
@@ -107,7 +120,7 @@ def _other(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
 def _requested(run: LoadEvaluation) -> None:
     """A test's client runs the program, often on the session of the test: what the program expires
     is expired there too."""
-    if run.loading.expires_all:
+    if run.loading.requests_expire:
         load_sessions.expire_all(run)
     for cls, names in run.loading.computed.items():
         load_sessions.expire_attributes(run, cls, names)

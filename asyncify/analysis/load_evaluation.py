@@ -40,6 +40,7 @@ class LoadEvaluation:
         self.state = s.State()
         self.summary = s.Summary()
         self.has_ended = False
+        self.handlers = 0  # exception handlers around the statement
         self.left: list[s.State] = []  # at `break` and `continue` of the innermost loop
         for parameter, value in zip(function.signature.parameters, given, strict=False):
             self.environment[parameter.name] = value
@@ -174,7 +175,9 @@ class LoadEvaluation:
             if name:
                 self.environment[name] = s.NOTHING
             self.has_ended = False
+            self.handlers += 1
             self.block(block)
+            self.handlers -= 1
             if not self.has_ended:
                 ends.append((self.environment, self.state))
         self.has_ended = False
@@ -216,7 +219,10 @@ class LoadEvaluation:
         if operation[0] == f.OPERATOR:
             return any(self.is_computed(i, bulk) for i in operation[6])
         if operation[0] == f.ATTRIBUTE:
-            return not bulk and any(isinstance(a, v.ClassObject) for a in self.types(operation[5]))
+            return not bulk and any(
+                isinstance(a, v.ClassObject) and self.loading.is_model(a.cls)
+                for a in self.types(operation[5])
+            )
         if operation[0] == f.CALL:
             return any(
                 isinstance(a, v.Foreign) and _makes_sql(a.name) for a in self.types(operation[5])

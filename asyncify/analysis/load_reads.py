@@ -32,6 +32,8 @@ def read(run: LoadEvaluation, entity: s.Entity, name: str, index: int) -> s.Valu
             return load_summaries.property_read(run, method, entity, index)
         if name in models.columns(entity.cls):
             column(run, entity, name, Reading(index))
+        elif models.comes_later(entity.cls, name):
+            _column_of_subclass(run, entity, name, Reading(index))
         return s.NOTHING
     parent = _inverse(entity, link)
     if parent is not None:
@@ -61,15 +63,26 @@ def column(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -
         _note(run, entity, name, True, reading)
         if run.is_maybe(reading.place):
             return
+        # All that is expired is loaded at once. What may be expired with everything may as well
+        # not be: then the others are, still.
         expired = state.expired[key]
-        everything = s.EVERYTHING in expired
-        state.set_expired(key, frozenset() if everything else expired - {name})
+        state.set_expired(key, frozenset() if name in expired else expired - s.ALL)
     deferred = name in run.loading.models.deferred(entity.cls)
     if deferred and name not in state.loaded.get(key, frozenset()):
         if entity.source.kind != "new" or entity.path:
             _note(run, entity, name, True, reading)
         if not run.is_maybe(reading.place):
             state.load(key, (name,))
+
+
+def _column_of_subclass(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -> None:
+    """A column of a subclass, which a query of the base doesn't load."""
+    known = run.state.loaded.get(entity.key, frozenset())
+    if s.SUBCLASSES in known or name in known or entity.source.kind in ("new", "given"):
+        return
+    _note(run, entity, name, True, reading)
+    if not run.is_maybe(reading.place):
+        run.state.load(entity.key, (name,))
 
 
 def demand(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -> None:
@@ -115,3 +128,4 @@ def store(run: LoadEvaluation, base: int, name: str, value: s.Value, index: int)
             changed |= {name}
         if changed:
             state.set_changed(atom.key, changed)
+            state.computes |= {(atom.cls, each) for each in changed}

@@ -79,15 +79,20 @@ def _bulk_update(run: LoadEvaluation, index: int) -> None:
         )
         if started:
             return
-        if callee[0] == f.ATTRIBUTE and callee[6] == words.VALUES:
-            names = {
-                name for name, i in operation[7] if name and run.is_computed(i, bulk=True)
-            } | computed_keys(run, operation)
-            cls = _updated_class(run, callee[5])
-            if cls is not None and names:
-                expire_attributes(run, cls, names)
+        cls, names = bulk_values(run, operation)
+        if cls is not None and names:
+            expire_attributes(run, cls, names)
             return
         index = callee[5] if callee[0] == f.ATTRIBUTE else -1
+
+
+def bulk_values(run: LoadEvaluation, operation: f.Operation) -> tuple[Class | None, set[str]]:
+    """Of ``update(User).values(...)``: the class, and what only the database can compute."""
+    callee = run.operations[operation[5]] if operation and operation[0] == f.CALL else ()
+    if not callee or callee[0] != f.ATTRIBUTE or callee[6] != words.VALUES:
+        return None, set()
+    keywords = {n for n, i in operation[7] if n and run.is_computed(i, bulk=True)}
+    return _updated_class(run, callee[5]), keywords | computed_keys(run, operation)
 
 
 def _updated_class(run: LoadEvaluation, index: int) -> Class | None:
@@ -120,6 +125,8 @@ def computed_keys(run: LoadEvaluation, operation: f.Operation) -> set[str]:
 
 
 def expire_attributes(run: LoadEvaluation, cls: Class, names: set[str]) -> None:
+    if names:
+        run.state.computes |= {(cls, name) for name in names}
     for entity in _held(run):
         if names and cls in entity.cls.ancestors:
             known = run.state.expired.get(entity.key, frozenset())
@@ -162,12 +169,15 @@ def _affect(run: LoadEvaluation, effect: Effect, operation: f.Operation, argumen
         _refresh(run, operation, argument)
 
 
-def expire_all(run: LoadEvaluation) -> None:
-    """Everything that the function holds, but what was never stored."""
-    run.state.expires = True
+def expire_all(run: LoadEvaluation, failed: bool = False) -> None:
+    """Everything that the function holds, but what was never stored. ``failed``: only where
+    something has failed before, and was handled."""
+    failed = failed or run.handlers > 0
+    run.state.recovers |= failed
+    run.state.expires |= not failed
     keys = {e.key for e in _held(run)} | run.state.loaded.keys()
     stored = run.state.stored
-    run.state.expire(k for k in keys if k[0].kind != "new" or k[0] in stored)
+    run.state.expire((k for k in keys if k[0].kind != "new" or k[0] in stored), failed)
 
 
 def keep(run: LoadEvaluation, value: s.Value) -> None:

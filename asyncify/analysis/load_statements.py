@@ -137,6 +137,8 @@ def option(run: LoadEvaluation | _View, index: int) -> tuple[tuple[str, ...], se
             if argument >= 0:
                 paths |= {(*prefix, *path) for path in option(run, argument)[1]}
         return prefix, paths
+    if name in words.POLYMORPHIC_OPTIONS:
+        paths.add((*prefix, s.SUBCLASSES))
     loads = name in words.LOADING or name in words.UNDEFERRING
     if not loads and name not in words.LEADING:
         return prefix, paths

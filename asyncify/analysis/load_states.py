@@ -16,6 +16,9 @@ from typing import Any
 from asyncify.analysis.program import Class, Function
 
 EVERYTHING = "*"  # among expired attributes: all columns
+FAILED = "!"  # all columns, where something has failed and was handled
+ALL = frozenset((EVERYTHING, FAILED))
+SUBCLASSES = "<subclasses>"  # among loaded attributes: the columns of all subclasses
 _set = object.__setattr__
 
 
@@ -250,11 +253,13 @@ class State:
     ``changed`` are the attributes that expire at the next flush; ``born`` the sources that were
     made or queried on the way here; ``kept`` new ones that were added to a session, ``stored``
     those that were flushed. ``flushes`` and ``expires``: did the session flush, or expire
-    everything, on the way here?
+    everything, on the way here? ``recovers``: did it so after a failure that was handled?
+    ``computes`` are columns of which only the database knows the value from then on.
     """
 
     __slots__ = (
-        "_own", "born", "changed", "expired", "expires", "flushes", "kept", "loaded", "stored",
+        "_own", "born", "changed", "computes", "expired", "expires", "flushes", "kept", "loaded",
+        "recovers", "stored",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -266,13 +271,16 @@ class State:
         self.stored: frozenset[Source] = frozenset()
         self.flushes = False
         self.expires = False
+        self.recovers = False
+        self.computes: frozenset[tuple[Class, str]] = frozenset()
         self._own = True  # are the tables those of this state alone?
 
     def copy(self) -> State:
         out = State.__new__(State)
         out.loaded, out.expired, out.changed = self.loaded, self.expired, self.changed
         out.born, out.kept, out.stored = self.born, self.kept, self.stored
-        out.flushes, out.expires = self.flushes, self.expires
+        out.flushes, out.expires, out.recovers = self.flushes, self.expires, self.recovers
+        out.computes = self.computes
         out._own = self._own = False
         return out
 
@@ -298,6 +306,8 @@ class State:
         out.stored |= other.stored
         out.flushes = self.flushes or other.flushes
         out.expires = self.expires or other.expires
+        out.recovers = self.recovers or other.recovers
+        out.computes |= other.computes
         return out
 
     def _loaded(self, key: Key, other: State) -> frozenset[str]:
@@ -338,7 +348,7 @@ class State:
         if found is None:
             return False
         return name in found or (
-            EVERYTHING in found and name not in self.loaded.get(key, _NO_NAMES)
+            not ALL.isdisjoint(found) and name not in self.loaded.get(key, _NO_NAMES)
         )
 
     def forget(self, source: Source) -> None:
@@ -362,10 +372,11 @@ class State:
             self.expired = _united(self.expired, self.changed)
             self.changed = {}
 
-    def expire(self, keys: Iterable[Key]) -> None:
+    def expire(self, keys: Iterable[Key], failed: bool = False) -> None:
         self._change()
         for key in keys:
-            self.expired[key] = _EVERYTHING
+            known = self.expired.get(key, _NO_NAMES)
+            self.expired[key] = known | {FAILED} if failed else _EVERYTHING
             self.loaded[key] = _NO_NAMES
 
     def narrowed(self, sources: set[Source], function: Function) -> State:
@@ -379,7 +390,8 @@ class State:
         out.loaded = {key: names for key, names in self.loaded.items() if known(key[0])}
         out.expired = {key: names for key, names in self.expired.items() if known(key[0])}
         out.kept, out.stored = self.kept & sources, self.stored & sources
-        out.flushes, out.expires = self.flushes, self.expires
+        out.flushes, out.expires, out.recovers = self.flushes, self.expires, self.recovers
+        out.computes = self.computes
         return out
 
 

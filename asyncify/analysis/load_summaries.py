@@ -83,6 +83,10 @@ def _leave(run: LoadEvaluation, state: s.State) -> None:
         run.state.flush()
     if state.expires:
         load_sessions.expire_all(run)
+    elif state.recovers and not run.body.is_test:
+        load_sessions.expire_all(run, failed=True)
+    for cls, name in state.computes:
+        load_sessions.expire_attributes(run, cls, {name})
 
 
 def _demand(
@@ -130,7 +134,7 @@ def _take_over(
             run.state.load(own, names)
     for key, names in state.expired.items():
         for own in _keys(key, function, given):
-            run.state.set_expired(own, names)
+            run.state.set_expired(own, names - {s.FAILED} if run.body.is_test else names)
     if state.kept:
         run.state.kept |= state.kept
     if state.stored:

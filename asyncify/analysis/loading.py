@@ -19,7 +19,8 @@ from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.load_bodies import LoadBody, Telling
 from asyncify.analysis.load_evaluation import LoadEvaluation
 from asyncify.analysis.program import Class, Function, statements_of
-from asyncify.vocabulary.loading import EXPIRING_ALL
+from asyncify.vocabulary.loading import EXPIRING_ALL, SHARING, VALUES
+from asyncify.vocabulary.testing import CLIENT_MEMBERS, is_test_path
 
 _NESTING = 12  # calls inside one another
 _MENTIONS = 60  # a name that occurs more often says nothing
@@ -85,6 +86,10 @@ class Loading:
             model = self.models.declared(cls)
             names |= model.relationships.keys() | model.deferred | model.expiring
             names |= {link.back for link in model.relationships.values() if link.backref}
+            names |= self.computed.get(cls, set())
+            if model.columns and any(self.models.declared(c).table for c in cls.ancestors[1:]):
+                names |= model.columns - {n for c in cls.bases if isinstance(c, Class)
+                                          for n in self.models.columns(c)}  # fmt: skip
         for name in sorted(names):
             yield from program.mentioning_member(name)
         if names or any(self.models.declared(c).table for c in program.classes.values()):
@@ -92,11 +97,27 @@ class Loading:
                 yield from program.mentioning(name)
             turned = self.coloring.turned
             yield from (fn for fn in turned if fn.facts.stores or fn.signature_is_decorated)
+        if self.requests_expire:
+            yield from self.requests
 
     @cached_property
-    def expires_all(self) -> bool:
-        """Does what turns expire everything somewhere?"""
-        return any(fn.facts.members & EXPIRING_ALL for fn in self.coloring.turned)
+    def requests_expire(self) -> bool:
+        """May a request expire all that a test holds?"""
+        mentioning = self.inference.program.mentioning
+        return any(mentioning(word) for word in SHARING) and any(
+            fn.facts.members & EXPIRING_ALL and not is_test_path(fn.module.path)
+            for fn in self.coloring.turned
+        )
+
+    @cached_property
+    def requests(self) -> dict[Function, set[int]]:
+        """Where members of clients are called that make requests, by their operations."""
+        out: dict[Function, set[int]] = {}
+        for use in self.colors.clients.uses():
+            row = CLIENT_MEMBERS.get(use.name) if use.kind == "client" else None
+            if row is not None and row.awaited:
+                out.setdefault(use.function, set()).add(use.operation)
+        return out
 
     @cached_property
     def computed(self) -> dict[Class, set[str]]:
@@ -109,6 +130,21 @@ class Loading:
                 for statement in statements_of(function.body.statements):
                     if statement[0] == f.ASSIGN:
                         self._note_computed(run, statement, out)
+            if VALUES in function.facts.members:
+                run = LoadEvaluation(self, function, ())
+                for operation in run.operations:
+                    cls, names = load_sessions.bulk_values(run, operation)
+                    if cls is not None and names:
+                        out.setdefault(cls, set()).update(names)
+        return out
+
+    @cached_property
+    def having(self) -> dict[str, list[Class]]:
+        """The mapped classes that declare a column, by the column's name."""
+        out: dict[str, list[Class]] = {}
+        for cls in self.inference.program.classes.values():
+            for name in self.models.declared(cls).columns if self.is_model(cls) else ():
+                out.setdefault(name, []).append(cls)
         return out
 
     def _note_computed(
@@ -118,9 +154,11 @@ class Loading:
         targets: list[Any] = [t for t in statement[7] if t[0] == f.TO_ATTRIBUTE]
         if targets and run.is_computed(statement[8]):
             for target in targets:
-                for atom in run.types(target[1]):
-                    if isinstance(atom, v.Instance) and self.is_model(atom.cls):
-                        out.setdefault(atom.cls, set()).add(target[2])
+                types, name = run.types(target[1]), target[2]
+                classes = [a.cls for a in types if isinstance(a, v.Instance)]
+                for cls in classes if types else self.having.get(name, ()):
+                    if self.is_model(cls):
+                        out.setdefault(cls, set()).add(name)
 
     def _declared(self, function: Function) -> tuple[s.Value, ...]:
         """What the parameters hold by their types."""

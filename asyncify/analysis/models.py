@@ -11,6 +11,7 @@ from functools import cached_property
 
 from asyncify import facts as f
 from asyncify.analysis.program import Class, Program, Variable, dotted
+from asyncify.vocabulary.loading import POLYMORPHIC_SETTINGS
 
 _RELATIONSHIPS = {"relationship", "relation", "dynamic_loader", "Relationship"}
 _COLLECTIONS = ("list", "List", "set", "Set", "Sequence", "Collection", "dict", "Dict")
@@ -139,6 +140,15 @@ class Models:
     def columns(self, cls: Class) -> frozenset[str]:
         """Names of columns."""
         return self._kept(cls)[0]
+
+    def comes_later(self, cls: Class, name: str) -> bool:
+        """Is an attribute a column of subclasses, which a query of the class doesn't load?"""
+        having = [each for each in cls.descendants() if name in self.declared(each).columns]
+        bodies = [each.body.facts for each in (*having, *cls.ancestors)] if having else []
+        return bool(having) and not any(
+            facts.names & POLYMORPHIC_SETTINGS or facts.members & POLYMORPHIC_SETTINGS
+            for facts in bodies
+        )
 
     def deferred(self, cls: Class) -> frozenset[str]:
         """Columns that a query doesn't load."""

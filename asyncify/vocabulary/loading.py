@@ -57,7 +57,9 @@ RESHAPING = {
 OPTIONS = "options"
 VALUES = "values"  # of an UPDATE
 UPDATING = {"update"}  # of a Query
-EXPIRING_ALL = {"expire_all"}
+EXPIRING_ALL = {"expire_all", "rollback"}
+# Words of suites whose tests may hold what a request expires: they share sessions with the program.
+SHARING = ("dependency_overrides", "scoped_session", "async_scoped_session")
 # Clients that run the program in the process of its tests.
 CLIENTS = {
     "fastapi.testclient.TestClient", "starlette.testclient.TestClient", "httpx.AsyncClient",
@@ -100,6 +102,22 @@ CONTAINER_GIVES = {
     "pop": Gives.ONE, "popleft": Gives.ONE, "copy": Gives.MANY, "values": Gives.MANY,
 }  # fmt: skip
 FILLING = {"append", "add", "insert", "appendleft", "extend"}
+
+# Where subclasses' columns come with a query of their base.
+POLYMORPHIC_OPTIONS = {"selectin_polymorphic"}
+POLYMORPHIC_SETTINGS = {"polymorphic_load", "with_polymorphic"}
+
+# Factories of a suite: what makes instances of the class that they name.
+# https://factoryboy.readthedocs.io/en/stable/reference.html#factory.Factory
+FACTORIES = {
+    "factory.Factory", "factory.base.Factory", "factory.alchemy.SQLAlchemyModelFactory",
+    "pytest_factoryboy.Factory",
+}  # fmt: skip
+STORING_FACTORIES = {"factory.alchemy.SQLAlchemyModelFactory"}
+FACTORY_SETTINGS, FACTORY_MODEL = "Meta", "model"
+FACTORY_GIVES = {
+    "build": Gives.ONE, "create": Gives.ONE, "build_batch": Gives.MANY, "create_batch": Gives.MANY,
+}  # fmt: skip
 
 # What gives instances `awaitable_attrs` (SQLAlchemy 2), and the bases that can take it.
 ASYNC_ATTRS = "AsyncAttrs"

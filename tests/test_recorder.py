@@ -1,0 +1,169 @@
+"""The recorder of implicit loads, in a process of its own as people run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).resolve().parent.parent
+PROGRAM = """
+from sqlalchemy import Column, ForeignKey, Integer, String, create_engine, func
+from sqlalchemy.orm import Session, declarative_base, deferred, relationship
+
+Base = declarative_base()
+engine = create_engine("sqlite://")
+
+
+class User(Base):
+    __tablename__ = "users"
+    id = Column(Integer, primary_key=True)
+    name = Column(String)
+    bio = deferred(Column(String))
+    books = relationship("Book", back_populates="user", cascade="all, delete")
+
+
+class Book(Base):
+    __tablename__ = "books"
+    id = Column(Integer, primary_key=True)
+    title = Column(String)
+    user_id = Column(ForeignKey("users.id"))
+    user = relationship("User", back_populates="books")
+
+    def __repr__(self):
+        return f"{self.title} by {self.user.name}"  # a relationship
+
+
+def count(db):
+    return len(db.query(User).one().books)  # a relationship
+"""
+SUITE = """
+import library
+import pytest
+from library import Base, Book, Session, User, count, engine, func
+
+
+@pytest.fixture
+def db():
+    Base.metadata.create_all(engine)
+    with Session(engine) as db:
+        db.add(User(name="ann", bio="b", books=[Book(title="t")]))
+        db.commit()
+        yield db
+    Base.metadata.drop_all(engine)
+
+
+def test_loads(db):
+    assert count(db) == 1
+    db.expunge_all()
+    book = db.query(Book).one()
+    assert repr(book) == "t by ann"
+    assert (
+        book.user.bio  # deferred
+        == "b"
+    )
+
+
+def test_expires(db):
+    book = db.query(Book).one()
+    book.title = func.upper(book.title)
+    db.commit()
+    assert book.title == "T"  # after flush
+    assert book.user_id == 1
+    db.commit()
+    assert book.title == "T"  # after commit
+    db.rollback()
+    assert book.title == "T"  # after rollback
+    db.expire_all()
+    assert book.title == "T"  # after expire
+
+
+def test_asks(db):
+    user = db.query(User).one()
+    db.refresh(user, ["books", "bio"])
+    db.expire_all()
+    db.refresh(user)
+    db.delete(user)
+    db.commit()
+"""
+ENVIRONMENTS = [
+    Path(sys.executable),
+    *(
+        Path(os.environ[name]) / "bin" / "python"
+        for name in ("ASYNCIFY_VENV_14", "ASYNCIFY_VENV_20")
+        if name in os.environ
+    ),
+]
+
+
+def record(folder: Path, python: Path, *options: str) -> tuple[dict[str, Any], str]:
+    """Run the suite with the recorder where neither LibCST nor Typer nor Rich can be imported."""
+    (folder / "library.py").write_text(PROGRAM, encoding="utf-8")
+    (folder / "test_library.py").write_text(SUITE, encoding="utf-8")
+    hidden = "".join(f"sys.modules[{name!r}] = None\n" for name in ("libcst", "typer", "rich"))
+    (folder / "conftest.py").write_text(f"import sys\n{hidden}", encoding="utf-8")
+    target = folder / "loads.json"
+    done = subprocess.run(
+        [
+            str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(folder),
+            "-p", "asyncify.recorder", "--asyncify-loads", str(target), *options, str(folder),
+        ],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": f"{HERE}{os.pathsep}{folder}"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(target.read_text(encoding="utf-8")), done.stdout
+
+
+def marked(comment: str) -> int:
+    """The line of the suite, or else of the program, that ends with a comment."""
+    for text in (SUITE, PROGRAM):
+        for number, line in enumerate(text.splitlines(), start=1):
+            if line.endswith(f"# {comment}"):
+                return number
+    raise AssertionError(comment)
+
+
+@pytest.mark.parametrize("python", ENVIRONMENTS, ids=lambda path: path.parent.parent.name)
+def test_lines_and_reasons(tmp_path: Path, python: Path) -> None:
+    document, printed = record(tmp_path, python)
+    found = {
+        (each["path"], each["line"], each["cls"], each["attribute"], each["kind"], each["reason"])
+        for each in document["loads"]
+    }
+    program = [n for n, x in enumerate(PROGRAM.splitlines(), 1) if x.endswith("# a relationship")]
+    column = "column"
+    expected = {
+        ("library.py", program[0], "Book", "user", "relationship", ""),
+        ("library.py", program[1], "User", "books", "relationship", ""),
+        ("test_library.py", marked("deferred"), "User", "bio", column, "deferred"),
+        *(
+            ("test_library.py", marked(f"after {why}"), "Book", "title", column, why)
+            for why in ("flush", "commit", "rollback", "expire")
+        ),
+    }
+    assert expected <= found
+    others = {each for each in found - expected if each[5] != "commit"}
+    assert not others, "nothing else loads by itself: not refresh, not a cascade"
+    assert f"library.py:{program[0]} Book.user (relationship): 1" in printed
+    assert "places load by themselves" in printed
+
+
+def test_not_active_by_itself(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text("def test_it(): pass\n", encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
+    done = subprocess.run(
+        [*command, str(tmp_path)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0
+    assert "implicit loads" not in done.stdout
+    assert sorted(p.name for p in tmp_path.glob("*.json")) == []
