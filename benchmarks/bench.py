@@ -39,7 +39,8 @@ MEMORY_INTERVAL = 0.05
 
 @dataclass
 class Tree:
-    """What is measured: the request, its files' bytes, and what a run would change."""
+    """What is measured: the request, its files' bytes, and what a run would change of them. Lists
+    of requirements and settings change as well: no parser of Python is a measure for those."""
 
     path: Path
     jobs: int
@@ -80,7 +81,9 @@ def read(path: Path, jobs: int) -> Tree:
     config = load_config(find_root((path,)), {})
     found = discover(config, (path,))
     tree.sources = [each.absolute.read_bytes() for each in found.program]
-    tree.changes = engine.run(tree.request(cache=False)).changes
+    paths = {each.path for each in found.program}
+    changes = engine.run(tree.request(cache=False)).changes
+    tree.changes = tuple(change for change in changes if change.path in paths)
     return tree
 
 
@@ -99,8 +102,7 @@ def parse_all(tree: Tree) -> None:
 
 def print_changed(tree: Tree) -> None:
     for change in tree.changes:
-        if change.before is not None:
-            libcst.parse_module(change.before).bytes  # noqa: B018
+        libcst.parse_module(change.before or b"").bytes  # noqa: B018
 
 
 def cold_check(tree: Tree) -> None:
