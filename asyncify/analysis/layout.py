@@ -165,6 +165,8 @@ class Layout:
 
     def enclosing(self, index: int) -> Iterator[f.Operation]:
         """The comprehensions inside which an operation is evaluated, innermost first."""
+        if not self.operations[index][4] & (f.REPEATED | f.GENERATOR):
+            return
         found = []
         for position, operation in enumerate(self.operations):
             if operation and operation[0] == f.COMPREHENSION and position < index < operation[9]:

@@ -18,6 +18,13 @@ from asyncify.vocabulary.awaitables import COROUTINE_MEMBERS, KEEPING_NAMES
 
 _SESSIONS = words.OF_ONE_TASK | {"Session"}
 _DEEP = 4  # objects in objects
+_OF_GROUPS = {
+    name.rpartition(".")[2]
+    for names in (
+        words.TOGETHER, words.STARTING, words.STARTING_FUNCTIONS, words.AFTERWARDS, words.STREAMING
+    )
+    for name in names if "()." in name
+}  # fmt: skip
 _ADVICE = "Give every task a session of its own, or await one after the other."
 
 
@@ -180,6 +187,9 @@ class Tasks:
 
     def _of_group(self, view: View, operation: f.Operation) -> str:
         """The whole name of a method of a group of tasks."""
+        callee = view.operations[operation[5]]
+        if callee[0] != f.ATTRIBUTE or callee[6] not in _OF_GROUPS:
+            return ""
         value, _ = self._group(view, operation)
         made = view.values[value] if value >= 0 else v.UNKNOWN
         name = next((a.name for a in made if isinstance(a, v.ForeignInstance)), "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import cached_property
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
@@ -29,14 +29,24 @@ class View:
         operation = self.operations[index]
         return Site(self.function.module.path, operation[1], operation[2])
 
-    def calls(self) -> Iterator[tuple[int, f.Operation]]:
-        for index, operation in enumerate(self.operations):
-            if operation and operation[0] == f.CALL:
-                yield index, operation
+    def calls(self) -> list[tuple[int, f.Operation]]:
+        return self._calls
+
+    @cached_property
+    def _calls(self) -> list[tuple[int, f.Operation]]:
+        """Most checks look at calls, and at nothing else."""
+        return [
+            (index, operation)
+            for index, operation in enumerate(self.operations)
+            if operation and operation[0] == f.CALL
+        ]
 
     def foreign(self, index: int) -> str:
         """The dotted name of something of a library that an operation refers to, or ''."""
-        return next((a.name for a in self.values[index] if isinstance(a, v.Foreign)), "")
+        for atom in self.values[index]:
+            if isinstance(atom, v.Foreign):
+                return atom.name
+        return ""
 
     def named(self, index: int, kinds: frozenset[str]) -> str:
         """The dotted name under which an object of one of the kinds stands, or ''."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, is_alembic
@@ -193,10 +194,11 @@ class Support:
     # -- where it stands
 
     def _path(self) -> str:
-        folder = self._home().folder
+        folder = self._home.folder
         name = f"{self.config.helper_module}.py"
         return name if folder == "." else f"{folder}/{name}"
 
+    @cached_property
     def _home(self) -> Module:
         """The module that makes the engine; the application's before those of tests."""
         makers = {
@@ -219,7 +221,7 @@ class Support:
 
     def _module_name(self) -> str:
         """How the module is imported: beside its home, as others import that."""
-        home, name = self._home(), self.config.helper_module
+        home, name = self._home, self.config.helper_module
         for other in self.program.modules.values():
             for item in other.facts.imports:
                 if item.level or self.program.module_named(item.module, other, 0) is not home:
