@@ -32,6 +32,8 @@ from asyncify.planning.infrastructure import InfrastructurePlanner
 from asyncify.planning.loading import LoadPlanner
 from asyncify.planning.misuse import misuses, needless_awaits
 from asyncify.planning.mocks import MockPlanner
+from asyncify.planning.own_rows import OwnRows
+from asyncify.planning.own_strings import OwnStrings
 from asyncify.planning.own_style import kept_for_style
 from asyncify.planning.pytest_suite import turning
 from asyncify.planning.queries import QueryPlanner
@@ -103,6 +105,7 @@ class Planner:
     def make(self) -> Plan:
         for function in self._ordered(self.coloring.turned | self._entering()):
             self._hold_back(function)
+            self._in_style(function)
             self.functions.plan(function, self.draft(function.module))
         for function in self._ordered(self.coloring.islands):
             if function not in self.coloring.sides.synced:
@@ -149,6 +152,18 @@ class Planner:
         if kept is not None:
             self.functions.impediments[function] = kept
             self.colors.held_back.setdefault(function, kept)
+
+    def _in_style(self, function: Function) -> None:
+        """Say in the 2.0 style what 1.4's own says in another."""
+        if self.inference.config.sqlalchemy_version != "1.4":
+            return
+        draft, group = self.draft(function.module), self.coloring.groups.get(function, 0)
+        reason = OwnStrings(self.colors, function).plan(draft, group)
+        if reason:
+            obstacle = Obstacle("ASY203", reason)
+            self.functions.impediments[function] = obstacle
+            self.colors.held_back.setdefault(function, obstacle)
+        OwnRows(self.colors, function).plan(draft, group)
 
     def _without_needless_awaits(self, function: Function) -> None:
         operations = function.body.operations

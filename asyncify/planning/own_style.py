@@ -202,14 +202,14 @@ class _Style:
         if isinstance(symbol, Variable):
             found = self.colors.program.variable_expression(symbol)
             return found is not None and self._reads(*found)
-        assigned = _assigned(function, self.colors.uses.layout(function), name)
-        return bool(assigned) and all(
+        values = assigned(function, self.colors.uses.layout(function), name)
+        return bool(values) and all(
             value >= 0 and self._reads(function, function.body.operations, value)
-            for value in assigned
+            for value in values
         )
 
 
-def _assigned(function: Function, layout: Layout, name: str) -> list[int]:
+def assigned(function: Function, layout: Layout, name: str) -> list[int]:
     """What a local name is assigned, in order; -1 where that isn't an expression of its own, and
     what is assigned to it by means of itself left out."""
     if any(parameter.name == name for parameter in function.signature.parameters):

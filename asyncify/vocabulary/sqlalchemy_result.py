@@ -88,6 +88,12 @@ _BUFFERED = (
     Member("memoized_instancemethod", note=_INTERNAL),
 )
 
+# What a result gives: one row, and several.
+GIVING_ROW: frozenset[str] = frozenset({"fetchone", "first", "one", "one_or_none"})
+GIVING_ROWS: frozenset[str] = frozenset({"fetchall", "fetchmany", "all", "unique", "yield_per"})
+# The methods by which 1.4's own rows are dicts. `keys` is of every row there.
+DICT_MEMBERS: frozenset[str] = frozenset({"items", "values"})
+
 RESULT = Table(
     "sqlalchemy.engine.Result",
     "sqlalchemy.engine.Result",

@@ -402,6 +402,13 @@ _SESSION_ONLY = (
     Member("__aexit__", Form.WITH, io=True, returns="none", sync_lines=_NONE),
 )
 
+# What runs a statement that 1.4's own style takes as a string, too.
+TEXTUAL: frozenset[tuple[str, str]] = frozenset(
+    (kind, member)
+    for kind in ("Session", "scoped_session", "Connection")
+    for member in ("execute", "scalar", "scalars")
+)
+
 _SCOPED_ONLY = (
     Member("__call__", returns="Session", async_returns="AsyncSession"),
     Member("configure", returns="configured"),
