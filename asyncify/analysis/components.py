@@ -1,0 +1,180 @@
+"""Components: what shares sessions, or calls one another, has one fate."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from asyncify.analysis import values as v
+from asyncify.analysis.coloring import Coloring
+from asyncify.analysis.evaluate import Evaluation
+from asyncify.analysis.infer import Inference
+from asyncify.analysis.islands import Islands
+from asyncify.analysis.obstacles import is_alembic
+from asyncify.analysis.program import Function
+from asyncify.analysis.uses import (
+    GREENLET_KINDS,
+    SYNC_KINDS,
+)
+
+_HANDLED = SYNC_KINDS | GREENLET_KINDS
+_SOMEWHERE = "somewhere"  # stands for the unknown origin of a session
+
+
+# By sessions and queries, which stay, and by calls, which are looked up for every coloring.
+Links = tuple[dict[Hashable, set[Hashable]], dict[Hashable, set[Hashable]]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What one function is linked with by sessions, and the factories that occur in it."""
+
+    links: frozenset[Hashable]
+    factories: frozenset[v.Origin]
+
+
+def _link(links: dict[Hashable, set[Hashable]], left: Hashable, right: Hashable) -> None:
+    links.setdefault(left, set()).add(right)
+    links.setdefault(right, set()).add(left)
+
+
+def connected(
+    start: Hashable, links: Links, barrier: frozenset[Function] = frozenset()
+) -> tuple[set[Function], set[v.Origin]]:
+    """Everything that is connected with a function by calls and by sessions, but not by way of
+    the functions of a barrier."""
+    seen: set[Hashable] = {start}
+    pending: list[Hashable] = [start]
+    while pending:
+        current = pending.pop()
+        for part in links:
+            for other in part.get(current, ()):
+                if other not in seen and other not in barrier:
+                    seen.add(other)
+                    pending.append(other)
+    functions = {s for s in seen if isinstance(s, Function)}
+    return functions, {s for s in seen if isinstance(s, v.Origin)}
+
+
+class Components(Islands):
+    """The components of a coloring."""
+
+    def __init__(self, inference: Inference, blocked: frozenset[str] = frozenset()) -> None:
+        super().__init__(inference, blocked)
+        self._own: dict[Function, tuple[Evaluation, _Own]] = {}
+        self._lasting: tuple[int, dict[Hashable, set[Hashable]]] = (-1, {})
+
+    def _links(self, coloring: Coloring) -> Links:
+        """What shares sessions, and calls between what is reached."""
+        calls: dict[Hashable, set[Hashable]] = {}
+        reached = coloring.turned | set(coloring.boundaries) | coloring.islands
+        for function in reached:
+            if is_alembic(function):
+                continue  # it never stops the application
+            for use in self.uses.of(function):
+                for callee in use.callees:
+                    if callee in reached:
+                        _link(calls, function, callee)
+            for member in self.family(function):
+                _link(calls, function, member)
+        return self._shared(), calls
+
+    def _shared(self) -> dict[Hashable, set[Hashable]]:
+        """Links by sessions and queries: as long as nothing is evaluated they stay the same."""
+        if self._lasting[0] == self.inference.runs:
+            return self._lasting[1]
+        links: dict[Hashable, set[Hashable]] = {}
+        factories: set[v.Origin] = set()
+        for function in self._evaluated():
+            if is_alembic(function):
+                continue
+            own = self._own_links(function)
+            if own.factories:
+                factories |= own.factories
+            for other in own.links:
+                _link(links, function, other)
+        for origin, other in self.inference.related:
+            _link(links, origin, other)
+        if _SOMEWHERE in links:
+            # A session that comes from nobody knows where may come from any factory.
+            for origin in factories:
+                _link(links, _SOMEWHERE, origin)
+        self._lasting = self.inference.runs, links
+        return links
+
+    def _own_links(self, function: Function) -> _Own:
+        """What one function is linked with, and the factories in it."""
+        evaluation = self.inference.evaluations[function]
+        known = self._own.get(function)
+        if known is not None and known[0] is evaluation:
+            return known[1]
+        links: set[Hashable] = set()
+        for use in self.uses.of(function):
+            owner = use.owner
+            if isinstance(owner, v.Known) and owner.kind in _HANDLED:
+                links.add(owner.origin or _SOMEWHERE)
+            elif isinstance(owner, v.QueryValue):
+                links |= {owner.origin.function, owner.source or _SOMEWHERE}
+        if function.facts.kind == "def":
+            links |= self._handled(function)
+        own = _Own(frozenset(links), self._factories(evaluation))
+        self._own[function] = evaluation, own
+        return own
+
+    def _factories(self, evaluation: Evaluation) -> frozenset[v.Origin]:
+        """The session factories, registries and engines that application code makes."""
+        return frozenset(
+            atom.origin for _, value in evaluation.objects for atom in value
+            if isinstance(atom, v.Known) and atom.origin is not None
+            and atom.kind in ("sessionmaker", "scoped_session", "Session")
+            and not is_alembic(atom.origin.function)
+        )  # fmt: skip
+
+    def _handled(self, function: Function) -> set[Hashable]:
+        """The origins of the sessions and the like that a function's variables hold."""
+        environment = self.inference.evaluations[function].environment
+        holds = self.inference.holds_objects
+        return {
+            a.origin or _SOMEWHERE for value in environment.values() if value and holds(value)
+            for a in value if isinstance(a, v.Known) and a.kind in SYNC_KINDS
+        }  # fmt: skip
+
+    def _group(self, coloring: Coloring) -> None:
+        """Number the components of what turned, and note what their sessions come from: not from
+        what only a sync side uses."""
+        links = self._links(coloring)
+        sides = coloring.sides
+        number = 0
+        for barrier in (frozenset(sides.synced), frozenset[Function]()):
+            for function in self._evaluated():
+                if function in coloring.groups or function in barrier:
+                    continue
+                if function not in coloring.turned | coloring.islands:
+                    continue
+                number += 1
+                members, origins = connected(function, links, barrier)
+                for origin in origins:
+                    coloring.source_groups.setdefault(origin, number)
+                if function not in sides.synced:
+                    coloring.alive |= origins
+                for member in members - barrier:
+                    coloring.groups.setdefault(member, number)
+        if sides.synced:
+            coloring.alive |= self._made_from(self.divider.twins.own_origins(sides.twinned))
+            coloring.alive -= self._apart(coloring)
+
+    def _made_from(self, origins: set[v.Origin]) -> set[v.Origin]:
+        """The origins, and those of what they are made from: a factory's engine."""
+        found = set(origins)
+        pending = list(origins)
+        while pending:
+            current = pending.pop()
+            below = {b for a, b in self.inference.related if a == current} - found
+            found |= below
+            pending += below
+        return found
+
+    def _apart(self, coloring: Coloring) -> set[v.Origin]:
+        """What only the sync side uses, and nothing that turns is made from."""
+        alone = self.divider.twins.only_synced(coloring.sides)
+        return alone - self._made_from(coloring.alive - alone)

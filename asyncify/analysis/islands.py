@@ -1,0 +1,138 @@
+"""Islands: what stays sync, and is entered with a session that somebody has in hand."""
+
+from __future__ import annotations
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.ambient import Ambient, AmbientSession
+from asyncify.analysis.coloring import Coloring
+from asyncify.analysis.divider import Divider
+from asyncify.analysis.infer import Inference
+from asyncify.analysis.obstacles import Obstacles
+from asyncify.analysis.program import Class, Function, dotted
+from asyncify.analysis.unawaited import AsyncAlready
+from asyncify.analysis.uses import (
+    Use,
+)
+
+_ENTERING = ("Session", "Connection")  # what has run_sync
+
+
+class Islands(Obstacles):
+    """Which functions can be islands, and how they are entered."""
+
+    already: AsyncAlready
+    divider: Divider
+
+    def __init__(self, inference: Inference, blocked: frozenset[str] = frozenset()) -> None:
+        super().__init__(inference, blocked)
+        self.ambient = Ambient(inference, self.uses)
+
+    def _can_be_island(self, function: Function, coloring: Coloring) -> bool:
+        """Is every caller able to await, with a session in hand; and makes the function no session
+        of its own?"""
+        if function.facts.kind not in ("def", "lambda") or function.facts.is_generator:
+            return False
+        members = self._closure(function, coloring)
+        for member in members:
+            if member.facts.is_generator or self.makes_session(member):
+                return False
+            if member.facts.is_async or self.already.lost(member):
+                return False  # it awaits, and what runs inside run_sync can't
+        entries = [
+            (caller, use) for member in members for caller, use in self.callers().get(member, ())
+            if caller not in members
+        ]  # fmt: skip
+        if not entries or self._crosses(members, [use for _, use in entries]):
+            return False
+        return all(self.may_enter(use) for _, use in entries)
+
+    def _crosses(self, members: set[Function], entries: list[Use]) -> bool:
+        """Does an island get at the async session of an object that is made outside?"""
+        if not any(self.divider.spread.reads_held(member) for member in members):
+            return False
+        entered = [callee for use in entries for callee in use.callees if callee in members]
+        return any(self.divider.spread.hands_object(use) for use in entries) or any(
+            callee.name != "__init__" and callee.owner in self.divider.spread.holders()
+            and not any(cls.methods.get("__init__") in members for cls in _line(callee.owner))
+            for callee in entered if callee.owner is not None
+        )  # fmt: skip
+
+    def may_enter(self, use: Use) -> bool:
+        """Can a call enter an island, or is the island given to what runs inside run_sync?"""
+        if self.obstacle(use.function) is not None or use.function.facts.kind != "def":
+            return False
+        if use.kind == "pass":
+            others = self.uses.of(use.function)
+            return any(u.kind == "foreign" and u.operation == use.operation for u in others)
+        return use.kind == "call" and (
+            self.session_in_hand(use) is not None or self.ambient_session(use) is not None
+        )
+
+    def ambient_session(self, use: Use) -> AmbientSession | None:
+        """The session that what is called reaches by itself, where that is the only one."""
+        found = {self.ambient.session(callee) for callee in use.callees}
+        return found.pop() if len(found) == 1 else None
+
+    def makes_session(self, function: Function) -> bool:
+        return any(
+            isinstance(use.owner, v.Known) and use.owner.kind in ("Session", "Connection", "Engine")
+            and use.owner.origin is not None and use.owner.origin.function is function
+            for use in self.uses.of(function)
+        )  # fmt: skip
+
+    def _closure(self, function: Function, coloring: Coloring) -> set[Function]:
+        """The function, and all below it that do I/O; of a class whose constructor is an island,
+        all methods that do."""
+        out: set[Function] = set()
+        pending = [function]
+        while pending:
+            current = pending.pop()
+            if current in out:
+                continue
+            out.add(current)
+            for use in self.uses.of(current):
+                pending += [c for c in use.callees if self.does_io(c)]
+            is_constructor = current.name == "__init__" and current.owner is not None
+            if is_constructor and self.ambient.session(current) is None:
+                assert current.owner is not None
+                methods = current.owner.methods.values()
+                pending += [m for m in methods if self.does_io(m)]
+        return out
+
+    def session_in_hand(self, use: Use) -> str | None:
+        """The dotted name of an async-to-be session among the arguments of a call, or of the
+        object that the method is called on."""
+        operations = use.function.body.operations
+        operation = operations[use.operation]
+        evaluation = self.inference.evaluations[use.function]
+        if operation[0] != f.CALL:
+            return None
+        for index in (*operation[6], *(i for _, i in operation[7])):
+            position = index if index >= 0 else ~index
+            if any(
+                isinstance(a, v.Known) and a.kind in _ENTERING for a in evaluation.values[position]
+            ):
+                name = dotted(operations, position)
+                if name:
+                    return name
+        for name, value in evaluation.environment.items():
+            if any(isinstance(a, v.Known) and a.kind == "Session" for a in value):
+                return name
+        return None
+
+    def kinds_in_hand(self, use: Use, name: str) -> set[str]:
+        """What the name of a session in hand stands for: a Session, or a Connection."""
+        operations = use.function.body.operations
+        values = self.inference.evaluations[use.function].values
+        operation = operations[use.operation]
+        return {
+            a.kind for index in (*operation[6], *(i for _, i in operation[7]))
+            if index >= 0 and dotted(operations, index) == name
+            for a in values[index] if isinstance(a, v.Known)
+        }  # fmt: skip
+
+
+def _line(cls: Class) -> tuple[Class, ...]:
+    """A class and those above it."""
+    return (cls, *cls.ancestors)

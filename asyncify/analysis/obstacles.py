@@ -1,0 +1,224 @@
+"""Obstacles: why a function can't turn.
+
+By what it is, by who calls it, by its decorators, and by the configuration.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from asyncify.analysis.boundaries import fits, rule_of
+from asyncify.analysis.callers import Callers
+from asyncify.analysis.clients import Clients
+from asyncify.analysis.configured import is_named
+from asyncify.analysis.infer import Inference
+from asyncify.analysis.lambdas import Lambdas
+from asyncify.analysis.places import Obstacle
+from asyncify.analysis.program import Function, is_implicit
+from asyncify.analysis.properties import Properties
+from asyncify.analysis.stand_ins import StandIns
+from asyncify.analysis.uses import (
+    is_session_class,
+)
+from asyncify.vocabulary import flask
+from asyncify.vocabulary.frameworks import CACHE_MEMBERS, Rule
+from asyncify.vocabulary.testing import is_test_path
+
+# Protocols that have an async form of their own, or whose result Python hands through.
+_TURNING_DUNDERS = {
+    "__enter__": "__aenter__", "__exit__": "__aexit__", "__call__": "__call__",
+    "__aenter__": "__aenter__", "__aexit__": "__aexit__", "__aiter__": "__aiter__",
+    "__anext__": "__anext__", "__getitem__": "__getitem__",
+}  # fmt: skip
+_OF_ALEMBIC = frozenset({("alembic", "op"), ("alembic", "context")})
+
+
+class Obstacles(Callers):
+    """What keeps functions sync."""
+
+    clients: Clients
+    lambdas: Lambdas
+
+    def __init__(self, inference: Inference, blocked: frozenset[str] = frozenset()) -> None:
+        super().__init__(inference, blocked)
+        self.impediments: dict[Function, Obstacle] = {}
+        self.properties = Properties(inference)
+        self.stand_ins = StandIns(inference.program)
+        self._obstacles: dict[Function, Obstacle | None] = {}
+        self._entries: dict[Function, bool] = {}
+
+    def obstacle(self, function: Function) -> Obstacle | None:
+        """Why a function can't turn, or None."""
+        if function not in self._obstacles:
+            self._obstacles[function] = self._obstacle(function)
+        return self._obstacles[function]
+
+    def _obstacle(self, function: Function) -> Obstacle | None:
+        facts = function.facts
+        if function in self.impediments:
+            return self.impediments[function]
+        if facts.kind != "module" and function.module.path in self.blocked:
+            return Obstacle("ASY306", "Its file can't be rewritten.")
+        if is_alembic(function):
+            return Obstacle("ASY107", "Alembic runs it, on a sync connection of its own.")
+        if self.is_configured_sync(function):
+            return Obstacle("ASY107", "The configuration keeps it sync.")
+        kept = self.inference.query_properties.kept_in(function)
+        if kept:
+            return Obstacle("ASY103", kept)
+        if facts.kind == "module":
+            return self._module_obstacle(function)
+        if facts.kind == "class":
+            return Obstacle(
+                "ASY103", "The body of a class runs at import, where nothing can be awaited."
+            )
+        if facts.kind == "lambda":
+            return self.lambdas.obstacle(function) or self._given_away(function)
+        if facts.is_async:
+            return None
+        if function.owner is not None and is_session_class(function.owner):
+            reason = "It is a method of a session class of the program, which async sessions wrap."
+            return Obstacle("ASY203", reason)
+        called = self.bounds.called_by_base(function)
+        if called is not None and called[1].rule in (Rule.SYNC, Rule.OWN_LOOP):
+            return self._called_plainly(called[1].rule, called[0])
+        extended = self.bounds.extends_base(function)
+        if extended:
+            return self._called_plainly(Rule.SYNC, extended)
+        name = facts.name
+        if is_implicit(function) and name not in _TURNING_DUNDERS:
+            return Obstacle("ASY101", f"Python calls {name} itself and can't await it.")
+        if name == "__getitem__":
+            return self.properties.item_obstacle(function, self.callers().get(function, ()))
+        if self.inference.is_property(function):
+            return self.properties.obstacle(function)
+        return (
+            self._decorated(function) or self.cases.obstacle(function)
+            or self._given_away(function)
+        )  # fmt: skip
+
+    def _decorated(self, function: Function) -> Obstacle | None:
+        """Does a decorator of a library call the function without awaiting it?"""
+        for decorator in self.bounds.decorators(function):
+            if decorator.rule in (Rule.SYNC, Rule.OWN_LOOP):
+                return self._called_plainly(decorator.rule, f"@{decorator.name}")
+            if decorator.rule is Rule.STRIP and self._is_cache_used(function):
+                return Obstacle("ASY101", f"The cache that `@{decorator.name}` keeps is used.")
+        commands = self._wrapped_commands(function)
+        if commands and not self.is_entry(function):
+            reason = f"It stands for the command `{commands[0].qualname}`, which isn't awaited"
+            return Obstacle("ASY105", f"{reason}, and for other functions.")
+        if self.is_entry(function):
+            for caller, use in self.callers().get(function, ()):
+                if use.kind == "call":
+                    reason = f"It is a command, and `{caller.qualname}` calls it too."
+                    return Obstacle("ASY105", reason)
+        return None
+
+    def _called_plainly(self, rule: Rule, caller: str) -> Obstacle:
+        """What a library calls without awaiting it, or in an event loop of its own."""
+        if rule is Rule.OWN_LOOP and not self._has_one_loop:
+            return Obstacle("ASY104", flask.REASON, whole=True)
+        return Obstacle("ASY105", f"`{caller}` calls it without awaiting it.")
+
+    @cached_property
+    def _has_one_loop(self) -> bool:
+        """Is there a framework in the program that serves its requests in one event loop?"""
+        return any(
+            item.module.partition(".")[0] in flask.ASYNC_FRAMEWORKS
+            for module in self.program.modules.values() for item in module.facts.imports
+        )  # fmt: skip
+
+    def _is_cache_used(self, function: Function) -> bool:
+        """Does anybody clear the cache of a function, or look at it?"""
+        return any(
+            function.name in user.facts.names for name in CACHE_MEMBERS
+            for user in self.program.mentioning_member(name)
+        )  # fmt: skip
+
+    def is_entry(self, function: Function) -> bool:
+        """Does a command line call the function? Where a decorator of the program puts a wrapper in
+        the place of a command, the wrapper is called."""
+        found = self._entries.get(function)
+        if found is None:
+            found = self._entries[function] = self._is_entry(function)
+        return found
+
+    def _is_entry(self, function: Function) -> bool:
+        wrapped = self._wrapped(function)
+        if wrapped:
+            return all(map(self._is_command, wrapped))
+        return self._is_command(function) and not any(
+            self._wraps(caller, function) for caller, _ in self.callers().get(function, ())
+        )
+
+    def _is_command(self, function: Function) -> bool:
+        return self.cases.runs_once(function) or any(
+            d.rule is Rule.ENTRY for d in self.bounds.decorators(function)
+        )
+
+    def _wrapped_commands(self, function: Function) -> list[Function]:
+        return [wrapped for wrapped in self._wrapped(function) if self._is_command(wrapped)]
+
+    def _wrapped(self, function: Function) -> list[Function]:
+        """The functions in whose place a decorator of the program puts this one."""
+        if function.parent is None or function.parent.facts.kind != "def":
+            return []
+        called = (c for use in self.uses.of(function) if use.kind == "call" for c in use.callees)
+        return [callee for callee in called if self._wraps(function, callee)]
+
+    def _wraps(self, wrapper: Function, function: Function) -> bool:
+        """Is it defined in a decorator of the function, or in what makes that decorator?"""
+        outer = wrapper.parent
+        while outer is not None and outer.facts.kind == "def":
+            if outer in self.bounds.own_decorators(function):
+                return True
+            outer = outer.parent
+        return False
+
+    def _given_away(self, function: Function) -> Obstacle | None:
+        """Is the function handed to something that calls it without awaiting?"""
+        for _, use in self.callers().get(function, ()):
+            if use.kind == "pass" and self.places.is_decoration(use):
+                continue  # as below `@`: an unknown decorator is a warning
+            if self.cases.awaits(use.function, use.name):
+                continue
+            if use.kind == "pass" and not fits(use.name) and not self.is_entry(function):
+                if rule_of(use.name) is Rule.OWN_LOOP:
+                    return self._called_plainly(Rule.OWN_LOOP, use.name)
+                name = use.name or "something unknown"
+                return Obstacle(
+                    "ASY105", f"It is given to `{name}` (line {use.line}), which may not await it."
+                )
+        return None
+
+    def is_configured_sync(self, function: Function) -> bool:
+        return is_named(function, self.inference.config.sync)
+
+    def _module_obstacle(self, function: Function) -> Obstacle | None:
+        """A module's body can't await, but what stands below ``if __name__ == "__main__"`` is an
+        entry point, and pytest imports its files before it has an event loop; ``create_all`` at
+        import has a form of its own."""
+        layout = self.uses.layout(function)
+        for use in self.uses.of(function):
+            if use.kind == "refused":
+                return Obstacle("ASY203", use.name)
+            # Giving a function away runs nothing: `Annotated[Session, Depends(get_session)]`.
+            relevant = (use.does_io or use.callees) and use.kind not in ("metadata", "pass")
+            if self.places.imported_session(use) is not None:
+                continue
+            statement = layout.statement(use.operation)
+            if not relevant or statement is None:
+                continue
+            runs = [c for c in use.callees if use.kind != "call" or not c.facts.is_generator]
+            if use.callees and not any(self.does_io(c) for c in runs):
+                continue
+            runs_alone = id(statement) in layout.guarded or is_test_path(function.module.path)
+            if use.kind != "call" or not runs_alone:
+                return Obstacle("ASY103", "It runs at import, where nothing can be awaited.")
+        return None
+
+
+def is_alembic(function: Function) -> bool:
+    """Does Alembic run the module that a function is in: is it an env.py or a migration?"""
+    return function.module.imports_any(_OF_ALEMBIC)
