@@ -76,6 +76,10 @@ class Obstacles(Callers):
             return self.lambdas.obstacle(function) or self._given_away(function)
         if facts.is_async:
             return None
+        return self._of_function(function)
+
+    def _of_function(self, function: Function) -> Obstacle | None:
+        """Why a plain function or method can't turn: who calls it, and how."""
         if function.owner is not None and is_session_class(function.owner):
             reason = "It is a method of a session class of the program, which async sessions wrap."
             return Obstacle("ASY203", reason)
@@ -85,7 +89,7 @@ class Obstacles(Callers):
         extended = self.bounds.extends_base(function)
         if extended:
             return self._called_plainly(Rule.SYNC, extended)
-        name = facts.name
+        name = function.name
         if is_implicit(function) and name not in _TURNING_DUNDERS:
             return Obstacle("ASY101", f"Python calls {name} itself and can't await it.")
         if name == "__getitem__":

@@ -3,86 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
-from asyncify.analysis.boundaries import fits
-from asyncify.analysis.by_name import ByName, is_hidden
-from asyncify.analysis.consumers import applied
-from asyncify.analysis.evaluate import Evaluation
-from asyncify.analysis.infer import Inference
-from asyncify.analysis.layout import Layout
-from asyncify.analysis.program import Class, Function, dotted
-from asyncify.analysis.use import GREENLET_KINDS, SYNC_KINDS, Use
+from asyncify.analysis.program import Function
+from asyncify.analysis.use import SYNC_KINDS, Use
+from asyncify.analysis.use_calls import Calls, in_order
 from asyncify.vocabulary.names import (
-    BINDS,
-    FUNCTIONS,
     GREENLET_ALWAYS,
-    GREENLET_FUNCTIONS,
-    GREENLET_KEYWORDS,
-    KINDS,
 )
-from asyncify.vocabulary.rows import Form, Role
-from asyncify.vocabulary.sqlalchemy_query import QUERY
-from asyncify.vocabulary.testing import CLEANUPS, EXPECTING
+from asyncify.vocabulary.rows import Form
 
-_METADATA = ("create_all", "drop_all", "reflect")
 # What `with` calls, and `async with`.
 ENTERING, ENTERING_ASYNC = ("__enter__", "__exit__"), ("__aenter__", "__aexit__")
-# Listeners run where the event happens: inside a greenlet.
-LISTENING = {"sqlalchemy.event.listen", "sqlalchemy.event.listens_for"}
-# Builtins that iterate over their arguments.
-ITERATING = {
-    "list", "tuple", "set", "sorted", "iter", "enumerate", "sum", "any", "all", "zip", "map",
-    "filter", "dict", "frozenset", "min", "max", "next", "reversed",
-    "collections.Counter", "collections.OrderedDict", "collections.deque", "functools.reduce",
-    "itertools.accumulate", "itertools.chain", "itertools.combinations", "itertools.compress",
-    "itertools.cycle", "itertools.dropwhile", "itertools.filterfalse", "itertools.groupby",
-    "itertools.islice", "itertools.pairwise", "itertools.permutations", "itertools.product",
-    "itertools.starmap", "itertools.takewhile", "itertools.tee", "itertools.zip_longest",
-}  # fmt: skip
-_REDUCE = "functools.reduce"  # of its arguments only the second is iterated
-# Awaited, they run a function in a thread and give its result.
-THREADS = {
-    "asyncio.to_thread", "fastapi.concurrency.run_in_threadpool",
-    "starlette.concurrency.run_in_threadpool", "anyio.to_thread.run_sync",
-}  # fmt: skip
-
-# Run a coroutine in an event loop of its own; https://docs.python.org/3/library/asyncio-runner.html
-LOOPS = {"asyncio.run", "asyncio.runners.run", "anyio.run"}
-
-# Foreign calls that do no I/O with a session that they are given.
-_HARMLESS = (
-    "sqlalchemy.event.", "contextlib.", "functools.", "typing.", "unittest.mock", "logging.",
-    "fastapi.", "starlette.", "builtins.", "weakref.", "copy.", "asyncio.", "dataclasses.",
-)  # fmt: skip
-_KEEPING = {
-    "append", "add", "setattr", "put", "get", "pop", "add_task", "configure", "set", "info",
-    "debug", "warning", "isinstance", "object", "patch", "spy", "override", "add_middleware",
-    "setdefault", "update", "insert", "create_all", "drop_all", "reflect",
-}  # fmt: skip
-
-
-_CLOSING = v.Foreign("contextlib.closing")
-_OWN_SESSIONS = "Sessions of a class of the program stay sync: an async session only wraps them."
 # The last parts of the names of what reaches sessions that it isn't given.
-_CLOSED = {"Session", "Connection", "scoped_session"}  # entered, they close themselves
 _REACHING = {"close_all", *(name.rpartition(".")[2] for name in GREENLET_ALWAYS)}
 
 
-class Collector:
-    def __init__(
-        self, inference: Inference, evaluation: Evaluation, layout: Layout, by_name: ByName
-    ) -> None:
-        self.inference = inference
-        self.by_name = by_name
-        self.evaluation = evaluation
-        self.function = evaluation.function
-        self.values = evaluation.values
-        self.operations = evaluation.operations
-        self.layout = layout
-        self.is_plain = inference.is_plain
+class Collector(Calls):
+    """All uses of one function."""
 
     def collect(self) -> Iterator[Use]:
         """All uses, in the order of the operations; then those of statements."""
@@ -108,22 +47,6 @@ class Collector:
         if self._reaches_sessions(operation):
             return self.call(index, operation)
         return self.guessed(index, operation) if self._may_be_ours(operation) else ()
-
-    def _gives_nothing(self, operation: f.Operation) -> bool:
-        """Is nothing of the program and no object of SQLAlchemy given to a call?"""
-        is_plain, values = self.is_plain, self.values
-        for index in operation[6]:
-            if not is_plain(values[index if index >= 0 else ~index]):
-                return False
-        return all(is_plain(values[index]) for _, index in operation[7])
-
-    def _may_be_ours(self, operation: f.Operation) -> bool:
-        """May a call be that of a method of the program, by its name?"""
-        callee = self.operations[operation[5]]
-        return (
-            callee[0] == f.ATTRIBUTE and bool(self.by_name.methods(callee[6]))
-            and is_hidden(self.values[operation[5]])
-        )  # fmt: skip
 
     def any_attribute(self, index: int, operation: f.Operation) -> Iterable[Use]:
         value = self.values[operation[5]]
@@ -172,11 +95,6 @@ class Collector:
                 if isinstance(atom, v.Known) and row is not None:
                     yield Use("store", self.function, target[1], atom, row, target[2])
 
-    def queries(self, index: int) -> list[v.QueryValue]:
-        if not self.inference.holds_objects(self.values[index]):
-            return []
-        return merged(a for a in self.values[index] if isinstance(a, v.QueryValue))
-
     def items(self, index: int, operation: f.Operation) -> Iterator[Use]:
         """``shelf[1]``: an item that a method of the program gives."""
         value = self.values[operation[5]]
@@ -216,268 +134,6 @@ class Collector:
             for cls in client.cls.ancestors for method in cls.methods.values()
         )  # fmt: skip
 
-    def call(self, index: int, operation: f.Operation) -> Iterator[Use]:
-        callee = self.values[operation[5]]
-        functions: list[Function] = []
-        methods = [a for a in callee if isinstance(a, v.KnownMethod)]
-        queried = [a.owner for a in methods if isinstance(a.owner, v.QueryValue)]
-        for query in merged(queried):
-            row = QUERY.member(methods[0].name)
-            if row is not None and row.role is Role.TERMINAL:
-                yield Use("query", self.function, index, query, name=row.name)
-        owners = sorted((a.owner for a in methods if isinstance(a.owner, v.Known)), key=_sync_first)
-        for owner in owners[:1]:
-            member = self.inference.row(owner.kind, methods[0].name)
-            made = v.Origin(self.function, operation[3])
-            if member is not None and not self.inference.query_properties.gives_way(made):
-                yield Use("member", self.function, index, owner, member, methods[0].name)
-        for atom in callee:
-            if isinstance(atom, v.FunctionObject):
-                functions.append(atom.function)
-            elif isinstance(atom, v.ClassObject):
-                if is_session_class(atom.cls):
-                    yield Use("refused", self.function, index, name=_OWN_SESSIONS)
-                constructor = atom.cls.find("__init__")
-                functions += [constructor] if constructor else []
-            elif isinstance(atom, v.Instance):
-                functions += self.inference.methods(atom.cls, "__call__")
-            elif isinstance(atom, v.Foreign):
-                yield from self.foreign(index, operation, atom.name)
-                yield from self.of_class(index, atom.name)
-                if KINDS.get(atom.name) == "sessionmaker":
-                    yield from self.made_of_class(index, operation)
-                if atom.name in LOOPS:
-                    yield Use("loop", self.function, index, name=atom.name)
-        yield from self.closing(index, operation, callee)
-        yield from self.stacked(index, operation)
-        spawned = list(self.in_greenlet(index, operation, callee))
-        yield from spawned
-        if not functions and not spawned and not self._gives_nothing(operation):
-            yield from self.passed(index, operation, callee)
-            yield from self.given(index, operation)
-        if functions:
-            callees = _in_order(functions, callee)
-            yield Use("call", self.function, index, name=callees[0].name, callees=callees)
-        elif self._may_be_ours(operation):
-            yield from self.guessed(index, operation)
-        if not spawned:
-            yield from self.metadata(index, operation)
-
-    def guessed(self, index: int, operation: f.Operation) -> Iterator[Use]:
-        """``request.app.state.users.create(...)``"""
-        found = self.by_name.candidates(self.evaluation, operation)
-        if found:
-            yield Use("maybe", self.function, index, name=found[0].name, callees=found)
-
-    def closing(self, index: int, operation: f.Operation, callee: v.Value) -> Iterator[Use]:
-        """``closing(session)``: nobody would await what it calls; entered by ``with``, the session
-        closes itself."""
-        if _CLOSING not in callee:
-            return
-        for atom in self.values[operation[6][0]] if operation[6] else ():
-            if not isinstance(atom, v.Known):
-                continue
-            position = self._with_item(index)
-            if atom.kind in GREENLET_KINDS:
-                reason = "`closing` would close it outside of a greenlet."
-                yield Use("refused", self.function, index, atom, name=reason)
-            elif atom.kind in _CLOSED and position < 0:
-                reason = "`closing` wouldn't await its `close`."
-                yield Use("refused", self.function, index, atom, name=reason)
-            elif atom.kind in _CLOSED:
-                yield Use("enter closing", self.function, index, atom, item=position)
-
-    def _with_item(self, index: int) -> int:
-        """The place of an operation among the items of a ``with``, or -1."""
-        statement = self.layout.statement(index)
-        if statement is None or statement[0] != f.WITH:
-            return -1
-        return next((n for n, (value, _) in enumerate(statement[7]) if value == index), -1)
-
-    def stacked(self, index: int, operation: f.Operation) -> Iterator[Use]:
-        """``stack.enter_context(manager)``, on a stack that this function has entered."""
-        callee = self.operations[operation[5]]
-        if callee[0] != f.ATTRIBUTE or callee[6] != "enter_context":
-            return
-        stack = dotted(self.operations, callee[5])
-        kind = "enter stacked" if self.layout.entered_as(stack) >= 0 else "pass"
-        for argument in operation[6]:
-            for atom in self.values[argument] if argument >= 0 else ():
-                if isinstance(atom, v.Managed) and atom.function is not None:
-                    name = "ExitStack().enter_context"
-                    yield Use(kind, self.function, index, name=name, callees=(atom.function,))
-                elif isinstance(atom, v.Known) and atom.kind in SYNC_KINDS and kind != "pass":
-                    yield Use(kind, self.function, index, atom)
-                elif isinstance(atom, v.Known) and atom.kind in SYNC_KINDS:
-                    reason = "An ExitStack doesn't await what it enters."
-                    yield Use("refused", self.function, index, atom, name=reason)
-
-    def in_greenlet(self, index: int, operation: f.Operation, callee: v.Value) -> Iterator[Use]:
-        """Something of SQLAlchemy's own that takes an engine or a connection, and stays sync."""
-        name = self._spawned(index, operation, callee)
-        if not name or self.function.facts.kind in ("module", "class"):
-            return
-        wanted = GREENLET_KEYWORDS.get(name, "")
-        positional = () if wanted else operation[6]
-        for argument in (
-            *positional,
-            *(i for key, i in operation[7] if not wanted or key == wanted),
-        ):
-            for atom in self.values[argument if argument >= 0 else ~argument]:
-                if isinstance(atom, v.Known) and atom.kind in BINDS:
-                    yield Use("greenlet", self.function, index, atom, name=name)
-                    return
-
-    def _spawned(self, index: int, operation: f.Operation, callee: v.Value) -> str:
-        """The name of a call that has to run in a greenlet if a bind is given to it, or ''."""
-        for atom in callee:
-            if isinstance(atom, v.Foreign) and atom.name in GREENLET_FUNCTIONS:
-                return atom.name
-            owner = atom.owner if isinstance(atom, v.KnownMethod) else None
-            if isinstance(owner, v.Known) and isinstance(atom, v.KnownMethod):
-                row = self.inference.row(owner.kind, atom.name)
-                if row is not None and row.io and row.form is Form.ON_CONNECTION:
-                    return "" if self._is_metadata_statement(index, operation) else row.name
-        method = self.operations[operation[5]]
-        if method[0] == f.ATTRIBUTE and method[6] in _METADATA:
-            return "" if self._is_metadata_statement(index, operation) else str(method[6])
-        return ""
-
-    def _is_metadata_statement(self, index: int, operation: f.Operation) -> bool:
-        """``metadata.create_all(engine)`` on a line of its own has a form of its own."""
-        method = self.operations[operation[5]]
-        if method[0] != f.ATTRIBUTE or method[6] not in _METADATA:
-            return False
-        binds = [
-            i for i in (*operation[6], *(i for _, i in operation[7]))
-            if any(
-                isinstance(a, v.Known) and a.kind in ("Engine", "Connection")
-                for a in self.values[i if i >= 0 else ~i]
-            )
-        ]  # fmt: skip
-        named = all(i >= 0 and dotted(self.operations, i) for i in binds)
-        return bool(binds) and named and self.layout.is_statement(index)
-
-    def made_of_class(self, index: int, operation: f.Operation) -> Iterator[Use]:
-        """``sessionmaker(class_=...)`` with a class of the program, which stays sync: its own
-        methods aren't those of the async session around it."""
-        for keyword, value in operation[7]:
-            if keyword == "class_" and any(
-                isinstance(a, v.ClassObject) and self._adds_methods(a.cls)
-                for a in self.values[value]
-            ):
-                yield Use("refused", self.function, index, name=_OWN_SESSIONS)
-
-    def _adds_methods(self, cls: Class) -> bool:
-        """Has a session class of the program methods that Session hasn't?"""
-        own = (name for name in cls.methods if not name.startswith("_"))
-        return is_session_class(cls) and any(
-            self.inference.row("Session", name) is None for name in own
-        )
-
-    def of_class(self, index: int, name: str) -> Iterator[Use]:
-        """``Session.object_session(user)``: a method that is called on the class; and functions
-        that reach all sessions."""
-        if name in GREENLET_ALWAYS:
-            yield Use("greenlet", self.function, index, v.Known("Session"), name=name)
-        owner, _, method = name.rpartition(".")
-        row = self.inference.row(KINDS[owner], method) if owner in KINDS else None
-        if row is not None and row.form is Form.TEMPLATE and not row.attribute:
-            yield Use("member", self.function, index, v.Known(KINDS[owner]), row, method)
-
-    def passed(self, index: int, operation: f.Operation, callee: v.Value) -> Iterator[Use]:
-        """Functions of the program that are handed to something outside it."""
-        name = self._callee_name(operation)
-        kind = "pass"
-        enters = any(isinstance(a, v.KnownMethod) and a.name == "run_sync" for a in callee)
-        if enters or name in LISTENING:
-            kind = "run sync"
-        elif name in THREADS and self.layout.is_awaited(index):
-            kind = "thread"
-        expected = EXPECTING.get(name, EXPECTING.get(name.rpartition(".")[2], -1))
-        consumer = applied(self.layout, index)
-        for argument in (*operation[6], *(i for _, i in operation[7])):
-            value = self.values[argument if argument >= 0 else ~argument]
-            if expected >= 0 and operation[6][expected : expected + 1] == (argument,):
-                kind, name = "expect", name.rpartition(".")[2]
-            given = [a.function for a in value if isinstance(a, v.FunctionObject)]
-            if given:
-                callees = _in_order(given, value)
-                here = consumer is not None and argument == consumer.function
-                own = "apply" if here else kind
-                yield Use(own, self.function, index, name=name, callees=callees)
-            elif not fits(name) and name.rpartition(".")[2] not in CLEANUPS:
-                yield from self.handed(index, value, name, kind)
-
-    def handed(self, index: int, value: v.Value, name: str, kind: str) -> Iterator[Use]:
-        """``run(session.commit)``: a method that does I/O is given to something foreign."""
-        for atom in value:
-            if isinstance(atom, v.KnownMethod) and isinstance(atom.owner, v.Known):
-                row = self.inference.row(atom.owner.kind, atom.name)
-                if row is not None and row.io and not row.attribute:
-                    shown = name or "something unknown"
-                    kind = "handed" if kind == "pass" else kind
-                    yield Use(kind, self.function, index, atom.owner, row, shown)
-
-    def given(self, index: int, operation: f.Operation) -> Iterator[Use]:
-        """Sessions that are handed to a library, which will do I/O on them."""
-        name = self._callee_name(operation)
-        if not self._is_library(operation):
-            return
-        for argument in (*operation[6], *(i for _, i in operation[7])):
-            for atom in self.values[argument if argument >= 0 else ~argument]:
-                if isinstance(atom, v.Known) and atom.kind in ("Session", "Connection", "Engine"):
-                    yield Use("foreign", self.function, index, atom, name=name)
-                    return
-
-    def _is_library(self, operation: f.Operation) -> bool:
-        """Is a function, class or method called that neither the program nor the vocabulary has?"""
-        callee = self.values[operation[5]]
-        names = [a.name for a in callee if isinstance(a, v.Foreign)]
-        return bool(names) and all(
-            "." in name and (name not in KINDS or name in GREENLET_FUNCTIONS)
-            and FUNCTIONS.get(name, "Inspection") == "Inspection"
-            and not name.startswith(_HARMLESS) and name.rpartition(".")[2] not in _KEEPING
-            for name in names
-        )  # fmt: skip
-
-    def _callee_name(self, operation: f.Operation) -> str:
-        for atom in self.values[operation[5]]:
-            if isinstance(atom, v.Foreign):
-                return atom.name
-        callee = self.operations[operation[5]]
-        if callee[0] == f.CALL:  # a decorator with arguments, called by hand
-            return self._callee_name(callee)
-        return dotted(self.operations, operation[5])
-
-    def foreign(self, index: int, operation: f.Operation, name: str) -> Iterator[Use]:
-        if name in ITERATING:
-            given = operation[6]
-            for argument in given[1:2] if name == _REDUCE else given:
-                if argument >= 0:
-                    yield from self.iterated(argument)
-
-    def starred(self, parts: tuple[int, ...]) -> Iterator[Use]:
-        """Queries and generators that are unpacked: ``[*query]``, ``f(*query)``."""
-        for part in parts:
-            if part < 0:
-                yield from self.iterated(~part)
-
-    def iterated_queries(self, index: int) -> Iterator[Use]:
-        for query in self.queries(index):
-            yield Use("iterate query", self.function, index, query, name="__iter__")
-
-    def iterated(self, index: int) -> Iterator[Use]:
-        yield from self.iterated_queries(index)
-        generators = tuple(a.function for a in self.values[index] if isinstance(a, v.Generated))
-        methods = tuple(
-            m for a in self.values[index] if isinstance(a, v.Instance)
-            for m in self.inference.methods(a.cls, "__iter__")
-        )  # fmt: skip
-        if generators or methods:
-            callees = _in_order([*generators, *methods], self.values[index])
-            yield Use("iterate", self.function, index, name=callees[0].name, callees=callees)
-
     def entered(self, index: int, position: int, bound: bool) -> Iterator[Use]:
         managers: list[Function] = []
         for atom in self.values[index]:
@@ -492,7 +148,7 @@ class Collector:
             elif isinstance(atom, v.Known):
                 yield from self._entered_known(index, position, atom, bound)
         if managers:
-            callees = _in_order(managers, self.values[index])
+            callees = in_order(managers, self.values[index])
             name = callees[0].name
             yield Use(
                 "enter manager", self.function, index, name=name, callees=callees, item=position
@@ -512,17 +168,6 @@ class Collector:
                     return
             yield Use("enter", self.function, index, atom, item=position)
 
-    def metadata(self, index: int, operation: f.Operation) -> Iterator[Use]:
-        """``Base.metadata.create_all(bind=engine)``."""
-        callee = self.operations[operation[5]]
-        if callee[0] != f.ATTRIBUTE or callee[6] not in _METADATA:
-            return
-        for argument in (*operation[6], *(i for name, i in operation[7] if name == "bind")):
-            for atom in self.values[argument if argument >= 0 else ~argument]:
-                if isinstance(atom, v.Known) and atom.kind in ("Engine", "Connection"):
-                    yield Use("metadata", self.function, index, atom, name=callee[6])
-                    return
-
 
 _COLLECTORS: dict[int, Callable[[Collector, int, f.Operation], Iterable[Use]]] = {
     f.CALL: Collector.any_call,
@@ -533,36 +178,3 @@ _COLLECTORS: dict[int, Callable[[Collector, int, f.Operation], Iterable[Use]]] =
     f.COMPREHENSION: Collector.any_comprehension,
     f.YIELD_FROM: Collector.any_delegation,
 }
-
-
-def _in_order(functions: list[Function], value: v.Value) -> tuple[Function, ...]:
-    """The functions that a value may run, each once: where there are alternatives, in the same
-    order in every run."""
-    if len(value) > 1:
-        functions = sorted(functions, key=lambda fn: (fn.module.path, fn.index))
-    return tuple(dict.fromkeys(functions))
-
-
-def is_session_class(cls: Class) -> bool:
-    """Is a class of the program a subclass of Session?"""
-    return any(KINDS.get(base) == "Session" for base in cls.foreign_bases)
-
-
-def _sync_first(owner: v.Known) -> tuple[bool, str, bool]:
-    """An object that may be one of several is taken for the sync one."""
-    return owner.kind not in SYNC_KINDS, owner.kind, owner.origin is None
-
-
-def merged(queries: Iterable[v.QueryValue]) -> list[v.QueryValue]:
-    """One Query that stands for several: duplicates are possible where they are in any."""
-    found = list(queries)
-    if len(found) < 2:
-        return found
-    first = min(found, key=lambda q: (q.origin.function.qualname, q.origin.call, v.order(q)))
-    return [
-        replace(
-            first,
-            to_many=any(q.to_many for q in found),
-            collections=any(q.collections for q in found),
-        )
-    ]

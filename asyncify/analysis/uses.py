@@ -8,16 +8,8 @@ from asyncify.analysis.infer import Inference
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Function
 from asyncify.analysis.use import GREENLET_KINDS, SYNC_KINDS, Use
-from asyncify.analysis.use_collector import (
-    ENTERING,
-    ENTERING_ASYNC,
-    ITERATING,
-    LISTENING,
-    LOOPS,
-    Collector,
-    is_session_class,
-    merged,
-)
+from asyncify.analysis.use_calls import ITERATING, LISTENING, LOOPS, is_session_class, merged
+from asyncify.analysis.use_collector import ENTERING, ENTERING_ASYNC, Collector
 
 __all__ = [
     "ENTERING", "ENTERING_ASYNC", "GREENLET_KINDS", "ITERATING", "LISTENING", "LOOPS",
