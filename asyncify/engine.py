@@ -30,6 +30,7 @@ from asyncify.turning import Turning
 from asyncify.vocabulary.testing import is_test_path
 
 _SQLITE = re.compile(rb"\bsqlite(?:\+\w+)?:")
+_LARGE = 20_000  # functions
 Progress = Callable[[str, int, int], None]  # stage, done, total
 
 
@@ -75,6 +76,13 @@ def _without_garbage_collection() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def _collect(read: _Read) -> None:
+    """What a plan was made from goes round in circles. Of a large program it takes as much memory
+    as the proof will."""
+    if sum(len(facts.functions) for facts in read.files.values()) > _LARGE:
+        gc.collect()
 
 
 def check(request: Request, progress: Progress | None = None) -> Outcome:
@@ -126,8 +134,10 @@ def run(request: Request, progress: Progress | None = None) -> Outcome:
         sources = {path: source.absolute for path, source in read.sources.items()}
         while True:
             progress("Deciding", 0, 0)
+            first = _plan(read, request.config)
+            _collect(read)
             plan, changes, problems = migrate(
-                _plan(read, request.config), read.files, sources,
+                first, read.files, sources,
                 lambda files: _plan(replace(read, files=files), request.config), progress,
             )  # fmt: skip
             read.problems += problems

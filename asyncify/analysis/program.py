@@ -84,6 +84,8 @@ class Function:
     @cached_property
     def local_bindings(self) -> dict[str, Binding]:
         """Nested functions and classes by name."""
+        if not self.has_children:
+            return {}
         return {
             child.name: Binding(child.facts.kind, child)
             for child in self.module.functions

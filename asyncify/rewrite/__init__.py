@@ -7,13 +7,16 @@ file. The transforms are handed in.
 
 from __future__ import annotations
 
+import io
 import sys
+import tokenize
 import warnings
 from dataclasses import dataclass
 
 import libcst as cst
 
 from asyncify.decisions import Decision, FilePlan
+from asyncify.rewrite.pieces import LONG, NotInPieces, rewritten_in_pieces
 from asyncify.rewrite.traversal import Catalogue, Transform, Traversal
 
 __all__ = ["Catalogue", "RewriteProblem", "RewriteResult", "Transform", "rewrite_file"]
@@ -53,6 +56,11 @@ def rewrite_file(source: bytes, plan: FilePlan, catalogue: Catalogue) -> Rewrite
 
 
 def _rewrite(source: bytes, plan: FilePlan, catalogue: Catalogue) -> RewriteResult:
+    if len(source) > LONG:
+        try:
+            return _in_pieces(source, plan, catalogue)
+        except (NotInPieces, cst.ParserSyntaxError, SyntaxError, ValueError, LookupError):
+            pass  # as a whole it may work, or the reason is found
     try:
         module, tail = _parsed(source)
     except (cst.ParserSyntaxError, SyntaxError, UnicodeDecodeError, LookupError) as error:
@@ -71,6 +79,15 @@ def _rewrite(source: bytes, plan: FilePlan, catalogue: Catalogue) -> RewriteResu
     except UnicodeEncodeError as error:
         return _failure(f"The new text can't be encoded as {module.encoding}: {error.reason}.")
     return _compiled(text, plan.path)
+
+
+def _in_pieces(source: bytes, plan: FilePlan, catalogue: Catalogue) -> RewriteResult:
+    """A long file, of which only a part is held as a tree at any time."""
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+    text, traversal = rewritten_in_pieces(source.decode(encoding), plan, catalogue)
+    if traversal.problems:
+        return RewriteResult(None, tuple(RewriteProblem(*each) for each in traversal.problems))
+    return _compiled(text.encode(encoding), plan.path)
 
 
 def _parsed(source: bytes) -> tuple[cst.Module | None, bytes]:

@@ -78,13 +78,23 @@ class Traversal:
         for decision in self._wanted.get("Module", {}).get(0, ()):
             context = Context(None, None, "", "", "")
             rewritten = self._apply(decision, module, rewritten, context, module, "")
+        self.finish()
+        return rewritten
+
+    def part(self, module: cst.Module) -> cst.Module:
+        """A rewritten part of the file; the next one is counted on from there. What is remembered
+        of nodes is forgotten: others take their place in memory."""
+        self.memory.clear()
+        return self._module(module)
+
+    def finish(self) -> None:
+        """Tell of decisions whose nodes weren't there."""
         for kind, by_number in self._wanted.items():
             for number, decisions in by_number.items():
                 for decision in decisions:
                     if id(decision) not in self.carried_out:
                         sentence = f"The file has no {kind} with number {number}."
                         self.problems.append((decision, sentence))
-        return rewritten
 
     # -- nodes
 
