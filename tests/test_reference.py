@@ -5,15 +5,22 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, make_url, text
 
 from asyncify import reference
 from asyncify.reference import demo
+from tests.differential.test_servers import started
 from tests.engine import described, migrate, write
+
+__all__ = ["started"]  # the fixture
 
 PROJECT = Path(__file__).resolve().parent.parent
 # Where the reference isn't what the tool writes: by file, the functions that are only in one of
@@ -65,13 +72,13 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_reference_is_what_the_tool_writes(migrated: Path) -> None:
     wanted, found = texts(reference.ASYNC), texts(migrated)
     assert wanted.keys() == found.keys()
-    for path, text in wanted.items():
+    for path, content in wanted.items():
         if path in DIFFERENCES:
             names = DIFFERENCES[path]
-            assert without(text, names) == without(found[path], names), path
-            assert text != found[path], "a difference that is none any more"
+            assert without(content, names) == without(found[path], names), path
+            assert content != found[path], "a difference that is none any more"
         else:
-            assert text == found[path], path
+            assert content == found[path], path
 
 
 def test_a_second_run_changes_nothing(migrated: Path) -> None:
@@ -84,13 +91,46 @@ def test_its_own_tests_pass(version: str, migrated: Path, tmp_path: Path) -> Non
     if version != "migrated":
         folder = tmp_path / "service"
         reference.copy(reference.SYNC if version == "sync" else reference.ASYNC, folder)
-    done = subprocess.run(
-        [sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider",
-         "-W", "error::RuntimeWarning"],
-        cwd=folder, capture_output=True, text=True,
-    )  # fmt: skip
+    done = own_tests(folder)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "17 passed" in done.stdout
+
+
+def own_tests(folder: Path, url: str = "") -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "TEST_DATABASE_URL": url} if url else dict(os.environ)
+    return subprocess.run(
+        [sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider",
+         "-W", "error::RuntimeWarning"],
+        cwd=folder, env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("version", ["sync", "async"])
+def test_its_own_tests_pass_on_postgresql(
+    version: str, started: dict[str, str], tmp_path: Path
+) -> None:
+    if "postgresql" not in started:
+        pytest.skip("PostgreSQL isn't installed")
+    folder = tmp_path / "service"
+    reference.copy(reference.SYNC if version == "sync" else reference.ASYNC, folder)
+    with database(started["postgresql"]) as url:
+        done = own_tests(folder, url)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "17 passed" in done.stdout
+
+
+@contextmanager
+def database(server: str) -> Iterator[str]:
+    """A database of the server, without tables, and gone at the end."""
+    name = f"reference_{os.getpid()}"
+    admin = create_engine(
+        make_url(server).set(drivername="postgresql+psycopg2"), isolation_level="AUTOCOMMIT"
+    )
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+        yield make_url(server).set(database=name).render_as_string(hide_password=False)
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.dispose()
 
 
 # Statements of one page, and what the page holds, from the service in the working directory.

@@ -1,6 +1,7 @@
-"""Every test has a database of its own, made by the migrations."""
+"""Every test has a database that the migrations made: a file, or that of TEST_DATABASE_URL."""
 
 import importlib
+import os
 import sys
 
 import pytest
@@ -13,7 +14,8 @@ OWN = ("api", "controllers", "lib", "main", "models", "repositories", "services"
 
 @pytest.fixture
 async def client(tmp_path, monkeypatch):
-    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/jobs.db")
+    url = os.environ.get("TEST_DATABASE_URL", f"sqlite:///{tmp_path}/jobs.db")
+    monkeypatch.setenv("DATABASE_URL", url)
     for name in list(sys.modules):
         if name.partition(".")[0] in OWN:
             del sys.modules[name]
@@ -21,3 +23,4 @@ async def client(tmp_path, monkeypatch):
     app = importlib.import_module("main").app
     async with app.router.lifespan_context(app), AsyncClient(transport=ASGITransport(app=app), base_url="http://testserver", follow_redirects=True, headers={"Authorization": "Bearer secret"}) as client:
         yield client
+    command.downgrade(Config("alembic.ini"), "base")
