@@ -24,6 +24,7 @@ def first_item(use: Use, layout: Layout, draft: Draft, group: int, of_fixture: b
     node, site = call_reference(use.function, call), draft.site(operation)
     statement, source = layout.statement(call), _source(layout.operations, use.operation)
     alone = len(operation[6]) == 1 and not operation[4] & (f.MAYBE | f.REPEATED | f.GENERATOR)
+    alone = alone and layout.operations[use.operation][0] == f.CALL  # else it has a name already
     if statement is None or statement[0] not in _HOSTS or statement[6] or not (source and alone):
         draft.add(ReplaceCall(node=node, site=site, group=group, awaited="anext({args})"))
         return

@@ -1,0 +1,76 @@
+"""Planning of module bodies: what turns is run in a loop there, and sessions are opened plainly."""
+
+from __future__ import annotations
+
+from asyncify.analysis.layout import Layout
+from asyncify.analysis.program import Function, Variable, dotted
+from asyncify.analysis.uses import Use
+from asyncify.decisions import (
+    ReplaceCall,
+    WrapAsyncioRun,
+)
+from asyncify.planning.draft import Draft, call_reference
+from asyncify.planning.use_planning import UsePlanner
+from asyncify.rules import finding
+
+
+class EntryPlanner(UsePlanner):
+    """Plans what a file does when it is run, or imported."""
+
+    def plan(self, function: Function, draft: Draft) -> None:
+        """Calls below ``if __name__ == "__main__"`` of what turns get ``asyncio.run``."""
+        layout = self.colors.uses.layout(function)
+        for use in self.colors.uses.of(function):
+            factory = self.colors.places.imported_session(use)
+            if factory is not None and set(use.callees) & self.coloring.turned:
+                self._open_at_import(use, layout, factory, draft)
+            lost = use in self.colors.already.lost(function) and use not in self.coloring.lost
+            turned = any(self._runs_a_coroutine(c) for c in use.callees)
+            if use.kind != "call" or not (turned or lost):
+                continue
+            operation = layout.operations[use.operation]
+            name = draft.spell("asyncio")
+            draft.add(
+                WrapAsyncioRun(
+                    node=call_reference(function, use.operation), site=draft.site(operation),
+                    group=self.coloring.groups.get(use.callees[0], 0), function=f"{name}.run",
+                )
+            )  # fmt: skip
+            statement = layout.statement(use.operation)
+            if statement is None or id(statement) not in layout.guarded:
+                self._run_at_import(use, draft)
+
+    def _open_at_import(self, use: Use, layout: Layout, factory: Variable, draft: Draft) -> None:
+        """``db = next(get_db())`` becomes ``db = SessionLocal()``."""
+        parent = layout.parent(use.operation)
+        operation = layout.operations[parent]
+        name = draft.spell_symbol(factory.name, factory.module)
+        draft.add(
+            ReplaceCall(
+                node=call_reference(use.function, parent), site=draft.site(operation),
+                awaited=f"{name}()", awaits=False,
+            )
+        )  # fmt: skip
+        draft.drop(dotted(layout.operations, layout.operations[use.operation][5]))
+        self.findings.append(
+            finding(
+                "ASY207", draft.site(operation),
+                "One session is opened at import and shared by all that runs later.",
+                "Open a session where it is used.",
+            )
+        )  # fmt: skip
+
+    def _run_at_import(self, use: Use, draft: Draft) -> None:
+        reason = (
+            f"`{use.callee_name}` runs in an event loop of its own here, while pytest imports the "
+            "file. The connections that it leaves in an engine's pool belong to that loop."
+        )
+        advice = "Dispose of the engine at its end, or call it in a fixture."
+        site = draft.site(use.function.body.operations[use.operation])
+        self.findings.append(finding("ASY103", site, reason, advice))
+
+    def _runs_a_coroutine(self, callee: Function) -> bool:
+        """Whether a call that ran the function makes a coroutine from now on; what a generator
+        does waits for whoever iterates over it."""
+        facts = callee.facts
+        return callee in self.coloring.turned and not (facts.is_async or facts.is_generator)

@@ -1,0 +1,267 @@
+"""Planning of what is done with sessions, engines and connections: awaits, ``run_sync``, greenlets.
+
+The vocabulary's row of a member says what becomes of it.
+"""
+
+from __future__ import annotations
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.layout import Layout
+from asyncify.analysis.program import dotted
+from asyncify.analysis.uses import GREENLET_KINDS, Use
+from asyncify.decisions import (
+    AwaitExpression,
+    ReplaceExpression,
+    RunMetadata,
+    UseSyncSession,
+)
+from asyncify.planning.draft import Draft, call_reference, node_reference, reference
+from asyncify.planning.hoisting import Hoister, is_read_from
+from asyncify.planning.query_forms import helped, spelled
+from asyncify.planning.use_planning import UsePlanner
+from asyncify.rules import finding
+from asyncify.vocabulary.names import BINDS, TABLES
+from asyncify.vocabulary.rows import Form
+
+
+class MemberPlanner(UsePlanner):
+    """Plans members of objects of SQLAlchemy, and its functions that are given one."""
+
+    def member(self, use: Use, layout: Layout, draft: Draft, hoister: Hoister) -> None:
+        assert use.row is not None and isinstance(use.owner, v.Known)
+        operation = layout.operations[use.operation]
+        if use.is_async:
+            if use in self.colors.already.lost(use.function):
+                self.awaited(use, layout, draft, hoister)
+            return
+        if operation[0] != f.CALL:
+            self._attribute(use, layout, draft)
+            return
+        form = use.row.form
+        if form in (Form.AWAIT, Form.AWAIT_OR_WITH):
+            entered = self.is_entered(use.operation, layout)
+            if form is Form.AWAIT_OR_WITH and entered:
+                return
+            if entered and self._opened_with_options(use, layout, draft):
+                return
+            if self._is_opened_with_options(use, layout):
+                return  # the call on it is rewritten, and this one with it
+            if use.name == "delete" and self._marks_delete(use, layout, draft):
+                return
+            if not layout.is_awaited(use.operation):
+                self.awaited(use, layout, draft, hoister)
+        elif form is Form.TEMPLATE:
+            helper = use.row.helper
+            template = spelled(use.row.awaited, use.row.imports, draft)
+            if helper:
+                template = helped(template, helper, self.support(draft, helper))
+            self.replace(use, draft, template, use.row.result, use.row.awaits)
+        elif form is Form.RUN_SYNC:
+            self._run_sync(use, layout, draft)
+        elif form in (Form.GREENLET, Form.ON_CONNECTION) and use.owner.kind in GREENLET_KINDS:
+            self.greenlet(use, layout, draft)
+        elif form is Form.SYNC_OBJECT and use.name != "query":
+            receiver = layout.operations[layout.operations[operation[5]][5]]
+            self.sync_object(use, receiver, draft)
+
+    def awaited(self, use: Use, layout: Layout, draft: Draft, hoister: Hoister) -> None:
+        operation = layout.operations[use.operation]
+        read = is_read_from(layout, use.operation) and use.row is not None
+        hoist = hoister.take(use.operation) if read and use.row and use.row.returns else ""
+        draft.add(
+            AwaitExpression(
+                node=call_reference(use.function, use.operation), site=draft.site(operation),
+                group=self.coloring.groups.get(use.function, 0), hoist=hoist,
+            )
+        )  # fmt: skip
+
+    def _is_opened_with_options(self, use: Use, layout: Layout) -> bool:
+        """Is it the call of ``connect`` in ``with engine.connect().execution_options(...)``?"""
+        parent = layout.parent(use.operation)
+        outer = layout.parent(parent) if parent >= 0 else -1
+        return outer >= 0 and any(
+            other.operation == outer and self._opening(other, layout) is not None
+            for other in self.colors.uses.of(use.function)
+        )
+
+    def _opening(self, use: Use, layout: Layout) -> Use | None:
+        """The ``engine.connect()`` in a with item ``engine.connect().execution_options(...)``."""
+        operation = layout.operations[use.operation]
+        row = use.row
+        if (
+            row is None
+            or row.form is not Form.AWAIT
+            or row.async_returns != "AsyncConnection"
+            or operation[0] != f.CALL
+            or not self.is_entered(use.operation, layout)
+        ):
+            return None
+        inner = layout.operations[operation[5]][5]
+        return next(
+            (
+                other for other in self.colors.uses.of(use.function)
+                if other.operation == inner and other.kind == "member" and other.row is not None
+                and isinstance(other.owner, v.Known) and other.owner.kind == "Engine"
+                and other.row.form is Form.AWAIT_OR_WITH
+            ),
+            None,
+        )  # fmt: skip
+
+    def _opened_with_options(self, use: Use, layout: Layout, draft: Draft) -> bool:
+        """``with engine.connect().execution_options(...)``: the engine takes the options, since
+        what ``await`` gives is open already and can't be entered."""
+        opening = self._opening(use, layout)
+        if opening is None:
+            self.impede(use, f"What the awaited `{use.name}` gives can't be entered by `with`")
+            return True
+        self.replace(opening, draft, "{receiver}", "{awaited}", False)
+        template = f"{{receiver}}.{use.name}({{args}}).{opening.name}()"
+        self.replace(use, draft, template, "{awaited}", False)
+        return True
+
+    def greenlet(self, use: Use, layout: Layout, draft: Draft) -> None:
+        """``inspect(engine)`` and the like: called in a greenlet, on the sync engine behind."""
+        if self._is_inside_greenlet(use, layout):
+            self._sync_arguments(use, layout, draft)
+            return
+        operation = layout.operations[use.operation]
+        callee = layout.operations[operation[5]]
+        name = self.support(draft, "run_sync")
+        method = f"{{receiver}}.{callee[6]}" if callee[0] == f.ATTRIBUTE else callee[5]
+        if callee[0] == f.ATTRIBUTE and self._spawned(callee[5], layout, use):
+            awaited = f"{name}(lambda: {method}({{args}}))"
+        else:
+            awaited = f"{name}({method}, {{args}})"
+        self._sync_arguments(use, layout, draft)
+        self.replace(use, draft, awaited, "{awaited}", True)
+
+    def _spawned(self, index: int, layout: Layout, use: Use) -> bool:
+        """Is an expression a call that a greenlet runs too, so that both run in one?"""
+        return layout.operations[index][0] == f.CALL and any(
+            other.kind == "greenlet" and other.operation == index
+            and not self.awaits_inside(other, layout)
+            for other in self.colors.uses.of(use.function)
+        )  # fmt: skip
+
+    def _is_inside_greenlet(self, use: Use, layout: Layout) -> bool:
+        """Does a call of something that it gives run in a greenlet, and the use with it?"""
+        parent = layout.parent(use.operation)
+        if parent < 0 or layout.operations[parent][0] != f.ATTRIBUTE:
+            return False
+        call = layout.parent(parent)
+        if self.awaits_inside(use, layout):
+            return False
+        return call >= 0 and any(
+            other.operation == call and other.kind == "member" and not other.is_async
+            and other.row is not None and other.row.io
+            and isinstance(other.owner, v.Known) and other.owner.kind in GREENLET_KINDS
+            for other in self.colors.uses.of(use.function)
+        )  # fmt: skip
+
+    def _sync_arguments(self, use: Use, layout: Layout, draft: Draft) -> None:
+        """Engines and connections among the arguments are replaced by the sync ones behind."""
+        operation = layout.operations[use.operation]
+        values = self.inference.evaluations[use.function].values
+        for index in (*operation[6], *(i for _, i in operation[7])):
+            value = values[index if index >= 0 else ~index]
+            kinds = {a.kind for a in value if isinstance(a, v.Known)}
+            attribute = next((BINDS[kind] for kind in sorted(kinds) if BINDS.get(kind)), "")
+            argument = layout.operations[index]
+            if not attribute or index < 0:
+                continue
+            if argument[0] not in (f.NAME, f.ATTRIBUTE, f.CALL):
+                self.impede(use, f"What `{use.name}` is given here is not a plain name.")
+                continue
+            draft.add(
+                UseSyncSession(
+                    node=node_reference(use.function, index), site=draft.site(argument),
+                    group=self.coloring.groups.get(use.function, 0), attribute=attribute,
+                )
+            )  # fmt: skip
+
+    def store(self, use: Use, layout: Layout, draft: Draft) -> None:
+        """``session.expire_on_commit = True``: the async session would keep it to itself."""
+        if use.row is not None and use.row.form is Form.SYNC_OBJECT and not use.is_async:
+            self.sync_object(use, layout.operations[use.operation], draft)
+
+    def _run_sync(self, use: Use, layout: Layout, draft: Draft) -> None:
+        assert isinstance(use.owner, v.Known)
+        target = TABLES[use.owner.kind].run_sync_on
+        if self.awaits_inside(use, layout, arguments=True):
+            # What is awaited among the arguments can't stand inside a lambda.
+            cls = draft.spell(TABLES["Session"].sync_class)
+            self.replace(
+                use, draft, f"{target}.run_sync({cls}.{use.name}, {{args}})", "{awaited}", True
+            )
+            return
+        name = "sync_connection" if use.owner.kind == "Connection" else "sync_session"
+        call = f"{name}.{use.name}({{args}})"
+        self.replace(use, draft, f"{target}.run_sync(lambda {name}: {call})", "{awaited}", True)
+
+    def _attribute(self, use: Use, layout: Layout, draft: Draft) -> None:
+        assert use.row is not None
+        operation = layout.operations[use.operation]
+        if use.row.form is Form.SYNC_OBJECT:
+            self.sync_object(use, layout.operations[operation[5]], draft)
+        elif use.row.form is Form.TEMPLATE:
+            template = use.row.awaited.replace("{receiver}", "{node.value}")
+            self._replace_read(use, draft, template, use.row.awaits)
+        elif use.row.form is Form.ON_CONNECTION and use.row.io:
+            name = self.support(draft, "run_sync")
+            self._replace_read(use, draft, f"{name}(lambda: {{node}})", True)
+
+    def _replace_read(self, use: Use, draft: Draft, template: str, awaits: bool) -> None:
+        operation = use.function.body.operations[use.operation]
+        draft.add(
+            ReplaceExpression(
+                node=reference(operation), site=draft.site(operation),
+                group=self.coloring.groups.get(use.function, 0), template=template, awaits=awaits,
+            )
+        )  # fmt: skip
+
+    def _marks_delete(self, use: Use, layout: Layout, draft: Draft) -> bool:
+        """``delete-style = "mark"``: delete on the sync session, where nothing has to be loaded."""
+        if self.config.delete_style != "mark":
+            return False
+        operation = layout.operations[use.operation]
+        receiver = layout.operations[layout.operations[operation[5]][5]]
+        values = self.inference.evaluations[use.function].values
+        classes = [
+            a.cls for i in operation[6] if i >= 0 for a in values[i] if isinstance(a, v.Instance)
+        ]
+        models = self.inference.models
+        safe = bool(classes) and not any(
+            r.cascades and not r.passive for c in classes for r in models.relationships(c).values()
+        )
+        if safe and receiver[0] in (f.NAME, f.ATTRIBUTE):
+            self.sync_object(use, receiver, draft)
+            return True
+        reason = "its class has a relationship whose delete cascade may have to be loaded"
+        if not classes:
+            reason = "its class isn't known"
+        self.findings.append(
+            finding("ASY205", draft.site(operation), f"This delete is awaited: {reason}.")
+        )
+        return False
+
+    def metadata(self, use: Use, layout: Layout, draft: Draft) -> None:
+        operation = layout.operations[use.operation]
+        assert isinstance(use.owner, v.Known)
+        bind = ""
+        values = self.inference.evaluations[use.function].values
+        for index in (*operation[6], *(i for _, i in operation[7])):
+            if any(isinstance(a, v.Known) and a.kind == use.owner.kind for a in values[index]):
+                bind = dotted(layout.operations, index)
+        names = use.function.facts.bound | use.function.facts.names
+        connection = next(n for n in ("conn", "connection", "db_connection") if n not in names)
+        row = TABLES["MetaData"].member(use.name)
+        if bind and layout.is_statement(use.operation):
+            draft.add(
+                RunMetadata(
+                    node=call_reference(use.function, use.operation), site=draft.site(operation),
+                    group=self.coloring.groups.get(use.function, 0), bind=bind,
+                    connection=connection, wrapped=use.owner.kind == "Engine",
+                    opened_by=row.opened_by if row is not None else "begin",
+                )
+            )  # fmt: skip

@@ -1,0 +1,258 @@
+"""Planning of calls of the program's own functions: awaited where they turn, put inside
+``run_sync`` where they stay."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.layout import Layout
+from asyncify.analysis.places import Obstacle
+from asyncify.analysis.program import Function, dotted
+from asyncify.analysis.sides import home, is_handed
+from asyncify.analysis.uses import Use
+from asyncify.decisions import (
+    AwaitExpression,
+    EnterRunSync,
+    ExpectToWith,
+    ReplaceCall,
+    ReplaceExpression,
+    UseSyncSession,
+)
+from asyncify.planning.consumers import plan_applied
+from asyncify.planning.draft import Draft, call_reference, node_reference, reference
+from asyncify.planning.use_planning import UsePlanner
+from asyncify.rules import finding
+from asyncify.vocabulary.testing import EXPECTING
+
+
+class CallPlanner(UsePlanner):
+    """Plans calls, reads of properties, and what is handed to a library with a session."""
+
+    def call(self, use: Use, layout: Layout, draft: Draft) -> None:
+        operation = layout.operations[use.operation]
+        use = self._from_this_side(use)
+        if any(c in self.coloring.islands for c in use.callees):
+            is_root = bool(set(use.callees) & self.coloring.sides.roots.keys())
+            if not is_root or self.colors.divider.spread.hands_named(use):
+                self._enter_island(use, layout, draft)
+            return  # a root opens sessions of its own
+        if self.colors.places.loop_call(use) >= 0:
+            return  # awaited in the place of the loop
+        turned = [c for c in use.callees if c in self.coloring.turned and not c.facts.is_async]
+        turned = [c for c in turned if not c.facts.is_generator]
+        if (
+            not (turned or self._is_lost(use, layout))
+            or layout.is_awaited(use.operation)
+            or self.is_entered(use.operation, layout)
+            or self.colors.places.is_ensured(use)
+        ):
+            return
+        if any(not self.is_coroutine(c) for c in use.callees):
+            names = ", ".join(c.qualname for c in use.callees if not self.is_coroutine(c))
+            self.impediments[use.function] = Obstacle(
+                "ASY105", f"Its call at line {use.line} may also run {names}, which is not async."
+            )
+            return
+        draft.add(
+            AwaitExpression(
+                node=call_reference(use.function, use.operation), site=draft.site(operation),
+                group=self.coloring.groups.get(use.function, 0),
+            )
+        )  # fmt: skip
+
+    def read(self, use: Use, layout: Layout, draft: Draft) -> None:
+        """The read of a property that turns is awaited."""
+        if not any(map(self.is_coroutine, use.callees)) or layout.is_awaited(use.operation):
+            return
+        if not all(map(self.is_coroutine, use.callees)):
+            reason = f"`{use.name}` (line {use.line}) may be a property that isn't async."
+            self.impediments[use.function] = Obstacle("ASY105", reason)
+            return
+        operation = layout.operations[use.operation]
+        draft.add(
+            AwaitExpression(
+                node=reference(operation), site=draft.site(operation),
+                group=self.coloring.groups.get(use.function, 0),
+            )
+        )  # fmt: skip
+
+    def expect(self, use: Use, layout: Layout, draft: Draft) -> None:
+        """``raises(Error, f)``: what turned is awaited where the error is expected."""
+        turned = [c for c in use.callees if c in self.coloring.turned]
+        if not turned and not use.does_io:
+            return
+        operation = layout.operations[use.operation]
+        draft.add(
+            ExpectToWith(
+                node=call_reference(use.function, use.operation), site=draft.site(operation),
+                group=self.coloring.groups.get(use.function, 0),
+                position=EXPECTING.get(use.name, EXPECTING.get(f"pytest.{use.name}", 1)),
+                awaits=all(callee.facts.kind != "lambda" for callee in turned),
+            )
+        )  # fmt: skip
+
+    def _from_this_side(self, use: Use) -> Use:
+        """A call without what only the sync copy of its function, or of a decorator, can run."""
+        sides = self.coloring.sides
+        if not sides.twinned:
+            return use
+        callees = self.colors.divider.sharing.without_wrappers(use, self.coloring.turned, sides)
+        if callees != use.callees:
+            use = replace(use, callees=callees)
+        if not is_handed(use) or home(use.function) not in sides.twinned:
+            return use
+        return replace(use, callees=tuple(c for c in use.callees if self.is_coroutine(c)))
+
+    def await_instead(self, use: Use, layout: Layout, draft: Draft) -> None:
+        """``asyncio.run(work())`` in what turned: a loop runs already, so the work is awaited."""
+        loop = use.operation
+        operation = layout.operations[loop]
+        if use.function.facts.is_async or not operation[6]:
+            return
+        draft.add(
+            ReplaceCall(
+                node=call_reference(use.function, loop), site=draft.site(operation),
+                group=self.coloring.groups.get(use.function, 0), awaited="{0}",
+            )
+        )  # fmt: skip
+        draft.drop(dotted(layout.operations, operation[5]))
+
+    def _is_lost(self, use: Use, layout: Layout) -> bool:
+        """Is a coroutine of what is async already used as its result? What a function returned
+        without awaiting it is awaited by the callers, and they go on awaiting once."""
+        if use in self.colors.already.lost(use.function):
+            return True
+        statement = layout.statement(use.operation)
+        return (
+            not use.function.facts.is_async and use in self.colors.already.unproven(use.function)
+            and statement is not None and statement[0] == f.RETURN
+        )  # fmt: skip
+
+    def apply(self, use: Use, layout: Layout, draft: Draft) -> None:
+        """A builtin runs what turned: it gets a form in which that can be awaited."""
+        turned = [callee for callee in use.callees if self.is_coroutine(callee)]
+        if turned and len(turned) < len(use.callees):
+            reason = f"`{use.name}` (line {use.line}) may also run what is not async."
+            self.impediments[use.function] = Obstacle("ASY105", reason)
+        elif turned:
+            plan_applied(use, layout, draft, self.coloring.groups.get(use.function, 0))
+
+    def foreign(self, use: Use, layout: Layout, draft: Draft) -> None:
+        """A library that takes the session is called inside run_sync, on the sync session."""
+        if self._run_in_sync(use, layout, draft):
+            self.findings.append(
+                finding(
+                    "ASY108", draft.site(layout.operations[use.operation]),
+                    f"`{use.name}` takes the session and is called through run_sync.",
+                )
+            )  # fmt: skip
+
+    def _enter_island(self, use: Use, layout: Layout, draft: Draft) -> None:
+        if self._run_in_sync(use, layout, draft):
+            self.findings.append(
+                finding(
+                    "ASY108", draft.site(layout.operations[use.operation]),
+                    f"`{use.callees[0].qualname}` stays sync and is entered through run_sync.",
+                )
+            )  # fmt: skip
+
+    def _run_in_sync(self, use: Use, layout: Layout, draft: Draft) -> bool:
+        session = self.colors.session_in_hand(use) or self._ambient(use, draft)
+        operation = layout.operations[use.operation]
+        kinds = self.colors.kinds_in_hand(use, session or "")
+        awaits = self.awaits_inside(use, layout)
+        outside = self._can_be_outside(use, layout) and (awaits or self._may_load(use, layout))
+        if session is None or (awaits and not outside):
+            self.impediments[use.function] = Obstacle(
+                "ASY108", f"The call at line {use.line} can't be put inside run_sync."
+            )
+            return False
+        values = self.inference.evaluations[use.function].values
+        places: list[int | str] = []
+        for position, index in enumerate(operation[6]):
+            if (
+                index >= 0
+                and self.is_session(values[index])
+                and dotted(layout.operations, index) == session
+            ):
+                places.append(position)
+        for name, index in operation[7]:
+            if (
+                name
+                and self.is_session(values[index])
+                and dotted(layout.operations, index) == session
+            ):
+                places.append(name)
+        draft.add(
+            EnterRunSync(
+                node=call_reference(use.function, use.operation), site=draft.site(operation),
+                group=self.coloring.groups.get(use.function, 0), session=session,
+                substitutions=tuple(places),
+                parameter="sync_connection" if "Connection" in kinds else "sync_session",
+                outside=outside,
+            )
+        )  # fmt: skip
+        return True
+
+    def _may_load(self, use: Use, layout: Layout) -> bool:
+        """Is an attribute of a mapped object among the arguments, which may have to be loaded?"""
+        values = self.inference.evaluations[use.function].values
+        inside = layout.subtree(use.operation) - layout.subtree(layout.operations[use.operation][5])
+        return any(
+            layout.operations[index][0] == f.ATTRIBUTE
+            and any(
+                isinstance(a, v.Instance) and self.inference.models.is_mapped(a.cls)
+                for a in values[layout.operations[index][5]]
+            )
+            for index in inside if layout.operations[index]
+        )  # fmt: skip
+
+    def _can_be_outside(self, use: Use, layout: Layout) -> bool:
+        """Can the arguments of a call be evaluated before it is entered? Only they await, and none
+        of them is a session."""
+        operation = layout.operations[use.operation]
+        places = [*(i if i >= 0 else ~i for i in operation[6]), *(i for _, i in operation[7])]
+        values = self.inference.evaluations[use.function].values
+        called = layout.subtree(operation[5]) | {operation[5]}
+        awaiting = {
+            other.operation for other in self.colors.uses.of(use.function)
+            if other.does_io or set(other.callees) & self.coloring.turned
+        }  # fmt: skip
+        return (
+            not any(self.is_session(values[place]) for place in places)
+            and not called & awaiting
+            and not any(name == "fn" for name, _ in operation[7])  # run_sync's own
+        )
+
+    def _ambient(self, use: Use, draft: Draft) -> str | None:
+        """How the session that an island reaches by itself is reached where it is entered."""
+        found = self.colors.ambient_session(use)
+        if found is None:
+            return None
+        name = draft.spell_symbol(found.variable.name, found.variable.module)
+        text = f"{name}.{found.attributes}" if found.attributes else name
+        return f"{text}()" if found.called else text
+
+    def plan_island(self, function: Function, draft: Draft) -> None:
+        """An island reaches sessions of the functions around it through their sync session."""
+        evaluation = self.inference.evaluations.get(function)
+        if evaluation is None:
+            return
+        own = function.facts.bound
+        ambient = {i for i, found in self.colors.ambient.places(function).items() if found}
+        group = self.coloring.groups.get(function, 0)
+        for index, operation in enumerate(evaluation.operations):
+            kinds = {a.kind for a in evaluation.values[index] if isinstance(a, v.Known)}
+            is_free = operation and operation[0] == f.NAME and operation[5] not in own
+            if "Session" in kinds and (is_free or index in ambient):
+                node = node_reference(function, index)
+                draft.add(UseSyncSession(node=node, site=draft.site(operation), group=group))
+            elif "scoped_session" in kinds and index in ambient:
+                draft.add(
+                    ReplaceExpression(
+                        node=node_reference(function, index), site=draft.site(operation),
+                        group=group, template="{node}().sync_session",
+                    )
+                )  # fmt: skip

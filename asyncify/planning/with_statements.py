@@ -1,0 +1,158 @@
+"""Planning of what is entered: ``async with`` over sessions, managers and clients, and in the place
+of a ``close`` by hand."""
+
+from __future__ import annotations
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.layout import Layout
+from asyncify.analysis.program import dotted
+from asyncify.analysis.uses import Use
+from asyncify.decisions import (
+    CloseToAsyncWith,
+    MakeAsyncWith,
+    RenameReference,
+)
+from asyncify.planning.client_calls import ClientPlanner
+from asyncify.planning.draft import Draft, reference
+from asyncify.planning.use_planning import UsePlanner
+from asyncify.sites import NodeRef, Site
+
+
+class WithPlanner(UsePlanner):
+    """Plans the ``with`` statements of one function, which it is told of one by one."""
+
+    def __init__(
+        self, shared: UsePlanner, clients: ClientPlanner, layout: Layout, draft: Draft
+    ) -> None:
+        super().__init__(
+            shared.colors, shared.coloring, shared.support, shared.findings, shared.impediments
+        )
+        self.clients = clients
+        self.layout = layout
+        self.draft = draft
+        # By statement: the items that become async, and what starts before them.
+        self.entered: dict[int, set[int]] = {}
+        self.started: dict[int, list[tuple[int, str]]] = {}
+
+    def enter(self, use: Use) -> None:
+        """A session, an engine's connection or a manager of the program is entered."""
+        layout, draft = self.layout, self.draft
+        if (
+            use.kind == "enter"
+            and use.is_async
+            and use not in self.colors.already.lost(use.function)
+        ):
+            return
+        if use.kind == "enter manager" and not self.is_turned(use):
+            return
+        if use.kind == "enter closing":
+            self.replace(use, draft, "{0}", "{awaited}", False)
+            draft.drop(dotted(layout.operations, layout.operations[use.operation][5]))
+        statement = layout.statement(use.operation)
+        if statement is not None and not statement[9]:
+            self.entered.setdefault(id(statement), set()).add(use.item)
+
+    def enter_stacked(self, use: Use) -> None:
+        """What an ``ExitStack`` enters is entered by an ``AsyncExitStack``."""
+        layout, draft = self.layout, self.draft
+        if use.callees and not self.is_turned(use):
+            return
+        callee = layout.operations[layout.operations[use.operation][5]]
+        stack = layout.entered_as(dotted(layout.operations, callee[5]))
+        statement = layout.statement(stack)
+        made = layout.operations[layout.operations[stack][5]]
+        if statement is not None and not statement[9]:
+            values = [value for value, _ in statement[7]]
+            self.entered.setdefault(id(statement), set()).add(values.index(stack))
+            group = self.coloring.groups.get(use.function, 0)
+            name = draft.spell("contextlib.AsyncExitStack")
+            site = draft.site(made)
+            draft.add(RenameReference(node=reference(made), site=site, group=group, new=name))
+            draft.drop(dotted(layout.operations, layout.operations[stack][5]))
+        call = "{receiver}.enter_async_context({args})"
+        self.replace(use, draft, call, "{awaited}", True)
+
+    def enter_client(self, use: Use) -> None:
+        """A client of the application is entered; before it the application starts."""
+        statement = self.layout.statement(use.operation)
+        if statement is None or statement[9] or not self.colors.clients.turns(use):
+            return
+        self.entered.setdefault(id(statement), set()).add(use.item)
+        lifespan = self.clients.lifespan(use)
+        if lifespan:
+            self.started.setdefault(id(statement), []).append((use.item, lifespan))
+
+    def finish(self) -> None:
+        """All items of a statement are known: one decision for each statement."""
+        draft = self.draft
+        group = self.coloring.groups.get(self.layout.function, 0)
+        for statement in self.layout.statements:
+            items = self.entered.get(id(statement))
+            if items:
+                draft.add(
+                    MakeAsyncWith(
+                        node=NodeRef("With", statement[3]),
+                        site=Site(draft.module.path, statement[1], statement[2]),
+                        group=group, items=tuple(sorted(items)),
+                        before=tuple(self.started.get(id(statement), ())),
+                    )
+                )  # fmt: skip
+
+    def closings(self) -> set[int]:
+        """``db = Factory()``, ``try ... finally: db.close()`` become ``async with``; the calls of
+        ``close`` that go with it are returned."""
+        layout, draft = self.layout, self.draft
+        closed: set[int] = set()
+        for statement in layout.statements:
+            if statement[0] != f.TRY or not statement[10]:
+                continue
+            found = self._closing(statement, layout)
+            if found is not None:
+                variable, call, made = found
+                closed |= {call, made}
+                draft.add(
+                    CloseToAsyncWith(
+                        node=NodeRef("Try", statement[3]),
+                        site=Site(draft.module.path, statement[1], statement[2]),
+                        group=self.coloring.groups.get(layout.function, 0),
+                        variable=variable, close_call=layout.operations[call][3],
+                    )
+                )  # fmt: skip
+        return closed
+
+    def _closing(self, statement: f.Statement, layout: Layout) -> tuple[str, int, int] | None:
+        block = layout.blocks[id(statement)]
+        place = next(n for n, s in enumerate(block) if s is statement)
+        if place == 0 or statement[6]:
+            return None
+        before, last = block[place - 1], statement[10][-1]
+        if before[0] != f.ASSIGN or len(before[7]) != 1 or before[7][0][0] != f.TO_NAME:
+            return None
+        variable = before[7][0][1]
+        values = self.inference.evaluations[layout.function].values
+        is_session = any(
+            isinstance(a, v.Known) and a.kind in ("Session", "Connection")
+            for a in values[before[8]]
+        )
+        made = layout.operations[before[8]]
+        if not is_session or made[0] != f.CALL or last[0] != f.EXPRESSION:
+            return None
+        call = layout.operations[last[7]]
+        if call[0] != f.CALL or dotted(layout.operations, call[5]) != f"{variable}.close":
+            return None
+        later = block[place + 1 :]
+        used_later = any(
+            layout.operations[i][0] == f.NAME and layout.operations[i][5] == variable
+            for s in later for i in range(s[4], s[5]) if layout.operations[i]
+        )  # fmt: skip
+        factory = self._returns_session(made, values)
+        return None if used_later or not factory else (variable, last[7], before[8])
+
+    def _returns_session(self, operation: f.Operation, values: list[v.Value]) -> bool:
+        """Is the session made by a factory, or by a function of the program that stays as it is?"""
+        return all(
+            isinstance(a, (v.Known, v.KnownMethod, v.Foreign))
+            or (isinstance(a, v.FunctionObject) and a.function not in self.coloring.turned)
+            for a in values[operation[5]]
+        )
