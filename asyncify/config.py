@@ -16,6 +16,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from asyncify.source.suite import Suite, suite_of
+
 SQLALCHEMY_LINES = ("1.4", "2.0", "2.1")
 ASYNC_DRIVERS: Mapping[str, tuple[str, ...]] = {
     "postgresql": ("asyncpg", "psycopg"),
@@ -54,6 +56,7 @@ class Config:
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    suite: Suite = field(default_factory=Suite)  # no key: the project's own files say
     # Where keys were read, relative to the root, and their lines there.
     file: str = field(default="", compare=False)
     lines: tuple[tuple[str, int], ...] = field(default=(), compare=False)
@@ -267,7 +270,8 @@ def load_config(
     if given[0].file is not None:
         fields["file"] = Path(os.path.relpath(given[0].file, root)).as_posix()
         fields["lines"] = given[0].lines
-    return _with_version(replace(Config(root), **fields), "sqlalchemy_version" in fields, python)
+    config = replace(Config(root), **fields, suite=suite_of(root, python))
+    return _with_version(config, "sqlalchemy_version" in fields, python)
 
 
 def _with_version(config: Config, is_set: bool, python: Path | None) -> Config:

@@ -159,6 +159,7 @@ def _manifests(
     needs = Needs(
         config.sqlalchemy_version, tuple(config.async_driver), _sqlite(read), plan.tests,
         any(b"ASGITransport(" in change.after for change in changes), _folders(read, changes),
+        config.suite.version,
     )  # fmt: skip
     followed, findings = follow(config.root, request.paths, needs)
     read.problems += findings

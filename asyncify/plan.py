@@ -41,6 +41,7 @@ from asyncify.planning.refusals import Refusals
 from asyncify.planning.settings import misnamed
 from asyncify.planning.side_twins import SidePlanner
 from asyncify.planning.support import Support
+from asyncify.planning.test_marks import MarkPlanner, runs_on_anyio
 from asyncify.planning.unproven_calls import unproven_calls
 from asyncify.rules import finding
 from asyncify.sites import Site
@@ -123,6 +124,7 @@ class Planner:
             self.clients.plan()
             MockPlanner(self.colors, self.coloring, self.draft).plan()
             CasePlanner(self.colors, self.coloring, self.draft).plan()
+            MarkPlanner(self.colors, self.coloring, self.draft).plan()
             self.queries.plan_properties(self.draft)
             self.sides.plan()
             self.loading.plan()
@@ -142,7 +144,7 @@ class Planner:
             self._summary(files),
             tuple(f.qualname for f in self._ordered(self.coloring.turned)),
             unproven=tuple(self._unproven()),
-            tests=turning(self.colors, self.coloring),
+            tests=turning(self.colors, self.coloring) and not runs_on_anyio(self.colors),
         )
 
     def _hold_back(self, function: Function) -> None:

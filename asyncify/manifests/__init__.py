@@ -29,7 +29,7 @@ def follow(
     manifests = Manifests(root)
     requirements(manifests, needs)
     if needs.tests:
-        settings(manifests, needs.folders)
+        settings(manifests, needs.folders, needs.version)
     findings = list(manifests.findings)
     changes = []
     for change in manifests.changes():

@@ -20,7 +20,8 @@ _SKIPPED = {"node_modules", "venv", "env", "build", "dist", "site-packages", "__
 class Needs:
     """``sqlite``: where its files are named, in the program, in its tests only, or nowhere (empty).
     ``tests``: are there tests or fixtures that turned; ``client``: is an httpx client among what
-    they use now; ``folders``: those of the projects that they belong to, '' for the root."""
+    they use now; ``folders``: those of the projects that they belong to, '' for the root;
+    ``version``: of pytest-asyncio, where the project says."""
 
     line: str = "2.0"
     drivers: tuple[tuple[str, str], ...] = ()
@@ -28,6 +29,7 @@ class Needs:
     tests: bool = False
     client: bool = False
     folders: tuple[str, ...] = ("",)
+    version: tuple[int, int] | None = None
 
 
 @dataclass(slots=True)

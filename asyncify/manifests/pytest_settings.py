@@ -9,46 +9,61 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from asyncify.manifests.changes import Manifests
-from asyncify.vocabulary.packages import PYTEST_FILES, PYTEST_SETTINGS
+from asyncify.vocabulary.packages import PYTEST_FILES, PYTEST_SETTINGS, SETTINGS_SINCE
+
+Settings = tuple[tuple[str, str], ...]
 
 
-def settings(manifests: Manifests, folders: Iterable[str] = ("",)) -> None:
+def settings(
+    manifests: Manifests,
+    folders: Iterable[str] = ("",),
+    version: tuple[int, int] | None = None,
+) -> None:
     """``asyncio_mode = "auto"`` and one loop for all tests, unless the project has its own: where
-    the root has settings of pytest, else in the folder of each project whose tests turn."""
-    if _edited(manifests, ""):
+    the root has settings of pytest, else in the folder of each project whose tests turn. A version
+    that is held back gets what it knows."""
+    wanted = tuple(
+        (key, value) for key, value in PYTEST_SETTINGS
+        if version is None or version >= SETTINGS_SINCE.get(key, version)
+    )  # fmt: skip
+    if _edited(manifests, "", wanted):
         return
     for folder in folders:
         prefix = f"{folder}/" if folder else ""
-        if not (folder and _edited(manifests, prefix)):
-            _create(manifests, prefix)
+        if not (folder and _edited(manifests, prefix, wanted)):
+            _create(manifests, prefix, wanted)
 
 
-def _edited(manifests: Manifests, prefix: str) -> bool:
+def _edited(manifests: Manifests, prefix: str, wanted: Settings) -> bool:
     """Does a folder have settings of pytest? Then they are edited."""
     for name, section in PYTEST_FILES:
         text = manifests.text(prefix + name)
         if text is None:
             continue
-        new = _toml(text, section, False) if name.endswith(".toml") else _ini(text, section)
+        new = (
+            _toml(text, section, False, wanted)
+            if name.endswith(".toml")
+            else _ini(text, section, wanted)
+        )
         if new is not None:
             manifests.put(prefix + name, new)
             return True
     return False
 
 
-def _create(manifests: Manifests, prefix: str) -> None:
+def _create(manifests: Manifests, prefix: str, wanted: Settings) -> None:
     name = f"{prefix}pyproject.toml"
     text = manifests.text(name)
     if text is not None:
-        new = _toml(text, "tool.pytest.ini_options", True)
+        new = _toml(text, "tool.pytest.ini_options", True, wanted)
         if new is not None:
             manifests.put(name, new)
             return
-    lines = [f"{key} = {value}\n" for key, value in PYTEST_SETTINGS]
+    lines = [f"{key} = {value}\n" for key, value in wanted]
     manifests.put(f"{prefix}pytest.ini", "[pytest]\n" + "".join(lines))
 
 
-def _toml(text: str, section: str, create: bool) -> str | None:
+def _toml(text: str, section: str, create: bool, wanted: Settings) -> str | None:
     """The text with the settings, or None where there is no such table."""
     try:
         document = tomlkit.parse(text)
@@ -60,15 +75,15 @@ def _toml(text: str, section: str, create: bool) -> str | None:
     if table is None and not create:
         return None
     if isinstance(table, dict):
-        for key, value in PYTEST_SETTINGS:
+        for key, value in wanted:
             if key not in table:
                 table[key] = value
         return tomlkit.dumps(document)
-    lines = [f'{key} = "{value}"\n' for key, value in PYTEST_SETTINGS]
+    lines = [f'{key} = "{value}"\n' for key, value in wanted]
     return f"{text.rstrip()}\n\n[{section}]\n" + "".join(lines)
 
 
-def _ini(text: str, section: str) -> str | None:
+def _ini(text: str, section: str, wanted: Settings) -> str | None:
     """The text with the settings behind the last line of the section, or None without one."""
     lines = text.splitlines(keepends=True)
     heads = [n for n, line in enumerate(lines) if line.strip() == f"[{section}]"]
@@ -82,18 +97,7 @@ def _ini(text: str, section: str) -> str | None:
         lines[end - 1] += "\n"
     own = "".join(lines[start:end])
     lines[end:end] = [
-        f"{key} = {value}\n" for key, value in PYTEST_SETTINGS
+        f"{key} = {value}\n" for key, value in wanted
         if not re.search(rf"^{key}\s*[=:]", own, re.MULTILINE)
     ]  # fmt: skip
     return "".join(lines)
-
-
-def mode(manifests: Manifests) -> str:
-    """The ``asyncio_mode`` that the project sets, or ''."""
-    for name, _ in PYTEST_FILES:
-        found = re.search(
-            r"^asyncio_mode\s*[=:]\s*[\"']?(\w+)", manifests.text(name) or "", re.MULTILINE
-        )
-        if found:
-            return found.group(1)
-    return ""

@@ -63,6 +63,11 @@ PYTEST_SETTINGS: tuple[tuple[str, str], ...] = (
     ("asyncio_default_fixture_loop_scope", "session"),
     ("asyncio_default_test_loop_scope", "session"),
 )
+# The versions of pytest-asyncio from which on it knows them.
+SETTINGS_SINCE: dict[str, tuple[int, int]] = {
+    "asyncio_default_fixture_loop_scope": (0, 24),
+    "asyncio_default_test_loop_scope": (0, 26),
+}
 # Where pytest looks for its settings, the first that has them: pairs (file, section).
 PYTEST_FILES: tuple[tuple[str, str], ...] = (
     ("pytest.ini", "pytest"),

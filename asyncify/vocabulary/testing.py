@@ -14,6 +14,15 @@ FIXTURES: frozenset[str] = frozenset(
     {"pytest.fixture", "pytest_asyncio.fixture", "pytest.yield_fixture"}
 )
 
+PLAIN_FIXTURE = "pytest.fixture"
+ASYNC_FIXTURE = "pytest_asyncio.fixture"
+MARK = "pytest.mark.asyncio"
+MARK_OF_ANYIO = "pytest.mark.anyio"
+# The versions of pytest-asyncio whose marks name the loop, because no setting does for all tests:
+# from the first up to the second. https://pytest-asyncio.readthedocs.io/en/stable/reference/changelog.html
+LOOP_SCOPES_OF_MARKS = ((0, 24), (0, 26))
+LOOP_SCOPE = 'loop_scope="session"'
+
 # Clients that run the application in a loop of their own, in a thread.
 CLIENTS: frozenset[str] = frozenset(
     {"fastapi.testclient.TestClient", "starlette.testclient.TestClient"}

@@ -1,0 +1,75 @@
+"""How the tests of a program are run, as its own files tell: which plugin runs coroutines, in which
+mode, and in which version.
+
+Files are searched as text, as for the version of SQLAlchemy.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_SETTINGS = ("pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
+_MANIFESTS = (
+    "requirements*.txt", "requirements*.in", "requirements/*.txt", "requirements/*.in",
+    "*/requirements*.txt", "pyproject.toml", "Pipfile", "setup.cfg", "setup.py", "tox.ini",
+)  # fmt: skip
+_LOCKS = ("uv.lock", "poetry.lock", "pdm.lock", "pylock.toml")
+_MODE = re.compile(r"^\s*asyncio_mode\s*[=:]\s*[\"']?(\w+)|--asyncio-mode[= ](\w+)", re.MULTILINE)
+_NAMED = re.compile(r"pytest[-_]asyncio")
+_LOCKED = re.compile(r'name = "pytest-asyncio"\s*^version = "(\d+)\.(\d+)', re.MULTILINE)
+_HELD = re.compile(
+    r"pytest[-_]asyncio[\"']?\s*(?:=\s*(?:\{[^}\n]*?version\s*=\s*)?[\"'](?:\^|~|=)*|===?|~=)\s*"
+    r"(\d+)\.(\d+)"
+)
+_DISTRIBUTIONS = (
+    "lib/python*/site-packages/pytest_asyncio-*.dist-info",
+    "Lib/site-packages/pytest_asyncio-*.dist-info",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """``mode`` of pytest-asyncio where the project sets it; ``named``: do its files name that
+    plugin; ``version``: of the plugin, where it is locked, held or installed."""
+
+    mode: str = ""
+    named: bool = False
+    version: tuple[int, int] | None = None
+
+
+def suite_of(root: Path, python: Path | None = None) -> Suite:
+    """What the files below the root say."""
+    settings = [_text(root / name) for name in _SETTINGS]
+    modes = [match[1] or match[2] for text in settings for match in _MODE.finditer(text)]
+    manifests = [_text(path) for pattern in _MANIFESTS for path in sorted(root.glob(pattern))]
+    named = any(_NAMED.search(text) for text in manifests)
+    version = next(_versions(root, manifests, python), None)
+    return Suite(modes[-1] if modes else "", named, version)
+
+
+def _versions(root: Path, manifests: list[str], python: Path | None) -> Iterator[tuple[int, int]]:
+    for name in _LOCKS:
+        match = _LOCKED.search(_text(root / name))
+        if match:
+            yield int(match[1]), int(match[2])
+    for text in manifests:
+        match = _HELD.search(text)
+        if match:
+            yield int(match[1]), int(match[2])
+    if python is not None:
+        environment = python if python.is_dir() else python.absolute().parent.parent
+        for pattern in _DISTRIBUTIONS:
+            for found in environment.glob(pattern):
+                match = re.search(r"-(\d+)\.(\d+)", found.name)
+                if match:
+                    yield int(match[1]), int(match[2])
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").lower()
+    except OSError:
+        return ""
