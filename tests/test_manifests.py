@@ -8,6 +8,7 @@ import pytest
 
 from asyncify.findings import Finding
 from asyncify.manifests import Needs, follow
+from asyncify.source.suite import suite_of
 from tests.engine import migrate, write
 
 ALL = Needs(tests=True, client=True)
@@ -154,6 +155,36 @@ def test_settings_of_the_project_stay(tmp_path: Path, mode: str) -> None:
     changes, _ = followed(tmp_path, {"pyproject.toml": text}, Needs(tests=True))
     assert changes["pyproject.toml"].startswith(text)
     assert changes["pyproject.toml"].count("asyncio_mode") == 1
+
+
+@pytest.mark.parametrize(("version", "known"), [((0, 23), 1), ((0, 24), 2), ((1, 0), 3)])
+def test_settings_that_a_version_knows(
+    tmp_path: Path, version: tuple[int, int], known: int
+) -> None:
+    files = {"pytest.ini": "[pytest]\naddopts = -q\n"}
+    changes, _ = followed(tmp_path, files, Needs(tests=True, version=version))
+    added = changes["pytest.ini"].removeprefix(files["pytest.ini"]).splitlines()
+    assert added == BARE_SETTINGS.splitlines()[:known]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("pytest.ini", "[pytest]\nasyncio_mode = strict\n", ("strict", False, None)),
+        ("setup.cfg", "[tool:pytest]\naddopts = --asyncio-mode=strict\n", ("strict", False, None)),
+        ("pyproject.toml", 'dev = ["pytest-asyncio==0.23.8"]\n', ("", True, (0, 23))),
+        ("pyproject.toml", 'pytest-asyncio = "^0.24.0"\n', ("", True, (0, 24))),
+        ("requirements-dev.txt", "pytest_asyncio>=0.21\n", ("", True, None)),
+        ("uv.lock", 'name = "pytest-asyncio"\nversion = "1.2.0"\n', ("", False, (1, 2))),
+    ],
+)
+def test_what_the_files_say_of_the_suite(
+    tmp_path: Path, name: str, text: str, expected: tuple[str, bool, tuple[int, int] | None]
+) -> None:
+    (tmp_path / name).write_text(text)
+    found = suite_of(tmp_path)
+    assert (found.mode, found.version) == (expected[0], expected[2])
+    assert found.named == expected[1]
 
 
 def test_what_nobody_needs_stays(tmp_path: Path) -> None:
