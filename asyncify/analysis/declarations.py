@@ -228,7 +228,7 @@ def is_callable(declared: v.Value) -> bool:
 
 def functions(value: v.Value) -> v.Value:
     """What of a value is called: functions of the program, and objects that may be callable."""
-    kinds = (v.FunctionObject, v.KnownMethod, v.Instance, v.ClassObject)
+    kinds = (v.FunctionObject, v.KnownMethod, v.Known, v.Instance, v.ClassObject)
     return frozenset(a for a in value if isinstance(a, kinds))
 
 

@@ -258,6 +258,7 @@ class Evaluation:
             self.assign(target[1], value)
         elif kind == f.TO_ATTRIBUTE:
             self.store(self.values[target[1]], target[2], value)
+            self.inference.kept.keep(self, target[1], target[2], value)
         elif kind == f.TO_SEQUENCE:
             self.unpack(target, value)
         elif kind == f.TO_SUBSCRIPT and not self.inference.is_plain(value):
@@ -306,6 +307,7 @@ class Evaluation:
         inference, quick = self.inference, not self.names_super
         attributes, properties = inference.attributes, inference.query_properties.names
         tracked = operations is self.function.body.operations  # else they are those of decorators
+        kept = inference.kept.names
         index = first
         while index < end:
             operation = operations[index]
@@ -322,7 +324,8 @@ class Evaluation:
             elif kind == _ATTRIBUTE:
                 known = attributes.get(values[operation[5]]) if quick else None
                 found: Any = known.get(operation[6]) if known is not None else None
-                if found.__class__ is frozenset and operation[6] not in properties:
+                name = operation[6]
+                if found.__class__ is frozenset and name not in properties and name not in kept:
                     values[index] = found
                 else:
                     inference.place = index if tracked else -1

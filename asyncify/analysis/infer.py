@@ -13,11 +13,12 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.heat import Heat
+from asyncify.analysis.kept import Kept
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.likely import DISTINCTIVE, LikelySessions
 from asyncify.analysis.models import Models
 from asyncify.analysis.patch import patch
-from asyncify.analysis.program import Class, Function, Module, Program
+from asyncify.analysis.program import Class, Function, Module, Program, Variable
 from asyncify.analysis.query_properties import QueryProperties
 from asyncify.analysis.signatures import Signatures
 from asyncify.analysis.slots import Group, Slot
@@ -42,6 +43,7 @@ class Inference(Signatures):
         self.kinds = frozenset((*KINDS.values(), *TABLES))
         self.heat = Heat(program, self.need, self.fixtures.name)
         self.likely = LikelySessions(program, config)
+        self.kept = Kept(self)
         self.query_properties = QueryProperties(program)
         self.related: set[tuple[v.Origin, v.Origin]] = set()  # a factory and its engine
         self.staying: set[v.Origin] = set()  # what makes sessions that can't be async
@@ -159,6 +161,14 @@ class Inference(Signatures):
     def global_value(self, module: Module, name: str) -> v.Value:
         self.demand(module.functions[0])
         return self.read(self.slot("global", module, name))
+
+    def symbol_value(self, symbol: object) -> v.Value:
+        """What a name of the program stands for."""
+        if isinstance(symbol, Variable):
+            return self.global_value(symbol.module, symbol.name)
+        if isinstance(symbol, Function):
+            return self.function_value(symbol, False)
+        return v.ClassObject(symbol).alone if isinstance(symbol, Class) else v.UNKNOWN
 
     def row(self, kind: str, name: str) -> Member | None:
         """The vocabulary's row of a member."""

@@ -34,6 +34,10 @@ def read(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
         inherited = _inherited(evaluation, name)
         if inherited or any(isinstance(a, v.Client) for a in value):
             return inherited
+    kept = evaluation.inference.kept
+    held = kept.read(evaluation, operation) if name in kept.names else v.UNKNOWN
+    if held:
+        return held
     value = value or _guess(evaluation, base, name)
     found = _of_all(evaluation, value, name) if len(value) > 1 else v.UNKNOWN
     if len(value) == 1:

@@ -98,7 +98,7 @@ class Obstacles(Callers):
             return self.properties.obstacle(function)
         return (
             self._decorated(function) or self.cases.obstacle(function)
-            or self._given_away(function)
+            or self._given_away(function) or self.places.generator_obstacle(function)
         )  # fmt: skip
 
     def _decorated(self, function: Function) -> Obstacle | None:

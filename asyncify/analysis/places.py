@@ -97,6 +97,22 @@ class Places:
             return Obstacle("ASY203", f"`{row.name}` is called by `{use.name}` (line {use.line}).")
         return None
 
+    def generator_obstacle(self, function: Function) -> Obstacle | None:
+        """Why a generator can't become an async one, or None: that returns nothing, and
+        ``yield from`` becomes a loop, which has no value."""
+        if not function.facts.is_generator:
+            return None
+        layout = self.uses.layout(function)
+        for statement in layout.statements:
+            if statement[0] == f.RETURN and statement[7] >= 0:
+                reason = f"Line {statement[1]}: an async generator can't return a value."
+                return Obstacle("ASY101", reason)
+        for index, operation in enumerate(layout.operations):
+            if operation and operation[0] == f.YIELD_FROM and not layout.is_statement(index):
+                reason = f"Line {operation[1]}: the value of `yield from` is used."
+                return Obstacle("ASY101", reason)
+        return None
+
     def _reads_cursor(self, use: Use, layout: Layout) -> bool:
         """Is the value read of a cursor's method that gives None, or whatever a driver likes?"""
         row, owner = use.row, use.owner

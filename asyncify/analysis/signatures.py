@@ -64,6 +64,7 @@ class Signatures(Flow):
         self._shapes: dict[Function, Shape] = {}
         self._fixed: dict[Slot, v.Value] = {}  # parameters that are always the same
         self._sought: set[Function] = set()
+        self._defaults: set[Slot] = set()  # of the parameters whose defaults were read
 
     def shape(self, function: Function) -> Shape:
         """How a function is called."""
@@ -135,6 +136,9 @@ class Signatures(Flow):
             self._fixed[slot] = own
             return own
         injected = self._default(function, parameter.default)
+        if injected is None and parameter.default >= 0 and slot not in self._defaults:
+            self._defaults.add(slot)
+            self._flow_in(function, parameter.default, slot)
         declared = self.declared(function, parameter.annotation)
         if injected:
             return v.join((injected, self.read(slot)))
@@ -168,6 +172,18 @@ class Signatures(Flow):
             return None
         scope = function.parent or function
         return declarations.dependency_value(self, scope, operations, default)
+
+    def _flow_in(self, function: Function, default: int, slot: Slot) -> None:
+        """``factory=SessionLocal``: what a parameter is where nothing is passed for it."""
+        operations = function.signature.operations
+        if operations[default][0] in (f.NAME, f.ATTRIBUTE):
+            scope = function.parent or function
+            symbol = self.program.resolve_expression(scope, operations, default)
+            self.write(slot, self.symbol_value(symbol))
+
+    def symbol_value(self, symbol: object) -> v.Value:
+        """What a name of the program stands for."""
+        raise NotImplementedError
 
     def _is_open(self, function: Function, annotation: int) -> bool:
         """Does an annotation allow anything? An `int` is unknown as well, but nobody has to be

@@ -74,10 +74,7 @@ def plan_iteration(use: Use, layout: Layout, draft: Draft, group: int, of_fixtur
     elif form == "comprehension":
         _comprehend(use.operation, layout, draft, group)
     elif form == "delegate":
-        operation = layout.operations[layout.parent(use.operation)]
-        name = free_name(layout, "item", "each", "element")
-        node, site = NodeRef("Yield", operation[3]), draft.site(operation)
-        draft.add(DelegateGenerator(node=node, site=site, group=group, variable=name))
+        _delegate(layout, layout.parent(use.operation), draft, group, True)
     elif form == "listed":
         node = node_reference(use.function, use.operation)
         site = draft.site(layout.operations[use.operation])
@@ -85,6 +82,16 @@ def plan_iteration(use: Use, layout: Layout, draft: Draft, group: int, of_fixtur
         draft.add(ReplaceExpression(node=node, site=site, group=group, template=template))
     elif form:
         _give(form, use, layout, draft, group)
+
+
+def _delegate(layout: Layout, index: int, draft: Draft, group: int, asynchronous: bool) -> None:
+    operation = layout.operations[index]
+    draft.add(
+        DelegateGenerator(
+            node=NodeRef("Yield", operation[3]), site=draft.site(operation), group=group,
+            variable=free_name(layout, "item", "each", "element"), asynchronous=asynchronous,
+        )
+    )  # fmt: skip
 
 
 # What a builtin over a generator becomes, and what that is read as.

@@ -60,6 +60,11 @@ TRANSFORM = Transform("delegate-generator", DelegateGenerator, apply)
 EXAMPLES = (
     documented(__doc__, DelegateGenerator(**node("Yield"))),
     Example(
+        "async def f(db):\n    yield from (await db.scalars(q)).all()\n",
+        (DelegateGenerator(**node("Yield"), asynchronous=False),),
+        "async def f(db):\n    for item in (await db.scalars(q)).all():\n        yield item\n",
+    ),
+    Example(
         "async def f(item):\n    # all of it\n    yield from item.rows()\n",
         (DelegateGenerator(**node("Yield"), variable="each"),),
         "async def f(item):\n    # all of it\n    async for each in item.rows():\n"

@@ -1,0 +1,54 @@
+"""What is kept on objects that aren't the program's: ``request.state.db = session``.
+
+Nobody knows what reads such an attribute; whoever reads it by the same last two names gets it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+
+if TYPE_CHECKING:
+    from asyncify.analysis.evaluate import Evaluation
+    from asyncify.analysis.infer import Inference
+
+
+class Kept:
+    """What is kept so in a program; ``names`` are those of the attributes."""
+
+    def __init__(self, inference: Inference) -> None:
+        self.inference = inference
+        self.names: set[str] = set()
+        self._values: dict[tuple[str, str], v.Value] = {}
+
+    def keep(self, evaluation: Evaluation, base: int, attribute: str, value: v.Value) -> None:
+        """An attribute of the value of an operation is assigned. All that name it are evaluated, or
+        once more."""
+        names = _last_name(evaluation.operations[base]), attribute
+        if not names[0] or not self._is_foreign(evaluation.values[base]):
+            return
+        known = self._values.get(names, v.UNKNOWN)
+        if self.inference.is_plain(value) or value <= known:
+            return
+        self._values[names] = known | value
+        self.names.add(attribute)
+        self.inference.again(self.inference.program.mentioning_member(attribute))
+
+    def read(self, evaluation: Evaluation, operation: f.Operation) -> v.Value:
+        """What an attribute holds that is kept so."""
+        base, attribute = operation[5], operation[6]
+        found = self._values.get((_last_name(evaluation.operations[base]), attribute))
+        if found is None or not self._is_foreign(evaluation.values[base]):
+            return v.UNKNOWN
+        return found
+
+    def _is_foreign(self, value: v.Value) -> bool:
+        return all(isinstance(atom, (v.Foreign, v.ForeignInstance)) for atom in value)
+
+
+def _last_name(operation: f.Operation) -> str:
+    if operation[0] == f.ATTRIBUTE:
+        return str(operation[6])
+    return str(operation[5]) if operation[0] == f.NAME else ""
