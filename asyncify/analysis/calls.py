@@ -7,7 +7,14 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from asyncify import facts as f
-from asyncify.analysis import declarations, members, protocols, queries, query_properties
+from asyncify.analysis import (
+    declarations,
+    members,
+    protocols,
+    queries,
+    query_properties,
+    receivers,
+)
 from asyncify.analysis import values as v
 from asyncify.analysis.program import Class
 from asyncify.vocabulary import flask
@@ -58,7 +65,8 @@ def call(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
     if callee[0] == f.NAME and callee[5] == "super" and not operation[6]:
         return members.super_object(evaluation)
     if single is not None:
-        return v.capped(_call(evaluation, single, operation, arguments, named))
+        made = v.capped(_call(evaluation, single, operation, arguments, named))
+        return receivers.narrowed(evaluation, callee, made)
     made = v.join([_call(evaluation, atom, operation, arguments, named) for atom in callees])
     if all(v.one(atom) in inference.results for atom in callees):
         inference.results[callees] = made

@@ -119,11 +119,8 @@ def selected(evaluation: Evaluation, positional: tuple[int, ...]) -> Entities:
 
 def _entity(evaluation: Evaluation, index: int) -> tuple[str, Class | None]:
     value = evaluation.values[index]
-    for atom in value:
-        if isinstance(atom, v.ClassObject):
-            return "entity", atom.cls
-        if atom == v.Foreign(v.SOME_CLASS):
-            return "entity", None
+    if any(isinstance(a, v.ClassObject) or a == v.Foreign(v.SOME_CLASS) for a in value):
+        return "entity", _class_of(evaluation, index)
     operation = evaluation.operations[index]
     if operation[0] == f.ATTRIBUTE and not _used_as_class(evaluation, index):
         base = evaluation.values[operation[5]]
@@ -467,21 +464,25 @@ def _set_operation(query: v.QueryValue, name: str) -> v.QueryValue:
     return _marked(v.changed(query, to_many=many), "set")
 
 
+def _is_class(evaluation: Evaluation, index: int) -> bool:
+    return any(isinstance(atom, v.ClassObject) for atom in evaluation.values[index])
+
+
 def _class_of(evaluation: Evaluation, index: int) -> Class | None:
-    for atom in evaluation.values[index if index >= 0 else ~index]:
-        if isinstance(atom, v.ClassObject):
-            return atom.cls
-    return None
+    """The class that an expression stands for; None where it may be one of several."""
+    value = evaluation.values[index if index >= 0 else ~index]
+    classes = [atom.cls for atom in value if isinstance(atom, v.ClassObject)]
+    return classes[0] if len(classes) == 1 else None
 
 
 def _target_at(evaluation: Evaluation, index: int) -> tuple[Class | None, str]:
     """The entity that an expression selects from, and how it is written where that isn't simply
     the class's name: an alias, a variable."""
     operations = evaluation.operations
-    if _class_of(evaluation, index) is None and operations[index][0] != f.NAME:
+    if not _is_class(evaluation, index) and operations[index][0] != f.NAME:
         bases = {
             dotted(operations, i): i for i in _parts(operations, index)
-            if dotted(operations, i) and _class_of(evaluation, i) is not None
+            if dotted(operations, i) and _is_class(evaluation, i)
         }  # fmt: skip
         if len(bases) != 1:
             return None, ""
