@@ -32,6 +32,7 @@ from asyncify.planning.infrastructure import InfrastructurePlanner
 from asyncify.planning.loading import LoadPlanner
 from asyncify.planning.misuse import misuses, needless_awaits
 from asyncify.planning.mocks import MockPlanner
+from asyncify.planning.own_cascades import left_outside
 from asyncify.planning.own_rows import OwnRows
 from asyncify.planning.own_strings import OwnStrings
 from asyncify.planning.own_style import kept_for_style
@@ -161,6 +162,7 @@ class Planner:
             return
         draft, group = self.draft(function.module), self.coloring.groups.get(function, 0)
         reason = OwnStrings(self.colors, function).plan(draft, group)
+        reason = reason or left_outside(self.colors, function)
         if reason:
             obstacle = Obstacle("ASY203", reason)
             self.functions.impediments[function] = obstacle

@@ -140,7 +140,7 @@ class _Style:
         owner = use.owner
         if use.kind != "member" or not isinstance(owner, v.Known) or owner.kind != "Connection":
             return False
-        return not _is_future(owner) and not self._is_of_session(owner)
+        return not is_future(owner) and not self._is_of_session(owner)
 
     def _is_of_session(self, owner: v.Known) -> bool:
         """A session's connection is inside its transaction."""
@@ -245,7 +245,7 @@ def _says_select(operations: tuple[f.Operation, ...], index: int) -> bool:
     return isinstance(text, str) and bool(_READING.match(text))
 
 
-def _is_future(owner: v.Known) -> bool:
+def is_future(owner: v.Known) -> bool:
     """Was the engine made with ``future=True``?"""
     if owner.origin is None:
         return False
