@@ -5,15 +5,17 @@ from __future__ import annotations
 import ast
 import io
 import random
-import re
 import tempfile
 import tokenize
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from asyncify import engine
+from asyncify.config import load_config
 from tests.engine import migrate
 from tests.nested_conditionals import VALUES, behaviour, functions, load, source
 
@@ -80,11 +82,6 @@ def test_same_outcomes_effects_and_order(drawn: list[tuple[list[object], bool]])
     assert flow(before) == flow(after)
 
 
-def depth(text: str) -> int:
-    """How deep conditionals are nested at most, by indentation."""
-    return max((len(m[1]) // 4 for m in re.finditer(r"^( *)if ", text, re.MULTILINE)), default=0)
-
-
 NESTED = """\
 def f0(c, t, v, m, r):
     if c(1):
@@ -120,3 +117,47 @@ def test_nested_conditionals_become_guards() -> None:
     after = guarded(NESTED)
     assert after == GUARDS
     same_behaviour(NESTED, after)
+
+
+def program(folder: Path, setting: str) -> engine.Request:
+    """A program of two files with nested conditionals, of which one can turn."""
+    config = f'[tool.asyncify]\nguard-clauses = "{setting}"\n'
+    (folder / "pyproject.toml").write_text(config, encoding="utf-8")
+    (folder / "plain.py").write_text(NESTED, encoding="utf-8")
+    (folder / "reads.py").write_text(READING, encoding="utf-8")
+    return engine.Request(
+        config=load_config(folder, {}), paths=(folder / "reads.py",), jobs=1, cache=False
+    )
+
+
+READING = """\
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
+
+engine = create_engine("sqlite:///app.db")
+
+
+def tell(number):
+    with Session(engine) as session:
+        user = session.get(User, number)
+        if user:
+            if user.active:
+                print(user.name)
+
+
+def plain(user):
+    if user:
+        if user.active:
+            print(user.name)
+"""
+
+
+@pytest.mark.parametrize(("setting", "guards"), [("touched", 1), ("all", 2), ("off", 0)])
+def test_settings(setting: str, guards: int, tmp_path: Path) -> None:
+    """What isn't named on the command line stays, and nothing is said about it."""
+    outcome = engine.run(program(tmp_path, setting))
+    (change,) = outcome.changes
+    assert change.path == "reads.py"
+    assert change.after.count(b"if not user:") == guards
+    assert not [x for x in outcome.findings if x.severity.value != "info"], outcome.findings
+    assert not outcome.left_out
