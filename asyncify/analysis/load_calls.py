@@ -122,8 +122,7 @@ def _requested(run: LoadEvaluation) -> None:
     is expired there too."""
     if run.loading.requests_expire:
         load_sessions.expire_all(run)
-    for cls, names in run.loading.computed.items():
-        load_sessions.expire_attributes(run, cls, names)
+    load_sessions.expire_attributes(run, run.loading.computed_attributes)
 
 
 def _foreign(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
@@ -81,7 +82,7 @@ def _bulk_update(run: LoadEvaluation, index: int) -> None:
             return
         cls, names = bulk_values(run, operation)
         if cls is not None and names:
-            expire_attributes(run, cls, names)
+            expire_attributes(run, {(cls, name) for name in names})
             return
         index = callee[5] if callee[0] == f.ATTRIBUTE else -1
 
@@ -124,11 +125,15 @@ def computed_keys(run: LoadEvaluation, operation: f.Operation) -> set[str]:
     return names
 
 
-def expire_attributes(run: LoadEvaluation, cls: Class, names: set[str]) -> None:
-    if names:
-        run.state.computes |= {(cls, name) for name in names}
+def expire_attributes(run: LoadEvaluation, attributes: Set[tuple[Class, str]]) -> None:
+    """Attributes of classes expire, in all instances of them that are held."""
+    if not attributes:
+        return
+    if not attributes <= run.state.computes:
+        run.state.computes |= attributes
     for entity in _held(run):
-        if names and cls in entity.cls.ancestors:
+        names = {name for cls, name in attributes if cls in entity.cls.ancestors}
+        if names:
             known = run.state.expired.get(entity.key, frozenset())
             run.state.set_expired(entity.key, known | names)
 

@@ -38,7 +38,8 @@ def statement_method(
     if name in words.UPDATING and statement.entities and statement.entities[0] is not None:
         run.state.flush()
         names = load_sessions.computed_keys(run, operation)
-        load_sessions.expire_attributes(run, statement.entities[0].cls, names)
+        cls = statement.entities[0].cls
+        load_sessions.expire_attributes(run, {(cls, name) for name in names})
     gives = words.QUERY_GIVES.get(name)
     if gives is not None:
         executed(run, statement)

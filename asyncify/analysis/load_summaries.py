@@ -85,8 +85,7 @@ def _leave(run: LoadEvaluation, state: s.State) -> None:
         load_sessions.expire_all(run)
     elif state.recovers and not run.body.is_test:
         load_sessions.expire_all(run, failed=True)
-    for cls, name in state.computes:
-        load_sessions.expire_attributes(run, cls, {name})
+    load_sessions.expire_attributes(run, state.computes)
 
 
 def _demand(

@@ -139,6 +139,10 @@ class Loading:
         return out
 
     @cached_property
+    def computed_attributes(self) -> frozenset[tuple[Class, str]]:
+        return frozenset((cls, name) for cls, names in self.computed.items() for name in names)
+
+    @cached_property
     def having(self) -> dict[str, list[Class]]:
         """The mapped classes that declare a column, by the column's name."""
         out: dict[str, list[Class]] = {}
