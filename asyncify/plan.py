@@ -228,6 +228,7 @@ class Planner:
             **self.functions.impediments,
             **self.queries.impediments,
             **self.infrastructure.impediments,
+            **self.infrastructure.engines.impediments,
         }
 
     # -- findings

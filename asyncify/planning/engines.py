@@ -14,6 +14,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.colors import Colors
 from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.layout import Layout
+from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, Module, Variable, dotted
 from asyncify.analysis.sides import home
 from asyncify.decisions import (
@@ -45,6 +46,7 @@ _SESSIONS = ("sqlalchemy.orm.sessionmaker", "sqlalchemy.orm.Session", "sqlmodel.
 _PLAIN_SESSIONS = {"sqlalchemy.orm.Session", "sqlalchemy.orm.session.Session", "sqlmodel.Session"}
 _CONTEXTS = {"ssl.create_default_context", "ssl.SSLContext"}
 _ADVICE = "Look it up in the driver's documentation, or choose another one in `async-driver`."
+_SYNC_BINDS = {"SyncEngine", "SyncConnection"}
 _BOUND_ADVICE = "Give the engine to what needs it, and take `bind` away."
 
 
@@ -111,6 +113,7 @@ class EnginePlanner:
         self.support = support
         self.findings = findings
         self.unfit: dict[v.Origin, Finding] = {}
+        self.impediments: dict[Function, Obstacle] = {}
         self._waiting: list[_Call] = []
 
     def construction(
@@ -125,6 +128,7 @@ class EnginePlanner:
         site = draft.site(layout.operations[call])
         edited = _Call(function, layout, call, draft, site, group)
         if name in _SESSIONS:
+            self._on_sync_bind(edited)
             self._session(edited, name)
         elif name == "sqlalchemy.orm.scoped_session":
             if edited.argument(1, "scopefunc") is None:
@@ -194,6 +198,18 @@ class EnginePlanner:
             cls = call.draft.spell("sqlalchemy.ext.asyncio.AsyncSession")
             call.keywords.append(("class_", cls))
             call.remove = [keyword for keyword in call.remove if keyword != "class_"]
+
+    def _on_sync_bind(self, call: _Call) -> None:
+        """``Session(other.get_bind())``: that is a sync engine, behind an async session too."""
+        bind = call.argument(0, "bind")
+        evaluation = self.inference.evaluations.get(call.function)
+        if bind is None or bind[1] < 0 or evaluation is None:
+            return
+        kinds = {a.kind for a in evaluation.values[bind[1]] if isinstance(a, v.Known)}
+        if kinds & _SYNC_BINDS and call.function.facts.kind == "def":
+            line = call.operation[1]
+            reason = f"The session of line {line} is on a sync engine or connection."
+            self.impediments[call.function] = Obstacle("ASY203", reason)
 
     def _session_class(self, call: _Call, value: int) -> str:
         """A class of the program's own stays the sync session behind the async one."""
