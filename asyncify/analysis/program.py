@@ -6,190 +6,15 @@ knows SQLAlchemy.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any
 
 from asyncify import facts as f
+from asyncify.analysis.import_roots import ImportRoots
+from asyncify.analysis.symbols import VARIABLE, Binding, Class, Function, Module, Symbol, Variable
 
-
-@dataclass(eq=False, slots=True)
-class Module:
-    """One file of the program, with its dotted name as the program most likely imports it."""
-
-    path: str
-    name: str
-    facts: f.ModuleFacts
-    functions: list[Function] = field(default_factory=list)
-    bindings: dict[str, Binding] = field(default_factory=dict)
-    stars: list[f.Import] = field(default_factory=list)
-    folder: str = ""
-    atoms: dict[Any, Any] = field(default_factory=dict)  # of the analysis, that speak of it
-    _imported: frozenset[tuple[str, str | None]] | None = None
-
-    def __post_init__(self) -> None:
-        self.folder = str(PurePosixPath(self.path).parent)
-
-    def imports_any(self, names: frozenset[tuple[str, str | None]]) -> bool:
-        """Does the module import one of these pairs of a module and a name in it?"""
-        if self._imported is None:
-            self._imported = frozenset((item.module, item.name) for item in self.facts.imports)
-        return not self._imported.isdisjoint(names)
-
-    def __repr__(self) -> str:
-        return f"<module {self.name}>"
-
-    @property
-    def is_package(self) -> bool:
-        return self.path.endswith("__init__.py")
-
-
-@dataclass(eq=False)
-class Function:
-    """A function, lambda, class body or module body of the program."""
-
-    module: Module
-    index: int
-    facts: f.FunctionFacts
-    parent: Function | None
-    owner: Class | None  # the class, for a method or a class body
-    has_children: bool = False  # are functions, classes or lambdas defined in it?
-    atoms: dict[Any, Any] = field(default_factory=dict)
-
-    def __repr__(self) -> str:
-        return f"<{self.facts.kind} {self.qualname}>"
-
-    @property
-    def qualname(self) -> str:
-        """``package.module:Class.method``."""
-        return (
-            f"{self.module.name}:{self.facts.qualname}" if self.facts.qualname else self.module.name
-        )
-
-    @property
-    def name(self) -> str:
-        return self.facts.name
-
-    @cached_property
-    def signature(self) -> f.Signature:
-        return self.facts.signature()
-
-    @cached_property
-    def body(self) -> f.Body:
-        return self.facts.body()
-
-    @cached_property
-    def local_bindings(self) -> dict[str, Binding]:
-        """Nested functions and classes by name."""
-        if not self.has_children:
-            return {}
-        return {
-            child.name: Binding(child.facts.kind, child)
-            for child in self.module.functions
-            if child.parent is self and child.facts.kind in ("def", "class")
-        }
-
-    @property
-    def imports_inside(self) -> bool:
-        """Is there an import statement in the body?"""
-        return bool(self.facts.imports)
-
-    @cached_property
-    def signature_is_decorated(self) -> bool:
-        return self.facts.kind == "def" and bool(self.signature.decorators)
-
-    @property
-    def is_method(self) -> bool:
-        return self.owner is not None and self.facts.kind == "def"
-
-
-@dataclass(eq=False)
-class Class:
-    """A class of the program."""
-
-    module: Module
-    body: Function
-    methods: dict[str, Function] = field(default_factory=dict)
-    bases: list[Any] = field(default_factory=list)  # Class or dotted name of a foreign one
-    subclasses: list[Class] = field(default_factory=list)
-    atoms: dict[Any, Any] = field(default_factory=dict)
-
-    def __repr__(self) -> str:
-        return f"<class {self.qualname}>"
-
-    @property
-    def name(self) -> str:
-        return self.body.facts.name
-
-    @property
-    def qualname(self) -> str:
-        return self.body.qualname
-
-    @cached_property
-    def ancestors(self) -> tuple[Class, ...]:
-        """The class itself and its bases in the program, nearest first."""
-        seen: dict[Class, None] = {}
-        pending = [self]
-        while pending:
-            cls = pending.pop(0)
-            if cls not in seen:
-                seen[cls] = None
-                pending += [base for base in cls.bases if isinstance(base, Class)]
-        return tuple(seen)
-
-    @cached_property
-    def foreign_bases(self) -> frozenset[str]:
-        """Dotted names of the bases outside the program, inherited ones included."""
-        return frozenset(b for c in self.ancestors for b in c.bases if isinstance(b, str))
-
-    def descendants(self) -> Iterator[Class]:
-        """All classes below this one."""
-        seen = {self}
-        pending = list(self.subclasses)
-        while pending:
-            cls = pending.pop()
-            if cls not in seen:
-                seen.add(cls)
-                yield cls
-                pending += cls.subclasses
-
-    def find(self, name: str) -> Function | None:
-        """The method that an instance of this class has under ``name``."""
-        for cls in self.ancestors:
-            if name in cls.methods:
-                return cls.methods[name]
-        return None
-
-    def method_name(self, function: Function) -> str:
-        """The name by which the class has a method, or the setter of a property."""
-        if self.methods.get(function.name) is function:
-            return function.name
-        found = (name for name, method in self.methods.items() if method is function)
-        return next(found, function.name)
-
-
-class Binding(NamedTuple):
-    """What a module-level name is bound to: ``def``, ``class``, ``import`` or ``variable``."""
-
-    kind: str
-    value: Any = None
-
-
-_VARIABLE = Binding("variable")
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """A module-level variable."""
-
-    module: Module
-    name: str
-
-
-Symbol = Module | Function | Class | Variable | str  # str: the dotted name of something foreign
+__all__ = ["Binding", "Class", "Function", "Module", "Program", "Symbol", "Variable"]
 
 
 class Program:
@@ -206,7 +31,7 @@ class Program:
         self._named: dict[tuple[str, str, int], Module | None] = {}
         self._resolved: dict[tuple[Module, str], Symbol | None] = {}
         facts = dict(files)
-        self._layout = _Layout(frozenset(facts), roots, projects)
+        self._layout = ImportRoots(frozenset(facts), roots, projects)
         for path, module_facts in facts.items():
             self.modules[path] = Module(path, self._layout.name(path), module_facts)
         for module in self.modules.values():
@@ -238,7 +63,7 @@ class Program:
                 owner.methods[_key(owner, function)] = function
         bindings = module.bindings
         for name in functions[0].facts.bound:
-            bindings[name] = _VARIABLE
+            bindings[name] = VARIABLE
         for item in module.facts.imports:
             if item.name == "*":
                 module.stars.append(item)
@@ -508,119 +333,6 @@ class Program:
     def functions(self) -> Iterator[Function]:
         for module in self.modules.values():
             yield from module.functions
-
-
-class _Layout:
-    """Which file an import means, found as Python and pytest would find it."""
-
-    def __init__(
-        self, paths: frozenset[str], roots: tuple[str, ...], projects: tuple[str, ...] = ()
-    ) -> None:
-        self.paths = paths
-        self.projects = projects  # folders of projects inside this one
-        self.folders: set[str] = set()
-        self._above: dict[str, set[str]] = {}  # first part of a dotted name -> folders that have it
-        for path in paths:
-            self._add_folders(path)
-        self.configured = tuple(root.strip("/") or "." for root in roots)
-        self._roots: dict[str, tuple[str, ...]] = {}
-        packages = {p for p in self.folders if _join(p, "__init__.py") in paths}
-        packages.difference_update(projects)
-        self.packages = packages
-        self.every_root = tuple(
-            sorted(
-                {_package_root(str(PurePosixPath(path).parent), packages) for path in paths},
-                key=lambda root: (root.count("/") if root != "." else -1, root),
-            )
-        )
-
-    def _add_folders(self, path: str) -> None:
-        """The folders of a file, and in which folder an import of each part of its path starts."""
-        last = path.removesuffix(".py")
-        while True:
-            folder, _, name = last.rpartition("/")
-            folder = folder or "."
-            self._above.setdefault(name, set()).add(folder)
-            if folder in self.folders or folder == ".":
-                self.folders.add(folder)
-                return
-            self.folders.add(folder)
-            last = folder
-
-    def name(self, path: str) -> str:
-        folder = str(PurePosixPath(path).parent)
-        root = _package_root(folder, self.packages)
-        for configured in (*self.configured, *self._project(folder), "src", "."):
-            inside = (
-                configured == "." or folder == configured or folder.startswith(configured + "/")
-            )
-            if inside and (configured in self.configured or folder not in self.packages):
-                root = configured
-                break
-        relative = path if root == "." else path[len(root) + 1 :]
-        dotted_name = relative[:-3].replace("/", ".")
-        return dotted_name.removesuffix(".__init__") if dotted_name != "__init__" else root
-
-    def _project(self, folder: str) -> tuple[str, ...]:
-        """Where the imports of the innermost project start that a folder belongs to."""
-        chain = [folder, *(str(p) for p in PurePosixPath(folder).parents)]
-        found = next((place for place in chain if place in self.projects), "")
-        return (f"{found}/src", found) if found else ()
-
-    def roots(self, path: str) -> tuple[str, ...]:
-        folder = str(PurePosixPath(path).parent)
-        if folder not in self._roots:
-            chain = [str(p) for p in (PurePosixPath(folder), *PurePosixPath(folder).parents)]
-            own = [p for p in reversed(chain) if p not in self.packages]
-            project = reversed(self._project(folder))
-            candidates = [*self.configured, *project, ".", "src", *own, *self.every_root]
-            self._roots[folder] = tuple(dict.fromkeys(candidates))
-        return self._roots[folder]
-
-    def find(self, name: str, importer: str, folder: str, level: int) -> str | None:
-        relative = name.replace(".", "/")
-        if level:
-            parents = [folder, *(str(p) for p in PurePosixPath(folder).parents)]
-            if level > len(parents):
-                return None
-            return self._file(parents[level - 1], relative)
-        first = name.partition(".")[0]
-        above = self._above.get(first)
-        if above is None:
-            return None
-        standard = first in sys.stdlib_module_names
-        for root in self.roots(importer):
-            if root not in above:
-                continue
-            if standard and root not in (".", "src", *self.configured, *self.projects):
-                continue
-            found = self._file(root, relative)
-            if found is not None:
-                return found
-        return None
-
-    def has_folder(self, name: str, importer: str, level: int) -> bool:
-        if level:
-            return False
-        relative = name.replace(".", "/")
-        return any(_join(root, relative) in self.folders for root in self.roots(importer))
-
-    def _file(self, root: str, relative: str) -> str | None:
-        base = _join(root, relative) if relative else root
-        for candidate in (_join(base, "__init__.py"), base + ".py"):
-            if candidate in self.paths:
-                return candidate
-        return None
-
-
-def _join(folder: str, name: str) -> str:
-    return name if folder in (".", "") else f"{folder}/{name}"
-
-
-def _package_root(folder: str, packages: set[str]) -> str:
-    while folder in packages and folder != ".":
-        folder = str(PurePosixPath(folder).parent)
-    return folder
 
 
 def is_implicit(function: Function) -> bool:

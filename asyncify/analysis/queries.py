@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
+from asyncify.analysis import query_entities as named
 from asyncify.analysis import values as v
-from asyncify.analysis.layout import operands
 from asyncify.analysis.program import Class, Variable, dotted
 from asyncify.vocabulary.rows import Role
 from asyncify.vocabulary.sqlalchemy_query import QUERY
@@ -17,7 +17,6 @@ from asyncify.vocabulary.sqlalchemy_query import QUERY
 if TYPE_CHECKING:
     from asyncify.analysis.evaluate import Evaluation
 
-_JOINED_LOADERS = {"joinedload", "contains_eager", "subqueryload_all"}
 _LIMITING = {"limit", "offset", "distinct", "group_by", "slice", "having"}
 _SETS = {"union", "union_all", "except_", "except_all", "intersect", "intersect_all"}
 _REPEATING_SETS = {"union_all", "except_all", "intersect_all"}
@@ -39,17 +38,6 @@ _TAKEN_BY_SET_OF_ENTITIES = _TAKEN_BY_SET | {"filter_by", "options"}
 # Strategies that join, or may; and what Query does to them.
 _EAGER = {"joined", "subquery", "selectin", "immediate", ""}
 _EAGER_OFF = "`enable_eagerloads` takes back what its options or its model load"
-# Calls whose arguments belong to a statement of their own.
-_OWN_STATEMENT = {"select", "query", "exists", "any", "has", "in_", "not_in", "notin_"}
-# Methods of columns: an attribute of these names doesn't make its owner a class.
-_COLUMN_METHODS = {
-    "asc", "desc", "label", "in_", "notin_", "not_in", "is_", "isnot", "is_not", "like", "ilike",
-    "between", "contains", "startswith", "endswith", "any", "has", "op", "cast", "nullslast",
-    "nullsfirst", "nulls_last", "nulls_first", "distinct", "match", "collate", "concat", "c",
-    "columns", "key", "name", "type",
-}  # fmt: skip
-
-Entities = tuple[str, tuple[Class | None, ...], bool]
 
 
 def start(
@@ -58,9 +46,9 @@ def start(
     """``db.query(...)``: a new Query."""
     callee = evaluation.operations[operation[5]]
     session = dotted(evaluation.operations, callee[5]) if callee[0] == f.ATTRIBUTE else ""
-    shape, entities, mapped = selected(evaluation, operation[6])
+    shape, entities, mapped = named.selected(evaluation, operation[6])
     first = operation[6][0] if operation[6] and operation[6][0] >= 0 else -1
-    target, name = _target_at(evaluation, first) if first >= 0 else (None, "")
+    target, name = named.target_at(evaluation, first) if first >= 0 else (None, "")
     loaded = entities if shape == "entity" else [cls for cls in entities if cls is not None]
     joined = evaluation.inference.models.joins_collections(loaded)
     query = v.QueryValue(
@@ -84,7 +72,7 @@ def begun_by_class(
     unequal: str,
 ) -> v.Value:
     """``Model.query``: a new Query on the session of a registry. ``index`` is the class."""
-    target, name = _target_at(evaluation, index) if cls is not None else (None, "")
+    target, name = named.target_at(evaluation, index) if cls is not None else (None, "")
     return v.one(
         v.QueryValue(
             origin, "entity", (cls,), target or cls, source=source, mapped=True, unequal=unequal,
@@ -102,77 +90,6 @@ def _marked(query: v.QueryValue, *marks: str) -> v.QueryValue:
 
 def _unequal(query: v.QueryValue, reason: str) -> v.QueryValue:
     return query if query.unequal else v.changed(query, unequal=reason)
-
-
-def selected(evaluation: Evaluation, positional: tuple[int, ...]) -> Entities:
-    """The shape that arguments of ``query()`` give, the classes among them, and whether any is a
-    mapped entity."""
-    if not positional or any(i < 0 for i in positional):
-        return "unknown" if not positional else "rows", (), True
-    kinds = [_entity(evaluation, i) for i in positional]
-    classes = tuple(kind[1] for kind in kinds)
-    mapped = any(kind[0] in ("entity", "unknown") for kind in kinds)
-    if len(kinds) > 1:
-        return "rows", classes, mapped
-    return kinds[0][0], classes, mapped
-
-
-def _entity(evaluation: Evaluation, index: int) -> tuple[str, Class | None]:
-    value = evaluation.values[index]
-    if any(isinstance(a, v.ClassObject) or a == v.Foreign(v.SOME_CLASS) for a in value):
-        return "entity", _class_of(evaluation, index)
-    operation = evaluation.operations[index]
-    if operation[0] == f.ATTRIBUTE and not _used_as_class(evaluation, index):
-        base = evaluation.values[operation[5]]
-        if any(isinstance(a, v.ClassObject) for a in base):
-            return "rows", None
-        if any(a == v.Foreign(v.SOME_CLASS) for a in base):
-            return "rows", None
-        return "unknown" if dotted(evaluation.operations, index).startswith(
-            ("self.", "cls.")
-        ) else "rows", None
-    if operation[0] == f.CALL:
-        return _bundle(evaluation, operation), None
-    if operation[0] in (f.OPERATOR, f.SUBSCRIPT):
-        return "rows", None
-    if _used_as_class(evaluation, index):
-        return "entity", None
-    return "unknown", None
-
-
-def _bundle(evaluation: Evaluation, operation: f.Operation) -> str:
-    """``Bundle(..., single_entity=True)`` comes without a row around it."""
-    if _called_name(evaluation, operation) != "Bundle":
-        return "rows"
-    single = dict(operation[7]).get("single_entity", -1)
-    if single < 0:
-        return "rows"
-    value = evaluation.operations[single]
-    if value[0] != f.CONSTANT or not isinstance(value[5], bool):
-        return "unknown"
-    return "value" if value[5] else "rows"
-
-
-def _called_name(evaluation: Evaluation, operation: f.Operation) -> str:
-    callee = evaluation.operations[operation[5]]
-    return str(callee[5] if callee[0] == f.NAME else callee[6] if callee[0] == f.ATTRIBUTE else "")
-
-
-def _used_as_class(evaluation: Evaluation, index: int) -> bool:
-    """Is an attribute read of the same expression somewhere in the function? Classes have columns;
-    columns have only the methods above."""
-    name = dotted(evaluation.operations, index)
-    if not name:
-        return False
-    if any(isinstance(a, v.ClassObject) for a in evaluation.values[index]):
-        return True
-    return any(
-        operation[0] == f.ATTRIBUTE
-        and operation[6] not in _COLUMN_METHODS
-        and dotted(evaluation.operations, operation[5]) == name
-        for operation in evaluation.operations
-        if operation
-    )
 
 
 def item(query: v.QueryValue) -> v.Value:
@@ -254,7 +171,7 @@ def _built(
     if name in ("join", "outerjoin"):
         return _join(evaluation, query, operation)
     if name == "options":
-        many = any(_loads_collection(evaluation, i) for i in operation[6])
+        many = any(named.loads_collection(evaluation, i) for i in operation[6])
         if "lazy" in query.marks:
             query = _unequal(query, _EAGER_OFF)
         return _marked(v.changed(query, collections=query.collections or many), "options")
@@ -340,7 +257,7 @@ def _with_criteria(
         query = _marked(query, "limit")
     if name in _LIMITING:
         query = v.changed(query, limited=True)
-    if name in ("filter", "where") and _brings_in(evaluation, query, operation):
+    if name in ("filter", "where") and named.brings_in(evaluation, query, operation):
         query = _marked(v.changed(query, to_many=True), "several")
     if evaluation.inference.config.sqlalchemy_version == "1.4":
         return _distinct_order(evaluation, query, name, operation)
@@ -353,76 +270,20 @@ def _distinct_order(
     """On 1.4 a distinct Query selects what it is ordered by, too; a statement doesn't."""
     if name == "distinct":
         query = _marked(query, "distinct")
-    if name == "order_by" and not all(_is_selected(evaluation, query, i) for i in operation[6]):
+    if name == "order_by" and not all(
+        named.is_selected(evaluation, query, i) for i in operation[6]
+    ):
         query = _marked(query, "ordered")
     if {"distinct", "ordered"} <= set(query.marks):
         return _unequal(query, "a distinct Query selects what it is ordered by")
     return query
 
 
-def _is_selected(evaluation: Evaluation, query: v.QueryValue, index: int) -> bool:
-    """Is an ORDER BY expression a column of the selected entity, or of the first table?"""
-    operation = evaluation.operations[index if index >= 0 else ~index]
-    if operation[0] == f.CONSTANT:
-        return operation[5] is None or operation[5] is False
-    if operation[0] == f.CALL:  # User.name.desc()
-        callee = evaluation.operations[operation[5]]
-        return callee[0] == f.ATTRIBUTE and _is_selected(evaluation, query, callee[5])
-    if operation[0] != f.ATTRIBUTE:
-        return False
-    cls = _class_of(evaluation, operation[5])
-    return query.shape == "entity" and cls is not None and cls in query.entities
-
-
-def _brings_in(evaluation: Evaluation, query: v.QueryValue, operation: f.Operation) -> bool:
-    """Does a criterion name another table, outside a subquery? That is a join, which may repeat
-    rows."""
-    for index in operation[6]:
-        for cls in _classes_named(evaluation, index if index >= 0 else ~index):
-            known = cls in query.entities or cls in query.others
-            if not known and not _joins_one(evaluation, cls, (index,)):
-                return True
-    return False
-
-
-def _classes_named(evaluation: Evaluation, index: int) -> set[Class]:
-    """The mapped classes whose columns an expression uses, outside statements of its own."""
-    found: set[Class] = set()
-    pending = [index]
-    while pending:
-        current = pending.pop()
-        operation = evaluation.operations[current]
-        if operation[0] == f.CALL and _is_own_statement(evaluation, operation):
-            callee = evaluation.operations[operation[5]]
-            pending += [callee[5]] if callee[0] == f.ATTRIBUTE else []
-            continue
-        cls = _class_of(evaluation, current)
-        if cls is not None and evaluation.inference.models.is_mapped(cls):
-            found.add(cls)
-        pending += operands(operation)
-    return found
-
-
-def _is_own_statement(evaluation: Evaluation, operation: f.Operation) -> bool:
-    """Is a call a statement, a method of one, or an operator that takes one?"""
-    name = _called_name(evaluation, operation)
-    if name in _OWN_STATEMENT:
-        return True
-    while operation[0] == f.CALL:
-        callee = evaluation.operations[operation[5]]
-        if callee[0] != f.ATTRIBUTE:
-            return _called_name(evaluation, operation) in _OWN_STATEMENT
-        if any(isinstance(a, v.QueryValue) for a in evaluation.values[callee[5]]):
-            return True
-        operation = evaluation.operations[callee[5]]
-    return False
-
-
 def _reshaped(
     evaluation: Evaluation, query: v.QueryValue, name: str, operation: f.Operation
 ) -> v.QueryValue:
     """with_entities and add_columns: other things are selected from now on."""
-    shape, entities, mapped = selected(evaluation, operation[6])
+    shape, entities, mapped = named.selected(evaluation, operation[6])
     if name != "with_entities":
         shape, entities = "rows", (*query.entities, *entities)
         mapped = mapped or query.mapped
@@ -433,8 +294,8 @@ def _reshaped(
 def _selected_from(evaluation: Evaluation, query: v.QueryValue, index: int) -> v.QueryValue:
     """select_from: what ``filter_by`` means, and maybe more rows than entities."""
     index = index if index >= 0 else ~index
-    target, name = _target_at(evaluation, index)
-    if _class_of(evaluation, index) is None:
+    target, name = named.target_at(evaluation, index)
+    if named.class_of(evaluation, index) is None:
         target, name = None, ""  # a join, a subquery
     known = target is not None and target in query.entities
     changed = v.changed(
@@ -464,47 +325,6 @@ def _set_operation(query: v.QueryValue, name: str) -> v.QueryValue:
     return _marked(v.changed(query, to_many=many), "set")
 
 
-def _is_class(evaluation: Evaluation, index: int) -> bool:
-    return any(isinstance(atom, v.ClassObject) for atom in evaluation.values[index])
-
-
-def _class_of(evaluation: Evaluation, index: int) -> Class | None:
-    """The class that an expression stands for; None where it may be one of several."""
-    value = evaluation.values[index if index >= 0 else ~index]
-    classes = [atom.cls for atom in value if isinstance(atom, v.ClassObject)]
-    return classes[0] if len(classes) == 1 else None
-
-
-def _target_at(evaluation: Evaluation, index: int) -> tuple[Class | None, str]:
-    """The entity that an expression selects from, and how it is written where that isn't simply
-    the class's name: an alias, a variable."""
-    operations = evaluation.operations
-    if not _is_class(evaluation, index) and operations[index][0] != f.NAME:
-        bases = {
-            dotted(operations, i): i for i in _parts(operations, index)
-            if dotted(operations, i) and _is_class(evaluation, i)
-        }  # fmt: skip
-        if len(bases) != 1:
-            return None, ""
-        index = next(iter(bases.values()))
-    name = dotted(operations, index)
-    cls = _class_of(evaluation, index)
-    symbol = evaluation.program.resolve_expression(evaluation.function, operations, index)
-    if cls is not None and symbol is cls:
-        return cls, ""
-    return (cls, name) if name else (None, "")
-
-
-def _parts(operations: tuple[f.Operation, ...], index: int) -> list[int]:
-    """All operations of an expression."""
-    found, pending = [], [index]
-    while pending:
-        current = pending.pop()
-        found.append(current)
-        pending += operands(operations[current])
-    return found
-
-
 def _join(evaluation: Evaluation, query: v.QueryValue, operation: f.Operation) -> v.QueryValue:
     """A join: its target is what ``filter_by`` means from now on."""
     reason = _legacy_join(evaluation, operation)
@@ -513,14 +333,14 @@ def _join(evaluation: Evaluation, query: v.QueryValue, operation: f.Operation) -
     target, name, many = query.target, "", True
     if operation[6]:
         first = operation[6][0] if operation[6][0] >= 0 else ~operation[6][0]
-        target, name = _target_at(evaluation, first)
-        if _class_of(evaluation, first) is None:
+        target, name = named.target_at(evaluation, first)
+        if named.class_of(evaluation, first) is None:
             target, name = None, ""
-        found = relationship_at(evaluation, first)
+        found = named.relationship_at(evaluation, first)
         if found is not None:
             (target, many), name = found, ""
         elif target is not None:
-            many = not _joins_one(evaluation, target, operation[6][1:])
+            many = not named.joins_one(evaluation, target, operation[6][1:])
     return _marked(
         v.changed(
             query, joined=True, target=target, target_name=name,
@@ -544,50 +364,7 @@ def _legacy_join(evaluation: Evaluation, operation: f.Operation) -> str:
     parts = [evaluation.operations[i] for i in operation[6]]
     if any(part[0] in (f.CONSTANT, f.SEQUENCE) for part in parts):
         return "a join by name or by a tuple has no equal form"
-    chained = len(parts) == 2 and relationship_at(evaluation, operation[6][0]) is not None
+    chained = len(parts) == 2 and named.relationship_at(evaluation, operation[6][0]) is not None
     if chained or len(parts) > 2:
         return "a join of several targets has no equal form"
     return ""
-
-
-def relationship_at(evaluation: Evaluation, index: int) -> tuple[Class | None, bool] | None:
-    """The target of ``Model.relationship``, and whether it is a collection."""
-    operation = evaluation.operations[index if index >= 0 else ~index]
-    if operation[0] != f.ATTRIBUTE:
-        return None
-    for atom in evaluation.values[operation[5]]:
-        if isinstance(atom, v.ClassObject):
-            found = evaluation.inference.models.relationship(atom.cls, operation[6])
-            if found is not None:
-                return found.target, found.to_many
-    return None
-
-
-def _joins_one(evaluation: Evaluation, target: Class, rest: tuple[int, ...]) -> bool:
-    """Does a join to ``target`` find at most one row for each? Shown where the condition is an
-    equality with its primary key."""
-    for index in rest:
-        operation = evaluation.operations[index if index >= 0 else ~index]
-        if operation[0] == f.OPERATOR and operation[5] == "Eq":
-            for side in operation[6]:
-                part = evaluation.operations[side]
-                is_column = part[0] == f.ATTRIBUTE and _class_of(evaluation, part[5]) is target
-                if is_column and evaluation.inference.models.has_primary_key(target, part[6]):
-                    return True
-    return False
-
-
-def _loads_collection(evaluation: Evaluation, index: int) -> bool:
-    """Does a loader option join a collection? Where the relationship is unknown it may."""
-    operation = evaluation.operations[index if index >= 0 else ~index]
-    while operation[0] == f.CALL:
-        callee = evaluation.operations[operation[5]]
-        name = callee[5] if callee[0] == f.NAME else callee[6] if callee[0] == f.ATTRIBUTE else ""
-        if name in _JOINED_LOADERS:
-            found = [relationship_at(evaluation, i) for i in operation[6]]
-            if not found or any(part is None or part[1] for part in found):
-                return True
-        if callee[0] != f.ATTRIBUTE:
-            return False
-        operation = evaluation.operations[callee[5]]
-    return False

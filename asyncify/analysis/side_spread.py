@@ -131,24 +131,31 @@ class Spread:
 
     def hands_session(self, use: Use) -> bool:
         """Is a session, or an object that holds one, among the arguments of a call?"""
-        operation = use.function.body.operations[use.operation]
-        if operation[0] != f.CALL:
-            return False
-        values = self.inference.evaluations[use.function].values
-        arguments = (*operation[6], *(i for _, i in operation[7]))
-        return any(self._carries(atom) for i in arguments for atom in values[i if i >= 0 else ~i])
+        return any(map(self._carries, self._given(use, starred=True)))
 
     def hands_object(self, use: Use) -> bool:
         """Is an object that holds a session among the arguments of a call?"""
-        operation = use.function.body.operations[use.operation]
-        if operation[0] != f.CALL:
-            return False
-        values = self.inference.evaluations[use.function].values
-        arguments = (*operation[6], *(i for _, i in operation[7]))
         return any(
             self._carries(atom) and not isinstance(atom, v.Known)
-            for i in arguments for atom in values[i if i >= 0 else ~i]
-        )  # fmt: skip
+            for atom in self._given(use, starred=True)
+        )
+
+    def hands_named(self, use: Use) -> bool:
+        """Is a session itself among the arguments of a call? Then it is entered with that."""
+        return any(
+            isinstance(atom, v.Known) and atom.kind == "Session"
+            for atom in self._given(use, starred=False)
+        )
+
+    def _given(self, use: Use, starred: bool) -> Iterator[v.Atom]:
+        """All that the arguments of a call may be, and what is unpacked among them."""
+        operation = use.function.body.operations[use.operation]
+        if operation[0] != f.CALL:
+            return
+        values = self.inference.evaluations[use.function].values
+        for index in (*operation[6], *(i for _, i in operation[7])):
+            if index >= 0 or starred:
+                yield from values[index if index >= 0 else ~index]
 
     def reads_held(self, function: Function) -> bool:
         """Does a function use a session, factory or engine that an object holds?"""
@@ -162,15 +169,3 @@ class Spread:
             and any(isinstance(a, v.Instance) for a in evaluation.values[operations[index][5]])
             for index, value in evaluation.objects
         )
-
-    def hands_named(self, use: Use) -> bool:
-        """Is a session itself among the arguments of a call? Then it is entered with that."""
-        operation = use.function.body.operations[use.operation]
-        if operation[0] != f.CALL:
-            return False
-        values = self.inference.evaluations[use.function].values
-        arguments = (*operation[6], *(i for _, i in operation[7]))
-        return any(
-            isinstance(atom, v.Known) and atom.kind == "Session"
-            for i in arguments if i >= 0 for atom in values[i]
-        )  # fmt: skip

@@ -1,0 +1,119 @@
+"""Import roots: which file an import means, found as Python and pytest would find it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import PurePosixPath
+
+
+class ImportRoots:
+    """The files of a program, as imports see them."""
+
+    def __init__(
+        self, paths: frozenset[str], roots: tuple[str, ...], projects: tuple[str, ...] = ()
+    ) -> None:
+        self.paths = paths
+        self.projects = projects  # folders of projects inside this one
+        self.folders: set[str] = set()
+        self._above: dict[str, set[str]] = {}  # first part of a dotted name -> folders that have it
+        for path in paths:
+            self._add_folders(path)
+        self.configured = tuple(root.strip("/") or "." for root in roots)
+        self._roots: dict[str, tuple[str, ...]] = {}
+        packages = {p for p in self.folders if _join(p, "__init__.py") in paths}
+        packages.difference_update(projects)
+        self.packages = packages
+        self.every_root = tuple(
+            sorted(
+                {_package_root(str(PurePosixPath(path).parent), packages) for path in paths},
+                key=lambda root: (root.count("/") if root != "." else -1, root),
+            )
+        )
+
+    def _add_folders(self, path: str) -> None:
+        """The folders of a file, and in which folder an import of each part of its path starts."""
+        last = path.removesuffix(".py")
+        while True:
+            folder, _, name = last.rpartition("/")
+            folder = folder or "."
+            self._above.setdefault(name, set()).add(folder)
+            if folder in self.folders or folder == ".":
+                self.folders.add(folder)
+                return
+            self.folders.add(folder)
+            last = folder
+
+    def name(self, path: str) -> str:
+        folder = str(PurePosixPath(path).parent)
+        root = _package_root(folder, self.packages)
+        for configured in (*self.configured, *self._project(folder), "src", "."):
+            inside = (
+                configured == "." or folder == configured or folder.startswith(configured + "/")
+            )
+            if inside and (configured in self.configured or folder not in self.packages):
+                root = configured
+                break
+        relative = path if root == "." else path[len(root) + 1 :]
+        dotted_name = relative[:-3].replace("/", ".")
+        return dotted_name.removesuffix(".__init__") if dotted_name != "__init__" else root
+
+    def _project(self, folder: str) -> tuple[str, ...]:
+        """Where the imports of the innermost project start that a folder belongs to."""
+        chain = [folder, *(str(p) for p in PurePosixPath(folder).parents)]
+        found = next((place for place in chain if place in self.projects), "")
+        return (f"{found}/src", found) if found else ()
+
+    def roots(self, path: str) -> tuple[str, ...]:
+        folder = str(PurePosixPath(path).parent)
+        if folder not in self._roots:
+            chain = [str(p) for p in (PurePosixPath(folder), *PurePosixPath(folder).parents)]
+            own = [p for p in reversed(chain) if p not in self.packages]
+            project = reversed(self._project(folder))
+            candidates = [*self.configured, *project, ".", "src", *own, *self.every_root]
+            self._roots[folder] = tuple(dict.fromkeys(candidates))
+        return self._roots[folder]
+
+    def find(self, name: str, importer: str, folder: str, level: int) -> str | None:
+        relative = name.replace(".", "/")
+        if level:
+            parents = [folder, *(str(p) for p in PurePosixPath(folder).parents)]
+            if level > len(parents):
+                return None
+            return self._file(parents[level - 1], relative)
+        first = name.partition(".")[0]
+        above = self._above.get(first)
+        if above is None:
+            return None
+        standard = first in sys.stdlib_module_names
+        for root in self.roots(importer):
+            if root not in above:
+                continue
+            if standard and root not in (".", "src", *self.configured, *self.projects):
+                continue
+            found = self._file(root, relative)
+            if found is not None:
+                return found
+        return None
+
+    def has_folder(self, name: str, importer: str, level: int) -> bool:
+        if level:
+            return False
+        relative = name.replace(".", "/")
+        return any(_join(root, relative) in self.folders for root in self.roots(importer))
+
+    def _file(self, root: str, relative: str) -> str | None:
+        base = _join(root, relative) if relative else root
+        for candidate in (_join(base, "__init__.py"), base + ".py"):
+            if candidate in self.paths:
+                return candidate
+        return None
+
+
+def _join(folder: str, name: str) -> str:
+    return name if folder in (".", "") else f"{folder}/{name}"
+
+
+def _package_root(folder: str, packages: set[str]) -> str:
+    while folder in packages and folder != ".":
+        folder = str(PurePosixPath(folder).parent)
+    return folder
