@@ -50,7 +50,7 @@ class InfrastructurePlanner:
         self.engines = EnginePlanner(colors, draft, support, self.findings)
         self.names = SyncNames(colors)
         self.annotations = AnnotationPlanner(colors, coloring, queries, self.names, draft)
-        self.listeners = ListenerPlanner(colors, self.names, draft, self.impediments)
+        self.listeners = ListenerPlanner(colors, coloring, self.names, draft, self.impediments)
         self.sync_engines = SyncEnginePlanner(
             colors, coloring, draft, twin, self.findings, self.impediments
         )
@@ -71,8 +71,9 @@ class InfrastructurePlanner:
         coloring = self.coloring
         if function in coloring.islands or function in coloring.stays:
             return True
-        if function.owner is not None:
-            methods = function.owner.methods.values()
+        owner = self.inference.program.classes.get(function) or function.owner
+        if owner is not None:
+            methods = owner.methods.values()
             sync = any(m in coloring.islands or m in coloring.stays for m in methods)
             if sync and coloring.turned.isdisjoint(methods):
                 return True

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
-from asyncify.analysis.colors import Colors
+from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, Module, Variable, dotted
 from asyncify.decisions import (
@@ -31,11 +31,13 @@ class ListenerPlanner:
     def __init__(
         self,
         colors: Colors,
+        coloring: Coloring,
         names: SyncNames,
         draft: Callable[[Module], Draft],
         impediments: dict[Function, Obstacle],
     ) -> None:
         self.colors = colors
+        self.coloring = coloring
         self.inference = colors.inference
         self.program = self.inference.program
         self.names = names
@@ -68,11 +70,13 @@ class ListenerPlanner:
         atoms = self._targets(scope, function, operations, operation[6][0], in_signature)
         draft = self.draft(function.module)
         for atom in sorted(atoms, key=lambda a: (a.kind, repr(a.origin))):
+            if atom.origin is not None and atom.origin not in self.coloring.alive:
+                continue  # it stays sync
             if atom.kind in _SYNC_TARGETS:
                 name = _SYNC_TARGETS[atom.kind]
-                draft.add(
-                    UseSyncSession(node=reference(target), site=draft.site(target), attribute=name)
-                )
+                group = self.coloring.source_groups.get(atom.origin, 0) if atom.origin else 0
+                node, site = reference(target), draft.site(target)
+                draft.add(UseSyncSession(node=node, site=site, group=group, attribute=name))
                 return
             if atom.kind in ("sessionmaker", "scoped_session"):
                 self._listened_factory(function, atom, operations, operation[6][0], draft)
