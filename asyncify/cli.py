@@ -23,6 +23,7 @@ from asyncify.config import KEYS, Config, ConfigError, Key, load_config, nearest
 if TYPE_CHECKING:
     from asyncify.engine import Request
     from asyncify.findings import Finding
+    from asyncify.loads import RecordedLoad
     from asyncify.outcome import FileChange, Outcome
     from asyncify.report import Report
     from asyncify.report.progress import ProgressBar
@@ -57,6 +58,7 @@ class Options:
     config: Path | None = None
     isolated: bool = False
     python: Path | None = None
+    loads: Path | None = None
     diff: bool = False
     allow_dirty: bool = False
     name: str = ""
@@ -156,6 +158,14 @@ _COMMON = (
         Annotated[
             Path | None,
             typer.Option(metavar="PATH", help="Interpreter of the program's environment."),
+        ],
+        None,
+    ),
+    _parameter(
+        "loads",
+        Annotated[
+            Path | None,
+            typer.Option(metavar="FILE", help="What asyncify.recorder wrote: loads to await."),
         ],
         None,
     ),
@@ -265,11 +275,21 @@ def _request(options: Options) -> Request:
     jobs = options.jobs or os.cpu_count() or 1
     return Request(
         config=config,
+        loads=_loads(options.loads),
         paths=options.paths,
         jobs=jobs,
         cache=not options.no_cache,
         debug=options.debug,
     )
+
+
+def _loads(path: Path | None) -> tuple[RecordedLoad, ...]:
+    from asyncify.loads import read_loads
+
+    try:
+        return read_loads(path) if path is not None else ()
+    except ValueError as error:
+        raise ConfigError([f"--loads: {path} {error}"]) from error
 
 
 def _progress(options: Options) -> ProgressBar:

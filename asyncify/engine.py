@@ -19,6 +19,7 @@ from asyncify.config import Config
 from asyncify.facts import ModuleFacts
 from asyncify.findings import Finding
 from asyncify.limits import Limits, restrict, unread_callers
+from asyncify.loads import RecordedLoad
 from asyncify.outcome import FileChange, Outcome
 from asyncify.plan import Plan, make_plan, make_turning
 from asyncify.rules import FAILURES
@@ -48,6 +49,7 @@ class Request:
     jobs: int = 1
     cache: bool = True
     debug: bool = False
+    loads: tuple[RecordedLoad, ...] = ()  # what the program was seen to load by itself
 
 
 @dataclass(slots=True)
@@ -94,7 +96,7 @@ def check(request: Request, progress: Progress | None = None) -> Outcome:
         outcome = kept.load() if kept is not None else None
         if outcome is None:
             progress("Deciding", 0, 0)
-            outcome = _outcome(request, read, _plan(read, request.config), ())
+            outcome = _outcome(request, read, _plan(read, request), ())
             if kept is not None:
                 kept.save(outcome)
         return outcome
@@ -112,6 +114,7 @@ def _all(request: Request, read: _Read) -> Iterator[object]:
     """All that the outcome of a ``check`` depends on."""
     limits = read.limits
     yield request.config
+    yield request.loads
     yield read.digests, read.problems, read.suppressions, read.projects
     for paths in (limits.editable, limits.excluded, limits.explicit, limits.skipped):
         yield sorted(paths)
@@ -134,11 +137,12 @@ def run(request: Request, progress: Progress | None = None) -> Outcome:
         sources = {path: source.absolute for path, source in read.sources.items()}
         while True:
             progress("Deciding", 0, 0)
-            first = _plan(read, request.config)
+            first = _plan(read, request)
             _collect(read)
             plan, changes, problems = migrate(
                 first, read.files, sources,
-                lambda files: _plan(replace(read, files=files), request.config), progress,
+                lambda files: _plan(replace(read, files=files), replace(request, loads=())),
+                progress,
             )  # fmt: skip
             read.problems += problems
             if not _forget_vanished(read, problems) and not _block(read, problems):
@@ -245,9 +249,10 @@ def _program(read: _Read, config: Config) -> Program:
     return Program(read.files.items(), config.import_roots, read.projects)
 
 
-def _plan(read: _Read, config: Config) -> Plan:
-    program = _program(read, config)
-    return restrict(make_plan(infer(program, config), read.blocked), read.limits, read.sources)
+def _plan(read: _Read, request: Request) -> Plan:
+    program = _program(read, request.config)
+    plan = make_plan(infer(program, request.config), read.blocked, request.loads)
+    return restrict(plan, read.limits, read.sources)
 
 
 def _outcome(request: Request, read: _Read, plan: Plan, changes: tuple[FileChange, ...]) -> Outcome:

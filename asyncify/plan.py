@@ -21,6 +21,7 @@ from asyncify.decisions import (
     awaits,
 )
 from asyncify.findings import Finding
+from asyncify.loads import RecordedLoad
 from asyncify.outcome import Summary
 from asyncify.planning.callgraph import turning_of
 from asyncify.planning.case_methods import CasePlanner
@@ -29,6 +30,7 @@ from asyncify.planning.client_calls import ClientPlanner
 from asyncify.planning.draft import Draft, reference
 from asyncify.planning.functions import FunctionPlanner
 from asyncify.planning.infrastructure import InfrastructurePlanner
+from asyncify.planning.load_recorded import RecordedLoads
 from asyncify.planning.loading import LoadPlanner
 from asyncify.planning.misuse import misuses, needless_awaits
 from asyncify.planning.mocks import MockPlanner
@@ -81,7 +83,13 @@ class Plan:
 class Planner:
     """Makes the plan of a whole program."""
 
-    def __init__(self, inference: Inference, colors: Colors, coloring: Coloring) -> None:
+    def __init__(
+        self,
+        inference: Inference,
+        colors: Colors,
+        coloring: Coloring,
+        loads: tuple[RecordedLoad, ...] = (),
+    ) -> None:
         self.inference = inference
         self.colors = colors
         self.coloring = coloring
@@ -92,7 +100,9 @@ class Planner:
         self.infrastructure = InfrastructurePlanner(
             colors, coloring, self.queries, self.draft, self.sides.take, self.support
         )
-        self.loading = LoadPlanner(colors, coloring, self.draft)
+        self.loading = LoadPlanner(
+            colors, coloring, self.draft, RecordedLoads(colors, coloring, loads)
+        )
         self.clients = ClientPlanner(colors, coloring, self.draft)
         self.functions = FunctionPlanner(
             colors, coloring, self.queries, self.support.name, self.clients
@@ -336,29 +346,35 @@ def _nothing(plan: Plan) -> Plan:
     return replace(plan, files=(), new_files=(), turned=(), summary=summary)
 
 
-def make_plan(inference: Inference, blocked: frozenset[str] = frozenset()) -> Plan:
+def make_plan(
+    inference: Inference,
+    blocked: frozenset[str] = frozenset(),
+    loads: tuple[RecordedLoad, ...] = (),
+) -> Plan:
     """The plan for everything that the inference reached. ``blocked`` are the paths of files that
     can't be rewritten.
 
     What can't be planned stays sync, and the plan is made again without it, until it holds. So do
     components of which a part can't be rewritten: a plan never leaves something undone.
     """
-    return _settled(inference, blocked)[1]
+    return _settled(inference, blocked, loads)[1]
 
 
 def make_turning(inference: Inference) -> Turning:
     """What turns in the plan that holds."""
-    planner, _ = _settled(inference, frozenset())
+    planner, _ = _settled(inference, frozenset(), ())
     return turning_of(planner.colors, planner.coloring)
 
 
-def _settled(inference: Inference, blocked: frozenset[str]) -> tuple[Planner, Plan]:
+def _settled(
+    inference: Inference, blocked: frozenset[str], loads: tuple[RecordedLoad, ...]
+) -> tuple[Planner, Plan]:
     colors = Colors(inference, blocked)
     found: dict[v.Origin, Finding] = {}
     places: set[Site] = set()
     while True:
         coloring = colors.solve()
-        planner = Planner(inference, colors, coloring)
+        planner = Planner(inference, colors, coloring, loads)
         planner.infrastructure.findings += found.values()
         plan = planner.make()
         fresh = {

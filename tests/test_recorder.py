@@ -167,3 +167,68 @@ def test_not_active_by_itself(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert "implicit loads" not in done.stdout
     assert sorted(p.name for p in tmp_path.glob("*.json")) == []
+
+
+RECORDED = """
+from sqlalchemy import Column, ForeignKey, Integer, String, create_engine
+from sqlalchemy.orm import declarative_base, relationship, sessionmaker
+
+Base = declarative_base()
+SessionLocal = sessionmaker(create_engine("sqlite:///shop.db"))
+
+
+class User(Base):
+    __tablename__ = "users"
+    id = Column(Integer, primary_key=True)
+    books = relationship("Book")
+
+
+class Book(Base):
+    __tablename__ = "books"
+    id = Column(Integer, primary_key=True)
+    title = Column(String)
+    user_id = Column(ForeignKey("users.id"))
+
+
+class Shelf:
+    def titles(self):
+        return [book.title for book in self.owner.books]
+
+
+def shelved(number):
+    with SessionLocal() as db:
+        shelf = Shelf()
+        setattr(shelf, "owner", db.get(User, number))
+        return shelf.owner.books
+"""
+
+
+def test_recorded_loads_are_awaited_or_reported(tmp_path: Path) -> None:
+    """The analysis doesn't see what ``setattr`` sets; the record does."""
+    (tmp_path / "shop.py").write_text(RECORDED, encoding="utf-8")
+    lines = [n for n, x in enumerate(RECORDED.splitlines(), 1) if ".owner.books" in x]
+    loads = tmp_path / "loads.json"
+    entries = [
+        {
+            "path": "shop.py", "line": line, "function": "f", "cls": "User", "attribute": "books",
+            "kind": "relationship", "reason": "", "reader": "", "count": 1,
+        }
+        for line in lines
+    ]  # fmt: skip
+    loads.write_text(json.dumps({"version": 1, "loads": entries}), encoding="utf-8")
+    command = [sys.executable, "-m", "asyncify", "run", "--diff", "--no-cache", "--isolated"]
+    environment = {**os.environ, "PYTHONPATH": f"{HERE}{os.pathsep}{HERE / 'transforms'}"}
+
+    def printed(*options: str) -> str:
+        done = subprocess.run(
+            [*command, *options, str(tmp_path)],
+            cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        return done.stdout + done.stderr
+
+    assert "awaitable_attrs" not in printed()
+    shown = printed("--loads", str(loads))
+    assert "return await shelf.owner.awaitable_attrs.books" in shown
+    assert f"shop.py:{lines[0]}:1: ASY701" in shown
+    loads.write_text("[]", encoding="utf-8")
+    assert "is no file of this version" in printed("--loads", str(loads))

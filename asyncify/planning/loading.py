@@ -26,6 +26,7 @@ from asyncify.planning.consumers import consume_generators
 from asyncify.planning.draft import Draft, call_reference, node_reference, reference
 from asyncify.planning.load_access import Access
 from asyncify.planning.load_options import OptionTexts
+from asyncify.planning.load_recorded import RecordedLoads
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
 
@@ -36,8 +37,13 @@ class LoadPlanner:
     """Writes the decisions about attributes that aren't loaded."""
 
     def __init__(
-        self, colors: Colors, coloring: Coloring, draft: Callable[[Module], Draft]
+        self,
+        colors: Colors,
+        coloring: Coloring,
+        draft: Callable[[Module], Draft],
+        recorded: RecordedLoads,
     ) -> None:
+        self.recorded = recorded
         self.colors = colors
         self.coloring = coloring
         self.inference = colors.inference
@@ -61,6 +67,9 @@ class LoadPlanner:
         for holder, demands in self.demands.items():
             for demand in demands:
                 self._holders.setdefault((demand.source, demand.whole), set()).add(holder)
+        for missed in list(self.recorded.missed(self.demands)):
+            self.demands.setdefault(missed.function, []).append(missed)
+        self.findings += self.recorded.findings
         for holder, demands in self.demands.items():
             for demand in demands:
                 self._meet(holder, demand)

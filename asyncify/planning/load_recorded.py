@@ -1,0 +1,94 @@
+"""Recorded loads: what the program's own tests showed to load, and the analysis didn't find.
+
+The read on such a line is a demand like those that are found; where it can't be one, because a
+library reads, or a function that stays sync, it is reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from asyncify import facts as f
+from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.load_states import Demand, Entity, Source
+from asyncify.analysis.program import Function, Module
+from asyncify.findings import Finding
+from asyncify.loads import RecordedLoad
+from asyncify.rules import finding
+from asyncify.sites import Site
+
+_SPAN = 12  # lines: an expression may begin so far above the line that is recorded of it
+
+Place = tuple[Function, int]
+
+
+class RecordedLoads:
+    """The recorded loads of a program, against the demands that were found."""
+
+    def __init__(self, colors: Colors, coloring: Coloring, loads: Iterable[RecordedLoad]) -> None:
+        self.colors = colors
+        self.coloring = coloring
+        self.loads = tuple(loads)
+        self.findings: list[Finding] = []
+
+    def missed(self, found: dict[Function, list[Demand]]) -> Iterator[Demand]:
+        """Demands for what was loaded and isn't among those found."""
+        known = {(d.function, d.operation) for demands in found.values() for d in demands}
+        modules = self._modules()
+        for load in self.loads:
+            module = modules.get(load.path)
+            places = list(self._places(module, load)) if module is not None else []
+            if module is None or any(place in known for place in places):
+                continue
+            demands = [d for place in places if (d := self._demand(place, load)) is not None]
+            yield from demands
+            if not demands and not self._runs_sync(places):
+                self._report(module, load)
+
+    def _modules(self) -> dict[str, Module]:
+        """The modules by the paths that the recorder knows them by: its root may be further in."""
+        out: dict[str, Module] = {}
+        paths = {load.path for load in self.loads}
+        for module in self.colors.program.modules.values():
+            parts = module.path.split("/")
+            for start in range(len(parts)):
+                path = "/".join(parts[start:])
+                if path in paths:
+                    out.setdefault(path, module)
+        return out
+
+    def _places(self, module: Module, load: RecordedLoad) -> Iterator[Place]:
+        """The reads of the attribute that begin on the line, or else nearest above it."""
+        found: dict[int, list[Place]] = {}
+        for function in module.functions:
+            if load.attribute in function.facts.members and not load.reader:
+                for index, operation in enumerate(function.body.operations):
+                    if operation and operation[0] == f.ATTRIBUTE and operation[6] == load.attribute:
+                        found.setdefault(operation[1], []).append((function, index))
+        near = [line for line in found if load.line - _SPAN <= line <= load.line]
+        return iter(found[max(near)] if near else ())
+
+    def _demand(self, place: Place, load: RecordedLoad) -> Demand | None:
+        function, index = place
+        cls = self.colors.inference.models.named(load.cls)
+        if cls is None or function not in self.coloring.turned:
+            return None
+        source = Source("other", function, function.body.operations[index][5])
+        return Demand(
+            function, index, load.attribute, Entity(source, (), cls), source, (),
+            column=load.column, at=index,
+        )  # fmt: skip
+
+    def _runs_sync(self, places: list[Place]) -> bool:
+        """Does what reads stay sync, or run inside ``run_sync``? It may load."""
+        allowed = self.coloring.islands | self.coloring.stays
+        return bool(places) and all(function in allowed for function, _ in places)
+
+    def _report(self, module: Module, load: RecordedLoad) -> None:
+        reader = f" by {load.reader}" if load.reader else ""
+        reason = f"`{load.attribute}` of {load.cls} is read{reader} and was loaded here by itself"
+        advice = "Load it before: by a loader option at the query, or by `refresh`."
+        site = Site(module.path, load.line, 1)
+        self.findings.append(
+            finding("ASY701", site, f"{reason} when the tests were recorded.", advice)
+        )
