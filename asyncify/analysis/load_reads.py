@@ -63,10 +63,9 @@ def column(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -
         _note(run, entity, name, True, reading)
         if run.is_maybe(reading.place):
             return
-        # All that is expired is loaded at once. What may be expired with everything may as well
-        # not be: then the others are, still.
-        expired = state.expired[key]
-        state.set_expired(key, frozenset() if name in expired else expired - s.ALL)
+        state.read_again(key, name)
+    elif entity.source.kind == "given" and run.loading.expires:
+        run.summary.reads.setdefault((key, name), _demanded(run, entity, name, True, reading))
     deferred = name in run.loading.models.deferred(entity.cls)
     if deferred and name not in state.loaded.get(key, frozenset()):
         if entity.source.kind != "new" or entity.path:
@@ -104,12 +103,17 @@ def demand(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -
 def _note(
     run: LoadEvaluation, entity: s.Entity, name: str, is_column: bool, reading: Reading
 ) -> None:
+    run.summary.demands[_demanded(run, entity, name, is_column, reading)] = None
+
+
+def _demanded(
+    run: LoadEvaluation, entity: s.Entity, name: str, is_column: bool, reading: Reading
+) -> s.Demand:
     place, reader, at, below = reading
-    found = s.Demand(
+    return s.Demand(
         run.function, place, name, entity, entity.source, entity.path, (), is_column, reader,
         place if at < 0 else at, below,
     )  # fmt: skip
-    run.summary.demands[found] = None
 
 
 def store(run: LoadEvaluation, base: int, name: str, value: s.Value, index: int) -> None:

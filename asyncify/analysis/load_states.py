@@ -338,6 +338,12 @@ class State:
             self._change()
             del self.expired[key]
 
+    def read_again(self, key: Key, name: str) -> None:
+        """An expired column has been read: all that is expired is loaded at once. What may be
+        expired with everything may as well not be: then the others are, still."""
+        expired = self.expired[key]
+        self.set_expired(key, _NO_NAMES if name in expired else expired - ALL)
+
     def set_changed(self, key: Key, names: frozenset[str]) -> None:
         self._change()
         self.changed[key] = names
@@ -413,6 +419,8 @@ class Summary:
     returned: Value = NOTHING
     state: State | None = None  # at its returns
     asked: tuple[Demand, ...] = ()  # those of the demands that are on what it is given
+    # Columns that it reads of what it is given: whoever gives it may have let them expire.
+    reads: dict[tuple[Key, str], Demand] = field(default_factory=dict)
 
     def finish(self, function: Function, given: tuple[Value, ...]) -> None:
         """Leave out what no caller can ask for: each one would carry it along."""

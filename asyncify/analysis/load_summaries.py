@@ -62,6 +62,8 @@ def apply(
         entity.source for value in given for atom in value for entity in s.selected(atom)
     }  # what a statement that is handed on will give
     _demand(run, function, summary, given, handed, (run.function, index), places)
+    if summary.reads:
+        _read(run, function, summary, given, (run.function, index), places)
     if summary.state is not None:
         _leave(run, summary.state)
         _take_over(run, summary.state, function, given)
@@ -106,6 +108,30 @@ def _demand(
         elif demand.source in handed:
             entity = s.Entity(demand.source, (), demand.entity.cls)
             _pass_on(run, s.moved(demand, entity, call_site, -1))
+
+
+def _read(
+    run: LoadEvaluation,
+    function: Function,
+    summary: s.Summary,
+    given: list[s.Value],
+    call_site: tuple[Function, int],
+    places: list[int] | None,
+) -> None:
+    """What a callee reads of what it is given, and what of that has expired on this side."""
+    for ((source, _), name), demand in list(summary.reads.items()):
+        if source.function is not function:
+            continue
+        at = places[source.index] if places else -1
+        for entity in s.entities(given[source.index]):
+            found = s.moved(demand, entity, call_site, at)
+            key = found.source, found.path
+            if run.state.is_expired(key, name):
+                run.summary.demands[found] = None
+                if not run.is_maybe(call_site[1]):
+                    run.state.read_again(key, name)
+            elif found.source.kind == "given":
+                run.summary.reads.setdefault((key, name), found)
 
 
 def _pass_on(run: LoadEvaluation, demand: s.Demand) -> None:

@@ -101,6 +101,11 @@ class Loading:
             yield from self.requests
 
     @cached_property
+    def expires(self) -> bool:
+        """Does anything that turns expire what it has loaded?"""
+        return any(not fn.facts.members.isdisjoint(EXPIRING_ALL) for fn in self.coloring.turned)
+
+    @cached_property
     def requests_expire(self) -> bool:
         """May a request expire all that a test holds?"""
         mentioning = self.inference.program.mentioning

@@ -184,9 +184,17 @@ class LoadPlanner:
         )
 
     def _awaits_itself(self, demand: Demand) -> bool:
-        """Is the read, or a call on the way to it, in a function that turns? It sees to it."""
+        """Is the read, or a call on the way to it, in a function that turns? It sees to it, if it
+        knows of it: what its caller has let expire only the caller knows."""
         places = [demand.function, *(function for function, _ in demand.calls[1:])]
-        return any(function in self.coloring.turned for function in places)
+        turned = [function for function in places if function in self.coloring.turned]
+        if not demand.column:
+            return bool(turned)
+        read = demand.function, demand.operation, demand.attribute
+        return any(
+            (other.function, other.operation, other.attribute) == read
+            for function in turned for other in self.demands.get(function, ())
+        )  # fmt: skip
 
     # -- in place
 
