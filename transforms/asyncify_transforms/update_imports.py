@@ -202,6 +202,11 @@ def _block_for(
     for block in reversed(blocks):
         if block.start < head and category(_modules(body, block)[-1], path) == wanted:
             return block
+    for block in blocks:  # of several categories, without blank lines between them
+        names = _modules(body, block)
+        same = [block.start + n for n, m in enumerate(names) if category(m, path) == wanted]
+        if same and len(names) == len(block) and block.start < head:
+            return range(same[0], same[-1] + 1)
     return None
 
 
@@ -349,6 +354,17 @@ EXAMPLES = (
         ),
         "from sqlalchemy.orm import (\n    joinedload,  # eager\n    selectinload,\n)\n"
         "print(joinedload)\n",
+    ),
+    Example(
+        "import os\nfrom flask import Flask\nfrom .models import Book\n\nprint(os, Flask, Book)\n",
+        (
+            UpdateImports(
+                **node("Module"),
+                add=(ImportName("asyncio"), ImportName("sqlalchemy", "select")),
+            ),
+        ),
+        "import asyncio\nimport os\nfrom flask import Flask\nfrom sqlalchemy import select\n"
+        "from .models import Book\n\nprint(os, Flask, Book)\n",
     ),
     Example(
         "if TYPE_CHECKING:\n    from sqlalchemy.orm import Session\n\n\n"
