@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from asyncify import facts as f
+from asyncify.analysis import streams
 from asyncify.analysis import values as v
 from asyncify.analysis.consumers import iteration, unread
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Function, Variable, dotted
+from asyncify.analysis.streams import Stream
 from asyncify.analysis.uses import LOOPS, Use, Uses
 from asyncify.vocabulary.awaitables import ENSURING_NAMES
 from asyncify.vocabulary.rows import Form, Member
-from asyncify.vocabulary.sqlalchemy_engine import STREAMING_OPTIONS
+from asyncify.vocabulary.sqlalchemy_engine import STREAMED_BY, STREAMING_OPTIONS
 
 _MEMORY = ("sqlite://", "sqlite:///")
 _RESULTS = {"Result", "ScalarResult"}
@@ -71,7 +73,7 @@ class Places:
                 return Obstacle("ASY203", f"What `{use.name}` gives here depends on the driver.")
             if use.row.form is Form.REFUSE:
                 return Obstacle("ASY203", f"`{use.name}` has no async form.")
-            if self._streams(use, layout):
+            if self.streams(use) and self.stream(use) is None:
                 return Obstacle("ASY203", f"`{use.name}` streams its result.")
         return None
 
@@ -122,28 +124,34 @@ class Places:
             and not layout.is_statement(use.operation)
         )  # fmt: skip
 
-    def _streams(self, use: Use, layout: Layout) -> bool:
-        """Is a result asked for that stays on the server? An async session refuses that."""
-        assert use.row is not None
-        if use.row.returns not in _RESULTS:
+    def streams(self, use: Use) -> bool:
+        """Is a result asked for that stays on the server? An async session refuses that. Options
+        that no call is seen to have are those of any."""
+        if use.row is None or use.row.returns not in _RESULTS:
             return False
         if STREAMING_OPTIONS.isdisjoint(use.function.facts.names):
             return False
-        values = self.uses.inference.evaluations[use.function].values
-        for index, operation in enumerate(layout.operations):
-            if not operation or operation[0] != f.CALL:
-                continue
-            method = layout.operations[operation[5]]
-            keywords = dict(operation[7])
-            given = keywords.get("execution_options", -1)
-            if index == use.operation and given >= 0 and _names(layout, given) & STREAMING_OPTIONS:
-                return True
-            if method[0] != f.ATTRIBUTE or method[6] != "execution_options":
-                continue
-            of_query = any(isinstance(a, v.QueryValue) for a in values[method[5]])
-            if not of_query and set(keywords) & STREAMING_OPTIONS:
-                return True
-        return False
+        layout = self.uses.layout(use.function)
+        wanted = {i for i in streams.options(layout) if not self._is_of_query(layout, i)}
+        if not wanted or streams.asked(layout, use.operation, wanted):
+            return bool(wanted)
+        others = [u.operation for u in self.uses.of(use.function) if u.kind == "member"]
+        return not wanted <= {i for other in others for i in streams.asked(layout, other, wanted)}
+
+    def stream(self, use: Use) -> Stream | None:
+        """What reads a stream, where all of that has an async form."""
+        layout, inference = self.uses.layout(use.function), self.uses.inference
+        if use.row is None or use.row.name not in STREAMED_BY:
+            return None
+        return streams.Reading(layout, inference.row).of(use.operation, use.row.returns)
+
+    def _is_of_query(self, layout: Layout, index: int) -> bool:
+        """Are the options those of a Query, which is looked at elsewhere?"""
+        values = self.uses.inference.evaluations[layout.function].values
+        method = layout.operations[layout.operations[index][5]]
+        if method[0] != f.ATTRIBUTE or method[6] != "execution_options":
+            return False
+        return any(isinstance(a, v.QueryValue) for a in values[method[5]])
 
     def loop_call(self, use: Use) -> int:
         """The call of ``asyncio.run`` that runs the coroutine made at a use, or -1."""
@@ -262,11 +270,3 @@ class Places:
             if other.operation in inside and other.does_io:
                 return Obstacle("ASY203", f"A session is given to `{use.name}` together with I/O.")
         return None
-
-
-def _names(layout: Layout, index: int) -> set[str]:
-    """The keys of a dict display, as far as they are literals."""
-    operation = layout.operations[index]
-    keys = operation[5] if operation[0] == f.DICT else ()
-    constants = [layout.operations[key] for key in keys if key >= 0]
-    return {c[5] for c in constants if c[0] == f.CONSTANT and isinstance(c[5], str)}

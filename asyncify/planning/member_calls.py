@@ -12,6 +12,8 @@ from asyncify.analysis.program import dotted
 from asyncify.analysis.uses import GREENLET_KINDS, Use
 from asyncify.decisions import (
     AwaitExpression,
+    MakeAsyncFor,
+    ReplaceCall,
     ReplaceExpression,
     RunMetadata,
     UseSyncSession,
@@ -21,8 +23,10 @@ from asyncify.planning.hoisting import Hoister, is_read_from
 from asyncify.planning.query_forms import helped, spelled
 from asyncify.planning.use_planning import UsePlanner
 from asyncify.rules import finding
+from asyncify.sites import NodeRef
 from asyncify.vocabulary.names import BINDS, TABLES
 from asyncify.vocabulary.rows import Form
+from asyncify.vocabulary.sqlalchemy_engine import STREAMED_BY
 
 
 class MemberPlanner(UsePlanner):
@@ -39,7 +43,9 @@ class MemberPlanner(UsePlanner):
             self._attribute(use, layout, draft)
             return
         form = use.row.form
-        if form in (Form.AWAIT, Form.AWAIT_OR_WITH):
+        if self.colors.places.streams(use):
+            self._stream(use, layout, draft, hoister)
+        elif form in (Form.AWAIT, Form.AWAIT_OR_WITH):
             entered = self.is_entered(use.operation, layout)
             if form is Form.AWAIT_OR_WITH and entered:
                 return
@@ -64,6 +70,27 @@ class MemberPlanner(UsePlanner):
         elif form is Form.SYNC_OBJECT and use.name != "query":
             receiver = layout.operations[layout.operations[operation[5]][5]]
             self.sync_object(use, receiver, draft)
+
+    def _stream(self, use: Use, layout: Layout, draft: Draft, hoister: Hoister) -> None:
+        """``execute`` becomes ``stream``, and what reads its result awaits."""
+        stream = self.colors.places.stream(use)
+        if stream is None or use.row is None:
+            return
+        group = self.coloring.groups.get(use.function, 0)
+        site = draft.site(layout.operations[use.operation])
+        hoist = hoister.take(use.operation) if is_read_from(layout, use.operation) else ""
+        draft.add(
+            ReplaceCall(
+                node=call_reference(use.function, use.operation), site=site, group=group,
+                awaited=f"{{receiver}}.{STREAMED_BY[use.row.name]}({{args}})", hoist=hoist,
+            )
+        )  # fmt: skip
+        for kind, number, place in stream.loops:
+            node = NodeRef(kind, number)
+            draft.add(MakeAsyncFor(node=node, site=site, group=group, generator=place))
+        for call in stream.awaited:
+            node = call_reference(use.function, call)
+            draft.add(AwaitExpression(node=node, site=site, group=group))
 
     def awaited(self, use: Use, layout: Layout, draft: Draft, hoister: Hoister) -> None:
         operation = layout.operations[use.operation]

@@ -22,6 +22,8 @@ _FUTURE = "on 1.4 only with future=True"
 # Options of execution with which rows stay on the server until they are fetched: `execute` of an
 # async connection or session raises AsyncMethodRequired, `stream` is the one that takes them.
 STREAMING_OPTIONS: frozenset[str] = frozenset({"stream_results", "yield_per"})
+# The methods that do, beside those that take any other statement.
+STREAMED_BY: dict[str, str] = {"execute": "stream", "scalars": "stream_scalars"}
 
 # What only 1.4's plain engines and connections have: the sync one behind an async one hasn't,
 # either, so that `run_sync` is no way out.
