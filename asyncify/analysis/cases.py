@@ -17,6 +17,8 @@ from asyncify.vocabulary.testing import (
     LIFECYCLE,
     MODULE_LIFECYCLE,
     TEST_FUNCTIONS,
+    XUNIT,
+    is_test_path,
 )
 
 
@@ -42,6 +44,14 @@ class Cases:
             and bool(self.run_in(function.owner))
         )  # fmt: skip
 
+    def is_called_by_pytest(self, function: Function) -> bool:
+        """Is it one of the functions and methods around tests that pytest knows by their names?"""
+        inside = function.parent is not None and function.parent.facts.kind == "def"
+        return (
+            function.name in XUNIT and not inside and not function.signature_is_decorated
+            and is_test_path(function.module.path)
+        )  # fmt: skip
+
     def runs_once(self, function: Function) -> bool:
         """Does unittest call a method once for all tests of its class, where no loop runs?"""
         return (
@@ -58,6 +68,8 @@ class Cases:
         """Why what unittest calls can't turn, or None."""
         if function.name in MODULE_LIFECYCLE and function.parent is function.module.functions[0]:
             return Obstacle("ASY105", f"unittest calls `{function.name}` without awaiting it.")
+        if self.is_called_by_pytest(function):
+            return Obstacle("ASY105", f"pytest calls `{function.name}` without awaiting it.")
         once = self.runs_once(function)
         if not once and not self.runs(function):
             return None

@@ -124,13 +124,18 @@ class Roots:
         ):
             return "it uses the session that its object is given"
         called = any(use.kind != "pass" for _, use in own) or is_implicit(root)
-        if not called and not self.colors.cases.runs(root):
+        if not called and not self._shares_object(root):
             return ""
         if root.is_method and root.name != "__init__" and root.owner in self.spread.holders():
             return "it uses the session that its object holds"
         if self.spread.makes(root):
             return "it hands a session on"
         return self._leak(members)
+
+    def _shares_object(self, root: Function) -> bool:
+        """Does a library call a method on the object on which it calls tests?"""
+        cases = self.colors.cases
+        return cases.runs(root) or cases.is_called_by_pytest(root)
 
     def _are_handed(self, root: Function, members: set[Function]) -> bool:
         """Do those below a root get their sessions from values that are known to be sessions?"""

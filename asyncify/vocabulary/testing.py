@@ -103,6 +103,11 @@ LIFECYCLE: dict[str, str] = {"setUp": "asyncSetUp", "tearDown": "asyncTearDown"}
 # What is called once, outside of any loop.
 CLASS_LIFECYCLE: frozenset[str] = frozenset({"setUpClass", "tearDownClass"})
 MODULE_LIFECYCLE: frozenset[str] = frozenset({"setUpModule", "tearDownModule"})
+# What pytest calls by its name, plainly: https://docs.pytest.org/en/stable/how-to/xunit_setup.html
+XUNIT: frozenset[str] = frozenset(
+    f"{when}_{what}"
+    for when in ("setup", "teardown") for what in ("module", "class", "method", "function")
+)  # fmt: skip
 # What takes a function that is called after the test, and what takes one that is awaited.
 CLEANUPS: dict[str, str] = {"addCleanup": "addAsyncCleanup"}
 
