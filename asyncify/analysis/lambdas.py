@@ -13,6 +13,7 @@ from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function
 from asyncify.analysis.uses import Use
 from asyncify.vocabulary.rows import Form
+from asyncify.vocabulary.testing import CLIENT_MEMBERS
 
 if TYPE_CHECKING:
     from asyncify.analysis.colors import Colors
@@ -34,15 +35,22 @@ class Lambdas:
         """Is a lambda a call that gives a coroutine from now on, and nothing else that awaits?"""
         if function.facts.kind != "lambda" or self._is_inlined(function):
             return False
-        doing = [
-            use for use in self.colors.uses.of(function)
+        doing = {
+            use.operation: _gives(use) for use in self.colors.uses.of(function)
             if use.does_io or any(map(self.colors.does_io, use.callees))
-        ]  # fmt: skip
-        value = function.body.statements[0][7]
+        }  # fmt: skip
+        doing |= dict.fromkeys(self._requests(function), True)
         called = bool(self.colors.callers().get(function))
-        return (
-            called and bool(doing) and all(use.operation == value and _gives(use) for use in doing)
-        )
+        return called and doing == {function.body.statements[0][7]: True}
+
+    def _requests(self, function: Function) -> list[int]:
+        """The calls that make a request to the application."""
+        clients = self.colors.clients
+        return [
+            clients.call(use) for use in self.colors.uses.of(function)
+            if use.kind == "client" and use.name in CLIENT_MEMBERS
+            and CLIENT_MEMBERS[use.name].awaited and clients.call(use) >= 0
+        ]  # fmt: skip
 
     def _is_inlined(self, function: Function) -> bool:
         """Does a lambda give way to its body, where it is called for each item, or where an error

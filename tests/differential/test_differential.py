@@ -14,6 +14,7 @@ from tests.lines import LINES, python_of
 ABSENT = {
     ("schemas", "1.4"): "mapped columns came with 2.0",
     ("sqlmodel_api", "1.4"): "SQLModel is for 2.0",
+    ("sqlmodel_results", "1.4"): "SQLModel is for 2.0",
 }
 SOURCES = [*sorted(FIXTURES.glob("cases/*.py")), *sorted(FIXTURES.glob("programs/*"))]
 
