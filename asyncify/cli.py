@@ -59,6 +59,7 @@ class Options:
     isolated: bool = False
     python: Path | None = None
     loads: Path | None = None
+    phase: str = ""
     diff: bool = False
     allow_dirty: bool = False
     name: str = ""
@@ -200,8 +201,18 @@ def _complain(sentence: str) -> None:
     typer.echo(sentence, err=True)
 
 
+_PHASE = _parameter(
+    "phase",
+    Annotated[
+        str,
+        typer.Option(metavar="queries|expire|flip", help="Only this step of the migration."),
+    ],
+    "",
+)
+
+
 @app.command()
-@_with_options()
+@_with_options(_PHASE)
 def check(options: Options) -> int:
     """Say what would be migrated, and what is in the way."""
     from asyncify import engine
@@ -218,6 +229,7 @@ def check(options: Options) -> int:
 
 @app.command()
 @_with_options(
+    _PHASE,
     _flag("diff", "Print a unified diff and write nothing."),
     _flag("allow_dirty", "Write files with changes that git doesn't hold."),
 )
@@ -256,15 +268,11 @@ def _what_is_left(outcome: Outcome, problems: tuple[Finding, ...], options: Opti
 
 def _request(options: Options) -> Request:
     from asyncify.engine import Request
+    from asyncify.phases import PHASES
     from asyncify.report import FORMATS
     from asyncify.source.discover import find_root
 
-    if options.output_format not in FORMATS:
-        guess = nearest(options.output_format, FORMATS)
-        allowed = ", ".join(FORMATS)
-        raise ConfigError(
-            [f'--output-format: is "{options.output_format}" but takes one of {allowed}{guess}']
-        )
+    _one_of("--output-format", options.output_format, FORMATS)
     config = load_config(
         find_root(options.paths),
         options.flags,
@@ -276,11 +284,21 @@ def _request(options: Options) -> Request:
     return Request(
         config=config,
         loads=_loads(options.loads),
+        phase=_one_of("--phase", options.phase, ("", *PHASES)),
         paths=options.paths,
         jobs=jobs,
         cache=not options.no_cache,
         debug=options.debug,
     )
+
+
+def _one_of(flag: str, given: str, allowed: Iterable[str]) -> str:
+    """What a flag is given, if it is one of the words that it takes."""
+    known = [word for word in allowed if word]
+    if given and given not in known:
+        guess = nearest(given, known)
+        raise ConfigError([f'{flag}: is "{given}" but takes one of {", ".join(known)}{guess}'])
+    return given
 
 
 def _loads(path: Path | None) -> tuple[RecordedLoad, ...]:
@@ -361,7 +379,9 @@ def _take_in(command: str, options: Options, outcome: Outcome, config: Config) -
         paths = [shown(".")]
     else:
         paths = [*map(str, options.paths), *map(shown, outcome.left_out)]
-    return shlex.join(["asyncify", command, *(["--diff"] if options.diff else []), *paths])
+    flags = ["--phase", options.phase] if options.phase else []
+    flags += ["--diff"] if options.diff else []
+    return shlex.join(["asyncify", command, *flags, *paths])
 
 
 def _relative_to_here(root: Path) -> Callable[[str], str]:

@@ -21,6 +21,7 @@ from asyncify.findings import Finding
 from asyncify.limits import Limits, restrict, unread_callers
 from asyncify.loads import RecordedLoad
 from asyncify.outcome import FileChange, Outcome
+from asyncify.phases import STILL_SYNC, plan_phase
 from asyncify.plan import Plan, make_plan, make_turning
 from asyncify.rules import FAILURES
 from asyncify.source.discover import Discovered, SourceFile, discover
@@ -50,6 +51,7 @@ class Request:
     cache: bool = True
     debug: bool = False
     loads: tuple[RecordedLoad, ...] = ()  # what the program was seen to load by itself
+    phase: str = ""  # one of asyncify.phases; empty: all of them at once
 
 
 @dataclass(slots=True)
@@ -114,7 +116,7 @@ def _all(request: Request, read: _Read) -> Iterator[object]:
     """All that the outcome of a ``check`` depends on."""
     limits = read.limits
     yield request.config
-    yield request.loads
+    yield request.loads, request.phase
     yield read.digests, read.problems, read.suppressions, read.projects
     for paths in (limits.editable, limits.excluded, limits.explicit, limits.skipped):
         yield sorted(paths)
@@ -157,7 +159,7 @@ def _manifests(
     """What manifests and pytest's settings need for the changes."""
     from asyncify.manifests import Needs, follow  # tomlkit is needed only here
 
-    if not changes:
+    if not changes or request.phase in STILL_SYNC:
         return []
     config = request.config
     needs = Needs(
@@ -251,7 +253,11 @@ def _program(read: _Read, config: Config) -> Program:
 
 def _plan(read: _Read, request: Request) -> Plan:
     program = _program(read, request.config)
-    plan = make_plan(infer(program, request.config), read.blocked, request.loads)
+    inference = infer(program, request.config)
+    if request.phase in STILL_SYNC:
+        plan = plan_phase(inference, request.phase, read.blocked)
+    else:
+        plan = make_plan(inference, read.blocked, request.loads)
     return restrict(plan, read.limits, read.sources)
 
 

@@ -247,7 +247,7 @@ class Planner:
         found = [*self.functions.findings, *self.queries.findings, *self.infrastructure.findings]
         found += self.loading.findings
         found += self.cleanups.findings()
-        found += self._pending_queries(files)
+        found += pending_queries(files)
         for function in self._ordered(self.coloring.turned):
             if not function.facts.is_async and function.facts.kind != "lambda":
                 found.append(self._pending(function))
@@ -306,13 +306,6 @@ class Planner:
     def _site(self, function: Function) -> Site:
         return Site(function.module.path, function.facts.line, function.facts.column)
 
-    def _pending_queries(self, files: tuple[FilePlan, ...]) -> Iterator[Finding]:
-        for file in files:
-            for decision in file.decisions:
-                if isinstance(decision, QueryToSelect):
-                    reason = f"This query would become `{decision.function}(...)`."
-                    yield finding("ASY002", decision.site, reason)
-
     def _pending(self, function: Function) -> Finding:
         chain = self.coloring.chain(function)
         reason = f"`{function.facts.qualname}` does database work and would turn async."
@@ -324,6 +317,15 @@ class Planner:
             staying=Refusals(self.colors, self.coloring).staying(),
         )  # fmt: skip
         return with_figures(read, files, self.support.files())
+
+
+def pending_queries(files: tuple[FilePlan, ...]) -> Iterator[Finding]:
+    """The queries that become statements."""
+    for file in files:
+        for decision in file.decisions:
+            if isinstance(decision, QueryToSelect):
+                reason = f"This query would become `{decision.function}(...)`."
+                yield finding("ASY002", decision.site, reason)
 
 
 def with_figures(

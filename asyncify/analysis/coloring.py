@@ -33,6 +33,7 @@ class Coloring:
     entries: set[Function] = field(default_factory=set)  # called plainly: they get asyncio.run
     sides: Sides = field(default_factory=Sides)
     lost: dict[Use, Obstacle | None] = field(default_factory=dict)  # coroutines nobody awaits
+    sync: bool = False  # nothing turns yet: only queries are rewritten
 
     def chain(self, function: Function) -> tuple[str, ...]:
         """The calls that lead from a function to the I/O."""

@@ -131,7 +131,7 @@ class AnnotationPlanner:
         """One name inside an annotation."""
         scope, renames = annotation.scope, annotation.renames
         name = self.names.meant(scope, operations, index)
-        new = self.names.replacement(name) if name else None
+        new = self.names.replacement(name) if name and not self.coloring.sync else None
         if new is not None:
             written, draft = dotted(operations, index), self.draft(scope.module)
             if not self._serves_both(annotation.function):

@@ -62,7 +62,8 @@ class QueryPlanner(QueryFlows):
     def plan_sync(self, function: Function, draft: Draft) -> None:
         """Queries of a function that stays sync become statements too."""
         uses = [u for u in self.colors.uses.of(function) if u.kind in ("query", "iterate query")]
-        hoister = Hoister(self.colors.uses.layout(function), "expression")
+        style = self.inference.config.style if self.coloring.sync else "expression"
+        hoister = Hoister(self.colors.uses.layout(function), style)
         self.plan_function(function, draft)
         for use in uses:
             assert isinstance(use.owner, v.QueryValue)
@@ -140,7 +141,8 @@ class QueryPlanner(QueryFlows):
 
     def _plan_asked(self, function: Function, draft: Draft) -> None:
         """``query.session`` becomes the name of that session: a statement has none."""
-        for index, atoms in self.asked.get(function, ()) if self._is_async(function) else ():
+        rewritten = self.coloring.sync or self._is_async(function)
+        for index, atoms in self.asked.get(function, ()) if rewritten else ():
             operation = function.body.operations[index]
             source = self._source(atoms[0], function, operation[5])
             if source is not None:
@@ -158,7 +160,9 @@ class QueryPlanner(QueryFlows):
         handed = self._sessions_handed()
         if function in handed:
             facts = function.facts
-            kind = "sqlalchemy.ext.asyncio.AsyncSession"
+            kind = "sqlalchemy.orm.Session"
+            if not self.coloring.sync:
+                kind = "sqlalchemy.ext.asyncio.AsyncSession"
             signature = function.signature
             annotated = signature.returns >= 0 or any(
                 p.annotation >= 0 for p in signature.parameters
@@ -233,6 +237,8 @@ class QueryPlanner(QueryFlows):
 
     def _has_async_session(self, flow: Flow, function: Function) -> bool:
         """Is the session that a Query starts on an async one, once the program is migrated?"""
+        if self.coloring.sync:
+            return False
         if self._is_async(function) or function.facts.is_async:
             return function not in self.coloring.stays
         if not self.coloring.turned or function in self.coloring.islands | self.coloring.stays:

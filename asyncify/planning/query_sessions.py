@@ -245,7 +245,7 @@ class QuerySessions:
     def _may_take(self, function: Function) -> bool:
         """Can a function get another parameter: does nobody but its callers know its signature?"""
         facts, owner = function.facts, function.owner
-        if facts.kind != "def" or function not in self.coloring.turned:
+        if facts.kind != "def" or not self._is_rewritten(function):
             return False
         if facts.name.startswith("__") or function.signature.decorators:
             return False
@@ -269,7 +269,7 @@ class QuerySessions:
                 if use.kind == "call" and use.callees == (function,)
             }
             partials = [self._calls_of_partial(caller, index) for index in named - set(uses)]
-            if not all(partials) or (named and not self._is_async(caller)):
+            if not all(partials) or (named and not self._is_edited(caller)):
                 return []
             called = named & set(uses) | {index for calls in partials for index in calls}
             if not called <= set(uses):
@@ -300,9 +300,13 @@ class QuerySessions:
         called = {o[5] for o in operations if o and o[0] == f.CALL}
         return read if read <= called else set()
 
-    def _is_async(self, function: Function) -> bool:
-        is_async = function in self.coloring.turned or function.facts.is_async
-        return is_async and function not in self.coloring.stays
+    def _is_rewritten(self, function: Function) -> bool:
+        return function in self.coloring.turned or self.coloring.sync
+
+    def _is_edited(self, function: Function) -> bool:
+        """Can a call in the function be edited?"""
+        is_edited = self._is_rewritten(function) or function.facts.is_async
+        return is_edited and function not in self.coloring.stays
 
     def _free_name(self, function: Function, places: list[tuple[Function, int]]) -> str:
         """The name that the callers have for it, if that is free."""
