@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from asyncify import facts as f
 from asyncify.analysis import (
     declarations,
+    generics,
     members,
     protocols,
     queries,
@@ -66,6 +67,8 @@ def call(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
         return members.super_object(evaluation)
     if single is not None:
         made = v.capped(_call(evaluation, single, operation, arguments, named))
+        if isinstance(single, v.FunctionObject) and not single.given:
+            made = generics.returned(evaluation, operation, single.function) or made
         return receivers.narrowed(evaluation, callee, made)
     made = v.join([_call(evaluation, atom, operation, arguments, named) for atom in callees])
     if all(v.one(atom) in inference.results for atom in callees):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,7 @@ _MANAGERS = {
 }  # fmt: skip
 _CALLABLES = {"typing.Callable", "callable"}
 _CONSTANTS = {"int", "str", "bool", "float", "bytes", "complex", "bytearray"}
+_NOTHING: Mapping[str, v.Value] = {}
 DEPENDS = {"fastapi.Depends", "fastapi.Security", "fastapi.param_functions.Depends"}
 
 
@@ -66,8 +68,9 @@ def foreign_name(
     symbol = inference.program.resolve_expression(function, operations, index)
     if isinstance(symbol, str):
         return normalised(symbol)
-    if symbol is None and operations[index][0] == f.NAME:
-        return str(operations[index][5])  # a builtin
+    # A builtin; `def list(self) -> list[T]` doesn't mean itself.
+    if (symbol is None or isinstance(symbol, Function)) and operations[index][0] == f.NAME:
+        return str(operations[index][5])
     return ""
 
 
@@ -77,25 +80,32 @@ def annotation_value(
     operations: tuple[f.Operation, ...],
     index: int,
     nesting: int = 0,
+    given: Mapping[str, v.Value] = _NOTHING,
 ) -> v.Value:
-    """The value that something annotated so has; ``function`` is where the names are looked up."""
+    """The value that something annotated so has; ``function`` is where the names are looked up,
+    ``given`` what type variables stand for."""
     if index < 0 or nesting > 8:
         return v.UNKNOWN
     operation = operations[index]
     kind = operation[0]
+    if kind == f.NAME and operation[5] in given:
+        return given[operation[5]]
     if kind == f.CONSTANT:
         if not isinstance(operation[5], str):
             return v.UNKNOWN
         inside = lowered(operation[5])
-        return annotation_value(inference, function, *inside, nesting + 1) if inside else v.UNKNOWN
+        if inside is None:
+            return v.UNKNOWN
+        return annotation_value(inference, function, *inside, nesting + 1, given)
     if kind in (f.NAME, f.ATTRIBUTE):
         symbol = inference.program.resolve_expression(function, operations, index)
         return _named(inference, symbol, nesting)
     if kind == f.SUBSCRIPT:
-        return _subscript(inference, function, operations, operation, nesting)
+        return _subscript(inference, function, operations, operation, nesting, given)
     if kind == f.OPERATOR and operation[5] == "BitOr":
         return v.join(
-            annotation_value(inference, function, operations, i, nesting + 1) for i in operation[6]
+            annotation_value(inference, function, operations, i, nesting + 1, given)
+            for i in operation[6]
         )
     return v.UNKNOWN
 
@@ -172,6 +182,7 @@ def _subscript(
     operations: tuple[f.Operation, ...],
     operation: f.Operation,
     nesting: int,
+    given: Mapping[str, v.Value],
 ) -> v.Value:
     base, index = operation[5], operation[6]
     inner = operations[index]
@@ -181,7 +192,9 @@ def _subscript(
     def argument(position: int) -> v.Value:
         if position >= len(parts):
             return v.UNKNOWN
-        return annotation_value(inference, function, operations, parts[position], nesting + 1)
+        return annotation_value(
+            inference, function, operations, parts[position], nesting + 1, given
+        )
 
     if name == "typing.Annotated":
         return v.join((_depends_in(inference, function, operations, parts[1:]) or argument(0),))
@@ -205,7 +218,7 @@ def _subscript(
         return known or v.one(v.Foreign(v.SOME_CLASS))
     if name in ("typing.Coroutine", "typing.Awaitable"):
         return argument(len(parts) - 1)
-    return annotation_value(inference, function, operations, base, nesting + 1)
+    return annotation_value(inference, function, operations, base, nesting + 1, given)
 
 
 def _depends_in(

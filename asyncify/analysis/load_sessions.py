@@ -186,8 +186,11 @@ def expire_all(run: LoadEvaluation, failed: bool = False) -> None:
 
 
 def keep(run: LoadEvaluation, value: s.Value) -> None:
+    """Instances become the session's. Of those that are given the caller knows if they are new."""
     if value:
-        run.state.kept |= {e.source for e in s.unordered(value) if e.source.kind == "new"}
+        kept = {e.source for e in s.unordered(value) if e.source.kind in ("new", "given")}
+        if not kept <= run.state.kept:
+            run.state.kept |= kept
 
 
 def _named_attributes(run: LoadEvaluation, operation: f.Operation) -> set[str] | None:

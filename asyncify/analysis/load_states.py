@@ -395,7 +395,8 @@ class State:
         out = State()
         out.loaded = {key: names for key, names in self.loaded.items() if known(key[0])}
         out.expired = {key: names for key, names in self.expired.items() if known(key[0])}
-        out.kept, out.stored = self.kept & sources, self.stored & sources
+        out.kept = frozenset(source for source in self.kept if known(source))
+        out.stored = frozenset(source for source in self.stored if known(source))
         out.flushes, out.expires, out.recovers = self.flushes, self.expires, self.recovers
         out.computes = self.computes
         return out

@@ -161,9 +161,22 @@ def _take_over(
         for own in _keys(key, function, given):
             run.state.set_expired(own, names - {s.FAILED} if run.body.is_test else names)
     if state.kept:
-        run.state.kept |= state.kept
+        run.state.kept |= _own_sources(state.kept, function, given)
     if state.stored:
-        run.state.stored |= state.stored
+        run.state.stored |= _own_sources(state.stored, function, given)
+
+
+def _own_sources(
+    sources: frozenset[s.Source], function: Function, given: list[s.Value]
+) -> set[s.Source]:
+    """Sources that a callee speaks of, as the caller knows them."""
+    out: set[s.Source] = set()
+    for source in sources:
+        if source.kind != "given" or source.function is not function:
+            out.add(source)
+        else:
+            out |= {e.source for e in s.unordered(given[source.index]) if not e.path}
+    return out
 
 
 def _keys(key: s.Key, function: Function, given: list[s.Value]) -> list[s.Key]:

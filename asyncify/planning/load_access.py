@@ -11,7 +11,6 @@ from collections.abc import Callable
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
-from asyncify.analysis.load_states import Demand
 from asyncify.analysis.program import Class, Function, Module, Variable, dotted
 from asyncify.decisions import AddBase, EditArguments
 from asyncify.planning.draft import Draft
@@ -37,14 +36,16 @@ class Access:
         session = self._session(function, index)
         return f"{session}.run_sync(lambda _: {{node}})" if session else None
 
-    def statement(self, function: Function, index: int, demand: Demand, text: str) -> str | None:
-        """A statement that loads the attribute of the instance ``text``."""
-        if self._has_awaitable(function, demand.entity.cls):
-            return f"await {text}.awaitable_attrs.{demand.attribute}\n"
-        session = self._session(function, index)
-        if not session:
-            return None
-        return f"await {session}.run_sync(lambda _: {text}.{demand.attribute})\n"
+    def may(self, function: Function, index: int, classes: list[Class]) -> bool:
+        """Can attributes of instances of these classes be awaited there?"""
+        has_session = bool(self._session(function, index))
+        return has_session or all(self._has_awaitable(function, cls) for cls in classes)
+
+    def text(self, function: Function, index: int, cls: Class, value: str, name: str) -> str:
+        """What is awaited to load an attribute of ``value``."""
+        if self._has_awaitable(function, cls):
+            return f"{value}.awaitable_attrs.{name}"
+        return f"{self._session(function, index)}.run_sync(lambda _: {value}.{name})"
 
     def _session(self, function: Function, index: int) -> str:
         """The name of a session that was used, or is a parameter, before the read."""

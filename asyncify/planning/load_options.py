@@ -10,6 +10,7 @@ from asyncify.analysis.load_states import Source
 from asyncify.analysis.models import Relationship
 from asyncify.analysis.program import Class, Module, dotted
 from asyncify.planning.draft import Draft
+from asyncify.planning.load_gets import Gets
 
 _LOAD, _LEAD, _COLUMN = (
     f"sqlalchemy.orm.{name}" for name in ("selectinload", "defaultload", "undefer")
@@ -21,7 +22,8 @@ Path = tuple[str, ...]
 class OptionTexts:
     """How the options of one query are written in its file."""
 
-    def __init__(self, colors: Colors, draft: Callable[[Module], Draft]) -> None:
+    def __init__(self, colors: Colors, draft: Callable[[Module], Draft], gets: Gets) -> None:
+        self.gets = gets
         self.colors = colors
         self.inference = colors.inference
         self.models = self.inference.models
@@ -73,6 +75,8 @@ class OptionTexts:
         return out
 
     def _class(self, source: Source) -> Class | None:
+        if source.kind == "get":
+            return self.gets.entity(source)
         evaluation = self.inference.evaluations.get(source.function)
         argument = self._argument(source)
         if evaluation is None or argument < 0:
@@ -87,6 +91,8 @@ class OptionTexts:
 
     def _entity(self, source: Source) -> str:
         """The entity as the query names it."""
+        if source.kind == "get":
+            return self.gets.name(source)
         argument = self._argument(source)
         return dotted(source.function.body.operations, argument) if argument >= 0 else ""
 

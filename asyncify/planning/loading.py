@@ -8,29 +8,28 @@ can't be met is a finding.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from asyncify import facts as f
-from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.consumers import unread
 from asyncify.analysis.load_states import Demand, Source
 from asyncify.analysis.loading import Loading
-from asyncify.analysis.program import Function, Module, dotted
-from asyncify.decisions import (
-    InsertStatements,
-    QueryToSelect,
-    ReplaceExpression,
-)
+from asyncify.analysis.program import Function, Module
+from asyncify.decisions import QueryToSelect, ReplaceExpression
 from asyncify.findings import Finding
 from asyncify.planning.consumers import consume_generators
-from asyncify.planning.draft import Draft, call_reference, node_reference, reference
+from asyncify.planning.draft import Draft, call_reference, reference
 from asyncify.planning.load_access import Access
+from asyncify.planning.load_gets import Gets
 from asyncify.planning.load_options import OptionTexts
 from asyncify.planning.load_recorded import RecordedLoads
+from asyncify.planning.load_walks import Walks
 from asyncify.rules import finding
-from asyncify.sites import NodeRef, Site
+from asyncify.sites import Site
 
 Path = tuple[str, ...]
+_NAMED = 3  # attributes in one message
 
 
 class LoadPlanner:
@@ -51,11 +50,14 @@ class LoadPlanner:
         self.draft = draft
         self.findings: list[Finding] = []
         self.access = Access(colors, coloring, draft)
-        self.texts = OptionTexts(colors, draft)
+        self.walks = Walks(colors, coloring, draft, self.access)
+        self.gets = Gets(colors, draft)
+        self.texts = OptionTexts(colors, draft, self.gets)
         self.demands: dict[Function, list[Demand]] = {}
         self._holders: dict[tuple[Source, Path], set[Function]] = {}
         self._options: dict[Source, set[Path]] = {}
         self._unreadable: set[Source] = set()
+        self._told: dict[Function, dict[tuple[str, str], Site]] = {}
         self._awaited: set[tuple[Function, int]] = set()
         self._meets: dict[tuple[Function, Demand], bool] = {}
 
@@ -75,6 +77,8 @@ class LoadPlanner:
                 self._meet(holder, demand)
         for source, paths in self._options.items():
             self._add_options(source, paths)
+        self.walks.write()
+        self._tell_all()
 
     def _meet(self, holder: Function, demand: Demand) -> None:
         if demand.source.kind == "given" and self._is_met_above(holder, demand):
@@ -93,6 +97,8 @@ class LoadPlanner:
         even if others use it who don't ask."""
         source = demand.source
         maker = source.function
+        if source.kind == "get":
+            return self._is_selectable(holder, demand, shared)
         if source.kind != "query" or source in self._unreadable:
             return False
         if demand.column and not self._is_deferred(demand):
@@ -102,6 +108,15 @@ class LoadPlanner:
         if not shared and maker is not holder and not self._all_ask(maker, demand, set()):
             return False
         return self._is_statement(source) and self.texts.can_say(source, demand.whole)
+
+    def _is_selectable(self, holder: Function, demand: Demand, shared: bool) -> bool:
+        """The same for a read by primary key, which has to become a statement."""
+        source = demand.source
+        if demand.column and not self._is_deferred(demand):
+            return False
+        if not shared and source.function is not holder:
+            return False
+        return self.gets.entity(source) is not None and self.texts.can_say(source, demand.whole)
 
     def _is_deferred(self, demand: Demand) -> bool:
         return demand.attribute in self.models.deferred(demand.entity.cls)
@@ -136,6 +151,9 @@ class LoadPlanner:
         draft = self.draft(function.module)
         operation = function.body.operations[source.operation]
         options = ", ".join(self.texts.options(source, paths))
+        if source.kind == "get":
+            self.gets.select(source, options)
+            return
         draft.add(
             ReplaceExpression(
                 node=call_reference(function, source.operation), site=draft.site(operation),
@@ -209,7 +227,7 @@ class LoadPlanner:
             return
         found = self.access.template(holder, demand.operation, demand.entity.cls, operation[6])
         if found is None or unread(layout, demand.operation):
-            self._load_for_all(holder, demand)
+            self._load_before(holder, replace(demand, at=operation[5]))
             return
         self._awaited.add(place)
         draft = self.draft(holder.module)
@@ -225,26 +243,11 @@ class LoadPlanner:
 
     def _load_before(self, holder: Function, demand: Demand) -> None:
         """A statement before the one that leads to the read."""
-        layout = self.colors.uses.layout(holder)
-        anchor = demand.calls[0][1] if demand.calls else demand.operation
-        statement = layout.statement(anchor)
-        node = self._anchor(holder, anchor)
-        text = dotted(layout.operations, demand.at) if demand.at >= 0 else ""
-        found = None
-        if statement is not None and not statement[6] and text and not demand.below and node:
-            inside = layout.operations[anchor][4] & (f.REPEATED | f.GENERATOR | f.MAYBE)
-            if statement[0] in _SIMPLE and not inside and not self._is_many(holder, demand):
-                found = self.access.statement(holder, anchor, demand, text)
-        if found is None or node is None:
+        site = self.walks.take(holder, demand)
+        if site is None:
             self._load_for_all(holder, demand)
-            return
-        draft = self.draft(holder.module)
-        site = draft.site(layout.operations[anchor])
-        decision = InsertStatements(
-            node=node, site=site, group=self.coloring.groups.get(holder, 0), source=found
-        )
-        draft.add(decision)
-        self._tell(holder, demand, site)
+        else:
+            self._tell(holder, demand, site)
 
     def _load_for_all(self, holder: Function, demand: Demand) -> None:
         """By the query after all, though not everybody who uses it needs it."""
@@ -253,23 +256,26 @@ class LoadPlanner:
         else:
             self._report(holder, demand)
 
-    def _is_many(self, holder: Function, demand: Demand) -> bool:
-        """Is the value that is handed on a container of instances?"""
-        evaluation = self.inference.evaluations.get(holder)
-        value = evaluation.values[demand.at] if evaluation is not None else v.UNKNOWN
-        return any(isinstance(a, (v.Collection, v.TupleValue)) for a in value)
-
-    def _anchor(self, holder: Function, index: int) -> NodeRef | None:
-        operation = holder.body.operations[index]
-        if operation[0] in (f.CALL, f.ATTRIBUTE, f.NAME, f.SUBSCRIPT):
-            return node_reference(holder, index)
-        return None
-
     # -- telling
 
     def _tell(self, holder: Function, demand: Demand, site: Site) -> None:
-        reason = f"`{demand.attribute}` of {demand.entity.cls.name} may not be loaded here"
-        self.findings.append(finding("ASY702", site, f"{reason} and is awaited."))
+        told = self._told.setdefault(holder, {})
+        told.setdefault((demand.attribute, demand.entity.cls.name), site)
+
+    def _tell_all(self) -> None:
+        """One finding per function: what is awaited works, and nobody reads hundreds."""
+        for holder, told in self._told.items():
+            site = min(told.values(), key=lambda site: (site.line, site.column))
+            names = [f"`{attribute}` of {cls}" for attribute, cls in told]
+            text, verb = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]])), "are"
+            if len(names) == 1:
+                verb = "is"
+            elif len(names) > _NAMED:
+                text = f"{', '.join(names[:_NAMED])} and {len(names) - _NAMED} more attributes"
+            where = f"in `{holder.facts.qualname}`"
+            self.findings.append(
+                finding("ASY702", site, f"{text} may not be loaded {where} and {verb} awaited.")
+            )
 
     def _report(self, holder: Function, demand: Demand) -> None:
         path = demand.function.module.path
@@ -293,7 +299,3 @@ class LoadPlanner:
             return f"the instance is given to `{source.function.facts.qualname}`"
         line = source.function.body.operations[source.operation][1]
         return f"the instance comes from {source.function.module.path}:{line}"
-
-
-# Statements whose expressions are evaluated once, right after what is put before them.
-_SIMPLE = {f.EXPRESSION, f.ASSIGN, f.ANNOTATED, f.AUGMENTED, f.RETURN, f.IF, f.FOR, f.RAISE}

@@ -72,6 +72,17 @@ QUERY_GIVES = {
 }  # fmt: skip
 QUERY_GETS = {"get"}  # by primary key: what the session holds already comes without options
 
+# What a read by primary key becomes where it has to load more: the method of the session that
+# executes the statement, and what is read from what that gives. `get` itself would leave what the
+# session holds already as it is, whatever its options say; a statement loads what isn't there.
+GETS_AS = {
+    "get": ("scalar", ""), "get_one": ("execute", ".scalar_one()"),
+}  # fmt: skip
+GETS_UNIQUE = {  # where a collection is joined
+    "get": ("execute", ".unique().scalar_one_or_none()"),
+    "get_one": ("execute", ".unique().scalar_one()"),
+}
+
 RESULT_GIVES = {
     "all": Gives.MANY, "fetchall": Gives.MANY, "fetchmany": Gives.MANY, "first": Gives.ONE,
     "one": Gives.ONE, "one_or_none": Gives.ONE, "fetchone": Gives.ONE, "scalar": Gives.SCALAR,
@@ -87,6 +98,8 @@ SESSION_EFFECTS = {
     "add": Effect.KEEP, "add_all": Effect.KEEP,
 }  # fmt: skip
 
+# Methods that raise rather than give None.
+NEVER_NONE = {"one", "scalar_one", "get_one"}
 # Builtins that give the elements of what they are given, and those that give one of them.
 ITERATING = {
     "list", "tuple", "set", "frozenset", "sorted", "iter", "reversed", "filter", "map",

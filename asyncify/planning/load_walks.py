@@ -1,0 +1,273 @@
+"""Walks: statements that load what a reader that can't await is about to read.
+
+    for line in await order.awaitable_attrs.lines:
+        await line.awaitable_attrs.product
+
+They load what the reader would have loaded by itself, on whatever it is given: a new object, a
+list, an instance that another function gave. What may be None is asked first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.layout import Layout
+from asyncify.analysis.load_states import Demand
+from asyncify.analysis.program import Class, Function, Module, dotted
+from asyncify.decisions import AwaitExpression, InsertStatements, ReplaceCall, ReplaceExpression
+from asyncify.planning.draft import Draft, node_reference
+from asyncify.planning.hoisting import Hoister
+from asyncify.planning.load_access import Access
+from asyncify.planning.presence import is_there
+from asyncify.sites import NodeRef, Site
+
+_INDENT = " " * 4
+_INSIDE = f.REPEATED | f.GENERATOR | f.MAYBE
+# Statements whose expressions are evaluated once, right after what is put before them.
+_SIMPLE = {f.EXPRESSION, f.ASSIGN, f.ANNOTATED, f.AUGMENTED, f.RETURN, f.IF, f.FOR, f.RAISE}
+
+
+@dataclass(slots=True)
+class Step:
+    """One relationship or column on the way; ``wanted``: it may not be loaded."""
+
+    cls: Class
+    to_many: bool = False
+    wanted: bool = False
+    below: dict[str, Step] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Walk:
+    """What is loaded of one value before one statement."""
+
+    holder: Function
+    node: NodeRef
+    site: Site
+    anchor: int
+    text: str  # the value, or what holds it
+    item: str  # the name of each instance, where the value is a container of them
+    sure: bool  # is it never None?
+    steps: dict[str, Step] = field(default_factory=dict)
+
+
+class Walks:
+    """Gathers the walks of a program; they are written once all is known."""
+
+    def __init__(
+        self,
+        colors: Colors,
+        coloring: Coloring,
+        draft: Callable[[Module], Draft],
+        access: Access,
+    ) -> None:
+        self.colors = colors
+        self.coloring = coloring
+        self.inference = colors.inference
+        self.draft = draft
+        self.access = access
+        self._walks: dict[tuple[Function, int, int], Walk | None] = {}
+
+    def take(self, holder: Function, demand: Demand) -> Site | None:
+        """Load what is demanded before the statement that leads to the read; None where that
+        can't be done."""
+        anchor = demand.calls[0][1] if demand.calls else demand.operation
+        way = self._way(demand)
+        if demand.at < 0 or way is None:
+            return None
+        if not self.access.may(holder, anchor, [cls for cls, _ in way]):
+            return None
+        key = holder, anchor, demand.at
+        if key not in self._walks:
+            self._walks[key] = self._begin(holder, anchor, demand)
+        walk = self._walks[key]
+        if walk is None:
+            return None
+        steps = walk.steps
+        names = (*demand.below, demand.attribute)
+        for (cls, to_many), name in zip(way, names, strict=True):
+            step = steps.setdefault(name, Step(cls, to_many))
+            steps = step.below
+        step.wanted = True
+        return walk.site
+
+    def write(self) -> None:
+        for walk in self._walks.values():
+            if walk is not None and walk.steps:
+                self._write(walk)
+
+    # -- where
+
+    def _begin(self, holder: Function, anchor: int, demand: Demand) -> Walk | None:
+        layout = self.colors.uses.layout(holder)
+        node = self._anchor(holder, anchor)
+        statement = layout.statement(anchor)
+        if node is None or statement is None or statement[6] or statement[0] not in _SIMPLE:
+            return None
+        at, many = self._source(layout, holder, demand.at)
+        if at < 0:
+            return None
+        text = dotted(layout.operations, at)
+        if not text and layout.operations[anchor][4] & _INSIDE and at == demand.at:
+            return None
+        site = self.draft(holder.module).site(layout.operations[anchor])
+        if not text:
+            text = self._hoisted(holder, layout, at)
+            if text and layout.operations[anchor][0] == f.CALL and at == anchor:
+                node = self._anchor(holder, anchor) or node
+        if not text:
+            return None
+        item = self._fresh(holder, text.rpartition(".")[2]) if many else ""
+        sure = demand.source.kind == "new" or many or is_there(layout, statement, text)
+        return Walk(holder, node, site, anchor, text, item, sure)
+
+    def _source(self, layout: Layout, holder: Function, at: int) -> tuple[int, bool]:
+        """The operation whose value is there before the statement, and whether it is a container:
+        the value itself, or what a comprehension iterates over. -1 where there is none."""
+        operation = layout.operations[at]
+        if not operation[4] & (f.REPEATED | f.GENERATOR):
+            return at, self._is_many(holder, at)
+        if operation[0] != f.NAME:
+            return -1, False
+        for comprehension in layout.enclosing(at):
+            target, iterable = comprehension[8][0][:2]
+            if target[:2] == (f.TO_NAME, operation[5]):
+                inside = layout.operations[iterable][4] & _INSIDE
+                return (-1, False) if inside else (iterable, True)
+        return -1, False
+
+    def _is_many(self, holder: Function, index: int) -> bool:
+        evaluation = self.inference.evaluations.get(holder)
+        value = evaluation.values[index] if evaluation is not None else v.UNKNOWN
+        return any(isinstance(a, (v.Collection, v.TupleValue)) for a in value)
+
+    def _hoisted(self, holder: Function, layout: Layout, index: int) -> str:
+        """The name of a variable that an awaited call is given for this, or ''."""
+        if layout.operations[index][0] != f.CALL:
+            return ""
+        draft, node = self.draft(holder.module), node_reference(holder, index)
+        decisions = [d for d in draft.decisions if d.node == node]
+        statement = layout.statement(index)
+        hoister = Hoister(layout, "statement")
+        if statement is None or not hoister.may(index) or not hoister.name:
+            return ""
+        numbers = {
+            layout.operations[i][3] for i in range(statement[4], statement[5])
+            if layout.operations[i] and layout.operations[i][0] == f.CALL
+        }  # fmt: skip
+        hoisted = any(
+            getattr(d, "hoist", "") and d.node.kind == "Call" and d.node.number in numbers
+            for d in draft.decisions
+        )
+        if hoisted or len(decisions) != 1:
+            return ""
+        (decision,) = decisions
+        if isinstance(decision, AwaitExpression) or (
+            isinstance(decision, (ReplaceCall, ReplaceExpression))
+            and decision.awaits
+            and decision.result == "{awaited}"
+        ):
+            del draft.decisions[decision]
+            draft.add(replace(decision, hoist=hoister.name))
+            return hoister.name
+        return ""
+
+    def _anchor(self, holder: Function, index: int) -> NodeRef | None:
+        operation = holder.body.operations[index]
+        if operation[0] in (f.CALL, f.ATTRIBUTE, f.NAME, f.SUBSCRIPT):
+            return node_reference(holder, index)
+        return None
+
+    # -- what
+
+    def _way(self, demand: Demand) -> list[tuple[Class, bool]] | None:
+        """The classes on the way from the value to the attribute, each with whether its attribute
+        is a collection."""
+        names = (*demand.below, demand.attribute)
+        start = demand.path[: len(demand.path) - len(demand.below)]
+        for (path, cls), _ in list(demand.source.entities.items()):
+            if path == start:
+                way = list(self._steps(cls, names))
+                if len(way) == len(names) and (not demand.below or way[-1][0] is not None):
+                    return way
+        return None
+
+    def _steps(self, cls: Class, names: tuple[str, ...]) -> Iterator[tuple[Class, bool]]:
+        current: Class | None = cls
+        for name in names:
+            if current is None:
+                return
+            link = self.inference.models.links(current).get(name)
+            yield current, link is not None and link.to_many
+            current = link.target if link is not None else None
+
+    # -- text
+
+    def _write(self, walk: Walk) -> None:
+        names = _Names(walk.holder)
+        lines: list[str]
+        if walk.item:
+            inner = list(self._lines(walk, walk.item, walk.steps, names))
+            lines = [f"for {walk.item} in {walk.text}:", *_indented(inner)]
+        else:
+            lines = list(self._lines(walk, walk.text, walk.steps, names))
+            if not walk.sure:
+                lines = [f"if {walk.text} is not None:", *_indented(lines)]
+        self.draft(walk.holder.module).add(
+            InsertStatements(
+                node=walk.node, site=walk.site,
+                group=self.coloring.groups.get(walk.holder, 0), source="\n".join(lines) + "\n",
+            )
+        )  # fmt: skip
+
+    def _lines(self, walk: Walk, text: str, steps: dict[str, Step], names: _Names) -> Iterator[str]:
+        for name, step in steps.items():
+            read = f"{text}.{name}"
+            if step.wanted:
+                read = "await " + self.access.text(walk.holder, walk.anchor, step.cls, text, name)
+            if not step.below:
+                yield read
+                continue
+            if step.to_many:
+                item = names.one_of(name)
+                yield f"for {item} in {read}:"
+            else:
+                item = names.fresh(name)
+                yield f"{item} = {read}"
+                yield f"if {item} is not None:"
+            yield from _indented(list(self._lines(walk, item, step.below, names)))
+
+    def _fresh(self, holder: Function, name: str) -> str:
+        return _Names(holder).one_of(name)
+
+
+class _Names:
+    """New variables of one function."""
+
+    def __init__(self, holder: Function) -> None:
+        self.taken = set(holder.facts.bound | holder.facts.names)
+
+    def one_of(self, name: str) -> str:
+        """A name for one of what ``name`` is the plural of."""
+        return self.fresh(singular(name))
+
+    def fresh(self, name: str) -> str:
+        while name in self.taken:
+            name += "_"
+        self.taken.add(name)
+        return name
+
+
+def singular(name: str) -> str:
+    for ending, instead in (("ies", "y"), ("sses", "ss"), ("xes", "x"), ("s", "")):
+        if name.endswith(ending) and len(name) > len(ending) + 1 and not name.endswith("ss"):
+            return name[: -len(ending)] + instead
+    return f"{name}_item"
+
+
+def _indented(lines: list[str]) -> list[str]:
+    return [_INDENT + line for line in lines]

@@ -1,0 +1,115 @@
+"""Presence: is what a name stands for known not to be None before a statement?
+
+`if order is None: raise ...` above, an attribute of it that was read or set, or an enclosing
+`if order:` tell. Anything else leaves it open, and who asks has to ask the program.
+"""
+
+from __future__ import annotations
+
+from asyncify import facts as f
+from asyncify.analysis.layout import Layout
+from asyncify.analysis.program import blocks_of, dotted
+from asyncify.vocabulary.loading import NEVER_NONE
+
+_LEAVING = {f.RETURN, f.RAISE, f.FLOW}
+_NOT = {"Not", "Is"}
+
+
+def is_there(layout: Layout, statement: f.Statement, text: str) -> bool:
+    """Is ``text`` never None where a statement begins?"""
+    current: f.Statement | None = statement
+    while current is not None:
+        for before in _before(layout, current):
+            told = _tells(layout, before, text)
+            if told is not None:
+                return told
+        current, inside = _around(layout, current)
+        if current is not None and current[0] == f.IF:
+            positive = inside is current[8]
+            if _mentions(layout, current[7], text):
+                return positive is not _asks_for_none(layout, current[7])
+        if current is not None and _binds(current, text):
+            return bool(current[0] == f.FOR)
+    return False
+
+
+def _before(layout: Layout, statement: f.Statement) -> list[f.Statement]:
+    """The statements of the same block above, nearest first."""
+    block = layout.blocks[id(statement)]
+    place = next(n for n, each in enumerate(block) if each is statement)
+    return list(reversed(block[:place]))
+
+
+def _around(
+    layout: Layout, statement: f.Statement
+) -> tuple[f.Statement | None, tuple[f.Statement, ...]]:
+    block = layout.blocks[id(statement)]
+    for outer in layout.statements:
+        for part in blocks_of(outer):
+            if part is block:
+                return outer, part
+    return None, ()
+
+
+def _tells(layout: Layout, statement: f.Statement, text: str) -> bool | None:
+    """What a statement above says; None: nothing."""
+    if statement[0] == f.IF and _mentions(layout, statement[7], text):
+        leaves = bool(statement[8]) and statement[8][-1][0] in _LEAVING
+        if leaves and _asks_for_none(layout, statement[7]):
+            return True
+    if statement[0] == f.ASSERT and _mentions(layout, statement[7], text):
+        return True
+    if _binds(statement, text):
+        return _never_none(layout, statement)
+    return True if _is_read_in(layout, statement, text) else None
+
+
+def _mentions(layout: Layout, index: int, text: str) -> bool:
+    return any(dotted(layout.operations, i) == text for i in layout.subtree(index))
+
+
+def _asks_for_none(layout: Layout, index: int) -> bool:
+    """``not order``, ``order is None``, and ``or`` of such."""
+    operation = layout.operations[index]
+    if operation[0] == f.BOOLEAN:
+        return any(_asks_for_none(layout, part) for part in operation[5])
+    return bool(operation[0] == f.OPERATOR and operation[5] in _NOT)
+
+
+def _binds(statement: f.Statement, text: str) -> bool:
+    targets: tuple[f.Operation, ...] = ()
+    if statement[0] == f.ASSIGN:
+        targets = statement[7]
+    elif statement[0] in (f.ANNOTATED, f.FOR):
+        targets = (statement[7],)
+    return any(target[:2] == (f.TO_NAME, text) for target in targets)
+
+
+def _never_none(layout: Layout, statement: f.Statement) -> bool:
+    """Is what is assigned the result of a call that gives something, or raises?"""
+    index = statement[8] if statement[0] == f.ASSIGN else -1
+    operation = layout.operations[index] if index >= 0 else ()
+    if operation and operation[0] == f.AWAIT:
+        operation = layout.operations[operation[5]]
+    if not operation or operation[0] != f.CALL:
+        return False
+    callee = layout.operations[operation[5]]
+    return callee[0] == f.ATTRIBUTE and callee[6] in NEVER_NONE
+
+
+def _is_read_in(layout: Layout, statement: f.Statement, text: str) -> bool:
+    """Is an attribute of it read or set, whichever way the statement goes?"""
+    operations = layout.operations
+    for index in range(statement[4], statement[5]):
+        operation = operations[index]
+        if (
+            operation
+            and operation[0] == f.ATTRIBUTE
+            and not operation[4] & (f.MAYBE | f.REPEATED | f.GENERATOR)
+            and dotted(operations, operation[5]) == text
+        ):
+            return True
+    targets: tuple[f.Operation, ...] = statement[7] if statement[0] == f.ASSIGN else ()
+    return any(
+        target[0] == f.TO_ATTRIBUTE and dotted(operations, target[1]) == text for target in targets
+    )
