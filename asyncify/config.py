@@ -53,6 +53,7 @@ class Config:
     cache_names: tuple[str, ...] = ("*cache*",)
     guard_clauses: str = "touched"
     pagination: str = "report"
+    wrap_blocking: bool = False
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
@@ -90,7 +91,7 @@ class Key:
     @property
     def repeats(self) -> bool:
         """Whether the flag may be given several times."""
-        return self.split is not _only
+        return self.split not in (_only, _switched)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -152,6 +153,17 @@ def _one_of(*choices: str) -> Callable[[object, Path], object]:
         return value
 
     return read
+
+
+def _switch(value: object, root: Path) -> object:
+    if not isinstance(value, bool):
+        raise ValueError(f'is "{value}" but takes one of true, false')
+    return value
+
+
+def _switched(words: list[str]) -> object:
+    """``true`` and ``false`` as in TOML; what is neither is refused as it stands."""
+    return {"true": True, "false": False}.get(words[-1].lower(), words[-1])
 
 
 def _module(value: object, root: Path) -> object:
@@ -223,6 +235,8 @@ KEYS: tuple[Key, ...] = (
         _one_of("touched", "all", "off"), _only),
     Key("pagination", "Pages that are cut in Python, not in the database.", "report|off",
         _one_of("report", "off"), _only),
+    Key("wrap-blocking", "Put other blocking calls into threads.", "true|false",
+        _switch, _switched),
     Key("select", "Report only these codes or prefixes.", "CODE", _codes, _listed),
     Key("ignore", "Don't report these codes or prefixes.", "CODE", _codes, _listed),
     Key("per-file-ignores", "Don't report a code in some files.", "GLOB:CODE",

@@ -23,6 +23,7 @@ from asyncify.decisions import (
 from asyncify.findings import Finding
 from asyncify.loads import RecordedLoad
 from asyncify.outcome import Summary
+from asyncify.planning.blocking import BlockingPlanner
 from asyncify.planning.callgraph import turning_of
 from asyncify.planning.case_methods import CasePlanner
 from asyncify.planning.cleanups import Cleanups
@@ -108,6 +109,7 @@ class Planner:
             colors, coloring, self.queries, self.support.name, self.clients
         )
         self.cleanups = Cleanups(colors, coloring, self.draft)
+        self.blocking = BlockingPlanner(colors, coloring, self.draft)
 
     def draft(self, module: Module) -> Draft:
         if module not in self.drafts:
@@ -141,6 +143,7 @@ class Planner:
             self.loading.plan()
             self.infrastructure.engines.finish()
             self.infrastructure.engines.bound()
+        self.blocking.plan()
         self.cleanups.plan()
         self.support.complete(self.draft)
         files = tuple(
@@ -256,6 +259,7 @@ class Planner:
         found += Refusals(self.colors, self.coloring).findings()
         found += self.clients.findings()
         found += misuses(self.colors, self.coloring)
+        found += self.blocking.findings()
         found += misnamed(self.colors, self.coloring)
         found += unproven_calls(self.colors, self.coloring)
         return tuple(sorted(set(found), key=lambda x: (x.site, x.code, x.reason)))

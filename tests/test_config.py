@@ -50,6 +50,7 @@ def test_all_keys_are_read(tmp_path: Path) -> None:
         helper-module = "app.support"
         select = ["ASY1"]
         ignore = ["ASY101"]
+        wrap-blocking = true
         [tool.asyncify.per-file-ignores]
         "tests/*" = ["ASY105"]
         """,
@@ -71,6 +72,7 @@ def test_all_keys_are_read(tmp_path: Path) -> None:
         helper_module="app.support",
         select=("ASY1",),
         ignore=("ASY101",),
+        wrap_blocking=True,
         per_file_ignores=(("tests/*", ("ASY105",)),),
     )
 
@@ -90,6 +92,7 @@ def test_flags_win_over_the_file(tmp_path: Path) -> None:
         "selectin",
     )
     assert config.async_driver == (("postgresql", "asyncpg"), ("mysql", "asyncmy"))
+    assert configured(tmp_path, "", wrap_blocking=["true"]).wrap_blocking
     assert config.per_file_ignores == (("tests/*", ("ASY105", "ASY106")), ("c:d.py", ("ASY1",)))
     assert config.exclude == DEFAULT_EXCLUDE
 
@@ -121,6 +124,10 @@ def test_flags_win_over_the_file(tmp_path: Path) -> None:
             '[tool.asyncify]\nstyle = "expresion"\n',
             'pyproject.toml:2:1: style is "expresion" but takes one of "statement", "expression"; '
             'did you mean "expression"?',
+        ),
+        (
+            '[tool.asyncify]\nwrap-blocking = "yes"\n',
+            'pyproject.toml:2:1: wrap-blocking is "yes" but takes one of true, false.',
         ),
         (
             '[tool.other]\nstyle = 1\n[tool.asyncify]\nsync = ["style"]\nstyle = 2\n',

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import pytest
 
 from asyncify.vocabulary import frameworks
+from asyncify.vocabulary.blocking import BLOCKING, BUILTINS
 from asyncify.vocabulary.frameworks import Rule
 from tests.test_vocabulary import resolve
 
@@ -62,6 +63,20 @@ def test_names_exist() -> None:
     every |= {*frameworks.GENERICS, *(each.new for each in frameworks.GENERICS.values())}
     found = {name for name in every - NEW_IN_PYTHON if installed(name)}
     assert {name for name in found if resolve(name) is None} == set()
+
+
+def test_what_blocks_exists() -> None:
+    every = {
+        name for row in BLOCKING for name in (*row.names, row.new) if name[-2:] not in ("", ".*")
+    }
+    owners = {name.partition("().")[0] for name in every} - BUILTINS
+    found = {name for name in owners if installed(name)}
+    assert {name for name in found if resolve(name) is None} == set()
+    methods = {name for name in every if name.count("().") == 1}
+    for name in sorted(methods):
+        owner, _, method = name.partition("().")
+        cls = resolve(owner) if installed(owner) else None
+        assert not isinstance(cls, type) or hasattr(cls, method), name
 
 
 def test_every_rule_is_said_once_and_with_its_reason() -> None:

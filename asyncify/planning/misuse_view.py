@@ -78,9 +78,14 @@ class View:
 
     def awaits(self) -> bool:
         """Is there anything in the function that only an async one can have?"""
-        return any(op and op[0] == f.AWAIT for op in self.operations) or any(
-            (s[0] == f.WITH and s[9]) or (s[0] == f.FOR and s[11]) for s in self.layout.statements
-        )
+        return awaits_anything(self.layout)
+
+
+def awaits_anything(layout: Layout) -> bool:
+    """Is there an await, an ``async with`` or an ``async for`` in a function?"""
+    return any(op and op[0] == f.AWAIT for op in layout.operations) or any(
+        (s[0] == f.WITH and s[9]) or (s[0] == f.FOR and s[11]) for s in layout.statements
+    )
 
 
 def _path(block: tuple[f.Statement, ...], wanted: f.Statement) -> list[f.Statement]:

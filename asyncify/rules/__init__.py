@@ -57,6 +57,8 @@ SEVERITIES: Mapping[str, Severity] = {
     "ASY411": _ERROR,
     "ASY412": _ERROR,
     "ASY413": _ERROR,
+    "ASY414": _WARNING,
+    "ASY415": _INFO,
     "ASY501": _WARNING,
     "ASY502": _ERROR,
     "ASY503": _ERROR,

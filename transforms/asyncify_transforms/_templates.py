@@ -203,6 +203,12 @@ class _Filler(cst.CSTTransformer):
             )
         elif not arguments and not after:
             before[-1] = before[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
+        opening = source.whitespace_before_args
+        if arguments and not after and isinstance(opening, cst.ParenthesizedWhitespace):
+            # One argument a line, as it was.
+            comma = cst.Comma(whitespace_after=without_comments(opening))
+            before = [each.with_changes(comma=comma) for each in before]
+            node = node.with_changes(whitespace_before_args=opening)
         return node.with_changes(args=[*before, *arguments, *after])
 
     def _with_layout(self, call: cst.Call) -> cst.Call:
