@@ -62,10 +62,12 @@ class RemoveAwait(Decision):
 class RenameReference(Decision):
     """A name, or the last part of a dotted name, is replaced (node: Name or Attribute).
 
-    ``new`` is an identifier, or a dotted name that replaces the node as a whole.
+    ``new`` is an identifier, or a dotted name that replaces the node as a whole; with ``whole`` an
+    identifier does so too: what `sa.create_engine` becomes isn't in `sa`.
     """
 
     new: str
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

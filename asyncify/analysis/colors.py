@@ -256,7 +256,7 @@ class Colors(Components):
         """Why a function can neither turn nor stay sync beside what turns."""
         obstacle, sides = coloring.boundaries.get(function), coloring.sides
         if obstacle is not None:
-            if function in sides.refused or function.facts.kind in ("module", "class"):
+            if function in sides.refused or function.facts.kind == "class":
                 return obstacle
             if is_alembic(function):
                 return obstacle  # it has a connection of its own

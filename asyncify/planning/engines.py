@@ -354,7 +354,8 @@ class EnginePlanner:
         operation = operations[index]
         if operation[0] in (f.NAME, f.ATTRIBUTE):
             site, new = call.draft.site(operation), call.draft.spell(row.new)
-            call.draft.add(RenameReference(node=reference(operation), site=site, new=new))
+            node = reference(operation)
+            call.draft.add(RenameReference(node=node, site=site, new=new, whole=True))
             call.draft.drop(dotted(operations, index))
         return "keep"
 

@@ -177,7 +177,8 @@ class FunctionPlanner:
                 continue
             if new:
                 node = reference(operation)
-                draft.add(RenameReference(node=node, site=draft.site(operation), new=new))
+                site = draft.site(operation)
+                draft.add(RenameReference(node=node, site=site, new=new, whole=True))
             callee = operation[5] if operation[0] == f.CALL else index
             draft.drop(dotted(signature.operations, callee))
             if decorator.rule is Rule.STRIP:

@@ -160,7 +160,8 @@ class InfrastructurePlanner:
     ) -> None:
         draft, operation = self.draft(function.module), layout.operations[index]
         spelled, site = draft.spell(new), draft.site(operation)
-        draft.add(RenameReference(node=reference(operation), site=site, group=group, new=spelled))
+        node = reference(operation)
+        draft.add(RenameReference(node=node, site=site, group=group, new=spelled, whole=True))
         written = dotted(layout.operations, index)
         draft.drop(written)
         if called:

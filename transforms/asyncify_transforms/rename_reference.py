@@ -1,8 +1,8 @@
 """Replaces a name, or the last part of a dotted name.
 
 What it does
-    `sessionmaker` becomes `async_sessionmaker`; `orm.Session` becomes `orm.AsyncSession`, or, given
-    a dotted name, is replaced as a whole.
+    `sessionmaker` becomes `async_sessionmaker`; `mock.Mock` becomes `mock.AsyncMock`, or, given a
+    dotted name or told so, is replaced as a whole: `orm.Session` becomes `AsyncSession`.
 
 Why
     The async classes and factories have names of their own.
@@ -37,7 +37,7 @@ def apply(
     decision: RenameReference, reference: cst.Name | cst.Attribute, place: Place
 ) -> cst.CSTNode | None:
     """The reference under its new name."""
-    if "." in decision.new:
+    if decision.whole or "." in decision.new:
         result: cst.CSTNode = with_parentheses_of(dotted_node(decision.new), reference)
         return result
     if isinstance(reference, cst.Attribute):
@@ -54,11 +54,12 @@ EXAMPLES = (
         __doc__, RenameReference(**node("Name", 1, "sessionmaker"), new="async_sessionmaker")
     ),
     Example(
-        "x = orm.Session\ny = orm.Session\n",
+        "x = mock.Mock\ny = orm.Session\nz = orm.Session\n",
         (
-            RenameReference(**node("Attribute", 0, "Session"), new="AsyncSession"),
+            RenameReference(**node("Attribute", 0, "Mock"), new="AsyncMock"),
             RenameReference(**node("Attribute", 1, "Session"), new="asyncio.AsyncSession"),
+            RenameReference(**node("Attribute", 2, "Session"), new="AsyncSession", whole=True),
         ),
-        "x = orm.AsyncSession\ny = asyncio.AsyncSession\n",
+        "x = mock.AsyncMock\ny = asyncio.AsyncSession\nz = AsyncSession\n",
     ),
 )
