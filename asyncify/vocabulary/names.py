@@ -343,6 +343,10 @@ CLASS_BASES: frozenset[str] = frozenset(
     }
 )
 
+# Classes whose subclasses make instances by class methods of these names, too.
+SQLMODEL = frozenset({"sqlmodel.SQLModel", "sqlmodel.main.SQLModel"})
+MAKING = frozenset({"model_validate", "from_orm", "parse_obj", "model_construct", "construct"})
+
 # The classes and functions that are replaced, by the canonical name of each.
 SYNC_TO_ASYNC: dict[str, str] = {
     "sqlalchemy.orm.Session": "sqlalchemy.ext.asyncio.AsyncSession",
