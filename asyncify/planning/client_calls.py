@@ -21,6 +21,7 @@ from asyncify.planning.rendered import rendering_transport
 from asyncify.rules import finding
 from asyncify.sites import Site
 from asyncify.vocabulary.testing import (
+    APPLICATION_NAMES,
     ASYNC_CLIENT,
     BODY_KEYWORDS,
     CLIENT_DEFAULTS,
@@ -106,6 +107,9 @@ class ClientPlanner:
         positions = CLIENT_POSITIONS[: len(operation[6])]
         given = {name: f"{{{n}}}" for n, name in enumerate(positions)}
         given |= {keyword: f"{{kw:{keyword}}}" for keyword, _ in operation[7]}
+        hoisted, application = self._named(origin), given["app"]
+        if hoisted:
+            given["app"] = "{awaited}"
         parts: dict[str, list[str]] = {"transport": [f"app={given['app']}"], "client": []}
         for name, value in given.items():
             place, new = CLIENT_KEYWORDS[name]
@@ -122,11 +126,12 @@ class ClientPlanner:
         arguments = ", ".join([f"transport={transport}", *defaults, *parts["client"]])
         written = dotted(layout.operations, operation[5])
         callee = written if cls is not None else draft.spell(ASYNC_CLIENT)
+        call = f"{callee}({arguments})"
         draft.add(
             ReplaceCall(
                 node=call_reference(origin.function, index), site=draft.site(operation),
-                group=self.coloring.groups.get(origin.function, 0),
-                awaited=f"{callee}({arguments})", awaits=False,
+                group=self.coloring.groups.get(origin.function, 0), awaits=False, hoist=hoisted,
+                awaited=application if hoisted else call, result=call if hoisted else "{awaited}",
             )
         )  # fmt: skip
         if cls is None:
@@ -158,13 +163,31 @@ class ClientPlanner:
         variable is written elsewhere; or ''."""
         operations = origin.function.body.operations
         operation = operations[self._index(origin)]
-        argument = operation[6][0] if operation[6] else dict(operation[7]).get("app", -1)
+        argument = self._argument(operation)
         if argument < 0 or origin.function is function:
-            return dotted(operations, argument) if argument >= 0 else ""
+            return self._named(origin) or dotted(operations, argument) if argument >= 0 else ""
         symbol = self.colors.program.resolve_expression(origin.function, operations, argument)
         if not isinstance(symbol, Variable):
             return ""
         return self.draft(function.module).spell_symbol(symbol.name, symbol.module)
+
+    def _named(self, origin: v.Origin) -> str:
+        """The name that the application of a client gets in a statement before ``with``, where it is
+        made in the very call that is entered first; or ''."""
+        operations, index = origin.function.body.operations, self._index(origin)
+        argument = self._argument(operations[index])
+        statement = self.colors.uses.layout(origin.function).statement(index)
+        if argument < 0 or dotted(operations, argument) or not self._has_lifespan():
+            return ""
+        if statement is None or statement[0] != f.WITH or statement[7][0][0] != index:
+            return ""
+        facts = origin.function.facts
+        return next((n for n in APPLICATION_NAMES if n not in facts.bound | facts.names), "")
+
+    @staticmethod
+    def _argument(operation: f.Operation) -> int:
+        """Where the application is given to the call that makes a client, or -1."""
+        return int(operation[6][0] if operation[6] else dict(operation[7]).get("app", -1))
 
     def _has_lifespan(self) -> bool:
         program = self.colors.program

@@ -87,6 +87,8 @@ CLIENT_DEFAULTS: tuple[tuple[str, str], ...] = (
 )
 # Entering the sync client starts the application; the async one leaves that to whoever has it.
 LIFESPAN = "{app}.router.lifespan_context({app})"
+# What an application is called that is made where its client is entered.
+APPLICATION_NAMES = ("app", "application", "client_app")
 LIFESPAN_WORDS: tuple[str, ...] = (
     "lifespan", "on_event", "on_startup", "on_shutdown", "add_event_handler",
 )  # fmt: skip
