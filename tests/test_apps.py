@@ -2,64 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from asyncify import engine
-from tests.differential.test_servers import DRIVERS, database, started
 from tests.engine import check, described, errors, migrate, request, write
+from tests.programs_of_their_own import APPS, own_tests
 
-__all__ = ["started"]  # the fixture
-
-APPS = sorted((Path(__file__).resolve().parent.parent / "fixtures" / "apps").iterdir())
 each_app = pytest.mark.parametrize("app", APPS, ids=lambda app: app.name)
 
 
-# What the programs say about their own tests: one route of job_executor deletes nothing until its
-# ``delete`` is awaited.
-KNOWN = {("job_executor", "before"): "1 xfailed", ("job_executor", "after"): "1 xpassed"}
-
-
-def own_tests(app: Path, state: str, **variables: str) -> str:
-    """Run a program's own tests, which pass; what pytest printed. They stand beside both states
-    where they needn't be migrated, else in each."""
-    beside = (app / "tests").is_dir()
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **variables}
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "--quiet", "-p", "no:cacheprovider", "tests"],
-        cwd=app if beside else app / state,
-        env={**environment, app.name.upper(): state} if beside else environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert state == "before" or "never awaited" not in done.stdout, done.stdout
-    return done.stdout
-
-
 @pytest.mark.parametrize("state", ["before", "after"])
-@each_app
-def test_the_app_passes_its_own_tests(app: Path, state: str) -> None:
-    printed = own_tests(app, state)
-    assert KNOWN.get((app.name, state), "") in printed
-
-
-def test_the_reports_are_the_same_on_mariadb(started: dict[str, str]) -> None:
-    if "mariadb" not in started:
-        pytest.skip("MariaDB isn't installed")
-    with database(started["mariadb"], DRIVERS["aiomysql"]) as url:
-        given = url.update_query_dict({"charset": "utf8mb4"})
-        variable = given.render_as_string(hide_password=False)
-        app = next(app for app in APPS if app.name == "research_reports")
-        own_tests(app, "after", TEST_DATABASE_URL=variable)
+def test_the_bookshelf_passes_its_own_tests(state: str) -> None:
+    own_tests(next(app for app in APPS if app.name == "bookshelf"), state)
 
 
 def contents(folder: Path) -> dict[str, str]:
