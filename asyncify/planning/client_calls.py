@@ -172,8 +172,8 @@ class ClientPlanner:
         return self.draft(function.module).spell_symbol(symbol.name, symbol.module)
 
     def _named(self, origin: v.Origin) -> str:
-        """The name that the application of a client gets in a statement before ``with``, where it is
-        made in the very call that is entered first; or ''."""
+        """The name that the application of a client gets in a statement before ``with``, where it
+        is made in the very call that is entered first; or ''."""
         operations, index = origin.function.body.operations, self._index(origin)
         argument = self._argument(operations[index])
         statement = self.colors.uses.layout(origin.function).statement(index)
