@@ -445,6 +445,20 @@ def _wants_color(stream: TextIO) -> bool:
     return _is_terminal(stream) and not os.environ.get("NO_COLOR")
 
 
+@app.command()
+@_with_options()
+def status(options: Options) -> int:
+    """Say how far the program is, and whether it should migrate at all."""
+    from asyncify import engine
+    from asyncify.report.status import STATUS_FORMATS
+
+    _one_of("--output-format", options.output_format, STATUS_FORMATS)
+    with _progress(options) as progress:
+        found = engine.status(_request(options), progress)
+    typer.echo(STATUS_FORMATS[options.output_format](found), nl=False)
+    return DONE
+
+
 _NAME = _parameter(
     "name",
     Annotated[str, typer.Argument(metavar="NAME", help="pkg.module:Class.method")],

@@ -22,12 +22,19 @@ from asyncify.limits import Limits, restrict, unread_callers
 from asyncify.loads import RecordedLoad
 from asyncify.outcome import FileChange, Outcome
 from asyncify.phases import STILL_SYNC, plan_phase
-from asyncify.plan import Plan, make_plan, make_turning
+from asyncify.plan import Plan, make_plan, make_turning, settled
+from asyncify.planning.standing import StatusMaker
 from asyncify.rules import FAILURES
 from asyncify.source.discover import Discovered, SourceFile, discover
 from asyncify.source.kept import OutcomeCache
 from asyncify.source.read import Reader, content_digest
-from asyncify.suppressions import Suppressions, apply_suppressions, parse_suppressions
+from asyncify.status import Status
+from asyncify.suppressions import (
+    Suppressions,
+    apply_suppressions,
+    parse_suppressions,
+    select_findings,
+)
 from asyncify.turning import Turning
 from asyncify.vocabulary.testing import is_test_path
 
@@ -110,6 +117,19 @@ def turning(request: Request, progress: Progress | None = None) -> Turning:
         read = _read(request, progress or _silent)
         program = _program(read, request.config)
         return make_turning(infer(program, request.config))
+
+
+def status(request: Request, progress: Progress | None = None) -> Status:
+    """How far the program is."""
+    with _without_garbage_collection():
+        read = _read(request, progress or _silent)
+        program = _program(read, request.config)
+        planner, plan = settled(infer(program, request.config), loads=request.loads)
+        outcome = _outcome(request, read, restrict(plan, read.limits, read.sources), ())
+        flows = planner.queries.flows.values()
+        return StatusMaker(planner.colors, planner.coloring, flows).make(
+            select_findings(outcome.findings, request.config)
+        )
 
 
 def _all(request: Request, read: _Read) -> Iterator[object]:

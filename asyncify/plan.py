@@ -363,18 +363,21 @@ def make_plan(
     What can't be planned stays sync, and the plan is made again without it, until it holds. So do
     components of which a part can't be rewritten: a plan never leaves something undone.
     """
-    return _settled(inference, blocked, loads)[1]
+    return settled(inference, blocked, loads)[1]
 
 
 def make_turning(inference: Inference) -> Turning:
     """What turns in the plan that holds."""
-    planner, _ = _settled(inference, frozenset(), ())
+    planner, _ = settled(inference)
     return turning_of(planner.colors, planner.coloring)
 
 
-def _settled(
-    inference: Inference, blocked: frozenset[str], loads: tuple[RecordedLoad, ...]
+def settled(
+    inference: Inference,
+    blocked: frozenset[str] = frozenset(),
+    loads: tuple[RecordedLoad, ...] = (),
 ) -> tuple[Planner, Plan]:
+    """The plan that holds, and the planner that made it."""
     colors = Colors(inference, blocked)
     found: dict[v.Origin, Finding] = {}
     places: set[Site] = set()

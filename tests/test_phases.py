@@ -91,7 +91,7 @@ MODELS = """\
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Mapped, DeclarativeBase, mapped_column, sessionmaker
 
-engine = create_engine("sqlite://")
+engine = create_engine("sqlite:///program.db")
 SessionLocal = sessionmaker(engine)
 Quiet = sessionmaker(engine, expire_on_commit=False)
 
