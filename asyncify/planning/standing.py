@@ -99,8 +99,8 @@ class StatusMaker:
         if not total.functions:
             yield "No function of the program reaches the database through SQLAlchemy."
             return
-        if not (total.to_do or total.blocked):
-            return  # done
+        if total.done and not (total.to_do or total.blocked):
+            return  # it has
         whole = any(obstacle.whole for obstacle in self.coloring.failed.values())
         if whole or self.colors.inference.staying:
             yield f"{flask.REASON}. {flask.ADVICE}"
