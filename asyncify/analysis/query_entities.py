@@ -11,6 +11,7 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.layout import operands
 from asyncify.analysis.program import Class, dotted
+from asyncify.vocabulary.loading import JOINED
 
 if TYPE_CHECKING:
     from asyncify.analysis.evaluate import Evaluation
@@ -232,7 +233,7 @@ def loads_collection(evaluation: Evaluation, index: int) -> bool:
     while operation[0] == f.CALL:
         callee = evaluation.operations[operation[5]]
         name = callee[5] if callee[0] == f.NAME else callee[6] if callee[0] == f.ATTRIBUTE else ""
-        if name in _JOINED_LOADERS:
+        if name in _JOINED_LOADERS and not _is_loaded_apart(evaluation, operation, name):
             found = [relationship_at(evaluation, i) for i in operation[6]]
             if not found or any(part is None or part[1] for part in found):
                 return True
@@ -240,3 +241,28 @@ def loads_collection(evaluation: Evaluation, index: int) -> bool:
             return False
         operation = evaluation.operations[callee[5]]
     return False
+
+
+def loads_collection_apart(evaluation: Evaluation, index: int) -> bool:
+    """Does an option join a collection that is loaded by a SELECT of its own from now on?"""
+    operation = evaluation.operations[index]
+    return _is_loaded_apart(evaluation, operation, _called_name(evaluation, operation))
+
+
+def _is_loaded_apart(evaluation: Evaluation, operation: f.Operation, name: str) -> bool:
+    settings = evaluation.inference.config
+    if settings.joined_loading != "selectin" or name != JOINED.rpartition(".")[2]:
+        return False
+    if len(operation[6]) != 1 or operation[7]:
+        return False
+    found = relationship_at(evaluation, operation[6][0])
+    return found is not None and found[1] and _is_of_sqlalchemy(evaluation, operation[5])
+
+
+def _is_of_sqlalchemy(evaluation: Evaluation, index: int) -> bool:
+    """Is it SQLAlchemy's own function, or the method that goes on after one?"""
+    operations = evaluation.operations
+    if operations[index][0] == f.ATTRIBUTE and operations[operations[index][5]][0] == f.CALL:
+        return True
+    symbol = evaluation.program.resolve_expression(evaluation.function, operations, index)
+    return symbol == JOINED

@@ -9,6 +9,7 @@ from asyncify.analysis.program import Function, Module
 from asyncify.findings import Finding
 from asyncify.planning.cleanups_caches import Caches
 from asyncify.planning.cleanups_guards import Guards
+from asyncify.planning.cleanups_loaders import Loaders
 from asyncify.planning.cleanups_pages import Pages
 from asyncify.planning.draft import Draft
 
@@ -25,6 +26,7 @@ class Cleanups:
         config = colors.inference.config
         self.caches = Caches(colors, coloring, draft)
         self.pages = Pages(colors, coloring)
+        self.loaders = Loaders(colors, coloring, draft)
         self.guards = Guards(
             config.guard_clauses, coloring.groups, lambda function: draft(function.module)
         )
@@ -38,6 +40,7 @@ class Cleanups:
         turning.sort(key=_place)
         self.caches.plan(turning)
         self.pages.plan()
+        self.loaders.plan()
         self.guards.gone = self.caches.removed
         self.guards.unwrapped = self.caches.unwrapped
         self.guards.plan(turning, self._every)

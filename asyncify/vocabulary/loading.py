@@ -37,6 +37,8 @@ LOADING = {
     "joinedload", "selectinload", "subqueryload", "immediateload", "contains_eager",
     "joinedload_all", "selectinload_all", "subqueryload_all",
 }  # fmt: skip
+# What ``joined-loading`` is about: the option that joins, and the one that comes instead.
+JOINED, SELECTED = "sqlalchemy.orm.joinedload", "sqlalchemy.orm.selectinload"
 # Those that lead to the next one, and load nothing themselves.
 LEADING = {"defaultload", "Load"}
 # Those that load columns.
