@@ -12,10 +12,15 @@ from asyncify.analysis.program import Function, Variable
 from asyncify.analysis.side_spread import Spread
 from asyncify.analysis.sides import Sides, ordered, twin_name
 from asyncify.analysis.uses import SYNC_KINDS
+from asyncify.vocabulary.names import TABLES
 
 if TYPE_CHECKING:
     from asyncify.analysis.colors import Colors
 
+# The methods by which an object is made of more than it was made of.
+_CONFIGURING = sorted({
+    row.name for table in TABLES.values() for row in table.members if row.returns == "configured"
+})  # fmt: skip
 # Decorators under which a copy of a function means the same.
 _COPIED = {
     "contextlib.contextmanager", "staticmethod", "classmethod", "property", "abc.abstractmethod",
@@ -106,8 +111,10 @@ class Twins:
     def configured(self, variable: Variable) -> list[tuple[Function, int]]:
         """Where a factory is given its engine later on: ``SessionLocal.configure(bind=engine)``."""
         return [
-            (function, index) for function in self.program.mentioning(variable.name)
-            if (evaluation := self.inference.evaluations.get(function)) is not None
+            (function, index) for member in _CONFIGURING
+            for function in self.program.mentioning_member(member)
+            if variable.name in function.facts.names
+            and (evaluation := self.inference.evaluations.get(function)) is not None
             for index, operation in enumerate(function.body.operations)
             if operation and operation[0] == f.CALL
             and self._configures(evaluation.values[operation[5]])
