@@ -11,7 +11,7 @@ from functools import cached_property
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
-from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.colors import Coloring, Colors, is_alembic
 from asyncify.analysis.declarations import annotation_value
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Class, Function, dotted
@@ -323,6 +323,8 @@ class QueryFlows:
         stays, entered = self.coloring.stays, self.coloring.entered
         if any(fn in stays and fn not in entered for fn in functions):
             flow.reason = "it belongs to what stays sync"
+        elif any(is_alembic(fn) for fn in functions):
+            flow.reason = "migrations stay as they were when they ran"
         elif flow.start < 0:
             flow.reason = "where it starts is unknown"
         elif not self._selects_one_kind(flow):
