@@ -247,6 +247,8 @@ class Colors(Components):
                 moved = True
             elif self.divider.roots.add_root(function, obstacle, sides):
                 moved = True
+            elif self.divider.roots.add_called(function, obstacle, sides):
+                moved = True
         return None if moved else set(open_ones)
 
     def _is_called(self, function: Function) -> bool:

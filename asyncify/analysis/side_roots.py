@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.places import Obstacle
-from asyncify.analysis.program import Class, Function, is_implicit, statements_of
+from asyncify.analysis.program import Class, Function, Variable, is_implicit, statements_of
 from asyncify.analysis.side_sharing import Sharing
 from asyncify.analysis.side_spread import Spread
 from asyncify.analysis.side_twins import Twins
@@ -17,9 +17,6 @@ from asyncify.analysis.uses import SYNC_KINDS
 
 if TYPE_CHECKING:
     from asyncify.analysis.colors import Colors
-
-# What is made once for all who use it.
-_SHARED = ("Engine", "sessionmaker", "scoped_session")
 
 
 class Roots:
@@ -46,6 +43,30 @@ class Roots:
         sides.synced |= members
         return True
 
+    def add_called(self, body: Function, obstacle: Obstacle, sides: Sides) -> bool:
+        """Make roots of what the body of a module calls, if it does nothing else with a database:
+        `init_db()` below the engine that the application uses stays a call of a sync function."""
+        if body.facts.kind != "module":
+            return False
+        called: set[Function] = set()
+        for use in self.uses.of(body):
+            doing = {c for c in use.callees if self.colors.does_io(c)}
+            if use.kind != "call" or not doing:
+                if use.does_io and use.kind != "metadata":
+                    return False
+            elif len(use.callees) > 1:
+                return False
+            called |= doing if use.kind == "call" else set()
+        called -= sides.roots.keys()
+        if not called or any(self._is_no_root(fn, obstacle, sides) for fn in called):
+            return False
+        return all([self.add_root(fn, obstacle, sides) for fn in ordered(called)])
+
+    def _is_no_root(self, function: Function, obstacle: Obstacle, sides: Sides) -> bool:
+        if function in sides.refused or function.is_method or obstacle.whole:
+            return True
+        return bool(self.refusal(function, self.spread.below(function), sides))
+
     def refusal(self, function: Function, members: set[Function], sides: Sides) -> str:
         """What stops a function, with the members below it, from having sessions of its own."""
         coroutine = next((m for m in ordered(members) if m.facts.is_async), None)
@@ -54,7 +75,7 @@ class Roots:
         return (
             self._crossing(function, members)
             or self._foreign(function, members)
-            or self._without_twin(members, sides)
+            or self._without_twin(function, members, sides)
         )
 
     def _foreign(self, function: Function, members: set[Function]) -> str:
@@ -68,14 +89,21 @@ class Roots:
         unknown = next((m for m in ordered(members) if not self._knows_sessions(m, members)), None)
         return "" if unknown is None else f"whose session `{unknown.qualname}` has isn't known"
 
-    def _without_twin(self, members: set[Function], sides: Sides) -> str:
-        """Why an engine or factory that the members name can have no twin."""
+    def _without_twin(self, root: Function, members: set[Function], sides: Sides) -> str:
+        """Why an engine or factory that the members name can have no twin. The engines and sessions
+        that a module which runs as a script makes for itself need none."""
         named = {variable for member in members for variable in self.twins.sources(member)}
+        if root.facts.kind == "module":
+            named = {x for x in named if x.module is not root.module or self._is_object(x)}
         for variable in sorted(named, key=lambda x: (x.module.path, x.name)):
             why = self.twins.twin_obstacle(variable, sides)
             if why:
                 return f"`{variable.name}` has no sync twin: {why}"
         return ""
+
+    def _is_object(self, variable: Variable) -> bool:
+        value = self.inference.global_value(variable.module, variable.name)
+        return any(isinstance(atom, v.Instance) for atom in value)
 
     def add_copies(self, sides: Sides) -> None:
         """Sync copies that are there already stay, with what they call."""
@@ -117,8 +145,10 @@ class Roots:
         for caller, use in own:
             if self.spread.hands_session(use) and not self.sharing.may_enter(use):
                 return f"`{caller.qualname}` gives it a session (line {use.line})"
-        if root.facts.kind == "module" and self._makes_sources(root):
-            return "others import the engine or factory that is made here"
+        if root.facts.kind == "module":
+            shared = self._shared_source(root, members)
+            if shared:
+                return f"others use `{shared}`, which is made here"
         if self._is_made_with_session(root) and any(
             member.owner is not None and self.spread.reads_held(member) for member in members
         ):
@@ -265,11 +295,16 @@ class Roots:
                 elif target[0] == f.TO_NAME and target[1] in function.facts.declared:
                     yield None, target[1]
 
-    def _makes_sources(self, function: Function) -> bool:
-        """Does a module make an engine or a factory that others import?"""
-        evaluation = self.inference.evaluations[function]
-        made = (
-            evaluation.values[index] for index, operation in enumerate(evaluation.operations)
-            if operation and operation[0] == f.CALL
-        )  # fmt: skip
-        return any(isinstance(a, v.Known) and a.kind in _SHARED for value in made for a in value)
+    def _shared_source(self, body: Function, members: set[Function]) -> str:
+        """The name of an engine, factory or session, or of an object that holds some, that a
+        module binds and that functions use which aren't among the members."""
+        for name in sorted(body.facts.bound):
+            symbol = self.program.resolve(body.module, name)
+            if not isinstance(symbol, Variable) or symbol.module is not body.module:
+                continue
+            value = self.inference.global_value(symbol.module, name)
+            if any(map(self.spread.is_held, value)) and self.twins.is_named_outside(
+                symbol, members
+            ):
+                return name
+        return ""

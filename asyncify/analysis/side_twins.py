@@ -203,9 +203,11 @@ class Twins:
         """The origins of what nobody but the sync side names or makes."""
         quiet = sides.quiet
         named = {variable for function in quiet for variable in self.sources(function)}
-        alone = {x for x in named if not self._named_outside(x, quiet)}
+        alone = {x for x in named if not self.is_named_outside(x, quiet)}
         named_alone = {origin for variable in alone for origin in self.origins(variable)}
-        return named_alone | self._made(quiet)
+        # A script's own `session` comes from the factory that others name.
+        shared = {origin for variable in named - alone for origin in self.origins(variable)}
+        return (named_alone - shared) | self._made(quiet)
 
     def own_origins(self, functions: set[Function]) -> set[v.Origin]:
         """The origins of what functions name or make themselves."""
@@ -224,7 +226,8 @@ class Twins:
         value = self.inference.global_value(variable.module, variable.name)
         return {a.origin for a in value if isinstance(a, v.Known) and a.origin is not None}
 
-    def _named_outside(self, variable: Variable, quiet: set[Function]) -> bool:
+    def is_named_outside(self, variable: Variable, quiet: set[Function]) -> bool:
+        """Does anybody but some functions name a variable, its module aside?"""
         body = variable.module.functions[0]
         return any(
             function not in quiet and function is not body

@@ -12,13 +12,17 @@ from asyncify.decisions import (
 from asyncify.planning.draft import Draft, call_reference
 from asyncify.planning.use_planning import UsePlanner
 from asyncify.rules import finding
+from asyncify.vocabulary.testing import is_test_path
 
 
 class EntryPlanner(UsePlanner):
     """Plans what a file does when it is run, or imported."""
 
     def plan(self, function: Function, draft: Draft) -> None:
-        """Calls below ``if __name__ == "__main__"`` of what turns get ``asyncio.run``."""
+        """Calls below ``if __name__ == "__main__"`` of what turns get ``asyncio.run``. What stays
+        sync as a whole calls the sync copies."""
+        if function in self.coloring.sides.quiet:
+            return
         layout = self.colors.uses.layout(function)
         for use in self.colors.uses.of(function):
             factory = self.colors.places.imported_session(use)
@@ -61,11 +65,16 @@ class EntryPlanner(UsePlanner):
         )  # fmt: skip
 
     def _run_at_import(self, use: Use, draft: Draft) -> None:
+        importer, where = "pytest imports the file", "a fixture"
+        more = ""
+        if not is_test_path(use.function.module.path):
+            importer, where = "the file is imported", "the application's lifespan"
+            more = "Where a loop runs by then, as under uvicorn, this raises. "
         reason = (
-            f"`{use.callee_name}` runs in an event loop of its own here, while pytest imports the "
-            "file. The connections that it leaves in an engine's pool belong to that loop."
+            f"`{use.callee_name}` runs in an event loop of its own here, while {importer}. {more}"
+            "The connections that it leaves in an engine's pool belong to that loop."
         )
-        advice = "Dispose of the engine at its end, or call it in a fixture."
+        advice = f"Dispose of the engine at its end, or call it in {where}."
         site = draft.site(use.function.body.operations[use.operation])
         self.findings.append(finding("ASY103", site, reason, advice))
 
