@@ -45,7 +45,7 @@ class CallPlanner(UsePlanner):
         if (
             not (turned or self._is_lost(use, layout))
             or layout.is_awaited(use.operation)
-            or self.is_entered(use.operation, layout)
+            or (not turned and self.is_entered(use.operation, layout))
             or self.colors.places.is_ensured(use)
         ):
             return
