@@ -60,7 +60,9 @@ class Roots:
         called -= sides.roots.keys()
         if not called or any(self._is_no_root(fn, obstacle, sides) for fn in called):
             return False
-        return all([self.add_root(fn, obstacle, sides) for fn in ordered(called)])
+        for function in ordered(called):
+            self.add_root(function, obstacle, sides)
+        return True
 
     def _is_no_root(self, function: Function, obstacle: Obstacle, sides: Sides) -> bool:
         if function in sides.refused or function.is_method or obstacle.whole:
