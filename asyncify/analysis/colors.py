@@ -245,10 +245,11 @@ class Colors(Components):
             elif self._can_be_island(function, coloring):
                 islands |= self._closure(function, coloring) - sides.synced
                 moved = True
-            elif self.divider.roots.add_root(function, obstacle, sides):
-                moved = True
-            elif self.divider.roots.add_called(function, obstacle, sides):
-                moved = True
+            else:
+                roots = self.divider.roots
+                moved |= roots.add_root(function, obstacle, sides) or roots.add_called(
+                    function, obstacle, sides
+                )
         return None if moved else set(open_ones)
 
     def _is_called(self, function: Function) -> bool:
