@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
+from asyncify.analysis.injected import Injected
 from asyncify.analysis.program import Class, Function
 from asyncify.analysis.sides import is_handed, is_parameter
 from asyncify.analysis.uses import SYNC_KINDS, Use
@@ -24,6 +25,7 @@ class Spread:
         self.inference = colors.inference
         self.program = colors.program
         self.uses = colors.uses
+        self.injected = Injected(colors.inference)
         self._holders: tuple[int, frozenset[Class]] = (-1, frozenset())
         self._calls: dict[Function, tuple[object, tuple[Function, ...]]] = {}
 
@@ -70,6 +72,7 @@ class Spread:
     def _calls_in(self, function: Function) -> Iterator[Function]:
         """What a function calls, or hands on by name. What it gets as a parameter, as a decorator's
         wrapper does, is anything that anybody gives it: those who call say which."""
+        yield from self.injected.into(function)
         given = {use.operation for use in self.uses.of(function) if use.kind == "pass"}
         for use in self.uses.of(function):
             if use.kind != "pass" and not is_handed(use):

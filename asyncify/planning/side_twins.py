@@ -44,6 +44,7 @@ class SidePlanner:
         self.inference = colors.inference
         self.program = colors.program
         self.divider = colors.divider
+        self.injected = colors.divider.spread.injected
         self.draft = draft
         self.failed: set[Function] = set()  # of those that can't be copied
         self._twins: dict[Variable, str] = {}
@@ -60,6 +61,8 @@ class SidePlanner:
             indexes = range(len(function.body.operations))
             self._rename(function, (index for index in indexes if index not in ambient))
             self._rename_decorators(function)
+            if function in self.sides.synced:
+                self._rename_injected(function)
         for function in self._plainly_decorated():
             self._rename_decorators(function)
         while fresh := [fn for fn in ordered(self._uncopied() - staying) if home(fn) is fn]:
@@ -120,10 +123,59 @@ class SidePlanner:
             if operation[0] == f.NAME:
                 self._import(scope, operation[5], new, draft)
 
+    def _rename_injected(self, function: Function) -> None:
+        """What FastAPI gives a function comes from the copy that is sync."""
+        if not self.injected.into(function):
+            return
+        operations, scope = function.signature.operations, function.parent or function
+        draft = self.draft(function.module)
+        for index, operation in enumerate(operations):
+            if not operation or operation[0] not in (f.NAME, f.ATTRIBUTE):
+                continue
+            symbol = self.program.resolve_expression(scope, operations, index)
+            new = ""
+            if isinstance(symbol, Function) and symbol in self.sides.twinned:
+                new = twin_name(symbol.name) if home(symbol) is symbol else ""
+            elif isinstance(symbol, Variable):
+                new = self._alias_twin(symbol)
+            if not new:
+                continue
+            draft.add(
+                RenameReference(node=reference(operation), site=draft.site(operation), new=new)
+            )
+            if operation[0] == f.NAME:
+                self._import(scope, operation[5], new, draft)
+
+    def _alias_twin(self, variable: Variable) -> str:
+        """``SyncSessionDep = Annotated[Session, Depends(get_session_sync)]``, or ''."""
+        if variable in self._twins:
+            return self._twins[variable]
+        self._twins[variable] = ""
+        place = self.injected.expression(variable)
+        if place is None or self.sides.twinned.isdisjoint(self.injected.by_alias(variable)):
+            return ""
+        function, index = place
+        name = self._twins[variable] = self._free_name(variable)
+        draft = self.draft(variable.module)
+        inside = sorted(self.colors.uses.layout(function).subtree(index))
+        nested = self._apart(draft, lambda: self._rename(function, inside))
+        operation = function.body.operations[index]
+        self._made.append((draft, KeepSyncTwin(
+            node=reference(operation), site=draft.site(operation), name=name, decisions=nested
+        )))  # fmt: skip
+        return name
+
+    def _free_name(self, variable: Variable) -> str:
+        """What the twin of a variable is called."""
+        name = source_twin_name(variable.name)
+        while name in variable.module.bindings:
+            name += "_"
+        return name
+
     def _new_name(self, function: Function, index: int) -> str:
         variable = self.divider.twins.variable(function, index)
         if variable is not None:
-            return self._twin(variable)
+            return self._twin(variable) or self._alias_twin(variable)
         symbol = self.program.resolve_expression(function, function.body.operations, index)
         found = {symbol} if isinstance(symbol, Function) else self._methods(function, index)
         twinned = found & self.sides.twinned
@@ -194,9 +246,7 @@ class SidePlanner:
         function, index = place
         self.sides.twinned |= self.divider.twins.makers(variable)
         draft = self.draft(variable.module)
-        name = source_twin_name(variable.name)
-        while name in variable.module.bindings:
-            name += "_"
+        name = self._free_name(variable)
         inside = sorted(self.colors.uses.layout(function).subtree(index))
         nested = self._apart(draft, lambda: self._rename(function, inside))
         site = draft.site(function.body.operations[index])
@@ -274,6 +324,7 @@ class SidePlanner:
             for part in parts:
                 self._rename(part, range(len(part.body.operations)))
                 self._rename_decorators(part)
+                self._rename_injected(part)
                 if queries is not None and part in with_queries:
                     queries.plan_sync(part, draft)
 

@@ -1,0 +1,86 @@
+"""Injected: the functions that FastAPI calls for another one, and gives it what they give.
+
+They stand in the signature: behind a parameter's default, in its annotation, in an alias that a
+module has for that (``SessionDep = Annotated[Session, Depends(get_session)]``), or in a decorator.
+Nobody calls them by name, and yet they have to be of the same color as whoever gets their session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from asyncify import facts as f
+from asyncify.analysis.declarations import dependency_function
+from asyncify.analysis.infer import Inference
+from asyncify.analysis.program import Class, Function, Variable
+
+
+class Injected:
+    """Reads signatures, each once."""
+
+    def __init__(self, inference: Inference) -> None:
+        self.inference = inference
+        self.program = inference.program
+        self._functions: dict[Function, tuple[Function, ...]] = {}
+        self._aliases: dict[Variable, tuple[Function, ...]] = {}
+
+    def into(self, function: Function) -> tuple[Function, ...]:
+        """The functions whose results a function is given."""
+        if function.facts.kind != "def":
+            return ()
+        if function not in self._functions:
+            scope, operations = function.parent or function, function.signature.operations
+            found = list(self._given(scope, operations, range(len(operations))))
+            for variable in self.aliases(function):
+                found += self.by_alias(variable)
+            self._functions[function] = tuple(dict.fromkeys(found))
+        return self._functions[function]
+
+    def aliases(self, function: Function) -> Iterator[Variable]:
+        """The aliases that a function's parameters are annotated with."""
+        scope, operations = function.parent or function, function.signature.operations
+        for index, operation in enumerate(operations):
+            if operation and operation[0] in (f.NAME, f.ATTRIBUTE):
+                symbol = self.program.resolve_expression(scope, operations, index)
+                if isinstance(symbol, Variable) and self.by_alias(symbol):
+                    yield symbol
+
+    def by_alias(self, variable: Variable) -> tuple[Function, ...]:
+        """What is injected under a module's variable, which is no alias if that is nothing."""
+        if variable not in self._aliases:
+            self._aliases[variable] = ()  # where it is made from itself
+            found = self.expression(variable)
+            if found is not None:
+                body, index = found
+                indexes = self.inference.layout(body).subtree(index)
+                made = list(self._given(body, body.body.operations, sorted(indexes)))
+                for inner in sorted(indexes):
+                    symbol = self._variable(body, inner)
+                    made += self.by_alias(symbol) if symbol is not None else ()
+                self._aliases[variable] = tuple(dict.fromkeys(made))
+        return self._aliases[variable]
+
+    def expression(self, variable: Variable) -> tuple[Function, int] | None:
+        """The subscript that an alias is assigned."""
+        found = self.program.variable_expression(variable)
+        if found is None or found[1][found[2]][0] != f.SUBSCRIPT:
+            return None
+        return found[0], found[2]
+
+    def _variable(self, body: Function, index: int) -> Variable | None:
+        operation = body.body.operations[index]
+        if operation[0] not in (f.NAME, f.ATTRIBUTE):
+            return None
+        symbol = self.program.resolve_expression(body, body.body.operations, index)
+        return symbol if isinstance(symbol, Variable) else None
+
+    def _given(
+        self, scope: Function, operations: tuple[f.Operation, ...], indexes: range | list[int]
+    ) -> Iterator[Function]:
+        for index in indexes:
+            if operations[index] and operations[index][0] == f.CALL:
+                found = dependency_function(self.inference, scope, operations, index)
+                if isinstance(found, Class):
+                    found = found.find("__init__")
+                if found is not None:
+                    yield found
