@@ -45,6 +45,8 @@ class Config:
     style: str = "statement"
     joined_loading: str = "keep"
     shared: str = "island"
+    engine: str = "replace"
+    only: tuple[str, ...] = ()
     async_driver: tuple[tuple[str, str], ...] = (("postgresql", "asyncpg"), ("mysql", "aiomysql"))
     sqlalchemy_version: str = "2.0"
     session_names: tuple[str, ...] = ("db", "session", "*_session")
@@ -61,6 +63,12 @@ class Config:
     # Where keys were read, relative to the root, and their lines there.
     file: str = field(default="", compare=False)
     lines: tuple[tuple[str, int], ...] = field(default=(), compare=False)
+
+    @property
+    def alongside(self) -> bool:
+        """Do engines, factories and dependencies stay, with async ones beside them? What turns
+        only in part needs both."""
+        return self.engine == "alongside" or bool(self.only)
 
 
 class ConfigError(Exception):
@@ -223,6 +231,10 @@ KEYS: tuple[Key, ...] = (
         _one_of("keep", "selectin"), _only),
     Key("shared", "How async code gets at what sync code needs too.", "island|twin",
         _one_of("island", "twin"), _only),
+    Key("engine", "The async engine takes the sync one's place, or stands beside it.",
+        "replace|alongside", _one_of("replace", "alongside"), _only),
+    Key("only", "Turn only what is in these files, modules or functions.", "PATH|NAME",
+        _strings, _listed),
     Key("async-driver", "The driver for a database.", "DATABASE=DRIVER", _drivers, _paired),
     Key("sqlalchemy-version", "The SQLAlchemy whose API is written.", "1.4|2.0|2.1",
         _one_of(*SQLALCHEMY_LINES), _only),

@@ -126,6 +126,8 @@ class Planner:
                 self._hold_back(function)
                 self.functions.plan_island(function, self.draft(function.module))
         for function in self._ordered(self._staying_on_purpose()):
+            if self.colors.is_outside(function):
+                continue
             self.queries.plan_sync(function, self.draft(function.module))
         for function in self._ordered(set(self.inference.evaluations)):
             if function.facts.kind == "module" and function not in self.coloring.stays:
@@ -145,6 +147,8 @@ class Planner:
             self.infrastructure.engines.bound()
         self.blocking.plan()
         self.cleanups.plan()
+        if self.sides.alongside is not None:
+            self.sides.alongside.exchange()
         self.support.complete(self.draft)
         files = tuple(
             FilePlan(draft.module.path, decisions)
@@ -229,6 +233,7 @@ class Planner:
         return {
             function for function in self.inference.evaluations
             if function.facts.is_async and function not in self.coloring.stays
+            and function not in self.coloring.sides.quiet
             and function in self.coloring.causes
         }  # fmt: skip
 
@@ -248,7 +253,7 @@ class Planner:
 
     def _findings(self, files: tuple[FilePlan, ...]) -> tuple[Finding, ...]:
         found = [*self.functions.findings, *self.queries.findings, *self.infrastructure.findings]
-        found += self.loading.findings
+        found += self.loading.findings + self.sides.findings
         found += self.cleanups.findings()
         found += pending_queries(files)
         for function in self._ordered(self.coloring.turned):
@@ -262,6 +267,8 @@ class Planner:
         found += self.blocking.findings()
         found += misnamed(self.colors, self.coloring)
         found += unproven_calls(self.colors, self.coloring)
+        if self.sides.alongside is not None:
+            found = self.sides.alongside.without_settled(found)
         return tuple(sorted(set(found), key=lambda x: (x.site, x.code, x.reason)))
 
     def _unknown_decorators(self, function: Function) -> list[Finding]:

@@ -44,6 +44,8 @@ def test_all_keys_are_read(tmp_path: Path) -> None:
         style = "expression"
         joined-loading = "selectin"
         shared = "twin"
+        engine = "alongside"
+        only = ["app/users.py"]
         async-driver = {postgresql = "psycopg", sqlite = "aiosqlite"}
         sqlalchemy-version = "1.4"
         session-names = ["s"]
@@ -66,6 +68,8 @@ def test_all_keys_are_read(tmp_path: Path) -> None:
         style="expression",
         joined_loading="selectin",
         shared="twin",
+        engine="alongside",
+        only=("app/users.py",),
         async_driver=(("postgresql", "psycopg"), ("mysql", "aiomysql"), ("sqlite", "aiosqlite")),
         sqlalchemy_version="1.4",
         session_names=("s",),

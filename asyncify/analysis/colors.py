@@ -211,6 +211,7 @@ class Colors(Components):
         if hopeless:
             return hopeless
         moved = sharing.split_decorators(sides, coloring.turned)
+        moved |= sharing.keep_sources(sides, coloring.turned)
         return None if moved or before != (len(sides.quiet), len(sides.given)) else set()
 
     def _settle_boundaries(
@@ -311,7 +312,25 @@ class Colors(Components):
             for use in self._loops_inside(coloring):
                 self._reach(use.function, use, coloring, pending)
             if not pending:
+                self._reach_kept(coloring)
                 return coloring
+
+    def _reach_kept(self, coloring: Coloring) -> None:
+        """Who calls what the configuration keeps sync, and is kept sync too, stands above it."""
+        pending = [fn for fn in coloring.boundaries if self._is_kept(fn)]
+        while pending:
+            for caller, _ in self.callers().get(pending.pop(), ()):
+                if caller in coloring.boundaries or not self._is_kept(caller):
+                    continue
+                if caller not in coloring.islands and caller not in coloring.stays:
+                    obstacle = self.obstacle(caller)
+                    assert obstacle is not None
+                    coloring.boundaries[caller] = obstacle
+                    pending.append(caller)
+
+    def _is_kept(self, function: Function) -> bool:
+        kept = self.is_configured_sync(function) or self.is_outside(function)
+        return kept and self.obstacle(function) is not None
 
     @cached_property
     def _also_async(self) -> list[Function]:

@@ -77,6 +77,8 @@ class Components(Islands):
                         _link(calls, function, callee)
             for member in self.family(function):
                 _link(calls, function, member)
+        for _, _, replaced, override in self.divider.spread.injected.overrides():
+            _link(calls, replaced, override)  # it is injected in its place
         return self._shared(), calls
 
     def _shared(self) -> dict[Hashable, set[Hashable]]:

@@ -8,11 +8,21 @@ Nobody calls them by name, and yet they have to be of the same color as whoever 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from asyncify import facts as f
 from asyncify.analysis.declarations import dependency_function
 from asyncify.analysis.infer import Inference
-from asyncify.analysis.program import Class, Function, Variable
+from asyncify.analysis.program import Class, Function, Variable, statements_of
+
+
+class Override(NamedTuple):
+    """Where one dependency is put in the place of another: the operation that names that."""
+
+    function: Function
+    key: int
+    replaced: Function
+    override: Function
 
 
 class Injected:
@@ -35,6 +45,21 @@ class Injected:
                 found += self.by_alias(variable)
             self._functions[function] = tuple(dict.fromkeys(found))
         return self._functions[function]
+
+    def overrides(self) -> Iterator[Override]:
+        """``app.dependency_overrides[get_db] = override``, wherever that stands."""
+        for function in self.program.mentioning("dependency_overrides"):
+            operations = function.body.operations
+            for statement in statements_of(function.body.statements):
+                if statement[0] != f.ASSIGN or statement[7][0][0] != f.TO_SUBSCRIPT:
+                    continue
+                _, base, key = statement[7][0]
+                if key < 0 or operations[base][0] != f.ATTRIBUTE:
+                    continue
+                replaced = self.program.resolve_expression(function, operations, key)
+                override = self.program.resolve_expression(function, operations, statement[8])
+                if isinstance(replaced, Function) and isinstance(override, Function):
+                    yield Override(function, key, replaced, override)
 
     def aliases(self, function: Function) -> Iterator[Variable]:
         """The aliases that a function's parameters are annotated with."""

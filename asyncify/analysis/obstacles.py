@@ -11,6 +11,7 @@ from asyncify.analysis.boundaries import fits, rule_of
 from asyncify.analysis.callers import Callers
 from asyncify.analysis.clients import Clients
 from asyncify.analysis.configured import is_named
+from asyncify.analysis.divider import Divider
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.lambdas import Lambdas
 from asyncify.analysis.places import Obstacle
@@ -38,6 +39,7 @@ class Obstacles(Callers):
 
     clients: Clients
     lambdas: Lambdas
+    divider: Divider
 
     def __init__(self, inference: Inference, blocked: frozenset[str] = frozenset()) -> None:
         super().__init__(inference, blocked)
@@ -63,6 +65,8 @@ class Obstacles(Callers):
             return Obstacle("ASY107", "Alembic runs it, on a sync connection of its own.")
         if self.is_configured_sync(function):
             return Obstacle("ASY107", "The configuration keeps it sync.")
+        if self.is_outside(function):
+            return Obstacle("ASY107", "It is outside of what `only` names.")
         kept = self.inference.query_properties.kept_in(function)
         if kept:
             return Obstacle("ASY103", kept)
@@ -198,6 +202,14 @@ class Obstacles(Callers):
 
     def is_configured_sync(self, function: Function) -> bool:
         return is_named(function, self.inference.config.sync)
+
+    def is_outside(self, function: Function) -> bool:
+        """Is a function outside of what ``only`` names? What makes sessions serves both sides, and
+        the body of a module makes what it stands for."""
+        only = self.inference.config.only
+        if not only or function.facts.kind == "module" or is_named(function, only):
+            return False
+        return is_test_path(function.module.path) or not self.divider.spread.makes(function)
 
     def _module_obstacle(self, function: Function) -> Obstacle | None:
         """A module's body can't await, but what stands below ``if __name__ == "__main__"`` is an

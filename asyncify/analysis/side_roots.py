@@ -71,7 +71,10 @@ class Roots:
 
     def refusal(self, function: Function, members: set[Function], sides: Sides) -> str:
         """What stops a function, with the members below it, from having sessions of its own."""
-        coroutine = next((m for m in ordered(members) if m.facts.is_async), None)
+        coroutine = next(
+            (m for m in ordered(members) if m.facts.is_async and not self.colors.is_outside(m)),
+            None,
+        )
         if coroutine is not None:
             return f"`{coroutine.qualname}` below it is async already"
         return (
@@ -82,7 +85,7 @@ class Roots:
 
     def _foreign(self, function: Function, members: set[Function]) -> str:
         """Does a function get a session of which it isn't known where it comes from?"""
-        if self.colors.is_configured_sync(function):
+        if self.colors.is_configured_sync(function) or self.colors.is_outside(function):
             return ""
         if self._takes_sessions(function):
             return "whose session it is given isn't known"

@@ -10,6 +10,7 @@ from asyncify.analysis.side_spread import Spread
 from asyncify.analysis.side_twins import Twins
 from asyncify.analysis.sides import Sides, home, is_handed, ordered
 from asyncify.analysis.uses import Use
+from asyncify.vocabulary.testing import is_test_path
 
 if TYPE_CHECKING:
     from asyncify.analysis.colors import Colors
@@ -75,6 +76,22 @@ class Sharing:
             if (outer := home(wrapper)) is not wrapper and wrapper not in sides.twinned
             and self._wraps_both(wrapper, turned) and self.twins.can_be_copied(outer)
             for part in (outer, wrapper)
+        }  # fmt: skip
+        sides.twinned |= found
+        return bool(found)
+
+    def keep_sources(self, sides: Sides, turned: set[Function]) -> bool:
+        """What makes sessions stays, and gets an async copy beside it, where that is asked for.
+        Says whether there is a new one."""
+        if not self.inference.config.alongside:
+            return False
+        called = {c for fn in turned for use in self.uses.of(fn) for c in use.callees}
+        found = {
+            function for function in turned | called
+            if not function.facts.is_async and function.owner is None and home(function) is function
+            and function not in sides.twinned and self.spread.makes(function)
+            and self.twins.can_be_copied(function) and not is_test_path(function.module.path)
+            and not any(self.twins.twin_obstacle(x, sides) for x in self.twins.sources(function))
         }  # fmt: skip
         sides.twinned |= found
         return bool(found)

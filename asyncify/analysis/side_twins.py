@@ -267,6 +267,8 @@ class Twins:
         return foreign_name(scope, operations, callee, self.inference) in _COPIED
 
     def _is_taken(self, function: Function) -> bool:
+        if self.inference.config.alongside:
+            return False  # what is there is used
         name = twin_name(function.name)
         if function.owner is not None:
             return any(name in cls.methods for cls in function.owner.ancestors)

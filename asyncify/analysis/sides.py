@@ -85,12 +85,30 @@ def twin_name(name: str) -> str:
     return f"{name}{COPY}"
 
 
+def beside_name(name: str) -> str:
+    """The name of what is async beside a function that stays sync: ``get_async_db``."""
+    bare = name.lstrip("_")
+    lead = name[: len(name) - len(bare)]
+    if bare.startswith("get_"):
+        return f"{lead}get_async_{bare.removeprefix('get_')}"
+    return f"{lead}async_{bare}"
+
+
+def source_beside_name(name: str) -> str:
+    """The name of what is async beside a variable: ``async_engine``, ``AsyncSessionLocal``."""
+    return _in_style(name, "async")
+
+
 def source_twin_name(name: str) -> str:
     """The name of a variable's twin, in its style: ``sync_engine``, ``SyncSessionLocal``."""
+    return _in_style(name, "sync")
+
+
+def _in_style(name: str, word: str) -> str:
     bare = name.lstrip("_")
     lead = name[: len(name) - len(bare)]
     if bare.isupper():
-        return f"{lead}SYNC_{bare}"
+        return f"{lead}{word.upper()}_{bare}"
     if bare[:1].isupper():
-        return f"{lead}Sync{bare}"
-    return f"{lead}sync_{bare}"
+        return f"{lead}{word.capitalize()}{bare}"
+    return f"{lead}{word}_{bare}"

@@ -115,6 +115,11 @@ class Draft:
         if root:
             self._removed[root] = None
 
+    def forget(self) -> None:
+        """Nothing happens in this file after all: its imports stay."""
+        self._added.clear()
+        self._removed.clear()
+
     def _known_spellings(self) -> dict[str, str]:
         if self._imported is None:
             self._imported = {}

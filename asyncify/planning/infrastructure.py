@@ -58,11 +58,12 @@ class InfrastructurePlanner:
     def plan(self) -> None:
         for module in self.names.modules():
             for function in module.functions:
-                if not self._stays(function):
+                if not self._stays(function) and not self.colors.is_outside(function):
                     self._function(function)
                 elif function in self.coloring.entered:
                     self.listeners.decorators(function)
-        self.sync_engines.plan()
+        if not self.inference.config.alongside:
+            self.sync_engines.plan()
 
     # -- what stays sync
 
@@ -96,7 +97,7 @@ class InfrastructurePlanner:
             return
         operations = function.body.operations
         layout = self.colors.uses.layout(function)
-        skipped = self.annotations.assignments(function, layout)
+        skipped = self.annotations.assignments(function, layout) | self._sync_aliases(function)
         for index, operation in enumerate(operations):
             if not operation:
                 continue
@@ -106,6 +107,21 @@ class InfrastructurePlanner:
                     self._reference(function, layout, index, name)
             elif operation[0] == f.CALL:
                 self.listeners.call(function, operations, index)
+
+    def _sync_aliases(self, function: Function) -> set[int]:
+        """The operations of aliases under which only what stays sync is injected."""
+        if function.facts.kind != "module":
+            return set()
+        injected, coloring = self.colors.divider.spread.injected, self.coloring
+        staying = coloring.islands | coloring.stays
+        inside: set[int] = set()
+        for name in function.facts.bound:
+            variable = Variable(function.module, name)
+            given = injected.by_alias(variable)
+            place = injected.expression(variable) if given and staying.issuperset(given) else None
+            if place is not None:
+                inside |= self.colors.uses.layout(function).subtree(place[1])
+        return inside
 
     def _is_member_read(self, layout: Layout, index: int, kind: str) -> bool:
         """Is a member that the async class has too read from a class, and not called? A test that

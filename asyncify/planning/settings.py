@@ -15,7 +15,9 @@ from asyncify.sites import Site
 def misnamed(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
     """One finding for each name in ``sync`` and ``also-async`` that has no effect."""
     config, program = colors.inference.config, colors.program
-    for key, patterns in (("sync", config.sync), ("also-async", config.also_async)):
+    for key, patterns in (
+        ("sync", config.sync), ("also-async", config.also_async), ("only", config.only),
+    ):  # fmt: skip
         for pattern, nearest in unknown(program, patterns):
             guess = f'; did you mean "{nearest}"?' if nearest else "."
             reason = f'`{key}` names "{pattern}", which is nothing in the program{guess}'

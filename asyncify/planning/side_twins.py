@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.declarations import foreign_name
-from asyncify.analysis.program import Function, Module, Variable, statements_of
+from asyncify.analysis.program import Function, Module, Variable, dotted, statements_of
 from asyncify.analysis.sides import home, ordered, source_twin_name, twin_name
 from asyncify.decisions import (
     CopyDecorator,
@@ -20,9 +20,13 @@ from asyncify.decisions import (
     KeepSyncTwin,
     RenameReference,
 )
+from asyncify.findings import Finding
+from asyncify.planning.alongside import Alongside
 from asyncify.planning.draft import Draft, call_reference, reference
 from asyncify.planning.queries import QueryPlanner
+from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
+from asyncify.vocabulary.testing import is_test_path
 
 _LISTENERS = {"sqlalchemy.event.listen", "sqlalchemy.event.listens_for"}
 
@@ -47,14 +51,22 @@ class SidePlanner:
         self.injected = colors.divider.spread.injected
         self.draft = draft
         self.failed: set[Function] = set()  # of those that can't be copied
+        self.findings: list[Finding] = []
         self._twins: dict[Variable, str] = {}
+        self._there: set[Variable] = set()  # of those whose twin isn't made here
         self._copied: set[Function] = set()
         self._made: list[tuple[Draft, Decision]] = []
+        self.alongside: Alongside | None = None
+        if colors.inference.config.alongside:
+            self.alongside = Alongside(colors, coloring)
 
     def plan(self) -> None:
         """What the sync side needs, and what was taken for others before."""
         staying = self.coloring.stays - self.coloring.entered
-        for function in ordered(self.coloring.islands - staying | self._inside()):
+        if self.alongside is not None:
+            self._beside(self.alongside)
+        named = self.coloring.islands - staying | self._inside()
+        for function in ordered(named if self.alongside is None else ()):
             ambient = self.colors.ambient.reached(function)
             if function in self.sides.synced or function not in self.coloring.islands:
                 ambient = set()  # else it runs inside run_sync, on what its callers have
@@ -70,6 +82,49 @@ class SidePlanner:
         self._listeners()
         for draft, twin in self._made:
             draft.add(twin)
+
+    def _beside(self, alongside: Alongside) -> None:
+        """What turns names what is async, and all that sessions come from has that beside it."""
+        users = alongside.users()
+        for function in users:
+            self._rename(function, range(len(function.body.operations)))
+            self._rename_injected(function)
+        sources = {
+            x for fn in (*users, *self.sides.twinned) for x in self.divider.twins.sources(fn)
+        }
+        self._overrides()
+        sources |= {x for fn in self.sides.twinned for x in self._aliases_of(fn)}
+        for variable in sorted(sources, key=lambda x: (x.module.path, x.name)):
+            self._twin(variable)
+
+    def _overrides(self) -> None:
+        """``app.dependency_overrides[get_db] = override``: the override turns, so it is put in the
+        place of what is async."""
+        for function, key, replaced, override in self.injected.overrides():
+            if replaced not in self.sides.twinned or override in self.sides.twinned:
+                continue
+            if override in self.coloring.turned:
+                self._rename(function, [key])
+            else:
+                operation = function.body.operations[key]
+                reason = f"`{replaced.name}` is overridden here, and what turns is given "
+                reason += f"`{self._function_name(replaced)}`."
+                site = Site(function.module.path, operation[1], operation[2])
+                self.findings.append(finding("ASY102", site, reason, "Override that as well."))
+
+    def _aliases_of(self, function: Function) -> Iterator[Variable]:
+        """The aliases by which what a function gives is injected."""
+        for body in self.program.mentioning(function.name):
+            names = body.facts.bound if body.facts.kind == "module" else ()
+            for name in sorted(names):
+                variable = Variable(body.module, name)
+                if function in self.injected.by_alias(variable):
+                    yield variable
+
+    def _function_name(self, function: Function) -> str:
+        if self.alongside is not None:
+            return self.alongside.function_name(function)[0]
+        return twin_name(function.name)
 
     def _inside(self) -> set[Function]:
         """What runs inside ``run_sync`` already, and calls what turns for others."""
@@ -94,6 +149,10 @@ class SidePlanner:
             draft.add(
                 RenameReference(node=reference(operation), site=draft.site(operation), new=new)
             )
+            written = dotted(function.body.operations, index)
+            if self.alongside is not None and written:
+                owner = written.rpartition(".")[0]
+                self.alongside.spells(draft, written, f"{owner}.{new}" if owner else new)
             if operation[0] == f.NAME:
                 self._import(function, operation[5], new, draft)
 
@@ -135,7 +194,7 @@ class SidePlanner:
             symbol = self.program.resolve_expression(scope, operations, index)
             new = ""
             if isinstance(symbol, Function) and symbol in self.sides.twinned:
-                new = twin_name(symbol.name) if home(symbol) is symbol else ""
+                new = self._function_name(symbol) if home(symbol) is symbol else ""
             elif isinstance(symbol, Variable):
                 new = self._alias_twin(symbol)
             if not new:
@@ -155,32 +214,47 @@ class SidePlanner:
         if place is None or self.sides.twinned.isdisjoint(self.injected.by_alias(variable)):
             return ""
         function, index = place
-        name = self._twins[variable] = self._free_name(variable)
+        name, there = self._variable_name(variable)
+        self._twins[variable] = name
         draft = self.draft(variable.module)
         inside = sorted(self.colors.uses.layout(function).subtree(index))
         nested = self._apart(draft, lambda: self._rename(function, inside))
         operation = function.body.operations[index]
-        self._made.append((draft, KeepSyncTwin(
+        self._make(variable, place, there, KeepSyncTwin(
             node=reference(operation), site=draft.site(operation), name=name, decisions=nested
-        )))  # fmt: skip
+        ))  # fmt: skip
         return name
 
-    def _free_name(self, variable: Variable) -> str:
-        """What the twin of a variable is called."""
+    def _variable_name(self, variable: Variable) -> tuple[str, bool]:
+        """What the twin of a variable is called, and whether it is there already."""
+        if self.alongside is not None:
+            return self.alongside.variable_name(variable)
         name = source_twin_name(variable.name)
         while name in variable.module.bindings:
             name += "_"
-        return name
+        return name, False
+
+    def _make(
+        self, variable: Variable, place: tuple[Function, int], there: bool, twin: KeepSyncTwin
+    ) -> None:
+        """The twin of what is assigned, if there is none; it may be asked for while a copy is
+        planned."""
+        draft = self.draft(variable.module)
+        if there:
+            self._there.add(variable)
+        else:
+            self._made.append((draft, twin))
+        if self.alongside is not None:
+            self.alongside.assigned(draft, *place, None if there else twin)
 
     def _new_name(self, function: Function, index: int) -> str:
         variable = self.divider.twins.variable(function, index)
         if variable is not None:
-            return self._twin(variable) or self._alias_twin(variable)
+            return self._twin(variable)
         symbol = self.program.resolve_expression(function, function.body.operations, index)
         found = {symbol} if isinstance(symbol, Function) else self._methods(function, index)
         twinned = found & self.sides.twinned
-        name = next((fn.name for fn in twinned if home(fn) is fn), "")
-        return twin_name(name) if name else ""
+        return next((self._function_name(fn) for fn in twinned if home(fn) is fn), "")
 
     def _methods(self, function: Function, index: int) -> set[Function]:
         """The methods and properties that an attribute may mean."""
@@ -226,6 +300,8 @@ class SidePlanner:
 
     def take(self, variable: Variable) -> str:
         """The twin of an engine for something else that can't do with an async one, or ''."""
+        if self.alongside is not None:
+            return variable.name  # it stays sync itself
         if not self.divider.twins.can_have_twin(variable, self.sides):
             return ""
         return self._twin(variable)
@@ -233,28 +309,37 @@ class SidePlanner:
     def _twin(self, variable: Variable) -> str:
         """The name of the twin of a module-level variable, which is made here; '' where it stays
         sync itself."""
+        if self.injected.by_alias(variable):
+            return self._alias_twin(variable)
         if variable not in self._twins:
             self._twins[variable] = ""
             if self.divider.twins.origins(variable) & self.coloring.alive:
                 self._twins[variable] = self._make_twin(variable)
         return self._twins[variable]
 
+    def _can_stand(self, variable: Variable) -> bool:
+        """Can an engine or factory be there twice? Those of tests are replaced."""
+        obstacle = self.divider.twins.twin_obstacle(variable, self.sides)
+        return not obstacle and not is_test_path(variable.module.path)
+
     def _make_twin(self, variable: Variable) -> str:
         place = self.divider.twins.assignment(variable)
-        if place is None:
+        if place is None or (self.alongside is not None and not self._can_stand(variable)):
             return ""
         function, index = place
         self.sides.twinned |= self.divider.twins.makers(variable)
         draft = self.draft(variable.module)
-        name = self._free_name(variable)
+        name, there = self._variable_name(variable)
         inside = sorted(self.colors.uses.layout(function).subtree(index))
         nested = self._apart(draft, lambda: self._rename(function, inside))
         site = draft.site(function.body.operations[index])
         twin = KeepSyncTwin(
             node=call_reference(function, index), site=site, name=name, decisions=nested
         )
-        self._made.append((draft, twin))  # this may be asked for while a copy is planned
+        self._make(variable, place, there, twin)
         self._twins[variable] = name
+        if there:
+            return name
         for caller, call in self.divider.twins.configured(variable):
             if caller not in self.sides.quiet:
                 self._configure(caller, call)
@@ -325,21 +410,25 @@ class SidePlanner:
                 self._rename(part, range(len(part.body.operations)))
                 self._rename_decorators(part)
                 self._rename_injected(part)
-                if queries is not None and part in with_queries:
+                if queries is not None and part in with_queries and self.alongside is None:
                     queries.plan_sync(part, draft)
 
         nested = self._apart(draft, plan)
         if queries is not None and queries.impediments.keys() & set(parts):
             self.failed.add(function)
         facts = function.facts
-        draft.add(
-            CopyFunction(
-                node=NodeRef("FunctionDef", facts.number, facts.name),
-                site=Site(draft.module.path, facts.line, facts.column),
-                group=self.coloring.groups.get(function, 0), name=twin_name(facts.name),
-                decisions=nested,
-            )
+        name, there = twin_name(facts.name), False
+        if self.alongside is not None:
+            name, there = self.alongside.function_name(function)
+        copy = CopyFunction(
+            node=NodeRef("FunctionDef", facts.number, facts.name),
+            site=Site(draft.module.path, facts.line, facts.column),
+            group=self.coloring.groups.get(function, 0), name=name, decisions=nested,
         )  # fmt: skip
+        if not there:
+            draft.add(copy)
+        if self.alongside is not None:
+            self.alongside.stands(draft, function, None if there else copy)
 
     # -- events
 
@@ -368,7 +457,11 @@ class SidePlanner:
             return None
         symbol = self.program.resolve_expression(scope, operations, operation[6][0])
         name = self._twins.get(symbol, "") if isinstance(symbol, Variable) else ""
-        return (operations[operation[6][0]], name) if name else None
+        target = operations[operation[6][0]]
+        if self.alongside is not None and name:
+            self.alongside.keeps(self.draft(scope.module), target)
+            name = "" if symbol in self._there else f"{name}.sync_engine"
+        return (target, name) if name else None
 
     def _decorated(self, function: Function, place: int, index: int) -> None:
         scope = function.parent or function
@@ -397,5 +490,6 @@ class SidePlanner:
         self, function: Function, target: f.Operation, name: str, draft: Draft
     ) -> Decision:
         if target[0] == f.NAME:
-            self._import(function.module.functions[0], target[5], name, draft)
+            local = name.partition(".")[0]
+            self._import(function.module.functions[0], target[5], local, draft)
         return RenameReference(node=reference(target), site=draft.site(target), new=name)
