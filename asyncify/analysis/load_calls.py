@@ -49,6 +49,8 @@ def call(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
             return made
     if name in words.VALIDATING:
         load_readers.validated(run, operation, index)
+    elif name in words.DUMPING:
+        load_readers.dumped(run, operation, index)
     callees = _callees(run, operation, base, name)
     if callees:
         return s.join(
@@ -102,6 +104,9 @@ def _callees(run: LoadEvaluation, operation: f.Operation, base: s.Value, name: s
 def _other(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
     """Constructions, and calls of something foreign."""
     arguments = [run.values[i] if i >= 0 else run.elements(run.values[~i]) for i in operation[6]]
+    for model in run.values[operation[5]]:
+        if isinstance(model, s.Model):
+            return _constructed(run, model.cls, operation, index)
     for atom in run.types(operation[5]):
         if isinstance(atom, v.ClassObject) and run.loading.is_model(atom.cls):
             return _constructed(run, atom.cls, operation, index)

@@ -12,7 +12,7 @@ from asyncify import facts as f
 from asyncify.analysis import declarations, load_reads, load_summaries
 from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
-from asyncify.analysis.program import Class, Function
+from asyncify.analysis.program import Class, Function, dotted
 from asyncify.vocabulary import loading as words
 
 if TYPE_CHECKING:
@@ -59,6 +59,16 @@ def validated(run: LoadEvaluation, operation: f.Operation, index: int) -> None:
                     read(run, run.values[argument], atom.cls, index, argument)
 
 
+def dumped(run: LoadEvaluation, operation: f.Operation, index: int) -> None:
+    """``UserSchema().dump(user)``"""
+    callee = run.operations[operation[5]]
+    for atom in run.types(callee[5]):
+        if isinstance(atom, v.Instance) and atom.cls.foreign_bases & words.DUMPING_SCHEMAS:
+            for argument in operation[6][:1]:
+                if argument >= 0:
+                    read(run, run.values[argument], atom.cls, index, argument)
+
+
 def read(run: LoadEvaluation, value: s.Value, schema: Class, index: int, at: int) -> None:
     """All that a schema reads of the instances of a value."""
     for entity in s.entities(value):
@@ -97,6 +107,8 @@ def _read(
 
 def fields(inference: Inference, schema: Class) -> dict[str, Class | None]:
     """The fields of a schema, each with the schema that it holds."""
+    if schema.foreign_bases & words.DUMPING_SCHEMAS:
+        return _dumped_fields(inference, schema)
     out: dict[str, Class | None] = {}
     for cls in reversed(schema.ancestors):
         body = cls.body
@@ -108,6 +120,43 @@ def fields(inference: Inference, schema: Class) -> dict[str, Class | None]:
                 held = [c for c in _classes(value) if is_schema(c)]
                 out[statement[7][1]] = held[0] if held else None
     return out
+
+
+def _dumped_fields(inference: Inference, schema: Class) -> dict[str, Class | None]:
+    """The same of a schema of marshmallow: ``books = fields.List(fields.Nested(BookSchema))``."""
+    out: dict[str, Class | None] = {}
+    for cls in reversed(schema.ancestors):
+        body = cls.body
+        for statement in body.body.statements:
+            if statement[0] != f.ASSIGN or statement[7][0][0] != f.TO_NAME:
+                continue
+            operation = body.body.operations[statement[8]]
+            if operation[0] != f.CALL:
+                continue
+            place = dict(operation[7]).get(words.READS_FROM)
+            given = body.body.operations[place] if place is not None else operation
+            is_named = given[0] == f.CONSTANT and isinstance(given[5], str)
+            name = given[5] if is_named else statement[7][0][1]
+            out[name] = _nested(inference, cls, statement[8])
+    return out
+
+
+def _nested(inference: Inference, schema: Class, index: int) -> Class | None:
+    """The schema that a field of another holds."""
+    operations = schema.body.body.operations
+    operation = operations[index]
+    if operation[0] != f.CALL or not operation[6] or operation[6][0] < 0:
+        return None
+    name, first = dotted(operations, operation[5]).rpartition(".")[2], operation[6][0]
+    if name not in words.NESTED_FIELDS:
+        return _nested(inference, schema, first)
+    if operations[first][0] == f.CONSTANT and isinstance(operations[first][5], str):
+        found = inference.program.resolve(schema.module, operations[first][5].rpartition(".")[2])
+        return found if isinstance(found, Class) else None
+    if operations[first][0] == f.CALL:  # Nested(BookSchema(only=...))
+        first = operations[first][5]
+    symbol = inference.program.resolve_expression(schema.body, operations, first)
+    return symbol if isinstance(symbol, Class) else None
 
 
 def _classes(value: v.Value) -> list[Class]:

@@ -40,7 +40,7 @@ def method(run: LoadEvaluation, operation: f.Operation, index: int, name: str) -
     if row.returns == "Query":
         return load_statements.started(run, operation, index, legacy=True)
     if row.returns == "entity" and first >= 0:
-        classes = [a.cls for a in run.types(first) if isinstance(a, v.ClassObject)]
+        classes = load_statements.selected(run, first)
         return fetched(run, classes[0], index, frozenset()) if len(classes) == 1 else s.NOTHING
     gives = words.SESSION_GIVES.get(name)
     if gives is not None:

@@ -8,7 +8,7 @@ from asyncify import facts as f
 from asyncify.analysis import load_sessions
 from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
-from asyncify.analysis.program import Variable
+from asyncify.analysis.program import Class, Variable
 from asyncify.vocabulary import loading as words
 from asyncify.vocabulary.loading import Gives
 from asyncify.vocabulary.rows import Role
@@ -166,13 +166,19 @@ def attributes(run: LoadEvaluation | _View, index: int) -> list[str]:
     return []
 
 
+def selected(run: LoadEvaluation, index: int) -> list[Class]:
+    """The classes that an argument may stand for: that which the caller has given, if it has."""
+    if index < 0:
+        return []
+    given = [a.cls for a in run.values[index] if isinstance(a, s.Model)]
+    return given or [a.cls for a in run.types(index) if isinstance(a, v.ClassObject)]
+
+
 def started(run: LoadEvaluation, operation: f.Operation, index: int, legacy: bool) -> s.Value:
     """``db.query(...)`` or ``select(...)``."""
     found: list[s.Entity | None] = []
     for position, argument in enumerate(operation[6]):
-        classes = [
-            a.cls for a in run.types(argument) if isinstance(a, v.ClassObject)
-        ] if argument >= 0 else []  # fmt: skip
+        classes = selected(run, argument)
         source = s.Source("query", run.function, index, position)
         model = len(classes) == 1 and run.loading.is_model(classes[0])
         found.append(s.Entity(source, (), classes[0]) if model else None)

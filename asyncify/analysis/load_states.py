@@ -10,7 +10,7 @@ are copied at every branch and rarely changed in it: copies share their tables u
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from asyncify.analysis.program import Class, Function
@@ -27,8 +27,9 @@ class Source:
     """Where instances come from. ``kind``:
 
     ``query``: the statement that begins at the call ``operation``, ``index`` being the position
-    of the entity; ``get``: a read by primary key; ``new``: a construction; ``given``: the parameter
-    ``index`` of ``function``; ``other``: something that the analysis doesn't follow.
+    of the entity; ``get``: a read by primary key; ``new``: a construction; ``made``: a call that
+    hands a class to what does one of these; ``given``: the parameter ``index`` of ``function``;
+    ``other``: something that the analysis doesn't follow.
     """
 
     kind: str
@@ -97,6 +98,13 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Model:
+    """A mapped class that is handed to a function which takes several."""
+
+    cls: Class
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     """A Query or a select: its entities by position, and the paths that its options load.
     ``explicit`` are those paths that were given by options."""
@@ -115,7 +123,7 @@ class Outcome:
     scalars: bool
 
 
-Atom = Entity | Many | Row | Statement | Outcome
+Atom = Entity | Many | Row | Model | Statement | Outcome
 Value = frozenset[Atom]
 Key = tuple[Source, tuple[str, ...]]
 NOTHING: Value = frozenset()
@@ -185,6 +193,28 @@ def mapped(value: Value, become: Callable[[Entity], Iterable[Entity]]) -> Value:
     return frozenset(out)
 
 
+def remade(value: Value, become: Callable[[Entity], Entity]) -> Value:
+    """The same, one for one, and of what statements select too."""
+    out: set[Atom] = set()
+    for atom in value:
+        if isinstance(atom, Statement):
+            out.add(_restated(atom, become))
+        elif isinstance(atom, Outcome):
+            out.add(Outcome(_restated(atom.statement, become), atom.scalars))
+        elif isinstance(atom, Many):
+            out.add(Many(remade(atom.items, become)))
+        elif isinstance(atom, Row):
+            out.add(Row(tuple(remade(part, become) for part in atom.items)))
+        else:
+            out.add(become(atom) if isinstance(atom, Entity) else atom)
+    return frozenset(out)
+
+
+def _restated(statement: Statement, become: Callable[[Entity], Entity]) -> Statement:
+    entities = tuple(become(e) if e is not None else None for e in statement.entities)
+    return replace(statement, entities=entities)
+
+
 def sources(value: Value) -> Iterator[Source]:
     """Where the instances come from that a value is or holds, or that a statement will give."""
     for atom in value:
@@ -243,7 +273,7 @@ class Demand:
 Table = dict[Key, frozenset[str]]
 _NO_NAMES: frozenset[str] = frozenset()
 _EVERYTHING = frozenset((EVERYTHING,))
-_MADE = ("query", "get", "new")
+_MADE = ("query", "get", "new", "made")
 
 
 class State:
@@ -370,6 +400,14 @@ class State:
         if source not in self.born:
             self.born |= {source}
 
+    def follow(self, old: Source, new: Source) -> None:
+        """What is known of the instances of one source is that of another's."""
+        self._change()
+        for table in (self.loaded, self.expired, self.changed):
+            table.update({(new, key[1]): names for key, names in table.items() if key[0] is old})
+        self.kept |= {new} if old in self.kept else frozenset()
+        self.stored |= {new} if old in self.stored else frozenset()
+
     def flush(self) -> None:
         self.flushes = True
         self.stored |= self.kept
@@ -395,6 +433,7 @@ class State:
         out = State()
         out.loaded = {key: names for key, names in self.loaded.items() if known(key[0])}
         out.expired = {key: names for key, names in self.expired.items() if known(key[0])}
+        out.born = frozenset(source for source in self.born if source in sources)
         out.kept = frozenset(source for source in self.kept if known(source))
         out.stored = frozenset(source for source in self.stored if known(source))
         out.flushes, out.expires, out.recovers = self.flushes, self.expires, self.recovers

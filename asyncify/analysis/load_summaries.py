@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis import load_sessions
 from asyncify.analysis import load_states as s
+from asyncify.analysis import values as v
 from asyncify.analysis.program import Function
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ def call(
     index: int,
 ) -> s.Value:
     """A call of a function of the program."""
-    if not run.is_given_something(operation):
+    classes = _classes(run, operation) if function in run.loading.generic else {}
+    if not classes and not run.is_given_something(operation):
         return _apply_bare(run, function)
     parameters = function.signature.parameters
     given = [s.NOTHING] * len(parameters)
@@ -40,12 +42,44 @@ def call(
     for place, argument in zip(places, operation[6], strict=False):
         if argument < 0:
             break
-        given[place], places_of[place] = run.values[argument], argument
+        given[place], places_of[place] = (
+            run.values[argument] or classes.get(argument, s.NOTHING),
+            argument,
+        )
     for name, argument in operation[7]:
         for place, parameter in enumerate(parameters):
             if parameter.name == name:
-                given[place], places_of[place] = run.values[argument], argument
-    return apply(run, function, given, index, places_of)
+                value = run.values[argument] or classes.get(argument, s.NOTHING)
+                given[place], places_of[place] = value, argument
+    found = apply(run, function, given, index, places_of)
+    return _own(run, found, function, index) if classes else found
+
+
+def _own(run: LoadEvaluation, value: s.Value, function: Function, index: int) -> s.Value:
+    """What a function selected of the class that it was given: other calls select others."""
+    source = s.Source("made", run.function, index)
+    run.state.forget(source)
+
+    def own(entity: s.Entity) -> s.Entity:
+        old = entity.source
+        if old.function is not function or old.kind not in ("query", "get", "new"):
+            return entity
+        run.state.follow(old, source)
+        return s.Entity(source, entity.path, entity.cls)
+
+    return s.remade(value, own)
+
+
+def _classes(run: LoadEvaluation, operation: f.Operation) -> dict[int, s.Value]:
+    """The mapped classes among the arguments of a call."""
+    out: dict[int, s.Value] = {}
+    for argument in (*operation[6], *(index for _, index in operation[7])):
+        types = run.types(argument) if argument >= 0 else v.UNKNOWN
+        if len(types) == 1:
+            (atom,) = types
+            if isinstance(atom, v.ClassObject) and run.loading.is_model(atom.cls):
+                out[argument] = s.one(s.Model(atom.cls))
+    return out
 
 
 def apply(
@@ -154,6 +188,8 @@ def _take_over(
     run: LoadEvaluation, state: s.State, function: Function, given: list[s.Value]
 ) -> None:
     """What the callee has loaded, of its own instances and of those that it was given."""
+    for source in state.born:  # what an earlier call gave is another instance
+        run.state.forget(source)
     for key, names in state.loaded.items():
         for own in _keys(key, function, given):
             run.state.load(own, names)

@@ -156,6 +156,19 @@ class Loading:
                 out.setdefault(name, []).append(cls)
         return out
 
+    @cached_property
+    def generic(self) -> set[Function]:
+        """Functions that take mapped classes, and not always the same: what they select is known
+        where they are called."""
+        out: set[Function] = set()
+        for function in self.inference.evaluations:
+            for position in range(len(function.signature.parameters)):
+                value = self.inference.parameter(function, position)
+                classes = [a for a in value if isinstance(a, v.ClassObject)]
+                if len(classes) > 1 or v.Foreign(v.SOME_CLASS) in value:
+                    out.add(function)
+        return out
+
     def _note_computed(
         self, run: LoadEvaluation, statement: f.Statement, out: dict[Class, set[str]]
     ) -> None:

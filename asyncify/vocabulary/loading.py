@@ -143,6 +143,12 @@ BASE_MAKERS = {"declarative_base", "generate_base"}
 # with what the function returns.
 SCHEMAS = {"pydantic.BaseModel", "pydantic.main.BaseModel", "sqlmodel.SQLModel"}
 VALIDATING = {"model_validate", "from_orm"}
+# Schemas of marshmallow, their methods that read an object, and fields that hold other schemas.
+# https://marshmallow.readthedocs.io/en/stable/nesting.html
+DUMPING_SCHEMAS = {"marshmallow.Schema", "marshmallow.schema.Schema"}
+DUMPING = {"dump", "dumps"}
+NESTED_FIELDS = {"Nested", "Pluck"}
+READS_FROM = "attribute"  # the keyword of a field that reads another attribute than its name
 ROUTING = ("fastapi.",)
 ROUTES = {"get", "post", "put", "patch", "delete", "head", "options", "api_route"}
 
