@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from asyncify.analysis.infer import infer
 from asyncify.analysis.program import Program
@@ -37,6 +38,9 @@ from asyncify.suppressions import (
 )
 from asyncify.turning import Turning
 from asyncify.vocabulary.testing import is_test_path
+
+if TYPE_CHECKING:
+    from asyncify.pushdown.overlay import Overlay
 
 _SQLITE = re.compile(rb"\bsqlite(?:\+\w+)?:")
 _LARGE = 20_000  # functions
@@ -75,6 +79,7 @@ class _Read:
     blocked: frozenset[str] = frozenset()
     digests: dict[str, bytes] = field(default_factory=dict)  # of the contents, by path
     projects: tuple[str, ...] = ()
+    overlay: Overlay | None = None  # pages that the database cuts from now on
 
 
 @contextmanager
@@ -105,7 +110,8 @@ def check(request: Request, progress: Progress | None = None) -> Outcome:
         outcome = kept.load() if kept is not None else None
         if outcome is None:
             progress("Deciding", 0, 0)
-            outcome = _outcome(request, read, _plan(read, request), ())
+            plan = _pushed(read, request, frozenset()) or _plan(read, request)
+            outcome = _outcome(request, read, plan, ())
             if kept is not None:
                 kept.save(outcome)
         return outcome
@@ -159,12 +165,12 @@ def run(request: Request, progress: Progress | None = None) -> Outcome:
         sources = {path: source.absolute for path, source in read.sources.items()}
         while True:
             progress("Deciding", 0, 0)
-            first = _plan(read, request)
+            first = _pushed(read, request, read.blocked) or _plan(read, request)
             _collect(read)
             plan, changes, problems = migrate(
                 first, read.files, sources,
                 lambda files: _plan(replace(read, files=files), replace(request, loads=())),
-                progress,
+                progress, read.overlay.after if read.overlay is not None else {},
             )  # fmt: skip
             read.problems += problems
             if not _forget_vanished(read, problems) and not _block(read, problems):
@@ -281,8 +287,42 @@ def _plan(read: _Read, request: Request) -> Plan:
     return restrict(plan, read.limits, read.sources)
 
 
+def _pushed(read: _Read, request: Request, blocked: frozenset[str]) -> Plan | None:
+    """The plan of the program with its pages pushed down, if that is asked for, and all of what is
+    pushed down turns. The facts are those of the new texts then."""
+    if request.config.pagination != "push-down" or blocked or read.overlay is not None:
+        return None
+    from asyncify.pushdown.overlay import push_down  # seldom needed
+
+    limits = read.limits
+    overlay = push_down(
+        infer(_program(read, request.config), request.config), read.files,
+        lambda path: _content(read.sources[path]),
+        lambda path: path in limits.editable and path not in limits.skipped, read.suppressions,
+    )  # fmt: skip
+    files = read.files
+    read.files = overlay.facts(files)
+    plan = _plan(read, request)
+    if overlay.holds(plan):
+        read.overlay = overlay
+        return plan
+    read.files = files
+    return None
+
+
+def _content(source: SourceFile) -> bytes | None:
+    try:
+        with open(source.location, "rb") as stream:
+            return stream.read()
+    except OSError:
+        return None
+
+
 def _outcome(request: Request, read: _Read, plan: Plan, changes: tuple[FileChange, ...]) -> Outcome:
     findings = (*plan.findings, *read.problems, *unread_callers(plan, read.unread))
+    if read.overlay is not None:
+        findings = tuple(read.overlay.findings(findings))
+        changes = read.overlay.changes(changes) if changes else changes
     kept, unused = apply_suppressions(findings, read.suppressions, plan.left_alone)
     every = tuple(sorted({*kept, *unused}, key=lambda x: (x.site, x.code, x.reason)))
     return Outcome(

@@ -10,9 +10,10 @@ is excused.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from asyncify.decisions import FilePlan
 from asyncify.facts import ModuleFacts
@@ -42,12 +43,14 @@ def migrate(
     sources: dict[str, Path],
     replan: Replan,
     progress: Progress,
+    texts: Mapping[str, bytes] = MappingProxyType({}),
 ) -> tuple[Plan, tuple[FileChange, ...], list[Finding]]:
     """The plan that was carried out, its changes, and findings raised on the way.
 
-    Nothing is changed where a file could not be rewritten or the proof fails.
+    Nothing is changed where a file could not be rewritten or the proof fails. ``texts`` lie over
+    the files: what was changed in them before.
     """
-    done = _rewrite(plan, sources, progress)
+    done = _rewrite(plan, sources, progress, texts)
     problems = list(done.problems)
     if not problems:
         progress("Proving", 0, 0)
@@ -57,7 +60,9 @@ def migrate(
     return plan, done.changes, []
 
 
-def _rewrite(plan: Plan, sources: dict[str, Path], progress: Progress) -> Rewritten:
+def _rewrite(
+    plan: Plan, sources: dict[str, Path], progress: Progress, texts: Mapping[str, bytes]
+) -> Rewritten:
     from asyncify_transforms import CATALOGUE
 
     from asyncify.rewrite import rewrite_file
@@ -67,7 +72,7 @@ def _rewrite(plan: Plan, sources: dict[str, Path], progress: Progress) -> Rewrit
     for number, file in enumerate(plan.files):
         progress("Rewriting", number, len(plan.files))
         try:
-            before = sources[file.path].read_bytes()
+            before = texts.get(file.path) or sources[file.path].read_bytes()
         except OSError as error:
             problems.append(unreadable(file.path, error))
             continue

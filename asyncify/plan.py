@@ -379,6 +379,12 @@ def make_turning(inference: Inference) -> Turning:
     return turning_of(planner.colors, planner.coloring)
 
 
+def make_coloring(inference: Inference) -> tuple[Colors, Coloring]:
+    """What turns, and all that the plan that holds knows of the program."""
+    planner, _ = settled(inference)
+    return planner.colors, planner.coloring
+
+
 def settled(
     inference: Inference,
     blocked: frozenset[str] = frozenset(),

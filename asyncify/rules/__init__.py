@@ -71,6 +71,7 @@ SEVERITIES: Mapping[str, Severity] = {
     "ASY701": _WARNING,
     "ASY702": _INFO,
     "ASY801": _INFO,
+    "ASY802": _WARNING,
     "ASY901": _ERROR,
 }
 # Work that `run` would do. It is for information, and `check` fails on it all the same.

@@ -1,8 +1,9 @@
 """All statements about jobs. Every function has a session of its own."""
 
+from datetime import date
 from typing import Any, Optional
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
@@ -30,32 +31,35 @@ async def find_all_jobs() -> list[Job]:
         return list(result.unique().scalars().all())
 
 
-async def find_jobs_page(
+async def find_all_jobs_page(
     page: int, limit: int, order_by: str, order: str, search: Optional[str] = None
 ) -> tuple[list[Job], int]:
-    """One page of jobs, and how many there are: the database searches, sorts and counts."""
-    stmt = _select_jobs().join(Job.lead).join(Job.organization)
-    if search and search.strip():
-        term = search.strip().lower()
-        stmt = stmt.where(
-            func.lower(Organization.name).contains(term, autoescape=True)
-            | func.lower(Job.job_title).contains(term, autoescape=True)
-        )
-    columns = {
-        "date": Lead.created_at,
-        "company": Organization.name,
-        "job_title": Job.job_title,
-        "resume": Job.resume_date,
-    }
-    column = columns.get(order_by, Lead.created_at)
-    is_descending = order.upper() == "DESC"
-    key = column.desc().nulls_last() if is_descending else column.asc().nulls_first()
+    """One page of what `find_all_jobs` gives, and how many there are."""
     async with get_session() as session:
-        result = await session.execute(stmt.with_only_columns(func.count(Job.id)))
+        stmt = _select_jobs().join(Job.lead).join(Job.organization)
+        if search and search.strip():
+            term = search.strip().lower()
+            stmt = stmt.where(
+                or_(
+                    func.lower(Organization.name).contains(term, autoescape=True),
+                    func.lower(Job.job_title).contains(term, autoescape=True),
+                )
+            )
+        counting = select(func.count()).select_from(stmt.subquery())
+        result = await session.execute(counting)
         total = result.scalar_one()
-        stmt = stmt.order_by(key, Job.id).limit(limit).offset((page - 1) * limit)
+        keys = {
+            "date": Lead.created_at,
+            "company": Organization.name,
+            "job_title": Job.job_title,
+            "resume": func.coalesce(Job.resume_date, date.min),
+        }
+        key = keys.get(order_by, keys["date"])
+        offset = (page - 1) * limit
+        stmt = stmt.order_by(key.desc() if order.upper() == "DESC" else key, Job.id)
+        stmt = stmt.limit(limit).offset(offset)
         result = await session.execute(stmt)
-        return list(result.scalars().all()), total
+        return list(result.unique().scalars().all()), total
 
 
 async def count_jobs() -> int:

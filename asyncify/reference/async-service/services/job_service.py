@@ -75,7 +75,7 @@ async def get_jobs_paginated(
     page: int, limit: int, order_by: str, order: str, search: Optional[str] = None
 ) -> tuple[list[Job], int]:
     """One page of jobs, and how many there are."""
-    return await job_repository.find_jobs_page(page, limit, order_by, order, search)
+    return await job_repository.find_all_jobs_page(page, limit, order_by, order, search)
 
 
 async def create_job(data: dict[str, Any]) -> Job:
