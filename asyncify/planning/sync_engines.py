@@ -26,6 +26,7 @@ from asyncify.decisions import (
 )
 from asyncify.findings import Finding
 from asyncify.planning.draft import Draft, call_reference, reference
+from asyncify.planning.engine_urls import url_reads
 from asyncify.rules import finding
 
 _APPLICATIONS = {"fastapi.FastAPI", "fastapi.applications.FastAPI"}
@@ -62,6 +63,10 @@ class SyncEnginePlanner:
             for use in self.colors.uses.of(function):
                 if use.takes_engine:
                     self._keep(function, use)
+        for function, index, origin in url_reads(self.colors, self.coloring):
+            name, home = self._twin_of(function, index, origin)
+            if self._can_replace(function, index, name, origin):
+                self._replace(function, index, name, home)
 
     def _metadata_at_import(self) -> None:
         for function in list(self.inference.evaluations):
@@ -180,10 +185,20 @@ class SyncEnginePlanner:
         if not name or target[0] not in (f.NAME, f.ATTRIBUTE):
             return False
         local = target[0] == f.NAME and target[5] in function.facts.bound
+        local = local and not self._is_imported(function, target[5])
         if target[0] == f.ATTRIBUTE:
             base = self.inference.evaluations[function].values[target[5]]
             local = not any(isinstance(a, v.ModuleObject) for a in base)
         return not local or (origin is not None and function is origin.function)
+
+    def _is_imported(self, function: Function, name: str) -> bool:
+        """Does a file import the name, and have it from nowhere else?"""
+        symbol = self.program.lookup(function, name)
+        here = function.module
+        return (
+            function.facts.kind == "module" and isinstance(symbol, Variable)
+            and symbol.module is not here
+        )  # fmt: skip
 
     def _replace(self, function: Function, index: int, name: str, home: Module) -> None:
         operations = function.body.operations

@@ -602,3 +602,18 @@ CONNECT_SOURCES: dict[str, str] = {
 def connect_argument(driver: str, name: str) -> ConnectArgument | None:
     """The row of an argument for an async driver, or None: unknown, so nothing is promised."""
     return CONNECT_ARGUMENTS.get(driver, {}).get(name)
+
+
+# What an engine calls its URL, and what of that is the same for the async engine.
+URL_MEMBER = "url"
+SAME_PARTS = frozenset(
+    {
+        "database", "get_backend_name", "host", "password", "port", "query", "startswith",
+        "username",
+    }
+)  # fmt: skip
+# What gives a URL as text, and what only shows it to people.
+RENDERING = frozenset({"render_as_string", "str", "repr", "__to_string__"})
+SHOWING = frozenset(
+    {"critical", "debug", "echo", "error", "exception", "info", "log", "print", "warning"}
+)
