@@ -65,7 +65,8 @@ class SyncEnginePlanner:
                     self._keep(function, use)
         for function, index, origin in url_reads(self.colors, self.coloring):
             name, home = self._twin_of(function, index, origin)
-            if self._can_replace(function, index, name, origin):
+            imported = bool(name) and self._is_imported(function, index)
+            if imported or self._can_replace(function, index, name, origin):
                 self._replace(function, index, name, home)
 
     def _metadata_at_import(self) -> None:
@@ -185,20 +186,18 @@ class SyncEnginePlanner:
         if not name or target[0] not in (f.NAME, f.ATTRIBUTE):
             return False
         local = target[0] == f.NAME and target[5] in function.facts.bound
-        local = local and not self._is_imported(function, target[5])
         if target[0] == f.ATTRIBUTE:
             base = self.inference.evaluations[function].values[target[5]]
             local = not any(isinstance(a, v.ModuleObject) for a in base)
         return not local or (origin is not None and function is origin.function)
 
-    def _is_imported(self, function: Function, name: str) -> bool:
+    def _is_imported(self, function: Function, index: int) -> bool:
         """Does a file import the name, and have it from nowhere else?"""
-        symbol = self.program.lookup(function, name)
-        here = function.module
-        return (
-            function.facts.kind == "module" and isinstance(symbol, Variable)
-            and symbol.module is not here
-        )  # fmt: skip
+        operation = function.body.operations[index]
+        if operation[0] != f.NAME or function.facts.kind != "module":
+            return False
+        symbol = self.program.lookup(function, operation[5])
+        return isinstance(symbol, Variable) and symbol.module is not function.module
 
     def _replace(self, function: Function, index: int, name: str, home: Module) -> None:
         operations = function.body.operations
