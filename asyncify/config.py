@@ -44,6 +44,8 @@ class Config:
     delete_style: str = "await"
     style: str = "statement"
     joined_loading: str = "keep"
+    factory_names: str = "keep"
+    rename_classes: tuple[tuple[str, str], ...] = ()
     shared: str = "island"
     engine: str = "replace"
     only: tuple[str, ...] = ()
@@ -201,6 +203,15 @@ def _drivers(value: object, root: Path) -> object:
     return tuple(chosen.items())
 
 
+def _names(value: object, root: Path) -> object:
+    if not isinstance(value, dict):
+        raise ValueError('takes a table such as {JobExecutor = "AsyncJobExecutor"}')
+    for old, new in value.items():
+        if not isinstance(new, str) or not new.isidentifier():
+            raise ValueError(f'gives {old} the name "{new}", which is no identifier')
+    return tuple(value.items())
+
+
 def _codes(value: object, root: Path) -> tuple[str, ...]:
     from asyncify.rules import SEVERITIES
 
@@ -235,6 +246,9 @@ KEYS: tuple[Key, ...] = (
         "replace|alongside", _one_of("replace", "alongside"), _only),
     Key("only", "Turn only what is in these files, modules or functions.", "PATH|NAME",
         _strings, _listed),
+    Key("factory-names", "Keep a session factory's name, or deprecate it.", "keep|deprecate",
+        _one_of("keep", "deprecate"), _only),
+    Key("rename-classes", "New names of classes.", "OLD=NEW", _names, _paired),
     Key("async-driver", "The driver for a database.", "DATABASE=DRIVER", _drivers, _paired),
     Key("sqlalchemy-version", "The SQLAlchemy whose API is written.", "1.4|2.0|2.1",
         _one_of(*SQLALCHEMY_LINES), _only),

@@ -71,6 +71,17 @@ class RenameReference(Decision):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RenameName(Decision):
+    """What a statement defines or names gets another name: a class (node: ClassDef), what is
+    imported (ImportFrom), a string in a list (Assign) or among the arguments of a call (Call).
+    ``keeps``: what is imported or listed under the old name stays beside the new one."""
+
+    old: str
+    new: str
+    keeps: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RenameMethod(Decision):
     """The method of a call gets another name: ``q.filter(x)`` to ``q.where(x)`` (node: Call)."""
 

@@ -42,6 +42,7 @@ from asyncify.planning.own_style import kept_for_style
 from asyncify.planning.pytest_suite import turning
 from asyncify.planning.queries import QueryPlanner
 from asyncify.planning.refusals import Refusals
+from asyncify.planning.renames import Renames
 from asyncify.planning.settings import misnamed
 from asyncify.planning.side_twins import SidePlanner
 from asyncify.planning.support import Support
@@ -110,6 +111,7 @@ class Planner:
         )
         self.cleanups = Cleanups(colors, coloring, self.draft)
         self.blocking = BlockingPlanner(colors, coloring, self.draft)
+        self.renames = Renames(colors, coloring, self.draft)
 
     def draft(self, module: Module) -> Draft:
         if module not in self.drafts:
@@ -149,6 +151,7 @@ class Planner:
         self.cleanups.plan()
         if self.sides.alongside is not None:
             self.sides.alongside.exchange()
+        self.renames.plan()
         self.support.complete(self.draft)
         files = tuple(
             FilePlan(draft.module.path, decisions)
@@ -255,6 +258,7 @@ class Planner:
         found = [*self.functions.findings, *self.queries.findings, *self.infrastructure.findings]
         found += self.loading.findings + self.sides.findings
         found += self.cleanups.findings()
+        found += self.renames.findings
         found += pending_queries(files)
         for function in self._ordered(self.coloring.turned):
             if not function.facts.is_async and function.facts.kind != "lambda":

@@ -53,6 +53,8 @@ def test_all_keys_are_read(tmp_path: Path) -> None:
         select = ["ASY1"]
         ignore = ["ASY101"]
         wrap-blocking = true
+        factory-names = "deprecate"
+        rename-classes = {"app.jobs.Executor" = "AsyncExecutor"}
         [tool.asyncify.per-file-ignores]
         "tests/*" = ["ASY105"]
         """,
@@ -77,6 +79,8 @@ def test_all_keys_are_read(tmp_path: Path) -> None:
         select=("ASY1",),
         ignore=("ASY101",),
         wrap_blocking=True,
+        factory_names="deprecate",
+        rename_classes=(("app.jobs.Executor", "AsyncExecutor"),),
         per_file_ignores=(("tests/*", ("ASY105",)),),
     )
 
@@ -132,6 +136,15 @@ def test_flags_win_over_the_file(tmp_path: Path) -> None:
         (
             '[tool.asyncify]\nwrap-blocking = "yes"\n',
             'pyproject.toml:2:1: wrap-blocking is "yes" but takes one of true, false.',
+        ),
+        (
+            '[tool.asyncify]\nrename-classes = "Executor"\n',
+            "pyproject.toml:2:1: rename-classes takes a table such as",
+        ),
+        (
+            '[tool.asyncify]\nrename-classes = {Executor = "Async Executor"}\n',
+            'pyproject.toml:2:1: rename-classes gives Executor the name "Async Executor", which is '
+            "no identifier.",
         ),
         (
             '[tool.other]\nstyle = 1\n[tool.asyncify]\nsync = ["style"]\nstyle = 2\n',

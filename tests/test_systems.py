@@ -4,6 +4,9 @@ the real migrations each test shows."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,6 +27,18 @@ KNOWN = {("job_executor", "before"): "1 xfailed", ("job_executor", "after"): "1 
 def test_the_app_passes_its_own_tests(app: Path, state: str) -> None:
     printed = own_tests(app, state)
     assert KNOWN.get((app.name, state), "") in printed
+
+
+def test_the_old_name_of_the_factory_warns(tmp_path: Path) -> None:
+    app = next(app for app in SYSTEMS if app.name == "job_executor")
+    done = subprocess.run(
+        [sys.executable, "-B", "-W", "always", "-c",
+         "from app.core.database import SessionLocal; print(type(SessionLocal()).__name__)"],
+        cwd=app / "after", env={**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path}/jobs.db"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == "AsyncSession\n"
+    assert "DeprecationWarning: SessionLocal gives sessions that are awaited" in done.stderr
 
 
 def test_the_reports_are_the_same_on_mariadb(started: dict[str, str]) -> None:

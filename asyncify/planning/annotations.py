@@ -111,7 +111,7 @@ class AnnotationPlanner:
         return v.UNKNOWN
 
     def _plan(self, annotation: _Annotation) -> None:
-        for operations, index in _parts(annotation.operations, annotation.index):
+        for operations, index in parts_of(annotation.operations, annotation.index):
             self._plan_part(annotation, operations, index)
         if annotation.renames:
             draft = self.draft(annotation.scope.module)
@@ -164,7 +164,7 @@ class AnnotationPlanner:
         """Does an annotation name a class already?"""
         return any(
             self.names.foreign(annotation.scope, operations, index) == name
-            for operations, index in _parts(annotation.operations, annotation.index)
+            for operations, index in parts_of(annotation.operations, annotation.index)
         )
 
     def _is_query(self, scope: Function, operations: tuple[f.Operation, ...], index: int) -> bool:
@@ -205,7 +205,7 @@ class AnnotationPlanner:
             draft.drop(written)
 
 
-def _parts(
+def parts_of(
     operations: tuple[f.Operation, ...], index: int
 ) -> Iterator[tuple[tuple[f.Operation, ...], int]]:
     """The names inside an annotation, strings included, outermost first."""
@@ -216,10 +216,10 @@ def _parts(
     elif kind == f.CONSTANT and isinstance(operation[5], str):
         inside = lowered(operation[5])
         if inside is not None:
-            yield from _parts(*inside)
+            yield from parts_of(*inside)
     elif kind == f.SUBSCRIPT:
-        yield from _parts(operations, operation[5])
-        yield from _parts(operations, operation[6])
+        yield from parts_of(operations, operation[5])
+        yield from parts_of(operations, operation[6])
     elif kind in (f.SEQUENCE, f.OPERATOR):
         for part in operation[6]:
-            yield from _parts(operations, part if part >= 0 else ~part)
+            yield from parts_of(operations, part if part >= 0 else ~part)

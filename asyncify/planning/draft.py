@@ -120,6 +120,10 @@ class Draft:
         self._added.clear()
         self._removed.clear()
 
+    def drops(self, local: str) -> bool:
+        """May the import of a name go?"""
+        return local in self._removed
+
     def _known_spellings(self) -> dict[str, str]:
         if self._imported is None:
             self._imported = {}

@@ -21,15 +21,15 @@ def misnamed(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
         for pattern, nearest in unknown(program, patterns):
             guess = f'; did you mean "{nearest}"?' if nearest else "."
             reason = f'`{key}` names "{pattern}", which is nothing in the program{guess}'
-            yield finding("ASY504", _site(config, key), reason)
+            yield finding("ASY504", site_of(config, key), reason)
     for function in named(program, config.also_async):
         obstacle = colors.obstacle(function)
         if function.facts.kind == "def" and obstacle is not None:
             reason = f"`also-async` names `{function.qualname}`, which can't turn."
-            yield finding("ASY504", _site(config, "also-async"), f"{reason} {obstacle.reason}")
+            yield finding("ASY504", site_of(config, "also-async"), f"{reason} {obstacle.reason}")
 
 
-def _site(config: Config, key: str) -> Site:
+def site_of(config: Config, key: str) -> Site:
     """The place of a key in the configuration file; the file's beginning for a flag."""
     path, lines = config.file or "pyproject.toml", dict(config.lines)
     return Site(path, lines.get(key, 1), 1)

@@ -484,3 +484,7 @@ TABLES: dict[str, Table] = {
     "Table": TABLE,
     "Inspector": INSPECTOR,
 }
+
+# What makes factories of sessions, sync and async, and what the async ones give.
+FACTORY, ASYNC_FACTORY = "sessionmaker", "async_sessionmaker"
+ASYNC_SESSION = "sqlalchemy.ext.asyncio.AsyncSession"
