@@ -432,7 +432,7 @@ def _joined(left: Environment, right: Environment) -> Environment:
     for name, value in right.items():
         other = out.get(name)
         if other is value:
-            if len(value) > v.WIDTH:
+            if len(value) > v.WIDTH and not v.fits(value):
                 out[name] = v.UNKNOWN
         elif other is None:
             out[name] = value

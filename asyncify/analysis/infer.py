@@ -59,6 +59,8 @@ class Inference(Signatures):
 
     def evaluate(self, function: Function) -> None:
         """Evaluate a function."""
+        if function.facts.kind == "lambda" and function.parent is not None:
+            self.need(function.parent)  # where it stands it is handed to whoever calls it
         evaluation = Evaluation(self, function)
         evaluation.run()
         self.evaluations[function] = evaluation

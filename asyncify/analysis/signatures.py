@@ -146,7 +146,8 @@ class Signatures(Flow):
         is_client = any(isinstance(a, v.Client) for a in declared)
         if declared and not kinds and not is_client:
             if declarations.is_callable(declared):
-                return declarations.functions(self.read(slot)) or declared
+                passed = self.fixtures.value(function, parameter.name) or self.read(slot)
+                return declarations.functions(passed) or declared
             if v.declares_queries(declared):
                 given = self.read(slot)
                 return given if v.inner_queries(given) else declared

@@ -188,7 +188,8 @@ class Flow:
         if value <= known:
             return
         grown = known | value if known else value
-        if len(grown) > v.WIDTH * 4 or v.depth(grown) > v.DEPTH:
+        wide = len(grown) > v.WIDTH * 4 and not v.fits(grown, v.WIDTH * 4)
+        if wide or v.depth(grown) > v.DEPTH:
             return
         if not known:
             self._written.append(slot)

@@ -13,6 +13,7 @@ from asyncify.vocabulary.names import (
     GREENLET_ALWAYS,
 )
 from asyncify.vocabulary.rows import Form
+from asyncify.vocabulary.testing import CLIENT_MEMBERS, REQUEST
 
 # What `with` calls, and `async with`.
 ENTERING, ENTERING_ASYNC = ("__enter__", "__exit__"), ("__aenter__", "__aexit__")
@@ -43,7 +44,8 @@ class Collector(Calls):
     def any_call(self, index: int, operation: f.Operation) -> Iterable[Use]:
         """Most calls are of something foreign, with nothing that matters here given to it."""
         if not self.is_plain(self.values[operation[5]]) or not self._gives_nothing(operation):
-            return (*self.starred(operation[6]), *self.call(index, operation))
+            found = (*self.starred(operation[6]), *self.call(index, operation))
+            return (*found, *self.named_member(index, operation))
         if self._reaches_sessions(operation):
             return self.call(index, operation)
         return self.guessed(index, operation) if self._may_be_ours(operation) else ()
@@ -122,6 +124,19 @@ class Collector(Calls):
                 row = self.inference.row(atom.kind, operation[6])
                 if row is not None and row.attribute:
                     yield Use("member", self.function, index, atom, row, operation[6])
+
+    def named_member(self, index: int, operation: f.Operation) -> Iterator[Use]:
+        """``getattr(client, verb)``: a member of a client, known by its verb or by none."""
+        callee = self.operations[operation[5]]
+        if callee[0] != f.NAME or callee[5] != "getattr" or len(operation[6]) < 2:
+            return
+        clients = [a for a in self.values[operation[6][0]] if isinstance(a, v.Client)]
+        names = [a.value for a in self.values[operation[6][1]] if isinstance(a, v.Literal)]
+        row = CLIENT_MEMBERS.get(str(names[0]) if len(names) == 1 else REQUEST)
+        plain = row is not None and not row.new
+        name = row.name if row is not None and plain else "getattr"
+        for atom in clients:
+            yield Use("client", self.function, index, name=name, client=atom)
 
     def _has_own(self, client: v.Client, operation: f.Operation) -> bool:
         """Is an attribute of a client one that the program's class of clients defines?"""

@@ -63,7 +63,8 @@ class ClientPlanner:
         group = self.coloring.groups.get(use.function, 0)
         row = CLIENT_MEMBERS[use.name]
         keywords = {keyword for keyword, _ in operation[7] if keyword}
-        has_body = not row.body and bool(keywords & BODY_KEYWORDS)
+        by_name = layout.operations[use.operation][0] == f.CALL  # ``getattr(client, verb)``
+        has_body = not row.body and bool(keywords & BODY_KEYWORDS) and not by_name
         renamed = tuple((k, n) for k, n in RENAMED_REQUEST_KEYWORDS.items() if k in keywords)
         if renamed:
             draft.add(EditArguments(node=node, site=site, group=group, rename_keywords=renamed))
