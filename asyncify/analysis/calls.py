@@ -20,6 +20,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.program import Class
 from asyncify.vocabulary import flask
 from asyncify.vocabulary.common import DESCRIBED
+from asyncify.vocabulary.injection import PROVIDERS
 from asyncify.vocabulary.names import BINDS, FUNCTIONS, KINDS
 from asyncify.vocabulary.testing import CLIENTS
 
@@ -245,6 +246,8 @@ def _call_foreign(
         return protocols.iterate(evaluation, arguments[0])
     if name == "functools.partial" and arguments:
         return _partial(evaluation, arguments, named)
+    if name in PROVIDERS and arguments:
+        return _provider(evaluation, arguments, named)
     if name == "functools.reduce" and len(arguments) > 2:
         return _reduced(evaluation, *arguments[:3])
     if name in ("contextlib.closing", "typing.cast") and arguments:
@@ -278,6 +281,23 @@ def _partial(evaluation: Evaluation, arguments: list[v.Value], named: Named) -> 
             atom = v.FunctionObject(atom.function, atom.bound, len(given))
         made.append(v.one(atom))
     return v.join(made)
+
+
+def _provider(evaluation: Evaluation, arguments: list[v.Value], named: Named) -> v.Value:
+    """``Factory(Service, repository=repository)``: whatever calls that makes a `Service`, of what
+    the providers among the arguments make."""
+    given = [_injected(value) for value in arguments[1:]]
+    keywords = {name: _injected(value) for name, value in named.items()}
+    for atom in arguments[0]:
+        if isinstance(atom, v.ClassObject):
+            _construct(evaluation, atom.cls, given, keywords)
+    return _partial(evaluation, [arguments[0], *given], keywords)
+
+
+def _injected(value: v.Value) -> v.Value:
+    """A provider, which is a class here, or a class that is given as such."""
+    made = frozenset(v.Instance(a.cls) for a in value if isinstance(a, v.ClassObject))
+    return v.join((value, made)) if made else value
 
 
 def _reduced(evaluation: Evaluation, function: v.Value, items: v.Value, start: v.Value) -> v.Value:
@@ -337,7 +357,7 @@ def _inspectors(given: v.Value) -> v.Value:
 _SPECIAL = {
     *KINDS, *FUNCTIONS, *CLIENTS, *flask.EXTENSIONS, *DESCRIBED, *_ITERATING,
     *declarations.DEPENDS,
-    "next", "anext", "super", "getattr", "functools.partial", "functools.reduce",
+    *PROVIDERS, "next", "anext", "super", "getattr", "functools.partial", "functools.reduce",
     "contextlib.closing", "typing.cast", "asyncio.run", "anyio.run",
 }  # fmt: skip
 

@@ -248,8 +248,10 @@ class Colors(Components):
                 moved = True
             else:
                 roots = self.divider.roots
-                moved |= roots.add_root(function, obstacle, sides) or roots.add_called(
-                    function, obstacle, sides
+                moved |= (
+                    roots.add_root(function, obstacle, sides)
+                    or roots.add_called(function, obstacle, sides)
+                    or self.may_run_at_import(function)
                 )
         return None if moved else set(open_ones)
 

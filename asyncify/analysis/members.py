@@ -14,6 +14,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.program import Class, Function, Variable
 from asyncify.analysis.slots import Group
 from asyncify.vocabulary import flask
+from asyncify.vocabulary.injection import PROVIDED
 from asyncify.vocabulary.names import MAKING, SQLMODEL
 from asyncify.vocabulary.rows import Member
 from asyncify.vocabulary.testing import CLIENTS
@@ -126,6 +127,8 @@ def _of_client(evaluation: Evaluation, atom: v.Client, name: str) -> Any:
 def _of_class(evaluation: Evaluation, atom: v.ClassObject, name: str) -> Any:
     if name in MAKING and not SQLMODEL.isdisjoint(atom.cls.foreign_bases):
         return atom.alone  # `Hero.model_validate(data)` makes what `Hero(...)` makes
+    if name == PROVIDED and atom.cls.find(name) is None:
+        return v.one(v.Instance(atom.cls))
     return _member(evaluation.inference, atom.cls, name, False)
 
 

@@ -46,6 +46,7 @@ class Obstacles(Callers):
         self.impediments: dict[Function, Obstacle] = {}
         self.properties = Properties(inference)
         self.stand_ins = StandIns(inference.program)
+        self.run_at_import: set[Function] = set()  # the bodies of modules that may start loops
         self._obstacles: dict[Function, Obstacle | None] = {}
         self._entries: dict[Function, bool] = {}
 
@@ -229,10 +230,27 @@ class Obstacles(Callers):
             runs = [c for c in use.callees if use.kind != "call" or not c.facts.is_generator]
             if use.callees and not any(self.does_io(c) for c in runs):
                 continue
-            runs_alone = id(statement) in layout.guarded or is_test_path(function.module.path)
+            runs_alone = (
+                id(statement) in layout.guarded or is_test_path(function.module.path)
+                or function in self.run_at_import
+            )  # fmt: skip
             if use.kind != "call" or not runs_alone:
                 return Obstacle("ASY103", "It runs at import, where nothing can be awaited.")
         return None
+
+    def may_run_at_import(self, body: Function) -> bool:
+        """Has the body of a module nothing to await but calls, which a loop of their own can run?
+        From now on they are no obstacle."""
+        if body.facts.kind != "module" or body in self.run_at_import or is_alembic(body):
+            return False
+        self.run_at_import.add(body)
+        if self._module_obstacle(body) is not None or any(
+            use.kind == "call" and self.places.obstacle(use) for use in self.uses.of(body)
+        ):
+            self.run_at_import.discard(body)
+            return False
+        self._obstacles.pop(body, None)
+        return True
 
 
 def is_alembic(function: Function) -> bool:

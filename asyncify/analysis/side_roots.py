@@ -80,6 +80,7 @@ class Roots:
         return (
             self._crossing(function, members)
             or self._foreign(function, members)
+            or self._held_by_both(members)
             or self._without_twin(function, members, sides)
         )
 
@@ -104,6 +105,22 @@ class Roots:
             why = self.twins.twin_obstacle(variable, sides)
             if why:
                 return f"`{variable.name}` has no sync twin: {why}"
+        return ""
+
+    def _held_by_both(self, members: set[Function]) -> str:
+        """Whose object makes an engine or session for itself that methods of both sides use?"""
+        for member in ordered(members):
+            cls = member.owner
+            if cls is None or not any(
+                atom.origin is not None
+                and atom.origin.function.owner in cls.ancestors
+                and atom.origin.function not in members
+                for atom in self.spread.held(member)
+            ):
+                continue
+            for method in cls.methods.values():
+                if method not in members and self.spread.reads_held(method):
+                    return f"`{method.qualname}` uses the session or engine that its object holds"
         return ""
 
     def _is_object(self, variable: Variable) -> bool:

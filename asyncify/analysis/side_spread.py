@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
+from asyncify.analysis.boundaries import rule_of
 from asyncify.analysis.injected import Injected
 from asyncify.analysis.program import Class, Function
 from asyncify.analysis.sides import is_handed, is_parameter
 from asyncify.analysis.uses import SYNC_KINDS, Use
+from asyncify.vocabulary.frameworks import Rule
 
 if TYPE_CHECKING:
     from asyncify.analysis.colors import Colors
@@ -70,10 +72,14 @@ class Spread:
         return known[1]
 
     def _calls_in(self, function: Function) -> Iterator[Function]:
-        """What a function calls, or hands on by name. What it gets as a parameter, as a decorator's
-        wrapper does, is anything that anybody gives it: those who call say which."""
+        """What a function calls, or hands on by name; but not to what awaits it, as a route is.
+        What it gets as a parameter, as a decorator's wrapper does, is anything that anybody gives
+        it: those who call say which."""
         yield from self.injected.into(function)
-        given = {use.operation for use in self.uses.of(function) if use.kind == "pass"}
+        given, awaited = set(), set()
+        for use in self.uses.of(function):
+            if use.kind == "pass":
+                (awaited if rule_of(use.name) is Rule.AWAITED else given).add(use.operation)
         for use in self.uses.of(function):
             if use.kind != "pass" and not is_handed(use):
                 yield from use.callees
@@ -81,7 +87,7 @@ class Spread:
         if evaluation is None:
             return
         for place, operation in enumerate(function.body.operations):
-            if not operation or operation[0] != f.CALL:
+            if not operation or operation[0] != f.CALL or place in awaited:
                 continue
             for index in (*operation[6], *(i for _, i in operation[7])):
                 index = index if index >= 0 else ~index
@@ -162,13 +168,17 @@ class Spread:
 
     def reads_held(self, function: Function) -> bool:
         """Does a function use a session, factory or engine that an object holds?"""
+        return bool(self.held(function))
+
+    def held(self, function: Function) -> frozenset[v.Known]:
+        """The sessions, factories and engines that a function reads from objects that hold them."""
         evaluation = self.inference.evaluations.get(function)
         if evaluation is None:
-            return False
+            return frozenset()
         operations = function.body.operations
-        return any(
-            operations[index][0] == f.ATTRIBUTE
-            and any(isinstance(a, v.Known) and a.kind in SYNC_KINDS for a in value)
+        return frozenset(
+            atom for index, value in evaluation.objects
+            if operations[index][0] == f.ATTRIBUTE
             and any(isinstance(a, v.Instance) for a in evaluation.values[operations[index][5]])
-            for index, value in evaluation.objects
-        )
+            for atom in value if isinstance(atom, v.Known) and atom.kind in SYNC_KINDS
+        )  # fmt: skip

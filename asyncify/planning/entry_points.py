@@ -32,17 +32,24 @@ class EntryPlanner(UsePlanner):
             turned = any(self._runs_a_coroutine(c) for c in use.callees)
             if use.kind != "call" or not (turned or lost):
                 continue
+            statement = layout.statement(use.operation)
+            is_guarded = statement is not None and id(statement) in layout.guarded
             operation = layout.operations[use.operation]
-            name = draft.spell("asyncio")
             draft.add(
                 WrapAsyncioRun(
                     node=call_reference(function, use.operation), site=draft.site(operation),
-                    group=self.coloring.groups.get(use.callees[0], 0), function=f"{name}.run",
+                    group=self.coloring.groups.get(use.callees[0], 0),
+                    function=self._runner(function, is_guarded, draft),
                 )
             )  # fmt: skip
-            statement = layout.statement(use.operation)
-            if statement is None or id(statement) not in layout.guarded:
+            if not is_guarded:
                 self._run_at_import(use, draft)
+
+    def _runner(self, body: Function, is_guarded: bool, draft: Draft) -> str:
+        """What runs a coroutine: a loop may run where a module is imported, under uvicorn."""
+        if not is_guarded and not is_test_path(body.module.path):
+            return self.support(draft, "run_at_import")
+        return f"{draft.spell('asyncio')}.run"
 
     def _open_at_import(self, use: Use, layout: Layout, factory: Variable, draft: Draft) -> None:
         """``db = next(get_db())`` becomes ``db = SessionLocal()``."""
@@ -65,17 +72,20 @@ class EntryPlanner(UsePlanner):
         )  # fmt: skip
 
     def _run_at_import(self, use: Use, draft: Draft) -> None:
-        importer, where = "pytest imports the file", "a fixture"
-        more = ""
-        if not is_test_path(use.function.module.path):
-            importer, where = "the file is imported", "the application's lifespan"
-            more = "Where a loop runs by then, as under uvicorn, this raises. "
-        reason = (
-            f"`{use.callee_name}` runs in an event loop of its own here, while {importer}. {more}"
-            "The connections that it leaves in an engine's pool belong to that loop."
-        )
-        advice = f"Dispose of the engine at its end, or call it in {where}."
         site = draft.site(use.function.body.operations[use.operation])
+        if not is_test_path(use.function.module.path):
+            reason = (
+                f"`{use.callee_name}` does database work while the file is imported: it runs in an "
+                "event loop of its own."
+            )
+            advice = "Call it where the application starts, for example in its lifespan."
+            self.findings.append(finding("ASY206", site, reason, advice))
+            return
+        reason = (
+            f"`{use.callee_name}` runs in an event loop of its own here, while pytest imports the "
+            "file. The connections that it leaves in an engine's pool belong to that loop."
+        )
+        advice = "Dispose of the engine at its end, or call it in a fixture."
         self.findings.append(finding("ASY103", site, reason, advice))
 
     def _runs_a_coroutine(self, callee: Function) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.program import Function
-from asyncify.vocabulary.testing import FIXTURES, TEST_FILES, TEST_FUNCTIONS
+from asyncify.vocabulary.testing import FIXTURES, TEST_FUNCTIONS, is_test_file
 
 
 def is_fixture(inference: Inference, function: Function) -> bool:
@@ -18,10 +18,10 @@ def is_fixture(inference: Inference, function: Function) -> bool:
 def is_test(function: Function) -> bool:
     """Does pytest run a function as a test?"""
     last = function.module.path.rpartition("/")[2].removesuffix(".py")
-    is_collected = last.startswith(TEST_FILES[0]) or last.endswith(TEST_FILES[1])
     return (
-        is_collected and function.facts.kind == "def" and function.name.startswith(TEST_FUNCTIONS)
-    )
+        is_test_file(last) and function.facts.kind == "def"
+        and function.name.startswith(TEST_FUNCTIONS)
+    )  # fmt: skip
 
 
 def turning(colors: Colors, coloring: Coloring) -> bool:

@@ -63,6 +63,29 @@ def run_async(function: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[...
 
     return run
 '''
+_RUN_AT_IMPORT = '''
+
+def run_at_import(work: Coroutine[Any, Any, Any]) -> Any:
+    """What a coroutine gives, run in an event loop of its own: one may run here already."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, _alone(work)).result()
+
+
+async def _alone(work: Coroutine[Any, Any, Any]) -> Any:
+    used: set[Engine] = set()
+
+    def note(connection: Any, *_: Any) -> None:
+        used.add(connection.engine)
+
+    event.listen(Engine, "engine_connect", note)
+    try:
+        return await work
+    finally:
+        event.remove(Engine, "engine_connect", note)
+        for engine in used:
+            if engine.dialect.name != "sqlite":  # whose connections belong to no loop
+                await AsyncEngine(engine).dispose()
+'''
 _RUN_SYNC = '''
 T = TypeVar("T")
 
@@ -107,6 +130,15 @@ _IMPORTS = {
         ("functools", "wraps"),
         ("typing", "Any"),
     ),
+    "run_at_import": (
+        ("asyncio", ""),
+        ("collections.abc", "Coroutine"),
+        ("concurrent.futures", "ThreadPoolExecutor"),
+        ("typing", "Any"),
+        ("sqlalchemy", "event"),
+        ("sqlalchemy.engine", "Engine"),
+        ("sqlalchemy.ext.asyncio", "AsyncEngine"),
+    ),
     "run_sync": (
         ("collections.abc", "Callable"),
         ("typing", "Any"),
@@ -119,7 +151,8 @@ _IMPORTS = {
 }
 _TEXTS = {
     **driver_helpers.TEXTS,
-    "run_async": _RUN_ASYNC, "run_sync": _RUN_SYNC, "sliced": _SLICED, "nth": _NTH,
+    "run_async": _RUN_ASYNC, "run_at_import": _RUN_AT_IMPORT, "run_sync": _RUN_SYNC,
+    "sliced": _SLICED, "nth": _NTH,
 }  # fmt: skip
 
 

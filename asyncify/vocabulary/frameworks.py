@@ -10,6 +10,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
+from asyncify.vocabulary.injection import PROVIDERS
+
 
 class Rule(Enum):
     """How a function that is given away, or decorated, is called."""
@@ -338,6 +340,33 @@ _ROWS = (
     ),
     # Retries and tracing look at the function that they wrap
     Boundary("tenacity.retry", _AWAITED, source="https://tenacity.readthedocs.io/en/latest/"),
+    *(
+        Boundary(
+            name,
+            _TRANSPARENT,
+            0,
+            "provides",
+            source="https://python-dependency-injector.ets-labs.org/providers/factory.html",
+        )
+        for name in sorted(PROVIDERS)
+    ),
+    Boundary(
+        "dependency_injector.wiring.inject",
+        _AWAITED,
+        note="wraps a coroutine function in one",
+        source="https://python-dependency-injector.ets-labs.org/wiring.html",
+    ),
+    *(
+        Boundary(
+            name,
+            _AWAITED,
+            0,
+            "resolver",
+            note="the schema has to be executed by `execute`, as the routers do",
+            source="https://strawberry.rocks/docs/types/resolvers",
+        )
+        for name in ("strawberry.field", "strawberry.mutation", "strawberry.subscription")
+    ),
     Boundary("backoff.on_exception", _AWAITED, source="https://github.com/litl/backoff"),
     Boundary("backoff.on_predicate", _AWAITED, source="https://github.com/litl/backoff"),
     Boundary("stamina.retry", _AWAITED, source="https://stamina.hynek.me/"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 TEST_FILES = ("test_", "_test")  # how the names of collected files begin, or end
+TEST_MODULES = frozenset({"test", "tests"})  # collected where they are named, as by Django
 TEST_FOLDERS: frozenset[str] = frozenset({"test", "tests", "testing"})
 TEST_FUNCTIONS = "test"
 FIXTURES: frozenset[str] = frozenset(
@@ -129,7 +130,9 @@ ASYNC_MOCK = "unittest.mock.AsyncMock"
 def is_test_path(path: str) -> bool:
     """Is a file one of the tests, or of what they share?"""
     *folders, last = path.removesuffix(".py").split("/")
-    return (
-        last == "conftest" or last.startswith(TEST_FILES[0]) or last.endswith(TEST_FILES[1])
-        or not TEST_FOLDERS.isdisjoint(folders)
-    )  # fmt: skip
+    return last == "conftest" or is_test_file(last) or not TEST_FOLDERS.isdisjoint(folders)
+
+
+def is_test_file(name: str) -> bool:
+    """Does the name of a module say that there are tests in it?"""
+    return name.startswith(TEST_FILES[0]) or name.endswith(TEST_FILES[1]) or name in TEST_MODULES
