@@ -76,7 +76,8 @@ class Spread:
         What it gets as a parameter, as a decorator's wrapper does, is anything that anybody gives
         it: those who call say which."""
         yield from self.injected.into(function)
-        given, awaited = set(), set()
+        given: set[int] = set()
+        awaited: set[int] = set()
         for use in self.uses.of(function):
             if use.kind == "pass":
                 (awaited if rule_of(use.name) is Rule.AWAITED else given).add(use.operation)
