@@ -18,6 +18,7 @@ from asyncify.pushdown.syntax import (
     wrapped,
 )
 from asyncify.pushdown.writing import Pushed, Writer, holds, unused
+from asyncify.vocabulary.push_down import BINDING
 
 
 class AcrossWriter(Writer):
@@ -29,6 +30,7 @@ class AcrossWriter(Writer):
 
     def across(self) -> None:
         """The function that loads gets another beside it, which gives the page."""
+        self._check()
         moved, before, behind = self._parted()
         region = self.region
         total = self.total_name()
@@ -43,6 +45,18 @@ class AcrossWriter(Writer):
             returned += f", {total}"
         self._add_function(name, given, [*body, *self._results(), returned], gives_total)
         self._call(name, given, total if gives_total else "", before, behind)
+
+    def _check(self) -> None:
+        """Refuse to put another function beside one that isn't plain."""
+        definition, name = self.far.definition, self.far.function.name
+        for decorator in definition.decorator_list:
+            if not isinstance(decorator, ast.Name) or decorator.id not in BINDING:
+                raise Refused(f"`{name}` is decorated")
+        returns = [each for each in ast.walk(definition) if isinstance(each, ast.Return)]
+        if len(returns) != 1:
+            raise Refused(f"`{name}` returns in several places")
+        if self.region.steps.total in self.far.locals:
+            raise Refused(f"`{self.region.steps.total}` is another in `{name}`")
 
     def _results(self) -> list[str]:
         return self.result_lines() if self.region.part is not None else []
@@ -195,12 +209,20 @@ class AcrossWriter(Writer):
             text = parameter.arg
             if parameter.annotation is not None:
                 text += f": {self._annotation(parameter.annotation)}"
+            elif parameter.arg in self._numbers():
+                text += ": int"
             rest = [p.arg for p in given[place:]]
             default = defaults.get(parameter.arg)
             if default is not None and all(name in defaults for name in rest):
                 text += f" = {default}" if parameter.annotation is not None else f"={default}"
             texts.append(text)
         return ["*", *texts] if texts and self._by_keyword() else texts
+
+    def _numbers(self) -> set[str]:
+        """Names that are an end of the page, in functions that have annotations."""
+        bounds = self.region.bounds
+        is_annotated = any(p.annotation is not None for p in self.near.parameters)
+        return {bounds.limit, bounds.offset} if bounds is not None and is_annotated else set()
 
     def _defaults(self) -> dict[str, str]:
         """The defaults of the function that cuts, as far as they are constants."""
@@ -271,7 +293,8 @@ class AcrossWriter(Writer):
             return
         first, last = region.block[region.begin], region.block[region.end]
         rows = region.steps.rows or unused("rows", self.near.locals)
-        lines = [line for step in before for line in step.lines]
+        lines = self.comments(first)
+        lines += [line for step in before for line in step.lines]
         after = [line for step in behind for line in step.lines]
         if region.part is None:
             end = [] if region.ends_in_total else self._replaced(last, [], total)
@@ -282,6 +305,7 @@ class AcrossWriter(Writer):
             named = single_target(last)
             rows = named[0] if named is not None and named[1] is region.part else rows
             target = f"{rows}, {total}" if total else rows
+            after += self.comments(last) if last is not first else []
             end = self._replaced(last, [(*source.span(region.part), rows)], total)
             if not after and end == [f"return {target}"]:
                 lines += wrapped(f"return {text}")

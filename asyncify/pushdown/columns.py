@@ -7,6 +7,7 @@ compared in the database.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from asyncify import facts as f
 from asyncify.analysis.models import Models
@@ -50,9 +51,14 @@ class Columns:
         if cls not in self._known:
             found: dict[str, Column] = {}
             for ancestor in reversed(cls.ancestors):
-                found.update(_declared(ancestor))
+                found.update(_declared(ancestor, self._is_typed))
             self._known[cls] = found
         return self._known[cls]
+
+    @cached_property
+    def _is_typed(self) -> bool:
+        """Do annotations stand for the types that SQLAlchemy has for them?"""
+        return not self.models.program.mentioning("type_annotation_map")
 
     def key(self, cls: Class) -> list[str]:
         """The names of the primary key's columns."""
@@ -71,8 +77,8 @@ class Columns:
         return Link(target, len(own) == 1 and not own[0].nullable)
 
 
-def _declared(cls: Class) -> dict[str, Column]:
-    """The columns that a class's own body declares."""
+def _declared(cls: Class, is_typed: bool) -> dict[str, Column]:
+    """The columns that a class's own body declares. ``is_typed``: annotations tell types."""
     operations = cls.body.body.operations
     found = {}
     for statement in cls.body.body.statements:
@@ -83,7 +89,7 @@ def _declared(cls: Class) -> dict[str, Column]:
             name = target[1] if target[0] == f.TO_NAME else ""
         else:
             continue
-        column = _Reader(cls, operations, annotation, value).read(name) if name else None
+        column = _Reader(cls, operations, annotation, value, is_typed).read(name) if name else None
         if column is not None:
             found[name] = column
     return found
@@ -93,8 +99,9 @@ class _Reader:
     """Reads one attribute of a class body."""
 
     def __init__(
-        self, cls: Class, operations: tuple[f.Operation, ...], annotation: int, value: int
-    ) -> None:
+        self, cls: Class, operations: tuple[f.Operation, ...], annotation: int, value: int,
+        is_typed: bool,
+    ) -> None:  # fmt: skip
         self.cls = cls
         self.operations = operations
         self.words = self._words(annotation) if annotation >= 0 else []
@@ -103,7 +110,9 @@ class _Reader:
             dotted(operations, call[5]).rpartition(".")[2] if call and call[0] == f.CALL else ""
         )
         self.call = call if called in _DECLARING else None
-        self.is_column = self.call is not None or (value < 0 and bool(self.words))
+        alone = "Mapped" in self.words or any(b.startswith("sqlmodel.") for b in cls.foreign_bases)
+        self.is_column = self.call is not None or (value < 0 and alone)
+        self.is_typed = is_typed
 
     def read(self, name: str) -> Column | None:
         if not self.is_column or "ClassVar" in self.words:
@@ -131,7 +140,7 @@ class _Reader:
         words = [word for word in self.words if word not in (*_OPTIONAL, "Mapped", "Union")]
         if not words and self.call and self._foreign(dict(self.call[7])):
             return "key"  # of the same type as what it refers to
-        return KINDS.get(words[0], "") if len(words) == 1 else ""
+        return KINDS.get(words[0], "") if len(words) == 1 and self.is_typed else ""
 
     def _foreign(self, keywords: dict[str | None, int]) -> str:
         """The table that the column refers to."""

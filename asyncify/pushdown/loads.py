@@ -20,7 +20,7 @@ from asyncify.pushdown.syntax import (
     single_target,
     unparsed,
 )
-from asyncify.vocabulary.push_down import JOINING, KEEPING, ORDERING
+from asyncify.vocabulary.push_down import FILTERING, JOINING, KEEPING, ORDERING
 
 _STARTS = {"sqlalchemy.select", "sqlalchemy.future.select", "sqlmodel.select"}
 
@@ -134,6 +134,7 @@ class _Statement:
         self.load = load
         self.joins: list[tuple[ast.Call, Scope]] = []
         self.seen: set[tuple[Function, str]] = set()
+        self.named: set[Class] = set()  # in conditions
 
     def read(self) -> None:
         self.expression(self.load.statement, self.load.scope, True)
@@ -142,6 +143,10 @@ class _Statement:
             raise Refused("which class is loaded isn't known")
         for call, scope in reversed(self.joins):
             self.join(call, scope)
+        known = {entity, *entity.ancestors, *self.load.given.values()}
+        if self.named - known:
+            name = min(cls.name for cls in self.named - known)
+            raise Refused(f"its conditions name `{name}`, which it doesn't join")
 
     def expression(self, node: ast.expr, scope: Scope, is_own: bool) -> None:
         """Go down a chain of methods to where the statement begins. ``is_own``: it stands in the
@@ -175,6 +180,29 @@ class _Statement:
                 self.load.is_fixed = True
         elif name not in KEEPING:
             raise Refused(f"the statement behind it has `{name}`")
+        elif name in FILTERING:
+            for condition in call.args:
+                self.condition(condition, scope)
+
+    def condition(self, node: ast.expr, scope: Scope) -> None:
+        """Note the classes that a condition names: a join that the page needs would change what it
+        means where the statement doesn't join them."""
+        if isinstance(node, ast.Name) and node.id in scope.locals:
+            values = list(_assignments(node.id, scope))
+            if not values:
+                raise Refused(f"what `{node.id}` asks isn't known here")
+            for value, _ in values:
+                if not isinstance(value, ast.Name):
+                    self.condition(value, scope)
+            return
+        if isinstance(node, ast.Starred) or (
+            isinstance(node, ast.Call) and scope.callee(node) is not None
+        ):
+            raise Refused(f"what `{unparsed(node)}` asks isn't known here")
+        for each in ast.walk(node):
+            symbol = scope.symbol(each) if isinstance(each, (ast.Name, ast.Attribute)) else None
+            if isinstance(symbol, Class) and self.loads.columns.models.is_mapped(symbol):
+                self.named.add(symbol)
 
     def starts(self, node: ast.expr, scope: Scope) -> bool:
         """Does a statement begin here, and of which class?"""

@@ -38,6 +38,7 @@ from asyncify.pushdown.syntax import (
     Source,
     all_blocks,
     apply,
+    expressions,
     single_target,
 )
 from asyncify.pushdown.values import Values
@@ -234,7 +235,7 @@ class PushDown:
         whole = place.node
         steps = Steps(
             values, conditions, orders, whole, self._query_name(scope, load),
-            "filter" if load.is_query else "where", scope.source.text_of,
+            "filter" if load.is_query else "where", scope.source.text_of, scope.source.comments,
         )  # fmt: skip
         return Region(scope, load, whole, place.block, place.index, joins, values, helpers, steps)
 
@@ -331,21 +332,8 @@ def _places(definition: Definition) -> Iterator[Place]:
     """All expressions of a function with their statements, outer ones first."""
     for block in all_blocks(definition.body):
         for index, statement in enumerate(block):
-            for node in _expressions(statement):
+            for node in expressions(statement):
                 yield Place(block, index, node)
-
-
-def _expressions(statement: ast.stmt) -> Iterator[ast.expr]:
-    """A statement's own expressions."""
-    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        return
-    for child in ast.iter_child_nodes(statement):
-        if isinstance(child, ast.withitem):
-            child = child.context_expr
-        if isinstance(child, ast.expr):
-            for node in ast.walk(child):
-                if isinstance(node, ast.expr):
-                    yield node
 
 
 def _is_returned(place: Place) -> bool:

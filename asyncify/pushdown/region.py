@@ -12,8 +12,21 @@ from asyncify.pushdown.loads import Load
 from asyncify.pushdown.paths import Joins, Names
 from asyncify.pushdown.scope import Scope
 from asyncify.pushdown.steps import Step, Steps
-from asyncify.pushdown.syntax import Block, Refused, called, names, single_target, wrapped
+from asyncify.pushdown.syntax import (
+    Block,
+    Refused,
+    called,
+    expressions,
+    names,
+    single_target,
+    wrapped,
+)
 from asyncify.pushdown.values import Values
+
+_COMPOUND = (
+    ast.If, ast.For, ast.While, ast.With, ast.Try, ast.AsyncFor, ast.AsyncWith, ast.FunctionDef,
+    ast.AsyncFunctionDef, ast.ClassDef,
+)  # fmt: skip
 
 
 @dataclass
@@ -76,8 +89,7 @@ class Region:
         if target is None or self.steps.transforms(target[1]) is None:
             raise Refused("what is loaded isn't assigned to a name")
         self.steps.begin(target[0])
-        step = self.steps.step(first)
-        self.done.append(Step(first, step.kind, step.lines))
+        self.done.append(Step(first, *self.steps.translated(first)))
         for place in range(self.begin + 1, len(self.block)):
             if self._find_end(self.block[place]):
                 self._finish(place, lowest)
@@ -90,8 +102,8 @@ class Region:
 
     def _find_end(self, statement: ast.stmt) -> bool:
         """Is a page cut in a statement, or are the rows counted in a larger expression?"""
-        if isinstance(statement, (ast.If, ast.For, ast.While, ast.With, ast.Try)):
-            return False
+        if isinstance(statement, _COMPOUND):
+            return self._find_in_header(statement)
         for node in ast.walk(statement):
             if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
                 found = self.steps.transforms(node.value)
@@ -104,6 +116,19 @@ class Region:
             return self.steps.rows == "" or isinstance(statement, ast.Return)
         return self.part is not None
 
+    def _find_in_header(self, statement: ast.stmt) -> bool:
+        """Rows without a name may be counted, or cut, where a block begins."""
+        if self.steps.rows:
+            return False
+        for node in expressions(statement):
+            is_cut = isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice)
+            if is_cut and self.steps.transforms(node.value) == []:  # type: ignore[attr-defined]
+                self.part = node  # type: ignore[assignment]
+            call = called(node, "len")
+            if call is not None and call.args and self.steps.transforms(call.args[0]) == []:
+                self.counts.append(call)
+        return self.part is not None or bool(self.counts)
+
     def _counts(self, statements: list[ast.stmt]) -> Iterator[ast.Call]:
         for statement in statements:
             for node in ast.walk(statement):
@@ -112,6 +137,18 @@ class Region:
                     continue
                 if self.steps.transforms(call.args[0]) == []:
                     yield call
+
+    def _check(self) -> None:
+        """Refuse what can't be put in the place of something as text."""
+        for statement in self.block[self.begin : self.end + 1]:
+            if not self.scope.source.stands_alone(statement):
+                raise Refused(f"line {statement.lineno} holds several statements")
+        edited = [self.call, *self.counts, *([self.part] if self.part is not None else [])]
+        for node in ast.walk(self.scope.definition):
+            if isinstance(node, ast.JoinedStr):
+                inner = {id(each) for each in ast.walk(node)}
+                if any(id(each) in inner for each in edited):
+                    raise Refused("the page is cut inside an f-string")
 
     def _finish(self, place: int, lowest: Lowest) -> None:
         self.end = place
@@ -166,6 +203,7 @@ class Region:
         if again:
             counts = list(self._counts([statement]))
         self.counts = counts
+        self._check()
         allowed = {id(node) for call in counts for node in ast.walk(call)}
         if self.part is not None:
             allowed |= {id(node) for node in ast.walk(self.part.value)}
@@ -241,6 +279,7 @@ class Region:
         assert bounds is not None
         order = self.order_texts()
         lines: list[str] = []
+        waiting = self.steps.waiting
         if bounds.counted:
             start, stop = self._ends()
             ends = f"slice({bounds.offset}, {bounds.limit}).indices({total})[:2]"
@@ -250,8 +289,9 @@ class Region:
             cut = f".limit({bounds.limit})" + (f".offset({bounds.offset})" if bounds.offset else "")
         ordered = f".order_by({', '.join(order)})" if order else ""
         if len(f"{query} = {query}{ordered}{cut}") <= 80:
-            return [*lines, f"{query} = {query}{ordered}{cut}"]
+            return [*lines, *waiting, f"{query} = {query}{ordered}{cut}"]
         if ordered:
+            lines += waiting
             lines += wrapped(f"{query} = {query}{ordered}")
         return [*lines, *wrapped(f"{query} = {query}{cut}")]
 

@@ -51,11 +51,12 @@ class Steps:
     query: str
     where: str
     text: Callable[[ast.stmt], list[str]]
+    comments: Callable[[ast.stmt], list[str]]
     rows: str = ""
     stale: set[str] = field(default_factory=set)
     sorts: list[Order] = field(default_factory=list)
     is_sorted: bool = False  # in a branch, so that no other sort may follow
-    is_filtered: bool = False
+    waiting: list[str] = field(default_factory=list)  # comments on sorts
     total: str = ""
     known: dict[str, ast.expr] = field(default_factory=dict)  # local names of Python
 
@@ -109,7 +110,6 @@ class Steps:
         return [*before, lambda: self.filter(generator.ifs, row)]
 
     def filter(self, tests: list[ast.expr], row: Names) -> list[str]:
-        self.is_filtered = True
         found = [c for test in tests for c in self.conditions.conditions(test, row)]
         plain = [c.text for c in found if not c.unless]
         out = []
@@ -140,10 +140,14 @@ class Steps:
 
     def step(self, statement: ast.stmt) -> Step:
         """What a statement becomes."""
-        kind, lines = self._translated(statement)
-        return Step(statement, kind, lines)
+        kind, lines = self.translated(statement)
+        comments = self.comments(statement) if kind == "sql" else []
+        if comments and not lines:
+            self.waiting += comments  # for the sort
+            comments = []
+        return Step(statement, kind, [*comments, *lines])
 
-    def _translated(self, statement: ast.stmt) -> tuple[str, list[str]]:
+    def translated(self, statement: ast.stmt) -> tuple[str, list[str]]:
         target = single_target(statement)
         if target is not None:
             return self._assignment(statement, *target)
@@ -243,7 +247,8 @@ class Steps:
         rows, before = self.rows, len(self.sorts)
         lines: list[str] = []
         for statement in block:
-            kind, new = self._translated(statement)
+            kind, new = self.translated(statement)
+            lines += self.comments(statement) if kind == "sql" else []
             if kind == "total":
                 raise Refused("the rows are counted in a branch")
             lines += new

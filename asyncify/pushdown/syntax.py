@@ -96,6 +96,18 @@ class Source:
             line -= 1
         return line
 
+    def comments(self, statement: ast.stmt) -> list[str]:
+        """The comments above a statement, at the margin."""
+        lines = self.lines[self.first_line(statement) : statement.lineno - 1]
+        return dedented(lines, statement.col_offset)
+
+    def stands_alone(self, statement: ast.stmt) -> bool:
+        """Is nothing but a comment on a statement's lines?"""
+        before = self.lines[statement.lineno - 1].encode()[: statement.col_offset]
+        behind = self.lines[(statement.end_lineno or 0) - 1].encode()[statement.end_col_offset :]
+        rest = behind.decode().strip()
+        return not before.strip() and (not rest or rest.startswith("#"))
+
     def text_of(self, statement: ast.stmt) -> list[str]:
         """The lines of a statement and the comments above it, moved to the margin."""
         lines = self.lines[self.first_line(statement) : statement.end_lineno]
@@ -165,6 +177,19 @@ def all_blocks(block: Block) -> Iterator[Block]:
     for statement in block:
         for inner in blocks_of(statement):
             yield from all_blocks(inner)
+
+
+def expressions(statement: ast.stmt) -> Iterator[ast.expr]:
+    """A statement's own expressions."""
+    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return
+    for child in ast.iter_child_nodes(statement):
+        if isinstance(child, ast.withitem):
+            child = child.context_expr
+        if isinstance(child, ast.expr):
+            for node in ast.walk(child):
+                if isinstance(node, ast.expr):
+                    yield node
 
 
 def names(node: ast.AST | Iterable[ast.AST]) -> set[str]:

@@ -174,17 +174,20 @@ class Writer:
         if region.part is not None:
             lines += self.result_lines()
             page = [(*self.source.span(region.part), self.terminal(self.query))]
+            lines += self.comments(last) if last is not first else []
             lines += self._replaced(last, page, total)
         elif not region.ends_in_total:
             lines += self._replaced(last, [], total)
         begin = self.source.first_line(self._first(first))
-        if first is last and begin != first.lineno - 1:
-            comments = self.source.lines[begin : first.lineno - 1]
-            lines = [*(line[first.col_offset :] for line in comments), *lines]
+        if first is not last or begin != first.lineno - 1:
+            lines = [*self.comments(self._first(first)), *lines]
         self._replace_lines(begin, last, first.col_offset, lines)
         for edit in self.order_edits():
             self.pushed.add(module, edit)
         self._later_counts(last, total)
+
+    def comments(self, statement: ast.stmt) -> list[str]:
+        return self.near.source.comments(statement)
 
     def _first(self, first: ast.stmt) -> ast.stmt:
         """The first statement that goes: where the result has a name, the one before."""

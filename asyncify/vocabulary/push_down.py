@@ -7,7 +7,8 @@ https://docs.sqlalchemy.org/en/20/core/type_basics.html
 from __future__ import annotations
 
 # Methods of a statement or a Query behind which it still gives the rows of one entity, each once.
-KEEPING = frozenset({"filter", "filter_by", "where", "options", "order_by", "select_from"})
+KEEPING = frozenset({"filter", "filter_by", "where", "options", "order_by"})
+FILTERING = frozenset({"filter", "where"})
 JOINING = frozenset({"join", "outerjoin"})
 ORDERING = "order_by"
 
@@ -23,6 +24,9 @@ KINDS = {
     "time": "time", "Time": "time",
 }  # fmt: skip
 ORDERED = frozenset({"number", "text", "flag", "date", "datetime", "time"})
+
+# Decorators that a function beside another can have as well.
+BINDING = frozenset({"staticmethod", "classmethod"})
 
 # Operators of Python's ``ast``: in SQL as written, and where the condition is negated.
 COMPARISONS = {
