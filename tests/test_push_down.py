@@ -146,7 +146,7 @@ def arguments(function: Callable[..., Any], r: random.Random, texts: list[str]) 
         if name == "db":
             continue
         pool = GIVEN.get(name, texts)
-        if name == "start" and "Optional" not in str(parameter.annotation):
+        if name == "start" and "None" not in str(parameter.annotation):
             pool = BOUNDS
         given[name] = r.choice(pool)
         if name in ("search", "note") and r.random() < 0.2:

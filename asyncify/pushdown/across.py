@@ -143,7 +143,8 @@ class AcrossWriter(Writer):
             self.speller.same(name, self.near.function.module)
         known = {p.arg: p for p in self.near.parameters}
         yield from (p for p in self.near.parameters if p.arg in wanted)
-        yield from (ast.arg(name) for name in sorted(wanted - known.keys()))
+        seen = [n.id for n in ast.walk(self.near.definition) if isinstance(n, ast.Name)]
+        yield from (ast.arg(name) for name in sorted(wanted - known.keys(), key=seen.index))
 
     def _name(self, ending: str) -> str:
         base = f"{self.far.function.name}_{ending}"
@@ -345,7 +346,7 @@ class AcrossWriter(Writer):
             return
         binding = module.bindings.get(function.id) if isinstance(function, ast.Name) else None
         item = binding.value if binding is not None and binding.kind == "import" else None
-        if item is None or item.level or item.local != item.name:
+        if item is None or item.level or name in module.bindings:
             raise Refused("how the function that loads is imported isn't plain")
         self.spellers[module].imports[name] = item.module
 

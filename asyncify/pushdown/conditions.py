@@ -60,6 +60,11 @@ class Conditions:
                 inner = rest[0] if len(rest) == 1 else ast.BoolOp(ast.Or(), rest)
                 yield Condition(self.sql(inner, row), text)
                 return
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            turned = _turned(node.operand)
+            if turned is not None:
+                yield from self.conditions(turned, row)
+                return
         yield Condition(self.sql(node, row))
 
     def sql(self, node: ast.expr, row: Names, negated: bool = False) -> str:
@@ -402,6 +407,16 @@ def _is_strict(node: ast.expr, path: tuple[str, ...], row: Names) -> bool:
         if found is not None and found[: len(path)] == path and len(found) > len(path):
             return True
     return False
+
+
+def _turned(node: ast.expr) -> ast.expr | None:
+    """What ``not`` makes of several conditions."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        return node.operand
+    if not isinstance(node, ast.BoolOp):
+        return None
+    operator = ast.Or() if isinstance(node.op, ast.And) else ast.And()
+    return ast.BoolOp(operator, [ast.UnaryOp(ast.Not(), each) for each in node.values])
 
 
 def _is_docstring(statement: ast.stmt) -> bool:

@@ -197,7 +197,7 @@ class PushDown:
                 for edit in all_
             ):
                 raise Refused("another page is cut out of it")
-        except Refused as refused:
+        except (Refused, RecursionError) as refused:
             for module, each in self.spellers.items():
                 each.imports = imports.get(module, {})
             self._refuse(scope, str(refused))
@@ -290,8 +290,8 @@ class PushDown:
                 texts[function.module] = without_function(text, function.name)
         for module, text in texts.items():
             before = self._text(module)
-            text = without_unused_imports(before, text)
             text = add_imports(text, self.speller(module).imports)
+            text = without_unused_imports(before, text)
             self.result.texts[module.path] = text
             self.result.lines[module.path] = _old_lines(before, text)
 

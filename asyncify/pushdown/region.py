@@ -85,12 +85,29 @@ class Region:
         if self._find_end(first):
             self._finish(self.begin, lowest)
             return
+        if isinstance(first, ast.For):
+            self._begin_with_loop(first)
+            self._go_on(self.begin + 2, lowest)
+            return
         target = single_target(first)
         if target is None or self.steps.transforms(target[1]) is None:
             raise Refused("what is loaded isn't assigned to a name")
         self.steps.begin(target[0])
         self.done.append(Step(first, *self.steps.translated(first)))
-        for place in range(self.begin + 1, len(self.block)):
+        self._go_on(self.begin + 1, lowest)
+
+    def _begin_with_loop(self, loop: ast.For) -> None:
+        """The rows are looped over where they are loaded, and put into the list right before."""
+        before = self.block[self.begin - 1] if self.begin else loop
+        step = self.steps.step(before) if single_target(before) is not None else None
+        if step is None or not self.steps.empties:
+            raise Refused("what is loaded isn't assigned to a name")
+        self.begin -= 1
+        self.done += [step, self.steps.step(loop)]
+
+    def _go_on(self, start: int, lowest: Lowest) -> None:
+        """Translate statements until the page is cut."""
+        for place in range(start, len(self.block)):
             if self._find_end(self.block[place]):
                 self._finish(place, lowest)
                 return
@@ -252,7 +269,7 @@ class Region:
             return texts
         if self.keeps_order:
             return []
-        return [*texts, *self.load.order_texts(), *self._missing_keys()]
+        return _once([*texts, *self.load.order_texts(), *self._missing_keys()])
 
     @property
     def keeps_order(self) -> bool:
@@ -331,3 +348,11 @@ def _pairs(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
             for name, each in zip(target.elts, value.elts, strict=False):
                 if isinstance(name, ast.Name):
                     yield name.id, each
+
+
+def _once(texts: list[str]) -> list[str]:
+    """The keys of an order without those that come again: what they would part is parted."""
+    found: dict[str, str] = {}
+    for text in texts:
+        found.setdefault(text.removesuffix(".desc()").removesuffix(".asc()"), text)
+    return list(found.values())

@@ -56,6 +56,7 @@ class Steps:
     stale: set[str] = field(default_factory=set)
     sorts: list[Order] = field(default_factory=list)
     is_sorted: bool = False  # in a branch, so that no other sort may follow
+    empties: dict[str, Step] = field(default_factory=dict)  # lists to be filled
     waiting: list[str] = field(default_factory=list)  # comments on sorts
     total: str = ""
     known: dict[str, ast.expr] = field(default_factory=dict)  # local names of Python
@@ -142,10 +143,14 @@ class Steps:
         """What a statement becomes."""
         kind, lines = self.translated(statement)
         comments = self.comments(statement) if kind == "sql" else []
-        if comments and not lines:
+        if comments and not lines and kind == "sql":
             self.waiting += comments  # for the sort
             comments = []
-        return Step(statement, kind, [*comments, *lines])
+        step = Step(statement, kind, [*comments, *lines])
+        target = single_target(statement)
+        if target is not None and isinstance(target[1], ast.List) and not target[1].elts:
+            self.empties[target[0]] = step
+        return step
 
     def translated(self, statement: ast.stmt) -> tuple[str, list[str]]:
         target = single_target(statement)
@@ -157,7 +162,25 @@ class Steps:
                 return "sql", self.sort(parts[2])
         if isinstance(statement, ast.If) and self._concerns(statement):
             return "sql", self._branches(statement)
+        if isinstance(statement, ast.For):
+            transforms = self.transforms(statement.iter)
+            chosen = _chosen(statement) if transforms is not None else None
+            if chosen is not None and chosen[0] in self.empties:
+                return "sql", self._filled(statement, transforms or [], *chosen)
         return "python", self._kept(statement)
+
+    def _filled(
+        self, loop: ast.For, transforms: list[Transform], name: str, tests: list[ast.expr]
+    ) -> list[str]:
+        """A loop that puts some of the rows into a list."""
+        lines = [line for transform in transforms for line in transform()]
+        empty = self.empties.pop(name)
+        empty.kind, empty.lines = "sql", []
+        row = Names({loop.target.id: ()})  # type: ignore[attr-defined]
+        lines += self.filter(tests, row)
+        self.stale |= {self.rows, *row.rows} - {""}
+        self.rows = name
+        return lines
 
     def _assignment(self, statement: ast.stmt, name: str, value: ast.expr) -> tuple[str, list[str]]:
         counted = called(value, "len")
@@ -269,3 +292,27 @@ class Steps:
 def _is_negation(text: str) -> bool:
     node = ast.parse(text, mode="eval").body
     return isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
+
+
+def _chosen(loop: ast.For) -> tuple[str, list[ast.expr]] | None:
+    """The list that a loop puts its items into, and what it asks of them first."""
+    if not isinstance(loop.target, ast.Name) or loop.orelse:
+        return None
+    tests: list[ast.expr] = []
+    block = loop.body
+    while block:
+        first, *rest = block
+        if isinstance(first, ast.If) and not first.orelse:
+            is_left_out = len(first.body) == 1 and isinstance(first.body[0], ast.Continue)
+            if not is_left_out and rest:
+                return None
+            tests.append(ast.UnaryOp(ast.Not(), first.test) if is_left_out else first.test)
+            block = rest if is_left_out else first.body
+            continue
+        call = method_call(first.value) if isinstance(first, ast.Expr) and not rest else None
+        if call is None or call[1] != "append" or not isinstance(call[0], ast.Name):
+            return None
+        item = only_argument(call[2])
+        is_item = isinstance(item, ast.Name) and item.id == loop.target.id
+        return (call[0].id, tests) if is_item else None
+    return None

@@ -28,8 +28,9 @@ class Source:
 
     def segment(self, node: ast.AST) -> str:
         """A node as written; what spans several lines comes to stand on one."""
-        found = ast.get_source_segment(self.text, node)
-        assert found is not None
+        found = ast.get_source_segment(self.text, node) if hasattr(node, "lineno") else None
+        if found is None:
+            return unparsed(node)  # it was put together from others
         if "\n" not in found:
             return found
         if "#" in found or '"""' in found or "'''" in found:

@@ -101,7 +101,7 @@ class Values:
 
     def missing(self, value: Value) -> None:
         """Where Python raises, the database goes on."""
-        path = tuple(value.label.split("."))
+        path = _path(value)
         if any(path[: len(each)] == each for each in self.guarded):
             return
         self.corner(f"where `{value.label}` is NULL, Python raised an exception")
@@ -111,7 +111,7 @@ class Values:
         text = self.python(default, row)
         func = self.joins.speller.sqlalchemy("func")
         if inner.kind in ("date", "datetime", "time"):
-            return Value(f"{func}.coalesce({inner.text}, {text})", inner.kind, False, inner.label)
+            return self._coalesced(inner, default, row)
         empty = {"text": "''", "number": "0"}.get(inner.kind)
         if empty is None:
             raise Refused(f"`{inner.label} or {text}` has no equal form in SQL")
@@ -129,20 +129,31 @@ class Values:
             test = test.left
         elif isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
             test, body, default = test.operand, default, body
-        asked, inner = row.path(test), row.path(body)
-        if asked is None or inner is None or inner[: len(asked)] != asked:
+        asked = row.path(test)
+        if asked is not None:
+            self.guarded.add(asked)
+        value = self.value(body, row) if row.mentions(body) else None
+        if asked is None or value is None or _path(value)[: len(asked)] != asked:
             raise Refused(f"`{unparsed(node)}` has no equal form in SQL")
-        value, guard = self._reached(inner), self._reached(asked)
+        guard = self._reached(asked)
         if guard.kind != "row" and test is node.test:
             return self._default(value, default, row)
         if not guard.nullable:
             return value
+        return self._coalesced(value, default, row)
+
+    def _coalesced(self, value: Value, default: ast.expr, row: Names) -> Value:
+        """A default stands for NULL; one of another type was never compared without an error."""
         text = self.python(default, row)
         if not _fits(default, value.kind):
-            self.corner(f"where `{guard.label}` is missing, Python compared {text} with others")
+            self.corner(f"where `{value.label}` is missing, Python compared {text} with others")
             return value
         func = self.joins.speller.sqlalchemy("func")
         return Value(f"{func}.coalesce({value.text}, {text})", value.kind, False, value.label)
+
+
+def _path(value: Value) -> tuple[str, ...]:
+    return tuple(value.label.split("."))
 
 
 def _is_none(node: ast.expr) -> bool:

@@ -12,6 +12,7 @@ from asyncify.pushdown.steps import Step
 from asyncify.pushdown.syntax import (
     Edit,
     Refused,
+    dedented,
     indented,
     one_line,
     wrapped,
@@ -204,9 +205,8 @@ class Writer:
         source = self.near.source
         inside = [call for call in self.region.counts if holds(statement, call)]
         edits = [*page, *((*source.span(call), total) for call in inside)]
-        text = source.edited(statement, edits)
-        text = text if "\n" not in text else one_line(text)
-        return wrapped(text)
+        first, *more = source.edited(statement, edits).split("\n")
+        return [first, *dedented(more, statement.col_offset)] if more else wrapped(first)
 
     def _later_counts(self, last: ast.stmt, total: str) -> None:
         for call in self.region.counts:
