@@ -151,6 +151,7 @@ class Planner:
         self.cleanups.plan()
         if self.sides.alongside is not None:
             self.sides.alongside.exchange()
+            self.support.settle(list(self.drafts.values()))
         self.renames.plan()
         self.support.complete(self.draft)
         files = tuple(

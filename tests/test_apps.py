@@ -10,7 +10,7 @@ import pytest
 
 from asyncify import engine
 from tests.engine import check, described, errors, migrate, request, write
-from tests.programs_of_their_own import APPS, own_tests
+from tests.programs_of_their_own import APPS, migrate_in_steps, own_tests
 
 each_app = pytest.mark.parametrize("app", APPS, ids=lambda app: app.name)
 
@@ -32,9 +32,7 @@ def contents(folder: Path) -> dict[str, str]:
 @each_app
 def test_the_migration_gives_what_stands_in_after(app: Path, tmp_path: Path) -> None:
     folder = tmp_path / "program"
-    shutil.copytree(app / "before", folder)
-    outcome = migrate(folder)
-    write(folder, outcome)
+    *_, outcome = migrate_in_steps(app, folder)
     expected = contents(app / "after")
     written = contents(folder)
     for path in sorted({*expected, *written}):

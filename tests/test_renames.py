@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from asyncify.planning.renames import renamed_factory
+from asyncify.analysis.sides import beside_name, source_beside_name
 from tests.engine import described, migrate
 
 CONFIG = """
@@ -62,8 +62,14 @@ def test_a_name_that_is_taken(tmp_path: Path) -> None:
     [
         ("SessionLocal", "AsyncSessionLocal"), ("SyncSession", "AsyncSession"),
         ("sync_sessions", "async_sessions"), ("session_factory", "async_session_factory"),
-        ("sessionFactory", "AsyncSessionFactory"), ("AsyncSessions", "AsyncSessions"),
+        ("_SYNC_ENGINE", "_ASYNC_ENGINE"), ("Syncer", "AsyncSyncer"), ("sync_", "async_sync_"),
     ],
 )  # fmt: skip
-def test_names_of_factories(old: str, new: str) -> None:
-    assert renamed_factory(old) == new
+def test_names_of_variables(old: str, new: str) -> None:
+    assert source_beside_name(old) == new
+
+
+def test_names_of_functions() -> None:
+    names = ("get_db", "get_sync_db", "_sync_session", "find")
+    found = ["get_async_db", "get_async_db", "_async_session", "async_find"]
+    assert [beside_name(name) for name in names] == found

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.differential.test_servers import DRIVERS, database, started
-from tests.programs_of_their_own import APPS, own_tests
+from tests.programs_of_their_own import APPS, migrate_in_steps, own_tests
 
 __all__ = ["started"]  # the fixture
 
@@ -27,6 +27,15 @@ KNOWN = {("job_executor", "before"): "1 xfailed", ("job_executor", "after"): "1 
 def test_the_app_passes_its_own_tests(app: Path, state: str) -> None:
     printed = own_tests(app, state)
     assert KNOWN.get((app.name, state), "") in printed
+
+
+def test_a_program_works_after_each_module(tmp_path: Path) -> None:
+    app = next(app for app in SYSTEMS if app.name == "meal_requests")
+    first = next(migrate_in_steps(app, tmp_path / "after"))
+    changed = {change.path for change in first.changes}
+    assert "db/cruds/tokens_crud.py" in changed
+    assert changed.isdisjoint({"db/cruds/allowed_origins_crud.py", "api/origins.py"})
+    own_tests(tmp_path, "after")
 
 
 def test_the_old_name_of_the_factory_warns(tmp_path: Path) -> None:

@@ -90,13 +90,23 @@ def beside_name(name: str) -> str:
     bare = name.lstrip("_")
     lead = name[: len(name) - len(bare)]
     if bare.startswith("get_"):
-        return f"{lead}get_async_{bare.removeprefix('get_')}"
-    return f"{lead}async_{bare}"
+        return f"{lead}get_async_{_not_sync(bare.removeprefix('get_'))}"
+    return f"{lead}async_{_not_sync(bare)}"
 
 
 def source_beside_name(name: str) -> str:
     """The name of what is async beside a variable: ``async_engine``, ``AsyncSessionLocal``."""
-    return _in_style(name, "async")
+    bare = name.lstrip("_")
+    return _in_style(name[: len(name) - len(bare)] + _not_sync(bare), "async")
+
+
+def _not_sync(name: str) -> str:
+    """The name of something sync without the word that says so."""
+    for word in ("sync_", "SYNC_", "Sync"):
+        rest = name.removeprefix(word)
+        if rest and rest != name and (word != "Sync" or rest[0].isupper()):
+            return rest
+    return name
 
 
 def source_twin_name(name: str) -> str:

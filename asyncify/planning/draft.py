@@ -115,6 +115,14 @@ class Draft:
         if root:
             self._removed[root] = None
 
+    def adds(self, name: str) -> bool:
+        """Is a foreign name imported from now on?"""
+        return name in self._added
+
+    def withdraw(self, name: str) -> None:
+        """A foreign name isn't needed after all."""
+        self._added.pop(name, None)
+
     def forget(self) -> None:
         """Nothing happens in this file after all: its imports stay."""
         self._added.clear()

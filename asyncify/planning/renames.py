@@ -16,6 +16,7 @@ from typing import Any
 from asyncify import facts as f
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.program import Class, Function, Module, Variable, statements_of
+from asyncify.analysis.sides import source_beside_name
 from asyncify.analysis.symbols import Symbol
 from asyncify.decisions import (
     EditAnnotation,
@@ -43,15 +44,6 @@ def {old}(**options: {any}) -> {session}:
     )
     return {new}(**options)
 '''
-
-
-def renamed_factory(name: str) -> str:
-    """``SessionLocal`` to ``AsyncSessionLocal``, ``sync_sessions`` to ``async_sessions``."""
-    if "async" in name.lower():
-        return name
-    if name.lower().startswith("sync"):
-        return ("A" if name[0] == "S" else "a") + "s" + name[1:]
-    return f"async_{name}" if name == name.lower() else f"Async{name[0].upper()}{name[1:]}"
 
 
 _Annotation = tuple[Function, tuple[f.Operation, ...], int, int]
@@ -149,8 +141,8 @@ class Renames:
         made = operations[call[5]]
         if made[0] not in (f.NAME, f.ATTRIBUTE) or not self._turns(draft, call, made):
             return
-        new = renamed_factory(old)
-        if new == old or self._obstacle(body.module, old, new):
+        new = source_beside_name(old)
+        if "async" in old.lower() or self._obstacle(body.module, old, new):
             return
         site = draft.site(call)
         node = NodeRef("Name", target[2], old)

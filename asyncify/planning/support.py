@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 
 from asyncify.analysis import values as v
@@ -170,6 +170,19 @@ class Support:
         """How a helper is written in a file, which imports it."""
         self._needed.add(helper)
         return draft.spell(f"{self._module_name()}.{helper}")
+
+    def settle(self, drafts: Iterable[Draft]) -> None:
+        """Helpers that no decision names any more aren't needed."""
+        for helper in sorted(self._needed):
+            name, used = f"{self._module_name()}.{helper}", False
+            for draft in drafts:
+                if draft.adds(name):
+                    named = any(helper in repr(decision) for decision in draft.decisions)
+                    used = used or named
+                    if not named:
+                        draft.withdraw(name)
+            if not used:
+                self._needed.discard(helper)
 
     def files(self) -> tuple[NewFile, ...]:
         """The support module, if anything in it is needed and it isn't there yet."""
