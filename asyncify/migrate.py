@@ -22,8 +22,8 @@ from asyncify.outcome import FileChange
 from asyncify.plan import Plan
 from asyncify.rules import finding
 from asyncify.sites import Site
-from asyncify.source.extract import ExtractError, extract
-from asyncify.source.read import unreadable
+from asyncify.source.extract import ExtractError
+from asyncify.source.read import extracted, unreadable
 
 Replan = Callable[[dict[str, ModuleFacts]], Plan]
 Progress = Callable[[str, int, int], None]
@@ -112,7 +112,7 @@ def prove(
     problems: list[Finding] = []
     for change in changes:
         try:
-            after[change.path] = extract(change.after)
+            after[change.path] = extracted(change.after)
         except ExtractError as error:
             site = Site(change.path, error.line, error.column)
             sentence = f"The rewritten file would not parse: {error.message}."

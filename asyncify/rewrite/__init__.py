@@ -109,13 +109,28 @@ def _compiled(text: bytes, path: str) -> RewriteResult:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            compile(text, path, "exec", dont_inherit=True)
+            _compile(text, path)
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None) or 1
         shown = text.splitlines()[line - 1 : line] or [b""]
         code = shown[0].decode("utf-8", "replace").strip()
         return _failure(f"The rewritten file doesn't compile: {_first_line(error)}: `{code}`.")
     return RewriteResult(text)
+
+
+def _compile(text: bytes, path: str) -> None:
+    """Where the syntax is newer than this Python, what it compiles is the same in older words."""
+    try:
+        compile(text, path, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        from asyncify.source.extract import ExtractError
+        from asyncify.source.newer import older_text
+
+        try:
+            older = older_text(text)
+        except ExtractError:
+            raise error from None
+        compile(older, path, "exec", dont_inherit=True)
 
 
 def _failure(sentence: str) -> RewriteResult:

@@ -42,11 +42,15 @@ def extract(source: bytes) -> f.ModuleFacts:
 
     Raises ExtractError where Python can't read it.
     """
+    return extract_tree(None, source)
+
+
+def extract_tree(tree: ast.Module | None, source: bytes) -> f.ModuleFacts:
+    """The same, of a tree that was made of the source in another way."""
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, _RECURSION_LIMIT))
     try:
-        tree = _parse(source)
-        return _Extractor().module(tree, source)
+        return _Extractor().module(_parse(source) if tree is None else tree, source)
     except (RecursionError, ValueError) as error:  # the second by marshal, which nests less deeply
         raise ExtractError("depth", "the code is nested too deeply to be read") from error
     finally:

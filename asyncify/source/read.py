@@ -22,7 +22,7 @@ from asyncify.findings import Finding
 from asyncify.rules import finding
 from asyncify.sites import Site
 from asyncify.source.discover import SourceFile
-from asyncify.source.extract import ExtractError
+from asyncify.source.extract import ExtractError, extract
 from asyncify.source.parallel import extract_all
 
 # What makes code deep, and how much of it LibCST surely stands.
@@ -66,6 +66,8 @@ class Reader:
             lambda begun: progress("Reading", done + begun, len(files)),
         )  # fmt: skip
         for (path, digest, data), made in zip(missing, extracted, strict=True):
+            if isinstance(made, ExtractError):
+                made = _newer(made, data)
             if isinstance(made, ExtractError):
                 results[path] = _refused(path, made, data)
                 continue
@@ -149,6 +151,33 @@ def _refused(path: str, error: ExtractError, data: bytes) -> Finding:
         "ASY305": f"This file can't be read: {error.message}.",
     }[code]
     return finding(code, site, sentence)
+
+
+def extracted(data: bytes) -> ModuleFacts:
+    """The facts of one file, whatever syntax it has.
+
+    Raises ExtractError where nothing reads it.
+    """
+    try:
+        return extract(data)
+    except ExtractError as error:
+        made = _newer(error, data)
+        if isinstance(made, ExtractError):
+            raise
+        return made
+
+
+def _newer(error: ExtractError, data: bytes) -> ModuleFacts | ExtractError:
+    """The facts of a file whose syntax is only newer than this Python; LibCST, which knows it, is
+    imported for such files alone."""
+    if error.kind != "syntax" or not _is_newer(data):
+        return error
+    from asyncify.source.newer import extract_newer
+
+    try:
+        return extract_newer(data)
+    except ExtractError:
+        return error
 
 
 def _first_sentence(message: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -265,6 +266,16 @@ class Statements(Expressions):
         return self.statement(f.ASSIGN, node, -1, first, fixed, (target,), value)
 
 
+if sys.version_info >= (3, 12):
+    TypeAlias = ast.TypeAlias
+else:
+
+    class TypeAlias(ast.stmt):
+        """What newer Pythons make of ``type X = int``."""
+
+        _fields = ("name", "type_params", "value")
+
+
 def _is_elif(node: ast.If) -> bool:
     """Is the one statement of ``orelse`` written as ``elif``? It then stands in the column of the
     ``if``; below ``else:`` it is indented, or on the line of the ``else``."""
@@ -294,3 +305,4 @@ _STATEMENTS: dict[Any, Callable[..., tuple[Any, ...]]] = table({
     "Pass": _S.on_flow, "Break": _S.on_flow, "Continue": _S.on_flow, "Match": _S.on_match,
     "TypeAlias": _S.on_typealias,
 })  # fmt: skip
+_STATEMENTS[TypeAlias] = _S.on_typealias
