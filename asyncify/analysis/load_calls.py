@@ -9,6 +9,7 @@ from asyncify import facts as f
 from asyncify.analysis import (
     load_factories,
     load_readers,
+    load_reads,
     load_sessions,
     load_statements,
     load_summaries,
@@ -47,6 +48,10 @@ def call(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
         made = load_factories.made(run, callee[5], name, index)
         if made is not None:
             return made
+    if name in words.LOGGING and not run.body.callees(operation[5]):
+        for place in operation[6]:
+            if place >= 0 and run.values[place]:
+                load_summaries.formatted(run, run.values[place], index, place)
     if name in words.VALIDATING:
         load_readers.validated(run, operation, index)
     elif name in words.DUMPING:
@@ -140,7 +145,11 @@ def _foreign(
         for place, value in zip(operation[6], arguments, strict=True):
             load_summaries.formatted(run, value, index, place, words.CALLING[name])
         return s.NOTHING
+    if name in words.READING:
+        return load_reads.by_name(run, operation, index)
     if name in words.ITERATING:
+        for place, value in zip(operation[6], arguments, strict=True):
+            load_statements.iterated(run, value, place)
         return s.many(s.join(run.elements(value) for value in arguments))
     if name in words.PICKING:
         return s.join(run.elements(value) for value in arguments)

@@ -133,6 +133,7 @@ class LoadEvaluation:
         self.branches(statement[8], statement[9])
 
     def on_for(self, statement: f.Statement) -> None:
+        load_statements.iterated(self, self.values[statement[8]], statement[8])
         items = self.elements(self.values[statement[8]])
         self.loop(statement[9], lambda: self.bind(statement[7], items, -1))
         self.block(statement[10])
@@ -297,6 +298,7 @@ class LoadEvaluation:
         saved = dict(self.environment)
         for target, iterable, start, middle, end, _, _ in generators:
             self.evaluate(start, middle)
+            load_statements.iterated(self, self.values[iterable], iterable)
             self.bind(target, self.elements(self.values[iterable]), -1)
             self.evaluate(middle, end)
         self.evaluate(first, element_end)

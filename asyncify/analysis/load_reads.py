@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from asyncify import facts as f
 from asyncify.analysis import load_sessions, load_summaries
 from asyncify.analysis import load_states as s
 from asyncify.analysis.models import Relationship
-from asyncify.vocabulary.loading import EAGER, QUERYING, RAISING
+from asyncify.vocabulary.loading import DYNAMIC, EAGER, QUERYING, RAISING
 
 if TYPE_CHECKING:
     from asyncify.analysis.load_evaluation import LoadEvaluation
@@ -27,6 +28,9 @@ def read(run: LoadEvaluation, entity: s.Entity, name: str, index: int) -> s.Valu
     models = run.loading.models
     link = models.links(entity.cls).get(name)
     if link is None:
+        proxy = models.proxy(entity.cls, name)
+        if proxy is not None:
+            return _through(run, entity, proxy, index)
         method = entity.cls.find(name)
         if method is not None:
             return load_summaries.property_read(run, method, entity, index)
@@ -39,12 +43,49 @@ def read(run: LoadEvaluation, entity: s.Entity, name: str, index: int) -> s.Valu
     if parent is not None:
         return s.one(parent)
     if link.lazy in QUERYING:
-        return s.NOTHING
+        return _query(run, entity, link, index)
     demand(run, entity, name, Reading(index))
     if link.target is None:
         return s.NOTHING
     item = s.one(s.Entity(entity.source, (*entity.path, name), link.target))
     return s.many(item) if link.to_many else item
+
+
+def _query(run: LoadEvaluation, entity: s.Entity, link: Relationship, index: int) -> s.Value:
+    """A dynamic relationship gives a Query, which executes itself."""
+    if link.target is None or link.lazy != DYNAMIC:
+        return s.NOTHING
+    item = s.Entity(s.Source("other", run.function, index), (), link.target)
+    return s.one(s.Statement((item,), legacy=True, dynamic=(entity, link.name)))
+
+
+def executed(run: LoadEvaluation, statement: s.Statement, name: str, index: int) -> None:
+    """The Query of a dynamic relationship is executed."""
+    if statement.dynamic is not None:
+        entity, link = statement.dynamic
+        found = s.Demand(
+            run.function, index, link, entity, entity.source, entity.path, at=index, executes=name
+        )
+        run.summary.demands[found] = None
+
+
+def _through(run: LoadEvaluation, entity: s.Entity, proxy: tuple[str, str], index: int) -> s.Value:
+    """An association proxy reads a relationship, and an attribute of what that holds."""
+    held = read(run, entity, proxy[0], index)
+    found = [read(run, each, proxy[1], index) for each in s.entities(held)]
+    return s.many(s.join(found))
+
+
+def by_name(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
+    """``getattr(user, "books")``"""
+    if len(operation[6]) < 2 or min(operation[6]) < 0:
+        return s.NOTHING
+    name = run.operations[operation[6][1]]
+    if name[0] != f.CONSTANT or not isinstance(name[5], str):
+        return s.NOTHING
+    base = run.values[operation[6][0]]
+    found = s.ordered([a for a in base if isinstance(a, s.Entity)])
+    return s.join([read(run, entity, name[5], index) for entity in found])
 
 
 def _inverse(entity: s.Entity, link: Relationship) -> s.Entity | None:
@@ -66,12 +107,25 @@ def column(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -
         state.read_again(key, name)
     elif entity.source.kind == "given" and run.loading.expires:
         run.summary.reads.setdefault((key, name), _demanded(run, entity, name, True, reading))
-    deferred = name in run.loading.models.deferred(entity.cls)
+    models = run.loading.models
+    deferred = (
+        name in models.deferred(entity.cls)
+        or s.WITHOUT + name in state.loaded.get(key, frozenset())
+        or _is_uncomputed(run, entity, name)
+    )
     if deferred and name not in state.loaded.get(key, frozenset()):
-        if entity.source.kind != "new" or entity.path:
+        if entity.source.kind != "new" or entity.path or models.is_queried(entity.cls, name):
             _note(run, entity, name, True, reading)
         if not run.is_maybe(reading.place):
             state.load(key, (name,))
+
+
+def _is_uncomputed(run: LoadEvaluation, entity: s.Entity, name: str) -> bool:
+    """Is it an expression of SQL, of an instance that was never selected?"""
+    is_new = entity.source.kind == "new" and not entity.path
+    if not is_new or entity.source not in run.state.stored:
+        return False
+    return run.loading.models.is_queried(entity.cls, name)
 
 
 def _column_of_subclass(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -> None:

@@ -234,4 +234,6 @@ def _refresh(run: LoadEvaluation, operation: f.Operation, argument: s.Value) -> 
             continue
         state.refreshed(entity.key)
         eager = frozenset(link.name for link in links if link.lazy in words.EAGER)
-        state.set_loaded(entity.key, eager)
+        models = run.loading.models
+        queried = {n for n in models.columns(entity.cls) if models.is_queried(entity.cls, n)}
+        state.set_loaded(entity.key, eager | queried)

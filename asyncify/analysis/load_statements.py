@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from asyncify import facts as f
-from asyncify.analysis import load_sessions
+from asyncify.analysis import load_reads, load_sessions
 from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
 from asyncify.analysis.program import Class, Variable
@@ -21,15 +22,13 @@ if TYPE_CHECKING:
 def statement_method(
     run: LoadEvaluation, statement: s.Statement, name: str, operation: f.Operation, index: int
 ) -> s.Value:
+    if statement.dynamic is not None and name in words.DYNAMIC_EXECUTES:
+        load_reads.executed(run, statement, name, index)
     if name in words.RESHAPING:
         return s.NOTHING
     if name == words.OPTIONS:
         paths = _option_paths(run, statement, operation)
-        return s.one(
-            s.Statement(
-                statement.entities, statement.paths | paths, statement.single, statement.legacy
-            )
-        )
+        return s.one(replace(statement, paths=statement.paths | paths))
     if not statement.legacy:
         return s.one(statement)
     if name in words.QUERY_GETS:
@@ -88,6 +87,13 @@ def _kept_options(run: LoadEvaluation, index: int) -> list[tuple[_View, int]]:
     return [(_View(operations), i) for i in parts] if readable else []
 
 
+def iterated(run: LoadEvaluation, value: s.Value, index: int) -> None:
+    """Is it the Query of a dynamic relationship that a loop runs over?"""
+    for atom in value:
+        if isinstance(atom, s.Statement) and atom.dynamic is not None:
+            load_reads.executed(run, atom, s.EVERYTHING, index)
+
+
 def _given(statement: s.Statement, gives: Gives, scalars: bool) -> s.Value:
     found = item(statement, scalars or gives is Gives.SCALAR)
     return s.many(found) if gives is Gives.MANY else found
@@ -119,7 +125,23 @@ def executed(run: LoadEvaluation, statement: s.Statement) -> None:
         if entity is not None:
             run.state.forget(entity.source)
             for path in statement.paths:
-                run.state.load((entity.source, path[:-1]), path[-1:])
+                names = _left_out(run, entity, path) if s.ONLY in path[-1] else path[-1:]
+                run.state.load((entity.source, path[:-1]), names)
+
+
+def _left_out(run: LoadEvaluation, entity: s.Entity, path: tuple[str, ...]) -> set[str]:
+    """The columns that ``load_only`` leaves out, each with the sign of that."""
+    models, cls = run.loading.models, entity.cls
+    for name in path[:-1]:
+        link = models.links(cls).get(name)
+        if link is None or link.target is None:
+            return set()
+        cls = link.target
+    kept = set(path[-1].removeprefix(s.ONLY).split(","))
+    return {
+        s.WITHOUT + name for name in models.columns(cls) - kept
+        if not models.has_primary_key(cls, name)
+    }  # fmt: skip
 
 
 def option(run: LoadEvaluation | _View, index: int) -> tuple[tuple[str, ...], set[tuple[str, ...]]]:
@@ -140,6 +162,13 @@ def option(run: LoadEvaluation | _View, index: int) -> tuple[tuple[str, ...], se
         return prefix, paths
     if name in words.POLYMORPHIC_OPTIONS:
         paths.add((*prefix, s.SUBCLASSES))
+    if name in words.NARROWING or name in words.DEFERRING:
+        named = [part for a in operation[6] for part in attributes(run, a)]
+        if name in words.NARROWING:
+            paths.add((*prefix, s.ONLY + ",".join(named)))
+        else:
+            paths |= {(*prefix, s.WITHOUT + each) for each in named}
+        return prefix, paths
     loads = name in words.LOADING or name in words.UNDEFERRING
     if not loads and name not in words.LEADING:
         return prefix, paths

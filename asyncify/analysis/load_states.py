@@ -19,6 +19,7 @@ EVERYTHING = "*"  # among expired attributes: all columns
 FAILED = "!"  # all columns, where something has failed and was handled
 ALL = frozenset((EVERYTHING, FAILED))
 SUBCLASSES = "<subclasses>"  # among loaded attributes: the columns of all subclasses
+ONLY, WITHOUT = "only:", "-"  # what a statement's options leave out: all but these; this column
 _set = object.__setattr__
 
 
@@ -107,12 +108,13 @@ class Model:
 @dataclass(frozen=True, slots=True)
 class Statement:
     """A Query or a select: its entities by position, and the paths that its options load.
-    ``explicit`` are those paths that were given by options."""
+    ``dynamic``: the instance and the relationship (``lazy="dynamic"``) whose Query it is."""
 
     entities: tuple[Entity | None, ...]
     paths: frozenset[tuple[str, ...]] = frozenset()
     single: bool = True
     legacy: bool = False
+    dynamic: tuple[Entity, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +251,8 @@ class Demand:
     relationship but a column that is expired or deferred.
     ``reader`` is what reads it where that is no code of the program. ``at`` is the operation in the
     function that is asked about whose value the instance is, or holds it, and ``below`` the path
-    from there; -1 where there is none.
+    from there; -1 where there is none. ``executes`` is the method that executes the Query which a
+    dynamic relationship gives, ``*`` where that is iterated over.
     """
 
     function: Function
@@ -263,6 +266,7 @@ class Demand:
     reader: str = ""
     at: int = -1
     below: tuple[str, ...] = ()
+    executes: str = ""
 
     @property
     def whole(self) -> tuple[str, ...]:
@@ -479,5 +483,5 @@ def moved(demand: Demand, entity: Entity, call: tuple[Function, int], at: int) -
     return Demand(
         demand.function, demand.operation, demand.attribute, demand.entity, entity.source,
         (*entity.path, *demand.path), (call, *demand.calls), demand.column, demand.reader, at,
-        demand.path,
+        demand.path, demand.executes,
     )  # fmt: skip

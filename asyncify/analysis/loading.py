@@ -19,7 +19,18 @@ from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.load_bodies import LoadBody, Telling
 from asyncify.analysis.load_evaluation import LoadEvaluation
 from asyncify.analysis.program import Class, Function, statements_of
-from asyncify.vocabulary.loading import EXPIRING_ALL, SHARING, VALUES
+from asyncify.vocabulary.loading import (
+    CALLING,
+    DEFERRING,
+    DUMPING,
+    EXPIRING_ALL,
+    FORMATTED,
+    LOGGING,
+    NARROWING,
+    SHARING,
+    VALIDATING,
+    VALUES,
+)
 from asyncify.vocabulary.testing import CLIENT_MEMBERS, is_test_path
 
 _NESTING = 12  # calls inside one another
@@ -61,6 +72,8 @@ class Loading:
         while pending:
             function = pending.pop()
             above = [caller for caller, _ in callers.get(function, ())]
+            if function.name in FORMATTED and self._is_of_model(function):
+                above += self._formatting
             above += self._unseen_callers(function)
             if function.facts.kind == "lambda" and function.parent is not None:
                 above.append(function.parent)
@@ -69,6 +82,18 @@ class Loading:
                     reached.add(caller)
                     pending.append(caller)
         return {fn for fn in reached if fn in self.coloring.turned and fn.facts.kind == "def"}
+
+    def _is_of_model(self, function: Function) -> bool:
+        return function.owner is not None and self.is_model(function.owner)
+
+    @cached_property
+    def _formatting(self) -> list[Function]:
+        """Functions that turn and make text of something: a model's may read what isn't there."""
+        return [
+            fn for fn in self.coloring.turned
+            if not fn.facts.names.isdisjoint(CALLING) or not fn.facts.members.isdisjoint(LOGGING)
+            or any(o and o[0] == f.FORMAT for o in fn.body.operations)
+        ]  # fmt: skip
 
     def _unseen_callers(self, function: Function) -> list[Function]:
         """Functions without types that may call another by its name: lambdas, mostly."""
@@ -85,6 +110,7 @@ class Loading:
         for cls in program.classes.values():
             model = self.models.declared(cls)
             names |= model.relationships.keys() | model.deferred | model.expiring
+            names |= model.queried | model.proxies.keys()
             names |= {link.back for link in model.relationships.values() if link.backref}
             names |= self.computed.get(cls, set())
             if model.columns and any(self.models.declared(c).table for c in cls.ancestors[1:]):
@@ -93,8 +119,10 @@ class Loading:
         for name in sorted(names):
             yield from program.mentioning_member(name)
         if names or any(self.models.declared(c).table for c in program.classes.values()):
-            for name in sorted(load_sessions.EXPIRING):
+            for name in sorted(load_sessions.EXPIRING | NARROWING | DEFERRING):
                 yield from program.mentioning(name)
+            for name in sorted(VALIDATING | DUMPING):
+                yield from program.mentioning_member(name)
             turned = self.coloring.turned
             yield from (fn for fn in turned if fn.facts.stores or fn.signature_is_decorated)
         if self.requests_expire:

@@ -11,7 +11,7 @@ from functools import cached_property
 
 from asyncify import facts as f
 from asyncify.analysis.program import Class, Program, Variable, dotted
-from asyncify.vocabulary.loading import POLYMORPHIC_SETTINGS
+from asyncify.vocabulary.loading import EXPRESSIONS, POLYMORPHIC_SETTINGS, PROXIES
 
 _RELATIONSHIPS = {"relationship", "relation", "dynamic_loader", "Relationship"}
 _COLLECTIONS = ("list", "List", "set", "Set", "Sequence", "Collection", "dict", "Dict")
@@ -58,6 +58,8 @@ class Model:
     columns: set[str] = field(default_factory=set)
     deferred: set[str] = field(default_factory=set)
     expiring: set[str] = field(default_factory=set)  # the database sets them at an UPDATE
+    queried: set[str] = field(default_factory=set)  # expressions of SQL: new instances have none
+    proxies: dict[str, tuple[str, str]] = field(default_factory=dict)  # (relationship, attribute)
 
 
 class Models:
@@ -170,6 +172,15 @@ class Models:
             )
         return found
 
+    def is_queried(self, cls: Class, name: str) -> bool:
+        """Is a column an expression that only a SELECT computes?"""
+        return any(name in self.declared(c).queried for c in cls.ancestors)
+
+    def proxy(self, cls: Class, name: str) -> tuple[str, str] | None:
+        """The relationship that an association proxy stands for, and what it reads of that."""
+        found = (self.declared(c).proxies.get(name) for c in cls.ancestors)
+        return next(filter(None, found), None)
+
     def has_primary_key(self, cls: Class, name: str) -> bool:
         return any(name in self.declared(c).primary_keys for c in cls.ancestors)
 
@@ -187,7 +198,7 @@ class Models:
             model = self._models[cls] = Model(cls)
             names = cls.body.facts.names
             if "__tablename__" in cls.body.facts.bound or names & (
-                _RELATIONSHIPS | {"Column", "mapped_column", "Field", "Table"}
+                _RELATIONSHIPS | {"Column", "mapped_column", "Field", "Table"} | PROXIES
             ):
                 _Reader(self, model).read()
         return self._models[cls]
@@ -238,6 +249,11 @@ class _Reader:
         if callee in _RELATIONSHIPS:
             self.pending.append((name, value, annotation))
             return
+        if callee in PROXIES and len(operation[6]) > 1 and min(operation[6]) >= 0:
+            link, target = (self.constant(index) for index in operation[6][:2])
+            if isinstance(link, str) and isinstance(target, str):
+                self.model.proxies[name] = link, target
+                return
         self.model.columns.add(name)
         keywords = dict(operation[7])
         primary = keywords.get("primary_key", -1)
@@ -257,6 +273,8 @@ class _Reader:
         if callee == "deferred" or self.constant(keywords.get("deferred", -1)) is True:
             self.model.deferred.add(name)
         update = self.operations[keywords["onupdate"]] if "onupdate" in keywords else None
+        if callee == EXPRESSIONS:
+            self.model.queried.add(name)
         if "server_onupdate" in keywords or (
             update is not None
             and update[0] == f.CALL

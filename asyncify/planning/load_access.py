@@ -33,21 +33,21 @@ class Access:
         """The template of an attribute's read."""
         if self._has_awaitable(function, cls):
             return f"{{node.value}}.awaitable_attrs.{name}"
-        session = self._session(function, index)
+        session = self.session(function, index)
         return f"{session}.run_sync(lambda _: {{node}})" if session else None
 
     def may(self, function: Function, index: int, classes: list[Class]) -> bool:
         """Can attributes of instances of these classes be awaited there?"""
-        has_session = bool(self._session(function, index))
+        has_session = bool(self.session(function, index))
         return has_session or all(self._has_awaitable(function, cls) for cls in classes)
 
     def text(self, function: Function, index: int, cls: Class, value: str, name: str) -> str:
         """What is awaited to load an attribute of ``value``."""
         if self._has_awaitable(function, cls):
             return f"{value}.awaitable_attrs.{name}"
-        return f"{self._session(function, index)}.run_sync(lambda _: {value}.{name})"
+        return f"{self.session(function, index)}.run_sync(lambda _: {value}.{name})"
 
-    def _session(self, function: Function, index: int) -> str:
+    def session(self, function: Function, index: int) -> str:
         """The name of a session that was used, or is a parameter, before the read."""
         evaluation = self.inference.evaluations.get(function)
         if evaluation is None:

@@ -21,6 +21,7 @@ from asyncify.findings import Finding
 from asyncify.planning.consumers import consume_generators
 from asyncify.planning.draft import Draft, call_reference, reference
 from asyncify.planning.load_access import Access
+from asyncify.planning.load_dynamic import execute
 from asyncify.planning.load_gets import Gets
 from asyncify.planning.load_options import OptionTexts
 from asyncify.planning.load_recorded import RecordedLoads
@@ -81,6 +82,10 @@ class LoadPlanner:
         self._tell_all()
 
     def _meet(self, holder: Function, demand: Demand) -> None:
+        if demand.executes:
+            if not (not demand.calls and execute(self, holder, demand)):
+                self._report(holder, demand)
+            return
         if demand.source.kind == "given" and self._is_met_above(holder, demand):
             return
         if self._is_optional(holder, demand):

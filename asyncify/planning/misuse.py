@@ -16,6 +16,7 @@ from asyncify.planning.misuse_blocking import Blocking
 from asyncify.planning.misuse_dependencies import Dependencies
 from asyncify.planning.misuse_expiry import Expiry
 from asyncify.planning.misuse_functions import async_listeners, cached_coroutines
+from asyncify.planning.misuse_loading import caught_by_class, unawaited_attributes
 from asyncify.planning.misuse_tasks import Tasks
 from asyncify.planning.misuse_types import ParameterTypes
 from asyncify.planning.misuse_view import View
@@ -31,6 +32,8 @@ def misuses(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
     types = ParameterTypes(colors, coloring)
     yield from cached_coroutines(colors)
     yield from async_listeners(colors)
+    yield from unawaited_attributes(colors)
+    yield from caught_by_class(colors)
     for function in list(colors.inference.evaluations):
         view = View(colors, function)
         yield from blocking.of(view)

@@ -70,6 +70,7 @@ SEVERITIES: Mapping[str, Severity] = {
     "ASY605": _WARNING,
     "ASY701": _WARNING,
     "ASY702": _INFO,
+    "ASY703": _WARNING,
     "ASY801": _INFO,
     "ASY802": _WARNING,
     "ASY901": _ERROR,

@@ -43,10 +43,15 @@ JOINED, SELECTED = "sqlalchemy.orm.joinedload", "sqlalchemy.orm.selectinload"
 LEADING = {"defaultload", "Load"}
 # Those that load columns.
 UNDEFERRING = {"undefer"}
+# Those that load only the columns that they name, or all but those.
+NARROWING, DEFERRING = {"load_only"}, {"defer"}
 # Strategies of relationships that load with their parent.
 EAGER = {"joined", "selectin", "subquery", "immediate", "noload"}
 # Those that give an object of their own instead of instances.
 QUERYING = {"dynamic", "write_only"}
+DYNAMIC = "dynamic"
+# What executes the Query of a dynamic relationship and has an equal on its statement.
+DYNAMIC_EXECUTES = {"all", "first", "one", "one_or_none", "count"}
 # Strategies of relationships that raise by themselves, before and after.
 RAISING = {"raise", "raise_on_sql"}
 
@@ -118,6 +123,16 @@ CONTAINER_GIVES = {
 }  # fmt: skip
 FILLING = {"append", "add", "insert", "appendleft", "extend"}
 
+# Attributes that stand for those of a relationship, and columns that only a SELECT computes.
+PROXIES = {"association_proxy", "AssociationProxy"}
+EXPRESSIONS = "column_property"
+# Builtins that read an attribute by its name.
+READING = {"getattr", "hasattr"}
+# What makes text of an instance.
+FORMATTED = {"__repr__", "__str__", "__format__"}
+# Methods of loggers: what they are given becomes text.
+LOGGING = {"debug", "info", "warning", "error", "exception", "critical"}
+
 # Where subclasses' columns come with a query of their base.
 POLYMORPHIC_OPTIONS = {"selectin_polymorphic"}
 POLYMORPHIC_SETTINGS = {"polymorphic_load", "with_polymorphic"}
@@ -135,7 +150,11 @@ FACTORY_GIVES = {
 }  # fmt: skip
 
 # What gives instances `awaitable_attrs` (SQLAlchemy 2), and the bases that can take it.
-ASYNC_ATTRS = "AsyncAttrs"
+ASYNC_ATTRS, AWAITABLE = "AsyncAttrs", "awaitable_attrs"
+# What an implicit load raises in async code: the first with asyncpg, and with aiosqlite before 2.1;
+# the second, around the first, elsewhere.
+NO_GREENLET = "MissingGreenlet"
+LOADS_RAISE = {"StatementError", "SQLAlchemyError", "Exception", "BaseException"}
 DECLARATIVE_BASES = {"DeclarativeBase", "DeclarativeBaseNoMeta"}
 BASE_MAKERS = {"declarative_base", "generate_base"}
 

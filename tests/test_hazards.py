@@ -1,0 +1,253 @@
+"""The hazards of async loading, H01 to H24: each is found statically, and its fix is executed.
+
+The programs under ``fixtures/hazards`` are migrated together, once. Each is run before and after;
+and again without the fix, which has to fail, or else there would be no hazard. What is a mistake of
+async code that only a person can mend is mended as the table says, and found no more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import shutil
+import sys
+import types
+import warnings
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.orm import Session, configure_mappers
+
+from asyncify.outcome import Outcome
+from tests.engine import migrate, write
+
+FOLDER = Path(__file__).resolve().parent.parent / "fixtures" / "hazards"
+UNSET: Any = object()
+
+
+@dataclass(frozen=True)
+class Hazard:
+    """One hazard. ``fix`` stands in the migrated file, and ``bare`` is what would stand there
+    without it (None: it would do as well here). ``code``: the finding; ``mended``: who mends it by
+    hand replaces ``bare`` by ``fix``. ``result`` is told where the program before can't be run.
+    ``expires``: the sessions are made with expire_on_commit.
+    ``apart``: the program changes the models."""
+
+    number: str
+    case: str
+    fix: str
+    bare: str | None = None
+    code: str = ""
+    mended: bool = False
+    result: Any = UNSET
+    expires: bool = False
+    apart: bool = False
+
+
+BOOKS = ".options(selectinload(User.books))"
+OWNER = ".options(selectinload(Book.user))"
+HAZARDS = (
+    Hazard("H01", "relationship", BOOKS, ""),
+    Hazard("H01", "deferred", ".options(undefer(User.bio))", ""),
+    Hazard("H01", "load_only", "await user.awaitable_attrs.name", "user.name", "ASY702"),
+    Hazard("H01", "polymorphic", "await animal.awaitable_attrs.trick", "animal.trick", "ASY702"),
+    Hazard("H01", "column_property", "await user.awaitable_attrs.upper", "user.upper", "ASY702"),
+    Hazard("H01", "hybrid", BOOKS, ""),
+    Hazard("H01", "association_proxy", ".options(selectinload(User.tags))", ""),
+    Hazard("H01", "hasattr", OWNER, ""),
+    Hazard("H01", "getattr", OWNER, ""),
+    Hazard("H01", "repr", OWNER, ""),
+    Hazard("H01", "sort_key", OWNER, ""),
+    Hazard(
+        "H02", "caught_by_class", "(MissingGreenlet, StatementError)", "MissingGreenlet:",
+        "ASY703", mended=True, result="not loaded",
+    ),
+    Hazard("H03", "commit", "expire_on_commit=False", "expire_on_commit=True"),
+    Hazard("H03", "rollback", "await user.awaitable_attrs.name", "user.name", "ASY702"),
+    Hazard(
+        "H04", "collection_of_a_new_object", "await user.awaitable_attrs.books", "user.books",
+        "ASY702",
+    ),
+    Hazard("H04", "populate_existing", "await db.refresh(user)", "pass"),
+    Hazard("H05", "onupdate", "await user.awaitable_attrs.changed", "user.changed", "ASY702"),
+    Hazard("H05", "expression", "await user.awaitable_attrs.name", "user.name", "ASY702"),
+    Hazard("H06", "append", BOOKS, ""),
+    Hazard("H06", "replace", BOOKS, ""),
+    Hazard("H06", "membership", BOOKS, ""),
+    Hazard("H07", "delete", "await db.delete(note)", "db.delete(note)", "ASY403", result=1),
+    Hazard(
+        "H08", "begin", "await db.begin_nested()", "db.begin_nested()", "ASY404", mended=True,
+        result=True,
+    ),
+    Hazard(
+        "H09", "execution_options", "await connection.execution_options(",
+        "connection.execution_options(", "ASY401", result=True,
+    ),
+    Hazard(
+        "H10", "expire_on_commit", "db.sync_session.expire_on_commit", "db.expire_on_commit",
+        expires=True,
+    ),
+    Hazard("H11", "bulk_update", "await db.run_sync(", None),
+    Hazard(
+        "H13", "listener", "\ndef hear", "\nasync def hear", "ASY412", True, ["new"], apart=True,
+    ),
+    Hazard(
+        "H14", "gather", "for _ in range(2):\n        await add(db, \"new\")",
+        "await asyncio.gather(*[add(db, \"new\") for _ in range(2)])", "ASY408", True, True,
+    ),
+    Hazard("H15", "close", "await db.close()", "db.close()", "ASY401", result=False),
+    Hazard("H17", "dynamic_all", ".statement)).scalars().all()", None),
+    Hazard("H17", "dynamic_count", "user.notes.statement.subquery()", None),
+    Hazard("H17", "dynamic_filter", ".statement.limit(1))).scalars().first()", None),
+    Hazard(
+        "H17", "dynamic_iterated", "(await db.execute(user.notes.statement)).scalars()",
+        "user.notes",
+    ),
+    Hazard("H18", "scoped_session", "await registry.remove()", "registry.remove()"),
+    Hazard("H19", "poolclass", "poolclass=AsyncAdaptedQueuePool", "poolclass=QueuePool"),
+    Hazard("H21", "schema", BOOKS, ""),
+    Hazard("H21", "get", BOOKS, ""),
+    Hazard("H21", "new", "await user.awaitable_attrs.tags", "pass", "ASY702"),
+    Hazard(
+        "H22", "not_awaited", "(await user.awaitable_attrs.books)", "user.awaitable_attrs.books",
+        "ASY401", True, 2,
+    ),
+    Hazard("H23", "asyncpg", '{"ssl": "disable"}', None),
+    Hazard("H24", "aiomysql", '{"password": "secret"}', None),
+)  # fmt: skip
+SAFE = ("h05_server_default", "h17_dynamic_append")  # what loads nothing stays as it is
+
+
+@dataclass(frozen=True)
+class Migration:
+    before: Path
+    after: Path
+    outcome: Outcome
+
+    def codes(self, name: str) -> set[str]:
+        return {f.code for f in self.outcome.findings if f.site.path == f"{name}.py"}
+
+
+@pytest.fixture(scope="module")
+def migration(tmp_path_factory: pytest.TempPathFactory) -> Migration:
+    """All programs, before and after."""
+    after = tmp_path_factory.mktemp("hazards") / "program"
+    shutil.copytree(FOLDER, after)
+    (after / "pyproject.toml").write_text('[project]\nname = "program"\n', encoding="utf-8")
+    outcome = migrate(after)
+    write(after, outcome)
+    return Migration(FOLDER, after, outcome)
+
+
+def load(folder: Path, name: str, text: str = "") -> types.ModuleType:
+    """A file's module, made anew, or made of another text."""
+    made = types.ModuleType(name)
+    text = text or (folder / f"{name}.py").read_text(encoding="utf-8")
+    sys.modules[name] = made  # mappings look for it there
+    try:
+        exec(compile(text, f"{name}.py", "exec", dont_inherit=True), made.__dict__)
+    finally:
+        del sys.modules[name]
+    return made
+
+
+@cache
+def models_of(folder: Path) -> types.ModuleType:
+    """The models of all programs of a folder: mapping them takes longer than a run."""
+    made = load(folder, "models")
+    sys.modules["models"] = made
+    configure_mappers()
+    del sys.modules["models"]
+    return made
+
+
+def fill(db: Session, models: types.ModuleType) -> None:
+    models.Base.metadata.create_all(db.connection())
+    tags = [models.Tag("a"), models.Tag("b")]
+    ann = models.User(
+        name="ann", bio="b", tags=tags,
+        books=[models.Book(title="one"), models.Book(title="two")],
+    )  # fmt: skip
+    db.add_all([ann, models.User(name="bob", books=[models.Book(title="three")])])
+    db.flush()
+    db.add_all([models.Note(text="a", user_id=1), models.Note(text="b", user_id=1)])
+    db.add(models.Dog(name="rex", trick="roll"))
+    db.commit()
+    db.expunge_all()
+
+
+def run(folder: Path, name: str, text: str = "", expires: bool = False) -> Any:
+    """What a program gives, on a database of its own."""
+    models = models_of(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "models", models)
+        program = load(folder, name, text).program
+    if inspect.iscoroutinefunction(program):
+        return asyncio.run(run_async(program, models, expires))
+    with Session(create_engine("sqlite://")) as db:
+        fill(db, models)
+        return program(db)
+
+
+async def run_async(program: Any, models: types.ModuleType, expires: bool) -> Any:
+    engine = create_async_engine("sqlite+aiosqlite://")
+    try:
+        async with AsyncSession(engine, expire_on_commit=expires) as db:
+            await db.run_sync(fill, models)
+            return await program(db)
+    finally:
+        await engine.dispose()
+
+
+def fails(folder: Path, name: str, text: str, hazard: Hazard, result: Any) -> bool:
+    """Does a program raise, give something else, or lose a coroutine?"""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            found = run(folder, name, text, hazard.expires)
+        except Exception:
+            return True
+    lost = any("never awaited" in str(warning.message) for warning in caught)
+    return lost or found != result
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::ResourceWarning")
+@pytest.mark.parametrize("hazard", HAZARDS, ids=lambda each: f"{each.number}-{each.case}")
+def test_hazard(hazard: Hazard, migration: Migration) -> None:
+    if hazard.apart:
+        models_of.cache_clear()
+    try:
+        check(hazard, migration)
+    finally:
+        if hazard.apart:
+            models_of.cache_clear()
+
+
+def check(hazard: Hazard, migration: Migration) -> None:
+    name = f"{hazard.number.lower()}_{hazard.case}"
+    text = (migration.after / f"{name}.py").read_text(encoding="utf-8")
+    if hazard.code:
+        assert hazard.code in migration.codes(name)
+    if hazard.mended:
+        assert hazard.bare is not None
+        text = text.replace(hazard.bare, hazard.fix + ":" * hazard.bare.endswith(":"))
+    assert hazard.fix in text
+    result = hazard.result
+    if result is UNSET:
+        result = run(migration.before, name)
+    assert run(migration.after, name, text, hazard.expires) == result
+    if hazard.bare is not None:
+        bare = text.replace(hazard.fix, hazard.bare)
+        assert fails(migration.after, name, bare, hazard, result), "the fix isn't needed"
+
+
+@pytest.mark.parametrize("name", SAFE)
+def test_what_is_none(name: str, migration: Migration) -> None:
+    assert "ASY701" not in migration.codes(name)
+    assert "awaitable_attrs" not in (migration.after / f"{name}.py").read_text(encoding="utf-8")
+    assert run(migration.after, name) == run(migration.before, name)
