@@ -283,14 +283,18 @@ class AddParameter(Decision):
     annotation: str = ""
 
 
+GIVEN = "{bind}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunMetadata(Decision):
     """``Base.metadata.create_all(bind=engine)`` as a statement becomes ``async with
     engine.begin() as conn: await conn.run_sync(Base.metadata.create_all)`` (node: Call).
 
-    ``bind`` is the engine's source text, ``connection`` the name for the connection, ``wrapped``
-    false where ``bind`` is a connection already (then only ``await bind.run_sync(...)``),
-    ``opened_by`` the engine's method that gives the connection.
+    ``bind`` is the engine's source text, or ``{bind}`` for the argument as it stands,
+    ``connection`` the name for the connection, ``wrapped`` false where ``bind`` is a connection
+    already (then only ``await bind.run_sync(...)``), ``opened_by`` the engine's method that gives
+    the connection.
     """
 
     bind: str

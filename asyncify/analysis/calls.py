@@ -372,6 +372,16 @@ def _unknown_call(name: str) -> v.Value:
     return v.foreign_instance(name) if "." in name and "()" not in name else v.UNKNOWN
 
 
+def _call_declared(
+    evaluation: Evaluation,
+    atom: v.Giving,
+    operation: f.Operation,
+    arguments: list[v.Value],
+    named: Named,
+) -> v.Value:
+    return atom.items
+
+
 _HANDLERS: dict[type, Callable[[Evaluation, Any, f.Operation, list[v.Value], Named], v.Value]] = {
     v.FunctionObject: _call_function,
     v.ClassObject: _call_class,
@@ -379,4 +389,5 @@ _HANDLERS: dict[type, Callable[[Evaluation, Any, f.Operation, list[v.Value], Nam
     v.Known: _call_known,
     v.Instance: _call_instance,
     v.Foreign: _call_foreign,
+    v.Giving: _call_declared,
 }

@@ -209,6 +209,10 @@ def _subscript(
     if name in _MANAGERS:
         items = argument(0)
         return v.one(v.Managed(items)) if items else v.UNKNOWN
+    if name in _CALLABLES and len(parts) == 2:
+        given_back = argument(1)
+        called = annotation_value(inference, function, operations, base, nesting + 1, given)
+        return called | v.one(v.Giving(given_back)) if _gives_session(given_back) else called
     if name in ("tuple", "typing.Tuple"):
         if len(parts) == 2 and operations[parts[1]][0] == f.CONSTANT:
             return v.collection(argument(0))
@@ -219,6 +223,14 @@ def _subscript(
     if name in ("typing.Coroutine", "typing.Awaitable"):
         return argument(len(parts) - 1)
     return annotation_value(inference, function, operations, base, nesting + 1, given)
+
+
+def _gives_session(value: v.Value) -> bool:
+    """Is a session among what a call gives, or what is entered there gives?"""
+    return any(
+        isinstance(a, v.Known) or (isinstance(a, v.Managed) and _gives_session(a.items))
+        for a in value
+    )
 
 
 def _depends_in(

@@ -168,7 +168,7 @@ def _held(value: v.Value) -> tuple[bool, frozenset[Class]]:
             is_hot = True
         elif isinstance(atom, (v.Instance, v.ClassObject)):
             classes.add(atom.cls)
-        elif isinstance(atom, (v.Collection, v.Managed)):
+        elif isinstance(atom, (v.Collection, v.Managed, v.Giving)):
             pending += atom.items
         elif isinstance(atom, v.TupleValue):
             pending += [a for item in atom.items for a in item]

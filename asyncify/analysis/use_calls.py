@@ -255,8 +255,13 @@ class Calls:
                 for a in self.values[i if i >= 0 else ~i]
             )
         ]  # fmt: skip
-        named = all(i >= 0 and dotted(self.operations, i) for i in binds)
+        named = all(i >= 0 and self._is_named(i) for i in binds)
         return bool(binds) and named and self.layout.is_statement(index)
+
+    def _is_named(self, index: int) -> bool:
+        """Is an engine given by a name, or as the item of something?"""
+        is_item = bool(self.operations[index][0] == f.SUBSCRIPT)
+        return is_item or bool(dotted(self.operations, index))
 
     def made_of_class(self, index: int, operation: f.Operation) -> Iterator[Use]:
         """``sessionmaker(class_=...)`` with a class of the program, which stays sync: its own

@@ -156,6 +156,8 @@ class Collector(Calls):
                 yield Use("enter client", self.function, index, item=position, client=atom)
             if isinstance(atom, v.Managed) and atom.function is not None:
                 managers.append(atom.function)
+            elif isinstance(atom, v.Managed) and not self._is_closing(index):
+                yield from self._entered_declared(index, position, atom)
             elif isinstance(atom, v.Instance):
                 own = [m for n in ENTERING for m in self.inference.methods(atom.cls, n)]
                 turned = [m for n in ENTERING_ASYNC for m in self.inference.methods(atom.cls, n)]
@@ -168,6 +170,19 @@ class Collector(Calls):
             yield Use(
                 "enter manager", self.function, index, name=name, callees=callees, item=position
             )
+
+    def _is_closing(self, index: int) -> bool:
+        """Is what is entered made by ``closing``? That is a use of its own."""
+        operation = self.operations[index]
+        return operation[0] == f.CALL and any(
+            use.kind == "enter closing" for use in self.any_call(index, operation)
+        )
+
+    def _entered_declared(self, index: int, position: int, atom: v.Managed) -> Iterator[Use]:
+        """A manager of which only its annotation is known: what gives a session turns with it."""
+        for item in atom.items:
+            if isinstance(item, v.Known) and item.kind in SYNC_KINDS:
+                yield Use("enter", self.function, index, item, item=position)
 
     def _entered_known(
         self, index: int, position: int, atom: v.Known, bound: bool

@@ -296,6 +296,13 @@ class Managed:
     function: Function | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Giving:
+    """Something of which only the annotation says what a call of it gives."""
+
+    items: Value
+
+
 @dataclass(frozen=True, slots=True, eq=False, init=False)
 class CoroutineValue(Made):
     """What calling an ``async def`` of the program gives, before it is awaited."""
@@ -335,6 +342,7 @@ Atom = (
     | TupleValue
     | Generated
     | Managed
+    | Giving
     | CoroutineValue
     | Literal
 )

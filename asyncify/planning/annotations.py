@@ -21,6 +21,7 @@ from asyncify.planning.draft import Draft
 from asyncify.planning.queries import QueryPlanner
 from asyncify.planning.sync_names import SyncNames
 from asyncify.sites import NodeRef
+from asyncify.vocabulary.frameworks import GENERICS, MANAGERS
 from asyncify.vocabulary.names import KINDS
 
 _GENERATORS = {
@@ -114,6 +115,7 @@ class AnnotationPlanner:
         for operations, index in parts_of(annotation.operations, annotation.index):
             self._plan_part(annotation, operations, index)
         if annotation.renames:
+            self._managers(annotation)
             draft = self.draft(annotation.scope.module)
             draft.add(
                 EditAnnotation(
@@ -124,6 +126,15 @@ class AnnotationPlanner:
                     arity=tuple(annotation.arity.items()),
                 )
             )  # fmt: skip
+
+    def _managers(self, annotation: _Annotation) -> None:
+        """``AbstractContextManager[Session]``: what gives a session that turns is async too."""
+        for operations, index in _parts(annotation.operations, annotation.index):
+            name = self.names.foreign(annotation.scope, operations, index)
+            if name in MANAGERS:
+                written, draft = dotted(operations, index), self.draft(annotation.scope.module)
+                annotation.renames[written] = draft.spell(GENERICS[name].new, written)
+                draft.drop(written)
 
     def _plan_part(
         self, annotation: _Annotation, operations: tuple[f.Operation, ...], index: int

@@ -28,7 +28,7 @@ from asyncify.planning.draft import Draft, reference
 from asyncify.planning.entry_points import EntryPlanner
 from asyncify.planning.hoisting import Hoister
 from asyncify.planning.member_calls import MemberPlanner
-from asyncify.planning.program_calls import CallPlanner
+from asyncify.planning.program_calls import MANAGER_METHODS, CallPlanner
 from asyncify.planning.pytest_suite import is_fixture
 from asyncify.planning.queries import QueryPlanner
 from asyncify.planning.with_statements import WithPlanner
@@ -36,8 +36,6 @@ from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.frameworks import Rule
 from asyncify.vocabulary.testing import LIFECYCLE
-
-_DUNDERS = {"__enter__": "__aenter__", "__exit__": "__aexit__"}
 
 
 @dataclass(slots=True)
@@ -102,7 +100,7 @@ class FunctionPlanner:
         facts = function.facts
         site = Site(draft.module.path, facts.line, facts.column)
         node = NodeRef("FunctionDef", facts.number, facts.name)
-        new = _DUNDERS.get(facts.name, "")
+        new = MANAGER_METHODS.get(facts.name, "")
         if self.colors.cases.runs(function):
             new = LIFECYCLE.get(facts.name, "")
         draft.add(MakeAsync(node=node, site=site, group=group, rename=new))

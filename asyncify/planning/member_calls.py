@@ -11,6 +11,7 @@ from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import dotted
 from asyncify.analysis.uses import GREENLET_KINDS, Use
 from asyncify.decisions import (
+    GIVEN,
     AwaitExpression,
     MakeAsyncFor,
     ReplaceCall,
@@ -279,7 +280,7 @@ class MemberPlanner(UsePlanner):
         values = self.inference.evaluations[use.function].values
         for index in (*operation[6], *(i for _, i in operation[7])):
             if any(isinstance(a, v.Known) and a.kind == use.owner.kind for a in values[index]):
-                bind = dotted(layout.operations, index)
+                bind = dotted(layout.operations, index) or GIVEN
         names = use.function.facts.bound | use.function.facts.names
         connection = next(n for n in ("conn", "connection", "db_connection") if n not in names)
         row = TABLES["MetaData"].member(use.name)

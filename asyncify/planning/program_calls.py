@@ -16,6 +16,7 @@ from asyncify.decisions import (
     AwaitExpression,
     EnterRunSync,
     ExpectToWith,
+    RenameReference,
     ReplaceCall,
     ReplaceExpression,
     UseSyncSession,
@@ -25,6 +26,9 @@ from asyncify.planning.draft import Draft, call_reference, node_reference, refer
 from asyncify.planning.use_planning import UsePlanner
 from asyncify.rules import finding
 from asyncify.vocabulary.testing import EXPECTING
+
+# Context managers by hand: what the methods are called where they are async.
+MANAGER_METHODS = {"__enter__": "__aenter__", "__exit__": "__aexit__"}
 
 
 class CallPlanner(UsePlanner):
@@ -61,6 +65,19 @@ class CallPlanner(UsePlanner):
                 group=self.coloring.groups.get(use.function, 0),
             )
         )  # fmt: skip
+        self._renamed(use, turned, layout, draft)
+
+    def _renamed(self, use: Use, turned: list[Function], layout: Layout, draft: Draft) -> None:
+        """``super().__enter__()``: the method has another name from now on."""
+        callee = layout.operations[layout.operations[use.operation][5]]
+        new = MANAGER_METHODS.get(callee[6]) if callee[0] == f.ATTRIBUTE else None
+        if new is not None and turned:
+            draft.add(
+                RenameReference(
+                    node=reference(callee), site=draft.site(callee), new=new,
+                    group=self.coloring.groups.get(use.function, 0),
+                )
+            )  # fmt: skip
 
     def read(self, use: Use, layout: Layout, draft: Draft) -> None:
         """The read of a property that turns is awaited."""

@@ -55,6 +55,7 @@ _STARLETTE = "https://www.starlette.io/"
 _PYTHON = "https://docs.python.org/3/library/"
 _CELERY = "https://docs.celeryq.dev/en/stable/userguide/tasks.html"
 _CLICK = "https://click.palletsprojects.com/en/stable/commands/"
+_INJECTOR = "https://python-dependency-injector.ets-labs.org/wiring.html"
 _TYPER = "https://typer.tiangolo.com/tutorial/commands/"
 _PYDANTIC = "https://docs.pydantic.dev/latest/concepts/validators/"
 _SQLALCHEMY_EVENTS = (
@@ -263,6 +264,7 @@ _ROWS = (
         _TRANSPARENT,
         source="https://flask.palletsprojects.com/en/stable/cli/",
     ),
+    Boundary("dependency_injector.wiring.inject", _TRANSPARENT, source=_INJECTOR),
     *(
         Boundary(name, _TRANSPARENT, source=_CLICK)
         for name in (
@@ -642,6 +644,9 @@ GENERICS: dict[str, Generic] = {
     "typing_extensions.ContextManager": Generic("typing_extensions.AsyncContextManager", 1),
     "contextlib.AbstractContextManager": Generic("contextlib.AbstractAsyncContextManager", 1),
 }
+
+# Those that are entered, with what they give.
+MANAGERS = frozenset(name for name in GENERICS if name.endswith("ContextManager"))
 
 
 def boundary(name: str) -> Boundary | None:

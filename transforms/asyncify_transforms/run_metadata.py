@@ -32,14 +32,15 @@ from typing import Any
 
 import libcst as cst
 
-from asyncify.decisions import RunMetadata
+from asyncify.decisions import GIVEN, RunMetadata
 from asyncify_transforms._expressions import awaited, find_argument, without_argument
 from asyncify_transforms._transform import Example, Place, Transform, documented, node
 
 
 def apply(decision: RunMetadata, call: cst.Call, place: Place) -> cst.CSTNode | None:
     """The call through ``run_sync``, inside a connection of its own if it needs one."""
-    connection = decision.connection if decision.wrapped else decision.bind
+    bind = _bind(decision, call)
+    connection = decision.connection if decision.wrapped else bind
     run_sync = _run_sync(call, connection)
     if not decision.wrapped:
         result: cst.CSTNode = awaited(run_sync, place.parent, place.field)
@@ -51,7 +52,7 @@ def apply(decision: RunMetadata, call: cst.Call, place: Place) -> cst.CSTNode | 
     if not isinstance(line, cst.SimpleStatementLine):
         place.refuse("The call doesn't stand on a line of its own.")
         return None
-    return call if place.replace_line([_block(decision, run_sync, line)]) else None
+    return call if place.replace_line([_block(decision, bind, run_sync, line)]) else None
 
 
 def _run_sync(call: cst.Call, connection: str) -> cst.Call:
@@ -72,8 +73,21 @@ def _run_sync(call: cst.Call, connection: str) -> cst.Call:
     )
 
 
-def _block(decision: RunMetadata, run_sync: cst.Call, line: cst.SimpleStatementLine) -> cst.With:
-    begin: Any = cst.parse_expression(f"{decision.bind}.{decision.opened_by}()")
+def _bind(decision: RunMetadata, call: cst.Call) -> str:
+    """What is bound: by its text, or the argument of the call."""
+    if decision.bind != GIVEN:
+        return decision.bind
+    index = max(find_argument(call.args, "bind"), find_argument(call.args, 0))
+    value = call.args[index].value
+    text = cst.Module([]).code_for_node(value)
+    plain = isinstance(value, (cst.Name, cst.Attribute, cst.Call, cst.Subscript))
+    return text if plain or value.lpar else f"({text})"
+
+
+def _block(
+    decision: RunMetadata, bind: str, run_sync: cst.Call, line: cst.SimpleStatementLine
+) -> cst.With:
+    begin: Any = cst.parse_expression(f"{bind}.{decision.opened_by}()")
     item = cst.WithItem(begin, cst.AsName(cst.Name(decision.connection)))
     inner = cst.SimpleStatementLine(
         [cst.Expr(cst.Await(run_sync))], trailing_whitespace=line.trailing_whitespace
@@ -95,5 +109,11 @@ EXAMPLES = (
         (RunMetadata(**node("Call", 0, "drop_all"), bind="engine", connection="connection"),),
         "async def f():\n\n    # now\n    async with engine.begin() as connection:\n"
         "        await connection.run_sync(metadata.drop_all, tables=[a])\n",
+    ),
+    Example(
+        "async def f():\n    metadata.create_all(bind=engines['a'], checkfirst=True)\n",
+        (RunMetadata(**node("Call", 0, "create_all"), bind=GIVEN),),
+        "async def f():\n    async with engines['a'].begin() as conn:\n"
+        "        await conn.run_sync(metadata.create_all, checkfirst=True)\n",
     ),
 )
