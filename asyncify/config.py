@@ -16,6 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from asyncify.source.scripts import scripts_of
 from asyncify.source.suite import Suite, suite_of
 
 SQLALCHEMY_LINES = ("1.4", "2.0", "2.1")
@@ -62,6 +63,7 @@ class Config:
     ignore: tuple[str, ...] = ()
     per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
     suite: Suite = field(default_factory=Suite)  # no key: the project's own files say
+    scripts: tuple[str, ...] = ()  # nor is this one
     # Where keys were read, relative to the root, and their lines there.
     file: str = field(default="", compare=False)
     lines: tuple[tuple[str, int], ...] = field(default=(), compare=False)
@@ -310,7 +312,7 @@ def load_config(
     if given[0].file is not None:
         fields["file"] = Path(os.path.relpath(given[0].file, root)).as_posix()
         fields["lines"] = given[0].lines
-    config = replace(Config(root), **fields, suite=suite_of(root, python))
+    config = replace(Config(root), **fields, suite=suite_of(root, python), scripts=scripts_of(root))
     return _with_version(config, "sqlalchemy_version" in fields, python)
 
 

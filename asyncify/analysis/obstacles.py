@@ -119,7 +119,7 @@ class Obstacles(Callers):
             return Obstacle("ASY105", f"{reason}, and for other functions.")
         if self.is_entry(function):
             for caller, use in self.callers().get(function, ()):
-                if use.kind == "call":
+                if use.kind == "call" and caller.facts.kind != "module":
                     reason = f"It is a command, and `{caller.qualname}` calls it too."
                     return Obstacle("ASY105", reason)
         return None
@@ -162,9 +162,22 @@ class Obstacles(Callers):
         )
 
     def _is_command(self, function: Function) -> bool:
-        return self.cases.runs_once(function) or any(
-            d.rule is Rule.ENTRY for d in self.bounds.decorators(function)
-        )
+        return (
+            function in self._scripts or self.cases.runs_once(function)
+            or any(d.rule is Rule.ENTRY for d in self.bounds.decorators(function))
+        )  # fmt: skip
+
+    @cached_property
+    def _scripts(self) -> set[Function]:
+        """What is installed as a command."""
+        found = set()
+        for name in self.inference.config.scripts:
+            path, _, function = name.partition(":")
+            for module in self.program.modules.values():
+                symbol = self.program.resolve(module, function) if module.name == path else None
+                if isinstance(symbol, Function) and symbol.facts.kind == "def":
+                    found.add(symbol)
+        return found
 
     def _wrapped_commands(self, function: Function) -> list[Function]:
         return [wrapped for wrapped in self._wrapped(function) if self._is_command(wrapped)]

@@ -32,6 +32,8 @@ class EntryPlanner(UsePlanner):
             turned = any(self._runs_a_coroutine(c) for c in use.callees)
             if use.kind != "call" or not (turned or lost):
                 continue
+            if self.coloring.entries.issuperset(use.callees):
+                continue  # a command runs its own loop
             statement = layout.statement(use.operation)
             is_guarded = statement is not None and id(statement) in layout.guarded
             operation = layout.operations[use.operation]
