@@ -292,6 +292,8 @@ def _pushed(read: _Read, request: Request, blocked: frozenset[str]) -> Plan | No
     pushed down turns. The facts are those of the new texts then."""
     if request.config.pagination != "push-down" or blocked or read.overlay is not None:
         return None
+    if request.phase in STILL_SYNC:
+        return None
     from asyncify.pushdown.overlay import push_down  # seldom needed
 
     limits = read.limits

@@ -129,7 +129,7 @@ class AnnotationPlanner:
 
     def _managers(self, annotation: _Annotation) -> None:
         """``AbstractContextManager[Session]``: what gives a session that turns is async too."""
-        for operations, index in _parts(annotation.operations, annotation.index):
+        for operations, index in parts_of(annotation.operations, annotation.index):
             name = self.names.foreign(annotation.scope, operations, index)
             if name in MANAGERS:
                 written, draft = dotted(operations, index), self.draft(annotation.scope.module)
