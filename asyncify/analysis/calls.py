@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from asyncify.analysis import (
     declarations,
     generics,
     members,
+    operators,
     protocols,
     queries,
     query_properties,
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
 # Methods of containers that put their last argument in, and that give an element.
 _VIEWS = {"items", "values", "copy"}
-_TAKING = {"get", "pop", "popleft", "setdefault"}
+_BY_KEY = {"get", "pop", "setdefault"}
+_TAKING = {"popleft"} | _BY_KEY
 _OF_CONTAINERS = v.FILLING | _VIEWS | _TAKING
 # Builtins that hand their argument's elements on.
 _ITERATING = {"list", "tuple", "set", "frozenset", "sorted", "iter", "reversed", "filter"}
@@ -58,11 +60,12 @@ def call(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
                 inference.results[callees] = made
                 return made
     arguments = []
+    named = _named(values, operation[7])
     for position in operation[6]:
         if position < 0:
+            named[v.UNPACKED] = v.elements(values[~position])
             break  # behind what is unpacked nobody knows which is which
         arguments.append(values[position])
-    named = {name: values[i] for name, i in operation[7] if name is not None}
     callee = evaluation.operations[operation[5]]
     if callee[0] == f.NAME and callee[5] == "super" and not operation[6]:
         return members.super_object(evaluation)
@@ -75,6 +78,16 @@ def call(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
     if all(v.one(atom) in inference.results for atom in callees):
         inference.results[callees] = made
     return made
+
+
+def _named(
+    values: Sequence[v.Value], keywords: tuple[tuple[str | None, int], ...]
+) -> dict[str, v.Value]:
+    """The keyword arguments, those of ``**`` too where its keys are known."""
+    named: dict[str, v.Value] = {}
+    for name, index in keywords:
+        named |= v.keyed(values[index]) if name is None else {name: values[index]}
+    return named
 
 
 def _contained(evaluation: Evaluation, method: f.Operation, positional: tuple[int, ...]) -> v.Value:
@@ -90,7 +103,11 @@ def _contained(evaluation: Evaluation, method: f.Operation, positional: tuple[in
             evaluation.fill(method[5], given)
     if name not in _TAKING and name not in _VIEWS:
         return v.UNKNOWN
-    items = v.elements(evaluation.values[method[5]])
+    base = evaluation.values[method[5]]
+    key = None
+    if positional and positional[0] >= 0 and name in _BY_KEY:
+        key = operators.key_of(evaluation.operations[positional[0]])
+    items = v.elements(base) if key is None else v.under(base, key)
     if evaluation.inference.is_plain(items):
         return v.UNKNOWN
     if name == "items":
@@ -242,6 +259,8 @@ def _call_foreign(
         return declarations.described(evaluation.inference, name, arguments, named)
     if name in _ITERATING and arguments:
         return v.collection(protocols.iterate(evaluation, arguments[-1]))
+    if name == "dict":
+        return v.record(v.keyed(v.join(arguments)) | named)
     if name in ("next", "anext") and arguments:
         return protocols.iterate(evaluation, arguments[0])
     if name == "functools.partial" and arguments:
@@ -357,7 +376,8 @@ def _inspectors(given: v.Value) -> v.Value:
 _SPECIAL = {
     *KINDS, *FUNCTIONS, *CLIENTS, *flask.EXTENSIONS, *DESCRIBED, *_ITERATING,
     *declarations.DEPENDS,
-    *PROVIDERS, "next", "anext", "super", "getattr", "functools.partial", "functools.reduce",
+    *PROVIDERS, "dict", "next", "anext", "super", "getattr",
+    "functools.partial", "functools.reduce",
     "contextlib.closing", "typing.cast", "asyncio.run", "anyio.run",
 }  # fmt: skip
 

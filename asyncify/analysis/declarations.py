@@ -251,6 +251,11 @@ def is_callable(declared: v.Value) -> bool:
     return any(isinstance(a, v.ForeignInstance) and a.name in _CALLABLES for a in declared)
 
 
+def is_dict(declared: v.Value) -> bool:
+    """Does an annotation say that something is a dict, and not of what?"""
+    return any(isinstance(a, v.ForeignInstance) and a.name in _MAPPINGS for a in declared)
+
+
 def functions(value: v.Value) -> v.Value:
     """What of a value is called: functions of the program, and objects that may be callable."""
     kinds = (v.FunctionObject, v.KnownMethod, v.Known, v.Instance, v.ClassObject)

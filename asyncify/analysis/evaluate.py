@@ -262,7 +262,8 @@ class Evaluation:
         elif kind == f.TO_SEQUENCE:
             self.unpack(target, value)
         elif kind == f.TO_SUBSCRIPT and not self.inference.is_plain(value):
-            self.fill(target[1], value)
+            key = operators.key_of(self.operations[target[2]]) if target[2] >= 0 else None
+            self.fill(target[1], value, key)
 
     def unpack(self, target: Any, value: v.Value) -> None:
         names = target[1]
@@ -273,10 +274,10 @@ class Evaluation:
             else:
                 self.bind(part, v.elements(value))
 
-    def fill(self, base: int, value: v.Value) -> None:
+    def fill(self, base: int, value: v.Value, key: str | None = None) -> None:
         """``container[key] = value``: the container may hold it from now on."""
         operation = self.operations[base]
-        held = v.collection(value)
+        held = v.collection(value) if key is None else v.record({key: value})
         if operation[0] == f.ATTRIBUTE:
             self.store(self.values[operation[5]], operation[6], held)
         elif operation[0] == f.NAME:

@@ -27,8 +27,6 @@ from asyncify.vocabulary.names import FUNCTIONS, KINDS, TABLES
 from asyncify.vocabulary.rows import Member
 from asyncify.vocabulary.testing import CLIENTS
 
-_PLAIN = (v.Foreign, v.ForeignInstance, v.Literal, v.ModuleObject, v.Collection, v.TupleValue)
-
 # What reading an attribute gives: a value that is always the same; the slots that hold it; or
 # the methods that Python calls.
 Attributes = dict[str, v.Value | Group | list[Function]]
@@ -52,7 +50,6 @@ class Inference(Signatures):
         self._layouts: dict[Function, Layout] = {}
         self._free_names: dict[Function, dict[str, Any]] = {}
         self._rows: dict[tuple[str, str], Member | None] = {}
-        self._plain: dict[v.Value, bool] = {}
         self._methods: dict[tuple[Class, str], tuple[Function, ...]] = {}
         self._attribute_groups: dict[tuple[Class, str], Group] = {}
         self._global_groups: dict[tuple[Module, str], Group] = {}
@@ -83,13 +80,6 @@ class Inference(Signatures):
     def noticed(self, slot: Slot, value: v.Value) -> None:
         """A slot has grown by a value: who uses that may have to be evaluated."""
         self.heat.note(slot, value)
-
-    def is_plain(self, value: v.Value) -> bool:
-        """Is nothing of the program and no object of SQLAlchemy among the alternatives?"""
-        found = self._plain.get(value)
-        if found is None:
-            found = self._plain[value] = all(isinstance(a, _PLAIN) for a in value)
-        return found
 
     # -- functions
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
@@ -18,7 +19,8 @@ def awaited(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Val
 
 def subscript(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
     base = evaluation.values[operation[5]]
-    out = [v.elements(base)]
+    key = key_of(evaluation.operations[operation[6]])
+    out = [v.elements(base) if key is None else v.under(base, key)]
     for atom in base:
         if isinstance(atom, v.QueryValue):
             sliced = evaluation.operations[operation[6]][0] == f.SLICE
@@ -57,8 +59,31 @@ def sequence(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Va
     return v.collection(v.join(items))
 
 
+def key_of(operation: f.Operation) -> str | None:
+    """A key that is written down."""
+    constant = operation[0] == f.CONSTANT and isinstance(operation[5], str)
+    return operation[5] if constant else None
+
+
 def mapping(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
-    return v.collection(v.join(evaluation.values[i] for i in operation[6]))
+    fields: dict[str, v.Value] = {}
+    for place, item in zip(operation[5], operation[6], strict=True):
+        value = evaluation.values[item]
+        key = key_of(evaluation.operations[place]) if place >= 0 else None
+        if key is not None:
+            fields[key] = value
+        elif place < 0 and value and all(isinstance(a, v.Record) for a in value):
+            fields |= v.keyed(value)
+        else:
+            return v.collection(v.join(_items(evaluation, operation)))
+    return v.record(fields)
+
+
+def _items(evaluation: Evaluation, operation: f.Operation) -> Iterator[v.Value]:
+    """What the values of a dict are, those of what it unpacks too."""
+    for place, item in zip(operation[5], operation[6], strict=True):
+        value = evaluation.values[item]
+        yield value if place >= 0 else v.elements(value)
 
 
 def boolean(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:

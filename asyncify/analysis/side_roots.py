@@ -249,8 +249,11 @@ class Roots:
             if not any(isinstance(a, v.Known) and a.kind in SYNC_KINDS for a in value):
                 continue
             operation = operations[index]
-            if operation[0] == f.ATTRIBUTE and not evaluation.values[operation[5]]:
-                return False  # `request.state.db`: only the name says that it is a session
+            if operation[0] == f.ATTRIBUTE and all(
+                isinstance(a, (v.Foreign, v.ForeignInstance))
+                for a in evaluation.values[operation[5]]
+            ):
+                return False  # `request.state.db`: whoever handles the request keeps it there
             if operation[0] == f.NAME and not self._is_at_home(member, operation[5], members):
                 return False
             if operation[0] == f.CALL and any(

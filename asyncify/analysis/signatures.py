@@ -239,13 +239,14 @@ class Signatures(Flow):
     def _pass_others(
         self, shape: Shape, bound: bool, arguments: list[v.Value], named: dict[str, v.Value]
     ) -> None:
-        """The queries that ``*args`` and ``**kwargs`` take."""
-        known = {name for name, _ in shape.named}
+        """What ``*args`` and ``**kwargs`` take."""
+        known = {name for name, _ in shape.named} | {v.UNPACKED}
         left = [value for name, value in named.items() if name not in known]
+        given = len(shape.given_bound if bound else shape.given)
+        behind = [*arguments[given:], named.get(v.UNPACKED, v.UNKNOWN)]
         for kind, slot in shape.others:
-            given = len(shape.given_bound if bound else shape.given)
-            for value in arguments[given:] if kind == "*" else left:
-                if any(isinstance(a, v.QueryValue) for a in value):
+            for value in behind if kind == "*" else left:
+                if not self.is_plain(value):
                     self.write(slot, value)
 
     def called(
@@ -283,6 +284,10 @@ class Signatures(Flow):
                 self.demand(function)
                 given = self.read(shape.returned)
                 return given if v.inner_queries(given) else declared
+            if self._may_have_keys(declared):
+                self.demand(function)
+                given = self.read(shape.returned)
+                return given if v.keyed(given) else declared
             if (function, returns) in self._declared:
                 shape.constant = declared
             return declared
@@ -292,6 +297,12 @@ class Signatures(Flow):
         self.demand(function)
         given = self.read(shape.returned)
         return given if self.holds_objects(given) else declared or given
+
+    def _may_have_keys(self, declared: v.Value) -> bool:
+        """Does an annotation say that it is a dict, of objects that matter or of anything?"""
+        return (
+            self.holds_objects(declared) and any(isinstance(a, v.Collection) for a in declared)
+        ) or declarations.is_dict(declared)
 
     def _gives_constants(self, function: Function) -> bool:
         """Does the annotation say that what a function returns isn't worth knowing?"""

@@ -62,6 +62,9 @@ class Group:
             slot.groups.append(self)
 
 
+_PLAIN = (v.Foreign, v.ForeignInstance, v.Literal, v.ModuleObject, v.Collection, v.TupleValue)
+
+
 class Flow:
     """The slots of a program, and which functions are due to be evaluated."""
 
@@ -80,6 +83,7 @@ class Flow:
         self._running: set[Function] = set()
         self._stripped: dict[v.Value, v.Value] = {}
         self._holding: dict[v.Value, bool] = {}
+        self._plain: dict[v.Value, bool] = {}
 
     def evaluate(self, function: Function) -> None:
         """Evaluate a function."""
@@ -225,6 +229,13 @@ class Flow:
         if found is None:
             found = any(isinstance(a, (v.Known, v.QueryValue)) for a in value)
             self._holding[value] = found
+        return found
+
+    def is_plain(self, value: v.Value) -> bool:
+        """Is nothing of the program and no object of SQLAlchemy among the alternatives?"""
+        found = self._plain.get(value)
+        if found is None:
+            found = self._plain[value] = all(isinstance(a, _PLAIN) for a in value)
         return found
 
     def given(self, what: str, function: Function) -> v.Value:

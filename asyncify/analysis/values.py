@@ -269,6 +269,17 @@ class Collection:
 
 
 @dataclass(frozen=True, slots=True)
+class Record(Collection):
+    """A dict of which the keys are known; ``items`` is what is under any of them."""
+
+    fields: tuple[tuple[str, Value], ...]
+
+    def field(self, key: str) -> Value:
+        """What is under a key."""
+        return dict(self.fields).get(key, UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
 class TupleValue:
     """A tuple of known length."""
 
@@ -350,8 +361,10 @@ Value = frozenset[Atom]
 UNKNOWN: Value = frozenset()
 SOME_CLASS = "<class>"  # the name of a Foreign that is a class, but which isn't known
 
+UNPACKED = "*"  # among keyword arguments: what `*` unpacks
 WIDTH = 16  # more alternatives than this say nothing
 LAMBDAS = 4096  # a helper of the tests is given a lambda by each: they count as one alternative
+KEYS = 32  # dicts with more keys than this are containers like others
 DEPTH = 4  # containers nested deeper than this say nothing
 
 
@@ -418,13 +431,13 @@ def join(values: Iterable[Value]) -> Value:
 
 def _narrowed(value: Value) -> Value:
     """The value with one Query in the place of all that begin at the same call: a Query that is
-    extended on many conditions is still a Query."""
+    extended on many conditions is still a Query, and a dict that is filled key by key a dict."""
     queries: dict[Origin, list[QueryValue]] = {}
     for atom in value:
         if isinstance(atom, QueryValue):
             queries.setdefault(atom.origin, []).append(atom)
-    others = frozenset(a for a in value if not isinstance(a, QueryValue))
-    return others | {merged_query(found) for found in queries.values()}
+    others = frozenset(a for a in value if not isinstance(a, (QueryValue, Record)))
+    return others | record(keyed(value)) | {merged_query(found) for found in queries.values()}
 
 
 def order(query: QueryValue) -> str:
@@ -483,6 +496,30 @@ def collection(items: Value) -> Value:
     if not items or depth(items) >= DEPTH:
         return UNKNOWN
     return one(Collection(items))
+
+
+def record(fields: dict[str, Value]) -> Value:
+    """A dict of known keys, unknown where nothing is known of what is under them."""
+    items = join(fields.values())
+    if len(fields) > KEYS:
+        return collection(items)
+    known = any(fields.values()) and all(depth(value) < DEPTH for value in fields.values())
+    return one(Record(items, tuple(sorted(fields.items())))) if known else UNKNOWN
+
+
+def keyed(value: Value) -> dict[str, Value]:
+    """What is under each of the keys that are known."""
+    records = [a for a in value if isinstance(a, Record)]
+    keys = {key for record in records for key, _ in record.fields}
+    return {key: join(a.field(key) for a in records) for key in sorted(keys)}
+
+
+def under(value: Value, key: str) -> Value:
+    """What a container has under a key."""
+    records = frozenset(a for a in value if isinstance(a, Record))
+    return join(
+        [elements(value - records), *(a.field(key) for a in records if isinstance(a, Record))]
+    )
 
 
 def elements(value: Value) -> Value:

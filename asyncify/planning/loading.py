@@ -16,7 +16,7 @@ from asyncify.analysis.consumers import unread
 from asyncify.analysis.load_states import Demand, Source
 from asyncify.analysis.loading import Loading
 from asyncify.analysis.program import Function, Module
-from asyncify.decisions import QueryToSelect, ReplaceExpression
+from asyncify.decisions import EnterRunSync, QueryToSelect, ReplaceExpression
 from asyncify.findings import Finding
 from asyncify.planning.consumers import consume_generators
 from asyncify.planning.draft import Draft, call_reference, reference
@@ -27,7 +27,7 @@ from asyncify.planning.load_options import OptionTexts
 from asyncify.planning.load_recorded import RecordedLoads
 from asyncify.planning.load_walks import Walks
 from asyncify.rules import finding
-from asyncify.sites import Site
+from asyncify.sites import NodeRef, Site
 
 Path = tuple[str, ...]
 _NAMED = 3  # attributes in one message
@@ -60,6 +60,7 @@ class LoadPlanner:
         self._unreadable: set[Source] = set()
         self._told: dict[Function, dict[tuple[str, str], Site]] = {}
         self._awaited: set[tuple[Function, int]] = set()
+        self._entered: dict[Module, set[NodeRef]] = {}  # the calls inside run_sync
         self._meets: dict[tuple[Function, Demand], bool] = {}
 
     def plan(self) -> None:
@@ -82,6 +83,9 @@ class LoadPlanner:
         self._tell_all()
 
     def _meet(self, holder: Function, demand: Demand) -> None:
+        places = (*demand.calls, (demand.function, demand.operation))
+        if any(self._is_in_greenlet(*place) for place in places):
+            return
         if demand.executes:
             if not (not demand.calls and execute(self, holder, demand)):
                 self._report(holder, demand)
@@ -94,6 +98,22 @@ class LoadPlanner:
             self._await_here(holder, demand)
         elif not self._awaits_itself(demand):
             self._load_before(holder, demand)
+
+    def _is_in_greenlet(self, function: Function, operation: int) -> bool:
+        """Is something evaluated inside ``run_sync``, where attributes are loaded as before?"""
+        entered = self._entered.get(function.module)
+        if entered is None:
+            entered = self._entered[function.module] = {
+                decision.node for decision in self.draft(function.module).decisions
+                if isinstance(decision, EnterRunSync) and not decision.outside
+            }  # fmt: skip
+        layout = self.colors.uses.layout(function)
+        while entered and operation >= 0:
+            is_call = layout.operations[operation][0] == f.CALL
+            if is_call and call_reference(function, operation) in entered:
+                return True
+            operation = layout.parent(operation)
+        return False
 
     # -- at the query
 
