@@ -34,6 +34,7 @@ from asyncify.planning.infrastructure import InfrastructurePlanner
 from asyncify.planning.load_recorded import RecordedLoads
 from asyncify.planning.loading import LoadPlanner
 from asyncify.planning.misuse import misuses, needless_awaits
+from asyncify.planning.misuse_types import ParameterTypes
 from asyncify.planning.mocks import MockPlanner
 from asyncify.planning.own_cascades import left_outside
 from asyncify.planning.own_rows import OwnRows
@@ -109,6 +110,7 @@ class Planner:
         self.functions = FunctionPlanner(
             colors, coloring, self.queries, self.support.name, self.clients
         )
+        self.types = ParameterTypes(colors, coloring)
         self.cleanups = Cleanups(colors, coloring, self.draft)
         self.blocking = BlockingPlanner(colors, coloring, self.draft)
         self.renames = Renames(colors, coloring, self.draft)
@@ -123,6 +125,7 @@ class Planner:
             self._hold_back(function)
             self._in_style(function)
             self.functions.plan(function, self.draft(function.module))
+            self.types.convert(function, self.draft(function.module))
         for function in self._ordered(self.coloring.islands):
             if function not in self.coloring.sides.synced:
                 self._hold_back(function)

@@ -73,6 +73,16 @@ def read(run: LoadEvaluation, value: s.Value, schema: Class, index: int, at: int
     """All that a schema reads of the instances of a value."""
     for entity in s.entities(value):
         _read(run, entity, schema, index, at, ())
+    for row in s.rows(value):
+        _read_row(run, row, schema, index, at)
+
+
+def _read_row(run: LoadEvaluation, row: s.Row, schema: Class, index: int, at: int) -> None:
+    """A field takes the entity of a row that is called as its class."""
+    for entity in (entity for part in row.items for entity in s.entities(part)):
+        nested = run.loading.fields(schema).get(entity.cls.name)
+        if nested is not None:
+            _read(run, entity, nested, index, at, ())
 
 
 def _read(

@@ -180,6 +180,15 @@ def unordered(value: Value) -> list[Entity]:
     return out
 
 
+def rows(value: Value) -> Iterator[Row]:
+    """The rows that a value is, or holds."""
+    for atom in value:
+        if isinstance(atom, Row):
+            yield atom
+        elif isinstance(atom, Many):
+            yield from rows(atom.items)
+
+
 def mapped(value: Value, become: Callable[[Entity], Iterable[Entity]]) -> Value:
     """A value with other instances in the place of each of its own."""
     out: set[Atom] = set()

@@ -213,7 +213,8 @@ class Program:
                 imported = self._local_import(scope, name)
                 if imported is not None:
                     return imported
-                return None
+                if scope.facts.kind != "class" or not _only_annotated(scope, name):
+                    return None
             scope = scope.parent
         return self.resolve(function.module, name)
 
@@ -338,6 +339,14 @@ class Program:
 def is_implicit(function: Function) -> bool:
     """Is it a method that Python calls itself: ``__len__`` and its like?"""
     return function.name.startswith("__") and function.name.endswith("__")
+
+
+def _only_annotated(scope: Function, name: str) -> bool:
+    """Does a class body declare a name without a value? ``Post: Post`` means the outer one."""
+    found = [
+        s for s in scope.body.statements if s[0] == f.ANNOTATED and s[7][:2] == (f.TO_NAME, name)
+    ]
+    return bool(found) and all(s[9] < 0 for s in found)
 
 
 def statements_of(statements: tuple[f.Statement, ...]) -> Iterator[f.Statement]:

@@ -1,4 +1,8 @@
-"""Values of another type than the column that they are compared with: asyncpg refuses them."""
+"""Values of another type than the column that they are compared with: asyncpg refuses them.
+
+Text that is compared with a column of another type was converted by PostgreSQL. It still is, where
+the statement says so; elsewhere a person is told.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,16 @@ from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.declarations import foreign_name, lowered
 from asyncify.analysis.program import Class, Function, dotted
+from asyncify.decisions import ReplaceExpression
 from asyncify.findings import Finding
+from asyncify.planning.draft import Draft, node_reference
 from asyncify.planning.misuse_view import View, bound_in
 from asyncify.rules import finding
 from asyncify.vocabulary.types import (
     COLUMN_TYPES,
     COMPARING,
     CONVERSIONS,
+    CONVERTED,
     POSTGRESQL,
     POSTGRESQL_URL,
     PYTHON_TYPES,
@@ -26,12 +33,15 @@ from asyncify.vocabulary.types import (
 _UNIONS = {"typing.Optional", "typing.Union", "typing.Annotated", "sqlalchemy.orm.Mapped"}
 _CONVERTING = {"int", "str"}
 _COLUMNS = {"Column", "mapped_column"}
+_NODES = (f.NAME, f.ATTRIBUTE, f.SUBSCRIPT, f.CALL)  # what an expression can be put around
+_NONE = "None"
 
 
 class ParameterTypes:
     """Compares what columns hold with what annotations and literals say of values."""
 
     def __init__(self, colors: Colors, coloring: Coloring) -> None:
+        self.colors = colors
         self.inference = colors.inference
         self.program = colors.inference.program
         self.coloring = coloring
@@ -46,11 +56,50 @@ class ParameterTypes:
             if not operation:
                 continue
             if operation[0] == f.OPERATOR and operation[5] in COMPARING:
-                yield from self._compared(view, operation)
+                for cls, name, column, value in self._compared(view, operation):
+                    if not self._converts(view, operation, cls, name, column, value):
+                        yield from self._checked(view, cls, name, value)
             elif operation[0] == f.CALL and operation[7]:
                 yield from self._by_keyword(view, index, operation)
 
-    def _compared(self, view: View, operation: f.Operation) -> Iterator[Finding]:
+    def convert(self, function: Function, draft: Draft) -> None:
+        """Has the database go on converting text that is compared with a column."""
+        if not self._meets_asyncpg:
+            return
+        view, group = View(self.colors, function), self.coloring.groups.get(function, 0)
+        for operation in view.operations:
+            if not operation or operation[0] != f.OPERATOR or operation[5] not in COMPARING:
+                continue
+            for cls, name, column, value in self._compared(view, operation):
+                if self._converts(view, operation, cls, name, column, value):
+                    cast, literal = (draft.spell(f"sqlalchemy.{n}") for n in ("cast", "literal"))
+                    typed = f"{dotted(view.operations, column)}.type"
+                    draft.add(
+                        ReplaceExpression(
+                            node=node_reference(function, value), site=view.site(value),
+                            group=group, template=f"{cast}({literal}({{node}}), {typed})",
+                        )
+                    )  # fmt: skip
+
+    def _converts(
+        self, view: View, operation: f.Operation, cls: Class, name: str, column: int, value: int
+    ) -> bool:
+        """Can a comparison say the conversion? ``None`` asks for ``IS NULL``, which then isn't
+        said: where the column has none it finds nothing either."""
+        function, held = view.function, self._column(cls, name)
+        if function not in self.coloring.turned or held not in CONVERTED or function.facts.is_async:
+            return False
+        if view.operations[value][0] not in _NODES or not dotted(view.operations, column):
+            return False
+        given = self._given(view, value)
+        if given - {_NONE} != {"str"} or not self._meets_asyncpg:
+            return False
+        return _NONE not in given or (operation[5] == "Eq" and not self._holds_none(cls, name))
+
+    def _compared(
+        self, view: View, operation: f.Operation
+    ) -> Iterator[tuple[Class, str, int, int]]:
+        """The column that is compared: its class and name, where it stands, and the value."""
         left, right = operation[6][:2]  # of a chain, the first operator is the one that is known
         for column, value in ((left, right), (right, left)):
             read = view.operations[column]
@@ -58,7 +107,7 @@ class ParameterTypes:
                 continue
             for atom in view.values[read[5]]:
                 if isinstance(atom, v.ClassObject):
-                    yield from self._checked(view, atom.cls, read[6], value)
+                    yield atom.cls, read[6], column, value
                     return
 
     def _by_keyword(self, view: View, index: int, operation: f.Operation) -> Iterator[Finding]:
@@ -76,7 +125,7 @@ class ParameterTypes:
 
     def _checked(self, view: View, cls: Class, name: str, value: int) -> Iterator[Finding]:
         held = self._column(cls, name)
-        given = self._given(view, value) if held else set()
+        given = self._given(view, value) - {_NONE} if held else set()
         if len(given) != 1 or (held, *given) not in REFUSED or not self._meets_asyncpg:
             return
         shown = dotted(view.operations, value) or "the value"
@@ -98,17 +147,24 @@ class ParameterTypes:
             self._columns[key] = next((kind for kind in found if kind), "") if mapped else ""
         return self._columns[key]
 
+    def _holds_none(self, cls: Class, name: str) -> bool:
+        """May a column be NULL, as far as its class says?"""
+        for ancestor in cls.ancestors:
+            operations = ancestor.body.body.operations
+            for annotation, value in _declarations(ancestor, name):
+                call = operations[value] if value >= 0 else ()
+                for keyword, index in call[7] if call and call[0] == f.CALL else ():
+                    said = operations[index][5] if operations[index][0] == f.CONSTANT else None
+                    if (keyword, said) in (("primary_key", True), ("nullable", False)):
+                        return False
+                said_of = self._said(ancestor.body, operations, annotation)
+                return annotation < 0 or bool({_NONE, "?"} & said_of)
+        return True
+
     def _declared(self, cls: Class, name: str) -> str:
         """What one class body says of a column."""
         operations = cls.body.body.operations
-        for statement in cls.body.body.statements:
-            annotation, value = -1, -1
-            if statement[0] == f.ANNOTATED and statement[7][:2] == (f.TO_NAME, name):
-                annotation, value = statement[8], statement[9]
-            elif statement[0] == f.ASSIGN and (f.TO_NAME, name) in [t[:2] for t in statement[7]]:
-                value = statement[8]
-            else:
-                continue
+        for annotation, value in _declarations(cls, name):
             call = operations[value] if value >= 0 else ()
             if call and call[0] == f.CALL:
                 parts = [*call[6], *(i for key, i in call[7] if key in ("type_", "sa_type"))]
@@ -116,7 +172,7 @@ class ParameterTypes:
                 callee = dotted(operations, call[5]).rpartition(".")[2]
                 if kinds or (callee not in _COLUMNS and annotation < 0):
                     return kinds.pop() if len(kinds) == 1 else ""
-            said = self._said(cls.body, operations, annotation)
+            said = self._said(cls.body, operations, annotation) - {_NONE}
             return said.pop() if len(said) == 1 else ""
         return ""
 
@@ -172,6 +228,8 @@ class ParameterTypes:
             return set()
         operation = operations[index]
         if operation[0] == f.CONSTANT:
+            if operation[5] is None:
+                return {_NONE}
             inside = lowered(operation[5]) if isinstance(operation[5], str) else None
             return self._said(function, *inside) if inside else set()
         if operation[0] in (f.NAME, f.ATTRIBUTE):
@@ -181,13 +239,15 @@ class ParameterTypes:
             return set().union(*(self._said(function, operations, i) for i in operation[6]))
         if operation[0] != f.SUBSCRIPT:
             return {"?"}
-        if foreign_name(function, operations, operation[5], self.inference) not in _UNIONS:
+        union = foreign_name(function, operations, operation[5], self.inference)
+        if union not in _UNIONS:
             return {"?"}
         inner = operations[operation[6]]
         parts = inner[6] if inner[0] == f.SEQUENCE else (operation[6],)
-        if foreign_name(function, operations, operation[5], self.inference).endswith("Annotated"):
+        if union.endswith("Annotated"):
             parts = parts[:1]
-        return set().union(*(self._said(function, operations, i) for i in parts))
+        none = {_NONE} if union.endswith("Optional") else set()
+        return none.union(*(self._said(function, operations, i) for i in parts))
 
     # -- the database
 
@@ -206,6 +266,15 @@ class ParameterTypes:
                 if any(_is_url(operation) for operation in function.body.operations):
                     return True
         return False
+
+
+def _declarations(cls: Class, name: str) -> Iterator[tuple[int, int]]:
+    """The annotation and the value that a class body gives a name; -1 for what it doesn't."""
+    for statement in cls.body.body.statements:
+        if statement[0] == f.ANNOTATED and statement[7][:2] == (f.TO_NAME, name):
+            yield statement[8], statement[9]
+        elif statement[0] == f.ASSIGN and (f.TO_NAME, name) in [t[:2] for t in statement[7]]:
+            yield -1, statement[8]
 
 
 def _is_url(operation: f.Operation) -> bool:

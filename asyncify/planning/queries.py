@@ -30,13 +30,14 @@ from asyncify.decisions import (
     UseSyncSession,
 )
 from asyncify.planning import query_forms as forms
+from asyncify.planning.bulk_updates import follows_update
 from asyncify.planning.draft import Draft, call_reference, node_reference, reference
 from asyncify.planning.hoisting import Hoister
 from asyncify.planning.query_flows import Flow, QueryFlows, is_ambiguous, is_session
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.rows import QueryMember, Role
-from asyncify.vocabulary.sqlalchemy_query import QUERY, STREAM
+from asyncify.vocabulary.sqlalchemy_query import ANEW, QUERY, STREAM
 
 _MAPPINGS = {"dict", "OrderedDict"}
 _BINDING = {f.AWAIT, f.YIELD, f.YIELD_FROM, f.WALRUS}  # what a lambda can't hold for its function
@@ -572,6 +573,8 @@ class QueryPlanner(QueryFlows):
         if use.kind == "query" and operation[0] == f.CALL:
             receiver = forms.receiver_template(row, operation, operations)
             awaited = forms.numbered(row, operation, awaited)
+        if row.starts == "select" and follows_update(self.colors, use, value):
+            receiver = ANEW.replace("{receiver}", receiver)
         if flow.mixed and row.starts != "select":
             entity = self._entity_text(value, use.function, draft)
             function = draft.spell(f"sqlalchemy.{row.starts}")

@@ -691,3 +691,9 @@ STREAMED = {
         ),
     )
 }
+
+# What a bulk statement is given that shall leave the objects of the session as they are.
+UNSYNCHRONIZED: tuple[str, bool] = ("synchronize_session", False)
+UPDATE = "update"  # what such a statement begins with
+# What has a statement load the objects of the session anew.
+ANEW = "{receiver}.execution_options(populate_existing=True)"

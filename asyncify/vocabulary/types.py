@@ -40,6 +40,9 @@ REFUSED: frozenset[tuple[str, str]] = frozenset(
     }
 )  # fmt: skip
 
+# Column types that PostgreSQL converts text to, where a statement says so.
+CONVERTED: frozenset[str] = frozenset({"int", "date", "datetime"})
+
 # How a person converts a value: the column's type -> what is written around it.
 CONVERSIONS: dict[str, str] = {
     "int": "int(...)",
