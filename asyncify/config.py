@@ -45,6 +45,7 @@ class Config:
     delete_style: str = "await"
     style: str = "statement"
     joined_loading: str = "keep"
+    lazy_loading: str = "query"
     factory_names: str = "keep"
     rename_classes: tuple[tuple[str, str], ...] = ()
     shared: str = "island"
@@ -242,6 +243,8 @@ KEYS: tuple[Key, ...] = (
         _one_of("statement", "expression"), _only),
     Key("joined-loading", "What becomes of joinedload on collections.", "keep|selectin",
         _one_of("keep", "selectin"), _only),
+    Key("lazy-loading", "Where what would load by itself is loaded.",
+        "query|awaitable|model|report", _one_of("query", "awaitable", "model", "report"), _only),
     Key("shared", "How async code gets at what sync code needs too.", "island|twin",
         _one_of("island", "twin"), _only),
     Key("engine", "The async engine takes the sync one's place, or stands beside it.",

@@ -43,6 +43,7 @@ def test_all_keys_are_read(tmp_path: Path) -> None:
         delete-style = "mark"
         style = "expression"
         joined-loading = "selectin"
+        lazy-loading = "model"
         shared = "twin"
         engine = "alongside"
         only = ["app/users.py"]
@@ -69,6 +70,7 @@ def test_all_keys_are_read(tmp_path: Path) -> None:
         delete_style="mark",
         style="expression",
         joined_loading="selectin",
+        lazy_loading="model",
         shared="twin",
         engine="alongside",
         only=("app/users.py",),

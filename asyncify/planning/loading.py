@@ -23,6 +23,7 @@ from asyncify.planning.draft import Draft, call_reference, reference
 from asyncify.planning.load_access import Access
 from asyncify.planning.load_dynamic import execute
 from asyncify.planning.load_gets import Gets
+from asyncify.planning.load_models import EagerModels
 from asyncify.planning.load_options import OptionTexts
 from asyncify.planning.load_recorded import RecordedLoads
 from asyncify.planning.load_walks import Walks
@@ -48,6 +49,8 @@ class LoadPlanner:
         self.coloring = coloring
         self.inference = colors.inference
         self.models = self.inference.models
+        self.config = self.inference.config
+        self.eager = EagerModels(colors, draft)
         self.draft = draft
         self.findings: list[Finding] = []
         self.access = Access(colors, coloring, draft)
@@ -90,6 +93,13 @@ class LoadPlanner:
             if not (not demand.calls and execute(self, holder, demand)):
                 self._report(holder, demand)
             return
+        if self.config.lazy_loading == "report":
+            if demand.source.kind != "given" or not self.colors.callers().get(holder):
+                self._report(holder, demand)
+            return
+        group = self.coloring.groups.get(holder, 0)
+        if self.config.lazy_loading == "model" and self.eager.take(demand, group):
+            return
         if demand.source.kind == "given" and self._is_met_above(holder, demand):
             return
         if self._is_optional(holder, demand):
@@ -122,6 +132,8 @@ class LoadPlanner:
         even if others use it who don't ask."""
         source = demand.source
         maker = source.function
+        if self.config.lazy_loading != "query" and not shared:
+            return False
         if source.kind == "get":
             return self._is_selectable(holder, demand, shared)
         if source.kind != "query" or source in self._unreadable:

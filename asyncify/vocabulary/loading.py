@@ -52,6 +52,9 @@ QUERYING = {"dynamic", "write_only"}
 DYNAMIC = "dynamic"
 # What executes the Query of a dynamic relationship and has an equal on its statement.
 DYNAMIC_EXECUTES = {"all", "first", "one", "one_or_none", "count"}
+# What makes a relationship load with its parent, and the keyword that SQLModel takes such in.
+EAGERLY = ("lazy", '"selectin"')
+OWN_OPTIONS = {"Relationship": "sa_relationship_kwargs"}
 # Strategies of relationships that raise by themselves, before and after.
 RAISING = {"raise", "raise_on_sql"}
 
