@@ -13,6 +13,7 @@ from asyncify.analysis import (
     load_sessions,
     load_statements,
     load_summaries,
+    load_templates,
 )
 from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
@@ -48,6 +49,8 @@ def call(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
         made = load_factories.made(run, callee[5], name, index)
         if made is not None:
             return made
+    if name in words.RENDERING:
+        load_templates.rendered(run, operation, index)
     if name in words.LOGGING and not run.body.callees(operation[5]):
         for place in operation[6]:
             if place >= 0 and run.values[place]:

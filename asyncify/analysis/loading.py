@@ -19,6 +19,7 @@ from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.load_bodies import LoadBody, Telling
 from asyncify.analysis.load_evaluation import LoadEvaluation
 from asyncify.analysis.program import Class, Function, statements_of
+from asyncify.source.templates import Templates
 from asyncify.vocabulary.loading import (
     CALLING,
     DEFERRING,
@@ -27,6 +28,7 @@ from asyncify.vocabulary.loading import (
     FORMATTED,
     LOGGING,
     NARROWING,
+    RENDERING,
     SHARING,
     VALIDATING,
     VALUES,
@@ -47,6 +49,8 @@ class Loading:
         self.inference = colors.inference
         self.models = self.inference.models
         self.telling = Telling(self)
+        self.templates = Templates(self.inference.config.root)
+        self.called_by_templates: dict[tuple[Function, str, int], None] = {}
         self.unreadable: set[s.Source] = set()  # queries with options that nobody can read
         self._bodies: dict[Function, LoadBody] = {}
         self._summaries: dict[tuple[Function, tuple[s.Value, ...]], s.Summary] = {}
@@ -121,7 +125,7 @@ class Loading:
         if names or any(self.models.declared(c).table for c in program.classes.values()):
             for name in sorted(load_sessions.EXPIRING | NARROWING | DEFERRING):
                 yield from program.mentioning(name)
-            for name in sorted(VALIDATING | DUMPING):
+            for name in sorted(VALIDATING | DUMPING | RENDERING):
                 yield from program.mentioning_member(name)
             turned = self.coloring.turned
             yield from (fn for fn in turned if fn.facts.stores or fn.signature_is_decorated)

@@ -140,6 +140,13 @@ LOGGING = {"debug", "info", "warning", "error", "exception", "critical"}
 POLYMORPHIC_OPTIONS = {"selectin_polymorphic"}
 POLYMORPHIC_SETTINGS = {"polymorphic_load", "with_polymorphic"}
 
+# What renders a template, the keywords that name it, and that of its variables.
+# https://fastapi.tiangolo.com/advanced/templates/
+RENDERING = {"TemplateResponse", "render", "render_template", "render_async"}
+TEMPLATE_NAMES, CONTEXT = {"name", "template_name"}, "context"
+AWAITING_TEMPLATES = "enable_async"  # an environment so made awaits what its templates call
+GETS_TEMPLATE = {"get_template", "select_template"}
+
 # Factories of a suite: what makes instances of the class that they name.
 # https://factoryboy.readthedocs.io/en/stable/reference.html#factory.Factory
 FACTORIES = {

@@ -1,0 +1,111 @@
+"""Readers that can't await: templates of Jinja, which read what they are given when they are
+rendered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from asyncify import facts as f
+from asyncify.analysis import load_reads, load_summaries
+from asyncify.analysis import load_states as s
+from asyncify.analysis import values as v
+from asyncify.analysis.program import Class, statements_of
+from asyncify.source.templates import Read
+from asyncify.vocabulary.loading import CONTEXT, GETS_TEMPLATE, QUERYING, TEMPLATE_NAMES
+
+if TYPE_CHECKING:
+    from asyncify.analysis.load_evaluation import LoadEvaluation
+
+
+def rendered(run: LoadEvaluation, operation: f.Operation, index: int) -> None:
+    """``templates.TemplateResponse("order.html", {"order": order})``"""
+    callee = run.operations[operation[5]]
+    names = list(_names(run.operations, operation)) or _got(run, callee)
+    if len(names) != 1:
+        return
+    given = dict(_given(run.operations, operation))
+    for read in run.loading.templates.reads(names[0]):
+        at = given.get(read.path[0], -1)
+        if at < 0 or len(read.path) < 2:
+            continue
+        for atom in run.types(at):
+            if isinstance(atom, v.Instance):
+                _called(run, atom.cls, read)
+        for entity in s.entities(run.values[at]):
+            _read(run, entity, read.path[1:], load_reads.Reading(index, read.file, at))
+
+
+def _got(run: LoadEvaluation, callee: f.Operation) -> list[str]:
+    """The name of what ``environment.get_template("order.html")`` gives, also by a variable."""
+    operations = run.operations
+    index = callee[5] if callee[0] == f.ATTRIBUTE else -1
+    if index >= 0 and operations[index][0] == f.NAME:
+        name = operations[index][5]
+        values = [
+            statement[8] for statement in statements_of(run.function.body.statements)
+            if statement[0] == f.ASSIGN and statement[7][0][:2] == (f.TO_NAME, name)
+        ]  # fmt: skip
+        index = values[0] if len(values) == 1 else -1
+    operation = operations[index] if index >= 0 else ()
+    if not operation or operation[0] != f.CALL:
+        return []
+    method = operations[operation[5]]
+    is_getter = method[0] == f.ATTRIBUTE and method[6] in GETS_TEMPLATE
+    return list(_names(operations, operation)) if is_getter else []
+
+
+def _called(run: LoadEvaluation, cls: Class, read: Read) -> None:
+    """A method that turns, or a property, has nobody who awaits it in a template."""
+    method = cls.find(read.path[1])
+    if method is not None and method in run.loading.coloring.turned:
+        run.loading.called_by_templates[method, read.file, read.line] = None
+
+
+def _names(operations: tuple[f.Operation, ...], operation: f.Operation) -> Iterator[str]:
+    """The template's name among the arguments."""
+    keywords = [index for name, index in operation[7] if name in TEMPLATE_NAMES]
+    for index in keywords or [i for i in operation[6] if i >= 0]:
+        given = operations[index]
+        if given[0] == f.CONSTANT and isinstance(given[5], str) and "." in given[5]:
+            yield given[5]
+
+
+def _given(
+    operations: tuple[f.Operation, ...], operation: f.Operation
+) -> Iterator[tuple[str, int]]:
+    """The variables that a template is given, with the operations that are their values."""
+    contexts = [i for i in operation[6] if i >= 0]
+    contexts += [index for name, index in operation[7] if name == CONTEXT]
+    for context in contexts:
+        given = operations[context]
+        if given[0] == f.DICT:
+            for key, value in zip(given[5], given[6], strict=True):
+                name = operations[key][5] if key >= 0 and operations[key][0] == f.CONSTANT else ""
+                if isinstance(name, str):
+                    yield name, value
+    for keyword, index in operation[7]:
+        if keyword is not None:
+            yield keyword, index
+
+
+def _read(
+    run: LoadEvaluation, entity: s.Entity, path: tuple[str, ...], reading: load_reads.Reading
+) -> None:
+    name, rest = path[0], path[1:]
+    models = run.loading.models
+    link = models.links(entity.cls).get(name)
+    if link is not None:
+        if link.lazy in QUERYING:
+            return
+        load_reads.demand(run, entity, name, reading)
+        if rest and link.target is not None:
+            child = s.Entity(entity.source, (*entity.path, name), link.target)
+            _read(run, child, rest, reading._replace(below=(*reading.below, name)))
+        return
+    method = entity.cls.find(name)
+    if method is not None:
+        places = [reading.at] if not reading.below else [-1]
+        load_summaries.apply(run, method, [s.one(entity)], reading.place, places)
+    elif name in models.columns(entity.cls):
+        load_reads.column(run, entity, name, reading)
