@@ -42,7 +42,7 @@ from asyncify.config import load_config  # noqa: E402
 from tests import servers  # noqa: E402
 
 APP = PROJECT / "fixtures" / "apps" / "research_reports" / "before"
-ARTICLES = 4
+ARTICLES = 2
 ALONE = 15
 LIMIT = 1.2
 STARTING = 30  # seconds
@@ -189,8 +189,11 @@ async def asked(name: str, address: str, clients: int, requests: int) -> Figures
         await many(client, reports[0], 3)  # connections are made, statements compiled
         alone = await many(client, reports[0], ALONE)
         await asyncio.gather(*(many(client, report, 2) for report in reports))
+        apart = percentile(alone, 0.5) / 1000 / clients  # nobody starts with somebody else
         start = time.perf_counter()
-        found = await asyncio.gather(*(many(client, report, requests) for report in reports))
+        found = await asyncio.gather(
+            *(many(client, report, requests, n * apart) for n, report in enumerate(reports))
+        )
         seconds = time.perf_counter() - start
     return Figures(name, alone, [one for part in found for one in part], seconds)
 
@@ -212,8 +215,9 @@ async def prepared(client: httpx.AsyncClient, count: int) -> list[int]:
     return reports
 
 
-async def many(client: httpx.AsyncClient, report: int, count: int) -> list[float]:
+async def many(client: httpx.AsyncClient, report: int, count: int, later: float = 0) -> list[float]:
     """Milliseconds of so many requests, one after the other."""
+    await asyncio.sleep(later)
     found = []
     for _ in range(count):
         start = time.perf_counter()
@@ -257,10 +261,10 @@ def database(name: str, server: object) -> Iterator[None]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--clients", type=int, default=8, help="requests at the same time")
+    parser.add_argument("--clients", type=int, default=5, help="requests at the same time")
     parser.add_argument("--requests", type=int, default=20, help="requests of each client")
-    parser.add_argument("--model", type=float, default=85, help="milliseconds of one answer")
-    parser.add_argument("--network", type=float, default=8, help="milliseconds of a round trip")
+    parser.add_argument("--model", type=float, default=50, help="milliseconds of one answer")
+    parser.add_argument("--network", type=float, default=12, help="milliseconds of a round trip")
     parser.add_argument("--limits", action="store_true", help="exit with 1 where it takes longer")
     parser.add_argument("--surroundings", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
