@@ -88,9 +88,9 @@ class Coroutines:
         known = (v.FunctionObject, v.ClassObject, v.Instance)
         if not all(isinstance(a, known) for a in evaluation.values[operation[5]]):
             return False
-        methods = {c.name for c in use.callees if c.facts.is_async and c.owner is not None}
+        methods = [c for c in use.callees if c.facts.is_async and c.owner is not None]
         return all(
-            c.facts.is_async or (c.owner is not None and c.name in methods)
+            c.facts.is_async or any(_overrides(c, method) for method in methods)
             or _holds_coroutine(self.inference.result(c)) for c in use.callees
         )  # fmt: skip
 
@@ -446,6 +446,13 @@ def _words_of(operations: tuple[f.Operation, ...], index: int) -> frozenset[str]
         elif kind in (f.SEQUENCE, f.OPERATOR):
             pending += [i if i >= 0 else ~i for i in operation[6]]
     return frozenset(found)
+
+
+def _overrides(method: Function, other: Function) -> bool:
+    """Are they methods of one name, of classes of which one is below the other?"""
+    if method.owner is None or other.owner is None or method.name != other.name:
+        return False
+    return method.owner in other.owner.ancestors or other.owner in method.owner.ancestors
 
 
 def _holds_coroutine(value: v.Value) -> bool:

@@ -66,6 +66,8 @@ _SQLALCHEMY_MAPPING = "https://docs.sqlalchemy.org/en/21/orm/mapped_attributes.h
 _PYTEST = "https://pytest-asyncio.readthedocs.io/en/stable/reference/decorators/"
 _MOCK = _PYTHON + "unittest.mock.html#patch"
 
+_DATADOG = "https://ddtrace.readthedocs.io/en/stable/api.html"
+_SENTRY = "https://docs.sentry.io/platforms/python/tracing/instrumentation/"
 _THREADED = "a plain function ran in a thread: other blocking calls in it now block the loop"
 _OWN_LOOP = "stays sync, on a sync engine: it has no event loop, or one of its own"
 _CALLED = "what the coroutine function returns is never awaited"
@@ -372,6 +374,26 @@ _ROWS = (
     Boundary("backoff.on_exception", _AWAITED, source="https://github.com/litl/backoff"),
     Boundary("backoff.on_predicate", _AWAITED, source="https://github.com/litl/backoff"),
     Boundary("stamina.retry", _AWAITED, source="https://stamina.hynek.me/"),
+    *(
+        Boundary(name, _AWAITED, source=source)
+        for name, source in (
+            ("beartype.beartype", "https://beartype.readthedocs.io/en/latest/api_decor/"),
+            ("ddtrace.trace.tracer.wrap", _DATADOG),
+            ("ddtrace.tracer.wrap", _DATADOG),
+            ("deprecated.deprecated", "https://deprecated.readthedocs.io/en/latest/api.html"),
+            ("fastapi_cache.decorator.cache", "https://github.com/long2ice/fastapi-cache"),
+            ("logfire.instrument", "https://pydantic.dev/docs/logfire/"),
+            ("loguru.logger.catch", "https://loguru.readthedocs.io/en/stable/api/logger.html"),
+            (
+                "pydantic.validate_call",
+                "https://docs.pydantic.dev/latest/concepts/validation_decorator/",
+            ),
+            ("sentry_sdk.crons.monitor", _SENTRY),
+            ("sentry_sdk.monitor", _SENTRY),
+            ("sentry_sdk.trace", _SENTRY),
+            ("typeguard.typechecked", "https://typeguard.readthedocs.io/en/latest/userguide.html"),
+        )
+    ),
     # Tests
     *(
         Boundary(name, _AWAITED, source=source)
@@ -509,6 +531,30 @@ _ASYNC_SCHEDULER = {
     "add_job": Boundary("add_job", _AWAITED, 0, "func", note=_THREADED),
     "scheduled_job": Boundary("scheduled_job", _AWAITED, note=_THREADED),
 }
+_LIMITER = {
+    name: Boundary(name, _AWAITED, source="https://slowapi.readthedocs.io/en/latest/")
+    for name in ("limit", "shared_limit", "exempt")
+}
+_TRACER = {
+    "start_as_current_span": Boundary(
+        "start_as_current_span",
+        _AWAITED,
+        source="https://opentelemetry.io/docs/languages/python/instrumentation/",
+    )
+}
+_SLACK_LISTENERS = (
+    *("event", "message", "command", "shortcut", "global_shortcut", "message_shortcut", "action"),
+    *("block_action", "attachment_action", "dialog_submission", "view", "view_submission"),
+    *("view_closed", "options", "block_suggestion", "function", "error", "middleware", "use"),
+)
+_SLACK_APP = {
+    name: Boundary(name, _SYNC, note=_CALLED, source="https://docs.slack.dev/tools/bolt-python/")
+    for name in _SLACK_LISTENERS
+}
+_ASYNC_SLACK_APP = {
+    name: Boundary(name, _AWAITED, source="https://docs.slack.dev/tools/bolt-python/")
+    for name in _SLACK_LISTENERS
+}
 _FLASK_VIEWS = (
     *("route", "get", "post", "put", "patch", "delete", "endpoint"),
     *("before_request", "after_request", "teardown_request", "teardown_appcontext"),
@@ -582,6 +628,13 @@ METHODS: dict[str, dict[str, Boundary]] = {
     "quart.Quart": _QUART,
     "quart.Blueprint": _QUART,
     "contextlib.ExitStack": _EXIT_STACK,
+    "slowapi.Limiter": _LIMITER,
+    "slowapi.extension.Limiter": _LIMITER,
+    "opentelemetry.trace.Tracer": _TRACER,
+    "slack_bolt.App": _SLACK_APP,
+    "slack_bolt.app.App": _SLACK_APP,
+    "slack_bolt.async_app.AsyncApp": _ASYNC_SLACK_APP,
+    "slack_bolt.app.async_app.AsyncApp": _ASYNC_SLACK_APP,
 }
 
 # Functions that give one of those objects, and decorators that make one of a function.
@@ -592,6 +645,7 @@ MAKERS: dict[str, str] = {
     "click.group": "click.Group",
     "click.decorators.group": "click.Group",
     "click.Group.group": "click.Group",
+    "opentelemetry.trace.get_tracer": "opentelemetry.trace.Tracer",
 }
 
 # Keyword arguments of a class that take functions.
