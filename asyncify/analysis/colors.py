@@ -251,6 +251,7 @@ class Colors(Components):
                 moved |= (
                     roots.add_root(function, obstacle, sides)
                     or roots.add_called(function, obstacle, sides)
+                    or roots.add_above(function, obstacle, sides)
                     or self.may_run_at_import(function)
                 )
         return None if moved else set(open_ones)

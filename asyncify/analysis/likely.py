@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 
 from asyncify import facts as f
-from asyncify.analysis.program import Function, Program, dotted
+from asyncify.analysis.program import Class, Function, Program, dotted
 from asyncify.config import Config
 from asyncify.vocabulary.names import TABLES
 
@@ -50,7 +50,23 @@ class LikelySessions:
             if operation and operation[0] == f.ATTRIBUTE
             and dotted(function.body.operations, operation[5]).rpartition(".")[2] == name
         }  # fmt: skip
-        return bool(used & DISTINCTIVE) and used <= _MEMBERS and self._uses_sqlalchemy
+        if not used <= _MEMBERS or not self._uses_sqlalchemy:
+            return False
+        return bool(used & DISTINCTIVE) or ("get" in used and self._gets_of_class(function, name))
+
+    def _gets_of_class(self, function: Function, name: str) -> bool:
+        """``db.get(User, 1)``: a dict has the method too, but no class for a key."""
+        operations = function.body.operations
+        for operation in operations:
+            if not operation or operation[0] != f.CALL or len(operation[6]) < 2:
+                continue
+            callee, entity = operations[operation[5]], operation[6][0]
+            if callee[0] == f.ATTRIBUTE and callee[6] == "get" and entity >= 0:
+                found = dotted(operations, callee[5]).rpartition(".")[2] == name
+                symbol = self.program.resolve_expression(function, operations, entity)
+                if found and isinstance(symbol, Class):
+                    return True
+        return False
 
     @cached_property
     def _uses_sqlalchemy(self) -> bool:

@@ -14,7 +14,7 @@ from asyncify.analysis.configured import is_named
 from asyncify.analysis.divider import Divider
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.lambdas import Lambdas
-from asyncify.analysis.places import Obstacle
+from asyncify.analysis.places import Obstacle, is_alembic
 from asyncify.analysis.program import Function, is_implicit
 from asyncify.analysis.properties import Properties
 from asyncify.analysis.stand_ins import StandIns
@@ -31,7 +31,6 @@ _TURNING_DUNDERS = {
     "__aenter__": "__aenter__", "__aexit__": "__aexit__", "__aiter__": "__aiter__",
     "__anext__": "__anext__", "__getitem__": "__getitem__",
 }  # fmt: skip
-_OF_ALEMBIC = frozenset({("alembic", "op"), ("alembic", "context")})
 
 
 class Obstacles(Callers):
@@ -264,8 +263,3 @@ class Obstacles(Callers):
             return False
         self._obstacles.pop(body, None)
         return True
-
-
-def is_alembic(function: Function) -> bool:
-    """Does Alembic run the module that a function is in: is it an env.py or a migration?"""
-    return function.module.imports_any(_OF_ALEMBIC)

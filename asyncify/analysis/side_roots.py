@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
-from asyncify.analysis.places import Obstacle
+from asyncify.analysis.places import Obstacle, is_alembic
 from asyncify.analysis.program import Class, Function, Variable, is_implicit, statements_of
 from asyncify.analysis.side_sharing import Sharing
 from asyncify.analysis.side_spread import Spread
@@ -17,6 +17,8 @@ from asyncify.analysis.uses import SYNC_KINDS
 
 if TYPE_CHECKING:
     from asyncify.analysis.colors import Colors
+
+_MANY = 30  # functions between what can't turn and those who start it
 
 
 class Roots:
@@ -64,6 +66,30 @@ class Roots:
             self.add_root(function, obstacle, sides)
         return True
 
+    def add_above(self, function: Function, obstacle: Obstacle, sides: Sides) -> bool:
+        """Make roots of the scripts and commands that a function which can't turn is called for, if
+        nobody else calls it: a worker's main program stays sync as a whole."""
+        found: set[Function] = set()
+        seen, pending = {function}, [function]
+        while pending:
+            current = pending.pop()
+            above = {caller for caller, _ in self.colors.callers().get(current, ())}
+            if current.parent is not None and current.parent.facts.kind in ("def", "lambda"):
+                above.add(current.parent)
+            if not above or len(seen) > _MANY:
+                return False
+            for caller in above - seen:
+                seen.add(caller)
+                if caller.facts.kind == "module" or self.colors.is_entry(caller):
+                    found.add(caller)
+                else:
+                    pending.append(caller)
+        if any(self._is_no_root(fn, obstacle, sides) for fn in found):
+            return False
+        for each in ordered(found):
+            self.add_root(each, obstacle, sides)
+        return bool(found) and function in sides.synced
+
     def _is_no_root(self, function: Function, obstacle: Obstacle, sides: Sides) -> bool:
         if function in sides.refused or function.is_method or obstacle.whole:
             return True
@@ -88,6 +114,8 @@ class Roots:
         """Does a function get a session of which it isn't known where it comes from?"""
         if self.colors.is_configured_sync(function) or self.colors.is_outside(function):
             return ""
+        if is_alembic(function):
+            return ""  # on Alembic's connection
         if self._takes_sessions(function):
             return "whose session it is given isn't known"
         if not self._are_handed(function, members):
@@ -96,11 +124,11 @@ class Roots:
         return "" if unknown is None else f"whose session `{unknown.qualname}` has isn't known"
 
     def _without_twin(self, root: Function, members: set[Function], sides: Sides) -> str:
-        """Why an engine or factory that the members name can have no twin. The engines and sessions
-        that a module which runs as a script makes for itself need none."""
+        """Why an engine or factory that the members name can have no twin. What a module that runs
+        as a script makes for itself needs none."""
         named = {variable for member in members for variable in self.twins.sources(member)}
         if root.facts.kind == "module":
-            named = {x for x in named if x.module is not root.module or self._is_object(x)}
+            named = {variable for variable in named if variable.module is not root.module}
         for variable in sorted(named, key=lambda x: (x.module.path, x.name)):
             why = self.twins.twin_obstacle(variable, sides)
             if why:
@@ -119,13 +147,14 @@ class Roots:
             ):
                 continue
             for method in cls.methods.values():
-                if method not in members and self.spread.reads_held(method):
+                if self.spread.reads_held(method) and self._is_used_outside(method, members):
                     return f"`{method.qualname}` uses the session or engine that its object holds"
         return ""
 
-    def _is_object(self, variable: Variable) -> bool:
-        value = self.inference.global_value(variable.module, variable.name)
-        return any(isinstance(atom, v.Instance) for atom in value)
+    def _is_used_outside(self, method: Function, members: set[Function]) -> bool:
+        return method not in members or any(
+            caller not in members for caller, _ in self.colors.callers().get(method, ())
+        )
 
     def add_copies(self, sides: Sides) -> None:
         """Sync copies that are there already stay, with what they call."""

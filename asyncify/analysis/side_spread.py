@@ -29,6 +29,7 @@ class Spread:
         self.uses = colors.uses
         self.injected = Injected(colors.inference)
         self._holders: tuple[int, frozenset[Class]] = (-1, frozenset())
+        self._lambdas: tuple[int, dict[Function, list[Function]]] = (-1, {})
         self._calls: dict[Function, tuple[object, tuple[Function, ...]]] = {}
 
     def below(self, function: Function) -> set[Function]:
@@ -42,6 +43,7 @@ class Spread:
             out.add(current)
             pending += [m for m in self.colors.family(current) if self._matters(m)]
             pending += [c for c in self.called_by(current) if self._matters(c)]
+            pending += self._lambdas_in(current)
             if current.name == "__init__" and current.owner is not None:
                 pending += [m for m in current.owner.methods.values() if self._matters(m)]
         return out
@@ -107,7 +109,20 @@ class Spread:
     def _matters(self, function: Function) -> bool:
         if function.facts.is_async:
             return False  # a sync function can only run it in a loop of its own
-        return self.colors.does_io(function) or self.makes(function)
+        return (
+            self.colors.does_io(function) or self.makes(function)
+            or bool(self._lambdas_in(function))
+        )  # fmt: skip
+
+    def _lambdas_in(self, function: Function) -> list[Function]:
+        """The lambdas of a function that do I/O, wherever it hands them."""
+        if self._lambdas[0] != self.inference.runs:
+            found: dict[Function, list[Function]] = {}
+            for other in self.inference.evaluations:
+                if other.facts.kind == "lambda" and other.parent and self.colors.does_io(other):
+                    found.setdefault(other.parent, []).append(other)
+            self._lambdas = self.inference.runs, found
+        return self._lambdas[1].get(function, [])
 
     def makes(self, function: Function) -> bool:
         """Does a function hand out engines, factories or sessions?"""

@@ -10,7 +10,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.program import Function, Variable
 from asyncify.analysis.side_spread import Spread
-from asyncify.analysis.sides import Sides, ordered, twin_name
+from asyncify.analysis.sides import Sides, ordered, says, twin_name
 from asyncify.analysis.uses import SYNC_KINDS
 from asyncify.vocabulary.names import TABLES
 
@@ -231,6 +231,7 @@ class Twins:
         body = variable.module.functions[0]
         return any(
             function not in quiet and function is not body
+            and (function.module is not variable.module or says(function, variable.name))
             and self.program.resolve(function.module, variable.name) == variable
             for function in self.program.mentioning(variable.name)
         )  # fmt: skip

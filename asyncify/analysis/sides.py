@@ -69,6 +69,23 @@ def is_parameter(function: Function, index: int) -> bool:
     return scope is not None and any(p.name == name for p in scope.signature.parameters)
 
 
+def says(function: Function, name: str) -> bool:
+    """Does a function mean something of its module by a plain name? `self.db` doesn't mean `db`,
+    nor does a parameter."""
+    if not any(
+        operation and operation[0] == f.NAME and operation[5] == name
+        for operations in (function.body.operations, function.signature.operations)
+        for operation in operations
+    ):
+        return False
+    scope: Function | None = function
+    while scope is not None and scope.facts.kind != "module":
+        if name in scope.facts.bound and name not in scope.facts.declared:
+            return False
+        scope = scope.parent
+    return True
+
+
 def home(function: Function) -> Function:
     """The function of a module or class in which a function is defined, or it itself."""
     while function.parent is not None and function.parent.facts.kind in ("def", "lambda"):

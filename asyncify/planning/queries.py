@@ -257,8 +257,8 @@ class QueryPlanner(QueryFlows):
         if operation[0] == f.ATTRIBUTE:
             self._keep_begun_by_class(flow, function, index, draft)
             return
-        receiver = function.body.operations[operation[5]][5]
-        node = self._node(function, receiver)
+        callee = function.body.operations[operation[5]]
+        node = self._node(function, callee[5]) if callee[0] == f.ATTRIBUTE else None
         if node is None:
             self._impede(function, "The session of a query has no name.")
             return

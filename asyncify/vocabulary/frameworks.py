@@ -482,6 +482,10 @@ _STARLETTE_ROUTES = {
         "add_exception_handler",
     )
 }
+_LIMITER = {
+    name: Boundary(name, _AWAITED, source="https://slowapi.readthedocs.io/en/latest/#fastapi")
+    for name in ("limit", "shared_limit", "exempt")
+}
 _TASKS = {"add_task": Boundary("add_task", _AWAITED, 0, "func", note=_THREADED)}
 _TYPER_APP = {
     "command": Boundary("command", Rule.ENTRY, source=_TYPER),

@@ -48,6 +48,8 @@ def apply(
         arguments = [cst.Arg(call.value)]
         return cst.Call(dotted_node(decision.function), arguments, lpar=call.lpar, rpar=call.rpar)
     function = call.func
+    if isinstance(function, cst.Name):  # `query = session.query`, called later
+        return call.with_changes(func=dotted_node(decision.function))
     if not isinstance(function, cst.Attribute):
         place.refuse("The query is not begun on a session.")
         return None
