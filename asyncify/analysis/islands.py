@@ -43,6 +43,8 @@ class Islands(Obstacles):
             (caller, use) for member in members for caller, use in self.callers().get(member, ())
             if caller not in members
         ]  # fmt: skip
+        if function.facts.kind == "lambda" and not self.callers().get(function):
+            return False  # whoever it is handed to calls it outside of run_sync
         if not entries or self._crosses(members, [use for _, use in entries]):
             return False
         return all(self.may_enter(use) for _, use in entries)

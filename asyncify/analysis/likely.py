@@ -54,6 +54,18 @@ class LikelySessions:
             return False
         return bool(used & DISTINCTIVE) or ("get" in used and self._gets_of_class(function, name))
 
+    def is_awaited(self, function: Function, name: str) -> bool:
+        """Are methods of a variable awaited already?"""
+        if not function.facts.is_async:
+            return False
+        operations = function.body.operations
+        calls = (operations[op[5]] for op in operations if op and op[0] == f.AWAIT)
+        callees = (operations[call[5]] for call in calls if call[0] == f.CALL)
+        return any(
+            callee[0] == f.ATTRIBUTE and dotted(operations, callee[5]).rpartition(".")[2] == name
+            for callee in callees
+        )
+
     def _gets_of_class(self, function: Function, name: str) -> bool:
         """``db.get(User, 1)``: a dict has the method too, but no class for a key."""
         operations = function.body.operations

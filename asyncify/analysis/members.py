@@ -207,7 +207,8 @@ def _guess(evaluation: Evaluation, base: int, attribute: str) -> v.Value:
         if name in _SYNC_SIDES:
             return v.UNKNOWN  # used where something stays sync on purpose
     if name and evaluation.inference.likely.holds(evaluation.function, name):
-        value = v.one(v.Known("Session", None, False))
+        awaited = evaluation.inference.likely.is_awaited(evaluation.function, name)
+        value = v.one(v.Known("AsyncSession" if awaited else "Session", None, False))
         evaluation.values[base] = value
         return value
     return v.UNKNOWN

@@ -313,7 +313,8 @@ class SidePlanner:
             return self._alias_twin(variable)
         if variable not in self._twins:
             self._twins[variable] = ""
-            if self.divider.twins.origins(variable) & self.coloring.alive:
+            stays = variable.module.functions[0] in self.sides.quiet  # it is made there as it was
+            if not stays and self.divider.twins.origins(variable) & self.coloring.alive:
                 self._twins[variable] = self._make_twin(variable)
         return self._twins[variable]
 
