@@ -21,8 +21,7 @@ from asyncify.analysis.configured import named
 from asyncify.analysis.divider import Divider
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.lambdas import Lambdas
-from asyncify.analysis.obstacles import is_alembic
-from asyncify.analysis.places import Obstacle
+from asyncify.analysis.places import Obstacle, is_alembic
 from asyncify.analysis.program import Function, is_implicit
 from asyncify.analysis.reach import Reach
 from asyncify.analysis.sides import Sides, ordered

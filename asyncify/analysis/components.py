@@ -10,7 +10,7 @@ from asyncify.analysis.coloring import Coloring
 from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.islands import Islands
-from asyncify.analysis.obstacles import is_alembic
+from asyncify.analysis.places import is_alembic
 from asyncify.analysis.program import Function
 from asyncify.analysis.uses import (
     GREENLET_KINDS,

@@ -354,12 +354,6 @@ _ROWS = (
         )
         for name in sorted(PROVIDERS)
     ),
-    Boundary(
-        "dependency_injector.wiring.inject",
-        _AWAITED,
-        note="wraps a coroutine function in one",
-        source="https://python-dependency-injector.ets-labs.org/wiring.html",
-    ),
     *(
         Boundary(
             name,
@@ -481,10 +475,6 @@ _STARLETTE_ROUTES = {
         "exception_handler",
         "add_exception_handler",
     )
-}
-_LIMITER = {
-    name: Boundary(name, _AWAITED, source="https://slowapi.readthedocs.io/en/latest/#fastapi")
-    for name in ("limit", "shared_limit", "exempt")
 }
 _TASKS = {"add_task": Boundary("add_task", _AWAITED, 0, "func", note=_THREADED)}
 _TYPER_APP = {
