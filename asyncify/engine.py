@@ -26,6 +26,7 @@ from asyncify.phases import STILL_SYNC, plan_phase
 from asyncify.plan import Plan, make_plan, make_turning, settled
 from asyncify.planning.standing import StatusMaker
 from asyncify.rules import FAILURES
+from asyncify.shown import shown_usage
 from asyncify.source.discover import Discovered, SourceFile, discover
 from asyncify.source.kept import OutcomeCache
 from asyncify.source.read import Reader, content_digest
@@ -174,6 +175,7 @@ def run(request: Request, progress: Progress | None = None) -> Outcome:
             )  # fmt: skip
             read.problems += problems
             if not _forget_vanished(read, problems) and not _block(read, problems):
+                read.problems += shown_usage(plan, changes)
                 return _outcome(
                     request, read, plan, (*changes, *_manifests(request, read, plan, changes))
                 )
