@@ -117,7 +117,7 @@ def _new_style(inference: Inference, function: Function) -> str:
     return unknown.pop() if len(unknown) == 1 else ""
 
 
-def _parameters(inference: Inference, cls: Class) -> tuple[str, ...]:
+def parameters(inference: Inference, cls: Class) -> tuple[str, ...]:
     """The type variables of a class, in order."""
     found: dict[str, None] = {}
     for base in _bases(cls):
@@ -135,7 +135,7 @@ def _bases(cls: Class) -> list[Expression]:
 
 
 def _zipped(inference: Inference, owner: Class, values: list[v.Value]) -> Given:
-    names = _parameters(inference, owner)
+    names = parameters(inference, owner)
     if not names and len(values) == 1:  # class Repository[T]
         names = tuple({
             name for method in owner.methods.values() for name in _variables(inference, method)

@@ -14,6 +14,7 @@ from asyncify import facts as f
 from asyncify.analysis import load_readers
 from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
+from asyncify.analysis.load_schemas import Schema
 from asyncify.analysis.program import Class, Function
 from asyncify.vocabulary import loading as words
 from asyncify.vocabulary.names import FUNCTIONS
@@ -141,7 +142,7 @@ class LoadBody:
         return is_test_path(self.function.module.path)
 
     @cached_property
-    def schemas(self) -> list[Class]:
+    def schemas(self) -> list[Schema]:
         return load_readers.response_schemas(self.loading.colors, self.function)
 
     def by_type(self, index: int) -> s.Value:

@@ -18,6 +18,7 @@ from asyncify.analysis import (
 from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_bodies import Callee
+from asyncify.analysis.load_schemas import is_schema
 from asyncify.analysis.program import Class, Function
 from asyncify.vocabulary import loading as words
 from asyncify.vocabulary.loading import Gives
@@ -118,6 +119,9 @@ def _other(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
     for atom in run.types(operation[5]):
         if isinstance(atom, v.ClassObject) and run.loading.is_model(atom.cls):
             return _constructed(run, atom.cls, operation, index)
+        if isinstance(atom, v.ClassObject) and is_schema(atom.cls):
+            load_readers.filled(run, operation, index)
+            return s.NOTHING
         if isinstance(atom, v.Foreign):
             if atom.name.rpartition("().")[0] in words.CLIENTS:
                 _requested(run)

@@ -90,7 +90,7 @@ class LoadEvaluation:
             value = self.values[statement[7]]
             self.returned(value)
             for schema in self.body.schemas if value else ():
-                load_readers.read(self, value, schema, statement[7], statement[7])
+                load_readers.returned(self, schema, statement[7])
         self.has_ended = True
 
     def on_raise(self, statement: f.Statement) -> None:

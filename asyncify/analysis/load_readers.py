@@ -9,26 +9,32 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
-from asyncify.analysis import declarations, load_reads, load_summaries
+from asyncify.analysis import load_reads, load_summaries
 from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
-from asyncify.analysis.program import Class, Function, dotted
+from asyncify.analysis.generics import Expression
+from asyncify.analysis.load_schemas import (
+    Field,
+    Schema,
+    before_validators,
+    is_schema,
+    schemas_in,
+)
+from asyncify.analysis.program import Function
 from asyncify.vocabulary import loading as words
 
 if TYPE_CHECKING:
     from asyncify.analysis.colors import Colors
-    from asyncify.analysis.infer import Inference
     from asyncify.analysis.load_evaluation import LoadEvaluation
 
 _NESTING = 5
 
 
-def response_schemas(colors: Colors, function: Function) -> list[Class]:
+def response_schemas(colors: Colors, function: Function) -> list[Schema]:
     """The schemas that a library fills from what a route returns."""
     if not function.signature_is_decorated:
         return []
     signature, scope = function.signature, function.parent or function
-    inference = colors.inference
     decorators = colors.bounds.decorators(function)
     for index, decorator in zip(signature.decorators, decorators, strict=True):
         name = decorator.name
@@ -38,25 +44,58 @@ def response_schemas(colors: Colors, function: Function) -> list[Class]:
         keywords = dict(operation[7]) if operation[0] == f.CALL else {}
         annotation = keywords.get("response_model", signature.returns)
         if annotation >= 0:
-            value = declarations.annotation_value(
-                inference, scope, signature.operations, annotation
-            )
-            return [cls for cls in _classes(value) if is_schema(cls)]
+            place = Expression(scope, signature.operations, annotation)
+            return list(schemas_in(colors.inference, place))
     return []
 
 
-def is_schema(cls: Class) -> bool:
-    return bool(cls.foreign_bases & words.SCHEMAS)
+def returned(run: LoadEvaluation, schema: Schema, index: int) -> None:
+    """What a route returns is read by a schema; a dict key by key."""
+    operation = run.operations[index]
+    if operation[0] != f.DICT:
+        read(run, run.values[index], schema, index, index)
+        return
+    held = {field.name: field.held for field in run.loading.fields(schema)}
+    for key, value in zip(operation[5], operation[6], strict=True):
+        name = run.operations[key] if key >= 0 else ()
+        if name and name[0] == f.CONSTANT and name[5] in held:
+            for each in held[name[5]]:
+                read(run, run.values[value], each, index, value)
+        else:
+            read(run, run.values[value], schema, index, value)
+
+
+def filled(run: LoadEvaluation, operation: f.Operation, index: int) -> None:
+    """``Page(items=orders)``: what the fields hold is read."""
+    place = Expression(run.function, run.operations, operation[5])
+    schemas = schemas_in(run.loading.inference, place)
+    schema = schemas[0] if len(schemas) == 1 else None
+    if schema is None or run.loading.is_model(schema.cls):
+        return
+    if not schema.given:  # a generic one takes what a route declares
+        declared = [each for each in run.body.schemas if each.cls is schema.cls]
+        schema = declared[0] if declared else schema
+    held = {field.name: field.held for field in run.loading.fields(schema)}
+    for name, argument in operation[7]:
+        for each in held.get(name or "", ()):
+            if run.values[argument]:
+                read(run, run.values[argument], each, index, argument)
 
 
 def validated(run: LoadEvaluation, operation: f.Operation, index: int) -> None:
     """``UserOut.model_validate(user)``"""
     callee = run.operations[operation[5]]
-    for atom in run.types(callee[5]):
-        if isinstance(atom, v.ClassObject) and is_schema(atom.cls):
-            for argument in operation[6]:
-                if argument >= 0:
-                    read(run, run.values[argument], atom.cls, index, argument)
+    place = Expression(run.function, run.operations, callee[5])
+    schemas: tuple[Schema, ...] = ()
+    if callee[0] == f.ATTRIBUTE:
+        schemas = schemas_in(run.loading.inference, place) or tuple(
+            Schema(atom.cls) for atom in run.types(callee[5])
+            if isinstance(atom, v.ClassObject) and is_schema(atom.cls)
+        )  # fmt: skip
+    for schema in schemas:
+        for argument in operation[6]:
+            if argument >= 0:
+                read(run, run.values[argument], schema, index, argument)
 
 
 def dumped(run: LoadEvaluation, operation: f.Operation, index: int) -> None:
@@ -66,10 +105,10 @@ def dumped(run: LoadEvaluation, operation: f.Operation, index: int) -> None:
         if isinstance(atom, v.Instance) and atom.cls.foreign_bases & words.DUMPING_SCHEMAS:
             for argument in operation[6][:1]:
                 if argument >= 0:
-                    read(run, run.values[argument], atom.cls, index, argument)
+                    read(run, run.values[argument], Schema(atom.cls), index, argument)
 
 
-def read(run: LoadEvaluation, value: s.Value, schema: Class, index: int, at: int) -> None:
+def read(run: LoadEvaluation, value: s.Value, schema: Schema, index: int, at: int) -> None:
     """All that a schema reads of the instances of a value."""
     for entity in s.entities(value):
         _read(run, entity, schema, index, at, ())
@@ -77,103 +116,54 @@ def read(run: LoadEvaluation, value: s.Value, schema: Class, index: int, at: int
         _read_row(run, row, schema, index, at)
 
 
-def _read_row(run: LoadEvaluation, row: s.Row, schema: Class, index: int, at: int) -> None:
+def _read_row(run: LoadEvaluation, row: s.Row, schema: Schema, index: int, at: int) -> None:
     """A field takes the entity of a row that is called as its class."""
+    held = {field.path: field.held for field in run.loading.fields(schema)}
     for entity in (entity for part in row.items for entity in s.entities(part)):
-        nested = run.loading.fields(schema).get(entity.cls.name)
-        if nested is not None:
+        for nested in held.get((entity.cls.name,), ()):
             _read(run, entity, nested, index, at, ())
 
 
 def _read(
     run: LoadEvaluation,
     entity: s.Entity,
-    schema: Class,
+    schema: Schema,
     index: int,
     at: int,
     below: tuple[str, ...],
 ) -> None:
-    links = run.loading.models.links(entity.cls)
+    for method in before_validators(schema.cls):
+        given = [s.NOTHING for _ in method.signature.parameters]
+        if len(given) > 1:
+            given[1] = s.one(entity)
+            load_summaries.apply(run, method, given, index, [-1 if below else at] * len(given))
+    is_table = run.loading.is_model(schema.cls)  # SQLModel's: without their relationships
     reading = load_reads.Reading(index, schema.name, at, below)
-    if run.loading.is_model(schema):
-        links = {}  # SQLModel's tables are schemas without their relationships
-    for name, nested in run.loading.fields(schema).items():
-        link = links.get(name)
-        if link is not None:
-            if link.lazy in words.QUERYING:
-                continue
-            load_reads.demand(run, entity, name, reading)
-            if link.target is not None and nested is not None and len(below) < _NESTING:
-                child = s.Entity(entity.source, (*entity.path, name), link.target)
-                _read(run, child, nested, index, at, (*below, name))
-            continue
-        method = entity.cls.find(name)
-        if method is not None and run.loading.inference.is_property(method):
-            places = [at] if not below else [-1]
-            load_summaries.apply(run, method, [s.one(entity)], index, places)
-        elif method is None and name in run.loading.models.columns(entity.cls):
-            load_reads.column(run, entity, name, reading)
+    for field in run.loading.fields(schema):
+        _field(run, entity, field, reading, is_table)
 
 
-def fields(inference: Inference, schema: Class) -> dict[str, Class | None]:
-    """The fields of a schema, each with the schema that it holds."""
-    if schema.foreign_bases & words.DUMPING_SCHEMAS:
-        return _dumped_fields(inference, schema)
-    out: dict[str, Class | None] = {}
-    for cls in reversed(schema.ancestors):
-        body = cls.body
-        for statement in body.body.statements:
-            if statement[0] == f.ANNOTATED and statement[7][0] == f.TO_NAME:
-                value = declarations.annotation_value(
-                    inference, body, body.body.operations, statement[8]
-                )
-                held = [c for c in _classes(value) if is_schema(c)]
-                out[statement[7][1]] = held[0] if held else None
-    return out
-
-
-def _dumped_fields(inference: Inference, schema: Class) -> dict[str, Class | None]:
-    """The same of a schema of marshmallow: ``books = fields.List(fields.Nested(BookSchema))``."""
-    out: dict[str, Class | None] = {}
-    for cls in reversed(schema.ancestors):
-        body = cls.body
-        for statement in body.body.statements:
-            if statement[0] != f.ASSIGN or statement[7][0][0] != f.TO_NAME:
-                continue
-            operation = body.body.operations[statement[8]]
-            if operation[0] != f.CALL:
-                continue
-            place = dict(operation[7]).get(words.READS_FROM)
-            given = body.body.operations[place] if place is not None else operation
-            is_named = given[0] == f.CONSTANT and isinstance(given[5], str)
-            name = given[5] if is_named else statement[7][0][1]
-            out[name] = _nested(inference, cls, statement[8])
-    return out
-
-
-def _nested(inference: Inference, schema: Class, index: int) -> Class | None:
-    """The schema that a field of another holds."""
-    operations = schema.body.body.operations
-    operation = operations[index]
-    if operation[0] != f.CALL or not operation[6] or operation[6][0] < 0:
-        return None
-    name, first = dotted(operations, operation[5]).rpartition(".")[2], operation[6][0]
-    if name not in words.NESTED_FIELDS:
-        return _nested(inference, schema, first)
-    if operations[first][0] == f.CONSTANT and isinstance(operations[first][5], str):
-        found = inference.program.resolve(schema.module, operations[first][5].rpartition(".")[2])
-        return found if isinstance(found, Class) else None
-    if operations[first][0] == f.CALL:  # Nested(BookSchema(only=...))
-        first = operations[first][5]
-    symbol = inference.program.resolve_expression(schema.body, operations, first)
-    return symbol if isinstance(symbol, Class) else None
-
-
-def _classes(value: v.Value) -> list[Class]:
-    out: list[Class] = []
-    for atom in value:
-        if isinstance(atom, v.Instance):
-            out.append(atom.cls)
-        elif isinstance(atom, v.Collection):
-            out += _classes(atom.items)
-    return out
+def _field(
+    run: LoadEvaluation, entity: s.Entity, field: Field, reading: load_reads.Reading, is_table: bool
+) -> None:
+    name, rest = field.path[0], field.path[1:]
+    link = run.loading.models.links(entity.cls).get(name)
+    if link is not None and not is_table:
+        if link.lazy in words.QUERYING:
+            return
+        load_reads.demand(run, entity, name, reading)
+        below = (*reading.below, name)
+        if link.target is None or len(below) > _NESTING:
+            return
+        child = s.Entity(entity.source, (*entity.path, name), link.target)
+        if rest:
+            _field(run, child, field._replace(path=rest), reading._replace(below=below), False)
+        for nested in field.held if not rest else ():
+            _read(run, child, nested, reading.place, reading.at, below)
+        return
+    method = entity.cls.find(name)
+    if method is not None and run.loading.inference.is_property(method):
+        places = [reading.at] if not reading.below else [-1]
+        load_summaries.apply(run, method, [s.one(entity)], reading.place, places)
+    elif method is None and name in run.loading.models.columns(entity.cls):
+        load_reads.column(run, entity, name, reading)

@@ -12,12 +12,13 @@ from functools import cached_property
 from typing import Any
 
 from asyncify import facts as f
-from asyncify.analysis import load_readers, load_sessions
+from asyncify.analysis import load_schemas, load_sessions
 from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.load_bodies import LoadBody, Telling
 from asyncify.analysis.load_evaluation import LoadEvaluation
+from asyncify.analysis.load_schemas import Field, Schema, is_schema
 from asyncify.analysis.program import Class, Function, statements_of
 from asyncify.source.templates import Templates
 from asyncify.vocabulary.loading import (
@@ -56,7 +57,7 @@ class Loading:
         self._summaries: dict[tuple[Function, tuple[s.Value, ...]], s.Summary] = {}
         self._running: set[Function] = set()
         self._nothing: dict[Function, tuple[s.Value, ...]] = {}
-        self._fields: dict[Class, dict[str, Class | None]] = {}
+        self._fields: dict[Schema, list[Field]] = {}
 
     def demands(self) -> dict[Function, list[s.Demand]]:
         """What the functions that turn ask of their own instances; what they ask of those that
@@ -127,6 +128,10 @@ class Loading:
                 yield from program.mentioning(name)
             for name in sorted(VALIDATING | DUMPING | RENDERING):
                 yield from program.mentioning_member(name)
+            for cls in list(program.classes.values()):
+                holds = is_schema(cls) and any(field.held for field in self.fields(Schema(cls)))
+                if holds and not self.is_model(cls):
+                    yield from program.mentioning(cls.name)
             turned = self.coloring.turned
             yield from (fn for fn in turned if fn.facts.stores or fn.signature_is_decorated)
         if self.requests_expire:
@@ -227,11 +232,11 @@ class Loading:
             for position in parameters
         )
 
-    def fields(self, schema: Class) -> dict[str, Class | None]:
-        """The fields of a schema, each with the schema that it holds."""
+    def fields(self, schema: Schema) -> list[Field]:
+        """The fields of a schema, each with the schemas that it holds."""
         found = self._fields.get(schema)
         if found is None:
-            found = self._fields[schema] = load_readers.fields(self.inference, schema)
+            found = self._fields[schema] = load_schemas.fields(self.inference, schema)
         return found
 
     def is_model(self, cls: Class) -> bool:

@@ -172,6 +172,10 @@ BASE_MAKERS = {"declarative_base", "generate_base"}
 # with what the function returns.
 SCHEMAS = {"pydantic.BaseModel", "pydantic.main.BaseModel", "sqlmodel.SQLModel"}
 VALIDATING = {"model_validate", "from_orm"}
+# What a field of pydantic is filled from instead of its own name, and the validators that see the
+# object itself, with the keyword that says so.
+ALIASES, ALIAS_PATH = ("validation_alias", "alias"), "AliasPath"
+BEFORE = {"model_validator": "mode", "root_validator": "pre"}
 # Schemas of marshmallow, their methods that read an object, and fields that hold other schemas.
 # https://marshmallow.readthedocs.io/en/stable/nesting.html
 DUMPING_SCHEMAS = {"marshmallow.Schema", "marshmallow.schema.Schema"}

@@ -1,0 +1,202 @@
+"""Schemas: what they read of an object that they are filled from, and which schemas they hold.
+
+Of pydantic, with generic ones (`Page[OrderOut]`), unions and aliases, and of marshmallow.
+https://docs.pydantic.dev/latest/concepts/models/#arbitrary-class-instances
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from asyncify import facts as f
+from asyncify.analysis import declarations
+from asyncify.analysis.generics import Expression, parameters
+from asyncify.analysis.program import Class, Function, Variable, dotted
+from asyncify.vocabulary import loading as words
+
+if TYPE_CHECKING:
+    from asyncify.analysis.infer import Inference
+
+_DEPTH = 8
+
+
+class Schema(NamedTuple):
+    """A schema, with what its type variables stand for; ``""``: its only one, whatever its name."""
+
+    cls: Class
+    given: tuple[tuple[str, tuple[Schema, ...]], ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.cls.name
+
+
+class Field(NamedTuple):
+    """What a field is filled from, and the schemas that it may hold."""
+
+    path: tuple[str, ...]
+    held: tuple[Schema, ...]
+    name: str
+
+
+Given = Mapping[str, tuple[Schema, ...]]
+_NOTHING: Given = {}
+
+
+def is_schema(cls: Class) -> bool:
+    return bool(cls.foreign_bases & words.SCHEMAS)
+
+
+def schemas_in(
+    inference: Inference, place: Expression, given: Given = _NOTHING, depth: int = 0
+) -> tuple[Schema, ...]:
+    """All schemas in an annotation."""
+    return tuple(dict.fromkeys(_schemas(inference, place, given, depth)))
+
+
+def _schemas(inference: Inference, place: Expression, given: Given, depth: int) -> Iterator[Schema]:
+    operation = place.operation
+    if depth > _DEPTH:
+        return
+    if operation[0] == f.CONSTANT and isinstance(operation[5], str):
+        inside = declarations.lowered(operation[5])
+        if inside is not None:
+            text = Expression(place.function, *inside)
+            yield from _schemas(inference, text, given, depth + 1)
+    elif operation[0] in (f.NAME, f.ATTRIBUTE):
+        yield from _named(inference, place, given, depth)
+    elif operation[0] == f.SUBSCRIPT:
+        symbol = inference.program.resolve_expression(*place.at(operation[5]))
+        inner = place.operations[operation[6]]
+        parts = inner[6] if inner[0] == f.SEQUENCE else (operation[6],)
+        held = [schemas_in(inference, place.at(part), given, depth + 1) for part in parts]
+        if isinstance(symbol, Class) and is_schema(symbol):
+            names = parameters(inference, symbol) or ("",) * (len(held) == 1)
+            yield Schema(symbol, tuple(zip(names, held, strict=False)))
+        else:
+            for each in held:
+                yield from each
+    elif operation[0] in (f.SEQUENCE, f.OPERATOR):
+        for part in operation[6]:
+            yield from _schemas(inference, place.at(part), given, depth + 1)
+
+
+def _named(inference: Inference, place: Expression, given: Given, depth: int) -> Iterator[Schema]:
+    name = place.operation[5] if place.operation[0] == f.NAME else ""
+    if name in given:
+        yield from given[name]
+        return
+    program = inference.program
+    symbol = program.resolve_expression(*place)
+    if isinstance(symbol, Class) and is_schema(symbol):
+        yield Schema(symbol)
+    elif isinstance(symbol, Variable):
+        made = program.variable_expression(symbol)
+        if made is not None:
+            yield from _schemas(inference, Expression(*made), given, depth + 1)
+    elif symbol is None and "" in given and name[:1].isupper():
+        yield from given[""]
+
+
+# -- fields
+
+
+def fields(inference: Inference, schema: Schema) -> list[Field]:
+    """What a schema reads."""
+    if schema.cls.foreign_bases & words.DUMPING_SCHEMAS:
+        return list(_dumped(inference, schema.cls))
+    found: dict[str, list[Field]] = {}
+    given = dict(schema.given)
+    for cls in reversed(schema.cls.ancestors):
+        body = cls.body
+        for statement in body.body.statements:
+            if statement[0] == f.ANNOTATED and statement[7][0] == f.TO_NAME:
+                name = statement[7][1]
+                place = Expression(body, body.body.operations, statement[8])
+                held = schemas_in(inference, place, given)
+                paths = list(_aliases(place.operations, statement[9])) or [(name,)]
+                found[name] = [Field(path, held, name) for path in paths]
+    return [field for each in found.values() for field in each]
+
+
+def _aliases(operations: tuple[f.Operation, ...], value: int) -> Iterator[tuple[str, ...]]:
+    """What ``Field(validation_alias=...)`` reads instead of the field's own name."""
+    operation = operations[value] if value >= 0 else ()
+    if not operation or operation[0] != f.CALL:
+        return
+    keywords = {name: index for name, index in operation[7] if name is not None}
+    for keyword in words.ALIASES:
+        if keyword in keywords:
+            yield from _alias(operations, keywords[keyword])
+            return
+
+
+def _alias(operations: tuple[f.Operation, ...], index: int) -> Iterator[tuple[str, ...]]:
+    operation = operations[index] if index >= 0 else ()
+    if operation and operation[0] == f.CONSTANT and isinstance(operation[5], str):
+        yield (operation[5],)
+    elif operation and operation[0] == f.CALL:
+        if dotted(operations, operation[5]).endswith(words.ALIAS_PATH):
+            parts = [operations[i][5] for i in operation[6] if operations[i][0] == f.CONSTANT]
+            yield tuple(part for part in parts if isinstance(part, str))
+            return
+        for each in operation[6]:
+            yield from _alias(operations, each)
+
+
+def before_validators(schema: Class) -> Iterator[Function]:
+    """The methods that see the object itself, before its attributes are read."""
+    for cls in schema.ancestors:
+        for method in cls.methods.values():
+            if any(_is_before(method, index) for index in method.signature.decorators):
+                yield method
+
+
+def _is_before(method: Function, index: int) -> bool:
+    """Is it ``@model_validator(mode="before")``?"""
+    operations = method.signature.operations
+    operation = operations[index]
+    if operation[0] != f.CALL:
+        return False
+    keyword = words.BEFORE.get(dotted(operations, operation[5]).rpartition(".")[2])
+    mode = dict(operation[7]).get(keyword, -1) if keyword is not None else -1
+    return mode >= 0 and operations[mode][5] in (True, "before", "wrap")
+
+
+def _dumped(inference: Inference, schema: Class) -> Iterator[Field]:
+    """Of marshmallow: ``books = fields.List(fields.Nested(BookSchema))``."""
+    for cls in reversed(schema.ancestors):
+        body = cls.body
+        for statement in body.body.statements:
+            if statement[0] != f.ASSIGN or statement[7][0][0] != f.TO_NAME:
+                continue
+            operation = body.body.operations[statement[8]]
+            if operation[0] != f.CALL:
+                continue
+            place = dict(operation[7]).get(words.READS_FROM)
+            given = body.body.operations[place] if place is not None else operation
+            is_named = given[0] == f.CONSTANT and isinstance(given[5], str)
+            name = statement[7][0][1]
+            nested = _nested(inference, cls, statement[8])
+            held = (Schema(nested),) if nested is not None else ()
+            path = tuple(given[5].split(".")) if is_named else (name,)
+            yield Field(path, held, name)
+
+
+def _nested(inference: Inference, schema: Class, index: int) -> Class | None:
+    """The schema that a field of another holds."""
+    operations = schema.body.body.operations
+    operation = operations[index]
+    if operation[0] != f.CALL or not operation[6] or operation[6][0] < 0:
+        return None
+    name, first = dotted(operations, operation[5]).rpartition(".")[2], operation[6][0]
+    if name not in words.NESTED_FIELDS:
+        return _nested(inference, schema, first)
+    if operations[first][0] == f.CONSTANT and isinstance(operations[first][5], str):
+        found = inference.program.resolve(schema.module, operations[first][5].rpartition(".")[2])
+        return found if isinstance(found, Class) else None
+    if operations[first][0] == f.CALL:  # Nested(BookSchema(only=...))
+        first = operations[first][5]
+    symbol = inference.program.resolve_expression(schema.body, operations, first)
+    return symbol if isinstance(symbol, Class) else None
