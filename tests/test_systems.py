@@ -5,13 +5,17 @@ the real migrations each test shows."""
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from asyncify import engine
 from tests.differential.test_servers import DRIVERS, database, started
+from tests.engine import request, write
 from tests.programs_of_their_own import APPS, migrate_in_steps, own_tests
 
 __all__ = ["started"]  # the fixture
@@ -36,6 +40,18 @@ def test_a_program_works_after_each_module(tmp_path: Path) -> None:
     assert "db/cruds/tokens_crud.py" in changed
     assert changed.isdisjoint({"db/cruds/allowed_origins_crud.py", "api/origins.py"})
     own_tests(tmp_path, "after")
+
+
+def test_infrastructure_services_and_routes(tmp_path: Path) -> None:
+    """One commit for each: it ends where a single run ends."""
+    app, folder = next(app for app in SYSTEMS if app.name == "reading_notes"), tmp_path / "program"
+    shutil.copytree(app / "before", folder)
+    for names in ("app/database.py app/main.py alembic/env.py", "app/services", ""):
+        paths = tuple(folder / name for name in names.split() or ("",))
+        write(folder, engine.run(replace(request(folder), paths=paths)))
+    for path in (app / "after").rglob("*.py"):
+        written = folder / path.relative_to(app / "after")
+        assert written.read_text() == path.read_text(), written
 
 
 def test_the_old_name_of_the_factory_warns(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from asyncify import facts as f
 from asyncify.analysis import load_sessions, load_summaries
 from asyncify.analysis import load_states as s
 from asyncify.analysis.models import Relationship
-from asyncify.vocabulary.loading import DYNAMIC, EAGER, QUERYING, RAISING
+from asyncify.vocabulary.loading import AWAITABLE, DYNAMIC, EAGER, QUERYING, RAISING
 
 if TYPE_CHECKING:
     from asyncify.analysis.load_evaluation import LoadEvaluation
@@ -25,6 +25,8 @@ class Reading(NamedTuple):
 
 def read(run: LoadEvaluation, entity: s.Entity, name: str, index: int) -> s.Value:
     """An attribute of an instance is read."""
+    if name == AWAITABLE:
+        return s.one(entity)
     models = run.loading.models
     link = models.links(entity.cls).get(name)
     if link is None:
@@ -105,7 +107,11 @@ def column(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -
         if run.is_maybe(reading.place):
             return
         state.read_again(key, name)
-    elif entity.source.kind == "given" and run.loading.expires:
+    elif (
+        entity.source.kind == "given"
+        and run.loading.expires
+        and not _is_awaited(run, reading.place)
+    ):
         run.summary.reads.setdefault((key, name), _demanded(run, entity, name, True, reading))
     models = run.loading.models
     deferred = (
@@ -154,10 +160,20 @@ def demand(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -
     _note(run, entity, name, False, reading)
 
 
+def _is_awaited(run: LoadEvaluation, place: int) -> bool:
+    """Is it read by way of ``awaitable_attrs``, which loads it by itself?"""
+    operation = run.operations[place]
+    if operation[0] != f.ATTRIBUTE:
+        return False
+    base = run.operations[operation[5]]
+    return base[0] == f.ATTRIBUTE and bool(base[6] == AWAITABLE)
+
+
 def _note(
     run: LoadEvaluation, entity: s.Entity, name: str, is_column: bool, reading: Reading
 ) -> None:
-    run.summary.demands[_demanded(run, entity, name, is_column, reading)] = None
+    if not _is_awaited(run, reading.place):
+        run.summary.demands[_demanded(run, entity, name, is_column, reading)] = None
 
 
 def _demanded(
