@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 from asyncify import cli, engine
 from asyncify.rules import SEVERITIES
+from tests.engine import migrate
 
 DATABASE = """\
 from sqlalchemy import create_engine
@@ -385,3 +386,28 @@ def test_links_are_safe(program: Path) -> None:
 def test_every_code_that_this_module_expects_exists() -> None:
     codes = {code for bad in BAD for code in re.findall(r"ASY\d{3}(?!\[)", bad.code)}
     assert codes <= set(SEVERITIES)
+
+
+UNPACKED = """\
+from sqlalchemy import Select, create_engine, select
+from sqlalchemy.orm import Session
+from typing_extensions import TypeVarTuple
+
+T = TypeVarTuple("T")
+engine = create_engine("sqlite://")
+
+
+def first(stmt: Select[tuple[*T]]) -> Select[tuple[*T]]:
+    return stmt.limit(1)
+
+
+def ask():
+    with Session(engine) as session:
+        return session.execute(first(select(1))).all()
+"""
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="older than the syntax")
+def test_unpacked_type_variables_are_read(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(UNPACKED, encoding="utf-8")
+    assert b"await session.execute(first(select(1)))" in migrate(tmp_path).changes[0].after

@@ -89,7 +89,8 @@ def _variables_in(inference: Inference, place: Expression, new_style: str) -> It
         yield from _variables_in(inference, place.at(operation[6]), new_style)
     elif operation[0] in (f.SEQUENCE, f.OPERATOR):
         for index in operation[6]:
-            yield from _variables_in(inference, place.at(index), new_style)
+            item = index if index >= 0 else ~index  # ``tuple[*Ts]``
+            yield from _variables_in(inference, place.at(item), new_style)
 
 
 def _is_variable(inference: Inference, place: Expression) -> bool:
