@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 _VIEWS = {"items", "values", "copy"}
 _BY_KEY = {"get", "pop", "setdefault"}
 _TAKING = {"popleft"} | _BY_KEY
+_SET_IN_CONTEXT = "contextvars.ContextVar().set"
+_CONTEXT = {_SET_IN_CONTEXT, "contextvars.ContextVar().get"}
 _OF_CONTAINERS = v.FILLING | _VIEWS | _TAKING
 # Builtins that hand their argument's elements on.
 _ITERATING = {"list", "tuple", "set", "frozenset", "sorted", "iter", "reversed", "filter"}
@@ -255,6 +257,8 @@ def _call_foreign(
         return v.one(v.Client(origin))
     if name in flask.EXTENSIONS:
         return _extension(evaluation, origin)
+    if name in _CONTEXT:
+        return _in_context(evaluation, name, operation, arguments)
     if name in DESCRIBED:
         return declarations.described(evaluation.inference, name, arguments, named)
     if name in _ITERATING and arguments:
@@ -374,7 +378,7 @@ def _inspectors(given: v.Value) -> v.Value:
 
 # Calls of these foreign functions depend on their arguments.
 _SPECIAL = {
-    *KINDS, *FUNCTIONS, *CLIENTS, *flask.EXTENSIONS, *DESCRIBED, *_ITERATING,
+    *KINDS, *FUNCTIONS, *CLIENTS, *flask.EXTENSIONS, *DESCRIBED, *_ITERATING, *_CONTEXT,
     *declarations.DEPENDS,
     *PROVIDERS, "dict", "next", "anext", "super", "getattr",
     "functools.partial", "functools.reduce",
@@ -390,6 +394,18 @@ def _made(name: str) -> v.Value | None:
 
 def _unknown_call(name: str) -> v.Value:
     return v.foreign_instance(name) if "." in name and "()" not in name else v.UNKNOWN
+
+
+def _in_context(
+    evaluation: Evaluation, name: str, operation: f.Operation, arguments: list[v.Value]
+) -> v.Value:
+    """A ``ContextVar`` gives what anybody has set it to."""
+    variable = evaluation.operations[operation[5]][5]
+    if name == _SET_IN_CONTEXT:
+        if arguments and not evaluation.inference.is_plain(arguments[0]):
+            evaluation.fill(variable, arguments[0])
+        return v.UNKNOWN
+    return v.elements(evaluation.values[variable])
 
 
 def _call_declared(

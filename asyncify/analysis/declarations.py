@@ -209,6 +209,8 @@ def _subscript(
     if name in _MANAGERS:
         items = argument(0)
         return v.one(v.Managed(items)) if items else v.UNKNOWN
+    if name == "contextvars.ContextVar":
+        return v.one(v.ForeignInstance(name)) | v.collection(argument(0))
     if name in _CALLABLES and len(parts) == 2:
         given_back = argument(1)
         called = annotation_value(inference, function, operations, base, nesting + 1, given)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from asyncify.findings import Finding
 from asyncify.manifests.changes import Manifests, Needs
+from asyncify.manifests.database_urls import database_urls
 from asyncify.manifests.pytest_settings import settings
 from asyncify.manifests.requirements import requirements
 from asyncify.outcome import FileChange
@@ -30,6 +31,7 @@ def follow(
     requirements(manifests, needs)
     if needs.tests:
         settings(manifests, needs.folders, needs.version)
+    database_urls(manifests, needs, manifests.files())
     findings = list(manifests.findings)
     changes = []
     for change in manifests.changes():

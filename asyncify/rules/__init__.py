@@ -69,6 +69,7 @@ SEVERITIES: Mapping[str, Severity] = {
     "ASY604": _WARNING,
     "ASY605": _WARNING,
     "ASY606": _INFO,
+    "ASY607": _INFO,
     "ASY701": _WARNING,
     "ASY702": _INFO,
     "ASY703": _WARNING,

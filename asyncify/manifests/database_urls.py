@@ -1,0 +1,42 @@
+"""Database URLs in environment and compose files: they may stay, and what they could become.
+
+The migrated program converts a URL where it makes the engine, and what stays sync (migrations,
+tasks) reads the same setting. So nothing is edited; what the async driver would be called is said,
+without the rest of the URL, which has a password in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from asyncify.manifests.changes import Manifests, Needs
+from asyncify.vocabulary.packages import SETTINGS_FILES
+from asyncify.vocabulary.urls import DATABASES, async_drivername
+
+_NAMES = "|".join(sorted(DATABASES, key=len, reverse=True))
+_URL = re.compile(rf"(?<![\w+])((?:{_NAMES})(?:\+\w+)?)://")
+_FILE = re.compile("|".join(SETTINGS_FILES))
+_ADVICE = "Change it only if nothing that stays sync (migrations, tasks, scripts) reads it."
+
+
+def database_urls(manifests: Manifests, needs: Needs, names: Iterable[str]) -> None:
+    """Tell of every URL with a sync driver."""
+    chosen = dict(needs.drivers)
+    for name in names:
+        if not _FILE.fullmatch(name.rpartition("/")[2]):
+            continue
+        for line, driver in _drivers(manifests.text(name) or ""):
+            new = async_drivername(driver, needs.line, chosen)
+            if new is not None and new != driver:
+                reason = f"The program converts this URL where it makes the engine: `{driver}://` "
+                reason += f"may stay. For the async driver it begins with `{new}://`."
+                manifests.tell("ASY607", name, line, reason, _ADVICE)
+
+
+def _drivers(text: str) -> Iterator[tuple[int, str]]:
+    """The lines that have a URL, and what it begins with."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.lstrip().startswith("#"):
+            for match in _URL.finditer(line):
+                yield number, match[1]
