@@ -157,14 +157,14 @@ class Heat:
 
 def _held(value: v.Value) -> tuple[bool, frozenset[Class]]:
     """Does a value hold what I/O is done with, and instances of which classes?"""
-    is_hot = any(
-        isinstance(a, v.Client) or (isinstance(a, v.Known) and a.kind in _HELD) for a in value
-    )
+    is_hot = False
     classes: set[Class] = set()
     pending = list(value)
     while pending:
         atom = pending.pop()
-        if isinstance(atom, v.QueryValue):
+        if isinstance(atom, v.Known):
+            is_hot = is_hot or atom.kind in _HELD
+        elif isinstance(atom, (v.QueryValue, v.Client)):
             is_hot = True
         elif isinstance(atom, (v.Instance, v.ClassObject)):
             classes.add(atom.cls)
