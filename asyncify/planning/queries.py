@@ -24,6 +24,7 @@ from asyncify.decisions import (
     QueryToSelect,
     RemoveStatement,
     RenameMethod,
+    RenameReference,
     ReplaceCall,
     ReplaceExpression,
     SessionSource,
@@ -86,6 +87,7 @@ class QueryPlanner(QueryFlows):
             if callee[0] == f.ATTRIBUTE and callee[5] in queried:
                 self._plan_builder(function, index, operation, callee, draft)
         self._plan_tests(function, draft)
+        self._plan_classes(function, draft)
         self._plan_unions(function, draft)
         self._plan_asked(function, draft)
         self._plan_escapes(function, draft)
@@ -117,6 +119,25 @@ class QueryPlanner(QueryFlows):
                         template="{node} is not None",
                     )
                 )  # fmt: skip
+
+    def _plan_classes(self, function: Function, draft: Draft) -> None:
+        """``isinstance(query, Query)`` asks for the class of the statement."""
+        operations = function.body.operations
+        for index, asked in self.classes.get(function, {}).items():
+            value = self._value(function, asked)
+            if value is None or not self.converts(value):
+                continue
+            flow, written = self.flows[value.origin], dotted(operations, index)
+            kind = "CompoundSelect" if flow.unions.name else (flow.dml or "select").capitalize()
+            module = "sqlalchemy.sql" if self.line == "1.4" else "sqlalchemy"
+            draft.add(
+                RenameReference(
+                    node=reference(operations[index]), site=draft.site(operations[index]),
+                    group=self.coloring.groups.get(function, 0),
+                    new=draft.spell(f"{module}.{kind}", written),
+                )
+            )  # fmt: skip
+            draft.drop(written)
 
     def _plan_unions(self, function: Function, draft: Draft) -> None:
         """What stands behind a set operation names that."""

@@ -14,6 +14,7 @@ from asyncify.analysis.infer import Inference
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Function, dotted
 from asyncify.analysis.uses import ITERATING
+from asyncify.vocabulary.names import KINDS
 from asyncify.vocabulary.sqlalchemy_query import QUERY
 
 _CLAUSE_METHODS = {
@@ -76,6 +77,20 @@ class Escapes:
         return operation[0] in (f.NAME, f.ATTRIBUTE) and all(
             isinstance(a, v.QueryValue) or a == v.Literal(None) for a in self.values[index]
         )
+
+    def class_asked(self, index: int) -> int:
+        """Where the class stands, if it is asked whether the Query at an operation is one; or -1.
+        A statement is asked for its own."""
+        parent = self.layout.parent(index)
+        operation = self.operations[parent] if parent >= 0 else ()
+        if not operation or operation[0] != f.CALL or operation[6][:1] != (index,):
+            return -1
+        names = [a.name for a in self.values[operation[5]] if isinstance(a, v.Foreign)]
+        if names != ["isinstance"] or len(operation[6]) != 2:
+            return -1
+        asked = operation[6][1]
+        meant = [a for a in self.values[asked] if isinstance(a, v.Foreign)]
+        return asked if [KINDS.get(a.name) for a in meant] == ["Query"] else -1
 
     def _is_condition(self, index: int) -> bool:
         """Is an operation evaluated for its truth?"""

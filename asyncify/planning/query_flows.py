@@ -79,6 +79,7 @@ class QueryFlows:
         self.escaping: dict[Function, dict[int, str]] = {}  # operations that may execute a Query
         self.asked: dict[Function, list[tuple[int, Queries]]] = {}  # for its session
         self.tested: dict[Function, set[int]] = {}  # operations whose truth is asked for
+        self.classes: dict[Function, dict[int, int]] = {}  # a class -> the Query it is asked of
         self.places = self._places()
         self._inside: dict[Function, set[int]] = {}  # operations inside a lambda for run_sync
         self._merged: dict[Queries, v.QueryValue] = {}
@@ -202,8 +203,10 @@ class QueryFlows:
                 flow.start = index
             if mixed:
                 flow.refuse("it may also be something else than a query")
-        escape = escapes.escape(index)
-        if escapes.is_tested(index):
+        escape, asked = escapes.escape(index), escapes.class_asked(index)
+        if asked >= 0:
+            self.classes.setdefault(function, {})[asked] = index
+        elif escapes.is_tested(index):
             if operation[0] != f.BOOLEAN:
                 self.tested.setdefault(function, set()).add(index)
         elif escape is not None:
