@@ -327,7 +327,7 @@ class Calls:
     def given(self, index: int, operation: f.Operation) -> Iterator[Use]:
         """Sessions that are handed to a library, which will do I/O on them."""
         name = self._callee_name(operation)
-        if not self._is_library(operation):
+        if name in THREADS or not self._is_library(operation):
             return
         for argument in (*operation[6], *(i for _, i in operation[7])):
             for atom in self.values[argument if argument >= 0 else ~argument]:

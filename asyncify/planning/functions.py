@@ -34,7 +34,7 @@ from asyncify.planning.queries import QueryPlanner
 from asyncify.planning.with_statements import WithPlanner
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
-from asyncify.vocabulary.frameworks import Rule
+from asyncify.vocabulary.frameworks import PLAIN_THREADS, Rule
 from asyncify.vocabulary.testing import LIFECYCLE
 
 
@@ -134,7 +134,12 @@ class FunctionPlanner:
         """What ran in a thread because it blocked is awaited."""
         if use.does_io or set(use.callees) & self.coloring.turned:
             operations = turning.layout.operations
-            self.calls.replace(use, turning.draft, "{0}({rest})", "{awaited}", False)
+            call = operations[use.operation]
+            template = "{0}({rest})"
+            if use.name in PLAIN_THREADS:  # all keywords are its own
+                places = ", ".join(f"{{{n}}}" for n in range(1, len(call[6])))
+                template = f"{{0}}({places})"
+            self.calls.replace(use, turning.draft, template, "{awaited}", False)
             turning.draft.drop(dotted(operations, operations[use.operation][5]))
 
     def _foreign(self, use: Use, turning: _Turning) -> None:

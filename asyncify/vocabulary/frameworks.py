@@ -43,6 +43,10 @@ class Boundary(NamedTuple):
     source: str = ""
 
 
+# What runs a function in a thread with positional arguments: the keywords are its own.
+# https://anyio.readthedocs.io/en/stable/api.html#anyio.to_thread.run_sync
+PLAIN_THREADS: frozenset[str] = frozenset({"anyio.to_thread.run_sync"})
+
 # What the decorators of functools that keep results put on a function.
 CACHE_MEMBERS = ("cache_clear", "cache_info", "cache_parameters", "__wrapped__")
 
