@@ -28,6 +28,7 @@ from asyncify.planning.callgraph import turning_of
 from asyncify.planning.case_methods import CasePlanner
 from asyncify.planning.cleanups import Cleanups
 from asyncify.planning.client_calls import ClientPlanner
+from asyncify.planning.command_runs import RunnerPlanner
 from asyncify.planning.draft import Draft, reference
 from asyncify.planning.functions import FunctionPlanner
 from asyncify.planning.infrastructure import InfrastructurePlanner
@@ -143,6 +144,7 @@ class Planner:
             self.infrastructure.plan()
             self.clients.plan()
             MockPlanner(self.colors, self.coloring, self.draft).plan()
+            RunnerPlanner(self.colors, self.coloring, self.draft).plan()
             CasePlanner(self.colors, self.coloring, self.draft).plan()
             MarkPlanner(self.colors, self.coloring, self.draft).plan()
             self.queries.plan_properties(self.draft)
