@@ -41,6 +41,7 @@ class Heat:
         self._called: set[Function] = set()
         self._classes: set[Class] = set()
         self._holders: dict[Class, dict[Slot, None]] = {}
+        self._given: dict[Function, dict[Slot, None]] = {}  # the parameters that take functions
         self._held: dict[v.Value, tuple[bool, frozenset[Class]]] = {}
 
     def names(self, names: Iterable[str]) -> None:
@@ -65,6 +66,8 @@ class Heat:
         if function in self._called:
             return
         self._called.add(function)
+        for slot in self._given.get(function, ()):
+            self._holder(slot)
         parent = function.parent
         if function.owner is not None:
             self._callers_of_method(function, function.owner)
@@ -116,6 +119,8 @@ class Heat:
         """Something flows into a slot: its name is hot where that is."""
         if slot.kind in ("global", "attribute"):
             self._note_aliases(slot.name, value)
+        elif slot.kind in ("parameter", "local"):
+            self._note_given(slot, value)
         elif slot.kind in ("return", "yield") and self.fixture_name(slot.owner):
             self._note_aliases(self.fixture_name(slot.owner), value)
         known = self._held.get(value)
@@ -145,6 +150,14 @@ class Heat:
             for function in slot.owner.module.functions[slot.owner.index + 1 :]:
                 if slot.name in function.facts.names and _is_inside(function, slot.owner):
                     self.need(function)
+
+    def _note_given(self, slot: Slot, value: v.Value) -> None:
+        """A function that is given to another, as decorators are, is called there."""
+        for atom in value:
+            if isinstance(atom, v.FunctionObject):
+                self._given.setdefault(atom.function, {})[slot] = None
+                if atom.function in self._called:
+                    self._holder(slot)
 
     def _note_aliases(self, name: str, value: v.Value) -> None:
         """A function kept under another name is called by that."""
