@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from asyncify import facts as f
 from asyncify.analysis.boundaries import fits, rule_of
 from asyncify.analysis.callers import Callers
 from asyncify.analysis.clients import Clients
@@ -67,6 +68,9 @@ class Obstacles(Callers):
             return Obstacle("ASY107", "The configuration keeps it sync.")
         if self.is_outside(function):
             return Obstacle("ASY107", "It is outside of what `only` names.")
+        if facts.is_generator and self._is_given_to_iter(function):
+            reason = "A plain `__iter__` returns it to Python, which can't await."
+            return Obstacle("ASY101", reason)
         kept = self.inference.query_properties.kept_in(function)
         if kept:
             return Obstacle("ASY103", kept)
@@ -215,6 +219,15 @@ class Obstacles(Callers):
 
     def is_configured_sync(self, function: Function) -> bool:
         return is_named(function, self.inference.config.sync)
+
+    def _is_given_to_iter(self, generator: Function) -> bool:
+        """Does an ``__iter__`` return what a generator function gives?"""
+        for caller, use in self.callers().get(generator, ()):
+            if caller.name == "__iter__" and use.kind == "call" and not caller.facts.is_generator:
+                statement = self.uses.layout(caller).statement(use.operation)
+                if statement is not None and statement[0] == f.RETURN:
+                    return bool(statement[7] == use.operation)
+        return False
 
     def is_outside(self, function: Function) -> bool:
         """Is a function outside of what ``only`` names? What makes sessions serves both sides, and

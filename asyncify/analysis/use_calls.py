@@ -62,6 +62,8 @@ _KEEPING = {
 }  # fmt: skip
 
 
+# Bases of classes that keep what they are made with in their fields.
+_OF_RECORDS = {"typing.NamedTuple", "typing.Generic", "typing.Protocol", "abc.ABC", "NamedTuple"}
 _CLOSING = v.Foreign("contextlib.closing")
 _OWN_SESSIONS = "Sessions of a class of the program stay sync: an async session only wraps them."
 _CLOSED = {"Session", "Connection", "scoped_session"}  # entered, they close themselves
@@ -292,6 +294,8 @@ class Calls:
 
     def passed(self, index: int, operation: f.Operation, callee: v.Value) -> Iterator[Use]:
         """Functions of the program that are handed to something outside it."""
+        if any(isinstance(a, v.ClassObject) and self._keeps_fields(a.cls) for a in callee):
+            return
         name = self._callee_name(operation)
         kind = "pass"
         enters = any(isinstance(a, v.KnownMethod) and a.name == "run_sync" for a in callee)
@@ -313,6 +317,10 @@ class Calls:
                 yield Use(own, self.function, index, name=name, callees=callees)
             elif not fits(name) and name.rpartition(".")[2] not in CLEANUPS:
                 yield from self.handed(index, value, name, kind)
+
+    def _keeps_fields(self, cls: Class) -> bool:
+        """Does a class of the program only keep what it is made with, as a dataclass does?"""
+        return cls.foreign_bases <= _OF_RECORDS and bool(self.inference.fields(cls))
 
     def handed(self, index: int, value: v.Value, name: str, kind: str) -> Iterator[Use]:
         """``run(session.commit)``: a method that does I/O is given to something foreign."""
@@ -371,6 +379,13 @@ class Calls:
     def iterated_queries(self, index: int) -> Iterator[Use]:
         for query in self.queries(index):
             yield Use("iterate query", self.function, index, query, name="__iter__")
+
+    def generated(self, index: int) -> Iterator[Use]:
+        """A generator is gone through."""
+        functions = [a.function for a in self.values[index] if isinstance(a, v.Generated)]
+        if functions:
+            callees = in_order(functions, self.values[index])
+            yield Use("iterate", self.function, index, name=callees[0].name, callees=callees)
 
     def iterated(self, index: int) -> Iterator[Use]:
         yield from self.iterated_queries(index)

@@ -20,6 +20,9 @@ ENTERING, ENTERING_ASYNC = ("__enter__", "__exit__"), ("__aenter__", "__aexit__"
 # The last parts of the names of what reaches sessions that it isn't given.
 _REACHING = {"close_all", *(name.rpartition(".")[2] for name in GREENLET_ALWAYS)}
 
+# Methods by which a generator is driven by hand.
+_OF_GENERATORS = {"send", "throw", "close", "__next__"}
+
 
 class Collector(Calls):
     """All uses of one function."""
@@ -58,7 +61,10 @@ class Collector(Calls):
         return self.starred(operation[6])
 
     def any_operator(self, index: int, operation: f.Operation) -> Iterable[Use]:
-        return self.iterated_queries(operation[6][1]) if operation[5] in ("In", "NotIn") else ()
+        """``in`` goes through what it looks into."""
+        if operation[5] not in ("In", "NotIn"):
+            return ()
+        return (*self.iterated_queries(operation[6][1]), *self.generated(operation[6][1]))
 
     def any_subscript(self, index: int, operation: f.Operation) -> Iterable[Use]:
         for query in self.queries(operation[5]):
@@ -111,6 +117,8 @@ class Collector(Calls):
                 yield Use("property", self.function, index, name=name, callees=callees)
 
     def attribute(self, index: int, operation: f.Operation) -> Iterator[Use]:
+        if operation[6] in _OF_GENERATORS:
+            yield from self.generated(operation[5])
         for atom in self.values[operation[5]]:
             if isinstance(atom, v.Instance):
                 found = self.inference.methods(atom.cls, operation[6])

@@ -53,7 +53,11 @@ class CallPlanner(UsePlanner):
             or self.colors.places.is_ensured(use)
         ):
             return
-        if any(not self.is_coroutine(c) for c in use.callees):
+        is_mixed = any(not self.is_coroutine(c) for c in use.callees)
+        if home(use.function) is use.function and (is_mixed or self._may_be_foreign(use)):
+            self._await_perhaps(use, draft)
+            return
+        if is_mixed:
             names = ", ".join(c.qualname for c in use.callees if not self.is_coroutine(c))
             self.impediments[use.function] = Obstacle(
                 "ASY105", f"Its call at line {use.line} may also run {names}, which is not async."
@@ -78,6 +82,24 @@ class CallPlanner(UsePlanner):
                     group=self.coloring.groups.get(use.function, 0),
                 )
             )  # fmt: skip
+
+    def _may_be_foreign(self, use: Use) -> bool:
+        """May a call run something of a library too, which was given as a value?"""
+        values = self.inference.evaluations[use.function].values
+        callee = use.function.body.operations[use.operation][5]
+        return any(isinstance(a, v.Foreign) for a in values[callee])
+
+    def _await_perhaps(self, use: Use, draft: Draft) -> None:
+        """Functions as values, of which some are async: what they give is awaited if it can be."""
+        name = self.support(draft, "maybe_await")
+        draft.add(
+            ReplaceExpression(
+                node=call_reference(use.function, use.operation),
+                site=draft.site(use.function.body.operations[use.operation]),
+                group=self.coloring.groups.get(use.function, 0),
+                template=f"{name}({{node}})", awaits=True,
+            )
+        )  # fmt: skip
 
     def read(self, use: Use, layout: Layout, draft: Draft) -> None:
         """The read of a property that turns is awaited."""

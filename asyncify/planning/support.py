@@ -95,6 +95,12 @@ async def run_sync(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     result: T = await greenlet_spawn(function, *args, **kwargs)
     return result
 '''
+_MAYBE_AWAIT = '''
+
+async def maybe_await(value: Any) -> Any:
+    """A value, or what awaiting it gives: for functions as values, of which some are async."""
+    return await value if isawaitable(value) else value
+'''
 _SLICED = '''
 
 def sliced(statement: Any, start: int | None, stop: int | None) -> Any:
@@ -145,6 +151,7 @@ _IMPORTS = {
         ("typing", "TypeVar"),
         ("sqlalchemy.util", "greenlet_spawn"),
     ),
+    "maybe_await": (("inspect", "isawaitable"), ("typing", "Any")),
     "sliced": (("typing", "Any"),),
     "nth": (("typing", "Any"),),
     **driver_helpers.IMPORTS,
@@ -152,7 +159,7 @@ _IMPORTS = {
 _TEXTS = {
     **driver_helpers.TEXTS,
     "run_async": _RUN_ASYNC, "run_at_import": _RUN_AT_IMPORT, "run_sync": _RUN_SYNC,
-    "sliced": _SLICED, "nth": _NTH,
+    "maybe_await": _MAYBE_AWAIT, "sliced": _SLICED, "nth": _NTH,
 }  # fmt: skip
 
 
