@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
+from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.layout import Layout
-from asyncify.analysis.program import dotted
+from asyncify.analysis.program import Variable, dotted, statements_of
 from asyncify.analysis.uses import Use
 from asyncify.decisions import (
     CloseToAsyncWith,
@@ -16,7 +17,9 @@ from asyncify.decisions import (
 from asyncify.planning.client_calls import ClientPlanner
 from asyncify.planning.draft import Draft, reference
 from asyncify.planning.use_planning import UsePlanner
+from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
+from asyncify.vocabulary.blocking import THREAD_LOCKS
 
 
 class WithPlanner(UsePlanner):
@@ -89,6 +92,8 @@ class WithPlanner(UsePlanner):
         group = self.coloring.groups.get(self.layout.function, 0)
         for statement in self.layout.statements:
             items = self.entered.get(id(statement))
+            if statement[0] == f.WITH and not statement[9] and not items:
+                self._tell_of_lock(statement)
             if items:
                 draft.add(
                     MakeAsyncWith(
@@ -98,6 +103,38 @@ class WithPlanner(UsePlanner):
                         before=tuple(self.started.get(id(statement), ())),
                     )
                 )  # fmt: skip
+
+    def _tell_of_lock(self, statement: f.Statement) -> None:
+        """A thread's lock that is held while something is awaited: who wants it next blocks the
+        event loop, and with it the one who would give it back."""
+        name = next((n for n in map(self._lock, statement[7]) if n), "")
+        inside = {id(inner) for inner in statements_of(statement[8])} if name else set()
+        for use in self.colors.uses.of(self.layout.function) if inside else ():
+            if (use.does_io or self.is_turned(use)) and id(
+                self.layout.statement(use.operation)
+            ) in inside:
+                reason = (
+                    f"`{name}` is held while `{use.name or use.kind}` (line {use.line}) is awaited:"
+                    " whoever wants it meanwhile stops the event loop, and it is never given back."
+                )
+                advice = "Use an `asyncio.Lock`, or hold it only where nothing is awaited."
+                site = Site(self.draft.module.path, statement[1], statement[2])
+                self.findings.append(finding("ASY414", site, reason, advice))
+                return
+
+    def _lock(self, item: tuple[int, object]) -> str:
+        """The name of a lock that a variable of a module, or an attribute, holds; or ''."""
+        operations, index = self.layout.operations, item[0]
+        if operations[index][0] not in (f.NAME, f.ATTRIBUTE):
+            return ""
+        program, function = self.inference.program, self.layout.function
+        value = self.inference.evaluations[function].values[index]
+        made = {atom.name for atom in value if isinstance(atom, v.ForeignInstance)}
+        symbol = program.resolve_expression(function, operations, index)
+        found = program.variable_expression(symbol) if isinstance(symbol, Variable) else None
+        if found is not None and found[1][found[2]][0] == f.CALL:
+            made.add(foreign_name(found[0], found[1], found[1][found[2]][5], self.inference))
+        return dotted(operations, index) if made & THREAD_LOCKS else ""
 
     def closings(self) -> set[int]:
         """``db = Factory()``, ``try ... finally: db.close()`` become ``async with``; the calls of

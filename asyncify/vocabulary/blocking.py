@@ -160,3 +160,8 @@ MAKERS: frozenset[str] = frozenset(
     name.rpartition("().")[0]
     for row in BLOCKING for name in row.names if "()." in name and not row.is_file
 )  # fmt: skip
+
+# Locks of threads: https://docs.python.org/3/library/threading.html#lock-objects
+THREAD_LOCKS: frozenset[str] = frozenset(
+    f"threading.{name}" for name in ("Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition")
+)
