@@ -319,8 +319,13 @@ class LoadEvaluation:
         return self.body.by_type(index)
 
     def is_maybe(self, index: int) -> bool:
-        """May an operation be skipped? Then what it loads isn't loaded for what follows."""
-        return bool(self.operations[index][4] & f.MAYBE)
+        """May an operation be skipped, or is it about one of many (``users[0].books``)? Then what
+        it loads isn't loaded for what follows, which may be about another."""
+        operation = self.operations[index]
+        if operation[4] & f.MAYBE:
+            return True
+        base = self.operations[operation[5]] if operation[0] == f.ATTRIBUTE else ()
+        return bool(base) and base[0] == f.SUBSCRIPT
 
     def elements(self, value: s.Value) -> s.Value:
         if not value:
