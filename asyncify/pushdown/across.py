@@ -76,7 +76,8 @@ class AcrossWriter(Writer):
             needed = self._needed(moved)
             fresh = [
                 step for step in others
-                if (name := _assigned(step)) and name in needed and not self._is_needed(name, moved)
+                if (name := _assigned(step)) and name in needed
+                and self._is_own(name) and not self._is_needed(name, moved)
             ]  # fmt: skip
             if not fresh:
                 break
@@ -88,22 +89,34 @@ class AcrossWriter(Writer):
         before: list[Step] = []
         behind: list[Step] = []
         for step in others:
-            reads = names(ast.parse("\n".join(step.lines)))
-            late = reads & made or not _assigned(step)
-            (behind if late or any(reads & _stored(b) for b in behind) else before).append(step)
+            stored, reads = _stored(step), names(ast.parse("\n".join(step.lines)))
             if (reads & made) - {self.region.steps.total}:
                 raise Refused(f"line {step.statement.lineno} needs what is asked of the database")
+            is_late = bool(reads & made) or not stored or any(reads & _stored(b) for b in behind)
+            (behind if is_late else before).append(step)
+            earlier = [m for m in moved if order[id(m)] < order[id(step)]]
+            if stored & self._needed(moved if is_late else earlier, is_late):
+                raise Refused(f"line {step.statement.lineno} changes what the page depends on")
         return moved, before, behind
 
-    def _needed(self, moved: list[Step]) -> set[str]:
+    def _needed(self, moved: list[Step], with_page: bool = True) -> set[str]:
+        """The names in what moves, those of the page's order and ends among them."""
         found = {name for step in moved for name in names(ast.parse("\n".join(step.lines)))}
-        for order in self.region.steps.sorts:
+        for order in self.region.steps.sorts if with_page else ():
             found |= {name for key in order.keys for name in names(ast.parse(key))}
         bounds = self.region.bounds
-        if bounds is not None:
+        if bounds is not None and with_page:
             for text in (bounds.limit, bounds.offset):
                 found |= names(ast.parse(text or "0"))
         return found
+
+    def _is_own(self, name: str) -> bool:
+        """Is a name assigned once, and no parameter?"""
+        stored = [
+            node.id for node in ast.walk(self.near.definition)
+            if isinstance(node, ast.Name) and not _is_read(node)
+        ]  # fmt: skip
+        return stored.count(name) == 1 and name not in {p.arg for p in self.near.parameters}
 
     def _is_needed(self, name: str, moved: list[Step]) -> bool:
         """Is a local name read in what stays?"""

@@ -167,6 +167,16 @@ class Region:
                 if any(id(each) in inner for each in edited):
                     raise Refused("the page is cut inside an f-string")
 
+    def _check_keys(self) -> None:
+        """A sort waits for the page, and is to mean then what it meant."""
+        own = self.load.order_texts() if not self.is_across else []
+        keys = [key for order in self.steps.sorts for key in order.keys]
+        parameters = {p.arg for p in self.scope.parameters}
+        for key in [*keys, *own]:
+            for name in names(ast.parse(key)) & self.scope.locals:
+                if self._times(name) > (name not in parameters):
+                    raise Refused(f"`{name}` is assigned again before the page")
+
     def _finish(self, place: int, lowest: Lowest) -> None:
         self.end = place
         self._behind(place)
@@ -221,6 +231,7 @@ class Region:
             counts = list(self._counts([statement]))
         self.counts = counts
         self._check()
+        self._check_keys()
         allowed = {id(node) for call in counts for node in ast.walk(call)}
         if self.part is not None:
             allowed |= {id(node) for node in ast.walk(self.part.value)}

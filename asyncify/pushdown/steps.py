@@ -25,6 +25,7 @@ from asyncify.pushdown.syntax import (
     wrapped,
 )
 from asyncify.pushdown.values import Values, is_pure
+from asyncify.vocabulary.caches import LOGGING
 
 Transform = Callable[[], list[str]]
 
@@ -224,6 +225,8 @@ class Steps:
         if touched:
             name = sorted(touched)[0]
             raise Refused(f"`{name}` is used in another way in line {statement.lineno}")
+        if not _is_plain(statement):
+            raise Refused(f"line {statement.lineno} may change what is loaded later")
         return self.text(statement)
 
     def _touched(self, node: ast.AST) -> set[str]:
@@ -316,3 +319,22 @@ def _chosen(loop: ast.For) -> tuple[str, list[ast.expr]] | None:
         is_item = isinstance(item, ast.Name) and item.id == loop.target.id
         return (call[0].id, tests) if is_item else None
     return None
+
+
+def _is_plain(statement: ast.stmt) -> bool:
+    """Does a statement between the rows and the page leave everything as it is? The page is asked
+    for behind it, and the rows were loaded before it."""
+    if isinstance(statement, (ast.Raise, ast.Pass)):
+        return True
+    if isinstance(statement, ast.If):
+        blocks = [*statement.body, *statement.orelse]
+        return is_pure(statement.test) and all(_is_plain(each) for each in blocks)
+    if isinstance(statement, ast.Expr):
+        call = method_call(statement.value)
+        is_told = call is not None and call[1] in LOGGING and all(map(is_pure, call[2].args))
+        return is_told or isinstance(statement.value, ast.Constant)
+    if isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+        plain = all(isinstance(each, (ast.Name, ast.Tuple)) for each in targets)
+        return plain and (statement.value is None or is_pure(statement.value))
+    return False
