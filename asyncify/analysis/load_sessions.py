@@ -233,6 +233,7 @@ def _refresh(run: LoadEvaluation, operation: f.Operation, argument: s.Value) -> 
             state.load(entity.key, names)
             continue
         state.refreshed(entity.key)
+        state.renewed |= {entity.key}
         eager = frozenset(link.name for link in links if link.lazy in words.EAGER)
         models = run.loading.models
         queried = {n for n in models.columns(entity.cls) if models.is_queried(entity.cls, n)}

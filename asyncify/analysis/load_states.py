@@ -297,12 +297,13 @@ class State:
     made or queried on the way here; ``kept`` new ones that were added to a session, ``stored``
     those that were flushed. ``flushes`` and ``expires``: did the session flush, or expire
     everything, on the way here? ``recovers``: did it so after a failure that was handled?
-    ``computes`` are columns of which only the database knows the value from then on.
+    ``computes`` are columns of which only the database knows the value from then on; ``renewed``
+    instances of which all that was loaded before has been forgotten.
     """
 
     __slots__ = (
         "_own", "born", "changed", "computes", "expired", "expires", "flushes", "kept", "loaded",
-        "recovers", "stored",
+        "recovers", "renewed", "stored",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -316,6 +317,7 @@ class State:
         self.expires = False
         self.recovers = False
         self.computes: frozenset[tuple[Class, str]] = frozenset()
+        self.renewed: frozenset[Key] = frozenset()
         self._own = True  # are the tables those of this state alone?
 
     def copy(self) -> State:
@@ -323,7 +325,7 @@ class State:
         out.loaded, out.expired, out.changed = self.loaded, self.expired, self.changed
         out.born, out.kept, out.stored = self.born, self.kept, self.stored
         out.flushes, out.expires, out.recovers = self.flushes, self.expires, self.recovers
-        out.computes = self.computes
+        out.computes, out.renewed = self.computes, self.renewed
         out._own = self._own = False
         return out
 
@@ -351,6 +353,7 @@ class State:
         out.expires = self.expires or other.expires
         out.recovers = self.recovers or other.recovers
         out.computes |= other.computes
+        out.renewed |= other.renewed
         return out
 
     def _loaded(self, key: Key, other: State) -> frozenset[str]:
@@ -449,6 +452,7 @@ class State:
         out.born = frozenset(source for source in self.born if source in sources)
         out.kept = frozenset(source for source in self.kept if known(source))
         out.stored = frozenset(source for source in self.stored if known(source))
+        out.renewed = frozenset(key for key in self.renewed if known(key[0]))
         out.flushes, out.expires, out.recovers = self.flushes, self.expires, self.recovers
         out.computes = self.computes
         return out

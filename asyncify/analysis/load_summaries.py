@@ -190,6 +190,10 @@ def _take_over(
     """What the callee has loaded, of its own instances and of those that it was given."""
     for source in state.born:  # what an earlier call gave is another instance
         run.state.forget(source)
+    for key in state.renewed:
+        for own in _keys(key, function, given):
+            run.state.set_loaded(own, frozenset())
+            run.state.renewed |= {own}
     for key, names in state.loaded.items():
         for own in _keys(key, function, given):
             run.state.load(own, names)
