@@ -43,6 +43,8 @@ class MemberPlanner(UsePlanner):
         if operation[0] != f.CALL:
             self._attribute(use, layout, draft)
             return
+        if use.function.facts.is_async and self.colors.places.is_scheduled(use):
+            return  # asyncio takes nothing but coroutines: the session is an async one
         form = use.row.form
         if self.colors.places.streams(use):
             self._stream(use, layout, draft, hoister)
