@@ -1,4 +1,5 @@
-"""The hazards of async loading, H01 to H24: each is found statically, and its fix is executed.
+"""The hazards of async loading: each is found statically, and its fix is executed. Those of
+SQLAlchemy 1.4 alone (H12, H20) and of one engine on two event loops (H16) are not among them.
 
 The programs under ``fixtures/hazards`` are migrated together, once. Each is run before and after;
 and again without the fix, which has to fail, or else there would be no hazard. What is a mistake of
