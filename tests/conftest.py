@@ -23,4 +23,6 @@ def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, folders)))
+        # Suites that tests run don't use Hypothesis, and importing it takes longer than they do.
+        patch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
         yield
