@@ -49,8 +49,12 @@ class View:
         return ""
 
     def named(self, index: int, kinds: frozenset[str]) -> str:
-        """The dotted name under which an object of one of the kinds stands, or ''."""
-        known = (a for a in self.values[index] if isinstance(a, v.Known))
+        """The dotted name under which an object of one of the kinds stands, or ''. An attribute of
+        something unknown may be a property that gives another object each time."""
+        is_read = self.operations[index][0] == f.ATTRIBUTE
+        known = (
+            a for a in self.values[index] if isinstance(a, v.Known) and (a.sure or not is_read)
+        )
         return dotted(self.operations, index) if any(a.kind in kinds for a in known) else ""
 
     def arguments(self, operation: f.Operation) -> tuple[int, ...]:
