@@ -80,6 +80,9 @@ class Loading:
             if function.name in FORMATTED and self._is_of_model(function):
                 above += self._formatting
             above += self._unseen_callers(function)
+            if self._is_of_model(function):
+                # What a `select` gives has no type, and yet its members are read.
+                above += self.inference.program.mentioning_member(function.name)
             if function.facts.kind == "lambda" and function.parent is not None:
                 above.append(function.parent)
             for caller in above:

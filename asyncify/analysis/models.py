@@ -1,6 +1,8 @@
 """Models: the mapped classes of the program, and how their relationships point.
 
-Read from class bodies only; https://docs.sqlalchemy.org/en/21/orm/basic_relationships.html.
+Read from class bodies, and from the calls that map a class imperatively;
+https://docs.sqlalchemy.org/en/21/orm/basic_relationships.html and
+https://docs.sqlalchemy.org/en/21/orm/mapping_styles.html#imperative-mapping.
 """
 
 from __future__ import annotations
@@ -10,11 +12,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from asyncify import facts as f
-from asyncify.analysis.program import Class, Program, Variable, dotted
+from asyncify.analysis.program import Class, Function, Program, Variable, dotted
 from asyncify.vocabulary.loading import EXPRESSIONS, POLYMORPHIC_SETTINGS, PROXIES
 
 _RELATIONSHIPS = {"relationship", "relation", "dynamic_loader", "Relationship"}
 _COLLECTIONS = ("list", "List", "set", "Set", "Sequence", "Collection", "dict", "Dict")
+_MAPPERS = ("map_imperatively", "mapper")  # the second is that of 1.4
 _SQL_FUNCTIONS = {"func", "text", "sa", "sqlalchemy", "select"}
 _TO_MANY_WRAPPERS = ("DynamicMapped", "WriteOnlyMapped")
 _LAZY_WRAPPERS = {"DynamicMapped": "dynamic", "WriteOnlyMapped": "write_only"}
@@ -201,7 +204,26 @@ class Models:
                 _RELATIONSHIPS | {"Column", "mapped_column", "Field", "Table"} | PROXIES
             ):
                 _Reader(self, model).read()
+            if cls in self._mappings:
+                function, call = self._mappings[cls]
+                _Reader(self, model, function).mapping(call)
         return self._models[cls]
+
+    @cached_property
+    def _mappings(self) -> dict[Class, tuple[Function, int]]:
+        """Where classes are mapped imperatively: ``registry.map_imperatively(User, users)``."""
+        found = {}
+        for function in {fn: None for name in _MAPPERS for fn in self.program.mentioning(name)}:
+            operations = function.body.operations
+            for index, operation in enumerate(operations):
+                if not operation or operation[0] != f.CALL or not operation[6]:
+                    continue
+                if dotted(operations, operation[5]).rpartition(".")[2] not in _MAPPERS:
+                    continue
+                cls = self.program.resolve_expression(function, operations, operation[6][0])
+                if isinstance(cls, Class):
+                    found[cls] = function, index
+        return found
 
     def named(self, name: str) -> Class | None:
         """The mapped class with this name, if there is exactly one."""
@@ -216,12 +238,12 @@ class Models:
 
 
 class _Reader:
-    """Reads one class body."""
+    """Reads one class body, or a function in which the class is mapped."""
 
-    def __init__(self, models: Models, model: Model) -> None:
+    def __init__(self, models: Models, model: Model, body: Function | None = None) -> None:
         self.models = models
         self.model = model
-        self.body = model.cls.body
+        self.body = body or model.cls.body
         self.operations = self.body.body.operations
         self.pending: list[tuple[str, int, int]] = []
 
@@ -235,6 +257,43 @@ class _Reader:
                 self.attribute(statement[7][1], statement[9], statement[8])
         for name, call, annotation in self.pending:
             self.model.relationships[name] = self.relationship(name, call, annotation)
+
+    def mapping(self, call: int) -> None:
+        """A class, its table and its further properties, in one call."""
+        operation = self.operations[call]
+        keywords = dict(operation[7])
+        table = operation[6][1] if len(operation[6]) > 1 else keywords.get("local_table", -1)
+        self.model.table = "?"  # mapped, whatever the table
+        if table >= 0:
+            symbol = self.models.program.resolve_expression(self.body, self.operations, table)
+            found = (
+                self.models.program.variable_expression(symbol)
+                if isinstance(symbol, Variable) else None
+            )  # fmt: skip
+            if found is not None:
+                _Reader(self.models, self.model, found[0]).table(found[2])
+        properties = self.operations[keywords["properties"]] if "properties" in keywords else None
+        if properties is not None and properties[0] == f.DICT:
+            for key, value in zip(properties[5], properties[6], strict=True):
+                name = self.constant(key) if key >= 0 else None
+                if isinstance(name, str):
+                    self.attribute(name, value, -1)
+        for name, value, annotation in self.pending:
+            self.model.relationships[name] = self.relationship(name, value, annotation)
+
+    def table(self, call: int) -> None:
+        """``Table("users", metadata, Column("id", Integer, primary_key=True))``."""
+        operation = self.operations[call]
+        if operation[0] != f.CALL or not operation[6]:
+            return
+        name = self.constant(operation[6][0])
+        self.model.table = name if isinstance(name, str) else self.model.table
+        for argument in operation[6][1:]:
+            column = self.operations[argument] if argument >= 0 else ()
+            if column and column[0] == f.CALL and column[6]:
+                name = self.constant(column[6][0])
+                if isinstance(name, str) and dotted(self.operations, column[5]).endswith("Column"):
+                    self.attribute(name, argument, -1)
 
     def attribute(self, name: str, value: int, annotation: int) -> None:
         operation = self.operations[value] if value >= 0 else None

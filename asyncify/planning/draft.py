@@ -29,6 +29,10 @@ class Draft:
     def add(self, decision: Decision) -> None:
         self.decisions[decision] = None
 
+    def exchange(self, old: Decision, new: Decision) -> None:
+        """Put a decision in the place of another: those for one node are carried out in order."""
+        self.decisions = {new if each is old else each: None for each in self.decisions}
+
     def site(self, operation: f.Operation) -> Site:
         return Site(self.module.path, operation[1], operation[2])
 

@@ -193,11 +193,17 @@ class LoadPlanner:
         if source.kind == "get":
             self.gets.select(source, options)
             return
+        node, asked = call_reference(function, source.operation), f"{{node}}.options({options})"
+        for decision in draft.decisions:
+            if isinstance(decision, ReplaceExpression) and decision.node == node:
+                # `for user in db.query(User)`: what executes the statement is around the options.
+                template = decision.template.replace("{node}", asked)
+                draft.exchange(decision, replace(decision, template=template))
+                return
         draft.add(
             ReplaceExpression(
-                node=call_reference(function, source.operation), site=draft.site(operation),
+                node=node, site=draft.site(operation), template=asked,
                 group=self.coloring.groups.get(function, 0),
-                template=f"{{node}}.options({options})",
             )
         )  # fmt: skip
 
