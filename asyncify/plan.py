@@ -115,6 +115,7 @@ class Planner:
         self.cleanups = Cleanups(colors, coloring, self.draft)
         self.blocking = BlockingPlanner(colors, coloring, self.draft)
         self.renames = Renames(colors, coloring, self.draft)
+        self.mocks: list[Finding] = []
 
     def draft(self, module: Module) -> Draft:
         if module not in self.drafts:
@@ -143,7 +144,7 @@ class Planner:
         if self.coloring.turned:
             self.infrastructure.plan()
             self.clients.plan()
-            MockPlanner(self.colors, self.coloring, self.draft).plan()
+            self.mocks = MockPlanner(self.colors, self.coloring, self.draft).plan()
             RunnerPlanner(self.colors, self.coloring, self.draft).plan()
             CasePlanner(self.colors, self.coloring, self.draft).plan()
             MarkPlanner(self.colors, self.coloring, self.draft).plan()
@@ -264,7 +265,7 @@ class Planner:
         found = [*self.functions.findings, *self.queries.findings, *self.infrastructure.findings]
         found += self.loading.findings + self.sides.findings
         found += self.cleanups.findings()
-        found += self.renames.findings
+        found += self.renames.findings + self.mocks
         found += pending_queries(files)
         for function in self._ordered(self.coloring.turned):
             if not function.facts.is_async and function.facts.kind != "lambda":

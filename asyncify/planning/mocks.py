@@ -5,14 +5,18 @@ What such a mock is given later stays: an AsyncMock gives its ``return_value`` t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from asyncify import facts as f
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.declarations import foreign_name
-from asyncify.analysis.program import Function, Module, statements_of
+from asyncify.analysis.program import Function, Module, dotted, statements_of
 from asyncify.decisions import RenameReference
+from asyncify.findings import Finding
 from asyncify.planning.draft import Draft, reference
+from asyncify.planning.mocked_chains import Chains
+from asyncify.planning.mocked_functions import MockedFunctions
+from asyncify.planning.mocked_sessions import Mocked, MockedSessions
 from asyncify.vocabulary.names import KINDS, async_name
 from asyncify.vocabulary.rows import Form
 from asyncify.vocabulary.testing import ASYNC_MOCK, MOCKS
@@ -27,14 +31,36 @@ class MockPlanner:
         self.inference = colors.inference
         self.coloring = coloring
         self.draft = draft
+        self.sessions = MockedSessions(colors, coloring, draft)
+        self.chains = Chains(colors, draft)
+        self.functions = MockedFunctions(colors, coloring, draft)
 
-    def plan(self) -> None:
-        for word in MOCKS:
-            for function in self.inference.program.mentioning(word):
-                if function not in self.coloring.stays | self.coloring.islands:
-                    self._function(function)
+    def plan(self) -> list[Finding]:
+        """Plan the mocks; what a person has to do about others."""
+        self._members()
+        for mocked in list(self.sessions.find()):
+            if self.sessions.is_ours(mocked):
+                self._session(mocked)
+        self.functions.plan()
+        return self.chains.findings + self.functions.findings
 
-    def _function(self, function: Function) -> None:
+    def _session(self, mocked: Mocked) -> None:
+        uses = self.sessions.reached(mocked)
+        members = self.chains.plan(mocked, uses) | self.sessions.giving(uses)
+        self.sessions.respec(mocked, members)
+        for function, name in dict.fromkeys(mocked.holders):
+            self._awaited_members(function, name)
+
+    def _awaited_members(self, function: Function, name: str) -> None:
+        """``db.commit = MagicMock()``."""
+        for callee, base, member in self._assigned(function):
+            row = self.inference.row("Session", member)
+            held = dotted(function.body.operations, base) == name
+            if held and row is not None and row.form is Form.AWAIT:
+                self._rename(function, callee)
+
+    def _assigned(self, function: Function) -> Iterator[tuple[f.Operation, int, str]]:
+        """The mocks that are assigned to attributes: what makes them, and the attributes."""
         operations = function.body.operations
         for statement in statements_of(function.body.statements):
             if statement[0] != f.ASSIGN or operations[statement[8]][0] != f.CALL:
@@ -42,15 +68,25 @@ class MockPlanner:
             callee = operations[operations[statement[8]][5]]
             if callee[0] not in (f.NAME, f.ATTRIBUTE):
                 continue
-            name = callee[5] if callee[0] == f.NAME else callee[6]
-            if name in MOCKS and any(self._is_awaited(function, t) for t in statement[7]):
+            if (callee[5] if callee[0] == f.NAME else callee[6]) not in MOCKS:
+                continue
+            for target in statement[7]:
+                if target[0] == f.TO_ATTRIBUTE:
+                    yield callee, target[1], target[2]
+
+    def _members(self) -> None:
+        for word in MOCKS:
+            for function in self.inference.program.mentioning(word):
+                if function not in self.coloring.stays | self.coloring.islands:
+                    self._function(function)
+
+    def _function(self, function: Function) -> None:
+        for callee, base, member in self._assigned(function):
+            if self._is_awaited(function, base, member):
                 self._rename(function, callee)
 
-    def _is_awaited(self, function: Function, target: tuple[object, ...]) -> bool:
+    def _is_awaited(self, function: Function, base: int, member: str) -> bool:
         """Is it a member of a class that turns, which is awaited from now on?"""
-        if target[0] != f.TO_ATTRIBUTE:
-            return False
-        base, member = int(str(target[1])), str(target[2])
         operations = function.body.operations
         if operations[base][0] not in (f.NAME, f.ATTRIBUTE):
             return False

@@ -70,6 +70,7 @@ SEVERITIES: Mapping[str, Severity] = {
     "ASY605": _WARNING,
     "ASY606": _INFO,
     "ASY607": _INFO,
+    "ASY608": _WARNING,
     "ASY701": _WARNING,
     "ASY702": _INFO,
     "ASY703": _WARNING,

@@ -131,6 +131,24 @@ THREAD = "asyncio.to_thread"
 # https://docs.python.org/3/library/unittest.mock.html#unittest.mock.AsyncMock
 MOCKS: tuple[str, ...] = ("MagicMock", "Mock")
 ASYNC_MOCK = "unittest.mock.AsyncMock"
+# What the mock of a session is one of, by a member that only that has; an empty one is any other.
+MOCKED_SESSIONS: tuple[tuple[str, str], ...] = (
+    ("exec", "sqlmodel.ext.asyncio.session.AsyncSession"),
+    ("", "sqlalchemy.ext.asyncio.AsyncSession"),
+)
+MOCKED_SPECS: frozenset[str] = frozenset({"spec", "spec_set"})
+MOCKED_OVERRIDES = "dependency_overrides"
+MOCK_RESULT = "return_value"
+MOCK_ANSWERS: frozenset[str] = frozenset({MOCK_RESULT, "side_effect"})
+QUERY_MEMBER = "query"
+# What puts something in the place of a function, by the word that it is found by: how it is called,
+# and whether what is replaced may be an object and the name of its attribute.
+PATCHES: dict[str, tuple[tuple[str, ...], bool]] = {
+    "patch": (("patch",), False),
+    "object": (("patch.object",), True),
+    "setattr": (("monkeypatch.setattr",), True),
+}
+REPLACEMENT = ("new", "new_callable", "value")
 
 
 def is_test_path(path: str) -> bool:

@@ -1,0 +1,281 @@
+"""Mocks that stand for a session, without saying so: ``db = MagicMock()`` that is given to what
+turns.
+
+What such a mock stands for is what it is given to. Its coroutines have to be awaited, and what they
+give not: with ``spec=AsyncSession`` the mock knows itself which of its members are coroutines, and
+what an execution gives is a plain mock (children of an ``AsyncMock`` would be coroutines again).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.declarations import foreign_name
+from asyncify.analysis.program import Class, Function, Module, dotted
+from asyncify.analysis.use import Use
+from asyncify.decisions import EditArguments
+from asyncify.planning.draft import Draft, call_reference
+from asyncify.vocabulary.names import KINDS
+from asyncify.vocabulary.rows import Form
+from asyncify.vocabulary.testing import (
+    ASYNC_MOCK,
+    MOCKED_OVERRIDES,
+    MOCKED_SESSIONS,
+    MOCKED_SPECS,
+    MOCKS,
+)
+
+_SESSIONS = ("Session", "scoped_session")
+
+
+@dataclass(frozen=True, slots=True)
+class Mocked:
+    """A call that makes the mock of a session, and the expressions that hold it: pairs of a
+    function and the dotted name there."""
+
+    function: Function
+    call: int
+    holders: tuple[tuple[Function, str], ...]
+
+
+class MockedSessions:
+    """Finds the mocks of sessions, and makes mocks of async ones of them."""
+
+    def __init__(
+        self, colors: Colors, coloring: Coloring, draft: Callable[[Module], Draft]
+    ) -> None:
+        self.colors = colors
+        self.coloring = coloring
+        self.inference = colors.inference
+        self.program = colors.inference.program
+        self.draft = draft
+
+    def find(self) -> Iterator[Mocked]:
+        """Every mock of a session that is given to something which turns."""
+        functions = {fn: None for word in MOCKS for fn in self.program.mentioning(word)}
+        for function in functions:
+            for index, operation in enumerate(function.body.operations):
+                if operation and operation[0] == f.CALL and self._makes_mock(function, operation):
+                    mocked = self._mocked(function, index)
+                    if mocked is not None:
+                        yield mocked
+
+    def _mocked(self, function: Function, index: int) -> Mocked | None:
+        holders = tuple(self._holders(function, index))
+        given = self._given_directly(function, index) or any(
+            self._is_given(holder, name) for holder, name in holders
+        )
+        return Mocked(function, index, holders) if given else None
+
+    @staticmethod
+    def _makes_mock(function: Function, operation: f.Operation) -> bool:
+        callee = function.body.operations[operation[5]]
+        if callee[0] not in (f.NAME, f.ATTRIBUTE):
+            return False
+        return (callee[5] if callee[0] == f.NAME else callee[6]) in MOCKS
+
+    # -- who holds it
+
+    def _holders(self, function: Function, index: int) -> Iterator[tuple[Function, str]]:
+        layout = self.colors.uses.layout(function)
+        statement = layout.statement(index)
+        if statement is None:
+            return
+        if statement[0] == f.ASSIGN and statement[8] == index:
+            for target in statement[7]:
+                yield from self._held(function, target)
+        elif self._is_handed_out(function, index):
+            yield from self._requesting(function)
+
+    def _held(self, function: Function, target: tuple[object, ...]) -> Iterator[tuple[Function, str]]:
+        operations = function.body.operations
+        if target[0] == f.TO_NAME:
+            name = str(target[1])
+            yield function, name
+            handed = (i for i, op in enumerate(operations) if dotted(operations, i) == name)
+            if any(self._is_handed_out(function, i) for i in handed):
+                yield from self._requesting(function)
+        elif target[0] == f.TO_ATTRIBUTE:
+            base = dotted(operations, int(str(target[1])))
+            if base and function.owner is not None:
+                for method in function.owner.methods.values():
+                    yield method, f"{base}.{target[2]}"
+
+    def _is_handed_out(self, function: Function, index: int) -> bool:
+        """Is it what the function returns, or yields?"""
+        layout = self.colors.uses.layout(function)
+        statement, parent = layout.statement(index), layout.parent(index)
+        returned = statement is not None and statement[0] == f.RETURN and statement[7] == index
+        return returned or (parent >= 0 and layout.operations[parent][0] == f.YIELD)
+
+    def _requesting(self, fixture: Function) -> Iterator[tuple[Function, str]]:
+        """The tests and fixtures that ask for a fixture by its name."""
+        name = self.inference.fixtures.name(fixture)
+        for function in self.program.mentioning(name) if name else ():
+            asked = any(p.name == name for p in parameters_of(function))
+            if asked and self.inference.fixtures.given(function, name) is fixture:
+                yield function, name
+
+    # -- what it is given to
+
+    def _is_given(self, function: Function, name: str) -> bool:
+        operations = function.body.operations
+        last = name.rpartition(".")[2]
+        if last not in function.facts.names | function.facts.bound:
+            return self._overrides(function, name)
+        for index, operation in enumerate(operations):
+            if operation and operation[0] in (f.NAME, f.ATTRIBUTE) and dotted(operations, index) == name:
+                if self._given_directly(function, index):
+                    return True
+        return self._overrides(function, name)
+
+    def _given_directly(self, function: Function, index: int) -> bool:
+        """Is it an argument for a parameter that is a session, of something that turns?"""
+        layout = self.colors.uses.layout(function)
+        parent = layout.parent(index)
+        operation = layout.operations[parent] if parent >= 0 else ()
+        if not operation or operation[0] != f.CALL or operation[5] == index:
+            return False
+        for callee, offset, turns in self._callees(function, operation[5]):
+            for position, parameter in enumerate(callee.signature.parameters):
+                given = (
+                    dict(operation[7]).get(parameter.name) == index
+                    or position >= offset
+                    and position - offset < len(operation[6])
+                    and operation[6][position - offset] == index
+                )
+                if given and turns and is_session(self.inference.parameter(callee, position)):
+                    return True
+        return False
+
+    def _callees(self, function: Function, index: int) -> Iterator[tuple[Function, int, bool]]:
+        """What is called, how many parameters are bound already, and whether it turns."""
+        found: list[object] = []
+        symbol = self.program.resolve_expression(function, function.body.operations, index)
+        evaluation = self.inference.evaluations.get(function)
+        if isinstance(symbol, Function | Class):
+            found.append(symbol)
+        elif evaluation is not None:
+            found += evaluation.values[index] or ()
+        for each in found:
+            bound = isinstance(each, v.FunctionObject) and each.bound
+            target = each.function if isinstance(each, v.FunctionObject) else each
+            target = target.of if isinstance(target, v.ClassObject) else target
+            if isinstance(target, Class):
+                turns = any(
+                    m in self.coloring.turned for c in target.ancestors for m in c.methods.values()
+                )
+                for made in self.inference.methods(target, "__init__"):
+                    yield made, 1, turns
+            elif isinstance(target, Function):
+                method = target.owner is not None and isinstance(symbol, Function)
+                yield target, 1 if bound else 0, target in self.coloring.turned and not method
+
+    def _overrides(self, function: Function, name: str) -> bool:
+        """Is it what takes the place of a dependency that gives sessions?"""
+        operations = function.body.operations
+        for statement in self.colors.uses.layout(function).statements:
+            if statement[0] != f.ASSIGN:
+                continue
+            for target in statement[7]:
+                if target[0] != f.TO_SUBSCRIPT:
+                    continue
+                base, key = dotted(operations, target[1]), target[2]
+                if base.rpartition(".")[2] != MOCKED_OVERRIDES:
+                    continue
+                symbol = self.program.resolve_expression(function, operations, key)
+                if isinstance(symbol, Function) and self._gives_session(symbol):
+                    if self._names(function, statement[8], name):
+                        return True
+        return False
+
+    def _gives_session(self, function: Function) -> bool:
+        evaluation = self.inference.evaluations.get(function)
+        if evaluation is None or function not in self.coloring.turned:
+            return False
+        return any(is_session(value) for value in evaluation.environment.values())
+
+    def _names(self, function: Function, index: int, name: str) -> bool:
+        """Does the function that an expression is hold a name?"""
+        operation = function.body.operations[index]
+        inner: object = None
+        if operation[0] == f.LAMBDA:
+            inner = function.module.functions[operation[5]]
+        elif operation[0] == f.NAME:
+            inner = next(
+                (c for c in function.module.functions if c.parent is function
+                 and c.name == operation[5]), None,
+            )  # fmt: skip
+        return isinstance(inner, Function) and name.partition(".")[0] in inner.facts.names
+
+    # -- what is reached
+
+    def reached(self, mocked: Mocked) -> list[Use]:
+        """The uses in everything that turns and that whoever holds the mock calls."""
+        pending = [mocked.function, *(function for function, _ in mocked.holders)]
+        seen = set(pending)
+        found: list[Use] = []
+        while pending:
+            function = pending.pop()
+            for use in self.colors.uses.of(function):
+                found.append(use)
+                fresh = [c for c in use.callees if c in self.coloring.turned and c not in seen]
+                seen.update(fresh)
+                pending += fresh
+        return found
+
+    def giving(self, uses: Iterable[Use]) -> set[str]:
+        """The members of sessions that are awaited for what they give."""
+        return {
+            use.row.name for use in uses
+            if use.row is not None and use.row.form is Form.AWAIT and use.row.returns
+            and use.row.returns != "none"
+            and isinstance(use.owner, v.Known) and use.owner.kind in _SESSIONS
+        }  # fmt: skip
+
+    # -- the edit
+
+    def respec(self, mocked: Mocked, members: set[str]) -> None:
+        """The mock is one of an async session, whose executions give plain mocks."""
+        function, operations = mocked.function, mocked.function.body.operations
+        operation = operations[mocked.call]
+        draft, keywords = self.draft(function.module), dict(operation[7])
+        edits: list[tuple[str, str]] = []
+        if MOCKED_SPECS.isdisjoint(keywords) and not operation[6]:
+            edits.append(("spec", draft.spell(self._session(members))))
+        written = dotted(operations, operation[5])
+        owner = written.rpartition(".")[0]
+        for member in sorted(members - keywords.keys()):
+            made = f"{owner}.AsyncMock" if owner else draft.spell(ASYNC_MOCK)
+            edits.append((member, f"{made}(return_value={written}())"))
+        if edits:
+            node, site = call_reference(function, mocked.call), draft.site(operation)
+            draft.add(EditArguments(node=node, site=site, set_keywords=tuple(edits)))
+
+    @staticmethod
+    def _session(members: set[str]) -> str:
+        return next((name for member, name in MOCKED_SESSIONS if not member or member in members))
+
+    def is_ours(self, mocked: Mocked) -> bool:
+        """Is it a mock without a spec, or with that of a session?"""
+        operations = mocked.function.body.operations
+        operation = operations[mocked.call]
+        specs = [*operation[6][:1], *(i for k, i in operation[7] if k in MOCKED_SPECS)]
+        return all(
+            i >= 0
+            and KINDS.get(foreign_name(mocked.function, operations, i, self.inference)) in _SESSIONS
+            for i in specs
+        )
+
+
+def is_session(value: v.Value) -> bool:
+    """Is something a session, or may it be one?"""
+    return any(isinstance(atom, v.Known) and atom.kind in _SESSIONS for atom in value or ())
+
+
+def parameters_of(function: Function) -> tuple[f.Parameter, ...]:
+    return function.signature.parameters if function.facts.kind == "def" else ()
