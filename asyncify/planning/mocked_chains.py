@@ -30,21 +30,24 @@ _ADVICE = "Give what the statement is executed with the answer that the query's 
 
 @dataclass(slots=True)
 class Chains:
-    """Plans the chains of the mocks of sessions. ``members`` are those whose results are mocked."""
+    """Plans the chains of the mocks of sessions."""
 
     colors: Colors
     draft: Callable[[Module], Draft]
     findings: list[Finding] = field(default_factory=list)
 
-    def plan(self, mocked: Mocked, uses: list[Use]) -> set[str]:
-        """Edit or report the chains of one mock; the members that have to give plain mocks."""
-        asked = self._asked(uses)
+    def members(self, uses: list[Use]) -> set[str]:
+        """The members of sessions that queries become, which have to give plain mocks."""
+        return {new[0] for answers in self._asked(uses).values() for new in answers if new}
+
+    def plan(self, mocked: Mocked, reached: Callable[[Mocked, Function], list[Use]]) -> None:
+        """Edit or report the chains of one mock."""
         for function, name in dict.fromkeys(mocked.holders):
+            asked = self._asked(reached(mocked, function))
             self._function(function, name, asked)
-        return {new[0] for answers in asked.values() for new in answers if new}
 
     def _asked(self, uses: list[Use]) -> dict[tuple[str, ...], set[tuple[str, ...]]]:
-        """The chains of queries that are reached, and what each becomes; () for what isn't known."""
+        """The chains of queries that are reached, and what each becomes; () where unknown."""
         found: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
         for use in uses:
             if use.kind in ("query", "iterate query"):
@@ -86,6 +89,8 @@ class Chains:
         operations = function.body.operations
         planned: dict[int, tuple[int, tuple[str, ...], tuple[str, ...]]] = {}
         for base, last in self._set(function):
+            if last == QUERY_MEMBER and dotted(operations, base) == name:
+                self._report(function, operations[base], name)
             chain = chain_of(operations, base, name)
             if chain is not None and chain[1][:1] == (QUERY_MEMBER,) and last in MOCK_ANSWERS:
                 planned[chain[0]] = (base, chain[1], answered(chain[1], asked))

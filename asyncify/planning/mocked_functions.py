@@ -11,15 +11,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from asyncify import facts as f
+from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
-from asyncify.analysis.program import Class, Function, Module, Variable, dotted
+from asyncify.analysis.program import Class, Function, Module, Symbol, Variable, dotted
 from asyncify.decisions import EditArguments, RenameReference
 from asyncify.findings import Finding
-from asyncify.planning.draft import Draft, call_reference, reference
+from asyncify.planning.draft import Draft, reference
 from asyncify.rules import finding
+from asyncify.sites import NodeRef
 from asyncify.vocabulary.names import async_name
-from asyncify.vocabulary.testing import ASYNC_MOCK, MOCKS, PATCHES, REPLACEMENT
+from asyncify.vocabulary.testing import ASYNC_MOCK, MOCKS, PATCHED, PATCHES, REPLACEMENT
 
+_ASYNC = ASYNC_MOCK.rpartition(".")[2]
 _ADVICE = "Put something there whose calls can be awaited: an async function, or an AsyncMock."
 
 
@@ -35,63 +38,71 @@ class MockedFunctions:
     def plan(self) -> None:
         program = self.colors.inference.program
         for function in {fn: None for word in PATCHES for fn in program.mentioning(word)}:
-            for index, operation in enumerate(function.body.operations):
+            operations = function.body.operations
+            for operation in operations:
                 if operation and operation[0] == f.CALL:
-                    self._call(function, function.body.operations, index)
+                    self._call(function, operations, operation)
+        for function in self._decorated():
             self._decorators(function)
 
-    def _call(
-        self, function: Function, operations: tuple[f.Operation, ...], index: int
-    ) -> None:
-        for target, given in self._replaced(function, operations, operations[index]):
-            if isinstance(target, str):
-                self._class(function, operations[index], target)
-            elif target in self.coloring.turned and not target.facts.is_async and given >= 0:
-                self._stand_in(function, operations, index, given, target)
+    def _decorated(self) -> Iterator[Function]:
+        """Functions and classes in files that patch: decorators stand in signatures."""
+        for module in self.colors.inference.program.modules.values():
+            if PATCHED & module.bindings.keys():
+                for function in module.functions:
+                    if function.facts.kind in ("def", "class"):
+                        yield function
 
     def _decorators(self, function: Function) -> None:
-        """Those of the functions that are defined here: they stand in signatures."""
-        for child in function.module.functions:
-            if child.parent is not function or child.facts.kind not in ("def", "class"):
-                continue
-            operations = child.signature.operations
-            for index in child.signature.decorators:
-                operation = operations[index]
-                if operation[0] == f.CALL:
-                    for target, _ in self._replaced(function, operations, operation):
-                        if isinstance(target, str):
-                            self._class(function, operation, target)
+        signature = function.signature
+        for index in signature.decorators:
+            operation = signature.operations[index]
+            if operation[0] == f.CALL:
+                self._call(function.parent or function, signature.operations, operation)
+
+    def _call(
+        self, function: Function, operations: tuple[f.Operation, ...], operation: f.Operation
+    ) -> None:
+        for target, given in self._replaced(function, operations, operation):
+            if not isinstance(target, Function):
+                first = operations[operation[6][0]]
+                owner = str(first[5]).rpartition(".")[0] if first[0] == f.CONSTANT else ""
+                if self._turns(owner):
+                    self._made(function, operation, target)
+            elif target in self.coloring.turned and not target.facts.is_async and given >= 0:
+                self._stand_in(function, operations, operation, given, target)
+
+    def _turns(self, name: str) -> bool:
+        """Is there something that turns in a module, or is it unknown?"""
+        modules = self.colors.inference.program.modules.values()
+        named = [m for m in modules if m.name == name]
+        return not named or any(fn in self.coloring.turned for m in named for fn in m.functions)
 
     # -- what is replaced
 
     def _replaced(
         self, function: Function, operations: tuple[f.Operation, ...], operation: f.Operation
-    ) -> Iterator[tuple[Function | str, int]]:
-        """The function, or the foreign name, that a call replaces, and what it gives instead."""
-        name = dotted(operations, operation[5])
-        row = next((row for suffix, row in PATCHES_BY_SUFFIX if f".{name}".endswith(suffix)), None)
-        arguments = operation[6]
+    ) -> Iterator[tuple[Symbol, int]]:
+        """What a call replaces, and what it gives instead."""
+        name, arguments = dotted(operations, operation[5]), operation[6]
+        row = next((takes for call, takes in PATCHES.values() if is_last(name, call)), None)
         if row is None or not arguments or min(arguments) < 0:
             return
-        first = operations[arguments[0]]
+        first, position = operations[arguments[0]], 1
         program = self.colors.inference.program
+        symbol: Symbol | None = None
         if first[0] == f.CONSTANT and isinstance(first[5], str):
-            symbol, position = program.named(first[5]), 1
+            symbol = program.named(first[5])
         elif row and len(arguments) > 1 and operations[arguments[1]][0] == f.CONSTANT:
             owner = program.resolve_expression(function, operations, arguments[0])
-            symbol = program.member(owner, str(operations[arguments[1]][5]))
-            position = 2
-            if isinstance(owner, Class):
-                symbol = owner.methods.get(str(operations[arguments[1]][5]))
-        else:
-            return
+            member, position = str(operations[arguments[1]][5]), 2
+            found = owner.methods.get(member) if isinstance(owner, Class) else None
+            symbol = found or program.member(owner, member)
         keywords = dict(operation[7])
         given = arguments[position] if len(arguments) > position else -1
         given = next((keywords[k] for k in REPLACEMENT if k in keywords), given)
-        if isinstance(symbol, Function | str):
+        if symbol is not None:
             yield symbol, given
-        elif isinstance(symbol, Variable):
-            return
 
     # -- edits
 
@@ -99,58 +110,74 @@ class MockedFunctions:
         self,
         function: Function,
         operations: tuple[f.Operation, ...],
-        index: int,
+        operation: f.Operation,
         given: int,
         target: Function,
     ) -> None:
-        draft, operation = self.draft(function.module), operations[index]
-        value = operations[given]
-        callee = operations[value[5]] if value[0] == f.CALL else value
-        mocks = callee[0] in (f.NAME, f.ATTRIBUTE) and dotted(
-            operations, value[5] if value[0] == f.CALL else given
-        ).rpartition(".")[2]
-        if mocks in MOCKS:
-            new = "AsyncMock" if callee[0] == f.ATTRIBUTE else draft.spell(ASYNC_MOCK)
-            draft.add(RenameReference(node=reference(callee), site=draft.site(callee), new=new))
-            if callee[0] == f.NAME:
-                draft.drop(str(callee[5]))
-        elif value[0] == f.LAMBDA and target.owner is None and given in operation[6]:
-            made = f"{draft.spell(ASYNC_MOCK)}(side_effect={{argument}})"
-            draft.add(
-                EditArguments(
-                    node=call_reference(function, index), site=draft.site(operation),
-                    wrap=((operation[6].index(given), made),),
-                )
-            )  # fmt: skip
-        elif not self._is_async(function, operations, given):
+        value, draft = operations[given], self.draft(function.module)
+        made = value[5] if value[0] == f.CALL else given
+        last = dotted(operations, made).rpartition(".")[2]
+        if last in MOCKS:
+            self._rename(draft, operations[made])
+        elif self._is_async(function, operations, given) or last == _ASYNC:
+            return
+        elif target.owner is None and value[0] in (f.LAMBDA, f.NAME):
+            self._wrap(draft, operations, operation, given)
+        else:
             reason = f"`{target.qualname}` turns async, and what stands in for it here may not."
             self.findings.append(finding("ASY608", draft.site(operation), reason, _ADVICE))
+
+    @staticmethod
+    def _rename(draft: Draft, callee: f.Operation) -> None:
+        new = _ASYNC if callee[0] == f.ATTRIBUTE else draft.spell(ASYNC_MOCK)
+        draft.add(RenameReference(node=reference(callee), site=draft.site(callee), new=new))
+        if callee[0] == f.NAME:
+            draft.drop(str(callee[5]))
+
+    @staticmethod
+    def _wrap(
+        draft: Draft, operations: tuple[f.Operation, ...], operation: f.Operation, given: int
+    ) -> None:
+        """A mock that awaits nothing, and gives what the function gives to whoever awaits it."""
+        key = next((k for k, i in operation[7] if i == given), "") or operation[6].index(given)
+        name = dotted(operations, operation[5]).rpartition(".")[2]
+        template = f"{draft.spell(ASYNC_MOCK)}(side_effect={{argument}})"
+        node = NodeRef("Call", operation[3], name)
+        draft.add(EditArguments(node=node, site=draft.site(operation), wrap=((key, template),)))
 
     def _is_async(
         self, function: Function, operations: tuple[f.Operation, ...], given: int
     ) -> bool:
+        """Is it a function that is async, or will be?"""
         value = operations[given]
-        if value[0] == f.CALL:
-            return dotted(operations, value[5]).rpartition(".")[2] == "AsyncMock"
         if value[0] != f.NAME:
             return False
-        symbol: object = self.colors.inference.program.lookup(function, value[5])
         inner = (
             c for c in function.module.functions if c.parent is function and c.name == value[5]
         )
-        symbol = next(inner, symbol)
+        symbol = next(inner, None) or self.colors.inference.program.lookup(function, value[5])
         return isinstance(symbol, Function) and (
             symbol.facts.is_async or symbol in self.coloring.turned
         )
 
-    def _class(self, function: Function, operation: f.Operation, name: str) -> None:
-        """A class or factory of SQLAlchemy's, which has another name there from now on."""
-        if async_name(name, self.colors.inference.config.sqlalchemy_version):
-            reason = f"`{name}` is patched where the async one takes its place, under its own name."
+    def _made(self, function: Function, operation: f.Operation, target: Symbol) -> None:
+        """What sessions come from: SQLAlchemy's classes, which have other names, and factories."""
+        inference = self.colors.inference
+        if isinstance(target, str):
+            renamed = bool(async_name(target, inference.config.sqlalchemy_version))
+            reason = f"`{target}` is patched where the async one takes its place, under its name."
+        elif isinstance(target, Variable):
+            value = inference.symbol_value(target) or ()
+            known = [atom for atom in value if isinstance(atom, v.Known)]
+            renamed = any(atom.origin in self.coloring.alive for atom in known)
+            reason = f"`{target.name}` is async now, and what stands in for it here may not be."
+        else:
+            return
+        if renamed:
             site = self.draft(function.module).site(operation)
             self.findings.append(finding("ASY608", site, reason, _ADVICE))
 
 
-PATCHES_BY_SUFFIX = tuple(
-    (f".{name}", owner) for names, owner in PATCHES.values() for name in names
-)
+def is_last(name: str, call: str) -> bool:
+    """Is ``mock.patch.object`` called where ``patch.object`` is meant?"""
+    return f".{name}".endswith(f".{call}")

@@ -27,6 +27,7 @@ from asyncify.vocabulary.testing import (
     MOCKED_SESSIONS,
     MOCKED_SPECS,
     MOCKS,
+    TEST_FUNCTIONS,
 )
 
 _SESSIONS = ("Session", "scoped_session")
@@ -40,6 +41,7 @@ class Mocked:
     function: Function
     call: int
     holders: tuple[tuple[Function, str], ...]
+    overrides: bool = False  # it takes the place of a dependency: who gets it isn't followed
 
 
 class MockedSessions:
@@ -66,10 +68,10 @@ class MockedSessions:
 
     def _mocked(self, function: Function, index: int) -> Mocked | None:
         holders = tuple(self._holders(function, index))
-        given = self._given_directly(function, index) or any(
-            self._is_given(holder, name) for holder, name in holders
-        )
-        return Mocked(function, index, holders) if given else None
+        overrides = any(self._overrides(holder, name) for holder, name in holders)
+        given = overrides or self._given_directly(function, index)
+        given = given or any(self._is_given(holder, name) for holder, name in holders)
+        return Mocked(function, index, holders, overrides) if given else None
 
     @staticmethod
     def _makes_mock(function: Function, operation: f.Operation) -> bool:
@@ -91,7 +93,9 @@ class MockedSessions:
         elif self._is_handed_out(function, index):
             yield from self._requesting(function)
 
-    def _held(self, function: Function, target: tuple[object, ...]) -> Iterator[tuple[Function, str]]:
+    def _held(
+        self, function: Function, target: tuple[object, ...]
+    ) -> Iterator[tuple[Function, str]]:
         operations = function.body.operations
         if target[0] == f.TO_NAME:
             name = str(target[1])
@@ -124,14 +128,12 @@ class MockedSessions:
 
     def _is_given(self, function: Function, name: str) -> bool:
         operations = function.body.operations
-        last = name.rpartition(".")[2]
-        if last not in function.facts.names | function.facts.bound:
-            return self._overrides(function, name)
-        for index, operation in enumerate(operations):
-            if operation and operation[0] in (f.NAME, f.ATTRIBUTE) and dotted(operations, index) == name:
-                if self._given_directly(function, index):
-                    return True
-        return self._overrides(function, name)
+        return any(
+            self._given_directly(function, index)
+            for index, operation in enumerate(operations)
+            if operation and operation[0] in (f.NAME, f.ATTRIBUTE)
+            and dotted(operations, index) == name
+        )  # fmt: skip
 
     def _given_directly(self, function: Function, index: int) -> bool:
         """Is it an argument for a parameter that is a session, of something that turns?"""
@@ -140,58 +142,56 @@ class MockedSessions:
         operation = layout.operations[parent] if parent >= 0 else ()
         if not operation or operation[0] != f.CALL or operation[5] == index:
             return False
-        for callee, offset, turns in self._callees(function, operation[5]):
-            for position, parameter in enumerate(callee.signature.parameters):
-                given = (
-                    dict(operation[7]).get(parameter.name) == index
-                    or position >= offset
-                    and position - offset < len(operation[6])
-                    and operation[6][position - offset] == index
-                )
-                if given and turns and is_session(self.inference.parameter(callee, position)):
-                    return True
-        return False
+        return any(
+            turns
+            and any(
+                is_session(self.inference.parameter(callee, position))
+                for position, parameter in enumerate(callee.signature.parameters)
+                if _is_for(operation, index, parameter.name, position - offset)
+            )
+            for callee, offset, turns in self._callees(function, operation[5])
+        )
 
     def _callees(self, function: Function, index: int) -> Iterator[tuple[Function, int, bool]]:
         """What is called, how many parameters are bound already, and whether it turns."""
-        found: list[object] = []
         symbol = self.program.resolve_expression(function, function.body.operations, index)
         evaluation = self.inference.evaluations.get(function)
-        if isinstance(symbol, Function | Class):
-            found.append(symbol)
+        if isinstance(symbol, Class):
+            yield from self._constructor(symbol)
+        elif isinstance(symbol, Function) and symbol.owner is None:
+            yield symbol, 0, symbol in self.coloring.turned
         elif evaluation is not None:
-            found += evaluation.values[index] or ()
-        for each in found:
-            bound = isinstance(each, v.FunctionObject) and each.bound
-            target = each.function if isinstance(each, v.FunctionObject) else each
-            target = target.of if isinstance(target, v.ClassObject) else target
-            if isinstance(target, Class):
-                turns = any(
-                    m in self.coloring.turned for c in target.ancestors for m in c.methods.values()
-                )
-                for made in self.inference.methods(target, "__init__"):
-                    yield made, 1, turns
-            elif isinstance(target, Function):
-                method = target.owner is not None and isinstance(symbol, Function)
-                yield target, 1 if bound else 0, target in self.coloring.turned and not method
+            for atom in evaluation.values[index] or ():
+                if isinstance(atom, v.FunctionObject):
+                    turns = atom.function in self.coloring.turned
+                    yield atom.function, int(atom.bound), turns
+                elif isinstance(atom, v.ClassObject):
+                    yield from self._constructor(atom.cls)
+
+    def _constructor(self, cls: Class) -> Iterator[tuple[Function, int, bool]]:
+        methods = (m for each in cls.ancestors for m in each.methods.values())
+        turns = any(method in self.coloring.turned for method in methods)
+        for made in self.inference.methods(cls, "__init__"):
+            yield made, 1, turns
 
     def _overrides(self, function: Function, name: str) -> bool:
         """Is it what takes the place of a dependency that gives sessions?"""
+        if MOCKED_OVERRIDES not in function.facts.names:
+            return False
+        return any(
+            self._is_overridden(function, target) and self._names(function, statement[8], name)
+            for statement in self.colors.uses.layout(function).statements
+            if statement[0] == f.ASSIGN
+            for target in statement[7]
+            if target[0] == f.TO_SUBSCRIPT
+        )
+
+    def _is_overridden(self, function: Function, target: tuple[int, int, int]) -> bool:
         operations = function.body.operations
-        for statement in self.colors.uses.layout(function).statements:
-            if statement[0] != f.ASSIGN:
-                continue
-            for target in statement[7]:
-                if target[0] != f.TO_SUBSCRIPT:
-                    continue
-                base, key = dotted(operations, target[1]), target[2]
-                if base.rpartition(".")[2] != MOCKED_OVERRIDES:
-                    continue
-                symbol = self.program.resolve_expression(function, operations, key)
-                if isinstance(symbol, Function) and self._gives_session(symbol):
-                    if self._names(function, statement[8], name):
-                        return True
-        return False
+        if dotted(operations, target[1]).rpartition(".")[2] != MOCKED_OVERRIDES:
+            return False
+        symbol = self.program.resolve_expression(function, operations, target[2])
+        return isinstance(symbol, Function) and self._gives_session(symbol)
 
     def _gives_session(self, function: Function) -> bool:
         evaluation = self.inference.evaluations.get(function)
@@ -214,14 +214,17 @@ class MockedSessions:
 
     # -- what is reached
 
-    def reached(self, mocked: Mocked) -> list[Use]:
-        """The uses in everything that turns and that whoever holds the mock calls."""
-        pending = [mocked.function, *(function for function, _ in mocked.holders)]
+    def reached(self, mocked: Mocked, function: Function | None = None) -> list[Use]:
+        """The uses in everything that turns and that whoever holds the mock calls, or one of them:
+        a test gets a mock of its own."""
+        if mocked.overrides:
+            return [use for turned in self.coloring.turned for use in self.colors.uses.of(turned)]
+        holders = [mocked.function, *(holder for holder, _ in mocked.holders)]
+        pending = [function] if function is not None and _is_test(function) else holders
         seen = set(pending)
         found: list[Use] = []
         while pending:
-            function = pending.pop()
-            for use in self.colors.uses.of(function):
+            for use in self.colors.uses.of(pending.pop()):
                 found.append(use)
                 fresh = [c for c in use.callees if c in self.coloring.turned and c not in seen]
                 seen.update(fresh)
@@ -275,6 +278,18 @@ class MockedSessions:
 def is_session(value: v.Value) -> bool:
     """Is something a session, or may it be one?"""
     return any(isinstance(atom, v.Known) and atom.kind in _SESSIONS for atom in value or ())
+
+
+def _is_for(operation: f.Operation, index: int, name: str, position: int) -> bool:
+    """Is a call's argument for the parameter of that name, at that position?"""
+    arguments = operation[6]
+    if 0 <= position < len(arguments) and arguments[position] == index:
+        return True
+    return dict(operation[7]).get(name) == index
+
+
+def _is_test(function: Function) -> bool:
+    return function.name.startswith(TEST_FUNCTIONS)
 
 
 def parameters_of(function: Function) -> tuple[f.Parameter, ...]:

@@ -46,7 +46,8 @@ class MockPlanner:
 
     def _session(self, mocked: Mocked) -> None:
         uses = self.sessions.reached(mocked)
-        members = self.chains.plan(mocked, uses) | self.sessions.giving(uses)
+        members = self.chains.members(uses) | self.sessions.giving(uses)
+        self.chains.plan(mocked, self.sessions.reached)
         self.sessions.respec(mocked, members)
         for function, name in dict.fromkeys(mocked.holders):
             self._awaited_members(function, name)

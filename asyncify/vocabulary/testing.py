@@ -143,11 +143,12 @@ MOCK_ANSWERS: frozenset[str] = frozenset({MOCK_RESULT, "side_effect"})
 QUERY_MEMBER = "query"
 # What puts something in the place of a function, by the word that it is found by: how it is called,
 # and whether what is replaced may be an object and the name of its attribute.
-PATCHES: dict[str, tuple[tuple[str, ...], bool]] = {
-    "patch": (("patch",), False),
-    "object": (("patch.object",), True),
-    "setattr": (("monkeypatch.setattr",), True),
+PATCHES: dict[str, tuple[str, bool]] = {
+    "patch": ("patch", False),
+    "object": ("patch.object", True),
+    "setattr": ("monkeypatch.setattr", True),
 }
+PATCHED: frozenset[str] = frozenset({"patch", "mock", "unittest"})  # imported names of decorators
 REPLACEMENT = ("new", "new_callable", "value")
 
 
