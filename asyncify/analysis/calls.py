@@ -34,7 +34,7 @@ _BY_KEY = {"get", "pop", "setdefault"}
 _TAKING = {"popleft"} | _BY_KEY
 _SET_IN_CONTEXT = "contextvars.ContextVar().set"
 _CONTEXT = {_SET_IN_CONTEXT, "contextvars.ContextVar().get"}
-_OF_CONTAINERS = v.FILLING | _VIEWS | _TAKING
+OF_CONTAINERS = v.FILLING | _VIEWS | _TAKING
 # Builtins that hand their argument's elements on.
 _ITERATING = {"list", "tuple", "set", "frozenset", "sorted", "iter", "reversed", "filter"}
 # What a method gives where that depends on its arguments, or on where it is called.
@@ -96,12 +96,12 @@ def _contained(evaluation: Evaluation, method: f.Operation, positional: tuple[in
     """What is put into a container, and what is taken out of one: Queries, functions, objects
     of the program."""
     name = method[6] if method[0] == f.ATTRIBUTE else ""
-    if name not in _OF_CONTAINERS:
+    if name not in OF_CONTAINERS:
         return v.UNKNOWN
     if positional and positional[-1] >= 0 and name in v.FILLING:
         given = evaluation.values[positional[-1]]
         given = v.elements(given) if name in v.POURING else given
-        if not evaluation.inference.is_plain(given):
+        if not evaluation.inference.holds_nothing(given):
             evaluation.fill(method[5], given)
     if name not in _TAKING and name not in _VIEWS:
         return v.UNKNOWN
@@ -110,7 +110,7 @@ def _contained(evaluation: Evaluation, method: f.Operation, positional: tuple[in
     if positional and positional[0] >= 0 and name in _BY_KEY:
         key = operators.key_of(evaluation.operations[positional[0]])
     items = v.elements(base) if key is None else v.under(base, key)
-    if evaluation.inference.is_plain(items):
+    if evaluation.inference.holds_nothing(items):
         return v.UNKNOWN
     if name == "items":
         return v.collection(v.one(v.TupleValue((v.UNKNOWN, items))))
@@ -155,7 +155,7 @@ def _call_class(
     arguments: list[v.Value],
     named: Named,
 ) -> v.Value:
-    made = _construct(evaluation, atom.cls, arguments, named)
+    made = construct(evaluation, atom.cls, arguments, named)
     if not flask.EXTENSIONS.isdisjoint(atom.cls.foreign_bases):
         return _extension(evaluation, v.Origin(evaluation.function, operation[3]))
     clients = [a for a in made if isinstance(a, v.Client)]
@@ -222,7 +222,7 @@ def _call_method(
     return frozenset(v.Instance(a.cls) for a in given if isinstance(a, v.ClassObject))
 
 
-def _construct(
+def construct(
     evaluation: Evaluation, cls: Class, arguments: list[v.Value], named: Named
 ) -> v.Value:
     inference = evaluation.inference
@@ -313,7 +313,7 @@ def _provider(evaluation: Evaluation, arguments: list[v.Value], named: Named) ->
     keywords = {name: _injected(value) for name, value in named.items()}
     for atom in arguments[0]:
         if isinstance(atom, v.ClassObject):
-            _construct(evaluation, atom.cls, given, keywords)
+            construct(evaluation, atom.cls, given, keywords)
     return _partial(evaluation, [arguments[0], *given], keywords)
 
 

@@ -201,17 +201,28 @@ class Evaluation:
         decorators = [self.values[i] for i in reversed(signature.decorators)]
         self.operations, self.values = saved
         value = v.one(v.FunctionObject(child))
-        for decorator in decorators:
-            for atom in decorator:
-                if isinstance(atom, v.FunctionObject):
-                    made = self.inference.called(atom.function, atom.bound, [value], {})
-                    wrappers = frozenset(a for a in made if isinstance(a, v.FunctionObject))
-                    self.inference.write(self.inference.slot("wrapped", child), wrappers)
-                    for wrapper in wrappers:
-                        self.inference.heat.aliases.setdefault(wrapper.function, set()).add(
-                            child.name
-                        )
-                    value = v.join((value, wrappers))
+        for atom in (atom for decorator in decorators for atom in decorator):
+            if isinstance(atom, v.FunctionObject):
+                made = self.inference.called(atom.function, atom.bound, [value], {})
+                wrappers = frozenset(a for a in made if isinstance(a, v.FunctionObject))
+                value = v.join((value, self._wrap(child, wrappers)))
+            elif isinstance(atom, v.ClassObject) and atom.cls.find("__call__"):
+                made = calls.construct(self, atom.cls, [value], {})
+                objects = frozenset(a for a in made if isinstance(a, v.Instance))
+                value = v.join((value, self._wrap(child, objects)))
+
+    def _wrap(self, child: Function, wrappers: v.Value) -> v.Value:
+        """Note what is called in a function's place: functions, or objects that can be called."""
+        self.inference.write(self.inference.slot("wrapped", child), wrappers)
+        for wrapper in wrappers:
+            methods: tuple[Function, ...] = ()
+            if isinstance(wrapper, v.FunctionObject):
+                methods = (wrapper.function,)
+            elif isinstance(wrapper, v.Instance):
+                methods = self.inference.methods(wrapper.cls, "__call__")
+            for method in methods:
+                self.inference.heat.aliases.setdefault(method, set()).add(child.name)
+        return wrappers
 
     def on_import(self, statement: f.Statement) -> None:
         if not self.is_scope:
@@ -261,7 +272,7 @@ class Evaluation:
             self.inference.kept.keep(self, target[1], target[2], value)
         elif kind == f.TO_SEQUENCE:
             self.unpack(target, value)
-        elif kind == f.TO_SUBSCRIPT and not self.inference.is_plain(value):
+        elif kind == f.TO_SUBSCRIPT and not self.inference.holds_nothing(value):
             key = operators.key_of(self.operations[target[2]]) if target[2] >= 0 else None
             self.fill(target[1], value, key)
 
@@ -280,6 +291,12 @@ class Evaluation:
         held = v.collection(value) if key is None else v.record({key: value})
         if operation[0] == f.ATTRIBUTE:
             self.store(self.values[operation[5]], operation[6], held)
+        elif operation[0] == f.SUBSCRIPT:  # handlers[kind].append(handler)
+            self.fill(operation[5], held, operators.key_of(self.operations[operation[6]]))
+        elif operation[0] == f.CALL:  # handlers.setdefault(kind, []).append(handler)
+            method = self.operations[operation[5]]
+            if method[0] == f.ATTRIBUTE and method[6] in v.GETTING:
+                self.fill(method[5], held)
         elif operation[0] == f.NAME:
             name = operation[5]
             slot = None if name in self.environment else self._free(name)

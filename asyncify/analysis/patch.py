@@ -45,7 +45,7 @@ def patch(evaluation: Evaluation, places: set[int]) -> bool:
         value = _evaluated(evaluation, index)
         if value is None:
             return False
-        if value == evaluation.values[index]:
+        if value == evaluation.values[index] and not _hides(evaluation, index):
             continue
         evaluation.values[index] = value
         parent = layout.parent(index)
@@ -55,6 +55,16 @@ def patch(evaluation: Evaluation, places: set[int]) -> bool:
         elif not _is_settled(evaluation, layout.statement(index), value):
             return False
     return True
+
+
+def _hides(evaluation: Evaluation, index: int) -> bool:
+    """Is it a method of a container? Only calling it gives what the container has."""
+    operation = evaluation.operations[index]
+    return (
+        operation[0] == f.ATTRIBUTE
+        and operation[6] in calls.OF_CONTAINERS
+        and not evaluation.values[index]
+    )
 
 
 def _evaluated(evaluation: Evaluation, index: int) -> v.Value | None:

@@ -238,6 +238,14 @@ class Flow:
             found = self._plain[value] = all(isinstance(a, _PLAIN) for a in value)
         return found
 
+    def holds_nothing(self, value: v.Value) -> bool:
+        """The same, also of what is in containers: ``(priority, handler)``, ``[handler]``."""
+        return self.is_plain(value) and all(
+            self.holds_nothing(v.elements(frozenset((a,))))
+            for a in value
+            if isinstance(a, (v.Collection, v.TupleValue))
+        )
+
     def given(self, what: str, function: Function) -> v.Value:
         """What was seen to be returned or yielded (``what``) by a function."""
         return self.slot(what, function).value

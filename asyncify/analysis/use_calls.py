@@ -361,7 +361,10 @@ class Calls:
         callee = self.operations[operation[5]]
         if callee[0] == f.CALL:  # a decorator with arguments, called by hand
             return self._callee_name(callee)
-        return dotted(self.operations, operation[5])
+        name = dotted(self.operations, operation[5])
+        if not name and callee[0] == f.ATTRIBUTE and callee[6] in v.FILLING:
+            return str(callee[6])  # handlers[kind].append(handler)
+        return name
 
     def foreign(self, index: int, operation: f.Operation, name: str) -> Iterator[Use]:
         if name in ITERATING:

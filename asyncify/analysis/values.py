@@ -476,6 +476,7 @@ def merged_query(queries: list[QueryValue]) -> QueryValue:
 
 
 # Methods that put something into a container, and those that put in what another holds.
+GETTING = frozenset({"get", "setdefault"})  # by a key: what is in it may be filled
 POURING = frozenset({"extend", "extendleft", "update"})
 FILLING = frozenset({"append", "appendleft", "insert", "setdefault", "add"}) | POURING
 
