@@ -135,16 +135,19 @@ class LoadEvaluation:
     def on_for(self, statement: f.Statement) -> None:
         load_statements.iterated(self, self.values[statement[8]], statement[8])
         items = self.elements(self.values[statement[8]])
-        self.loop(statement[9], lambda: self.bind(statement[7], items, -1))
+        self.loop(statement[9], lambda: self.bind(statement[7], items, -1), items)
         self.block(statement[10])
 
     def on_while(self, statement: f.Statement) -> None:
         self.loop(statement[8], lambda: self.evaluate(statement[4], statement[5]))
         self.block(statement[9])
 
-    def loop(self, body: tuple[f.Statement, ...], start: Callable[[], None]) -> None:
+    def loop(
+        self, body: tuple[f.Statement, ...], start: Callable[[], None], items: s.Value = s.NOTHING
+    ) -> None:
         """Twice: what the end of a turn expires is read by the next one."""
         before, outer = dict(self.environment), self.left
+        skipped = self.state.copy()
         for _ in range(2):
             self.left = []
             start()
@@ -155,7 +158,9 @@ class LoadEvaluation:
                 for state in states[1:]:
                     self.state = self.state.joined(state)
             self.has_ended = False
-        # What each turn loads is loaded for all, even where there was none.
+        # Where there is no turn there are no items either: what each turn does to its item holds
+        # for all of them. Anything else it may not have done.
+        self.state = self.state.after_turns(skipped, [each.key for each in s.entities(items)])
         self.left = outer
         self.environment = _joined(before, self.environment)
 

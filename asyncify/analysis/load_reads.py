@@ -8,6 +8,7 @@ from asyncify import facts as f
 from asyncify.analysis import load_sessions, load_summaries
 from asyncify.analysis import load_states as s
 from asyncify.analysis.models import Relationship
+from asyncify.analysis.program import Class
 from asyncify.vocabulary.loading import AWAITABLE, DYNAMIC, EAGER, QUERYING, RAISING
 
 if TYPE_CHECKING:
@@ -46,11 +47,18 @@ def read(run: LoadEvaluation, entity: s.Entity, name: str, index: int) -> s.Valu
         return s.one(parent)
     if link.lazy in QUERYING:
         return _query(run, entity, link, index)
-    demand(run, entity, name, Reading(index))
+    demand(run, entity, name, Reading(index, at=_holder(run, index, name)))
     if link.target is None:
         return s.NOTHING
     item = s.one(s.Entity(entity.source, (*entity.path, name), link.target))
     return s.many(item) if link.to_many else item
+
+
+def _holder(run: LoadEvaluation, index: int, name: str) -> int:
+    """What holds the relationship where another attribute stands for it: what that is read of."""
+    operation = run.operations[index]
+    stands_for = operation[0] == f.ATTRIBUTE and operation[6] != name
+    return operation[5] if stands_for else -1
 
 
 def _query(run: LoadEvaluation, entity: s.Entity, link: Relationship, index: int) -> s.Value:
@@ -94,9 +102,17 @@ def _inverse(entity: s.Entity, link: Relationship) -> s.Entity | None:
     """The instance whose collection this one comes from: the session has it already."""
     if not entity.path or link.to_many or not link.back or link.back != entity.path[-1]:
         return None
-    if link.target is None:
+    if link.target is None or not _comes_from(entity, link.target):
         return None
     return s.Entity(entity.source, entity.path[:-1], link.target)
+
+
+def _comes_from(entity: s.Entity, target: Class) -> bool:
+    """Is it an instance of the class that holds this one? Another class may have a relationship of
+    the same name: ``items`` of an order, and of a product."""
+    path = entity.path[:-1]
+    holders = [cls for at, cls in list(entity.source.entities) if at == path]
+    return all(target in cls.ancestors or cls in target.ancestors for cls in holders)
 
 
 def column(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -> None:

@@ -364,6 +364,17 @@ class State:
             found = other.loaded[key] if made else _NO_NAMES
         return found
 
+    def after_turns(self, skipped: State, items: list[Key]) -> State:
+        """After a loop: with what its turns did to the items, and what holds without any turn."""
+        out = self.joined(skipped)
+        keys = {*self.loaded, *self.expired, *self.changed} if items else ()
+        for key in keys:
+            if any(key[0] == of and key[1][: len(path)] == path for of, path in items):
+                out.set_loaded(key, self.loaded.get(key, _NO_NAMES))
+                out.set_expired(key, self.expired.get(key, _NO_NAMES))
+                out.set_changed(key, self.changed.get(key, _NO_NAMES))
+        return out
+
     def load(self, key: Key, names: Iterable[str]) -> None:
         known = self.loaded.get(key)
         if known is None or not known.issuperset(names):

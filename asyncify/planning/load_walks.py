@@ -192,9 +192,17 @@ class Walks:
         for (path, cls), _ in list(demand.source.entities.items()):
             if path == start:
                 way = list(self._steps(cls, names))
-                if len(way) == len(names) and (not demand.below or way[-1][0] is not None):
+                if len(way) == len(names) and self._has(way[-1][0], names[-1]):
                     return way
         return None
+
+    def _has(self, cls: Class, name: str) -> bool:
+        """Instances of several classes may come from one place: a repository of any class."""
+        models = self.inference.models
+        return (
+            name in models.links(cls) or name in models.columns(cls)
+            or models.is_queried(cls, name) or models.comes_later(cls, name)
+        )  # fmt: skip
 
     def _steps(self, cls: Class, names: tuple[str, ...]) -> Iterator[tuple[Class, bool]]:
         current: Class | None = cls
