@@ -69,8 +69,18 @@ class MockedFunctions:
                 owner = str(first[5]).rpartition(".")[0] if first[0] == f.CONSTANT else ""
                 if self._turns(owner):
                     self._made(function, operation, target)
-            elif target in self.coloring.turned and not target.facts.is_async and given >= 0:
-                self._stand_in(function, operations, operation, given, target)
+            elif target in self.coloring.turned and not target.facts.is_async:
+                if target in self.coloring.sides.twinned:
+                    self._twin(function, operation, target)
+                if given >= 0:
+                    self._stand_in(function, operations, operation, given, target)
+
+    def _twin(self, function: Function, operation: f.Operation, target: Function) -> None:
+        reason = f"`{target.qualname}` turns async, and what stays sync calls a sync copy of it, "
+        reason += "which nothing stands in for."
+        advice = "Replace the copy where what stays sync is tested."
+        site = self.draft(function.module).site(operation)
+        self.findings.append(finding("ASY608", site, reason, advice))
 
     def _turns(self, name: str) -> bool:
         """Is there something that turns in a module, or is it unknown?"""

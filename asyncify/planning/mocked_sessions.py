@@ -55,9 +55,11 @@ class MockedSessions:
         self.inference = colors.inference
         self.program = colors.inference.program
         self.draft = draft
+        self.wanted: Callable[[v.Value], bool] = is_session
 
-    def find(self) -> Iterator[Mocked]:
-        """Every mock of a session that is given to something which turns."""
+    def find(self, wanted: Callable[[v.Value], bool]) -> Iterator[Mocked]:
+        """Every mock that is given to something which turns, for a parameter that is wanted."""
+        self.wanted = wanted
         functions = {fn: None for word in MOCKS for fn in self.program.mentioning(word)}
         for function in functions:
             for index, operation in enumerate(function.body.operations):
@@ -68,7 +70,9 @@ class MockedSessions:
 
     def _mocked(self, function: Function, index: int) -> Mocked | None:
         holders = tuple(self._holders(function, index))
-        overrides = any(self._overrides(holder, name) for holder, name in holders)
+        overrides = self.wanted is is_session and any(
+            self._overrides(holder, name) for holder, name in holders
+        )
         given = overrides or self._given_directly(function, index)
         given = given or any(self._is_given(holder, name) for holder, name in holders)
         return Mocked(function, index, holders, overrides) if given else None
@@ -145,7 +149,7 @@ class MockedSessions:
         return any(
             turns
             and any(
-                is_session(self.inference.parameter(callee, position))
+                self.wanted(self.inference.parameter(callee, position))
                 for position, parameter in enumerate(callee.signature.parameters)
                 if _is_for(operation, index, parameter.name, position - offset)
             )
@@ -239,6 +243,21 @@ class MockedSessions:
             and use.row.returns != "none"
             and isinstance(use.owner, v.Known) and use.owner.kind in _SESSIONS
         }  # fmt: skip
+
+    def turns(self, value: v.Value) -> bool:
+        """Is something an instance of a class of the program whose methods turn?"""
+        return any(
+            isinstance(atom, v.Instance)
+            and any(method in self.coloring.turned for method in atom.cls.methods.values())
+            for atom in value or ()
+        )
+
+    def is_plain(self, mocked: Mocked) -> bool:
+        """Doesn't it say what it is a mock of, and doesn't anybody say what is awaited?"""
+        operation = mocked.function.body.operations[mocked.call]
+        held = [mocked.function, *(function for function, _ in mocked.holders)]
+        told = any(ASYNC_MOCK.rpartition(".")[2] in function.facts.names for function in held)
+        return not operation[6] and MOCKED_SPECS.isdisjoint(dict(operation[7])) and not told
 
     # -- the edit
 

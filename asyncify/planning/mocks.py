@@ -16,10 +16,13 @@ from asyncify.findings import Finding
 from asyncify.planning.draft import Draft, reference
 from asyncify.planning.mocked_chains import Chains
 from asyncify.planning.mocked_functions import MockedFunctions
-from asyncify.planning.mocked_sessions import Mocked, MockedSessions
+from asyncify.planning.mocked_sessions import Mocked, MockedSessions, is_session
+from asyncify.rules import finding
 from asyncify.vocabulary.names import KINDS, async_name
 from asyncify.vocabulary.rows import Form
 from asyncify.vocabulary.testing import ASYNC_MOCK, MOCKS
+
+_ADVICE = "Give it the class as `spec`, or make an AsyncMock of what is awaited."
 
 
 class MockPlanner:
@@ -38,11 +41,20 @@ class MockPlanner:
     def plan(self) -> list[Finding]:
         """Plan the mocks; what a person has to do about others."""
         self._members()
-        for mocked in list(self.sessions.find()):
+        for mocked in list(self.sessions.find(is_session)):
             if self.sessions.is_ours(mocked):
                 self._session(mocked)
         self.functions.plan()
-        return self.chains.findings + self.functions.findings
+        return [*self.chains.findings, *self.functions.findings, *self._others()]
+
+    def _others(self) -> Iterator[Finding]:
+        """Mocks of the program's own objects, some of whose methods are awaited now."""
+        for mocked in self.sessions.find(self.sessions.turns):
+            if self.sessions.is_plain(mocked):
+                operation = mocked.function.body.operations[mocked.call]
+                site = self.draft(mocked.function.module).site(operation)
+                reason = "This mocks an object whose methods turn async, and doesn't say so."
+                yield finding("ASY608", site, reason, _ADVICE)
 
     def _session(self, mocked: Mocked) -> None:
         uses = self.sessions.reached(mocked)
