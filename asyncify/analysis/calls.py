@@ -279,10 +279,7 @@ def _call_foreign(
     if name in ("asyncio.run", "anyio.run") and arguments:
         return protocols.awaited(evaluation, arguments[0])
     if name in ("getattr",) and len(arguments) > 1:
-        names = [a.value for a in arguments[1] if isinstance(a, v.Literal)]
-        return v.join(
-            members.of(evaluation, a, n) for n in names if isinstance(n, str) for a in arguments[0]
-        )
+        return members.by_name(evaluation, arguments, operation[6][1])
     if name in declarations.DEPENDS:
         return v.UNKNOWN
     return _unknown_call(name)

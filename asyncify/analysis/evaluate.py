@@ -6,7 +6,7 @@ kept, so that the plan can ask what any expression is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -199,6 +199,8 @@ class Evaluation:
         self.values = [v.UNKNOWN] * len(self.operations)
         self.evaluate(0, len(self.operations))
         decorators = [self.values[i] for i in reversed(signature.decorators)]
+        for function in self._dispatching(signature.decorators):
+            self._wrap(function, v.one(v.FunctionObject(child)))
         self.operations, self.values = saved
         value = v.one(v.FunctionObject(child))
         for atom in (atom for decorator in decorators for atom in decorator):
@@ -210,6 +212,19 @@ class Evaluation:
                 made = calls.construct(self, atom.cls, [value], {})
                 objects = frozenset(a for a in made if isinstance(a, v.Instance))
                 value = v.join((value, self._wrap(child, objects)))
+
+    def _dispatching(self, decorators: Sequence[int]) -> Iterator[Function]:
+        """The functions of which `register` decorates another: calling them may run that one."""
+        for index in decorators:
+            operation = self.operations[index]
+            if operation[0] == f.CALL:
+                operation = self.operations[operation[5]]
+            if operation[0] == f.ATTRIBUTE and operation[6] == "register":
+                for atom in self.values[operation[5]]:
+                    if isinstance(atom, v.FunctionObject) and not _DISPATCHING.isdisjoint(
+                        self.inference.decorators(atom.function)
+                    ):
+                        yield atom.function
 
     def _wrap(self, child: Function, wrappers: v.Value) -> v.Value:
         """Note what is called in a function's place: functions, or objects that can be called."""
@@ -459,6 +474,7 @@ def _joined(left: Environment, right: Environment) -> Environment:
     return out
 
 
+_DISPATCHING = {"functools.singledispatch", "functools.singledispatchmethod"}
 _NAME, _CONSTANT, _ATTRIBUTE, _COMPREHENSION = f.NAME, f.CONSTANT, f.ATTRIBUTE, f.COMPREHENSION
 
 _STATEMENTS: dict[int, Callable[[Evaluation, f.Statement], None]] = {

@@ -71,6 +71,30 @@ def of(evaluation: Evaluation, atom: v.Atom, name: str) -> v.Value:
     return found  # type: ignore[no-any-return]
 
 
+def by_name(evaluation: Evaluation, given: list[v.Value], place: int) -> v.Value:
+    """``getattr(object, name)``; where only a table of the class may say which name that is, or how
+    it begins, it is any method that this names."""
+    names = [a.value for a in given[1] if isinstance(a, v.Literal)]
+    if names or place < 0:
+        return v.join(
+            of(evaluation, a, name) for name in names if isinstance(name, str) for a in given[0]
+        )
+    named = evaluation.operations[place]
+    beginning = str(named[6]) if named[0] == f.FORMAT else ""
+    found = []
+    for atom in given[0]:
+        if isinstance(atom, v.Instance):
+            family = (*atom.cls.ancestors, *atom.cls.descendants())
+            words = {o[5] for cls in family for o in cls.body.body.operations if o[0] == f.CONSTANT}
+            found += [
+                of(evaluation, atom, method)
+                for method in dict.fromkeys(name for cls in family for name in cls.methods)
+                if (method.startswith(beginning) if beginning else method in words)
+                and not method.startswith("__")
+            ]
+    return v.join(found)
+
+
 def _of_all(evaluation: Evaluation, value: v.Value, name: str) -> v.Value:
     """The attribute of several atoms; kept where that of each is always the same."""
     attributes = evaluation.inference.attributes
