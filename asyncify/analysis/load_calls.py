@@ -158,6 +158,9 @@ def _foreign(
         for place, value in zip(operation[6], arguments, strict=True):
             load_statements.iterated(run, value, place)
         return s.many(s.join(run.elements(value) for value in arguments))
+    if name == words.DICT and operation[7] and not operation[6] and all(n for n, _ in operation[7]):
+        names, values = zip(*operation[7], strict=True)
+        return s.one(s.Row(tuple(run.values[i] for i in values), names))
     if name in words.PICKING:
         return s.join(run.elements(value) for value in arguments)
     if name in words.ENUMERATING and arguments:

@@ -210,10 +210,13 @@ class LoadEvaluation:
             operation = self.operations[target[1]]
             if operation[0] == f.NAME:
                 known = self.environment.get(operation[5], s.NOTHING)
-                self.environment[operation[5]] = s.join((known, s.many(value)))
+                key = self.operations[target[2]] if len(target) > 2 and target[2] >= 0 else ()
+                is_named = bool(key) and key[0] == f.CONSTANT and isinstance(key[5], str)
+                put = s.one(s.Row((value,), (key[5],))) if is_named else s.many(value)
+                self.environment[operation[5]] = s.join((known, put))
 
     def part(self, value: s.Value, position: int, length: int) -> s.Value:
-        rows = [a for a in value if isinstance(a, s.Row) and len(a.items) == length]
+        rows = [a for a in value if isinstance(a, s.Row) and len(a.items) == length and not a.names]
         if rows:
             return s.join(row.items[position] for row in rows)
         return self.elements(value)
@@ -354,6 +357,12 @@ class LoadEvaluation:
             return s.NOTHING
         if key[0] == f.SLICE:
             return s.many(self.elements(base))
+        if key[0] == f.CONSTANT and isinstance(key[5], str):
+            named = [
+                dict(zip(a.names, a.items, strict=False)) for a in base if isinstance(a, s.Row)
+            ]
+            if any(key[5] in row for row in named) and len(named) == len(base):
+                return s.join(row.get(key[5], s.NOTHING) for row in named)
         if key[0] == f.CONSTANT and isinstance(key[5], int):
             rows = [a for a in base if isinstance(a, s.Row) and 0 <= key[5] < len(a.items)]
             if rows:
@@ -373,7 +382,12 @@ class LoadEvaluation:
         return s.many(s.join(parts))
 
     def on_dict(self, operation: f.Operation, index: int) -> s.Value:
-        return s.many(s.join([self.values[i] for i in operation[6]]))
+        parts = tuple(self.values[i] for i in operation[6])
+        keys = [self.operations[key] if key >= 0 else () for key in operation[5]]
+        names = tuple(key[5] for key in keys if key and key[0] == f.CONSTANT)
+        if any(parts) and len(names) == len(parts) and all(isinstance(n, str) for n in names):
+            return s.one(s.Row(parts, names))
+        return s.many(s.join(parts))
 
     def on_boolean(self, operation: f.Operation, index: int) -> s.Value:
         return s.join([self.values[i] for i in operation[5]])

@@ -110,10 +110,21 @@ def dumped(run: LoadEvaluation, operation: f.Operation, index: int) -> None:
 
 def read(run: LoadEvaluation, value: s.Value, schema: Schema, index: int, at: int) -> None:
     """All that a schema reads of the instances of a value."""
-    for entity in s.entities(value):
+    dicts = {atom for atom in value if isinstance(atom, s.Row) and atom.names}
+    for entity in s.entities(value - dicts):
         _read(run, entity, schema, index, at, ())
-    for row in s.rows(value):
+    for row in s.rows(value - dicts):
         _read_row(run, row, schema, index, at)
+    for row in sorted(dicts, key=lambda row: row.names):
+        _read_keys(run, row, schema, index)
+
+
+def _read_keys(run: LoadEvaluation, row: s.Row, schema: Schema, index: int) -> None:
+    """A dict that comes from elsewhere, ``{"total": 3, "items": users}``: key by key."""
+    held = {field.name: field.held for field in run.loading.fields(schema)}
+    for name, part in zip(row.names, row.items, strict=True):
+        for each in held.get(name, ()) or (schema,):
+            read(run, part, each, index, load_reads.NOWHERE)
 
 
 def _read_row(run: LoadEvaluation, row: s.Row, schema: Schema, index: int, at: int) -> None:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from asyncify.analysis.load_evaluation import LoadEvaluation
 
 
+NOWHERE = -2  # there is no expression for the instance that is read
+
+
 class Reading(NamedTuple):
     """Where an attribute is read: see ``Demand``."""
 
@@ -198,7 +201,7 @@ def _demanded(
     place, reader, at, below = reading
     return s.Demand(
         run.function, place, name, entity, entity.source, entity.path, (), is_column, reader,
-        place if at < 0 else at, below,
+        place if at == -1 else at, below,
     )  # fmt: skip
 
 

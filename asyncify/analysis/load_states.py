@@ -93,9 +93,10 @@ class Many:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row, or a tuple."""
+    """A row, or a tuple; a dict whose keys are known has ``names`` for them."""
 
     items: tuple[Value, ...]
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +199,7 @@ def mapped(value: Value, become: Callable[[Entity], Iterable[Entity]]) -> Value:
         elif isinstance(atom, Many):
             out.add(Many(mapped(atom.items, become)))
         elif isinstance(atom, Row):
-            out.add(Row(tuple(mapped(part, become) for part in atom.items)))
+            out.add(Row(tuple(mapped(part, become) for part in atom.items), atom.names))
         else:
             out.add(atom)
     return frozenset(out)
@@ -215,7 +216,7 @@ def remade(value: Value, become: Callable[[Entity], Entity]) -> Value:
         elif isinstance(atom, Many):
             out.add(Many(remade(atom.items, become)))
         elif isinstance(atom, Row):
-            out.add(Row(tuple(remade(part, become) for part in atom.items)))
+            out.add(Row(tuple(remade(part, become) for part in atom.items), atom.names))
         else:
             out.add(become(atom) if isinstance(atom, Entity) else atom)
     return frozenset(out)

@@ -115,6 +115,7 @@ ITERATING = {
     "list", "tuple", "set", "frozenset", "sorted", "iter", "reversed", "filter", "map",
     "itertools.chain", "itertools.islice",
 }  # fmt: skip
+DICT = "dict"
 PICKING = {"next", "min", "max"}
 ENUMERATING = {"enumerate"}
 # Builtins that call a method of what they are given.
