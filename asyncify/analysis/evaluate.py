@@ -457,6 +457,11 @@ def _refined(declared: v.Value, given: v.Value) -> v.Value:
         return given
     if declarations.is_callable(declared):
         return declarations.functions(given) or declared
+    if any(
+        isinstance(a, v.Instance) and not _PROTOCOL.isdisjoint(a.cls.foreign_bases)
+        for a in declared
+    ):
+        return declared | {a for a in given if isinstance(a, v.Instance)}  # what is one unsaid
     return declared
 
 
@@ -474,6 +479,7 @@ def _joined(left: Environment, right: Environment) -> Environment:
     return out
 
 
+_PROTOCOL = {"typing.Protocol", "typing_extensions.Protocol"}
 _DISPATCHING = {"functools.singledispatch", "functools.singledispatchmethod"}
 _NAME, _CONSTANT, _ATTRIBUTE, _COMPREHENSION = f.NAME, f.CONSTANT, f.ATTRIBUTE, f.COMPREHENSION
 
