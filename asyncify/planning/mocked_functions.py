@@ -67,7 +67,8 @@ class MockedFunctions:
             if not isinstance(target, Function):
                 first = operations[operation[6][0]]
                 owner = str(first[5]).rpartition(".")[0] if first[0] == f.CONSTANT else ""
-                if self._turns(owner):
+                own = operations is function.body.operations and given >= 0
+                if self._turns(owner) and not (own and self._is_alive(function, given)):
                     self._made(function, operation, target)
             elif target in self.coloring.turned and not target.facts.is_async:
                 if target in self.coloring.sides.twinned:
@@ -168,6 +169,14 @@ class MockedFunctions:
         symbol = next(inner, None) or self.colors.inference.program.lookup(function, value[5])
         return isinstance(symbol, Function) and (
             symbol.facts.is_async or symbol in self.coloring.turned
+        )
+
+    def _is_alive(self, function: Function, given: int) -> bool:
+        """Is it made from what turns too: a factory of the tests?"""
+        evaluation = self.colors.inference.evaluations.get(function)
+        return evaluation is not None and any(
+            isinstance(atom, v.Known) and atom.origin in self.coloring.alive
+            for atom in evaluation.values[given]
         )
 
     def _made(self, function: Function, operation: f.Operation, target: Symbol) -> None:
