@@ -410,6 +410,7 @@ lines = st.lists(st.sampled_from([b"a", b"b", b"c\r", b"", b"\xff"]), max_size=1
 
 @settings(max_examples=60, deadline=None)
 @example(before=[b"a"] * 4, after=[b"a"] * 5, ended=False)
+@example(before=[b"a"] * 5, after=[b"b", *[b"a"] * 4], ended=False)
 @given(before=lines, after=lines, ended=st.booleans())
 def test_patch_applies_any_diff(
     tmp_path_factory: pytest.TempPathFactory, before: list[bytes], after: list[bytes], ended: bool

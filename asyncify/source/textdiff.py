@@ -74,17 +74,31 @@ def _hunks(before: list[bytes], after: list[bytes]) -> Iterator[bytes]:
 
 def _groups(before: list[bytes], after: list[bytes]) -> Iterator[Sequence[_Opcode]]:
     """The differences with their context. What is equal at both ends is cut off first: matching
-    costs the square of what is left."""
+    costs the square of what is left, and a hunk that ended without the context that is there would
+    be one for the end of the file."""
     from difflib import SequenceMatcher
 
-    same = _common(before, after)
-    start = max(same - _CONTEXT, 0)
-    # Lines that are equal at both ends are counted once: else the context behind would be missing.
-    end = max(_common(before[same:][::-1], after[same:][::-1]) - _CONTEXT, 0)
-    old = before[start : len(before) - end]
-    new = after[start : len(after) - end]
-    for group in SequenceMatcher(None, old, new).get_grouped_opcodes(_CONTEXT):
-        yield [(kind, a + start, b + start, c + start, d + start) for kind, a, b, c, d in group]
+    start = _common(before, after)
+    # Lines that are equal at both ends are counted once.
+    behind = _common(before[start:][::-1], after[start:][::-1])
+    old, new = len(before) - behind, len(after) - behind
+    matcher = SequenceMatcher(None, before[start:old], after[start:new])
+    above, below = min(start, _CONTEXT), min(behind, _CONTEXT)
+    codes = [
+        ("equal", start - above, start, start - above, start),
+        *((kind, a + start, b + start, c + start, d + start)
+          for kind, a, b, c, d in matcher.get_opcodes()),
+        ("equal", old, old + below, new, new + below),
+    ]  # fmt: skip
+    group: list[_Opcode] = []
+    for kind, a, b, c, d in codes:
+        if kind == "equal" and b - a > 2 * _CONTEXT:
+            yield [*group, (kind, a, a + _CONTEXT, c, c + _CONTEXT)]
+            group, a, c = [], b - _CONTEXT, d - _CONTEXT
+        if a < b or c < d:
+            group.append((kind, a, b, c, d))
+    if any(code[0] != "equal" for code in group):
+        yield group
 
 
 def _common(first: list[bytes], second: list[bytes]) -> int:
