@@ -65,6 +65,7 @@ WORDS = {
     "rows",
     "entity",
     "entities",
+    "applied",
     "value",
     "values",
     "self",

@@ -38,7 +38,9 @@ OF_CONTAINERS = v.FILLING | _VIEWS | _TAKING
 # Builtins that hand their argument's elements on.
 _ITERATING = {"list", "tuple", "set", "frozenset", "sorted", "iter", "reversed", "filter"}
 # What a method gives where that depends on its arguments, or on where it is called.
-_BY_ARGUMENTS = {"configured", "Query", query_properties.KIND, "entity", "entities"}
+_BY_ARGUMENTS = {
+    "configured", "Query", query_properties.KIND, "entity", "entities", "applied",
+}  # fmt: skip
 
 Named = dict[str, v.Value]
 
@@ -219,7 +221,24 @@ def _call_method(
     if row.returns == query_properties.KIND:
         return inference.query_properties.make(evaluation, owner, operation, origin)
     given = arguments[0] if arguments else v.UNKNOWN
+    if row.returns == "applied":
+        return _applied(evaluation, given, arguments[1:], named)
     return frozenset(v.Instance(a.cls) for a in given if isinstance(a, v.ClassObject))
+
+
+def _applied(
+    evaluation: Evaluation, given: v.Value, arguments: list[v.Value], named: Named
+) -> v.Value:
+    """``run_sync(f, a)``: what a function gives for the sync object, of which nothing is said."""
+    arguments = [v.UNKNOWN, *arguments]
+    made = []
+    for atom in given:
+        if isinstance(atom, v.FunctionObject):
+            behind = [*([v.UNKNOWN] * atom.given), *arguments]
+            made.append(evaluation.inference.called(atom.function, atom.bound, behind, named))
+        elif isinstance(atom, v.ClassObject):
+            made.append(construct(evaluation, atom.cls, arguments, named))
+    return v.join(made)
 
 
 def construct(

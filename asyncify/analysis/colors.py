@@ -24,7 +24,7 @@ from asyncify.analysis.lambdas import Lambdas
 from asyncify.analysis.places import Obstacle, is_alembic
 from asyncify.analysis.program import Function, is_implicit
 from asyncify.analysis.reach import Reach
-from asyncify.analysis.sides import Sides, ordered
+from asyncify.analysis.sides import Sides, is_handed, ordered
 from asyncify.analysis.unawaited import AsyncAlready
 from asyncify.analysis.uses import (
     LISTENING,
@@ -433,6 +433,20 @@ class Colors(Components):
                     coloring.causes.setdefault(other, use)
                     coloring.turned.add(other)
                     pending.append(other)
+        if function in coloring.turned and not function.facts.is_async and not is_handed(use):
+            self._reach_wrapped(function, use, coloring, pending)
+
+    def _reach_wrapped(
+        self, wrapper: Function, use: Use, coloring: Coloring, pending: deque[Function]
+    ) -> None:
+        """Calling what a wrapper with database work of its own decorates is database work too:
+        it turns as the wrapper does, so that all of its calls are alike."""
+        for function in self._wrapped(wrapper):
+            out = function in coloring.stays or function in coloring.islands
+            if out or function in coloring.turned or function.facts.is_generator:
+                continue
+            if self.obstacle(function) is None:
+                self._reach(function, use, coloring, pending)
 
     def _place_obstacle(self, use: Use) -> Obstacle | None:
         """Why nothing can be awaited where a use stands, and where that is."""

@@ -118,10 +118,15 @@ class Islands(Obstacles):
                 name = dotted(operations, position)
                 if name:
                     return name
-        for name, value in evaluation.environment.items():
-            if any(isinstance(a, v.Known) and a.kind == "Session" for a in value):
-                return name
-        return None
+        names = [
+            name for name, value in evaluation.environment.items()
+            if any(isinstance(a, v.Known) and a.kind == "Session" for a in value)
+        ]  # fmt: skip
+        if not names:
+            return None
+        bound = self.uses.layout(use.function).bound_before(use.operation)
+        bound.update(parameter.name for parameter in use.function.signature.parameters)
+        return next((name for name in names if name in bound), None)
 
     def kinds_in_hand(self, use: Use, name: str) -> set[str]:
         """What the name of a session in hand stands for: a Session, or a Connection."""

@@ -147,6 +147,30 @@ class Layout:
             return False
         return all(target[0] == f.TO_SEQUENCE for target in statement[7])
 
+    def bound_before(self, index: int) -> set[str]:
+        """The variables that have a value wherever an operation is evaluated, and whose ``with``
+        it stands in."""
+        found: set[str] = set()
+        block = self.function.body.statements
+        while block:
+            before = [statement for statement in block if statement[4] <= index]
+            for statement in before[:-1]:
+                found |= _bound(statement)
+            if not before or index < before[-1][5]:
+                return found | self._entered(before[-1:], index)
+            found |= self._entered(before[-1:], index)
+            parts = [part for part in blocks_of(before[-1]) if part and part[0][4] <= index]
+            block = parts[-1] if parts else ()
+        return found
+
+    def _entered(self, statements: list[f.Statement], index: int) -> set[str]:
+        """The names behind ``as`` that have a value at an operation."""
+        return {
+            target[1] for statement in statements if statement[0] == f.WITH
+            for value, target in statement[7]
+            if target is not None and target[0] == f.TO_NAME and value < index
+        }  # fmt: skip
+
     def entered_as(self, name: str) -> int:
         """The call that a ``with`` enters under a name, or -1."""
         for statement in self.statements:
@@ -174,3 +198,20 @@ class Layout:
                 if not first[2] <= index < first[3]:
                     found.append(operation)
         yield from reversed(found)
+
+
+def _bound(statement: f.Statement) -> set[str]:
+    """The variables that have a value behind a statement, however it went."""
+    kind = statement[0]
+    if kind in (f.ASSIGN, f.ANNOTATED):
+        targets = statement[7] if kind == f.ASSIGN else (statement[7],)
+        given = kind == f.ASSIGN or statement[9] >= 0
+        return {target[1] for target in targets if target[0] == f.TO_NAME and given}
+    if kind not in (f.IF, f.TRY, f.WITH):
+        return set()
+    blocks = blocks_of(statement)
+    if kind == f.TRY:
+        blocks = (*blocks[:1], *blocks[-2:])  # whoever comes here has left no handler
+        return {name for block in blocks for inner in block for name in _bound(inner)}
+    found = [{name for inner in block for name in _bound(inner)} for block in blocks]
+    return set.intersection(*found)

@@ -74,7 +74,8 @@ class Sharing:
         found = {
             part for wrapper in turned
             if (outer := home(wrapper)) is not wrapper and wrapper not in sides.twinned
-            and self._wraps_both(wrapper, turned) and self.twins.can_be_copied(outer)
+            and self._wraps_both(wrapper, turned) and not self.works_itself(wrapper, turned)
+            and self.twins.can_be_copied(outer)
             for part in (outer, wrapper)
         }  # fmt: skip
         sides.twinned |= found
@@ -126,6 +127,14 @@ class Sharing:
             len({c in turned or c.facts.is_async for c in use.callees}) > 1
             for use in self.uses.of(wrapper) if use.kind == "call" and is_handed(use)
         )  # fmt: skip
+
+    def works_itself(self, wrapper: Function, turned: set[Function]) -> bool:
+        """Does a wrapper await anything but what it wraps? Then a sync copy of it would need
+        sessions of its own, and calling whatever it wraps is database work."""
+        return any(
+            not is_handed(use) and (use.does_io or not turned.isdisjoint(use.callees))
+            for use in self.uses.of(wrapper)
+        )
 
     def _referred(self, function: Function, sides: Sides, islands: set[Function]) -> bool:
         """Does anything outside name a function of a module, as FastAPI's Depends does?"""

@@ -223,8 +223,13 @@ class Twins:
         }  # fmt: skip
 
     def origins(self, variable: Variable) -> set[v.Origin]:
+        """What a variable is made by; of a registry, that is its factory too."""
         value = self.inference.global_value(variable.module, variable.name)
-        return {a.origin for a in value if isinstance(a, v.Known) and a.origin is not None}
+        found = {a.origin for a in value if isinstance(a, v.Known) and a.origin is not None}
+        place = self.assignment(variable) if found else None
+        if place is not None:
+            found.add(v.Origin(place[0], place[0].body.operations[place[1]][3]))
+        return found
 
     def is_named_outside(self, variable: Variable, quiet: set[Function]) -> bool:
         """Does anybody but some functions name a variable, its module aside?"""

@@ -54,7 +54,7 @@ class CallPlanner(UsePlanner):
         ):
             return
         is_mixed = any(not self.is_coroutine(c) for c in use.callees)
-        if home(use.function) is use.function and (is_mixed or self._may_be_foreign(use)):
+        if self._can_ask(use) and (is_mixed or self._may_be_foreign(use)):
             self._await_perhaps(use, draft)
             return
         if is_mixed:
@@ -70,6 +70,13 @@ class CallPlanner(UsePlanner):
             )
         )  # fmt: skip
         self._renamed(use, turned, layout, draft)
+
+    def _can_ask(self, use: Use) -> bool:
+        """May what a call gives be looked at, whether it can be awaited? A decorator that does no
+        work of its own gets a copy instead."""
+        if home(use.function) is use.function:
+            return True
+        return self.colors.divider.sharing.works_itself(use.function, self.coloring.turned)
 
     def _renamed(self, use: Use, turned: list[Function], layout: Layout, draft: Draft) -> None:
         """``super().__enter__()``: the method has another name from now on."""

@@ -43,7 +43,8 @@ class Member:
     empty: nothing the analysis follows. ``async_returns`` is the same for the async use where it
     differs. The words are the kinds of ``asyncify.vocabulary.names`` and ``Row``, ``rows``,
     ``entity``, ``entities``, ``value``, ``values``, ``self``, ``bool``, ``int``, ``none``, and
-    ``configured``: nothing, but from now on the object is made of the arguments too.
+    ``configured``: nothing, but from now on the object is made of the arguments too; ``applied``:
+    what the function that is given returns.
     ``awaited`` and ``result`` are templates (see ``asyncify.decisions``) for ``TEMPLATE``.
     ``awaits``: whether ``awaited`` gets an ``await`` at all. ``imports``: dotted names of what the
     template uses, spelled there by their last part; ``helper`` is a function of the support module

@@ -303,7 +303,7 @@ CONNECTION = Table(
         Member(
             "get_raw_connection", Form.AWAIT, io=True, returns="RawConnection", sync_lines=_NONE
         ),
-        Member("run_sync", Form.AWAIT, io=True, sync_lines=_NONE),
+        Member("run_sync", Form.AWAIT, io=True, returns="applied", sync_lines=_NONE),
         Member(
             "set_isolation_level",
             Form.REFUSE,

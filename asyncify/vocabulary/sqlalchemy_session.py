@@ -395,7 +395,7 @@ _SESSION_ONLY = (
     Member("__enter__", Form.WITH, io=True, returns="self", async_lines=_NONE),
     Member("__exit__", Form.WITH, io=True, returns="none", async_lines=_NONE),
     # Only on the async kind:
-    Member("run_sync", Form.AWAIT, io=True, sync_lines=_NONE),
+    Member("run_sync", Form.AWAIT, io=True, returns="applied", sync_lines=_NONE),
     Member("sync_session", returns="Session", attribute=True, sync_lines=_NONE),
     Member("sync_session_class", attribute=True, sync_lines=_NONE),
     Member("__aenter__", Form.WITH, io=True, returns="self", sync_lines=_NONE),
