@@ -182,6 +182,7 @@ KINDS_OF_VALUES: dict[str, Callable[[Any], bool]] = {
     "bool": lambda value: isinstance(value, bool),
     "int": lambda value: isinstance(value, int),
     "value": lambda value: True,
+    "applied": lambda value: True,
     "values": lambda value: not isinstance(value, (str, dict)) and hasattr(value, "__iter__"),
     "self": lambda value: True,
     "entity": lambda value: value is None or isinstance(value, Base),
