@@ -21,6 +21,7 @@ from asyncify.facts import ModuleFacts
 from asyncify.findings import Finding
 from asyncify.limits import Limits, restrict, unread_callers
 from asyncify.loads import RecordedLoad
+from asyncify.mains import Mains, move_mains
 from asyncify.outcome import FileChange, Outcome
 from asyncify.phases import STILL_SYNC, plan_phase
 from asyncify.plan import Plan, make_plan, make_turning, settled
@@ -81,6 +82,13 @@ class _Read:
     digests: dict[str, bytes] = field(default_factory=dict)  # of the contents, by path
     projects: tuple[str, ...] = ()
     overlay: Overlay | None = None  # pages that the database cuts from now on
+    mains: Mains | None = None  # functions that were made of what stood below a condition
+
+    @property
+    def texts(self) -> dict[str, bytes]:
+        """What lies over the files."""
+        pushed = self.overlay.after if self.overlay is not None else {}
+        return {**pushed, **(self.mains.after if self.mains is not None else {})}
 
 
 @contextmanager
@@ -111,7 +119,7 @@ def check(request: Request, progress: Progress | None = None) -> Outcome:
         outcome = kept.load() if kept is not None else None
         if outcome is None:
             progress("Deciding", 0, 0)
-            plan = _pushed(read, request, frozenset()) or _plan(read, request)
+            plan = _decided(read, request)
             outcome = _outcome(request, read, plan, ())
             if kept is not None:
                 kept.save(outcome)
@@ -122,6 +130,7 @@ def turning(request: Request, progress: Progress | None = None) -> Turning:
     """Which functions turn, and which calls make them."""
     with _without_garbage_collection():
         read = _read(request, progress or _silent)
+        _decided(read, request)
         program = _program(read, request.config)
         return make_turning(infer(program, request.config))
 
@@ -130,6 +139,7 @@ def status(request: Request, progress: Progress | None = None) -> Status:
     """How far the program is."""
     with _without_garbage_collection():
         read = _read(request, progress or _silent)
+        _decided(read, request)
         program = _program(read, request.config)
         planner, plan = settled(infer(program, request.config), loads=request.loads)
         outcome = _outcome(request, read, restrict(plan, read.limits, read.sources), ())
@@ -166,12 +176,12 @@ def run(request: Request, progress: Progress | None = None) -> Outcome:
         sources = {path: source.absolute for path, source in read.sources.items()}
         while True:
             progress("Deciding", 0, 0)
-            first = _pushed(read, request, read.blocked) or _plan(read, request)
+            first = _decided(read, request)
             _collect(read)
             plan, changes, problems = migrate(
                 first, read.files, sources,
                 lambda files: _plan(replace(read, files=files), replace(request, loads=())),
-                progress, read.overlay.after if read.overlay is not None else {},
+                progress, read.texts,
             )  # fmt: skip
             read.problems += problems
             if not _forget_vanished(read, problems) and not _block(read, problems):
@@ -314,6 +324,29 @@ def _pushed(read: _Read, request: Request, blocked: frozenset[str]) -> Plan | No
     return None
 
 
+def _decided(read: _Read, request: Request) -> Plan:
+    """The plan of the program, with functions for those crowded mains that turn then. The facts are
+    those of the new texts then."""
+    plan = _pushed(read, request, read.blocked) or _plan(read, request)
+    if not plan.crowded or read.mains is not None or request.phase in STILL_SYNC:
+        return plan
+    below, files = read.texts, read.files
+    paths = plan.crowded & read.limits.editable - read.limits.skipped - read.blocked
+    mains = move_mains(
+        sorted(paths), lambda path: below.get(path) or _content(read.sources[path])
+    )  # fmt: skip
+    while mains.after:
+        read.files = mains.facts(files)
+        moved = _plan(read, request)
+        turning = mains.turning(moved.files)
+        if turning == mains.after.keys():
+            read.mains = mains
+            return moved
+        mains = mains.only(turning)
+    read.files, read.mains = files, mains
+    return plan
+
+
 def _content(source: SourceFile) -> bytes | None:
     try:
         with open(source.location, "rb") as stream:
@@ -324,6 +357,8 @@ def _content(source: SourceFile) -> bytes | None:
 
 def _outcome(request: Request, read: _Read, plan: Plan, changes: tuple[FileChange, ...]) -> Outcome:
     findings = (*plan.findings, *read.problems, *unread_callers(plan, read.unread))
+    if read.mains is not None:
+        changes = read.mains.changes(changes)
     if read.overlay is not None:
         findings = tuple(read.overlay.findings(findings))
         changes = read.overlay.changes(changes) if changes else changes

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from asyncify.analysis import values as v
 from asyncify.analysis.boundaries import Decorator, rule_of
 from asyncify.analysis.colors import Coloring, Colors, is_alembic
+from asyncify.analysis.crowded import crowded_mains
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, Module
@@ -82,6 +83,7 @@ class Plan:
     tests: bool = False  # are there tests or fixtures that turn?
     held_back: frozenset[Site] = frozenset()
     left_alone: frozenset[str] = frozenset()  # files that ask for it, and would have changed
+    crowded: frozenset[str] = frozenset()  # files whose main needs a function of its own
 
 
 class Planner:
@@ -173,6 +175,7 @@ class Planner:
             tuple(f.qualname for f in self._ordered(self.coloring.turned)),
             unproven=tuple(self._unproven()),
             tests=turning(self.colors, self.coloring) and not runs_on_anyio(self.colors),
+            crowded=crowded_mains(self.colors),
         )
 
     def _hold_back(self, function: Function) -> None:

@@ -1,0 +1,81 @@
+"""The program with functions for its crowded mains, as the rest of a run sees it.
+
+Where several calls below ``if __name__ == "__main__"`` do database work, they are moved into a
+function before the plan is made, so that they turn as everything else does. What then doesn't turn
+stays where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+from asyncify.decisions import FilePlan, MakeAsync
+from asyncify.facts import ModuleFacts
+from asyncify.outcome import FileChange
+from asyncify.source.extract import ExtractError, extract
+from asyncify.source.mains import with_main_function
+
+
+@dataclass
+class Mains:
+    """New contents by path, and the lines that the functions begin at."""
+
+    before: dict[str, bytes] = field(default_factory=dict)
+    after: dict[str, bytes] = field(default_factory=dict)
+    lines: dict[str, int] = field(default_factory=dict)
+
+    def facts(self, files: dict[str, ModuleFacts]) -> dict[str, ModuleFacts]:
+        """The facts of the program as it is now."""
+        return {**files, **{path: extract(text) for path, text in self.after.items()}}
+
+    def turning(self, files: Iterable[FilePlan]) -> frozenset[str]:
+        """The paths of those that turn by a plan."""
+        return frozenset(
+            file.path for file in files
+            if any(
+                isinstance(d, MakeAsync) and d.site.line == self.lines.get(file.path)
+                for d in file.decisions
+            )
+        )  # fmt: skip
+
+    def only(self, paths: frozenset[str]) -> Mains:
+        """Those of some files."""
+        return Mains(
+            {path: self.before[path] for path in paths},
+            {path: self.after[path] for path in paths},
+            {path: self.lines[path] for path in paths},
+        )
+
+    def changes(self, made: tuple[FileChange, ...]) -> tuple[FileChange, ...]:
+        """Changes of the files as they were."""
+        return tuple(replace(c, before=self.before.get(c.path, c.before)) for c in made)
+
+
+def move_mains(paths: Iterable[str], read: Callable[[str], bytes | None]) -> Mains:
+    """The mains of some files as functions. ``read`` gives a file's content."""
+    mains = Mains()
+    for path in paths:
+        content = read(path)
+        moved = _moved(content) if content is not None else None
+        if content is not None and moved is not None:
+            mains.before[path], (mains.after[path], mains.lines[path]) = content, moved
+    return mains
+
+
+def _moved(content: bytes) -> tuple[bytes, int] | None:
+    if content.startswith(b"\xef\xbb\xbf") or b"\x0c" in content:
+        return None
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        return None
+    moved = with_main_function(text.replace("\r\n", "\n"))
+    if moved is None:
+        return None
+    new = (moved.text.replace("\n", "\r\n") if b"\r\n" in content else moved.text).encode()
+    try:
+        extract(new)
+    except ExtractError:
+        return None
+    return new, moved.line

@@ -1,0 +1,129 @@
+"""Mains: what stands below ``if __name__ == "__main__"`` is moved into a function.
+
+The lines stay where they are: ``def main():`` takes the place of the condition, which comes again
+behind the last line. So whatever is found in them is found at the lines that a person sees. It is
+done only where it changes nothing: a name that is assigned below the condition becomes a local one,
+and nobody else may ask for it.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import symtable
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_NAMES = ("main", "run_main", "_main")
+_DYNAMIC = {"globals", "locals", "vars", "exec", "eval"}
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+_BUILTINS = frozenset(dir(builtins))
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A text with a function in place of its last statement's block, and the function's line."""
+
+    text: str
+    line: int
+
+
+def with_main_function(text: str) -> Moved | None:
+    """The text with its main in a function.
+
+    None where the last statement is no such condition, or the move could change what the program
+    does. ``text`` has ``\\n`` for line ends.
+    """
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+    guard = tree.body[-1] if tree.body else None
+    if not isinstance(guard, ast.If) or not _is_main_guard(guard.test) or guard.orelse:
+        return None
+    if guard.test.end_lineno != guard.lineno or guard.body[0].lineno == guard.lineno:
+        return None
+    if not _may_move(text, tree, guard):
+        return None
+    taken = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    taken |= {name for node in ast.walk(tree) for name in _names_of(node)}
+    name = next((name for name in _NAMES if name not in taken), None)
+    if name is None:
+        return None
+    return Moved(_moved(text, guard, f"def {name}(){_result(tree)}:", name), guard.lineno)
+
+
+def _moved(text: str, guard: ast.If, header: str, name: str) -> str:
+    lines = text.split("\n")
+    condition, body = lines[guard.lineno - 1], lines[guard.body[0].lineno - 1]
+    lines[guard.lineno - 1] = header
+    indent = body[: len(body) - len(body.lstrip())]
+    end = "\n" if text.endswith("\n") else ""
+    return "\n".join(lines).rstrip("\n") + f"\n\n\n{condition}\n{indent}{name}()" + end
+
+
+def _result(tree: ast.Module) -> str:
+    """Does the file annotate what its functions give?"""
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    annotated = any(isinstance(n, functions) and n.returns is not None for n in ast.walk(tree))
+    return " -> None" if annotated else ""
+
+
+def _is_main_guard(test: ast.expr) -> bool:
+    if not isinstance(test, ast.Compare) or len(test.ops) != 1:
+        return False
+    if not isinstance(test.ops[0], ast.Eq):
+        return False
+    sides = (test.left, test.comparators[0])
+    names = {side.id for side in sides if isinstance(side, ast.Name)}
+    values = {side.value for side in sides if isinstance(side, ast.Constant)}
+    return names == {"__name__"} and values == {"__main__"}
+
+
+def _may_move(text: str, tree: ast.Module, guard: ast.If) -> bool:
+    """Does nobody else see the names that are assigned below the condition?"""
+    inside = list(ast.walk(guard))
+    if any(isinstance(node, (ast.Global, ast.Nonlocal)) for node in inside):
+        return False
+    if any(isinstance(node, ast.Name) and node.id in _DYNAMIC for node in inside):
+        return False
+    if any(isinstance(node, ast.alias) and node.name == "*" for node in inside):
+        return False
+    bound = {name for node in inside for name in _names_of(node)}
+    others = {name for statement in tree.body[:-1] for name in _of_module(statement)}
+    if bound & (_BUILTINS | others):
+        return False
+    return not bound & _globals_of(symtable.symtable(text, "main", "exec"), guard.lineno)
+
+
+def _of_module(node: ast.AST) -> Iterator[str]:
+    """The names that a statement of the module assigns in the module's own scope."""
+    yield from _names_of(node)
+    if not isinstance(node, _SCOPES):
+        for child in ast.iter_child_nodes(node):
+            yield from _of_module(child)
+
+
+def _globals_of(table: symtable.SymbolTable, before: int) -> set[str]:
+    """The names that functions above a line take from the module, or give to it."""
+    names: set[str] = set()
+    for child in table.get_children():
+        if child.get_lineno() < before:
+            names |= {symbol.get_name() for symbol in child.get_symbols() if symbol.is_global()}
+            names |= _globals_of(child, before)
+    return names
+
+
+def _names_of(node: ast.AST) -> set[str]:
+    """The names that a node itself defines."""
+    if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+        return {node.id}
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return {node.name}
+    if isinstance(node, ast.alias):
+        return {(node.asname or node.name).partition(".")[0]}
+    if isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name:
+        return {node.name}
+    if isinstance(node, ast.MatchMapping) and node.rest:
+        return {node.rest}
+    return set()

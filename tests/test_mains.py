@@ -1,0 +1,131 @@
+"""What stands below ``if __name__ == "__main__"`` becomes a function, where it has to."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from asyncify.source.mains import with_main_function
+from tests.engine import described, migrate, write
+
+GUARD = 'if __name__ == "__main__":\n'
+
+
+def test_lines_stay_where_they_are() -> None:
+    text = f"import sys\n\n\n{GUARD}    # first\n    first(sys.argv)\n    second()\n    # behind\n"
+    moved = with_main_function(text)
+    assert moved is not None
+    assert moved.line == 4
+    after = moved.text.split("\n")
+    assert after[3] == "def main():"
+    assert after[4:8] == text.split("\n")[4:8]
+    assert moved.text.endswith(f"    # behind\n\n\n{GUARD}    main()\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "header"),
+    [
+        (f"def main(): ...\n{GUARD}  a()\n  b()\n", "def run_main():"),
+        (f"def f() -> int: ...\n{GUARD}  f()\n  f()", "def main() -> None:"),
+        (f"def f(db): return db\n{GUARD}  db = 1\n  f(db)\n", "def main():"),
+        (f"{GUARD.rstrip()}  # pragma: no cover\n  a()\n  b()\n", "def main():"),
+    ],
+    ids=["name taken", "annotated", "parameter", "comment"],
+)
+def test_moved(text: str, header: str) -> None:
+    moved = with_main_function(text)
+    assert moved is not None
+    assert header in moved.text.split("\n")
+    compile(moved.text, "main.py", "exec")
+    assert moved.text.endswith("\n") == text.endswith("\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a()\n",
+        "def broken(:\n",
+        f"{GUARD}    a()\nelse:\n    b()\n",
+        f"{GUARD}    a()\nb()\n",
+        f"{GUARD.strip()} a()\n",
+        'if (\n    __name__ == "__main__"\n):\n    a()\n',
+        f"def f(): return db\n{GUARD}    db = 1\n    f()\n",
+        f"class A:\n    def f(self): return lambda: db\n{GUARD}    db = 1\n    A().f()\n",
+        f"def f():\n    global db\n    db = 2\n{GUARD}    db = 1\n    f()\n",
+        f"count = 0\n{GUARD}    count += 1\n    print(count)\n",
+        f"for n in (): pass\n{GUARD}    for n in (1,): print(n)\n",
+        f"{GUARD}    input = input()\n    print(input)\n",
+        f"{GUARD}    from os import *\n    print(sep)\n",
+        f"{GUARD}    a = 1\n    print(globals())\n",
+        f"main = run_main = _main = 1\n{GUARD}    print(1)\n",
+    ],
+)
+def test_left_alone(text: str) -> None:
+    assert with_main_function(text) is None
+
+
+SCRIPT = """\
+import sys
+
+from sqlalchemy import create_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
+
+engine = create_engine("sqlite:///notes.db")
+SessionLocal = sessionmaker(engine)
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Note(Base):
+    __tablename__ = "notes"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    text: Mapped[str]
+
+
+def add(db: Session, text: str) -> None:
+    db.add(Note(text=text))
+    db.commit()
+
+
+def texts(db: Session) -> list[str]:
+    return [note.text for note in db.query(Note).order_by(Note.id)]
+
+
+if __name__ == "__main__":
+    Base.metadata.create_all(engine)
+    db = SessionLocal()
+    for word in sys.argv[1:]:
+        add(db, word)
+    print(texts(db), db.query(Note).count())
+    db.close()
+"""
+
+
+def test_script_does_what_it_did(tmp_path: Path) -> None:
+    pytest.importorskip("aiosqlite")
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "notes"\n')
+    (tmp_path / "notes.py").write_text(SCRIPT)
+    assert _run(tmp_path) == "['a', 'b'] 2\n"
+    outcome = migrate(tmp_path)
+    write(tmp_path, outcome)
+    assert "async def main() -> None:" in (tmp_path / "notes.py").read_text()
+    assert not outcome.failed, described(outcome)
+    (tmp_path / "notes.db").unlink()
+    assert _run(tmp_path) == "['a', 'b'] 2\n"
+
+
+def _run(folder: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "error::RuntimeWarning", "notes.py", "a", "b"],
+        cwd=folder, text=True, capture_output=True,
+        env={**os.environ, "PYTHONPATH": ""}, check=False,
+    )  # fmt: skip
+    assert not done.stderr
+    return done.stdout
