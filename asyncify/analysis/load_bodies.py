@@ -28,7 +28,10 @@ INSTANCE = 1  # its value is a mapped instance, or holds one
 CALLED = 2  # calling it may do something
 SESSION = 4  # it is a method of a session
 Callee = tuple[Function, bool]
-_SESSIONS = {"Session", "scoped_session", "AsyncSession", "async_scoped_session"}
+_SESSIONS = {
+    "Session", "scoped_session", "AsyncSession", "async_scoped_session",
+    "SessionTransaction", "AsyncSessionTransaction",
+}  # fmt: skip
 
 
 class Telling:
@@ -97,7 +100,7 @@ class Telling:
 
 
 def session_of(atom: v.Atom) -> v.Known | None:
-    """The session that a method is one of."""
+    """The session, or its transaction, that a method is one of."""
     owner = atom.owner if isinstance(atom, v.KnownMethod) else None
     return owner if isinstance(owner, v.Known) and owner.kind in _SESSIONS else None
 

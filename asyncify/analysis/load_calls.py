@@ -40,6 +40,8 @@ def call(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
         found = _on_value(run, callee, base, name, operation, index)
         if found is not None:
             return found
+    elif name in words.FILLING and _is_container(run, callee[5]):
+        return _container_method(run, callee, base, name, operation)
     found = load_sessions.method(run, operation, index, name)
     if found is not None:
         return found
@@ -203,13 +205,20 @@ def _constructed(run: LoadEvaluation, cls: Class, operation: f.Operation, index:
     return s.one(s.Entity(source, (), cls))
 
 
+def _is_container(run: LoadEvaluation, index: int) -> bool:
+    return any(isinstance(a, v.Collection) for a in run.types(index))
+
+
 def _container_method(
     run: LoadEvaluation, callee: f.Operation, base: s.Value, name: str, operation: f.Operation
 ) -> s.Value:
     if name in words.FILLING:
         given = s.join(run.values[i] for i in operation[6] if i >= 0)
+        given = run.elements(given) if name in words.EXTENDING else given
         load_sessions.keep(run, given)
         target = run.operations[callee[5]]
+        for item in s.unordered(base) if target[0] == f.ATTRIBUTE else ():
+            run.state.mix(item.key, [each.key for each in s.unordered(given)])
         if target[0] == f.NAME:
             known = run.environment.get(target[5], s.NOTHING)
             run.environment[target[5]] = s.join((known, s.many(given)))

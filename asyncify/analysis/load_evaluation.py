@@ -14,11 +14,13 @@ from asyncify.analysis import (
     load_calls,
     load_readers,
     load_reads,
+    load_sessions,
     load_statements,
     load_summaries,
 )
 from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
+from asyncify.analysis.load_demands import Summary
 from asyncify.analysis.program import Function
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ class LoadEvaluation:
         self.values: list[s.Value] = [s.NOTHING] * len(self.operations)
         self.environment: Environment = {}
         self.state = s.State()
-        self.summary = s.Summary()
+        self.summary = Summary()
         self.has_ended = False
         self.handlers = 0  # exception handlers around the statement
         self.left: list[s.State] = []  # at `break` and `continue` of the innermost loop
@@ -82,8 +84,12 @@ class LoadEvaluation:
             self.bind(statement[7], self.values[statement[9]], statement[9])
 
     def on_augmented(self, statement: f.Statement) -> None:
-        if statement[7][0] == f.TO_ATTRIBUTE:
-            self.bind(statement[7], s.NOTHING, statement[8])
+        target = statement[7]
+        if target[0] == f.TO_ATTRIBUTE:
+            self.bind(target, s.NOTHING, statement[8])
+        elif target[0] == f.TO_NAME and self.values[statement[8]]:  # names += others
+            known = self.environment.get(target[1], s.NOTHING)
+            self.environment[target[1]] = s.join((known, self.values[statement[8]]))
 
     def on_return(self, statement: f.Statement) -> None:
         if statement[7] >= 0:
@@ -169,6 +175,8 @@ class LoadEvaluation:
             if target is not None:
                 self.bind(target, self.values[value], value)
         self.block(statement[8])
+        if any(load_sessions.ends_flushing(self, value) for value, _ in statement[7]):
+            self.state.flush()
 
     def on_try(self, statement: f.Statement) -> None:
         before = dict(self.environment), self.state.copy()
@@ -406,6 +414,11 @@ class LoadEvaluation:
             self.returned(s.many(self.values[operation[5]]))
         return s.NOTHING
 
+    def on_yield_from(self, operation: f.Operation, index: int) -> s.Value:
+        load_statements.iterated(self, self.values[operation[5]], operation[5])
+        self.returned(s.many(self.elements(self.values[operation[5]])))
+        return s.NOTHING
+
     def on_walrus(self, operation: f.Operation, index: int) -> s.Value:
         self.environment[operation[5]] = self.values[operation[6]]
         return self.values[operation[6]]
@@ -452,5 +465,6 @@ _OPERATIONS: dict[int, Callable[[LoadEvaluation, f.Operation, int], s.Value]] = 
     f.CONDITIONAL: LoadEvaluation.on_conditional,
     f.FORMAT: LoadEvaluation.on_format,
     f.YIELD: LoadEvaluation.on_yield,
+    f.YIELD_FROM: LoadEvaluation.on_yield_from,
     f.WALRUS: LoadEvaluation.on_walrus,
 }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from asyncify import facts as f
 from asyncify.analysis import load_sessions, load_summaries
 from asyncify.analysis import load_states as s
+from asyncify.analysis.load_demands import Demand
 from asyncify.analysis.models import Relationship
 from asyncify.analysis.program import Class
 from asyncify.vocabulary.loading import AWAITABLE, DYNAMIC, EAGER, QUERYING, RAISING
@@ -76,7 +77,7 @@ def executed(run: LoadEvaluation, statement: s.Statement, name: str, index: int)
     """The Query of a dynamic relationship is executed."""
     if statement.dynamic is not None:
         entity, link = statement.dynamic
-        found = s.Demand(
+        found = Demand(
             run.function, index, link, entity, entity.source, entity.path, at=index, executes=name
         )
         run.summary.demands[found] = None
@@ -197,11 +198,11 @@ def _note(
 
 def _demanded(
     run: LoadEvaluation, entity: s.Entity, name: str, is_column: bool, reading: Reading
-) -> s.Demand:
+) -> Demand:
     place, reader, at, below = reading
-    return s.Demand(
+    return Demand(
         run.function, place, name, entity, entity.source, entity.path, (), is_column, reader,
-        place if at == -1 else at, below,
+        place if at == -1 else at, below, late=run.state.has_lapsed(entity.key),
     )  # fmt: skip
 
 
@@ -215,6 +216,9 @@ def store(run: LoadEvaluation, base: int, name: str, value: s.Value, index: int)
             if link.to_many and link.lazy not in EAGER and link.lazy not in QUERYING:
                 demand(run, atom, name, Reading(base))  # what was there is loaded to be replaced
             state.load(atom.key, (name,))
+            if link.target is not None:
+                item = s.Entity(atom.source, (*atom.path, name), link.target)
+                state.mix(item.key, [each.key for each in s.unordered(value)])
             continue
         changed = state.changed.get(atom.key, frozenset()) | models.expiring(atom.cls)
         if index >= 0 and run.is_computed(index):

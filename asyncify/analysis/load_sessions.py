@@ -39,6 +39,8 @@ def method(run: LoadEvaluation, operation: f.Operation, index: int, name: str) -
     argument = run.values[first] if first >= 0 else s.NOTHING
     if row.returns == "Query":
         return load_statements.started(run, operation, index, legacy=True)
+    if name in words.MERGING:
+        return _merged(run, argument, index)
     if row.returns == "entity" and first >= 0:
         classes = load_statements.selected(run, first)
         return fetched(run, classes[0], index, frozenset()) if len(classes) == 1 else s.NOTHING
@@ -160,6 +162,15 @@ def fetched(
     return s.one(s.Entity(source, (), cls))
 
 
+def _merged(run: LoadEvaluation, value: s.Value, index: int) -> s.Value:
+    """The session's own instance, which takes over what the given one has."""
+    source = s.Source("made", run.function, index)
+    run.state.forget(source)
+    for entity in s.entities(value):
+        run.state.load((source, ()), run.state.loaded.get(entity.key, frozenset()))
+    return s.mapped(value, lambda entity: (s.Entity(source, (), entity.cls),))
+
+
 def _affect(run: LoadEvaluation, effect: Effect, operation: f.Operation, argument: s.Value) -> None:
     state = run.state
     if effect is Effect.FLUSH:
@@ -193,6 +204,21 @@ def keep(run: LoadEvaluation, value: s.Value) -> None:
             run.state.kept |= kept
 
 
+def ends_flushing(run: LoadEvaluation, index: int) -> bool:
+    """Does a context flush when it ends? ``with db.begin():``, or a generator that commits."""
+    operation = run.operations[index]
+    if operation[0] != f.CALL:
+        return False
+    callee = run.operations[operation[5]]
+    if callee[0] == f.ATTRIBUTE and callee[6] in words.TRANSACTIONS:
+        return True
+    for function, _ in run.body.callees(operation[5]):
+        state = run.loading.bare_summary(function).state if function.facts.is_generator else None
+        if state is not None and state.flushes:
+            return True
+    return False
+
+
 def _named_attributes(run: LoadEvaluation, operation: f.Operation) -> set[str] | None:
     """The attributes that ``refresh`` or ``expire`` is told; None: all."""
     index = operation[6][1] if len(operation[6]) > 1 else -1
@@ -211,6 +237,7 @@ def _expire(run: LoadEvaluation, operation: f.Operation, argument: s.Value) -> N
         if names is None:
             run.state.expire([entity.key])
             continue
+        run.state.lapse((entity.key,))
         known = run.state.expired.get(entity.key, frozenset())
         run.state.set_expired(entity.key, known | names)
         loaded = run.state.loaded.get(entity.key, frozenset())

@@ -177,6 +177,8 @@ def option(run: LoadEvaluation | _View, index: int) -> tuple[tuple[str, ...], se
             prefix = (*prefix, part)
             if loads:
                 paths.add(prefix)
+                if words.DEPTH in dict(operation[7]):
+                    paths |= {(*prefix, *[part] * more) for more in (1, 2)}
         if name in words.UNDEFERRING and prefix:
             prefix = prefix[:-1]
     return prefix, paths

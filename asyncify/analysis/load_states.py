@@ -250,40 +250,6 @@ def selected(atom: Atom) -> list[Entity]:
     return [entity for entity in atom.entities if entity is not None]
 
 
-@dataclass(frozen=True, slots=True)
-class Demand:
-    """An attribute that is read where it may not be loaded.
-
-    ``function`` and ``operation`` are the place of the read, ``entity`` the instance as it is known
-    there, ``attribute`` what is read; ``source`` and ``path`` say where the instance comes from in
-    ``holder``, the function that is asked about, and ``calls`` through which calls the read is
-    reached from it: pairs of a function and an operation, the outermost first. ``column``: no
-    relationship but a column that is expired or deferred.
-    ``reader`` is what reads it where that is no code of the program. ``at`` is the operation in the
-    function that is asked about whose value the instance is, or holds it, and ``below`` the path
-    from there; -1 where there is none. ``executes`` is the method that executes the Query which a
-    dynamic relationship gives, ``*`` where that is iterated over.
-    """
-
-    function: Function
-    operation: int
-    attribute: str
-    entity: Entity
-    source: Source
-    path: tuple[str, ...]
-    calls: tuple[tuple[Function, int], ...] = ()
-    column: bool = False
-    reader: str = ""
-    at: int = -1
-    below: tuple[str, ...] = ()
-    executes: str = ""
-
-    @property
-    def whole(self) -> tuple[str, ...]:
-        """The path from the source to the attribute."""
-        return (*self.path, self.attribute)
-
-
 Table = dict[Key, frozenset[str]]
 _NO_NAMES: frozenset[str] = frozenset()
 _EVERYTHING = frozenset((EVERYTHING,))
@@ -299,12 +265,13 @@ class State:
     those that were flushed. ``flushes`` and ``expires``: did the session flush, or expire
     everything, on the way here? ``recovers``: did it so after a failure that was handled?
     ``computes`` are columns of which only the database knows the value from then on; ``renewed``
-    instances of which all that was loaded before has been forgotten.
+    instances of which all that was loaded before has been forgotten; ``lapsed`` those of
+    which something has been, or to which others have come, since they were loaded.
     """
 
     __slots__ = (
-        "_own", "born", "changed", "computes", "expired", "expires", "flushes", "kept", "loaded",
-        "recovers", "renewed", "stored",
+        "_own", "born", "changed", "computes", "expired", "expires", "flushes", "kept", "lapsed",
+        "loaded", "recovers", "renewed", "stored",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -319,6 +286,7 @@ class State:
         self.recovers = False
         self.computes: frozenset[tuple[Class, str]] = frozenset()
         self.renewed: frozenset[Key] = frozenset()
+        self.lapsed: frozenset[Key] = frozenset()
         self._own = True  # are the tables those of this state alone?
 
     def copy(self) -> State:
@@ -326,7 +294,7 @@ class State:
         out.loaded, out.expired, out.changed = self.loaded, self.expired, self.changed
         out.born, out.kept, out.stored = self.born, self.kept, self.stored
         out.flushes, out.expires, out.recovers = self.flushes, self.expires, self.recovers
-        out.computes, out.renewed = self.computes, self.renewed
+        out.computes, out.renewed, out.lapsed = self.computes, self.renewed, self.lapsed
         out._own = self._own = False
         return out
 
@@ -355,6 +323,7 @@ class State:
         out.recovers = self.recovers or other.recovers
         out.computes |= other.computes
         out.renewed |= other.renewed
+        out.lapsed |= other.lapsed
         return out
 
     def _loaded(self, key: Key, other: State) -> frozenset[str]:
@@ -425,6 +394,8 @@ class State:
                     del getattr(self, name)[key]
         if source in self.stored:
             self.stored -= {source}
+        if self.lapsed:
+            self.lapsed = frozenset(key for key in self.lapsed if key[0] is not source)
         if source not in self.born:
             self.born |= {source}
 
@@ -435,6 +406,7 @@ class State:
             table.update({(new, key[1]): names for key, names in table.items() if key[0] is old})
         self.kept |= {new} if old in self.kept else frozenset()
         self.stored |= {new} if old in self.stored else frozenset()
+        self.lapse((new, path) for source, path in self.lapsed if source is old)
 
     def flush(self) -> None:
         self.flushes = True
@@ -446,10 +418,32 @@ class State:
 
     def expire(self, keys: Iterable[Key], failed: bool = False) -> None:
         self._change()
+        keys = list(keys)
+        self.lapse(keys)
         for key in keys:
             known = self.expired.get(key, _NO_NAMES)
             self.expired[key] = known | {FAILED} if failed else _EVERYTHING
             self.loaded[key] = _NO_NAMES
+
+    def lapse(self, keys: Iterable[Key]) -> None:
+        """What options have loaded of these instances may be gone."""
+        lapsed = self.lapsed.union(keys)
+        if len(lapsed) > len(self.lapsed):
+            self.lapsed = lapsed
+
+    def has_lapsed(self, key: Key) -> bool:
+        """Has an instance, or one on the way to it?"""
+        source, path = key
+        return any(of is source and path[: len(start)] == start for of, start in self.lapsed)
+
+    def mix(self, key: Key, others: Iterable[Key]) -> None:
+        """Other instances come to those of a collection: only what is loaded of all is loaded."""
+        known = self.loaded.get(key, _NO_NAMES)
+        for other in others:
+            if other != key:
+                self.lapse((key,))
+                known &= self.loaded.get(other, _NO_NAMES)
+        self.set_loaded(key, known)
 
     def narrowed(self, sources: set[Source], function: Function) -> State:
         """The state without what the callers of the function can't ask for: they know instances
@@ -465,6 +459,7 @@ class State:
         out.kept = frozenset(source for source in self.kept if known(source))
         out.stored = frozenset(source for source in self.stored if known(source))
         out.renewed = frozenset(key for key in self.renewed if known(key[0]))
+        out.lapsed = frozenset(key for key in self.lapsed if known(key[0]))
         out.flushes, out.expires, out.recovers = self.flushes, self.expires, self.recovers
         out.computes = self.computes
         return out
@@ -478,35 +473,3 @@ def _united(one: Table, other: Table) -> Table:
         known = out.get(key)
         out[key] = known | names if known else names
     return out
-
-
-@dataclass(slots=True)
-class Summary:
-    """What a function does with the instances that it is given, and what it gives back."""
-
-    demands: dict[Demand, None] = field(default_factory=dict)
-    returned: Value = NOTHING
-    state: State | None = None  # at its returns
-    asked: tuple[Demand, ...] = ()  # those of the demands that are on what it is given
-    # Columns that it reads of what it is given: whoever gives it may have let them expire.
-    reads: dict[tuple[Key, str], Demand] = field(default_factory=dict)
-
-    def finish(self, function: Function, given: tuple[Value, ...]) -> None:
-        """Leave out what no caller can ask for: each one would carry it along."""
-        self.asked = tuple(
-            demand for demand in self.demands
-            if demand.source.kind == "given" and demand.source.function is function
-        )  # fmt: skip
-        if self.state is not None:
-            known = {source for value in (self.returned, *given) for source in sources(value)}
-            self.state = self.state.narrowed(known, function)
-
-
-def moved(demand: Demand, entity: Entity, call: tuple[Function, int], at: int) -> Demand:
-    """The demand of a callee on its parameter, as one on the caller's instance, which is the value
-    of the operation ``at``."""
-    return Demand(
-        demand.function, demand.operation, demand.attribute, demand.entity, entity.source,
-        (*entity.path, *demand.path), (call, *demand.calls), demand.column, demand.reader, at,
-        demand.path, demand.executes,
-    )  # fmt: skip

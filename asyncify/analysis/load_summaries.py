@@ -6,12 +6,14 @@ and what it leaves loaded or expired, is put back on the caller's own.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
 from asyncify.analysis import load_sessions
 from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
+from asyncify.analysis.load_demands import Demand, Summary, moved
 from asyncify.analysis.program import Function
 
 if TYPE_CHECKING:
@@ -127,7 +129,7 @@ def _leave(run: LoadEvaluation, state: s.State) -> None:
 def _demand(
     run: LoadEvaluation,
     function: Function,
-    summary: s.Summary,
+    summary: Summary,
     given: list[s.Value],
     handed: set[s.Source],
     call_site: tuple[Function, int],
@@ -138,16 +140,16 @@ def _demand(
         if demand.source.kind == "given" and demand.source.function is function:
             at = places[demand.source.index] if places else -1
             for entity in s.entities(given[demand.source.index]):
-                _pass_on(run, s.moved(demand, entity, call_site, at))
+                _pass_on(run, moved(demand, entity, call_site, at))
         elif demand.source in handed:
             entity = s.Entity(demand.source, (), demand.entity.cls)
-            _pass_on(run, s.moved(demand, entity, call_site, -1))
+            _pass_on(run, moved(demand, entity, call_site, -1))
 
 
 def _read(
     run: LoadEvaluation,
     function: Function,
-    summary: s.Summary,
+    summary: Summary,
     given: list[s.Value],
     call_site: tuple[Function, int],
     places: list[int] | None,
@@ -158,7 +160,7 @@ def _read(
             continue
         at = places[source.index] if places else -1
         for entity in s.entities(given[source.index]):
-            found = s.moved(demand, entity, call_site, at)
+            found = moved(demand, entity, call_site, at)
             key = found.source, found.path
             if run.state.is_expired(key, name):
                 run.summary.demands[found] = None
@@ -168,7 +170,7 @@ def _read(
                 run.summary.reads.setdefault((key, name), found)
 
 
-def _pass_on(run: LoadEvaluation, demand: s.Demand) -> None:
+def _pass_on(run: LoadEvaluation, demand: Demand) -> None:
     key = demand.source, demand.path
     state = run.state
     if demand.column:
@@ -181,6 +183,8 @@ def _pass_on(run: LoadEvaluation, demand: s.Demand) -> None:
         state.load(key, (demand.attribute,))
     fresh = demand.source.kind == "new" and not demand.path
     if not (fresh and demand.source not in state.stored):
+        if not demand.late and state.has_lapsed(key):
+            demand = replace(demand, late=True)
         run.summary.demands[demand] = None
 
 
@@ -204,6 +208,8 @@ def _take_over(
         run.state.kept |= _own_sources(state.kept, function, given)
     if state.stored:
         run.state.stored |= _own_sources(state.stored, function, given)
+    if state.lapsed:
+        run.state.lapse(own for key in state.lapsed for own in _keys(key, function, given))
 
 
 def _own_sources(

@@ -17,6 +17,7 @@ from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.load_bodies import LoadBody, Telling
+from asyncify.analysis.load_demands import Demand, Summary
 from asyncify.analysis.load_evaluation import LoadEvaluation
 from asyncify.analysis.load_schemas import Field, Schema, is_schema
 from asyncify.analysis.program import Class, Function, statements_of
@@ -38,7 +39,10 @@ from asyncify.vocabulary.testing import CLIENT_MEMBERS, is_test_path
 
 _NESTING = 12  # calls inside one another
 _MENTIONS = 60  # a name that occurs more often says nothing
+_TURNS = 2  # of a function that calls itself
 _SUMMARIES = 4_000  # a function is run once for each shape of arguments
+
+Key = tuple[Function, tuple[s.Value, ...]]
 
 
 class Loading:
@@ -54,15 +58,18 @@ class Loading:
         self.called_by_templates: dict[tuple[Function, str, int], None] = {}
         self.unreadable: set[s.Source] = set()  # queries with options that nobody can read
         self._bodies: dict[Function, LoadBody] = {}
-        self._summaries: dict[tuple[Function, tuple[s.Value, ...]], s.Summary] = {}
-        self._running: set[Function] = set()
+        self._summaries: dict[Key, Summary] = {}
+        self._running: dict[Key, None] = {}
+        self._partial: dict[Key, Summary] = {}  # of functions that call themselves
+        self._asked_again: set[Key] = set()  # those that did so in this run
+        self._again = 0  # runs inside one another that are their function's second
         self._nothing: dict[Function, tuple[s.Value, ...]] = {}
         self._fields: dict[Schema, list[Field]] = {}
 
-    def demands(self) -> dict[Function, list[s.Demand]]:
+    def demands(self) -> dict[Function, list[Demand]]:
         """What the functions that turn ask of their own instances; what they ask of those that
         they are given stands at their callers, and here too where they await."""
-        found: dict[Function, list[s.Demand]] = {}
+        found: dict[Function, list[Demand]] = {}
         for function in sorted(self._concerned(), key=lambda fn: (fn.module.path, fn.index)):
             summary = self.summary(function, self._declared(function))
             if summary.demands:
@@ -119,7 +126,7 @@ class Loading:
             model = self.models.declared(cls)
             names |= model.relationships.keys() | model.deferred | model.expiring
             names |= model.queried | model.proxies.keys()
-            names |= {link.back for link in model.relationships.values() if link.backref}
+            names |= {link.back for link in model.relationships.values() if link.behind}
             names |= self.computed.get(cls, set())
             if model.columns and any(self.models.declared(c).table for c in cls.ancestors[1:]):
                 names |= model.columns - {n for c in cls.bases if isinstance(c, Class)
@@ -251,19 +258,23 @@ class Loading:
             found = self._bodies[function] = LoadBody(self, function)
         return found
 
-    def summary(self, function: Function, given: tuple[s.Value, ...]) -> s.Summary:
+    def summary(self, function: Function, given: tuple[s.Value, ...]) -> Summary:
         """What a function does with arguments of these shapes."""
         key = function, given
         found = self._summaries.get(key)
         if found is not None:
             return found
+        if key in self._running:
+            self._asked_again.add(key)
+            return self._partial.get(key) or Summary()
         full = len(self._running) >= _NESTING or len(self._summaries) >= _SUMMARIES
-        if full or function in self._running or function in self.coloring.islands:
-            return s.Summary()
-        summary = self._summaries[key] = self._run(function, given)
+        turns = sum(running is function for running, _ in self._running)
+        if full or turns >= _TURNS or function in self.coloring.islands:
+            return Summary()
+        self._summaries[key] = summary = self._run(function, given)
         return summary
 
-    def bare_summary(self, function: Function) -> s.Summary:
+    def bare_summary(self, function: Function) -> Summary:
         """What it does when it is given no instance."""
         nothing = self._nothing.get(function)
         if nothing is None:
@@ -271,12 +282,29 @@ class Loading:
             self._nothing[function] = nothing
         return self.summary(function, nothing)
 
-    def _run(self, function: Function, given: tuple[s.Value, ...]) -> s.Summary:
+    def _run(self, function: Function, given: tuple[s.Value, ...]) -> Summary:
         if not any(given) and self.body(function).is_quiet:
-            return s.Summary()
-        self._running.add(function)
+            return Summary()
+        key = function, given
+        known = len(self._summaries)
+        summary = self._run_once(function, given)
+        if key in self._asked_again and self._again < _TURNS:
+            self._asked_again.discard(key)
+            if summary.asked or summary.returned:
+                # It calls itself: what it does, it does to what it hands on, too.
+                for other in list(self._summaries)[known:]:
+                    del self._summaries[other]
+                self._partial[key] = summary
+                self._again += 1
+                summary = self._run_once(function, given)
+                self._again -= 1
+                del self._partial[key]
+        return summary
+
+    def _run_once(self, function: Function, given: tuple[s.Value, ...]) -> Summary:
+        self._running[function, given] = None
         run = LoadEvaluation(self, function, given)
         run.run()
         run.summary.finish(function, given)
-        self._running.discard(function)
+        del self._running[function, given]
         return run.summary

@@ -8,12 +8,14 @@ https://docs.sqlalchemy.org/en/21/orm/mapping_styles.html#imperative-mapping.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from asyncify import facts as f
 from asyncify.analysis.program import Class, Function, Program, Variable, dotted
 from asyncify.vocabulary.loading import EXPRESSIONS, POLYMORPHIC_SETTINGS, PROXIES
+
+Keywords = dict[str | None, int]
 
 _RELATIONSHIPS = {"relationship", "relation", "dynamic_loader", "Relationship"}
 _COLLECTIONS = ("list", "List", "set", "Set", "Sequence", "Collection", "dict", "Dict")
@@ -35,8 +37,8 @@ class Relationship:
     """One relationship attribute. ``to_many`` is true where it is, or may be, a collection;
     ``cascades`` where deleting the parent deletes through it; ``joined`` for ``lazy="joined"``.
     ``lazy`` is the strategy as written (``select`` where none is, empty where it is no literal);
-    ``back`` the name of the other side (``back_populates``, ``backref``); ``backref`` whether that
-    is declared here alone."""
+    ``back`` the name of the other side (``back_populates``, ``backref``); ``behind`` that side,
+    where it is declared here alone."""
 
     name: str
     target: Class | None
@@ -46,7 +48,7 @@ class Relationship:
     joined: bool = False
     lazy: str = "select"
     back: str = ""
-    backref: bool = False
+    behind: Relationship | None = None
 
 
 @dataclass(slots=True)
@@ -136,10 +138,8 @@ class Models:
             for body in self.program.mentioning("backref"):
                 cls = self.program.classes.get(body) if body.facts.kind == "class" else None
                 for link in self.declared(cls).relationships.values() if cls else ():
-                    if link.backref and link.target is not None and cls is not None:
-                        # What both sides are isn't read: only a foreign key tells it for sure.
-                        back = Relationship(link.back, cls, not link.to_many, back=link.name)
-                        self._backrefs.setdefault(link.target, {})[link.back] = back
+                    if link.behind is not None and link.target is not None:
+                        self._backrefs.setdefault(link.target, {})[link.back] = link.behind
         return self._backrefs
 
     def columns(self, cls: Class) -> frozenset[str]:
@@ -327,7 +327,7 @@ class _Reader:
             if inner[0] == f.CALL and dotted(self.operations, inner[5]).endswith("ForeignKey"):
                 self.foreign(self.operations[inner[6][0]] if inner[6] else None)
 
-    def strategy(self, name: str, callee: str, keywords: dict[str | None, int]) -> None:
+    def strategy(self, name: str, callee: str, keywords: Keywords) -> None:
         """Is a column deferred, or set by the database at an UPDATE?"""
         if callee == "deferred" or self.constant(keywords.get("deferred", -1)) is True:
             self.model.deferred.add(name)
@@ -372,17 +372,32 @@ class _Reader:
         if "secondary" in keywords:
             many = True
         if many is None:
-            many = not self.points_to_one(target)
-        cascade = self.constant(keywords.get("cascade", -1))
+            many = not self.points_to_one(target, keywords)
+        found = self.with_options(
+            name, target, many, keywords, self.lazy(call, keywords, annotation)
+        )
+        back, options = self.other_side(keywords)
+        if options is None:
+            return replace(found, back=back)
+        # The other side of what may be a collection may be one too where a third table links them.
+        uselist = self.constant(options.get("uselist", -1))
+        many = "secondary" in keywords or not many if uselist is None else bool(uselist)
+        lazy = _LAZY.get(self.constant(options["lazy"]), "") if "lazy" in options else "select"
+        behind = self.with_options(back, self.model.cls, many, options, lazy)
+        return replace(found, back=back, behind=replace(behind, back=name))
+
+    def with_options(
+        self, name: str, target: Class | None, many: bool, options: Keywords, lazy: str
+    ) -> Relationship:
+        cascade = self.constant(options.get("cascade", -1))
         return Relationship(
             name,
             target,
             many,
             isinstance(cascade, str) and ("delete" in cascade or "all" in cascade),
-            self.constant(keywords.get("passive_deletes", -1)) in (True, "all"),
-            self.constant(keywords.get("lazy", -1)) in ("joined", False),
-            self.lazy(call, keywords, annotation),
-            *self.other_side(keywords),
+            self.constant(options.get("passive_deletes", -1)) in (True, "all"),
+            self.constant(options.get("lazy", -1)) in ("joined", False),
+            lazy,
         )
 
     def lazy(self, call: int, keywords: dict[str | None, int], annotation: int) -> str:
@@ -407,17 +422,17 @@ class _Reader:
                 return _LAZY.get(self.constant(value), "")
         return "select"
 
-    def other_side(self, keywords: dict[str | None, int]) -> tuple[str, bool]:
-        """The name of the other side, and whether only ``backref`` declares it."""
+    def other_side(self, keywords: Keywords) -> tuple[str, Keywords | None]:
+        """The name of the other side, and its options where only ``backref`` declares it."""
         back = self.constant(keywords.get("back_populates", -1))
         if isinstance(back, str):
-            return back, False
-        index = keywords.get("backref", -1)
+            return back, None
+        index, options = keywords.get("backref", -1), Keywords()
         if index >= 0 and self.operations[index][0] == f.CALL:
-            arguments = self.operations[index][6]
-            index = arguments[0] if arguments else -1
+            arguments, options = self.operations[index][6], dict(self.operations[index][7])
+            index = arguments[0] if arguments else options.get("name", -1)
         back = self.constant(index)
-        return (back, True) if isinstance(back, str) else ("", False)
+        return (back, options) if isinstance(back, str) else ("", None)
 
     def constant(self, index: int) -> object:
         if index < 0 or self.operations[index][0] != f.CONSTANT:
@@ -464,10 +479,13 @@ class _Reader:
                 return found
         return None
 
-    def points_to_one(self, target: Class | None) -> bool:
+    def points_to_one(self, target: Class | None, keywords: Keywords) -> bool:
         """Has this table a foreign key to the target's, and the target's none to this one?"""
         if target is None:
             return False
+        if target is self.model.cls and "remote_side" in keywords:
+            words = self.words(keywords["remote_side"])
+            return any(self.models.has_primary_key(target, word) for word in words)
         tables = {self.models.declared(c).table for c in target.ancestors} - {""}
         if target is self.model.cls or not tables & self.model.foreign_tables:
             return False

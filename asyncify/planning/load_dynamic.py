@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
-from asyncify.analysis.load_states import EVERYTHING, Demand
+from asyncify.analysis.load_demands import Demand
+from asyncify.analysis.load_states import EVERYTHING
 from asyncify.analysis.program import Function
 from asyncify.decisions import ReplaceCall, ReplaceExpression, SessionSource
 from asyncify.planning.draft import call_reference, reference

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from asyncify import facts as f
 from asyncify.analysis.colors import Colors
-from asyncify.analysis.load_states import Demand
+from asyncify.analysis.load_demands import Demand
 from asyncify.analysis.program import Class, Module, dotted
 from asyncify.decisions import EditArguments
 from asyncify.planning.draft import Draft, call_reference
@@ -24,7 +24,7 @@ class EagerModels:
 
     def take(self, demand: Demand, group: int) -> bool:
         """Have the relationship loaded with its parent; False where that isn't enough."""
-        if demand.column or (demand.source.kind == "new" and not demand.path):
+        if demand.column or demand.late or (demand.source.kind == "new" and not demand.path):
             return False
         for cls in demand.entity.cls.ancestors:
             link = self.models.declared(cls).relationships.get(demand.attribute)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Colors
+from asyncify.analysis.load_demands import Demand
 from asyncify.analysis.load_states import Source
 from asyncify.analysis.models import Relationship
 from asyncify.analysis.program import Class, Module, dotted
 from asyncify.planning.draft import Draft
+from asyncify.planning.load_depths import DEEP
 from asyncify.planning.load_gets import Gets
 
 _LOAD, _LEAD, _COLUMN = (
     f"sqlalchemy.orm.{name}" for name in ("selectinload", "defaultload", "undefer")
 )
+# https://docs.sqlalchemy.org/en/20/orm/self_referential.html
+_ANY_DEPTH = ", recursion_depth=-1"
 
 Path = tuple[str, ...]
 
@@ -45,13 +49,30 @@ class OptionTexts:
             for cls in owners
         )
 
-    def options(self, source: Source, paths: set[Path]) -> list[str]:
-        """The options that load all of the paths. What leads to one and isn't asked for itself is
-        loaded otherwise already, and stays so."""
-        longest = sorted(p for p in paths if not any(q[: len(p)] == p and q != p for q in paths))
-        return [self._option(source, path, paths) for path in longest]
+    def can_go_on(self, demand: Demand) -> bool:
+        """Can an option load it at every depth that is asked for?"""
+        if not demand.depth:
+            return True
+        link = self.models.links(demand.entity.cls).get(demand.attribute)
+        return (
+            demand.depth == DEEP
+            and self.inference.config.sqlalchemy_version != "1.4"
+            and link is not None
+            and link.target is not None
+            and demand.attribute in self.models.links(link.target)
+        )
 
-    def _option(self, source: Source, path: Path, paths: set[Path]) -> str:
+    def options(
+        self, source: Source, paths: set[Path], deep: Set[tuple[Source, Path]]
+    ) -> list[str]:
+        """The options that load all of the paths, those in ``deep`` at any depth. What leads to one
+        and isn't asked for itself is loaded otherwise already, and stays so."""
+        longest = sorted(p for p in paths if not any(q[: len(p)] == p and q != p for q in paths))
+        return [self._option(source, path, paths, deep) for path in longest]
+
+    def _option(
+        self, source: Source, path: Path, paths: set[Path], deep: Set[tuple[Source, Path]]
+    ) -> str:
         draft = self.draft(source.function.module)
         parts = []
         for position, (cls, name) in enumerate(self._steps(source, path)):
@@ -61,7 +82,8 @@ class OptionTexts:
             wanted = path[: position + 1] in paths
             function = (_LOAD if wanted else _LEAD) if link is not None else _COLUMN
             spelled = draft.spell(function) if not position else function.rpartition(".")[2]
-            parts.append(f"{spelled}({owner}.{name})")
+            depth = _ANY_DEPTH if (source, path[: position + 1]) in deep else ""
+            parts.append(f"{spelled}({owner}.{name}{depth})")
         return ".".join(parts)
 
     def _steps(self, source: Source, path: Path) -> list[tuple[Class | None, str]]:

@@ -16,7 +16,7 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.layout import Layout
-from asyncify.analysis.load_states import Demand
+from asyncify.analysis.load_demands import Demand
 from asyncify.analysis.program import Class, Function, Module, dotted
 from asyncify.decisions import AwaitExpression, InsertStatements, ReplaceCall, ReplaceExpression
 from asyncify.planning.draft import Draft, node_reference
@@ -75,7 +75,7 @@ class Walks:
     def take(self, holder: Function, demand: Demand) -> Site | None:
         """Load what is demanded before the statement that leads to the read; None where that
         can't be done."""
-        anchor = demand.calls[0][1] if demand.calls else demand.operation
+        anchor = demand.anchor
         way = self._way(demand)
         if demand.at < 0 or way is None:
             return None

@@ -13,7 +13,8 @@ from dataclasses import replace
 from asyncify import facts as f
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.consumers import unread
-from asyncify.analysis.load_states import Demand, Source
+from asyncify.analysis.load_demands import Demand
+from asyncify.analysis.load_states import Source
 from asyncify.analysis.loading import Loading
 from asyncify.analysis.program import Function, Module
 from asyncify.decisions import EnterRunSync, QueryToSelect, ReplaceExpression
@@ -21,7 +22,9 @@ from asyncify.findings import Finding
 from asyncify.planning.consumers import consume_generators
 from asyncify.planning.draft import Draft, call_reference, reference
 from asyncify.planning.load_access import Access
+from asyncify.planning.load_depths import deepened
 from asyncify.planning.load_dynamic import execute
+from asyncify.planning.load_entries import Entries
 from asyncify.planning.load_gets import Gets
 from asyncify.planning.load_models import EagerModels
 from asyncify.planning.load_options import OptionTexts
@@ -56,12 +59,15 @@ class LoadPlanner:
         self.findings: list[Finding] = []
         self.access = Access(colors, coloring, draft)
         self.walks = Walks(colors, coloring, draft, self.access)
+        self.entries = Entries(colors, coloring, draft, self.access)
         self.gets = Gets(colors, draft)
         self.texts = OptionTexts(colors, draft, self.gets)
         self.demands: dict[Function, list[Demand]] = {}
         self._holders: dict[tuple[Source, Path], set[Function]] = {}
         self._options: dict[Source, set[Path]] = {}
+        self._deep: set[tuple[Source, Path]] = set()  # options at any depth
         self._unreadable: set[Source] = set()
+        self._enters: set[tuple[Function, int]] = set()  # what reads at any depth
         self._told: dict[Function, dict[tuple[str, str], Site]] = {}
         self._awaited: set[tuple[Function, int]] = set()
         self._entered: dict[Module, set[NodeRef]] = {}  # the calls inside run_sync
@@ -71,10 +77,13 @@ class LoadPlanner:
         if not self.coloring.turned:
             return
         loading = Loading(self.colors, self.coloring)
-        self.demands, self._unreadable = loading.demands(), loading.unreadable
+        found, self._unreadable = loading.demands(), loading.unreadable
+        self.demands = {holder: deepened(demands) for holder, demands in found.items()}
         for holder, demands in self.demands.items():
             for demand in demands:
                 self._holders.setdefault((demand.source, demand.whole), set()).add(holder)
+                if demand.depth:
+                    self._enters.add((holder, demand.anchor))
         for missed in list(self.recorded.missed(self.demands)):
             self.demands.setdefault(missed.function, []).append(missed)
         self.findings += self.recorded.findings
@@ -102,10 +111,10 @@ class LoadPlanner:
         group = self.coloring.groups.get(holder, 0)
         if self.config.lazy_loading == "model" and self.eager.take(demand, group):
             return
-        if demand.source.kind == "given" and self._is_met_above(holder, demand):
+        if demand.source.kind == "given" and not demand.late and self._is_met_above(holder, demand):
             return
         if self._is_optional(holder, demand):
-            self._options.setdefault(demand.source, set()).add(demand.whole)
+            self._ask(demand)
         elif not demand.calls:
             self._await_here(holder, demand)
         elif not self._awaits_itself(demand):
@@ -134,6 +143,8 @@ class LoadPlanner:
         even if others use it who don't ask."""
         source = demand.source
         maker = source.function
+        if demand.late:
+            return False
         if self.config.lazy_loading != "query" and not shared:
             return False
         if source.kind == "get":
@@ -141,6 +152,8 @@ class LoadPlanner:
         if source.kind != "query" or source in self._unreadable:
             return False
         if demand.column and not self._is_deferred(demand):
+            return False
+        if not self.texts.can_go_on(demand):
             return False
         if maker not in self.coloring.turned and self._start(source) is None:
             return False
@@ -155,7 +168,11 @@ class LoadPlanner:
             return False
         if not shared and source.function is not holder:
             return False
-        return self.gets.entity(source) is not None and self.texts.can_say(source, demand.whole)
+        return (
+            self.texts.can_go_on(demand)
+            and self.gets.entity(source) is not None
+            and self.texts.can_say(source, demand.whole)
+        )
 
     def _is_deferred(self, demand: Demand) -> bool:
         return demand.attribute in self.models.deferred(demand.entity.cls)
@@ -185,11 +202,16 @@ class LoadPlanner:
             for caller, use in callers
         )
 
+    def _ask(self, demand: Demand) -> None:
+        self._options.setdefault(demand.source, set()).add(demand.whole)
+        if demand.depth:
+            self._deep.add((demand.source, demand.whole))
+
     def _add_options(self, source: Source, paths: set[Path]) -> None:
         function = source.function
         draft = self.draft(function.module)
         operation = function.body.operations[source.operation]
-        options = ", ".join(self.texts.options(source, paths))
+        options = ", ".join(self.texts.options(source, paths, self._deep))
         if source.kind == "get":
             self.gets.select(source, options)
             return
@@ -288,7 +310,8 @@ class LoadPlanner:
 
     def _load_before(self, holder: Function, demand: Demand) -> None:
         """A statement before the one that leads to the read."""
-        site = self.walks.take(holder, demand)
+        enters = demand.inside or (holder, demand.anchor) in self._enters
+        site = (self.entries if enters else self.walks).take(holder, demand)
         if site is None:
             self._load_for_all(holder, demand)
         else:
@@ -297,9 +320,13 @@ class LoadPlanner:
     def _load_for_all(self, holder: Function, demand: Demand) -> None:
         """By the query after all, though not everybody who uses it needs it."""
         if self._is_optional(holder, demand, shared=True):
-            self._options.setdefault(demand.source, set()).add(demand.whole)
-        else:
+            self._ask(demand)
+            return
+        site = self.entries.take(holder, demand)
+        if site is None:
             self._report(holder, demand)
+        else:
+            self._tell(holder, demand, site)
 
     # -- telling
 

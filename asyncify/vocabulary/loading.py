@@ -37,6 +37,7 @@ LOADING = {
     "joinedload", "selectinload", "subqueryload", "immediateload", "contains_eager",
     "joinedload_all", "selectinload_all", "subqueryload_all",
 }  # fmt: skip
+DEPTH = "recursion_depth"  # the keyword of those that go on along the same relationship
 # What ``joined-loading`` is about: the option that joins, and the one that comes instead.
 JOINED, SELECTED = "sqlalchemy.orm.joinedload", "sqlalchemy.orm.selectinload"
 # Those that lead to the next one, and load nothing themselves.
@@ -105,8 +106,10 @@ SESSION_GIVES = {
 SESSION_EFFECTS = {
     "flush": Effect.FLUSH, "commit": Effect.FLUSH, "rollback": Effect.EXPIRE_ALL,
     "expire_all": Effect.EXPIRE_ALL, "expire": Effect.EXPIRE, "refresh": Effect.REFRESH,
-    "add": Effect.KEEP, "add_all": Effect.KEEP,
+    "add": Effect.KEEP, "add_all": Effect.KEEP, "begin_nested": Effect.FLUSH,
 }  # fmt: skip
+MERGING = {"merge"}  # what gives the session's own instance of what it is given
+TRANSACTIONS = {"begin", "begin_nested"}  # contexts that flush when they end
 
 # Methods that raise rather than give None.
 NEVER_NONE = {"one", "scalar_one", "get_one"}
@@ -125,7 +128,8 @@ CALLING = {"str": "__str__", "repr": "__repr__", "print": "__str__", "format": "
 CONTAINER_GIVES = {
     "pop": Gives.ONE, "popleft": Gives.ONE, "copy": Gives.MANY, "values": Gives.MANY,
 }  # fmt: skip
-FILLING = {"append", "add", "insert", "appendleft", "extend"}
+FILLING = {"append", "add", "insert", "appendleft", "extend", "extendleft", "update"}
+EXTENDING = {"extend", "extendleft", "update"}  # by all that they are given
 
 # Attributes that stand for those of a relationship, and columns that only a SELECT computes.
 PROXIES = {"association_proxy", "AssociationProxy"}

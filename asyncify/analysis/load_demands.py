@@ -1,0 +1,92 @@
+"""Demands: attributes that are read where they may not be loaded, and what a function asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from asyncify.analysis.load_states import (
+    NOTHING,
+    Entity,
+    Key,
+    Source,
+    State,
+    Value,
+    sources,
+)
+from asyncify.analysis.program import Function
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """An attribute that is read where it may not be loaded.
+
+    ``function`` and ``operation`` are the place of the read, ``entity`` the instance as it is known
+    there, ``attribute`` what is read; ``source`` and ``path`` say where the instance comes from in
+    ``holder``, the function that is asked about, and ``calls`` through which calls the read is
+    reached from it: pairs of a function and an operation, the outermost first. ``column``: no
+    relationship but a column that is expired or deferred.
+    ``reader`` is what reads it where that is no code of the program. ``at`` is the operation in the
+    function that is asked about whose value the instance is, or holds it, and ``below`` the path
+    from there; -1 where there is none. ``executes`` is the method that executes the Query which a
+    dynamic relationship gives, ``*`` where that is iterated over. ``depth`` is how it is asked for
+    again below itself (`asyncify.planning.load_depths`), and ``late`` says that what was loaded of
+    the instance when it came has been given up since; ``inside``: by the call that leads to it.
+    """
+
+    function: Function
+    operation: int
+    attribute: str
+    entity: Entity
+    source: Source
+    path: tuple[str, ...]
+    calls: tuple[tuple[Function, int], ...] = ()
+    column: bool = False
+    reader: str = ""
+    at: int = -1
+    below: tuple[str, ...] = ()
+    executes: str = ""
+    depth: str = ""
+    late: bool = False
+    inside: bool = False
+
+    @property
+    def anchor(self) -> int:
+        """The operation of the function that is asked about which leads to the read."""
+        return self.calls[0][1] if self.calls else self.operation
+
+    @property
+    def whole(self) -> tuple[str, ...]:
+        """The path from the source to the attribute."""
+        return (*self.path, self.attribute)
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a function does with the instances that it is given, and what it gives back."""
+
+    demands: dict[Demand, None] = field(default_factory=dict)
+    returned: Value = NOTHING
+    state: State | None = None  # at its returns
+    asked: tuple[Demand, ...] = ()  # those of the demands that are on what it is given
+    # Columns that it reads of what it is given: whoever gives it may have let them expire.
+    reads: dict[tuple[Key, str], Demand] = field(default_factory=dict)
+
+    def finish(self, function: Function, given: tuple[Value, ...]) -> None:
+        """Leave out what no caller can ask for: each one would carry it along."""
+        self.asked = tuple(
+            demand for demand in self.demands
+            if demand.source.kind == "given" and demand.source.function is function
+        )  # fmt: skip
+        if self.state is not None:
+            known = {source for value in (self.returned, *given) for source in sources(value)}
+            self.state = self.state.narrowed(known, function)
+
+
+def moved(demand: Demand, entity: Entity, call: tuple[Function, int], at: int) -> Demand:
+    """The demand of a callee on its parameter, as one on the caller's instance, which is the value
+    of the operation ``at``."""
+    return Demand(
+        demand.function, demand.operation, demand.attribute, demand.entity, entity.source,
+        (*entity.path, *demand.path), (call, *demand.calls), demand.column, demand.reader, at,
+        demand.path, demand.executes, demand.depth, demand.late, demand.late,
+    )  # fmt: skip
