@@ -15,15 +15,16 @@ from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.load_demands import Demand
 from asyncify.analysis.program import Function, Module
-from asyncify.decisions import Decision, ReplaceExpression
+from asyncify.decisions import EnterRunSync, ReplaceExpression
 from asyncify.planning.consumers import consume_generators
 from asyncify.planning.draft import Draft, node_reference
 from asyncify.planning.load_access import Access
-from asyncify.sites import NodeRef, Site
+from asyncify.sites import Site
 
 # What a lambda can't do for the function around it.
 _BOUND = {f.AWAIT, f.YIELD, f.YIELD_FROM, f.WALRUS}
 _ENTERED = (f.CALL, f.ATTRIBUTE)
+_NODES = {f.CALL, f.ATTRIBUTE, f.NAME, f.SUBSCRIPT, f.COMPREHENSION}
 
 
 class Entries:
@@ -43,7 +44,8 @@ class Entries:
         self._entered: set[tuple[Function, int]] = set()
 
     def take(self, holder: Function, demand: Demand) -> Site | None:
-        """Evaluate what leads to the read inside ``run_sync``; None where that can't be done."""
+        """Evaluate what leads to the read inside ``run_sync``; None where that can't be
+        done."""
         index = demand.anchor
         layout, draft = self.colors.uses.layout(holder), self.draft(holder.module)
         operation = layout.operations[index]
@@ -53,16 +55,34 @@ class Entries:
         session = self.access.session(holder, index)
         if not session or not self._may(holder, layout, index, demand):
             return None
+        outside = self._awaits(holder, layout.subtree(index))
+        if outside and not self._can_hand_in(holder, layout, index):
+            return None
         self._entered.add((holder, index))
         group = self.coloring.groups.get(holder, 0)
         consume_generators(layout, index, draft, group)
-        draft.add(
-            ReplaceExpression(
-                node=node_reference(holder, index), site=site, group=group,
-                template=f"{session}.run_sync(lambda _: {{node}})", awaits=True,
+        node = node_reference(holder, index)
+        if outside:
+            draft.add(
+                EnterRunSync(
+                    node=node, site=site, group=group, session=session, parameter="_", outside=True
+                )
             )
-        )  # fmt: skip
+        else:
+            template = f"{session}.run_sync(lambda _: {{node}})"
+            draft.add(
+                ReplaceExpression(node=node, site=site, group=group, template=template, awaits=True)
+            )
         return site
+
+    def holds(self, function: Function, index: int) -> bool:
+        """Is an operation evaluated inside of one that is entered?"""
+        if not self._entered:
+            return False
+        layout = self.colors.uses.layout(function)
+        while index >= 0 and (function, index) not in self._entered:
+            index = layout.parent(index)
+        return index >= 0
 
     def _may(self, holder: Function, layout: Layout, index: int, demand: Demand) -> bool:
         """Does it end where it began, with nothing in it that awaits?"""
@@ -70,24 +90,22 @@ class Entries:
         inner += [demand.function] if demand.calls else []
         if any(fn in self.coloring.turned or fn.facts.is_generator for fn in inner):
             return False
-        if layout.operations[index][0] not in _ENTERED or holder.facts.kind != "def":
+        return layout.operations[index][0] in _ENTERED and holder.facts.kind == "def"
+
+    def _can_hand_in(self, holder: Function, layout: Layout, index: int) -> bool:
+        """Is what awaits among the arguments of a call, which can be evaluated before?"""
+        operation = layout.operations[index]
+        if operation[0] != f.CALL or self._is_decided(holder, index):
             return False
-        below = layout.subtree(index)
-        if any(layout.operations[i] and layout.operations[i][0] in _BOUND for i in below):
-            return False
-        return not self._is_changed(holder, below)
+        return not self._awaits(holder, layout.subtree(operation[5]))
 
-    def _is_changed(self, holder: Function, operations: set[int]) -> bool:
-        """Is a part of the expression changed already?"""
-        nodes = self._nodes(holder, operations)
-        return any(decision.node in nodes for decision in self._decisions(holder))
-
-    def _decisions(self, holder: Function) -> list[Decision]:
-        return list(self.draft(holder.module).decisions)
-
-    def _nodes(self, holder: Function, operations: set[int]) -> set[NodeRef]:
-        kinds = (f.CALL, f.ATTRIBUTE, f.NAME, f.SUBSCRIPT, f.COMPREHENSION)
+    def _awaits(self, holder: Function, below: set[int]) -> bool:
+        """Can't a lambda hold an expression: because of what it does, or what is planned for it?"""
         body = holder.body.operations
-        return {
-            node_reference(holder, i) for i in operations if body[i] and body[i][0] in kinds
-        }  # fmt: skip
+        if any(body[i] and body[i][0] in _BOUND for i in below):
+            return True
+        return any(body[i] and body[i][0] in _NODES and self._is_decided(holder, i) for i in below)
+
+    def _is_decided(self, holder: Function, index: int) -> bool:
+        node = node_reference(holder, index)
+        return any(decision.node == node for decision in self.draft(holder.module).decisions)

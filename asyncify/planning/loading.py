@@ -98,7 +98,7 @@ class LoadPlanner:
 
     def _meet(self, holder: Function, demand: Demand) -> None:
         places = (*demand.calls, (demand.function, demand.operation))
-        if any(self._is_in_greenlet(*place) for place in places):
+        if any(self._is_in_greenlet(*p) or self.entries.holds(*p) for p in places):
             return
         if demand.executes:
             if not (not demand.calls and execute(self, holder, demand)):
