@@ -50,7 +50,7 @@ from asyncify.planning.settings import misnamed
 from asyncify.planning.side_twins import SidePlanner
 from asyncify.planning.support import Support
 from asyncify.planning.test_marks import MarkPlanner, runs_on_anyio
-from asyncify.planning.unproven_calls import unproven_calls
+from asyncify.planning.unproven_calls import unproven_calls, unseen_sessions
 from asyncify.rules import finding
 from asyncify.sites import Site
 from asyncify.turning import Turning
@@ -281,6 +281,7 @@ class Planner:
         found += self.blocking.findings()
         found += misnamed(self.colors, self.coloring)
         found += unproven_calls(self.colors, self.coloring)
+        found += unseen_sessions(self.colors, self.coloring)
         if self.sides.alongside is not None:
             found = self.sides.alongside.without_settled(found)
         return tuple(sorted(set(found), key=lambda x: (x.site, x.code, x.reason)))

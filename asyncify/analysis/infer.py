@@ -12,6 +12,7 @@ from typing import Any
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.evaluate import Evaluation
+from asyncify.analysis.evidence import Evidence
 from asyncify.analysis.heat import Heat
 from asyncify.analysis.kept import Kept
 from asyncify.analysis.layout import Layout
@@ -187,6 +188,11 @@ def infer(program: Program, config: Config) -> Inference:
             inference.need(method)  # what it overrides is called by the library
     inference.heat.members(sorted(DISTINCTIVE))
     inference.settle()
+    evidence = Evidence(inference)
+    evidence.ask()
+    inference.settle()
+    while evidence.supply():
+        inference.settle()
     return inference
 
 

@@ -29,6 +29,9 @@ class LikelySessions:
         self.config = config
         self._names: dict[str, bool] = {}
         self._likely: dict[tuple[Function, str], bool] = {}
+        self.evident: dict[Function, set[str]] = {}  # what is used as nothing else is
+        # Variables that are used so, but nobody knows what they were given: where one is read.
+        self.unseen: dict[tuple[Function, str], int] = {}
 
     def holds(self, function: Function, name: str) -> bool:
         """Is a variable used as a session, under one of the configured names?"""
@@ -36,9 +39,9 @@ class LikelySessions:
         if named is None:
             named = any(fnmatchcase(name, pattern) for pattern in self.config.session_names)
             self._names[name] = named
-        if not named:
-            return False
         key = (function, name)
+        if not named or key in self.unseen:
+            return False
         if key not in self._likely:
             self._likely[key] = self._is_likely(function, name)
         return self._likely[key]
@@ -50,7 +53,7 @@ class LikelySessions:
             if operation and operation[0] == f.ATTRIBUTE
             and dotted(function.body.operations, operation[5]).rpartition(".")[2] == name
         }  # fmt: skip
-        if not used <= _MEMBERS or not self._uses_sqlalchemy:
+        if not used <= _MEMBERS or not self.uses_sqlalchemy:
             return False
         return bool(used & DISTINCTIVE) or ("get" in used and self._gets_of_class(function, name))
 
@@ -81,9 +84,28 @@ class LikelySessions:
         return False
 
     @cached_property
-    def _uses_sqlalchemy(self) -> bool:
+    def uses_sqlalchemy(self) -> bool:
         return any(
             item.module.partition(".")[0] in ("sqlalchemy", "sqlmodel", "flask_sqlalchemy")
             for module in self.program.modules.values()
             for item in module.facts.imports
         )
+
+
+def spelled(operations: tuple[f.Operation, ...], index: int) -> str:
+    """An expression that means the same wherever it stands, as written: names, attributes, items
+    by a constant key and calls without arguments. Else an empty string."""
+    parts: list[str] = []
+    while True:
+        operation = operations[index]
+        if operation[0] == f.NAME:
+            return "".join([operation[5], *reversed(parts)])
+        if operation[0] == f.ATTRIBUTE:
+            parts.append(f".{operation[6]}")
+        elif operation[0] == f.SUBSCRIPT and operations[operation[6]][0] == f.CONSTANT:
+            parts.append(f"[{operations[operation[6]][5]!r}]")
+        elif operation[0] == f.CALL and not operation[6] and not operation[7]:
+            parts.append("()")
+        else:
+            return ""
+        index = operation[5]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from asyncify import facts as f
 from asyncify.analysis import queries
 from asyncify.analysis import values as v
+from asyncify.analysis.likely import spelled
 from asyncify.analysis.program import Class, Function, Variable
 from asyncify.analysis.slots import Group
 from asyncify.vocabulary import flask
@@ -40,6 +41,9 @@ def read(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
     held = kept.read(evaluation, operation) if name in kept.names else v.UNKNOWN
     if held:
         return held
+    evident = evaluation.inference.likely.evident.get(evaluation.function)
+    if evident and spelled(evaluation.operations, base) in evident:
+        value = _guessed(evaluation, base, "Session")
     value = value or _guess(evaluation, base, name)
     found = _of_all(evaluation, value, name) if len(value) > 1 else v.UNKNOWN
     if len(value) == 1:
@@ -230,12 +234,16 @@ def _guess(evaluation: Evaluation, base: int, attribute: str) -> v.Value:
         name = operation[6]
         if name in _SYNC_SIDES:
             return v.UNKNOWN  # used where something stays sync on purpose
-    if name and evaluation.inference.likely.holds(evaluation.function, name):
-        awaited = evaluation.inference.likely.is_awaited(evaluation.function, name)
-        value = v.one(v.Known("AsyncSession" if awaited else "Session", None, False))
-        evaluation.values[base] = value
-        return value
+    likely = evaluation.inference.likely
+    if name and likely.holds(evaluation.function, name):
+        awaited = likely.is_awaited(evaluation.function, name)
+        return _guessed(evaluation, base, "AsyncSession" if awaited else "Session")
     return v.UNKNOWN
+
+
+def _guessed(evaluation: Evaluation, base: int, kind: str) -> v.Value:
+    value = evaluation.values[base] = v.one(v.Known(kind, None, False))
+    return value
 
 
 # -- super()

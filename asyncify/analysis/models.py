@@ -18,6 +18,7 @@ from asyncify.vocabulary.loading import EXPRESSIONS, POLYMORPHIC_SETTINGS, PROXI
 Keywords = dict[str | None, int]
 
 _RELATIONSHIPS = {"relationship", "relation", "dynamic_loader", "Relationship"}
+_MAPPING = _RELATIONSHIPS | {"Column", "mapped_column", "Field", "Table"} | PROXIES
 _COLLECTIONS = ("list", "List", "set", "Set", "Sequence", "Collection", "dict", "Dict")
 _MAPPERS = ("map_imperatively", "mapper")  # the second is that of 1.4
 _SQL_FUNCTIONS = {"func", "text", "sa", "sqlalchemy", "select"}
@@ -199,15 +200,17 @@ class Models:
         """What the class's own body declares."""
         if cls not in self._models:
             model = self._models[cls] = Model(cls)
-            names = cls.body.facts.names
-            if "__tablename__" in cls.body.facts.bound or names & (
-                _RELATIONSHIPS | {"Column", "mapped_column", "Field", "Table"} | PROXIES
-            ):
+            if self.may_have_table(cls):
                 _Reader(self, model).read()
             if cls in self._mappings:
                 function, call = self._mappings[cls]
                 _Reader(self, model, function).mapping(call)
         return self._models[cls]
+
+    def may_have_table(self, cls: Class) -> bool:
+        """Does the class's own body name what maps it?"""
+        facts = cls.body.facts
+        return "__tablename__" in facts.bound or not facts.names.isdisjoint(_MAPPING)
 
     @cached_property
     def _mappings(self) -> dict[Class, tuple[Function, int]]:

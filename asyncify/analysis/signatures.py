@@ -162,7 +162,7 @@ class Signatures(Flow):
             better = frozenset(a for a in passed if isinstance(a, v.Known) and a.kind in kinds)
             queries = frozenset(a for a in passed if isinstance(a, v.QueryValue))
             return (queries if "Query" in kinds else v.UNKNOWN) or better or declared
-        if not passed and not declared and self._is_open(function, parameter.annotation):
+        if not passed and not declared and self.is_open(function, parameter.annotation):
             self._seek(function)
         return passed
 
@@ -186,7 +186,7 @@ class Signatures(Flow):
         """What a name of the program stands for."""
         raise NotImplementedError
 
-    def _is_open(self, function: Function, annotation: int) -> bool:
+    def is_open(self, function: Function, annotation: int) -> bool:
         """Does an annotation allow anything? An `int` is unknown as well, but nobody has to be
         evaluated to learn that: in a large program that would be half of all functions."""
         if annotation < 0:

@@ -1,4 +1,5 @@
-"""Calls of methods that turn, by their name, which nobody awaits: it isn't known what is called."""
+"""Calls that may have to be awaited, of something unknown: methods that turn, by their name, and
+those of what is used as a session and comes from something of which nothing is known."""
 
 from __future__ import annotations
 
@@ -12,6 +13,11 @@ from asyncify.sites import Site
 
 _ADVICE = "Annotate what it is called on, or await it by hand."
 
+_UNSEEN = (
+    "Where it is a session of the program, annotate what gives it and run asyncify again. Those of "
+    "a library stay sync."
+)
+
 
 def unproven_calls(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
     """A warning for each that may have to be awaited and isn't."""
@@ -19,6 +25,17 @@ def unproven_calls(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
         for use in colors.uses.of(function):
             if use.kind == "maybe":
                 yield from _finding(colors, coloring, use)
+
+
+def unseen_sessions(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
+    """A warning for each variable that is used as a session, and stays as it is."""
+    for (function, name), index in colors.inference.likely.unseen.items():
+        if function in coloring.stays:
+            continue
+        operation = function.body.operations[index]
+        site = Site(function.module.path, operation[1], operation[2])
+        reason = f"`{name}` is used as a session, but it isn't known what gives it: it stays sync."
+        yield finding("ASY106", site, reason, _UNSEEN)
 
 
 def _finding(colors: Colors, coloring: Coloring, use: Use) -> Iterator[Finding]:
