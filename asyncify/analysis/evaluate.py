@@ -337,7 +337,8 @@ class Evaluation:
         """Names, constants and most attributes, three quarters of all operations, are read here:
         calling something for each would take longer than reading it."""
         operations, values, environment = self.operations, self.values, self.environment
-        inference, quick = self.inference, not self.names_super
+        inference = self.inference
+        quick = not self.names_super and self.function not in inference.likely.evident
         attributes, properties = inference.attributes, inference.query_properties.names
         tracked = operations is self.function.body.operations  # else they are those of decorators
         kept = inference.kept.names
