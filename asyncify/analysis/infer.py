@@ -142,6 +142,11 @@ class Inference(Signatures):
         """An attribute: whatever any method of the class, its bases or subclasses assigns."""
         return self.read_group(self.attribute_group(cls, name))
 
+    def held(self, cls: Class, name: str) -> v.Value:
+        """An attribute as far as it is known: nobody is evaluated for it."""
+        family = (*cls.ancestors, *cls.descendants())
+        return v.UNKNOWN.union(*(self.slot("attribute", each, name).value for each in family))
+
     def global_group(self, module: Module, name: str) -> Group:
         """The slot of a module's variable, as what an attribute of the module reads."""
         key = module, name

@@ -150,14 +150,59 @@ class LoadBody:
 
     def by_type(self, index: int) -> s.Value:
         """An instance of which nothing but its class is known."""
-        if self.types is None or not self.hot[index] & INSTANCE:
+        if self.types is not None and not self.hot[index] & INSTANCE:
             return s.NOTHING
         found = self._by_type.get(index)
         if found is None:
-            source = s.Source("other", self.function, index)
-            found = self.loading.telling.instances(self.types[index], source)
-            self._by_type[index] = found
+            found = self._by_type[index] = self._instances(index)
         return found
+
+    def _instances(self, index: int) -> s.Value:
+        value = self.types[index] if self.types is not None else v.UNKNOWN
+        holder = self._holder(index)
+        if holder is None:
+            source = s.Source("other", self.function, index)
+            return self.loading.telling.instances(value, source)
+        name = self.operations[index][6]
+        source = s.Source("held", holder.body, -1)
+        s.Entity(source, (), holder)
+        value = value or self.loading.inference.held(holder, name)
+        found = self.loading.telling.instances(value, source)
+        return s.mapped(found, lambda entity: (s.Entity(source, (name,), entity.cls),))
+
+    def _holder(self, index: int) -> Class | None:
+        """Of ``self.order`` in a function that stays sync: the class of what holds the instance.
+        Whoever calls the function can load it there before."""
+        operation = self.operations[index]
+        if operation[0] != f.ATTRIBUTE or self.function in self.loading.coloring.turned:
+            return None
+        base, name = self.operations[operation[5]], operation[6]
+        parameters = {parameter.name for parameter in self.function.signature.parameters}
+        cls = self.class_of(operation[5])
+        if base[0] != f.NAME or base[5] not in parameters or cls is None:
+            return None
+        if self.loading.is_model(cls) or cls.find(name) is not None:
+            return None
+        return None if self._is_put_there(cls, name) else cls
+
+    def class_of(self, index: int) -> Class | None:
+        """The class of an instance, or of ``self`` where the function has no types."""
+        if self.types is not None:
+            classes = {a.cls if isinstance(a, v.Instance) else None for a in self.types[index]}
+            return classes.pop() if len(classes) == 1 else None
+        operation, owner = self.operations[index], self.function.owner
+        parameters = self.function.signature.parameters
+        is_self = bool(parameters) and operation[0] == f.NAME and operation[5] == parameters[0].name
+        return owner if is_self and not self.function.signature_is_decorated else None
+
+    def _is_put_there(self, cls: Class, name: str) -> bool:
+        """Does a function that stays sync put an instance there? It may do so just before."""
+        methods = [method for each in cls.ancestors for method in each.methods.values()]
+        return any(
+            name in method.facts.stores
+            for method in (self.function, *methods)
+            if method.name != "__init__" and method not in self.loading.coloring.turned
+        )
 
     def callees(self, index: int) -> list[Callee]:
         """The functions that a call of an operation's value runs, by its type, and whether they
@@ -171,9 +216,19 @@ class LoadBody:
                 if isinstance(a, v.ClassObject) and not self.loading.is_model(a.cls)
                 and (constructor := a.cls.find("__init__")) is not None
             ]  # fmt: skip
+            found = found or self._own_method(index)
             found.sort(key=lambda callee: (callee[0].module.path, callee[0].index))
             self._callees[index] = found
         return found
+
+    def _own_method(self, index: int) -> list[Callee]:
+        """``self.lines`` where the function has no types."""
+        operation = self.operations[index]
+        if self.types is not None or operation[0] != f.ATTRIBUTE:
+            return []
+        cls = self.class_of(operation[5])
+        method = cls.find(operation[6]) if cls is not None else None
+        return [(method, True)] if method is not None else []
 
     @cached_property
     def conditionals(self) -> dict[int, list[tuple[int, int]]]:

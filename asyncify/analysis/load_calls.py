@@ -67,6 +67,8 @@ def call(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
         return s.join(
             [load_summaries.call(run, fn, bound, operation, base, index) for fn, bound in callees]
         )
+    if name in words.FILLING:
+        _fill(run, callee[5], operation)
     return _other(run, operation, index)
 
 
@@ -142,6 +144,7 @@ def _requested(run: LoadEvaluation) -> None:
     if run.loading.requests_expire:
         load_sessions.expire_all(run)
     load_sessions.expire_attributes(run, run.loading.computed_attributes)
+    run.state.write(None)
 
 
 def _foreign(
@@ -156,6 +159,9 @@ def _foreign(
         return s.NOTHING
     if name in words.READING:
         return load_reads.by_name(run, operation, index)
+    if name in words.SETTING:
+        for entity in s.unordered(arguments[0] if arguments else s.NOTHING):
+            run.state.write(entity.cls)
     if name in words.ITERATING:
         for place, value in zip(operation[6], arguments, strict=True):
             load_statements.iterated(run, value, place)
@@ -209,19 +215,29 @@ def _is_container(run: LoadEvaluation, index: int) -> bool:
     return any(isinstance(a, v.Collection) for a in run.types(index))
 
 
+def _fill(run: LoadEvaluation, target: int, operation: f.Operation) -> s.Value:
+    """``found.append(user)``, ``groups[key].append(user)``: the variable holds it."""
+    given = s.join(run.values[i] for i in operation[6] if i >= 0)
+    if run.operations[operation[5]][6] in words.EXTENDING:
+        given = run.elements(given)
+    filled, put = run.operations[target], s.many(given)
+    while filled[0] == f.SUBSCRIPT:
+        filled, put = run.operations[filled[5]], s.many(put)
+    if given and filled[0] == f.NAME:
+        known = run.environment.get(filled[5], s.NOTHING)
+        run.environment[filled[5]] = s.join((known, put))
+    return given
+
+
 def _container_method(
     run: LoadEvaluation, callee: f.Operation, base: s.Value, name: str, operation: f.Operation
 ) -> s.Value:
     if name in words.FILLING:
-        given = s.join(run.values[i] for i in operation[6] if i >= 0)
-        given = run.elements(given) if name in words.EXTENDING else given
+        given = _fill(run, callee[5], operation)
         load_sessions.keep(run, given)
         target = run.operations[callee[5]]
         for item in s.unordered(base) if target[0] == f.ATTRIBUTE else ():
             run.state.mix(item.key, [each.key for each in s.unordered(given)])
-        if target[0] == f.NAME:
-            known = run.environment.get(target[5], s.NOTHING)
-            run.environment[target[5]] = s.join((known, s.many(given)))
         return s.NOTHING
     items = run.elements(base)
     return s.many(items) if words.CONTAINER_GIVES[name] is Gives.MANY else items

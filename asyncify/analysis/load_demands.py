@@ -31,6 +31,7 @@ class Demand:
     dynamic relationship gives, ``*`` where that is iterated over. ``depth`` is how it is asked for
     again below itself (`asyncify.planning.load_depths`), and ``late`` says that what was loaded of
     the instance when it came has been given up since; ``inside``: by the call that leads to it.
+    ``stale``: rows that it loads may have been written since the query, which doesn't tell of them.
     """
 
     function: Function
@@ -48,6 +49,7 @@ class Demand:
     depth: str = ""
     late: bool = False
     inside: bool = False
+    stale: bool = False
 
     @property
     def anchor(self) -> int:
@@ -75,18 +77,26 @@ class Summary:
         """Leave out what no caller can ask for: each one would carry it along."""
         self.asked = tuple(
             demand for demand in self.demands
-            if demand.source.kind == "given" and demand.source.function is function
+            if demand.source.kind == "held"
+            or (demand.source.kind == "given" and demand.source.function is function)
         )  # fmt: skip
         if self.state is not None:
             known = {source for value in (self.returned, *given) for source in sources(value)}
             self.state = self.state.narrowed(known, function)
 
 
-def moved(demand: Demand, entity: Entity, call: tuple[Function, int], at: int) -> Demand:
-    """The demand of a callee on its parameter, as one on the caller's instance, which is the value
-    of the operation ``at``."""
+def moved(
+    demand: Demand,
+    entity: Entity,
+    call: tuple[Function, int],
+    at: int,
+    below: tuple[str, ...] = (),
+) -> Demand:
+    """The demand of a callee on its parameter, as one on the caller's instance, which is what the
+    value of the operation ``at`` holds ``below``."""
+    inside = demand.late or demand.stale
     return Demand(
         demand.function, demand.operation, demand.attribute, demand.entity, entity.source,
         (*entity.path, *demand.path), (call, *demand.calls), demand.column, demand.reader, at,
-        demand.path, demand.executes, demand.depth, demand.late, demand.late,
+        (*below, *demand.path), demand.executes, demand.depth, demand.late, inside, demand.stale,
     )  # fmt: skip

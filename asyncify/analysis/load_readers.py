@@ -147,7 +147,7 @@ def _read(
         given = [s.NOTHING for _ in method.signature.parameters]
         if len(given) > 1:
             given[1] = s.one(entity)
-            load_summaries.apply(run, method, given, index, [-1 if below else at] * len(given))
+            load_summaries.apply(run, method, given, index, [at] * len(given), below)
     is_table = run.loading.is_model(schema.cls)  # SQLModel's: without their relationships
     reading = load_reads.Reading(index, schema.name, at, below)
     for field in run.loading.fields(schema):
@@ -174,7 +174,7 @@ def _field(
         return
     method = entity.cls.find(name)
     if method is not None and run.loading.inference.is_property(method):
-        places = [reading.at] if not reading.below else [-1]
-        load_summaries.apply(run, method, [s.one(entity)], reading.place, places)
+        given, places = [s.one(entity)], [reading.at]
+        load_summaries.apply(run, method, given, reading.place, places, reading.below)
     elif method is None and name in run.loading.models.columns(entity.cls):
         load_reads.column(run, entity, name, reading)

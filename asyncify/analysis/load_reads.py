@@ -203,7 +203,18 @@ def _demanded(
     return Demand(
         run.function, place, name, entity, entity.source, entity.path, (), is_column, reader,
         place if at == -1 else at, below, late=run.state.has_lapsed(entity.key),
+        stale=is_stale(run, entity.source, entity, name),
     )  # fmt: skip
+
+
+def is_stale(run: LoadEvaluation, source: s.Source, entity: s.Entity, name: str) -> bool:
+    """May a relationship's rows have been written since the query? Its target's are; where it
+    leads to one, a foreign key of its own may."""
+    link = run.loading.models.links(entity.cls).get(name)
+    if link is None:
+        return False
+    classes = [] if link.target is None else [link.target]
+    return run.state.is_stale(source, classes if link.to_many else [*classes, entity.cls])
 
 
 def store(run: LoadEvaluation, base: int, name: str, value: s.Value, index: int) -> None:
@@ -220,6 +231,8 @@ def store(run: LoadEvaluation, base: int, name: str, value: s.Value, index: int)
                 item = s.Entity(atom.source, (*atom.path, name), link.target)
                 state.mix(item.key, [each.key for each in s.unordered(value)])
             continue
+        if name in models.foreign_keys(atom.cls):
+            state.write(atom.cls)
         changed = state.changed.get(atom.key, frozenset()) | models.expiring(atom.cls)
         if index >= 0 and run.is_computed(index):
             changed |= {name}

@@ -44,6 +44,8 @@ def method(run: LoadEvaluation, operation: f.Operation, index: int, name: str) -
     if row.returns == "entity" and first >= 0:
         classes = load_statements.selected(run, first)
         return fetched(run, classes[0], index, frozenset()) if len(classes) == 1 else s.NOTHING
+    if name in words.WRITING:
+        _write(run, argument, first)
     gives = words.SESSION_GIVES.get(name)
     if gives is not None:
         return _executed_by(run, argument, gives, first)
@@ -54,11 +56,40 @@ def method(run: LoadEvaluation, operation: f.Operation, index: int, name: str) -
     return None
 
 
+def _write(run: LoadEvaluation, value: s.Value, index: int) -> None:
+    """Rows of what a session is handed, an instance or a class, are written."""
+    types = run.types(index) if index >= 0 else v.UNKNOWN
+    classes: set[Class | None] = {entity.cls for entity in s.unordered(value)}
+    classes |= {a.cls for a in types if isinstance(a, v.ClassObject)}
+    for cls in classes or {None}:
+        run.state.write(cls)
+
+
+def _write_many(run: LoadEvaluation, index: int) -> None:
+    """``delete(User).where(...)``, or a variable that holds such a statement."""
+    place = index
+    while place >= 0 and run.operations[place][0] == f.CALL:
+        operation = run.operations[place]
+        if any(
+            isinstance(a, v.Foreign) and FUNCTIONS.get(a.name) in words.WRITERS
+            for a in run.types(operation[5])
+        ):
+            run.state.write(_updated_class(run, place))
+            return
+        callee = run.operations[operation[5]]
+        place = callee[5] if callee[0] == f.ATTRIBUTE else -1
+    if index >= 0 and any(
+        isinstance(a, v.Known) and a.kind in words.WRITERS for a in run.types(index)
+    ):
+        run.state.write(None)
+
+
 def _executed_by(run: LoadEvaluation, argument: s.Value, gives: Gives, index: int) -> s.Value:
     statements = [a for a in argument if isinstance(a, s.Statement)]
     if not statements:
         run.state.flush()
         _bulk_update(run, index)
+        _write_many(run, index)
     out: list[s.Value] = []
     for statement in statements:
         load_statements.executed(run, statement)

@@ -34,6 +34,9 @@ def statement_method(
     if name in words.QUERY_GETS:
         first = statement.entities[0] if statement.entities else None
         return load_sessions.fetched(run, first.cls, index, statement.paths) if first else s.NOTHING
+    if name in words.WRITING_QUERIES and statement.entities:
+        entity = statement.entities[0]
+        run.state.write(entity.cls if entity is not None else None)
     if name in words.UPDATING and statement.entities and statement.entities[0] is not None:
         run.state.flush()
         names = load_sessions.computed_keys(run, operation)

@@ -30,7 +30,8 @@ class Source:
     ``query``: the statement that begins at the call ``operation``, ``index`` being the position
     of the entity; ``get``: a read by primary key; ``new``: a construction; ``made``: a call that
     hands a class to what does one of these; ``given``: the parameter ``index`` of ``function``;
-    ``other``: something that the analysis doesn't follow.
+    ``held``: an attribute of an instance of the class with this body; ``other``: something that the
+    analysis doesn't follow.
     """
 
     kind: str
@@ -254,6 +255,7 @@ Table = dict[Key, frozenset[str]]
 _NO_NAMES: frozenset[str] = frozenset()
 _EVERYTHING = frozenset((EVERYTHING,))
 _MADE = ("query", "get", "new", "made")
+_READ = ("query", "get")
 
 
 class State:
@@ -266,12 +268,14 @@ class State:
     everything, on the way here? ``recovers``: did it so after a failure that was handled?
     ``computes`` are columns of which only the database knows the value from then on; ``renewed``
     instances of which all that was loaded before has been forgotten; ``lapsed`` those of
-    which something has been, or to which others have come, since they were loaded.
+    which something has been, or to which others have come, since they were loaded. ``written`` are
+    the classes whose rows were written on the way here, None standing for all; ``aged`` those with
+    the sources that had been queried by then.
     """
 
     __slots__ = (
-        "_own", "born", "changed", "computes", "expired", "expires", "flushes", "kept", "lapsed",
-        "loaded", "recovers", "renewed", "stored",
+        "_own", "aged", "born", "changed", "computes", "expired", "expires", "flushes", "kept",
+        "lapsed", "loaded", "recovers", "renewed", "stored", "written",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -287,6 +291,8 @@ class State:
         self.computes: frozenset[tuple[Class, str]] = frozenset()
         self.renewed: frozenset[Key] = frozenset()
         self.lapsed: frozenset[Key] = frozenset()
+        self.written: frozenset[Class | None] = frozenset()
+        self.aged: frozenset[tuple[Source, Class | None]] = frozenset()
         self._own = True  # are the tables those of this state alone?
 
     def copy(self) -> State:
@@ -295,6 +301,7 @@ class State:
         out.born, out.kept, out.stored = self.born, self.kept, self.stored
         out.flushes, out.expires, out.recovers = self.flushes, self.expires, self.recovers
         out.computes, out.renewed, out.lapsed = self.computes, self.renewed, self.lapsed
+        out.written, out.aged = self.written, self.aged
         out._own = self._own = False
         return out
 
@@ -324,6 +331,10 @@ class State:
         out.computes |= other.computes
         out.renewed |= other.renewed
         out.lapsed |= other.lapsed
+        if self.written is not other.written:
+            out.written |= other.written
+        if self.aged is not other.aged:
+            out.aged |= other.aged
         return out
 
     def _loaded(self, key: Key, other: State) -> frozenset[str]:
@@ -398,6 +409,25 @@ class State:
             self.lapsed = frozenset(key for key in self.lapsed if key[0] is not source)
         if source not in self.born:
             self.born |= {source}
+        if self.aged:
+            self.aged = frozenset(pair for pair in self.aged if pair[0] is not source)
+
+    def write(self, cls: Class | None) -> None:
+        """Rows of a class, or nobody knows of which, are written."""
+        self.written |= {cls}
+        self.aged |= {(source, cls) for source in self.born if source.kind in _READ}
+
+    def is_stale(self, source: Source, classes: Iterable[Class]) -> bool:
+        """May rows of one of these classes have been written since the source was queried?"""
+        if not self.written:
+            return False
+        written = self.written
+        if source in self.born:
+            written = frozenset(cls for aged, cls in self.aged if aged is source)
+        return None in written or any(
+            cls in of.ancestors or of in cls.ancestors
+            for cls in written if cls is not None for of in classes
+        )  # fmt: skip
 
     def follow(self, old: Source, new: Source) -> None:
         """What is known of the instances of one source is that of another's."""
@@ -407,6 +437,7 @@ class State:
         self.kept |= {new} if old in self.kept else frozenset()
         self.stored |= {new} if old in self.stored else frozenset()
         self.lapse((new, path) for source, path in self.lapsed if source is old)
+        self.aged |= {(new, cls) for source, cls in self.aged if source is old}
 
     def flush(self) -> None:
         self.flushes = True
@@ -461,7 +492,8 @@ class State:
         out.renewed = frozenset(key for key in self.renewed if known(key[0]))
         out.lapsed = frozenset(key for key in self.lapsed if known(key[0]))
         out.flushes, out.expires, out.recovers = self.flushes, self.expires, self.recovers
-        out.computes = self.computes
+        out.computes, out.written = self.computes, self.written
+        out.aged = frozenset(pair for pair in self.aged if pair[0] in sources)
         return out
 
 

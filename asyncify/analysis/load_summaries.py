@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
-from asyncify.analysis import load_sessions
+from asyncify.analysis import load_reads, load_sessions
 from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_demands import Demand, Summary, moved
@@ -30,7 +30,7 @@ def call(
 ) -> s.Value:
     """A call of a function of the program."""
     classes = _classes(run, operation) if function in run.loading.generic else {}
-    if not classes and not run.is_given_something(operation):
+    if not classes and not run.is_given_something(operation) and not _asks(run, function):
         return _apply_bare(run, function)
     parameters = function.signature.parameters
     given = [s.NOTHING] * len(parameters)
@@ -55,6 +55,12 @@ def call(
                 given[place], places_of[place] = value, argument
     found = apply(run, function, given, index, places_of)
     return _own(run, found, function, index) if classes else found
+
+
+def _asks(run: LoadEvaluation, function: Function) -> bool:
+    """Does a function demand something though it is given no instance: of what its object holds?"""
+    asked = run.loading.bare_summary(function).asked
+    return bool(asked) and function not in run.loading.coloring.turned
 
 
 def _own(run: LoadEvaluation, value: s.Value, function: Function, index: int) -> s.Value:
@@ -90,16 +96,18 @@ def apply(
     given: list[s.Value],
     index: int,
     places: list[int] | None = None,
+    below: tuple[str, ...] = (),
 ) -> s.Value:
-    """What a function gives for these values; what it demands of them is demanded here."""
+    """What a function gives for these values; what it demands of them is demanded here. ``below``
+    is the path to them from the values of the operations ``places``."""
     shapes = tuple(_shape(value, function, n) if value else value for n, value in enumerate(given))
     summary = run.loading.summary(function, shapes)
     handed = {
         entity.source for value in given for atom in value for entity in s.selected(atom)
     }  # what a statement that is handed on will give
-    _demand(run, function, summary, given, handed, (run.function, index), places)
+    _demand(run, function, summary, given, handed, (run.function, index), places, below)
     if summary.reads:
-        _read(run, function, summary, given, (run.function, index), places)
+        _read(run, function, summary, given, (run.function, index), places, below)
     if summary.state is not None:
         _leave(run, summary.state)
         _take_over(run, summary.state, function, given)
@@ -117,6 +125,8 @@ def _apply_bare(run: LoadEvaluation, function: Function) -> s.Value:
 
 def _leave(run: LoadEvaluation, state: s.State) -> None:
     """What the session has done when a callee returns."""
+    for cls in state.written:
+        run.state.write(cls)
     if state.flushes:
         run.state.flush()
     if state.expires:
@@ -134,16 +144,40 @@ def _demand(
     handed: set[s.Source],
     call_site: tuple[Function, int],
     places: list[int] | None,
+    below: tuple[str, ...],
 ) -> None:
     """What is demanded of what was given, on this side."""
     for demand in list(summary.demands) if handed else summary.asked:
-        if demand.source.kind == "given" and demand.source.function is function:
+        if demand.source.kind == "held":
+            _ask_holder(run, function, demand, call_site, places or [])
+        elif demand.source.kind == "given" and demand.source.function is function:
             at = places[demand.source.index] if places else -1
             for entity in s.entities(given[demand.source.index]):
-                _pass_on(run, moved(demand, entity, call_site, at))
+                _pass_on(run, moved(demand, entity, call_site, at, below))
         elif demand.source in handed:
             entity = s.Entity(demand.source, (), demand.entity.cls)
             _pass_on(run, moved(demand, entity, call_site, -1))
+
+
+def _ask_holder(
+    run: LoadEvaluation,
+    function: Function,
+    demand: Demand,
+    call_site: tuple[Function, int],
+    places: list[int],
+) -> None:
+    """What a callee demands of an instance that its object holds, on the side that has the object:
+    it is one of the values of the call. A function that turns sees to it itself."""
+    if function in run.loading.coloring.turned:
+        return
+    held = [
+        place for place in places
+        if place >= 0 and (cls := run.body.class_of(place)) is not None
+        and any(ancestor.body is demand.source.function for ancestor in cls.ancestors)
+    ]  # fmt: skip
+    at = held[0] if len(held) == 1 else -1
+    found = replace(demand, calls=(call_site, *demand.calls), at=at, below=demand.path)
+    run.summary.demands[found] = None
 
 
 def _read(
@@ -153,6 +187,7 @@ def _read(
     given: list[s.Value],
     call_site: tuple[Function, int],
     places: list[int] | None,
+    below: tuple[str, ...],
 ) -> None:
     """What a callee reads of what it is given, and what of that has expired on this side."""
     for ((source, _), name), demand in list(summary.reads.items()):
@@ -160,7 +195,7 @@ def _read(
             continue
         at = places[source.index] if places else -1
         for entity in s.entities(given[source.index]):
-            found = moved(demand, entity, call_site, at)
+            found = moved(demand, entity, call_site, at, below)
             key = found.source, found.path
             if run.state.is_expired(key, name):
                 run.summary.demands[found] = None
@@ -179,6 +214,9 @@ def _pass_on(run: LoadEvaluation, demand: Demand) -> None:
         return
     if demand.attribute in state.loaded.get(key, frozenset()):
         return
+    stale = load_reads.is_stale(run, demand.source, demand.entity, demand.attribute)
+    if stale and not demand.stale:
+        demand = replace(demand, stale=True)
     if not run.is_maybe(demand.calls[0][1]):
         state.load(key, (demand.attribute,))
     fresh = demand.source.kind == "new" and not demand.path
@@ -204,6 +242,8 @@ def _take_over(
     for key, names in state.expired.items():
         for own in _keys(key, function, given):
             run.state.set_expired(own, names - {s.FAILED} if run.body.is_test else names)
+    if state.aged:
+        run.state.aged |= state.aged
     if state.kept:
         run.state.kept |= _own_sources(state.kept, function, given)
     if state.stored:
@@ -227,6 +267,8 @@ def _own_sources(
 
 def _keys(key: s.Key, function: Function, given: list[s.Value]) -> list[s.Key]:
     source, path = key
+    if source.kind == "held":
+        return []  # there may be several objects that hold one
     if source.kind != "given" or source.function is not function:
         return [key]
     return [(e.source, (*e.path, *path)) for e in s.unordered(given[source.index])]

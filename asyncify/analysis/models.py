@@ -60,6 +60,7 @@ class Model:
     table: str = ""
     primary_keys: set[str] = field(default_factory=set)
     foreign_tables: set[str] = field(default_factory=set)
+    foreign_keys: set[str] = field(default_factory=set)
     relationships: dict[str, Relationship] = field(default_factory=dict)
     columns: set[str] = field(default_factory=set)
     deferred: set[str] = field(default_factory=set)
@@ -92,6 +93,10 @@ class Models:
             if found is not None:
                 return found
         return None
+
+    def foreign_keys(self, cls: Class) -> set[str]:
+        """The columns of a class that refer to others."""
+        return set().union(*(self.declared(ancestor).foreign_keys for ancestor in cls.ancestors))
 
     def relationships(self, cls: Class) -> dict[str, Relationship]:
         out: dict[str, Relationship] = {}
@@ -325,10 +330,12 @@ class _Reader:
         foreign = keywords.get("foreign_key", -1)
         if foreign >= 0:
             self.foreign(self.operations[foreign])
+            self.model.foreign_keys.add(name)
         for argument in operation[6]:
             inner = self.operations[argument]
             if inner[0] == f.CALL and dotted(self.operations, inner[5]).endswith("ForeignKey"):
                 self.foreign(self.operations[inner[6][0]] if inner[6] else None)
+                self.model.foreign_keys.add(name)
 
     def strategy(self, name: str, callee: str, keywords: Keywords) -> None:
         """Is a column deferred, or set by the database at an UPDATE?"""

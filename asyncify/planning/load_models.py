@@ -24,7 +24,8 @@ class EagerModels:
 
     def take(self, demand: Demand, group: int) -> bool:
         """Have the relationship loaded with its parent; False where that isn't enough."""
-        if demand.column or demand.late or (demand.source.kind == "new" and not demand.path):
+        is_new = demand.source.kind == "new" and not demand.path
+        if demand.column or demand.late or demand.stale or is_new:
             return False
         for cls in demand.entity.cls.ancestors:
             link = self.models.declared(cls).relationships.get(demand.attribute)

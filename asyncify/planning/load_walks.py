@@ -17,6 +17,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.load_demands import Demand
+from asyncify.analysis.load_states import Source
 from asyncify.analysis.program import Class, Function, Module, dotted
 from asyncify.decisions import AwaitExpression, InsertStatements, ReplaceCall, ReplaceExpression
 from asyncify.planning.draft import Draft, node_reference
@@ -79,7 +80,8 @@ class Walks:
         way = self._way(demand)
         if demand.at < 0 or way is None:
             return None
-        if not self.access.may(holder, anchor, [cls for cls, _ in way]):
+        models = self.inference.models
+        if not self.access.may(holder, anchor, [cls for cls, _ in way if models.is_mapped(cls)]):
             return None
         key = holder, anchor, demand.at
         if key not in self._walks:
@@ -122,7 +124,7 @@ class Walks:
         if not text:
             return None
         item = self._fresh(holder, text.rpartition(".")[2]) if many else ""
-        sure = demand.source.kind == "new" or many or is_there(layout, statement, text)
+        sure = demand.source.kind in ("new", "held") or many or is_there(layout, statement, text)
         return Walk(holder, node, site, anchor, text, item, sure)
 
     def _source(self, layout: Layout, holder: Function, at: int) -> tuple[int, bool]:
@@ -191,7 +193,7 @@ class Walks:
         start = demand.path[: len(demand.path) - len(demand.below)]
         for (path, cls), _ in list(demand.source.entities.items()):
             if path == start:
-                way = list(self._steps(cls, names))
+                way = list(self._steps(cls, names, demand.source))
                 if len(way) == len(names) and self._has(way[-1][0], names[-1]):
                     return way
         return None
@@ -204,14 +206,20 @@ class Walks:
             or models.is_queried(cls, name) or models.comes_later(cls, name)
         )  # fmt: skip
 
-    def _steps(self, cls: Class, names: tuple[str, ...]) -> Iterator[tuple[Class, bool]]:
+    def _steps(
+        self, cls: Class, names: tuple[str, ...], source: Source
+    ) -> Iterator[tuple[Class, bool]]:
+        held = {path[0]: of for path, of in list(source.entities) if len(path) == 1}
         current: Class | None = cls
         for name in names:
             if current is None:
                 return
             link = self.inference.models.links(current).get(name)
             yield current, link is not None and link.to_many
-            current = link.target if link is not None else None
+            if link is None and current is cls and source.kind == "held":
+                current = held.get(name)
+            else:
+                current = link.target if link is not None else None
 
     # -- text
 

@@ -66,6 +66,7 @@ class LoadPlanner:
         self._holders: dict[tuple[Source, Path], set[Function]] = {}
         self._options: dict[Source, set[Path]] = {}
         self._deep: set[tuple[Source, Path]] = set()  # options at any depth
+        self._stale: set[tuple[Source, Path]] = set()  # what no query can load for its readers
         self._unreadable: set[Source] = set()
         self._enters: set[tuple[Function, int]] = set()  # what reads at any depth
         self._told: dict[Function, dict[tuple[str, str], Site]] = {}
@@ -84,6 +85,8 @@ class LoadPlanner:
                 self._holders.setdefault((demand.source, demand.whole), set()).add(holder)
                 if demand.depth:
                     self._enters.add((holder, demand.anchor))
+                if demand.stale:
+                    self._stale.add((demand.source, demand.whole))
         for missed in list(self.recorded.missed(self.demands)):
             self.demands.setdefault(missed.function, []).append(missed)
         self.findings += self.recorded.findings
@@ -143,7 +146,7 @@ class LoadPlanner:
         even if others use it who don't ask."""
         source = demand.source
         maker = source.function
-        if demand.late:
+        if demand.late or (source, demand.whole) in self._stale:
             return False
         if self.config.lazy_loading != "query" and not shared:
             return False
@@ -234,6 +237,8 @@ class LoadPlanner:
     def _is_met_above(self, function: Function, demand: Demand) -> bool:
         """Do all callers hand in what their queries load? Then nothing is left to do here."""
         key = function, demand
+        if demand.stale:
+            return False
         if key in self._meets:
             return self._meets[key]
         self._meets[key] = False
@@ -381,6 +386,8 @@ class LoadPlanner:
         )  # fmt: skip
 
     def _origin(self, source: Source) -> str:
+        if source.kind == "held":
+            return f"the instance is held by `{source.function.facts.qualname}`"
         if source.kind == "given" or source.operation < 0:
             return f"the instance is given to `{source.function.facts.qualname}`"
         line = source.function.body.operations[source.operation][1]

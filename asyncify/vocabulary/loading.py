@@ -68,6 +68,7 @@ RESHAPING = {
 OPTIONS = "options"
 VALUES = "values"  # of an UPDATE
 UPDATING = {"update"}  # of a Query
+WRITING_QUERIES = {"update", "delete"}
 EXPIRING_ALL = {"expire_all", "rollback"}
 # Words of suites whose tests may hold what a request expires: they share sessions with the program.
 SHARING = ("dependency_overrides", "scoped_session", "async_scoped_session")
@@ -111,6 +112,13 @@ SESSION_EFFECTS = {
 MERGING = {"merge"}  # what gives the session's own instance of what it is given
 TRANSACTIONS = {"begin", "begin_nested"}  # contexts that flush when they end
 
+# Methods of sessions that write rows of what they are given, and the statements that do.
+WRITING = {
+    "add", "add_all", "delete", "delete_all", "merge", "merge_all", "bulk_save_objects",
+    "bulk_insert_mappings", "bulk_update_mappings",
+}  # fmt: skip
+WRITERS = {"Insert", "Update", "Delete"}
+
 # Methods that raise rather than give None.
 NEVER_NONE = {"one", "scalar_one", "get_one"}
 # Builtins that give the elements of what they are given, and those that give one of them.
@@ -136,6 +144,7 @@ PROXIES = {"association_proxy", "AssociationProxy"}
 EXPRESSIONS = "column_property"
 # Builtins that read an attribute by its name.
 READING = {"getattr", "hasattr"}
+SETTING = {"setattr"}
 # What makes text of an instance.
 FORMATTED = {"__repr__", "__str__", "__format__"}
 # Methods of loggers: what they are given becomes text.
