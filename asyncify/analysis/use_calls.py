@@ -56,7 +56,7 @@ _HARMLESS = (
     "fastapi.", "starlette.", "builtins.", "weakref.", "copy.", "asyncio.", "dataclasses.",
 )  # fmt: skip
 _KEEPING = {
-    "append", "add", "setattr", "put", "get", "pop", "add_task", "configure", "set", "info",
+    "append", "add", "setattr", "put", "get", "pop", "add_task", "set", "info",
     "debug", "warning", "isinstance", "object", "patch", "spy", "override", "add_middleware",
     "setdefault", "update", "insert", "create_all", "drop_all", "reflect",
 }  # fmt: skip
