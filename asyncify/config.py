@@ -50,6 +50,7 @@ class Config:
     rename_classes: tuple[tuple[str, str], ...] = ()
     shared: str = "island"
     engine: str = "replace"
+    alembic: str = "sync"
     only: tuple[str, ...] = ()
     async_driver: tuple[tuple[str, str], ...] = (("postgresql", "asyncpg"), ("mysql", "aiomysql"))
     sqlalchemy_version: str = "2.0"
@@ -249,6 +250,8 @@ KEYS: tuple[Key, ...] = (
         _one_of("island", "twin"), _only),
     Key("engine", "The async engine takes the sync one's place, or stands beside it.",
         "replace|alongside", _one_of("replace", "alongside"), _only),
+    Key("alembic", "Whether Alembic's env.py keeps a sync engine.", "sync|async",
+        _one_of("sync", "async"), _only),
     Key("only", "Turn only what is in these files, modules or functions.", "PATH|NAME",
         _strings, _listed),
     Key("factory-names", "Keep a session factory's name, or deprecate it.", "keep|deprecate",

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from asyncify.decisions import FilePlan, MakeAsync
 from asyncify.facts import ModuleFacts
 from asyncify.outcome import FileChange
+from asyncify.source.environments import with_migrations_function
 from asyncify.source.extract import ExtractError, extract
 from asyncify.source.mains import with_main_function
 
@@ -70,7 +71,8 @@ def _moved(content: bytes) -> tuple[bytes, int] | None:
         text = content.decode()
     except UnicodeDecodeError:
         return None
-    moved = with_main_function(text.replace("\r\n", "\n"))
+    text = text.replace("\r\n", "\n")
+    moved = with_migrations_function(text) or with_main_function(text)
     if moved is None:
         return None
     new = (moved.text.replace("\n", "\r\n") if b"\r\n" in content else moved.text).encode()

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from asyncify.analysis import values as v
 from asyncify.analysis.boundaries import Decorator, rule_of
-from asyncify.analysis.colors import Coloring, Colors, is_alembic
+from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.crowded import crowded_mains
+from asyncify.analysis.environments import is_alembic
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, Module

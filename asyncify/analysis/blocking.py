@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from asyncify import facts as f
-from asyncify.analysis.colors import Coloring, Colors, is_alembic
+from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.environments import is_alembic
 from asyncify.analysis.foreign_names import ForeignNames
 from asyncify.analysis.program import Class, Function, Module, dotted
 from asyncify.analysis.uses import LOOPS

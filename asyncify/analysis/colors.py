@@ -19,9 +19,10 @@ from asyncify.analysis.coloring import Coloring
 from asyncify.analysis.components import Components, connected
 from asyncify.analysis.configured import named
 from asyncify.analysis.divider import Divider
+from asyncify.analysis.environments import is_alembic
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.lambdas import Lambdas
-from asyncify.analysis.places import Obstacle, is_alembic
+from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, is_implicit
 from asyncify.analysis.reach import Reach
 from asyncify.analysis.sides import Sides, is_handed, ordered
@@ -31,7 +32,7 @@ from asyncify.analysis.uses import (
     Use,
 )
 
-__all__ = ["Coloring", "Colors", "Obstacle", "is_alembic"]
+__all__ = ["Coloring", "Colors", "Obstacle"]
 
 _CALLING = ("call", "property", "iterate", "expect")
 

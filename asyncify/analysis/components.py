@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from asyncify.analysis import values as v
 from asyncify.analysis.coloring import Coloring
+from asyncify.analysis.environments import is_alembic
 from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.islands import Islands
-from asyncify.analysis.places import is_alembic
 from asyncify.analysis.program import Function
 from asyncify.analysis.uses import (
     GREENLET_KINDS,

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 from asyncify import facts as f
 from asyncify.analysis.colors import Colors
+from asyncify.analysis.environments import is_environment
+from asyncify.analysis.infer import Inference
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Function, blocks_of, statements_of
 from asyncify.analysis.use import Use
@@ -19,11 +21,19 @@ _GIVING = ("pass", "maybe")  # they run nothing
 
 
 def crowded_mains(colors: Colors) -> frozenset[str]:
-    """The paths of modules whose main needs a function of its own."""
+    """The paths of modules whose main needs a function of its own. So does what an env.py does with
+    the connection, if that is to be async."""
     return frozenset(
         function.module.path for function in colors.inference.evaluations
         if function.facts.kind == "module" and _is_crowded(colors, function)
-    )  # fmt: skip
+    ) | frozenset(_environments(colors.inference))  # fmt: skip
+
+
+def _environments(inference: Inference) -> Iterator[str]:
+    if inference.config.alembic == "async":
+        for path, module in inference.program.modules.items():
+            if is_environment(module) and not module.runs_loop:
+                yield path
 
 
 def _is_crowded(colors: Colors, body: Function) -> bool:

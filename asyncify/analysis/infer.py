@@ -11,6 +11,7 @@ from typing import Any
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
+from asyncify.analysis.environments import let_environments_turn
 from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.evidence import Evidence
 from asyncify.analysis.heat import Heat
@@ -180,6 +181,8 @@ class Inference(Signatures):
 
 def infer(program: Program, config: Config) -> Inference:
     """Types of all that the vocabulary's names reach."""
+    if config.alembic == "async":
+        let_environments_turn(program)
     inference = Inference(program, config)
     names = {name.rpartition(".")[2] for name in (*KINDS, *FUNCTIONS)}
     # What makes sessions comes first, and with it whoever calls that: it hands them on, and a

@@ -13,9 +13,10 @@ from asyncify.analysis.callers import Callers
 from asyncify.analysis.clients import Clients
 from asyncify.analysis.configured import is_named
 from asyncify.analysis.divider import Divider
+from asyncify.analysis.environments import is_alembic
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.lambdas import Lambdas
-from asyncify.analysis.places import Obstacle, is_alembic
+from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, is_implicit
 from asyncify.analysis.properties import Properties
 from asyncify.analysis.stand_ins import StandIns
@@ -257,7 +258,7 @@ class Obstacles(Callers):
                 continue
             runs_alone = (
                 id(statement) in layout.guarded or is_test_path(function.module.path)
-                or function in self.run_at_import
+                or function in self.run_at_import or function.module.runs_loop
             )  # fmt: skip
             if use.kind != "call" or not runs_alone:
                 return Obstacle("ASY103", "It runs at import, where nothing can be awaited.")

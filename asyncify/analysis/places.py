@@ -19,8 +19,6 @@ from asyncify.vocabulary.sqlalchemy_engine import STREAMED_BY, STREAMING_OPTIONS
 _MEMORY = ("sqlite://", "sqlite:///")
 _RESULTS = {"Result", "ScalarResult"}
 
-_OF_ALEMBIC = frozenset({("alembic", "op"), ("alembic", "context")})
-
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
@@ -272,8 +270,3 @@ class Places:
             if other.operation in inside and other.does_io:
                 return Obstacle("ASY203", f"A session is given to `{use.name}` together with I/O.")
         return None
-
-
-def is_alembic(function: Function) -> bool:
-    """Does Alembic run the module that a function is in: is it an env.py or a migration?"""
-    return function.module.imports_any(_OF_ALEMBIC)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
-from asyncify.analysis.places import Obstacle, is_alembic
+from asyncify.analysis.environments import is_alembic
+from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Class, Function, Variable, is_implicit, statements_of
 from asyncify.analysis.side_sharing import Sharing
 from asyncify.analysis.side_spread import Spread

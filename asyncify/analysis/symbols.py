@@ -23,6 +23,7 @@ class Module:
     stars: list[f.Import] = field(default_factory=list)
     folder: str = ""
     atoms: dict[Any, Any] = field(default_factory=dict)  # of the analysis, that speak of it
+    runs_loop: bool = False  # Alembic's env.py, of which all but the migrations turns
     _imported: frozenset[tuple[str, str | None]] | None = None
 
     def __post_init__(self) -> None:

@@ -234,12 +234,25 @@ class EnginePlanner:
         config, prefix = call.argument(0, "configuration"), call.argument(1, "prefix")
         written = call.layout.operations[prefix[1]] if prefix is not None else ()
         start = _string(written) if written else "sqlalchemy."
-        source = dotted(call.layout.operations, config[1]) if config is not None else ""
-        if not source or start is None or call.argument(9, "url") is not None:
+        url = self._configured_url(call, config[1], f"{start}url") if config and start else ""
+        if not url or call.argument(9, "url") is not None:
             self._refuse(call, "Where the URL of `engine_from_config` comes from isn't known")
             return
         helper = self.support.name(call.draft, "async_url")
-        call.keywords.append(("url", f'{helper}({source}["{start}url"])'))
+        call.keywords.append(("url", f"{helper}({url})"))
+
+    def _configured_url(self, call: _Call, index: int, key: str) -> str:
+        """What reads the URL from a dict, or where Alembic's configuration has it."""
+        operations = call.layout.operations
+        source = dotted(operations, index)
+        if source:
+            return f'{source}["{key}"]'
+        operation = operations[index]
+        callee = operations[operation[5]] if operation[0] == f.CALL else operation
+        if callee[0] != f.ATTRIBUTE or callee[6] != "get_section":
+            return ""
+        source = dotted(operations, callee[5])
+        return f'{source}.get_main_option("{key}")' if source else ""
 
     def _url(self, call: _Call, argument: int | str, index: int, mapping: Mapping) -> str:
         """Map the URL, or have the helper do it. The async driver is returned if it is known."""

@@ -44,12 +44,12 @@ class EntryPlanner(UsePlanner):
                     function=self._runner(function, is_guarded, draft),
                 )
             )  # fmt: skip
-            if not is_guarded:
+            if not is_guarded and not function.module.runs_loop:
                 self._run_at_import(use, draft)
 
     def _runner(self, body: Function, is_guarded: bool, draft: Draft) -> str:
         """What runs a coroutine: a loop may run where a module is imported, under uvicorn."""
-        if not is_guarded and not is_test_path(body.module.path):
+        if not (is_guarded or is_test_path(body.module.path) or body.module.runs_loop):
             return self.support(draft, "run_at_import")
         return f"{draft.spell('asyncio')}.run"
 

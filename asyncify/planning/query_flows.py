@@ -11,8 +11,9 @@ from functools import cached_property
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
-from asyncify.analysis.colors import Coloring, Colors, is_alembic
+from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.declarations import annotation_value
+from asyncify.analysis.environments import is_alembic
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Class, Function, dotted
 from asyncify.analysis.uses import Use

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
-from asyncify.analysis.colors import Coloring, Colors, is_alembic
+from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.environments import is_alembic
 from asyncify.analysis.program import Function
 from asyncify.analysis.sides import ordered
 from asyncify.findings import Finding

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from asyncify.analysis.boundaries import rule_of
 from asyncify.analysis.colors import Coloring, Colors
-from asyncify.analysis.places import is_alembic
+from asyncify.analysis.environments import is_alembic
 from asyncify.analysis.program import Function, Module
 from asyncify.findings import Finding, Severity
 from asyncify.planning.query_flows import Flow

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 
 from asyncify.analysis import values as v
-from asyncify.analysis.colors import Coloring, is_alembic
+from asyncify.analysis.colors import Coloring
+from asyncify.analysis.environments import runs_in_alembic
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.program import Module
 from asyncify.decisions import InsertStatements, NewFile
@@ -261,7 +262,7 @@ class Support:
             for a in value
             if isinstance(a, v.Known) and a.kind in ("Engine", "AsyncEngine") and a.origin
             and (a.kind == "AsyncEngine" or a.origin in self.coloring.alive)
-            and not is_alembic(a.origin.function)
+            and not runs_in_alembic(a.origin.function.module)
         }  # fmt: skip
 
         def rank(module: Module) -> tuple[bool, int, str]:
@@ -270,7 +271,11 @@ class Support:
             is_test = is_test or last.startswith(("test_", "conftest"))
             return is_test, module.path.count("/"), module.path
 
-        return min(makers or self.program.modules.values(), key=rank)
+        return min(makers or self._importable(), key=rank)
+
+    def _importable(self) -> list[Module]:
+        modules = list(self.program.modules.values())
+        return [module for module in modules if not runs_in_alembic(module)] or modules
 
     def _module_name(self) -> str:
         """How the module is imported: beside its home, as others import that."""

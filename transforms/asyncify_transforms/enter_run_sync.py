@@ -1,7 +1,8 @@
 """Enters code that stays sync through run_sync.
 
 What it does
-    `export(path, db)` becomes `await db.run_sync(lambda sync_session: export(path, sync_session))`.
+    `export(path, db)` becomes `await db.run_sync(lambda sync_session: export(path, sync_session))`,
+    and `export(db)` becomes `await db.run_sync(export)`.
 
 Why
     Code that can't await (a constructor, a property that a template reads) keeps working in a
@@ -63,12 +64,22 @@ def apply(decision: EnterRunSync, call: cst.Call, place: Place) -> cst.CSTNode |
         handed, (arguments, parameters) = arguments, _handed_in(arguments, parameters)
     inner = call.with_changes(args=arguments)
     inner = inner if has_newline(inner) else without_parentheses(inner)
+    entered = inner.func if _hands_on(inner, decision) else cst.Lambda(parameters, inner)
     run_sync = cst.Call(
         cst.Attribute(cst.parse_expression(decision.session), cst.Name("run_sync")),
-        [cst.Arg(cst.Lambda(parameters, inner)), *handed],
+        [cst.Arg(entered), *handed],
     )
     result: cst.CSTNode = awaited(run_sync, place.parent, place.field)
     return result
+
+
+def _hands_on(call: cst.Call, decision: EnterRunSync) -> bool:
+    """Does a function that has a name take the session, and nothing else?"""
+    if decision.outside or not isinstance(call.func, cst.Name) or len(call.args) != 1:
+        return False
+    value = call.args[0].value
+    is_plain = call.args[0].keyword is None and not call.args[0].star
+    return is_plain and isinstance(value, cst.Name) and value.value == decision.parameter
 
 
 def _handed_in(
@@ -115,6 +126,11 @@ EXAMPLES = (
             ),
         ),
         "async def f(self):\n    await self.db.run_sync(lambda db: load(1, session=db))\n",
+    ),
+    Example(
+        "async def f(db):\n    return export(db)\n",
+        (EnterRunSync(**node("Call", 0, "export"), session="db", substitutions=(0,)),),
+        "async def f(db):\n    return await db.run_sync(export)\n",
     ),
     Example(
         "async def f(db):\n    Job(1, owner=await find())\n",
