@@ -16,6 +16,7 @@ from asyncify.analysis import (
     queries,
     query_properties,
     receivers,
+    running,
 )
 from asyncify.analysis import values as v
 from asyncify.analysis.program import Class
@@ -23,6 +24,7 @@ from asyncify.vocabulary import flask
 from asyncify.vocabulary.common import DESCRIBED
 from asyncify.vocabulary.injection import PROVIDERS
 from asyncify.vocabulary.names import BINDS, FUNCTIONS, KINDS
+from asyncify.vocabulary.runners import RUNNERS
 from asyncify.vocabulary.testing import CLIENTS
 
 if TYPE_CHECKING:
@@ -301,6 +303,8 @@ def _call_foreign(
         return members.by_name(evaluation, arguments, operation[6][1])
     if name in declarations.DEPENDS:
         return v.UNKNOWN
+    if name in RUNNERS:
+        return running.run(evaluation, RUNNERS[name], operation) or _unknown_call(name)
     return _unknown_call(name)
 
 
@@ -396,7 +400,7 @@ def _inspectors(given: v.Value) -> v.Value:
 _SPECIAL = {
     *KINDS, *FUNCTIONS, *CLIENTS, *flask.EXTENSIONS, *DESCRIBED, *_ITERATING, *_CONTEXT,
     *declarations.DEPENDS,
-    *PROVIDERS, "dict", "next", "anext", "super", "getattr",
+    *PROVIDERS, *RUNNERS, "dict", "next", "anext", "super", "getattr",
     "functools.partial", "functools.reduce",
     "contextlib.closing", "typing.cast", "asyncio.run", "anyio.run",
 }  # fmt: skip

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from asyncify.analysis import members, queries
 from asyncify.analysis import values as v
+from asyncify.vocabulary.frameworks import METHODS
 
 if TYPE_CHECKING:
     from asyncify.analysis.evaluate import Evaluation
@@ -44,7 +45,9 @@ def entered(evaluation: Evaluation, value: v.Value) -> v.Value:
                 if row and row.returns
                 else v.one(atom)
             )
-        elif isinstance(atom, v.Client):
+        elif isinstance(atom, v.Client) or (
+            isinstance(atom, v.ForeignInstance) and atom.name in METHODS
+        ):
             out.append(v.one(atom))
         elif isinstance(atom, v.Instance):
             for name in ("__enter__", "__aenter__"):

@@ -180,7 +180,10 @@ class Spread:
         values = self.inference.evaluations[use.function].values
         for index in (*operation[6], *(i for _, i in operation[7])):
             if index >= 0 or starred:
-                yield from values[index if index >= 0 else ~index]
+                value = values[index if index >= 0 else ~index]
+                yield from value
+                if use.kind == "pass":  # Thread(target=work, args=(session,))
+                    yield from v.elements(value)
 
     def reads_held(self, function: Function) -> bool:
         """Does a function use a session, factory or engine that an object holds?"""

@@ -24,6 +24,7 @@ from asyncify.vocabulary.names import (
     KINDS,
 )
 from asyncify.vocabulary.rows import Form, Role
+from asyncify.vocabulary.runners import RUNNERS
 from asyncify.vocabulary.sqlalchemy_query import QUERY
 from asyncify.vocabulary.testing import CLEANUPS, EXPECTING
 
@@ -42,10 +43,8 @@ ITERATING = {
 }  # fmt: skip
 _REDUCE = "functools.reduce"  # of its arguments only the second is iterated
 # Awaited, they run a function in a thread and give its result.
-THREADS = {
-    "asyncio.to_thread", "fastapi.concurrency.run_in_threadpool",
-    "starlette.concurrency.run_in_threadpool", "anyio.to_thread.run_sync",
-}  # fmt: skip
+THREADS = {name for name, runner in RUNNERS.items() if runner.gives}
+_PROCESSES = "concurrent.futures.ProcessPoolExecutor"
 
 # Run a coroutine in an event loop of its own; https://docs.python.org/3/library/asyncio-runner.html
 LOOPS = {"asyncio.run", "asyncio.runners.run", "anyio.run"}
@@ -301,7 +300,7 @@ class Calls:
         enters = any(isinstance(a, v.KnownMethod) and a.name == "run_sync" for a in callee)
         if enters or name in LISTENING:
             kind = "run sync"
-        elif name in THREADS and self.layout.is_awaited(index):
+        elif name in THREADS and self.layout.is_awaited(index) and not self._in_process(operation):
             kind = "thread"
         expected = EXPECTING.get(name, EXPECTING.get(name.rpartition(".")[2], -1))
         consumer = applied(self.layout, index)
@@ -317,6 +316,13 @@ class Calls:
                 yield Use(own, self.function, index, name=name, callees=callees)
             elif not fits(name) and name.rpartition(".")[2] not in CLEANUPS:
                 yield from self.handed(index, value, name, kind)
+
+    def _in_process(self, operation: f.Operation) -> bool:
+        """Does ``run_in_executor`` run it in another process?"""
+        return any(
+            isinstance(atom, v.ForeignInstance) and atom.name == _PROCESSES
+            for index in operation[6][:1] if index >= 0 for atom in self.values[index]
+        )  # fmt: skip
 
     def _keeps_fields(self, cls: Class) -> bool:
         """Does a class of the program only keep what it is made with, as a dataclass does?"""

@@ -35,6 +35,7 @@ from asyncify.planning.with_statements import WithPlanner
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.frameworks import PLAIN_THREADS, Rule
+from asyncify.vocabulary.runners import RUNNERS
 from asyncify.vocabulary.testing import LIFECYCLE
 
 
@@ -135,10 +136,10 @@ class FunctionPlanner:
         if use.does_io or set(use.callees) & self.coloring.turned:
             operations = turning.layout.operations
             call = operations[use.operation]
-            template = "{0}({rest})"
-            if use.name in PLAIN_THREADS:  # all keywords are its own
-                places = ", ".join(f"{{{n}}}" for n in range(1, len(call[6])))
-                template = f"{{0}}({places})"
+            template, place = "{0}({rest})", RUNNERS[use.name].argument
+            if place or use.name in PLAIN_THREADS:  # all keywords are its own
+                places = ", ".join(f"{{{n}}}" for n in range(place + 1, len(call[6])))
+                template = f"{{{place}}}({places})"
             self.calls.replace(use, turning.draft, template, "{awaited}", False)
             turning.draft.drop(dotted(operations, operations[use.operation][5]))
 

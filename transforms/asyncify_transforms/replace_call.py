@@ -97,7 +97,7 @@ def _replaced(
     receiver = bare.func.value if isinstance(bare.func, cst.Attribute) else None
     session = {"session": session_of(decision.session, receiver, place)}
     nodes = call_values(bare, decision.awaited + decision.result, session)
-    executed = _executed(decision, nodes, call, layout)
+    executed = _called_lambda(_executed(decision, nodes, call, layout))
     if decision.hoist:
         make = await_statement if decision.awaits else _plain_statement
         if not place.hoist(make(decision.hoist, executed)):
@@ -127,6 +127,17 @@ def _executed(decision: ReplaceCall, nodes: dict[str, Any], call: cst.Call, layo
         if moved.used:
             return result
     return fill(decision.awaited, Values(nodes, call, layout))
+
+
+def _called_lambda(executed: Any) -> Any:
+    """``(lambda: work(1))()`` is ``work(1)``."""
+    bare = isinstance(executed, cst.Call) and not executed.args
+    if not bare or not isinstance(executed.func, cst.Lambda):
+        return executed
+    parameters, body = executed.func.params, executed.func.body
+    if parameters.children or not isinstance(body, cst.Call):
+        return executed
+    return body
 
 
 def _plain_statement(name: str, value: Any) -> cst.SimpleStatementLine:
