@@ -24,7 +24,7 @@ from asyncify.vocabulary import flask
 from asyncify.vocabulary.common import DESCRIBED
 from asyncify.vocabulary.injection import PROVIDERS
 from asyncify.vocabulary.names import BINDS, FUNCTIONS, KINDS
-from asyncify.vocabulary.runners import RUNNERS
+from asyncify.vocabulary.runners import RUNNERS, RUNNING
 from asyncify.vocabulary.testing import CLIENTS
 
 if TYPE_CHECKING:
@@ -52,7 +52,10 @@ def call(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
     values = evaluation.values
     callees = values[operation[5]]
     if not callees:
-        return _contained(evaluation, evaluation.operations[operation[5]], operation[6])
+        method = evaluation.operations[operation[5]]
+        if method[0] == f.ATTRIBUTE and method[6] in RUNNING:
+            return running.run(evaluation, RUNNING[method[6]], operation)
+        return _contained(evaluation, method, operation[6])
     inference = evaluation.inference
     known = inference.results.get(callees)
     if known is not None:

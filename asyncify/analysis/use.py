@@ -21,6 +21,8 @@ GREENLET_KINDS = {
     "Inspector", "RawConnection", "RawCursor", "SyncEngine", "SyncConnection",
     "SyncSessionTransaction",
 }  # fmt: skip
+# What sessions are made with: there can be a sync one beside an async one.
+MAKING = ("Engine", "sessionmaker")
 _NOT_ASYNC = SYNC_KINDS | GREENLET_KINDS
 _DOING_IO = {
     "enter closing",
@@ -99,9 +101,9 @@ class Use:
 
     @property
     def takes_engine(self) -> bool:
-        """Is an engine given to something that is not async?"""
+        """Is an engine, or a factory of sessions, given to something that is not async?"""
         owner = self.owner
-        return self.kind == "foreign" and isinstance(owner, v.Known) and owner.kind == "Engine"
+        return self.kind == "foreign" and isinstance(owner, v.Known) and owner.kind in MAKING
 
     def runs(self, callee: Function) -> bool:
         """Is one of the callees run here? Who receives a function may run it later, and calling a

@@ -7,14 +7,15 @@ from dataclasses import replace
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
-from asyncify.analysis.boundaries import fits
+from asyncify.analysis.boundaries import fits, rule_of
 from asyncify.analysis.by_name import ByName, is_hidden
 from asyncify.analysis.consumers import applied
 from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Class, Function, dotted
-from asyncify.analysis.use import GREENLET_KINDS, SYNC_KINDS, Use
+from asyncify.analysis.use import GREENLET_KINDS, MAKING, SYNC_KINDS, Use
+from asyncify.vocabulary.frameworks import Rule
 from asyncify.vocabulary.names import (
     BINDS,
     FUNCTIONS,
@@ -309,13 +310,20 @@ class Calls:
             if expected >= 0 and operation[6][expected : expected + 1] == (argument,):
                 kind, name = "expect", name.rpartition(".")[2]
             given = [a.function for a in value if isinstance(a, v.FunctionObject)]
+            here = consumer is not None and argument == consumer.function
+            if not given and (here or _calls_what_it_gets(name)):
+                given = self._called_objects(value)
             if given:
                 callees = in_order(given, value)
-                here = consumer is not None and argument == consumer.function
                 own = "apply" if here else kind
                 yield Use(own, self.function, index, name=name, callees=callees)
             elif not fits(name) and name.rpartition(".")[2] not in CLEANUPS:
                 yield from self.handed(index, value, name, kind)
+
+    def _called_objects(self, value: v.Value) -> list[Function]:
+        """``Thread(target=job)``: what calling an object runs that is given in a function's place."""
+        objects = [a.cls for a in value if isinstance(a, v.Instance)]
+        return [m for cls in objects for m in self.inference.methods(cls, "__call__")]
 
     def _in_process(self, operation: f.Operation) -> bool:
         """Does ``run_in_executor`` run it in another process?"""
@@ -343,11 +351,14 @@ class Calls:
         name = self._callee_name(operation)
         if name in THREADS or not self._is_library(operation):
             return
+        making = () if name in RUNNERS else MAKING
         for argument in (*operation[6], *(i for _, i in operation[7])):
             for atom in self.values[argument if argument >= 0 else ~argument]:
-                if isinstance(atom, v.Known) and atom.kind in ("Session", "Connection", "Engine"):
+                kind = atom.kind if isinstance(atom, v.Known) else ""
+                if isinstance(atom, v.Known) and kind in ("Session", "Connection", *making):
                     yield Use("foreign", self.function, index, atom, name=name)
-                    return
+                    if kind not in MAKING:
+                        return
 
     def _is_library(self, operation: f.Operation) -> bool:
         """Is a function, class or method called that neither the program nor the vocabulary has?"""
@@ -417,6 +428,12 @@ class Calls:
                 if isinstance(atom, v.Known) and atom.kind in ("Engine", "Connection"):
                     yield Use("metadata", self.function, index, atom, name=callee[6])
                     return
+
+
+def _calls_what_it_gets(name: str) -> bool:
+    """Is it known of something foreign that it calls what it is given?"""
+    rule = rule_of(name) or rule_of(f"builtins.{name}")
+    return rule is not None and rule is not Rule.INSPECTED
 
 
 def in_order(functions: list[Function], value: v.Value) -> tuple[Function, ...]:

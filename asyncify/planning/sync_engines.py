@@ -29,6 +29,7 @@ from asyncify.planning.draft import Draft, call_reference, reference
 from asyncify.planning.engine_urls import url_reads
 from asyncify.rules import finding
 
+_WORDS = {"Engine": "an engine", "sessionmaker": "a session factory"}
 _APPLICATIONS = {"fastapi.FastAPI", "fastapi.applications.FastAPI"}
 
 
@@ -151,17 +152,21 @@ class SyncEnginePlanner:
 
     def _keep(self, function: Function, use: Use) -> None:
         """The engines that a call is given become sync ones."""
-        origin = use.owner.origin if isinstance(use.owner, v.Known) else None
+        owner = use.owner if isinstance(use.owner, v.Known) else None
+        origin = owner.origin if owner is not None else None
+        kind = owner.kind if owner is not None and use.takes_engine else "Engine"
         if origin is not None and origin not in self.coloring.alive:
             return
         operation = function.body.operations[use.operation]
         values = self.inference.evaluations[function].values
         for index in (*operation[6], *(i for _, i in operation[7])):
-            if any(isinstance(a, v.Known) and a.kind == "Engine" for a in values[index]):
+            if any(isinstance(a, v.Known) and a.kind == kind for a in values[index]):
                 name, home = self._twin_of(function, index, origin)
-                if not self._can_replace(function, index, name, origin):
-                    reason = f"An engine is given to `{use.name}` (line {use.line}), which is not "
-                    self.impediments[function] = Obstacle("ASY203", f"{reason}async.")
+                imported = use.takes_engine and bool(name) and self._is_imported(function, index)
+                if not imported and not self._can_replace(function, index, name, origin):
+                    reason = f"{_WORDS[kind].capitalize()} is given to `{use.name}` "
+                    reason += f"(line {use.line}), which is not async."
+                    self.impediments[function] = Obstacle("ASY203", reason)
                     return
                 self._replace(function, index, name, home)
                 self._tell(use, name)
@@ -222,7 +227,8 @@ class SyncEnginePlanner:
             advice = "Move it into the application's lifespan."
             self.findings.append(finding("ASY206", site, reason, advice))
         else:
-            reason = f"`{use.name}` takes an engine and is not async; it gets a sync engine, "
+            kind = use.owner.kind if isinstance(use.owner, v.Known) else "Engine"
+            reason = f"`{use.name}` takes {_WORDS[kind]} and is not async; it gets a sync one, "
             advice = "It blocks the event loop while it works."
             self.findings.append(finding("ASY107", site, f"{reason}`{name}`.", advice))
 

@@ -87,3 +87,11 @@ RUNNERS: dict[str, Runner] = {
     **{f"{owner}.add_job": Runner(0, "func", packed=2) for owner in _SCHEDULERS},
     **{f"{owner}.enqueue": _BEHIND for owner in ("rq.Queue()", "rq.queue.Queue()")},
 }  # fmt: skip
+
+# Methods that say by their name what they do, whatever they are called on.
+RUNNING: dict[str, Runner] = {
+    "submit": _BEHIND,
+    "run_in_executor": Runner(1, "func", gives=True),
+    "call_soon_threadsafe": _BEHIND,
+    "add_task": Runner(0, "func"),
+}
