@@ -58,4 +58,3 @@ def _packed(
             tuples = [a for a in evaluation.values[args] if isinstance(a, v.TupleValue)]
             arguments = list(tuples[0].items) if len(tuples) == 1 else []
     return arguments, v.keyed(evaluation.values[kwargs]) if kwargs >= 0 else {}
-

@@ -321,7 +321,7 @@ class Calls:
                 yield from self.handed(index, value, name, kind)
 
     def _called_objects(self, value: v.Value) -> list[Function]:
-        """``Thread(target=job)``: what calling an object runs that is given in a function's place."""
+        """``Thread(target=job)``: what an object runs that is given as a function."""
         objects = [a.cls for a in value if isinstance(a, v.Instance)]
         return [m for cls in objects for m in self.inference.methods(cls, "__call__")]
 

@@ -31,7 +31,11 @@ _EXECUTORS = tuple(
     f"concurrent.futures.{name}()"
     for name in ("ThreadPoolExecutor", "ProcessPoolExecutor", "Executor")
 )
-_POOLS = ("multiprocessing.Pool()", "multiprocessing.pool.Pool()", "multiprocessing.pool.ThreadPool()")
+_POOLS = (
+    "multiprocessing.Pool()",
+    "multiprocessing.pool.Pool()",
+    "multiprocessing.pool.ThreadPool()",
+)
 _TASKS = tuple(
     f"{module}.BackgroundTasks()"
     for module in ("fastapi", "fastapi.background", "starlette.background")
