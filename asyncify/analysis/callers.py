@@ -29,6 +29,7 @@ class Callers:
         self.bounds = Boundaries(inference)
         self.cases = Cases()
         self._families: dict[Function, tuple[Function, ...]] = {}
+        self._protocols = 0  # the families are those of as many classes that meet in protocols
         self._known_callers: dict[Function, list[tuple[Function, Use]]] | None = None
         self._reaching_io: set[Function] | None = None
         self._looping: dict[Function, list[Use]] | None = None
@@ -54,8 +55,12 @@ class Callers:
         return callers
 
     def family(self, function: Function) -> tuple[Function, ...]:
-        """A method with those that it overrides and that override it; of a context manager, both
-        methods."""
+        """A method with those that it overrides and that override it, by way of protocols too; of
+        a context manager, both methods."""
+        fulfilled = self.inference.fulfilled
+        if self._protocols != len(fulfilled):
+            self._protocols = len(fulfilled)
+            self._families.clear()
         if function.owner is None or function.name == "__init__":
             return (function,)
         if function not in self._families:
@@ -70,6 +75,7 @@ class Callers:
                     pending += [b for b in cls.ancestors if not b.methods.keys().isdisjoint(names)]
                     below = cls.descendants()
                     pending += [c for c in below if not c.methods.keys().isdisjoint(names)]
+                    pending += fulfilled.get(cls, ())
             members = tuple(c.methods[n] for c in related for n in names if n in c.methods)
             members = self.cases.related(function) or members
             self._families[function] = members or (function,)

@@ -71,6 +71,9 @@ class Clients:
         self.stopped = {}
         for use in uses:
             obstacle = self._obstacle(use)
+            if use.function in coloring.stays:
+                reason = f"`{use.function.name}`, which uses it, stays sync."
+                obstacle = Obstacle("ASY603", reason)
             if obstacle is not None and use.client is not None:
                 self.stopped.setdefault(use.client, (use, obstacle))
         self._spread(uses)

@@ -41,6 +41,7 @@ _MANAGERS = {
     "contextlib.AbstractAsyncContextManager",
 }  # fmt: skip
 _CALLABLES = {"typing.Callable", "callable"}
+_PROTOCOLS = {"typing.Protocol", "typing_extensions.Protocol"}
 _CONSTANTS = {"int", "str", "bool", "float", "bytes", "complex", "bytearray"}
 _NOTHING: Mapping[str, v.Value] = {}
 DEPENDS = {"fastapi.Depends", "fastapi.Security", "fastapi.param_functions.Depends"}
@@ -251,6 +252,26 @@ def _depends_in(
 def is_callable(declared: v.Value) -> bool:
     """Does an annotation say no more than that something is called?"""
     return any(isinstance(a, v.ForeignInstance) and a.name in _CALLABLES for a in declared)
+
+
+def is_protocol(declared: v.Value) -> bool:
+    """Does an annotation name a protocol, which classes fulfil without saying so?"""
+    return any(
+        isinstance(a, v.Instance) and not _PROTOCOLS.isdisjoint(a.cls.foreign_bases)
+        for a in declared
+    )
+
+
+def unsaid(inference: Signatures, declared: v.Value, given: v.Value) -> v.Value:
+    """What is annotated with a protocol, and the objects that are one unsaid: their classes are
+    as if they were below it."""
+    found = frozenset(a for a in given - declared if isinstance(a, v.Instance))
+    for atom in declared:
+        if isinstance(atom, v.Instance) and not _PROTOCOLS.isdisjoint(atom.cls.foreign_bases):
+            for other in found:
+                if isinstance(other, v.Instance) and atom.cls not in other.cls.ancestors:
+                    inference.fulfils(other.cls, atom.cls)
+    return declared | found
 
 
 def is_dict(declared: v.Value) -> bool:

@@ -121,7 +121,7 @@ class Evaluation:
         dependency = declarations.dependency_value(
             self.inference, self.function, self.operations, value
         )
-        self.bind(target, dependency or _refined(declared, given))
+        self.bind(target, dependency or _refined(self.inference, declared, given))
 
     def on_augmented(self, statement: f.Statement) -> None:
         if statement[7][0] == f.TO_NAME:
@@ -445,7 +445,7 @@ class Evaluation:
         return v.UNKNOWN
 
 
-def _refined(declared: v.Value, given: v.Value) -> v.Value:
+def _refined(inference: Inference, declared: v.Value, given: v.Value) -> v.Value:
     """An annotation, or what is known of the value itself."""
     if not declared:
         return given
@@ -458,11 +458,8 @@ def _refined(declared: v.Value, given: v.Value) -> v.Value:
         return given
     if declarations.is_callable(declared):
         return declarations.functions(given) or declared
-    if any(
-        isinstance(a, v.Instance) and not _PROTOCOL.isdisjoint(a.cls.foreign_bases)
-        for a in declared
-    ):
-        return declared | {a for a in given if isinstance(a, v.Instance)}  # what is one unsaid
+    if declarations.is_protocol(declared):
+        return declarations.unsaid(inference, declared, given)
     return declared
 
 
@@ -480,7 +477,6 @@ def _joined(left: Environment, right: Environment) -> Environment:
     return out
 
 
-_PROTOCOL = {"typing.Protocol", "typing_extensions.Protocol"}
 _DISPATCHING = {"functools.singledispatch", "functools.singledispatchmethod"}
 _NAME, _CONSTANT, _ATTRIBUTE, _COMPREHENSION = f.NAME, f.CONSTANT, f.ATTRIBUTE, f.COMPREHENSION
 

@@ -31,12 +31,20 @@ def subscript(evaluation: Evaluation, operation: f.Operation, index: int) -> v.V
         elif isinstance(atom, v.Instance):
             methods = evaluation.inference.methods(atom.cls, "__getitem__")
             out += [members.read_property(evaluation.inference, method) for method in methods]
+        elif isinstance(atom, v.Foreign) and atom.name == "typing.Annotated":
+            out.append(_annotated(evaluation, operation))
         elif isinstance(atom, (v.Foreign, v.Known)):
             out.append(v.one(atom))
     sliced = evaluation.operations[operation[6]][0] == f.SLICE
     if sliced and any(isinstance(a, v.Collection) for a in base):
         return base
     return v.join(out)
+
+
+def _annotated(evaluation: Evaluation, operation: f.Operation) -> v.Value:
+    """``Annotated[Session, Depends(get_db)]``: calling it makes a session."""
+    inside = evaluation.operations[operation[6]]
+    return evaluation.values[inside[6][0]] if inside[0] == f.SEQUENCE else v.UNKNOWN
 
 
 def defined(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:

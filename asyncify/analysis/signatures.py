@@ -10,7 +10,7 @@ from asyncify import facts as f
 from asyncify.analysis import declarations
 from asyncify.analysis import values as v
 from asyncify.analysis.fixtures import Fixtures
-from asyncify.analysis.program import Function, Program, dotted
+from asyncify.analysis.program import Class, Function, Program, dotted
 from asyncify.analysis.slots import Flow, Slot
 from asyncify.config import Config
 
@@ -57,6 +57,7 @@ class Signatures(Flow):
         self.program = program
         self.config = config
         self.fixtures = Fixtures(self)
+        self.fulfilled: dict[Class, dict[Class, None]] = {}  # protocols and classes, both ways
         self.dependencies: set[Function] = set()  # what FastAPI calls and injects
         self._injected = 0  # how often something was injected: such values grow
         self._declared: dict[tuple[Function, int], v.Value] = {}
@@ -137,7 +138,6 @@ class Signatures(Flow):
             return own
         injected = self._default(function, parameter.default)
         if injected is None and parameter.default >= 0 and slot not in self._defaults:
-            self._defaults.add(slot)
             self._flow_in(function, parameter.default, slot)
         declared = self.declared(function, parameter.annotation)
         if injected:
@@ -151,6 +151,11 @@ class Signatures(Flow):
             if v.declares_queries(declared):
                 given = self.read(slot)
                 return given if v.inner_queries(given) else declared
+            if declarations.is_protocol(declared):
+                passed = self.fixtures.value(function, parameter.name) or self.read(slot)
+                if not passed:
+                    self._seek(function)
+                return declarations.unsaid(self, declared, passed)
             if injected is None and (function, parameter.annotation) in self._declared:
                 self._fixed[slot] = declared
             return declared
@@ -175,12 +180,26 @@ class Signatures(Flow):
         return declarations.dependency_value(self, scope, operations, default)
 
     def _flow_in(self, function: Function, default: int, slot: Slot) -> None:
-        """``factory=SessionLocal``: what a parameter is where nothing is passed for it."""
-        operations = function.signature.operations
-        if operations[default][0] in (f.NAME, f.ATTRIBUTE):
-            scope = function.parent or function
-            symbol = self.program.resolve_expression(scope, operations, default)
+        """``factory=SessionLocal``: what a parameter is where nothing is passed for it. What a
+        variable of a function around holds may grow, all else is read once."""
+        operation = function.signature.operations[default]
+        scope = function.parent or function
+        if (
+            operation[0] == f.NAME
+            and scope.facts.kind == "def"
+            and operation[5] in scope.facts.bound
+        ):
+            self.write(slot, self.read(self.slot("local", scope, operation[5])))
+            return
+        self._defaults.add(slot)
+        if operation[0] in (f.NAME, f.ATTRIBUTE):
+            symbol = self.program.resolve_expression(scope, function.signature.operations, default)
             self.write(slot, self.symbol_value(symbol))
+
+    def fulfils(self, cls: Class, protocol: Class) -> None:
+        """A class is given where a protocol is asked for, which isn't among those above it."""
+        self.fulfilled.setdefault(protocol, {})[cls] = None
+        self.fulfilled.setdefault(cls, {})[protocol] = None
 
     def symbol_value(self, symbol: object) -> v.Value:
         """What a name of the program stands for."""
@@ -288,6 +307,9 @@ class Signatures(Flow):
                 self.demand(function)
                 given = self.read(shape.returned)
                 return given if v.keyed(given) else declared
+            if declarations.is_protocol(declared):
+                self.demand(function)
+                return declarations.unsaid(self, declared, self.read(shape.returned))
             if (function, returns) in self._declared:
                 shape.constant = declared
             return declared

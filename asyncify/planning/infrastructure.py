@@ -107,6 +107,21 @@ class InfrastructurePlanner:
                     self._reference(function, layout, index, name)
             elif operation[0] == f.CALL:
                 self.listeners.call(function, operations, index)
+                self._made_by_alias(function, layout, index)
+
+    def _made_by_alias(self, function: Function, layout: Layout, call: int) -> None:
+        """``SessionDep(engine)`` makes a session, where that is ``Annotated[Session, ...]``."""
+        operation = layout.operations[call]
+        callee = layout.operations[operation[5]]
+        origin = v.Origin(function, operation[3])
+        if callee[0] != f.NAME or origin not in self.coloring.alive:
+            return
+        if isinstance(self.inference.program.resolve(function.module, callee[5]), Variable):
+            for atom in self.inference.evaluations[function].values[operation[5]]:
+                if isinstance(atom, v.Foreign) and KINDS.get(atom.name) == "Session":
+                    group = self.coloring.source_groups.get(origin, 0)
+                    name = CANONICAL.get(atom.name, atom.name)
+                    self.engines.construction(function, layout, call, name, group)
 
     def _sync_aliases(self, function: Function) -> set[int]:
         """The operations of aliases under which only what stays sync is injected."""
