@@ -42,6 +42,8 @@ _MANAGERS = {
 }  # fmt: skip
 _CALLABLES = {"typing.Callable", "callable"}
 _PROTOCOLS = {"typing.Protocol", "typing_extensions.Protocol"}
+_ENUMERATIONS = {"enum.Enum", "enum.StrEnum", "enum.IntEnum"}
+_ASSIGNING = (f.ASSIGN, f.ANNOTATED)
 _CONSTANTS = {"int", "str", "bool", "float", "bytes", "complex", "bytearray"}
 _NOTHING: Mapping[str, v.Value] = {}
 DEPENDS = {"fastapi.Depends", "fastapi.Security", "fastapi.param_functions.Depends"}
@@ -251,7 +253,41 @@ def _depends_in(
 
 def is_callable(declared: v.Value) -> bool:
     """Does an annotation say no more than that something is called?"""
-    return any(isinstance(a, v.ForeignInstance) and a.name in _CALLABLES for a in declared)
+    return any(
+        (isinstance(a, v.ForeignInstance) and a.name in _CALLABLES)
+        or (isinstance(a, v.Instance) and _names_functions(a.cls))
+        for a in declared
+    )
+
+
+def _names_functions(cls: Class) -> bool:
+    """Is it an enumeration whose members may be functions? Python makes none of those a member: who
+    reads one has the function."""
+    if _ENUMERATIONS.isdisjoint(cls.foreign_bases):
+        return False
+    body = cls.body.body
+    held = (s[8] if s[0] == f.ASSIGN else s[9] for s in body.statements if s[0] in _ASSIGNING)
+    return any(index >= 0 and body.operations[index][0] == f.NAME for index in held)
+
+
+def names_callables(declared: v.Value) -> bool:
+    """Does an annotation say no more than that something is called, be it what a container has?"""
+    return is_callable(declared) or is_callable(v.elements(declared))
+
+
+def called(declared: v.Value, given: v.Value) -> v.Value:
+    """What is called, of what a place has that is annotated so."""
+    if is_callable(declared):
+        return functions(given) or declared
+    return given if functions(v.elements(given)) else declared
+
+
+def is_container(declared: v.Value) -> bool:
+    """Does an annotation say that something is iterated over, and nothing else?"""
+    return bool(declared) and all(
+        isinstance(a, v.Collection) or (isinstance(a, v.ForeignInstance) and a.name in _COLLECTIONS)
+        for a in declared
+    )
 
 
 def is_protocol(declared: v.Value) -> bool:

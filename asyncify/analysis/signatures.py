@@ -6,6 +6,8 @@ called.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from asyncify import facts as f
 from asyncify.analysis import declarations
 from asyncify.analysis import values as v
@@ -145,9 +147,9 @@ class Signatures(Flow):
         kinds = {a.kind for a in declared if isinstance(a, v.Known)}
         is_client = any(isinstance(a, v.Client) for a in declared)
         if declared and not kinds and not is_client:
-            if declarations.is_callable(declared):
+            if declarations.names_callables(declared):
                 passed = self.fixtures.value(function, parameter.name) or self.read(slot)
-                return declarations.functions(passed) or declared
+                return declarations.called(declared, passed)
             if v.declares_queries(declared):
                 given = self.read(slot)
                 return given if v.inner_queries(given) else declared
@@ -156,6 +158,9 @@ class Signatures(Flow):
                 if not passed:
                     self._seek(function)
                 return declarations.unsaid(self, declared, passed)
+            if self._is_given_by_pytest(function, parameter.name, declared):
+                given = self.fixtures.value(function, parameter.name)
+                return declared if self.holds_nothing(given) else given
             if injected is None and (function, parameter.annotation) in self._declared:
                 self._fixed[slot] = declared
             return declared
@@ -170,6 +175,14 @@ class Signatures(Flow):
         if not passed and not declared and self.is_open(function, parameter.annotation):
             self._seek(function)
         return passed
+
+    def _is_given_by_pytest(self, function: Function, name: str, declared: v.Value) -> bool:
+        """Does a fixture give a parameter, of which the annotation knows no class of the program?
+        Nobody checks what tests annotate."""
+        return (
+            all(isinstance(a, v.ForeignInstance) for a in declared)
+            and self.fixtures.given(function, name) is not None
+        )
 
     def _default(self, function: Function, default: int) -> v.Value | None:
         """What is injected for a default, None where it is no dependency."""
@@ -255,6 +268,23 @@ class Signatures(Flow):
         if shape.others:
             self._pass_others(shape, bound, arguments, named)
 
+    def taken(self, atom: v.Atom, operation: f.Operation) -> Iterator[int]:
+        """The arguments of a call of a function of the program for which it takes a container."""
+        bound = not isinstance(atom, v.FunctionObject) or atom.bound
+        function = atom.function if isinstance(atom, v.FunctionObject) else None
+        if isinstance(atom, v.ClassObject):
+            function = atom.cls.find("__init__")
+        if function is None or (isinstance(atom, v.FunctionObject) and atom.given):
+            return
+        shape, parameters = self.shape(function), function.signature.parameters
+        given = zip(shape.given_bound if bound else shape.given, operation[6], strict=False)
+        named = dict(shape.named)
+        pairs = [*given, *((named[name], i) for name, i in operation[7] if name in named)]
+        for slot, argument in pairs:
+            declared = self.declared(function, parameters[slot.name].annotation)
+            if declarations.is_container(declared):
+                yield argument
+
     def _pass_others(
         self, shape: Shape, bound: bool, arguments: list[v.Value], named: dict[str, v.Value]
     ) -> None:
@@ -296,9 +326,9 @@ class Signatures(Flow):
         returns = function.signature.returns
         declared = self.declared(function, returns)
         if declared and not any(isinstance(a, (v.Known, v.Client)) for a in declared):
-            if declarations.is_callable(declared):
+            if declarations.names_callables(declared):
                 self.demand(function)
-                return declarations.functions(self.read(shape.returned)) or declared
+                return declarations.called(declared, self.read(shape.returned))
             if v.declares_queries(declared):
                 self.demand(function)
                 given = self.read(shape.returned)

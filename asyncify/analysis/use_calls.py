@@ -125,10 +125,21 @@ class Calls:
         if functions:
             callees = in_order(functions, callee)
             yield Use("call", self.function, index, name=callees[0].name, callees=callees)
+            if not self._gives_nothing(operation):
+                yield from self.listed(operation, callee)
         elif self._may_be_ours(operation):
             yield from self.guessed(index, operation)
         if not spawned:
             yield from self.metadata(index, operation)
+
+    def listed(self, operation: f.Operation, callee: v.Value) -> Iterator[Use]:
+        """Queries that are given to functions which take them for the list of what they select."""
+        taken = {
+            argument: None for atom in callee for argument in self.inference.taken(atom, operation)
+            if argument >= 0 and self.queries(argument)
+        }  # fmt: skip
+        for argument in taken:
+            yield from self.iterated_queries(argument)
 
     def member(self, index: int, operation: f.Operation, callee: v.Value) -> Iterator[Use]:
         """A method of a Query, or of an object of SQLAlchemy."""

@@ -114,11 +114,35 @@ class QueryPlanner(QueryFlows):
                 operation = function.body.operations[index]
                 draft.add(
                     ReplaceExpression(
-                        node=reference(operation), site=draft.site(operation),
+                        node=node_reference(function, index), site=draft.site(operation),
                         group=self.coloring.groups.get(function, 0),
                         template="{node} is not None",
                     )
                 )  # fmt: skip
+
+        for index in self.told.get(function, ()):
+            value, operation = self._value(function, index), function.body.operations[index]
+            if value is None or not self.converts(value) or self._is_iterated(function, index):
+                continue
+            asked = f"isinstance({operation[5]}, {self._kind(value, draft)})"
+            draft.add(
+                ReplaceExpression(
+                    node=reference(operation), site=draft.site(operation),
+                    group=self.coloring.groups.get(function, 0),
+                    template=f"({asked} or {{node}})",
+                )
+            )  # fmt: skip
+
+    def _is_iterated(self, function: Function, index: int) -> bool:
+        uses = self.colors.uses.of(function)
+        return any(use.kind == "iterate query" and use.operation == index for use in uses)
+
+    def _kind(self, value: v.QueryValue, draft: Draft, written: str = "") -> str:
+        """How a file writes the class of the statement that a Query becomes."""
+        flow = self.flows[value.origin]
+        kind = "CompoundSelect" if flow.unions.name else (flow.dml or "select").capitalize()
+        module = "sqlalchemy.sql" if self.line == "1.4" else "sqlalchemy"
+        return draft.spell(f"{module}.{kind}", written)
 
     def _plan_classes(self, function: Function, draft: Draft) -> None:
         """``isinstance(query, Query)`` asks for the class of the statement."""
@@ -127,14 +151,12 @@ class QueryPlanner(QueryFlows):
             value = self._value(function, asked)
             if value is None or not self.converts(value):
                 continue
-            flow, written = self.flows[value.origin], dotted(operations, index)
-            kind = "CompoundSelect" if flow.unions.name else (flow.dml or "select").capitalize()
-            module = "sqlalchemy.sql" if self.line == "1.4" else "sqlalchemy"
+            written = dotted(operations, index)
             draft.add(
                 RenameReference(
                     node=reference(operations[index]), site=draft.site(operations[index]),
                     group=self.coloring.groups.get(function, 0),
-                    new=draft.spell(f"{module}.{kind}", written),
+                    new=self._kind(value, draft, written),
                 )
             )  # fmt: skip
             draft.drop(written)
@@ -559,9 +581,14 @@ class QueryPlanner(QueryFlows):
         awaited, result = self._execution(use, row, value, flow, draft)
         if layout.is_statement(use.operation) and row.starts != "select":
             result = "{awaited}"  # nobody looks at the number of rows
-        if _is_mapped(use, layout) and value.shape == "rows":
+        is_listed = self._is_given(use, layout) and ".all()" not in result
+        if is_listed or (_is_mapped(use, layout) and value.shape == "rows"):
             result += ".all()"
-        hoist = hoister.take(use.operation) if result != "{awaited}" else ""
+        told = self._is_told(use)
+        if told:
+            kind = self._kind(value, draft)
+            result = f"{result} if isinstance({operation[5]}, {kind}) else {operation[5]}"
+        hoist = hoister.take(use.operation) if result != "{awaited}" and not told else ""
         site = draft.site(operation)
         group = self.coloring.groups.get(use.function, 0)
         awaits = self._is_async(use.function)
@@ -582,6 +609,18 @@ class QueryPlanner(QueryFlows):
                 awaited=awaited, result=result, session=source, hoist=hoist, awaits=awaits,
             )
         )  # fmt: skip
+
+    def _is_given(self, use: Use, layout: Layout) -> bool:
+        """Is what is iterated given to a function of the program, which takes a list?"""
+        parent = layout.parent(use.operation)
+        if use.kind != "iterate query" or parent < 0 or layout.operations[parent][0] != f.CALL:
+            return False
+        callee = self.inference.evaluations[use.function].values[layout.operations[parent][5]]
+        return any(isinstance(a, (v.FunctionObject, v.ClassObject)) for a in callee)
+
+    def _is_told(self, use: Use) -> bool:
+        """Is a name iterated that may hold something else than a Query?"""
+        return use.operation in self.told.get(use.function, ())
 
     def _execution(
         self, use: Use, row: QueryMember, value: v.QueryValue, flow: Flow, draft: Draft

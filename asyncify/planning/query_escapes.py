@@ -74,9 +74,23 @@ class Escapes:
         if operation[0] == f.BOOLEAN:
             held = [i for i in operation[5] if self.inference.holds_objects(self.values[i])]
             return all(self.is_tested(i) for i in held)
-        return operation[0] in (f.NAME, f.ATTRIBUTE) and all(
-            isinstance(a, v.QueryValue) or a == v.Literal(None) for a in self.values[index]
+        return operation[0] in (f.NAME, f.ATTRIBUTE, f.CALL) and all(
+            is_query(a) or a == v.Literal(None) for a in self.values[index]
         )
+
+    def is_told_apart(self, index: int) -> bool:
+        """Can a value that is a Query or something else be told apart where it stands: is it a
+        name of which nothing but the truth is asked?"""
+        operation = self.operations[index]
+        if not self._is_condition(index):
+            return False
+        if operation[0] == f.BOOLEAN:
+            held = [i for i in operation[5] if self._may_be_query(i)]
+            return all(self.is_told_apart(i) for i in held)
+        return bool(operation[0] == f.NAME)
+
+    def _may_be_query(self, index: int) -> bool:
+        return any(is_query(atom) for atom in self.values[index])
 
     def class_asked(self, index: int) -> int:
         """Where the class stands, if it is asked whether the Query at an operation is one; or -1.
@@ -192,3 +206,8 @@ _HANDLERS = {
     f.COMPREHENSION: Escapes._in_comprehension,
     f.CALL: Escapes._in_call,
 }
+
+
+def is_query(atom: v.Atom) -> bool:
+    """Is a value a Query, be it by its annotation alone?"""
+    return isinstance(atom, v.QueryValue) or (isinstance(atom, v.Known) and atom.kind == "Query")

@@ -80,6 +80,7 @@ class QueryFlows:
         self.escaping: dict[Function, dict[int, str]] = {}  # operations that may execute a Query
         self.asked: dict[Function, list[tuple[int, Queries]]] = {}  # for its session
         self.tested: dict[Function, set[int]] = {}  # operations whose truth is asked for
+        self.told: dict[Function, set[int]] = {}  # names that hold a Query or something else
         self.classes: dict[Function, dict[int, int]] = {}  # a class -> the Query it is asked of
         self.places = self._places()
         self._inside: dict[Function, set[int]] = {}  # operations inside a lambda for run_sync
@@ -199,14 +200,18 @@ class QueryFlows:
         flows = [self.flows[a.origin] for a in atoms]
         mixed = len(atoms) < len(value) and any(not _may_be_query(a) for a in value)
         mixed = mixed and not escapes.only_kept(index)
+        told = mixed and self._is_told_apart(function, index, escapes)
         for flow in flows:
             if flow.begins_at(function, operation):
                 flow.start = index
-            if mixed:
+            if mixed and not told:
                 flow.refuse("it may also be something else than a query")
         escape, asked = escapes.escape(index), escapes.class_asked(index)
         if asked >= 0:
             self.classes.setdefault(function, {})[asked] = index
+        elif told:
+            if operation[0] == f.NAME:
+                self.told.setdefault(function, set()).add(index)
         elif escapes.is_tested(index):
             if operation[0] != f.BOOLEAN:
                 self.tested.setdefault(function, set()).add(index)
@@ -226,6 +231,15 @@ class QueryFlows:
             name = layout.operations[parent][6]
             for flow in flows:
                 self._member(flow, function, outer if called else -1, name, atoms)
+
+    def _is_told_apart(self, function: Function, index: int, escapes: Escapes) -> bool:
+        """Is what may be a Query only tested or iterated over, so that its class can decide how?"""
+        if escapes.is_told_apart(index):
+            return True
+        return function.body.operations[index][0] == f.NAME and any(
+            use.kind == "iterate query" and use.operation == index
+            for use in self.colors.uses.of(function)
+        )
 
     def _member(self, flow: Flow, function: Function, call: int, name: str, atoms: Queries) -> None:
         row = QUERY.member(name)
