@@ -148,7 +148,7 @@ class Planner:
             self.infrastructure.plan()
             self.clients.plan()
             self.mocks = MockPlanner(self.colors, self.coloring, self.draft).plan()
-            RunnerPlanner(self.colors, self.coloring, self.draft).plan()
+            RunnerPlanner(self.colors, self.coloring, self.draft, self.support.name).plan()
             CasePlanner(self.colors, self.coloring, self.draft).plan()
             MarkPlanner(self.colors, self.coloring, self.draft).plan()
             self.queries.plan_properties(self.draft)

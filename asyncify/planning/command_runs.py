@@ -1,12 +1,13 @@
-"""Commands that tests run: a command starts a loop of its own, which a running loop doesn't allow.
+"""Commands that coroutines run: a command starts a loop of its own, which a running loop forbids.
 
-In a test that turns, the runner goes into a thread. There the command has its own loop, as it has
-outside of tests.
+In a test that turns, and in a command that invokes another, what runs the command goes into a
+greenlet. There the command finds the loop that runs, and is awaited in it: as before, both have the
+same connections, and the same session where that is one of the task or thread.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
@@ -14,46 +15,70 @@ from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.program import Function, Module
 from asyncify.decisions import ReplaceCall
 from asyncify.planning.draft import Draft, call_reference
-from asyncify.vocabulary.testing import COMMAND_RUNNERS, RUNNER_METHOD, THREAD
+from asyncify.vocabulary.testing import COMMAND_RUNNERS, INVOKING, RUNNER_METHOD
+
+_HELPER = "run_sync"
 
 
 class RunnerPlanner:
-    """Plans the calls of the runners of Click and Typer."""
+    """Plans the calls that run commands: those of the runners of Click and Typer, and those of a
+    context that is given one."""
 
     def __init__(
-        self, colors: Colors, coloring: Coloring, draft: Callable[[Module], Draft]
+        self,
+        colors: Colors,
+        coloring: Coloring,
+        draft: Callable[[Module], Draft],
+        support: Callable[[Draft, str], str],
     ) -> None:
         self.inference = colors.inference
         self.coloring = coloring
         self.draft = draft
+        self.support = support
 
     def plan(self) -> None:
         if not self.coloring.entries:
             return
-        for function in self.inference.program.mentioning_member(RUNNER_METHOD):
-            if function in self.coloring.turned and function in self.inference.evaluations:
-                self._function(function)
+        for method in INVOKING:
+            for function in self.inference.program.mentioning_member(method):
+                if function in self.coloring.turned and function in self.inference.evaluations:
+                    self._function(function, method)
 
-    def _function(self, function: Function) -> None:
+    def _function(self, function: Function, method: str) -> None:
+        for index in self._running(function, method):
+            draft = self.draft(function.module)
+            helper = self.support(draft, _HELPER)
+            draft.add(
+                ReplaceCall(
+                    node=call_reference(function, index),
+                    site=draft.site(function.body.operations[index]),
+                    group=self.coloring.groups.get(function, 0),
+                    awaited=f"{helper}({{receiver}}.{method}, {{args}})",
+                )
+            )  # fmt: skip
+
+    def _running(self, function: Function, method: str) -> Iterator[int]:
+        """The calls by which a function runs commands."""
         operations = function.body.operations
         values = self.inference.evaluations[function].values
         for index, operation in enumerate(operations):
             if not operation or operation[0] != f.CALL:
                 continue
             callee = operations[operation[5]]
-            if (
-                callee[0] == f.ATTRIBUTE
-                and callee[6] == RUNNER_METHOD
-                and any(
-                    isinstance(a, v.ForeignInstance) and a.name in COMMAND_RUNNERS
-                    for a in values[callee[5]]
-                )
+            if callee[0] != f.ATTRIBUTE or callee[6] != method:
+                continue
+            receiver = values[callee[5]]
+            if (method == RUNNER_METHOD and _is_runner(receiver)) or (
+                operation[6][:1] and self._is_entry(values[operation[6][0]])
             ):
-                draft = self.draft(function.module)
-                awaited = f"{draft.spell(THREAD)}({{receiver}}.{RUNNER_METHOD}, {{args}})"
-                draft.add(
-                    ReplaceCall(
-                        node=call_reference(function, index), site=draft.site(operation),
-                        group=self.coloring.groups.get(function, 0), awaited=awaited,
-                    )
-                )  # fmt: skip
+                yield index
+
+    def _is_entry(self, value: v.Value) -> bool:
+        """Is it a command that starts a loop?"""
+        return any(
+            isinstance(a, v.FunctionObject) and a.function in self.coloring.entries for a in value
+        )
+
+
+def _is_runner(value: v.Value) -> bool:
+    return any(isinstance(a, v.ForeignInstance) and a.name in COMMAND_RUNNERS for a in value)

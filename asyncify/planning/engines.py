@@ -29,6 +29,7 @@ from asyncify.planning.connect_arguments import Mapping, map_argument, map_query
 from asyncify.planning.draft import Draft, call_reference, reference
 from asyncify.planning.driver_helpers import HELPERS
 from asyncify.planning.own_style import bound_metadata
+from asyncify.planning.session_scopes import scope_function
 from asyncify.planning.support import Support
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
@@ -132,7 +133,8 @@ class EnginePlanner:
             self._session(edited, name)
         elif name == "sqlalchemy.orm.scoped_session":
             if edited.argument(1, "scopefunc") is None:
-                edited.keywords.append(("scopefunc", draft.spell("asyncio.current_task")))
+                scope = scope_function(self.program, self.support.coloring)
+                edited.keywords.append(("scopefunc", draft.spell(scope)))
         elif name == "sqlalchemy.create_engine" and self._single_setting(edited) is not None:
             self._waiting.append(edited)
             return

@@ -56,13 +56,23 @@ def _asyncpg_query(query: Mapping[str, Any]) -> dict[str, Any]:
 _RUN_ASYNC = '''
 
 def run_async(function: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
-    """A plain function that runs a coroutine function to its end, for a command line."""
+    """A plain function that runs a coroutine function to its end, for a command line. What a
+    coroutine calls through SQLAlchemy's greenlets is awaited by that."""
 
     @wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
-        return asyncio.run(function(*args, **kwargs))
+        work = function(*args, **kwargs)
+        return await_only(work) if _loop_runs() else asyncio.run(work)
 
     return run
+
+
+def _loop_runs() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 '''
 _RUN_AT_IMPORT = '''
 
@@ -136,6 +146,7 @@ _IMPORTS = {
         ("collections.abc", "Coroutine"),
         ("functools", "wraps"),
         ("typing", "Any"),
+        ("sqlalchemy.util", "await_only"),
     ),
     "run_at_import": (
         ("asyncio", ""),

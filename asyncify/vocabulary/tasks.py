@@ -21,6 +21,18 @@ STARTING = frozenset(
 )
 # The same, of a function and its arguments.
 STARTING_FUNCTIONS = frozenset({"anyio.create_task_group().start_soon"})
+# Packages by which tasks run beside each other: each request, job or message is one.
+BESIDE_EACH_OTHER = frozenset(
+    {
+        "aiogram", "aiohttp", "anyio", "apscheduler", "ariadne", "arq", "asyncio", "celery",
+        "discord", "django", "dramatiq", "falcon", "fastapi", "faststream", "flask", "grpc",
+        "huey", "hypercorn", "litestar", "mcp", "quart", "robyn", "rq", "sanic", "slack_bolt",
+        "starlette", "strawberry", "telegram", "tornado", "trio", "uvicorn", "websockets",
+    }
+)  # fmt: skip
+# What tells the sessions of a scoped session apart: the task, or the thread as before.
+OF_TASKS = "asyncio.current_task"
+OF_THREADS = "threading.get_ident"
 # What lets one task in at a time.
 LOCKS = frozenset({"asyncio.Lock", "anyio.Lock"})
 # Kinds of sessions that tasks can't share; a scoped one may have one for every task.

@@ -121,11 +121,13 @@ EXPECTING: dict[str, int] = {
     "assertRaises": 1, "assertRaisesRegex": 2, "assertWarns": 1, "assertWarnsRegex": 2,
 }  # fmt: skip
 
-# What runs a command in the test itself, by which method, and what runs that in a thread:
+# What runs a command in the test itself, by which method:
 # https://click.palletsprojects.com/en/stable/testing/
 COMMAND_RUNNERS: frozenset[str] = frozenset({"click.testing.CliRunner", "typer.testing.CliRunner"})
 RUNNER_METHOD = "invoke"
-THREAD = "asyncio.to_thread"
+# Methods that run a command which they are given: a context's have the runner's name, too.
+# https://click.palletsprojects.com/en/stable/api/#click.Context.invoke
+INVOKING: tuple[str, ...] = (RUNNER_METHOD, "forward")
 
 # Mocks whose calls give no awaitable, and the one whose calls do:
 # https://docs.python.org/3/library/unittest.mock.html#unittest.mock.AsyncMock
