@@ -241,7 +241,9 @@ class Support:
         text = ""
         if "async_url" in names:
             text = _ASYNC_URL.replace("{drivers}", self._drivers())
-        return text + "".join(part for name, part in _TEXTS.items() if name in names)
+        for name in (name for name in _TEXTS if name in names):
+            text += f"\n{_TEXTS[name]}" if text and name == "run_sync" else _TEXTS[name]
+        return text
 
     def _drivers(self) -> str:
         """The map from sync to async drivers, as source."""
