@@ -1,9 +1,9 @@
 """Scopes of scoped sessions: what has a session of its own, once the program is async.
 
-A scoped session is one session for a thread. Where tasks run beside each other, as those of requests
-do, each of them needs its own. A program of commands alone runs one task after the other: there the
-thread goes on being what they share, and a test shares it with its fixtures, which pytest runs in
-tasks of their own.
+A scoped session is one session for a thread. Where tasks run beside each other, as those of
+requests do, each of them needs its own. A program of commands alone runs one task after the other:
+there the thread goes on being what they share, and a test shares it with its fixtures, which pytest
+runs in tasks of their own.
 """
 
 from __future__ import annotations
