@@ -19,6 +19,7 @@ from asyncify.analysis.lambdas import Lambdas
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, is_implicit
 from asyncify.analysis.properties import Properties
+from asyncify.analysis.signed import given_plainly
 from asyncify.analysis.stand_ins import StandIns
 from asyncify.analysis.uses import (
     is_session_class,
@@ -216,6 +217,10 @@ class Obstacles(Callers):
                 return Obstacle(
                     "ASY105", f"It is given to `{name}` (line {use.line}), which may not await it."
                 )
+        signed = given_plainly(function, self.inference)
+        if signed is not None:
+            reason = f"It is given to `{signed.name}` (line {signed.line}), which may not await it."
+            return Obstacle("ASY105", reason)
         return None
 
     def is_configured_sync(self, function: Function) -> bool:

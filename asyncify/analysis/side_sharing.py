@@ -53,6 +53,7 @@ class Sharing:
         return [
             use for caller, use in self.colors.callers().get(member, ())
             if caller not in sides.quiet and caller not in islands and not is_handed(use)
+            and use.kind != "run sync"
         ]  # fmt: skip
 
     def refusal(self, member: Function, sides: Sides, islands: set[Function]) -> str:
@@ -143,8 +144,15 @@ class Sharing:
         return any(
             other not in sides.quiet and other not in islands and other is not function
             and self.program.may_name(other, function) and self._names(other, function)
+            and not self._enters(other, function)
             for other in self.program.mentioning(function.name)
         )  # fmt: skip
+
+    def _enters(self, other: Function, function: Function) -> bool:
+        """Does one function run another inside ``run_sync``?"""
+        return any(
+            use.kind == "run sync" and function in use.callees for use in self.uses.of(other)
+        )
 
     def _names(self, other: Function, function: Function) -> bool:
         """Is a function meant by a name in another's body or signature?"""
