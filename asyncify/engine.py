@@ -31,6 +31,7 @@ from asyncify.shown import shown_usage
 from asyncify.source.discover import Discovered, SourceFile, discover
 from asyncify.source.kept import OutcomeCache
 from asyncify.source.read import Reader, content_digest
+from asyncify.source.templates import Templates
 from asyncify.status import Status
 from asyncify.suppressions import (
     Suppressions,
@@ -39,6 +40,7 @@ from asyncify.suppressions import (
     select_findings,
 )
 from asyncify.turning import Turning
+from asyncify.vocabulary.loading import RENDERS_TEMPLATES
 from asyncify.vocabulary.testing import is_test_path
 
 if TYPE_CHECKING:
@@ -157,6 +159,13 @@ def _all(request: Request, read: _Read) -> Iterator[object]:
     yield read.digests, read.problems, read.suppressions, read.projects
     for paths in (limits.editable, limits.excluded, limits.explicit, limits.skipped):
         yield sorted(paths)
+    if any(
+        not RENDERS_TEMPLATES.isdisjoint(fn.names)
+        for x in read.files.values()
+        for fn in x.functions
+    ):
+        templates = Templates(request.config.root)
+        yield [(path, content_digest(content)) for path, content in templates.contents()]
     for source in read.unread:  # it is looked through for what turns
         yield source.path
         try:

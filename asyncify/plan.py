@@ -50,6 +50,7 @@ from asyncify.planning.renames import Renames
 from asyncify.planning.settings import misnamed
 from asyncify.planning.side_twins import SidePlanner
 from asyncify.planning.support import Support
+from asyncify.planning.template_calls import template_calls
 from asyncify.planning.test_marks import MarkPlanner, runs_on_anyio
 from asyncify.planning.unproven_calls import unproven_calls, unseen_sessions
 from asyncify.rules import finding
@@ -268,6 +269,7 @@ class Planner:
     def _findings(self, files: tuple[FilePlan, ...]) -> tuple[Finding, ...]:
         found = [*self.functions.findings, *self.queries.findings, *self.infrastructure.findings]
         found += self.loading.findings + self.sides.findings
+        found += template_calls(self.colors, self.coloring, self.loading.called_by_templates)
         found += self.cleanups.findings()
         found += self.renames.findings + self.mocks
         found += pending_queries(files)

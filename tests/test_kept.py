@@ -91,6 +91,29 @@ def test_a_notebook_that_changes_is_looked_at(request_: engine.Request, planned:
     assert any(finding.site.path == "n.ipynb" for finding in outcome.findings)
 
 
+_RENDERED = f"""{_SESSION}from jinja2 import Environment
+class Users:
+    def __init__(self, db: Session):
+        self.db = db
+    def names_of(self):
+        return self.db.execute("select name from users").scalars().all()
+def show(db: Session, env: Environment):
+    return env.get_template("users.html").render(users=Users(db))
+"""
+
+
+def test_a_template_that_changes_is_looked_at(request_: engine.Request, planned: list[int]) -> None:
+    root = request_.config.root
+    (root / "a.py").write_text(_RENDERED)
+    found = []
+    for text in ("{{ users }}", "\n{{ users.names_of() }}", "\n{{ users.names_of() }}"):
+        (root / "users.html").write_text(text)
+        sites = [x.site for x in engine.check(request_).findings if x.code == "ASY102"]
+        found.append([(site.path, site.line) for site in sites])
+    assert found == [[], [("users.html", 2)], [("users.html", 2)]]
+    assert len(planned) == 2
+
+
 def test_other_settings_and_paths_are_looked_at(
     request_: engine.Request, planned: list[int]
 ) -> None:

@@ -47,6 +47,8 @@ def is_handed(use: Use) -> bool:
     """Is what is called a parameter of the function, or of one around it?"""
     operations = use.function.body.operations
     operation = operations[use.operation]
+    if use.kind == "pass" and operation[0] != f.CALL:
+        return is_parameter(use.function, use.operation)
     if use.kind == "pass":
         return not any(
             not is_parameter(use.function, i if i >= 0 else ~i)

@@ -40,6 +40,7 @@ class Collector(Calls):
                 if any(target[0] == f.TO_SEQUENCE for target in statement[7]):
                     yield from self.iterated(statement[8])
                 yield from self.stored(statement)
+                yield from self.hung(statement)
             elif statement[0] == f.WITH:
                 for position, (value, target) in enumerate(statement[7]):
                     yield from self.entered(value, position, target is not None)
@@ -102,6 +103,22 @@ class Collector(Calls):
                 )
                 if isinstance(atom, v.Known) and row is not None:
                     yield Use("store", self.function, target[1], atom, row, target[2])
+
+    def hung(self, statement: f.Statement) -> Iterator[Use]:
+        """``environment.globals["count"] = count``: a library has a function of the program."""
+        value = self.values[statement[8]]
+        given = [a.function for a in value if isinstance(a, v.FunctionObject)]
+        for target in statement[7] if given else ():
+            if target[0] not in (f.TO_SUBSCRIPT, f.TO_ATTRIBUTE):
+                continue
+            for atom in self.values[target[1]]:
+                is_library = isinstance(atom, v.Foreign)
+                if target[0] == f.TO_ATTRIBUTE:  # what objects hold is followed by its name
+                    is_library = is_library and "()" not in atom.name
+                if is_library:
+                    callees = in_order(given, value)
+                    name = atom.name.removeprefix("builtins.")
+                    yield Use("pass", self.function, statement[8], name=name, callees=callees)
 
     def items(self, index: int, operation: f.Operation) -> Iterator[Use]:
         """``shelf[1]``: an item that a method of the program gives."""

@@ -32,7 +32,6 @@ from asyncify.planning.load_recorded import RecordedLoads
 from asyncify.planning.load_walks import Walks
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
-from asyncify.vocabulary.loading import AWAITING_TEMPLATES
 
 Path = tuple[str, ...]
 _NAMED = 3  # attributes in one message
@@ -57,6 +56,7 @@ class LoadPlanner:
         self.eager = EagerModels(colors, draft)
         self.draft = draft
         self.findings: list[Finding] = []
+        self.called_by_templates: dict[tuple[Function, str, int], None] = {}
         self.access = Access(colors, coloring, draft)
         self.walks = Walks(colors, coloring, draft, self.access)
         self.entries = Entries(colors, coloring, draft, self.access)
@@ -97,7 +97,7 @@ class LoadPlanner:
             self._add_options(source, paths)
         self.walks.write()
         self._tell_all()
-        self._tell_templates(loading)
+        self.called_by_templates = loading.called_by_templates
 
     def _meet(self, holder: Function, demand: Demand) -> None:
         places = (*demand.calls, (demand.function, demand.operation))
@@ -353,20 +353,6 @@ class LoadPlanner:
             self.findings.append(
                 finding("ASY702", site, f"{text} may not be loaded {where} and {verb} awaited.")
             )
-
-    def _tell_templates(self, loading: Loading) -> None:
-        """Templates call what turns: the environment awaits it only where it was told to."""
-        if self.inference.program.mentioning(AWAITING_TEMPLATES):
-            return
-        for method, path, line in loading.called_by_templates:
-            self.findings.append(
-                finding(
-                    "ASY102", Site(path, line, 1),
-                    f"This template calls `{method.facts.qualname}`, which turns async.",
-                    "Call it before, and give the template the result; or set `enable_async=True` "
-                    "on the environment and render with `await template.render_async(...)`.",
-                )
-            )  # fmt: skip
 
     def _report(self, holder: Function, demand: Demand) -> None:
         path = demand.function.module.path

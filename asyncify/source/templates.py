@@ -31,6 +31,7 @@ class Read(NamedTuple):
     path: tuple[str, ...]
     file: str
     line: int
+    called: bool = False
 
 
 class Templates:
@@ -47,11 +48,24 @@ class Templates:
             self._reads[name] = []
             path = self._find(name)
             if path and depth < _DEPTH:
-                text = (self.root / path).read_text(encoding="utf-8", errors="replace")
+                text = self._text(path)
                 self._reads[name] = list(_reads(text, path))
                 for other in _OTHER.finditer(text):
                     self._reads[name] += self.reads(other["name"], depth + 1)
         return self._reads[name]
+
+    def all_reads(self) -> Iterator[Read]:
+        """What any template reads."""
+        for path in _templates(self.root):
+            yield from _reads(self._text(path), path)
+
+    def contents(self) -> Iterator[tuple[str, bytes]]:
+        """All templates: their paths and what stands in them."""
+        for path in _templates(self.root):
+            yield path, (self.root / path).read_bytes()
+
+    def _text(self, path: str) -> str:
+        return (self.root / path).read_text(encoding="utf-8", errors="replace")
 
     def _find(self, name: str) -> str:
         if self._files is None:
@@ -83,9 +97,9 @@ def _reads(text: str, file: str) -> Iterator[Read]:
         elif binding is not None:
             expression = binding["value"]
         paths = list(_paths(expression, aliases))
-        for path in paths:
-            yield Read(path, file, line)
-        whole = paths[0] if paths else ()
+        for path, called in paths:
+            yield Read(path, file, line, called)
+        whole = paths[0][0] if paths else ()
         if loop is not None:
             names = [name.strip() for name in loop["names"].split(",")]
             for name in names:
@@ -96,11 +110,13 @@ def _reads(text: str, file: str) -> Iterator[Read]:
             aliases[binding["name"]] = whole
 
 
-def _paths(expression: str, aliases: dict[str, tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
-    """The names with attributes of an expression; what is called stands at an end."""
+def _paths(
+    expression: str, aliases: dict[str, tuple[str, ...]]
+) -> Iterator[tuple[tuple[str, ...], bool]]:
+    """The names with attributes of an expression, and whether that is called."""
     bare = _FILTER.sub(" ", _STRING.sub(" ", expression))
     for found in _PATH.finditer(bare):
         first, *others = found["path"].split(".")
         known = aliases.get(first, (first,))
         if known:
-            yield (*known, *others)
+            yield (*known, *others), found["call"] is not None

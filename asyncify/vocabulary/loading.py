@@ -159,6 +159,10 @@ POLYMORPHIC_SETTINGS = {"polymorphic_load", "with_polymorphic"}
 RENDERING = {"TemplateResponse", "render", "render_template", "render_async"}
 TEMPLATE_NAMES, CONTEXT = {"name", "template_name"}, "context"
 AWAITING_TEMPLATES = "enable_async"  # an environment so made awaits what its templates call
+# What programs that render templates mention: of Jinja, Starlette, Flask and Sanic.
+RENDERS_TEMPLATES = frozenset(
+    {"Jinja2Templates", "Environment", "render_template", "get_template", "TemplateResponse"}
+)
 GETS_TEMPLATE = {"get_template", "select_template"}
 
 # Factories of a suite: what makes instances of the class that they name.
