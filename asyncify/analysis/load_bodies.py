@@ -7,6 +7,7 @@ Everything else is only looked at where something flows into it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from asyncify.analysis import load_readers
 from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_schemas import Schema
-from asyncify.analysis.program import Class, Function
+from asyncify.analysis.program import Class, Function, statements_of
 from asyncify.vocabulary import loading as words
 from asyncify.vocabulary.names import FUNCTIONS
 from asyncify.vocabulary.testing import is_test_path
@@ -229,6 +230,42 @@ class LoadBody:
         cls = self.class_of(operation[5])
         method = cls.find(operation[6]) if cls is not None else None
         return [(method, True)] if method is not None else []
+
+    def texts(self, index: int) -> list[str]:
+        """The names that an expression gives: a literal, or what runs over a list of literals."""
+        operation = self.operations[index]
+        if operation[0] == f.CONSTANT:
+            return [operation[5]] if isinstance(operation[5], str) else []
+        if operation[0] == f.SEQUENCE:
+            return [text for i in operation[6] if i >= 0 for text in self.texts(i)]
+        if operation[0] != f.NAME:
+            return []
+        made = self.assigned(index)
+        if made >= 0:
+            return self.texts(made)
+        return [text for source in self._sources(operation[5]) for text in self.texts(source)]
+
+    def _sources(self, name: str) -> Iterator[int]:
+        """What loops and comprehensions with such a variable run over."""
+        for operation in self.operations:
+            if operation and operation[0] == f.COMPREHENSION:
+                for target, iterable, *_ in operation[8]:
+                    if target[:2] == (f.TO_NAME, name):
+                        yield iterable
+        for statement in statements_of(self.function.body.statements):
+            if statement[0] == f.FOR and statement[7][:2] == (f.TO_NAME, name):
+                yield statement[8]
+
+    def assigned(self, index: int) -> int:
+        """The expression that a local variable is given, where that is only one; else -1."""
+        operation = self.operations[index]
+        if operation[0] != f.NAME or operation[5] not in self.function.facts.bound:
+            return -1
+        found = [
+            statement[8] for statement in statements_of(self.function.body.statements)
+            if statement[0] == f.ASSIGN and statement[7][0][:2] == (f.TO_NAME, operation[5])
+        ]  # fmt: skip
+        return found[0] if len(found) == 1 else -1
 
     @cached_property
     def conditionals(self) -> dict[int, list[tuple[int, int]]]:

@@ -40,8 +40,6 @@ def call(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
         found = _on_value(run, callee, base, name, operation, index)
         if found is not None:
             return found
-    elif name in words.FILLING and _is_container(run, callee[5]):
-        return _container_method(run, callee, base, name, operation)
     found = load_sessions.method(run, operation, index, name)
     if found is not None:
         return found
@@ -54,6 +52,10 @@ def call(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
             return made
     if name in words.RENDERING:
         load_templates.rendered(run, operation, index)
+    if name == words.FORMAT and run.operations[callee[5]][0] == f.CONSTANT:
+        for place in (*operation[6], *(i for _, i in operation[7])):
+            if place >= 0 and run.values[place]:
+                load_summaries.formatted(run, run.values[place], index, place)
     if name in words.LOGGING and not run.body.callees(operation[5]):
         for place in operation[6]:
             if place >= 0 and run.values[place]:
@@ -157,11 +159,18 @@ def _foreign(
         for place, value in zip(operation[6], arguments, strict=True):
             load_summaries.formatted(run, value, index, place, words.CALLING[name])
         return s.NOTHING
+    if name.rpartition(".")[2] in words.PARSING:
+        load_readers.parsed(run, operation, index)
+        return s.NOTHING
     if name in words.READING:
         return load_reads.by_name(run, operation, index)
     if name in words.SETTING:
         for entity in s.unordered(arguments[0] if arguments else s.NOTHING):
             run.state.write(entity.cls)
+    if name in words.ORDERING and "key" not in dict(operation[7]):
+        for place, value in zip(operation[6], arguments, strict=True):
+            items = run.elements(value)
+            load_summaries.compared(run, items, index, place, words.ORDERING[name])
     if name in words.ITERATING:
         for place, value in zip(operation[6], arguments, strict=True):
             load_statements.iterated(run, value, place)
@@ -185,6 +194,8 @@ def _lambdas(
         return
     for argument in (*operation[6], *(i for _, i in operation[7])):
         given = run.operations[argument] if argument >= 0 else ()
+        if given and given[0] == f.CALL:
+            load_reads.by_getter(run, argument, items)
         if given and given[0] == f.LAMBDA:
             function = run.function.module.functions[given[5]]
             load_summaries.apply(
@@ -211,17 +222,17 @@ def _constructed(run: LoadEvaluation, cls: Class, operation: f.Operation, index:
     return s.one(s.Entity(source, (), cls))
 
 
-def _is_container(run: LoadEvaluation, index: int) -> bool:
-    return any(isinstance(a, v.Collection) for a in run.types(index))
-
-
 def _fill(run: LoadEvaluation, target: int, operation: f.Operation) -> s.Value:
     """``found.append(user)``, ``groups[key].append(user)``: the variable holds it."""
     given = s.join(run.values[i] for i in operation[6] if i >= 0)
     if run.operations[operation[5]][6] in words.EXTENDING:
         given = run.elements(given)
     filled, put = run.operations[target], s.many(given)
-    while filled[0] == f.SUBSCRIPT:
+    while filled[0] in (f.SUBSCRIPT, f.CALL):  # setdefault(key, []).append(user)
+        if filled[0] == f.CALL:
+            filled = run.operations[filled[5]]
+            if filled[0] != f.ATTRIBUTE or filled[6] not in words.NAMED_GETS:
+                break
         filled, put = run.operations[filled[5]], s.many(put)
     if given and filled[0] == f.NAME:
         known = run.environment.get(filled[5], s.NOTHING)
@@ -239,5 +250,11 @@ def _container_method(
         for item in s.unordered(base) if target[0] == f.ATTRIBUTE else ():
             run.state.mix(item.key, [each.key for each in s.unordered(given)])
         return s.NOTHING
-    items = run.elements(base)
-    return s.many(items) if words.CONTAINER_GIVES[name] is Gives.MANY else items
+    if name in words.NAMED_GETS and operation[6]:
+        named = run.by_key(base, operation[6][0])
+        if named is not None:
+            return named
+    items, gives = run.elements(base), words.CONTAINER_GIVES[name]
+    if gives is Gives.ROWS:
+        return s.many(s.one(s.Row((s.NOTHING, items)))) if items else s.NOTHING
+    return s.many(items) if gives is Gives.MANY else items

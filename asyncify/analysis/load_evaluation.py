@@ -22,6 +22,7 @@ from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_demands import Summary
 from asyncify.analysis.program import Function
+from asyncify.vocabulary import loading as words
 
 if TYPE_CHECKING:
     from asyncify.analysis.loading import Loading
@@ -285,7 +286,10 @@ class LoadEvaluation:
             elif kind == f.CALL:
                 if hot[operation[5]] or hot[index] or self.is_given_something(operation):
                     value = load_calls.call(self, operation, index)
-                    values[index] = value or self.body.by_type(index)
+                    known = self.body.by_type(index)
+                    values[index] = (
+                        s.restricted(value, known) if known and value else value or known
+                    )
                 else:
                     values[index] = s.NOTHING
             elif kind == f.COMPREHENSION:
@@ -365,17 +369,24 @@ class LoadEvaluation:
             return s.NOTHING
         if key[0] == f.SLICE:
             return s.many(self.elements(base))
-        if key[0] == f.CONSTANT and isinstance(key[5], str):
-            named = [
-                dict(zip(a.names, a.items, strict=False)) for a in base if isinstance(a, s.Row)
-            ]
-            if any(key[5] in row for row in named) and len(named) == len(base):
-                return s.join(row.get(key[5], s.NOTHING) for row in named)
+        named = self.by_key(base, operation[6])
+        if named is not None:
+            return named
         if key[0] == f.CONSTANT and isinstance(key[5], int):
             rows = [a for a in base if isinstance(a, s.Row) and 0 <= key[5] < len(a.items)]
             if rows:
                 return s.join(row.items[key[5]] for row in rows)
         return self.elements(base)
+
+    def by_key(self, base: s.Value, key: int) -> s.Value | None:
+        """What dicts have under a key, if all of their keys are known."""
+        operation = self.operations[key]
+        if operation[0] != f.CONSTANT or not isinstance(operation[5], str):
+            return None
+        rows = [dict(zip(a.names, a.items, strict=False)) for a in base if isinstance(a, s.Row)]
+        if len(rows) != len(base) or not any(operation[5] in row for row in rows):
+            return None
+        return s.join(row.get(operation[5], s.NOTHING) for row in rows)
 
     def on_await(self, operation: f.Operation, index: int) -> s.Value:
         return self.values[operation[5]]
@@ -407,6 +418,21 @@ class LoadEvaluation:
         for part in operation[5]:
             if self.values[part]:
                 load_summaries.formatted(self, self.values[part], index, part)
+        return s.NOTHING
+
+    def on_operator(self, operation: f.Operation, index: int) -> s.Value:
+        """What compares instances, or makes text of them, calls their methods."""
+        if operation[5] == words.MODULO:
+            for part in operation[6][1:]:
+                load_summaries.formatted(self, s.flat(self.values[part]), index, part)
+            return s.NOTHING
+        method = words.COMPARED.get(operation[5])
+        if method is not None:
+            for part in operation[6]:
+                if self.values[part]:
+                    load_summaries.compared(self, self.values[part], index, part, method)
+        elif operation[5] == words.ADDED:  # [*one] + two
+            return s.join([self.values[part] for part in operation[6]])
         return s.NOTHING
 
     def on_yield(self, operation: f.Operation, index: int) -> s.Value:
@@ -464,6 +490,7 @@ _OPERATIONS: dict[int, Callable[[LoadEvaluation, f.Operation, int], s.Value]] = 
     f.BOOLEAN: LoadEvaluation.on_boolean,
     f.CONDITIONAL: LoadEvaluation.on_conditional,
     f.FORMAT: LoadEvaluation.on_format,
+    f.OPERATOR: LoadEvaluation.on_operator,
     f.YIELD: LoadEvaluation.on_yield,
     f.YIELD_FROM: LoadEvaluation.on_yield_from,
     f.WALRUS: LoadEvaluation.on_walrus,

@@ -85,17 +85,48 @@ def filled(run: LoadEvaluation, operation: f.Operation, index: int) -> None:
 def validated(run: LoadEvaluation, operation: f.Operation, index: int) -> None:
     """``UserOut.model_validate(user)``"""
     callee = run.operations[operation[5]]
-    place = Expression(run.function, run.operations, callee[5])
-    schemas: tuple[Schema, ...] = ()
-    if callee[0] == f.ATTRIBUTE:
-        schemas = schemas_in(run.loading.inference, place) or tuple(
-            Schema(atom.cls) for atom in run.types(callee[5])
-            if isinstance(atom, v.ClassObject) and is_schema(atom.cls)
-        )  # fmt: skip
+    schemas = _schemas(run, callee[5]) if callee[0] == f.ATTRIBUTE else ()
     for schema in schemas:
         for argument in operation[6]:
             if argument >= 0:
                 read(run, run.values[argument], schema, index, argument)
+
+
+def parsed(run: LoadEvaluation, operation: f.Operation, index: int) -> None:
+    """``parse_obj_as(list[UserOut], users)``"""
+    if len(operation[6]) > 1 and min(operation[6]) >= 0:
+        place = Expression(run.function, run.operations, operation[6][0])
+        for schema in schemas_in(run.loading.inference, place):
+            read(run, run.values[operation[6][1]], schema, index, operation[6][1])
+
+
+def _schemas(run: LoadEvaluation, index: int) -> tuple[Schema, ...]:
+    """The schemas that an expression may stand for."""
+    given = [a.cls for a in run.values[index] if isinstance(a, s.Model)]
+    if given:
+        return tuple(Schema(cls) for cls in given)
+    place = Expression(run.function, run.operations, index)
+    made = run.body.assigned(index)
+    found = schemas_in(run.loading.inference, place if made < 0 else place.at(made))
+    if found:
+        return found
+    types = run.types(index)
+    unknown = not types or v.Foreign(v.SOME_CLASS) in types
+    if unknown and run.operations[index][0] == f.ATTRIBUTE:
+        types = run.loading.handed_to(_holder(run, run.operations[index][5]))
+    classes = [a.cls for a in types if isinstance(a, v.ClassObject) and is_schema(a.cls)]
+    return tuple(
+        Schema(cls) for cls in sorted(classes, key=lambda c: (c.module.path, c.body.index))
+    )
+
+
+def _holder(run: LoadEvaluation, index: int) -> v.Value:
+    """What an attribute is read of: of the receiver it is known without types, too."""
+    operation, function = run.operations[index], run.function
+    parameters = function.signature.parameters
+    if operation[0] == f.NAME and parameters and operation[5] == parameters[0].name:
+        return v.one(v.Instance(function.owner)) if function.owner is not None else v.UNKNOWN
+    return run.types(index)
 
 
 def dumped(run: LoadEvaluation, operation: f.Operation, index: int) -> None:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from asyncify import facts as f
 from asyncify.analysis import load_sessions, load_summaries
 from asyncify.analysis import load_states as s
+from asyncify.analysis import values as v
 from asyncify.analysis.load_demands import Demand
 from asyncify.analysis.models import Relationship
 from asyncify.analysis.program import Class
+from asyncify.vocabulary import loading as words
 from asyncify.vocabulary.loading import AWAITABLE, DYNAMIC, EAGER, QUERYING, RAISING
 
 if TYPE_CHECKING:
@@ -94,12 +96,24 @@ def by_name(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
     """``getattr(user, "books")``"""
     if len(operation[6]) < 2 or min(operation[6]) < 0:
         return s.NOTHING
-    name = run.operations[operation[6][1]]
-    if name[0] != f.CONSTANT or not isinstance(name[5], str):
-        return s.NOTHING
     base = run.values[operation[6][0]]
     found = s.ordered([a for a in base if isinstance(a, s.Entity)])
-    return s.join([read(run, entity, name[5], index) for entity in found])
+    names = run.body.texts(operation[6][1]) if found else ()
+    return s.join([read(run, entity, name, index) for name in names for entity in found])
+
+
+def by_getter(run: LoadEvaluation, index: int, items: s.Value) -> None:
+    """``key=attrgetter("author.name")``"""
+    operation = run.operations[index]
+    names = {a.name for a in run.types(operation[5]) if isinstance(a, v.Foreign)}
+    if names.isdisjoint(words.GETTERS):
+        return
+    for argument in operation[6]:
+        for text in run.body.texts(argument) if argument >= 0 else ():
+            value = items
+            for name in text.split("."):
+                found = s.ordered([a for a in value if isinstance(a, s.Entity)])
+                value = s.join([read(run, entity, name, index) for entity in found])
 
 
 def _inverse(entity: s.Entity, link: Relationship) -> s.Entity | None:

@@ -72,6 +72,10 @@ def _schemas(inference: Inference, place: Expression, given: Given, depth: int) 
         parts = inner[6] if inner[0] == f.SEQUENCE else (operation[6],)
         held = [schemas_in(inference, place.at(part), given, depth + 1) for part in parts]
         if isinstance(symbol, Class) and is_schema(symbol):
+            if symbol.foreign_bases & words.ROOTS:
+                for each in held:
+                    yield from each
+                return
             names = parameters(inference, symbol) or ("",) * (len(held) == 1)
             yield Schema(symbol, tuple(zip(names, held, strict=False)))
         else:
@@ -80,6 +84,21 @@ def _schemas(inference: Inference, place: Expression, given: Given, depth: int) 
     elif operation[0] in (f.SEQUENCE, f.OPERATOR):
         for part in operation[6]:
             yield from _schemas(inference, place.at(part), given, depth + 1)
+    elif operation[0] == f.CALL and operation[6] and operation[6][0] >= 0:
+        name = dotted(place.operations, operation[5]).rpartition(".")[2]
+        first = place.at(operation[6][0])
+        yield from _schemas(inference, first, given, depth + 1) if name in words.ADAPTERS else ()
+
+
+def _in_root(inference: Inference, schema: Class, given: Given, depth: int) -> Iterator[Schema]:
+    """``class Books(RootModel[list[BookOut]])`` reads what it is the root of."""
+    for cls in schema.ancestors:
+        signature = cls.body.signature
+        for base in signature.bases:
+            operation = signature.operations[base] if base >= 0 else ()
+            if operation and operation[0] == f.SUBSCRIPT:
+                place = Expression(cls.body.parent or cls.body, signature.operations, operation[6])
+                yield from _schemas(inference, place, given, depth + 1)
 
 
 def _named(inference: Inference, place: Expression, given: Given, depth: int) -> Iterator[Schema]:
@@ -90,7 +109,10 @@ def _named(inference: Inference, place: Expression, given: Given, depth: int) ->
     program = inference.program
     symbol = program.resolve_expression(*place)
     if isinstance(symbol, Class) and is_schema(symbol):
-        yield Schema(symbol)
+        if symbol.foreign_bases & words.ROOTS:
+            yield from _in_root(inference, symbol, given, depth)
+        else:
+            yield Schema(symbol)
     elif isinstance(symbol, Variable):
         made = program.variable_expression(symbol)
         if made is not None:

@@ -18,6 +18,8 @@ from asyncify.vocabulary.sqlalchemy_query import QUERY
 if TYPE_CHECKING:
     from asyncify.analysis.load_evaluation import LoadEvaluation
 
+_CLASSES = 6  # that a repository of any class may select
+
 
 def statement_method(
     run: LoadEvaluation, statement: s.Statement, name: str, operation: f.Operation, index: int
@@ -166,7 +168,10 @@ def option(run: LoadEvaluation | _View, index: int) -> tuple[tuple[str, ...], se
     if name in words.POLYMORPHIC_OPTIONS:
         paths.add((*prefix, s.SUBCLASSES))
     if name in words.NARROWING or name in words.DEFERRING:
-        named = [part for a in operation[6] for part in attributes(run, a)]
+        parts = [attributes(run, argument) for argument in operation[6]]
+        named = [part for each in parts for part in each]
+        if not all(parts):
+            return prefix, paths  # nobody knows which
         if name in words.NARROWING:
             paths.add((*prefix, s.ONLY + ",".join(named)))
         else:
@@ -209,12 +214,17 @@ def selected(run: LoadEvaluation, index: int) -> list[Class]:
 
 
 def started(run: LoadEvaluation, operation: f.Operation, index: int, legacy: bool) -> s.Value:
-    """``db.query(...)`` or ``select(...)``."""
-    found: list[s.Entity | None] = []
+    """``db.query(...)`` or ``select(...)``: several, where the class is one of several."""
+    found: list[list[s.Entity | None]] = [[]]
     for position, argument in enumerate(operation[6]):
-        classes = selected(run, argument)
         source = s.Source("query", run.function, index, position)
-        model = len(classes) == 1 and run.loading.is_model(classes[0])
-        found.append(s.Entity(source, (), classes[0]) if model else None)
-    statement = s.Statement(tuple(found), single=len(found) == 1, legacy=legacy)
-    return s.one(statement) if any(found) else s.NOTHING
+        classes = [c for c in selected(run, argument) if run.loading.is_model(c)]
+        if len(classes) == 1 or len(found) == 1 < len(classes) <= _CLASSES:
+            entities = [s.Entity(source, (), cls) for cls in classes]
+            found = [[*before, entity] for before in found for entity in entities]
+        else:
+            found = [[*before, None] for before in found]
+    return frozenset(
+        s.Statement(tuple(entities), single=len(entities) == 1, legacy=legacy)
+        for entities in found if any(entities)
+    )  # fmt: skip

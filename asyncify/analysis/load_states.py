@@ -165,6 +165,12 @@ def entities(value: Value) -> list[Entity]:
     return ordered(unordered(value))
 
 
+def flat(value: Value) -> Value:
+    """The parts of rows, in their place."""
+    rows_in = [atom for atom in value if isinstance(atom, Row)]
+    return join([value.difference(rows_in), *(part for row in rows_in for part in row.items)])
+
+
 def ordered(found: list[Entity]) -> list[Entity]:
     return sorted(found, key=lambda entity: entity.place) if len(found) > 1 else found
 
@@ -221,6 +227,20 @@ def remade(value: Value, become: Callable[[Entity], Entity]) -> Value:
         else:
             out.add(become(atom) if isinstance(atom, Entity) else atom)
     return frozenset(out)
+
+
+def restricted(value: Value, known: Value) -> Value:
+    """Of instances of several classes, those that may be of a class that is known."""
+    found = {entity.cls for entity in unordered(value)}
+    if len(found) < 2 or not known:
+        return value
+    classes = {entity.cls for entity in unordered(known)}
+
+    def fits(entity: Entity) -> tuple[Entity, ...]:
+        cls = entity.cls
+        return (entity,) * any(cls in c.ancestors or c in cls.ancestors for c in classes)
+
+    return mapped(value, fits)
 
 
 def _restated(statement: Statement, become: Callable[[Entity], Entity]) -> Statement:

@@ -14,7 +14,9 @@ from asyncify.analysis import load_reads, load_sessions
 from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_demands import Demand, Summary, moved
+from asyncify.analysis.load_schemas import is_schema
 from asyncify.analysis.program import Function
+from asyncify.vocabulary import loading as words
 
 if TYPE_CHECKING:
     from asyncify.analysis.load_evaluation import LoadEvaluation
@@ -79,13 +81,15 @@ def _own(run: LoadEvaluation, value: s.Value, function: Function, index: int) ->
 
 
 def _classes(run: LoadEvaluation, operation: f.Operation) -> dict[int, s.Value]:
-    """The mapped classes among the arguments of a call."""
+    """The mapped classes, and the schemas, among the arguments of a call."""
     out: dict[int, s.Value] = {}
     for argument in (*operation[6], *(index for _, index in operation[7])):
         types = run.types(argument) if argument >= 0 else v.UNKNOWN
         if len(types) == 1:
             (atom,) = types
-            if isinstance(atom, v.ClassObject) and run.loading.is_model(atom.cls):
+            if isinstance(atom, v.ClassObject) and (
+                run.loading.is_model(atom.cls) or is_schema(atom.cls)
+            ):
                 out[argument] = s.one(s.Model(atom.cls))
     return out
 
@@ -208,6 +212,9 @@ def _read(
 def _pass_on(run: LoadEvaluation, demand: Demand) -> None:
     key = demand.source, demand.path
     state = run.state
+    if demand.executes:
+        run.summary.demands[demand] = None
+        return
     if demand.column:
         if state.is_expired(key, demand.attribute):
             run.summary.demands[demand] = None
@@ -310,3 +317,11 @@ def formatted(
         method = entity.cls.find(name) or entity.cls.find("__repr__")
         if method is not None:
             apply(run, method, [s.one(entity)], index, [at])
+
+
+def compared(run: LoadEvaluation, value: s.Value, index: int, at: int, name: str) -> None:
+    """Instances are compared, or those of a container."""
+    for entity in s.entities(value):
+        method = entity.cls.find(name) or entity.cls.find(words.REFLECTED.get(name, name))
+        if method is not None:
+            apply(run, method, [s.one(entity), s.one(entity)], index, [at, at])

@@ -24,12 +24,15 @@ from asyncify.analysis.program import Class, Function, statements_of
 from asyncify.source.templates import Templates
 from asyncify.vocabulary.loading import (
     CALLING,
+    COMPARED,
     DEFERRING,
     DUMPING,
     EXPIRING_ALL,
     FORMATTED,
     LOGGING,
     NARROWING,
+    ORDERING,
+    PARSING,
     RENDERING,
     SHARING,
     VALIDATING,
@@ -39,6 +42,7 @@ from asyncify.vocabulary.testing import CLIENT_MEMBERS, is_test_path
 
 _NESTING = 12  # calls inside one another
 _MENTIONS = 60  # a name that occurs more often says nothing
+_COMPARISONS = {*COMPARED.values()}
 _TURNS = 2  # of a function that calls itself
 _SUMMARIES = 4_000  # a function is run once for each shape of arguments
 
@@ -65,6 +69,7 @@ class Loading:
         self._again = 0  # runs inside one another that are their function's second
         self._nothing: dict[Function, tuple[s.Value, ...]] = {}
         self._fields: dict[Schema, list[Field]] = {}
+        self._handed: dict[Class, v.Value] = {}
 
     def demands(self) -> dict[Function, list[Demand]]:
         """What the functions that turn ask of their own instances; what they ask of those that
@@ -86,6 +91,8 @@ class Loading:
             above = [caller for caller, _ in callers.get(function, ())]
             if function.name in FORMATTED and self._is_of_model(function):
                 above += self._formatting
+            if function.name in _COMPARISONS and self._is_of_model(function):
+                above += self._comparing
             above += self._unseen_callers(function)
             if self._is_of_model(function):
                 # What a `select` gives has no type, and yet its members are read.
@@ -108,6 +115,15 @@ class Loading:
             fn for fn in self.coloring.turned
             if not fn.facts.names.isdisjoint(CALLING) or not fn.facts.members.isdisjoint(LOGGING)
             or any(o and o[0] == f.FORMAT for o in fn.body.operations)
+        ]  # fmt: skip
+
+    @cached_property
+    def _comparing(self) -> list[Function]:
+        """Functions that turn and compare something."""
+        return [
+            fn for fn in self.coloring.turned
+            if not fn.facts.names.isdisjoint(ORDERING) or "sort" in fn.facts.members
+            or any(o and o[0] == f.OPERATOR and o[5] in COMPARED for o in fn.body.operations)
         ]  # fmt: skip
 
     def _unseen_callers(self, function: Function) -> list[Function]:
@@ -138,6 +154,8 @@ class Loading:
                 yield from program.mentioning(name)
             for name in sorted(VALIDATING | DUMPING | RENDERING):
                 yield from program.mentioning_member(name)
+            for name in sorted(PARSING):
+                yield from program.mentioning(name)
             for cls in list(program.classes.values()):
                 holds = is_schema(cls) and any(field.held for field in self.fields(Schema(cls)))
                 if holds and not self.is_model(cls):
@@ -241,6 +259,30 @@ class Loading:
             )
             for position in parameters
         )
+
+    def handed_to(self, objects: v.Value) -> v.Value:
+        """The classes that objects are made with, or have in their classes: their attributes hold
+        one of them, if nothing else is known of it."""
+        out: set[v.Atom] = set()
+        for cls in {a.cls for a in objects if isinstance(a, v.Instance)}:
+            found = self._handed.get(cls)
+            if found is None:
+                found = self._handed[cls] = frozenset(self._handed_to((cls, *cls.descendants())))
+            out |= found
+        return frozenset(out)
+
+    def _handed_to(self, classes: tuple[Class, ...]) -> Iterator[v.Atom]:
+        program = self.inference.program
+        callers = {fn: None for cls in classes for fn in program.mentioning(cls.name)}
+        for function in callers:
+            evaluation = self.inference.evaluations.get(function)
+            for operation in function.body.operations if evaluation is not None else ():
+                if not operation or operation[0] != f.CALL or evaluation is None:
+                    continue
+                if any(v.ClassObject(cls) in evaluation.values[operation[5]] for cls in classes):
+                    for argument in (*operation[6], *(i for _, i in operation[7])):
+                        values = evaluation.values[argument] if argument >= 0 else v.UNKNOWN
+                        yield from (a for a in values if isinstance(a, v.ClassObject))
 
     def fields(self, schema: Schema) -> list[Field]:
         """The fields of a schema, each with the schemas that it holds."""

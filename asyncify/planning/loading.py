@@ -104,8 +104,8 @@ class LoadPlanner:
         if any(self._is_in_greenlet(*p) or self.entries.holds(*p) for p in places):
             return
         if demand.executes:
-            if not (not demand.calls and execute(self, holder, demand)):
-                self._report(holder, demand)
+            if demand.calls or not execute(self, holder, demand):
+                self._enter(holder, demand)
             return
         if self.config.lazy_loading == "report":
             if demand.source.kind != "given" or not self.colors.callers().get(holder):
@@ -326,7 +326,11 @@ class LoadPlanner:
         """By the query after all, though not everybody who uses it needs it."""
         if self._is_optional(holder, demand, shared=True):
             self._ask(demand)
-            return
+        else:
+            self._enter(holder, demand)
+
+    def _enter(self, holder: Function, demand: Demand) -> None:
+        """Inside of ``run_sync``, where nothing else is left."""
         site = self.entries.take(holder, demand)
         if site is None:
             self._report(holder, demand)

@@ -135,7 +135,9 @@ CALLING = {"str": "__str__", "repr": "__repr__", "print": "__str__", "format": "
 # Methods of containers.
 CONTAINER_GIVES = {
     "pop": Gives.ONE, "popleft": Gives.ONE, "copy": Gives.MANY, "values": Gives.MANY,
+    "get": Gives.ONE, "setdefault": Gives.ONE, "items": Gives.ROWS,
 }  # fmt: skip
+NAMED_GETS = {"get", "setdefault", "pop"}  # by key
 FILLING = {"append", "add", "insert", "appendleft", "extend", "extendleft", "update"}
 EXTENDING = {"extend", "extendleft", "update"}  # by all that they are given
 
@@ -147,6 +149,17 @@ READING = {"getattr", "hasattr"}
 SETTING = {"setattr"}
 # What makes text of an instance.
 FORMATTED = {"__repr__", "__str__", "__format__"}
+# What compares instances, by the operator, and the builtins that do so where they have no key.
+COMPARED = {
+    "Eq": "__eq__", "NotEq": "__eq__", "In": "__eq__", "NotIn": "__eq__",
+    "Lt": "__lt__", "LtE": "__le__", "Gt": "__gt__", "GtE": "__ge__",
+}  # fmt: skip
+REFLECTED = {"__lt__": "__gt__", "__gt__": "__lt__", "__le__": "__ge__", "__ge__": "__le__"}
+ORDERING = {"sorted": "__lt__", "min": "__lt__", "max": "__gt__"}
+ADDED = "Add"  # two lists
+MODULO, FORMAT = "Mod", "format"  # what makes text of more than one value
+# What makes a function that reads attributes by their names.
+GETTERS = {"operator.attrgetter"}
 # Methods of loggers: what they are given becomes text.
 LOGGING = {"debug", "info", "warning", "error", "exception", "critical"}
 
@@ -188,8 +201,11 @@ BASE_MAKERS = {"declarative_base", "generate_base"}
 
 # Schemas that are filled from attributes, the calls that do it, and the decorators that do it
 # with what the function returns.
-SCHEMAS = {"pydantic.BaseModel", "pydantic.main.BaseModel", "sqlmodel.SQLModel"}
-VALIDATING = {"model_validate", "from_orm"}
+ROOTS = {"pydantic.RootModel", "pydantic.root_model.RootModel"}  # of what their brackets name
+SCHEMAS = {"pydantic.BaseModel", "pydantic.main.BaseModel", "sqlmodel.SQLModel"} | ROOTS
+VALIDATING = {"model_validate", "from_orm", "validate_python"}
+ADAPTERS = {"TypeAdapter"}  # of the type that they are given
+PARSING = {"parse_obj_as"}  # functions: of a type, and a value
 # What a field of pydantic is filled from instead of its own name, and the validators that see the
 # object itself, with the keyword that says so.
 ALIASES, ALIAS_PATH = ("validation_alias", "alias"), "AliasPath"
