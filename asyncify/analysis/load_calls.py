@@ -180,6 +180,8 @@ def _foreign(
         return s.one(s.Row(tuple(run.values[i] for i in values), names))
     if name in words.PICKING:
         return s.join(run.elements(value) for value in arguments)
+    if name in words.PAIRING and min(operation[6], default=-1) >= 0:
+        return s.many(s.one(s.Row(tuple(run.elements(value) for value in arguments))))
     if name in words.ENUMERATING and arguments:
         return s.many(s.one(s.Row((s.NOTHING, run.elements(arguments[0])))))
     return s.NOTHING

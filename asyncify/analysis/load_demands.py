@@ -31,7 +31,8 @@ class Demand:
     dynamic relationship gives, ``*`` where that is iterated over. ``depth`` is how it is asked for
     again below itself (`asyncify.planning.load_depths`), and ``late`` says that what was loaded of
     the instance when it came has been given up since; ``inside``: by the call that leads to it.
-    ``stale``: rows that it loads may have been written since the query, which doesn't tell of them.
+    ``stale``: rows that it loads may have been written since the query, which doesn't tell of them;
+    ``maybe``: a function that isn't given the instance, but holds it, may as well not read it.
     """
 
     function: Function
@@ -50,6 +51,7 @@ class Demand:
     late: bool = False
     inside: bool = False
     stale: bool = False
+    maybe: bool = False
 
     @property
     def anchor(self) -> int:
@@ -99,4 +101,5 @@ def moved(
         demand.function, demand.operation, demand.attribute, demand.entity, entity.source,
         (*entity.path, *demand.path), (call, *demand.calls), demand.column, demand.reader, at,
         (*below, *demand.path), demand.executes, demand.depth, demand.late, inside, demand.stale,
+        demand.maybe,
     )  # fmt: skip

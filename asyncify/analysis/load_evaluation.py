@@ -44,6 +44,7 @@ class LoadEvaluation:
         self.summary = Summary()
         self.has_ended = False
         self.handlers = 0  # exception handlers around the statement
+        self.forks = 0  # branches around the statement
         self.left: list[s.State] = []  # at `break` and `continue` of the innermost loop
         for parameter, value in zip(function.signature.parameters, given, strict=False):
             self.environment[parameter.name] = value
@@ -118,6 +119,7 @@ class LoadEvaluation:
     def branches(self, *blocks: tuple[f.Statement, ...]) -> None:
         before = self.environment, self.state
         ends = []
+        self.forks += 1
         for block in blocks:
             self.environment, self.state = dict(before[0]), before[1].copy()
             self.has_ended = False
@@ -125,6 +127,7 @@ class LoadEvaluation:
                 self.block(block)
             if not self.has_ended:
                 ends.append((self.environment, self.state))
+        self.forks -= 1
         self.has_ended = not ends
         if ends:
             self.go_on(ends)
@@ -346,6 +349,12 @@ class LoadEvaluation:
             return True
         base = self.operations[operation[5]] if operation[0] == f.ATTRIBUTE else ()
         return bool(base) and base[0] == f.SUBSCRIPT
+
+    def is_certain(self, index: int) -> bool:
+        """Is an operation evaluated whenever the function is called, if what it loops over has
+        items?"""
+        is_first = self.summary.state is None
+        return is_first and not self.forks and not self.is_maybe(index)
 
     def elements(self, value: s.Value) -> s.Value:
         if not value:

@@ -218,6 +218,7 @@ def _demanded(
         run.function, place, name, entity, entity.source, entity.path, (), is_column, reader,
         place if at == -1 else at, below, late=run.state.has_lapsed(entity.key),
         stale=is_stale(run, entity.source, entity, name),
+        maybe=entity.source.kind == "held" and not run.is_certain(place),
     )  # fmt: skip
 
 

@@ -292,6 +292,7 @@ def _refresh(run: LoadEvaluation, operation: f.Operation, argument: s.Value) -> 
             continue
         state.refreshed(entity.key)
         state.renewed |= {entity.key}
+        state.lapse((entity.key,))
         eager = frozenset(link.name for link in links if link.lazy in words.EAGER)
         models = run.loading.models
         queried = {n for n in models.columns(entity.cls) if models.is_queried(entity.cls, n)}

@@ -180,7 +180,9 @@ def _ask_holder(
         and any(ancestor.body is demand.source.function for ancestor in cls.ancestors)
     ]  # fmt: skip
     at = held[0] if len(held) == 1 else -1
-    found = replace(demand, calls=(call_site, *demand.calls), at=at, below=demand.path)
+    turned = run.function in run.loading.coloring.turned
+    maybe = demand.maybe or not (turned or run.is_certain(call_site[1]))
+    found = replace(demand, calls=(call_site, *demand.calls), at=at, below=demand.path, maybe=maybe)
     run.summary.demands[found] = None
 
 
@@ -230,6 +232,8 @@ def _pass_on(run: LoadEvaluation, demand: Demand) -> None:
     if not (fresh and demand.source not in state.stored):
         if not demand.late and state.has_lapsed(key):
             demand = replace(demand, late=True)
+        if demand.source.kind == "held" and not run.is_certain(demand.calls[0][1]):
+            demand = replace(demand, maybe=True)
         run.summary.demands[demand] = None
 
 

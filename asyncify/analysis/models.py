@@ -20,6 +20,7 @@ Keywords = dict[str | None, int]
 _RELATIONSHIPS = {"relationship", "relation", "dynamic_loader", "Relationship"}
 _MAPPING = _RELATIONSHIPS | {"Column", "mapped_column", "Field", "Table"} | PROXIES
 _COLLECTIONS = ("list", "List", "set", "Set", "Sequence", "Collection", "dict", "Dict")
+_ADDED = ("column_property", "relationship", "deferred")
 _MAPPERS = ("map_imperatively", "mapper")  # the second is that of 1.4
 _SQL_FUNCTIONS = {"func", "text", "sa", "sqlalchemy", "select"}
 _TO_MANY_WRAPPERS = ("DynamicMapped", "WriteOnlyMapped")
@@ -207,6 +208,8 @@ class Models:
             model = self._models[cls] = Model(cls)
             if self.may_have_table(cls):
                 _Reader(self, model).read()
+            for body, name, value in self._additions.get(cls, ()):
+                _Reader(self, model, body).addition(name, value)
             if cls in self._mappings:
                 function, call = self._mappings[cls]
                 _Reader(self, model, function).mapping(call)
@@ -216,6 +219,23 @@ class Models:
         """Does the class's own body name what maps it?"""
         facts = cls.body.facts
         return "__tablename__" in facts.bound or not facts.names.isdisjoint(_MAPPING)
+
+    @cached_property
+    def _additions(self) -> dict[Class, list[tuple[Function, str, int]]]:
+        """What modules add to classes below their bodies: ``User.age = column_property(...)``."""
+        found: dict[Class, list[tuple[Function, str, int]]] = {}
+        for body in {fn: None for name in _ADDED for fn in self.program.mentioning(name)}:
+            if body.facts.kind != "module" or not body.facts.stores:
+                continue
+            for statement in body.body.statements:
+                for target in statement[7] if statement[0] == f.ASSIGN else ():
+                    if target[0] != f.TO_ATTRIBUTE:
+                        continue
+                    operations = body.body.operations
+                    cls = self.program.resolve_expression(body, operations, target[1])
+                    if isinstance(cls, Class):
+                        found.setdefault(cls, []).append((body, target[2], statement[8]))
+        return found
 
     @cached_property
     def _mappings(self) -> dict[Class, tuple[Function, int]]:
@@ -265,6 +285,12 @@ class _Reader:
                 self.attribute(statement[7][1], statement[9], statement[8])
         for name, call, annotation in self.pending:
             self.model.relationships[name] = self.relationship(name, call, annotation)
+
+    def addition(self, name: str, value: int) -> None:
+        """``User.age = column_property(...)`` in a module."""
+        self.attribute(name, value, -1)
+        for link, call, annotation in self.pending:
+            self.model.relationships[link] = self.relationship(link, call, annotation)
 
     def mapping(self, call: int) -> None:
         """A class, its table and its further properties, in one call."""

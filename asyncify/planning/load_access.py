@@ -58,10 +58,32 @@ class Access:
                 value = evaluation.values[position]
                 if any(isinstance(a, v.Known) and a.kind == "Session" for a in value):
                     return dotted(evaluation.operations, position)
+        return self._handed(function) or self._held(function, index)
+
+    def _handed(self, function: Function) -> str:
         for position, parameter in enumerate(function.signature.parameters):
             value = self.inference.parameter(function, position)
             if any(isinstance(a, v.Known) and a.kind == "Session" for a in value):
                 return parameter.name
+        return ""
+
+    def _held(self, function: Function, index: int) -> str:
+        """The session that the object itself holds, where it is used further down."""
+        evaluation, parameters = self.inference.evaluations[function], function.signature.parameters
+        if function.owner is None or not parameters:
+            return ""
+        for position in range(index, len(evaluation.operations)):
+            operation = evaluation.operations[position]
+            base = evaluation.operations[operation[5]] if operation[:1] == (f.ATTRIBUTE,) else ()
+            if (
+                base[:1] == (f.NAME,)
+                and base[5] == parameters[0].name
+                and any(
+                    isinstance(a, v.Known) and a.kind == "Session"
+                    for a in evaluation.values[position]
+                )
+            ):
+                return dotted(evaluation.operations, position)
         return ""
 
     # -- the base class

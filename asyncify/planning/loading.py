@@ -83,7 +83,7 @@ class LoadPlanner:
         for holder, demands in self.demands.items():
             for demand in demands:
                 self._holders.setdefault((demand.source, demand.whole), set()).add(holder)
-                if demand.depth:
+                if demand.depth or demand.maybe:
                     self._enters.add((holder, demand.anchor))
                 if demand.stale:
                     self._stale.add((demand.source, demand.whole))
@@ -317,6 +317,8 @@ class LoadPlanner:
         """A statement before the one that leads to the read."""
         enters = demand.inside or (holder, demand.anchor) in self._enters
         site = (self.entries if enters else self.walks).take(holder, demand)
+        if site is None and demand.maybe:
+            site = self.walks.take(holder, demand)
         if site is None:
             self._load_for_all(holder, demand)
         else:

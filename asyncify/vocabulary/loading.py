@@ -121,13 +121,15 @@ WRITERS = {"Insert", "Update", "Delete"}
 
 # Methods that raise rather than give None.
 NEVER_NONE = {"one", "scalar_one", "get_one"}
-# Builtins that give the elements of what they are given, and those that give one of them.
+# Builtins that give the elements of what they are given, those that give one of them, and those
+# that give a tuple of one of each.
 ITERATING = {
     "list", "tuple", "set", "frozenset", "sorted", "iter", "reversed", "filter", "map",
     "itertools.chain", "itertools.islice",
 }  # fmt: skip
 DICT = "dict"
 PICKING = {"next", "min", "max"}
+PAIRING = {"zip", "itertools.zip_longest", "itertools.product"}
 ENUMERATING = {"enumerate"}
 # Builtins that call a method of what they are given.
 CALLING = {"str": "__str__", "repr": "__repr__", "print": "__str__", "format": "__format__"}
