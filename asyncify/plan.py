@@ -423,7 +423,8 @@ def settled(
         }  # fmt: skip
         uncopied = planner.sides.failed - colors.uncopied
         unfit = planner.infrastructure.engines.unfit
-        if not fresh and not uncopied and not unfit:
+        reading = planner.loading.readers.found - colors.reading
+        if not fresh and not uncopied and not unfit and not reading:
             undone = planner.undone()
             places |= {decision.site for decision in undone}
             if not undone:
@@ -436,4 +437,5 @@ def settled(
         found.update(unfit)
         colors.unfit |= unfit.keys()
         colors.uncopied |= uncopied
+        colors.reading |= reading
         colors.impediments.update(fresh)

@@ -56,6 +56,7 @@ class Colors(Components):
         self.unfit: set[v.Origin] = set()  # engines and factories that can't be async
         self.held_back: dict[Function, Obstacle | None] = {}  # with their components
         self.uncopied: set[Function] = set()  # of those that were tried
+        self.reading: set[Function] = set()  # what turns for what it reads
         self.divider = Divider(self)
         self.lambdas = Lambdas(self)
         self.already = AsyncAlready(self)
@@ -335,9 +336,13 @@ class Colors(Components):
         kept = self.is_configured_sync(function) or self.is_outside(function)
         return kept and self.obstacle(function) is not None
 
-    @cached_property
+    @property
     def _also_async(self) -> list[Function]:
-        """What turns without I/O, because the configuration names it."""
+        """What turns without I/O: for what it reads, or because the configuration names it."""
+        return [*self._configured_async, *ordered(self.reading)]
+
+    @cached_property
+    def _configured_async(self) -> list[Function]:
         found = named(self.program, self.inference.config.also_async)
         return [fn for fn in found if fn.facts.kind == "def" and not fn.facts.is_async]
 

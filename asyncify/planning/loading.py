@@ -29,6 +29,7 @@ from asyncify.planning.load_gets import Gets
 from asyncify.planning.load_models import EagerModels
 from asyncify.planning.load_options import OptionTexts
 from asyncify.planning.load_recorded import RecordedLoads
+from asyncify.planning.load_turning import TurningReaders
 from asyncify.planning.load_walks import Walks
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
@@ -67,6 +68,7 @@ class LoadPlanner:
         self._options: dict[Source, set[Path]] = {}
         self._deep: set[tuple[Source, Path]] = set()  # options at any depth
         self._stale: set[tuple[Source, Path]] = set()  # what no query can load for its readers
+        self.readers = TurningReaders(colors, coloring)
         self._unreadable: set[Source] = set()
         self._enters: set[tuple[Function, int]] = set()  # what reads at any depth
         self._told: dict[Function, dict[tuple[str, str], Site]] = {}
@@ -361,6 +363,12 @@ class LoadPlanner:
             )
 
     def _report(self, holder: Function, demand: Demand) -> None:
+        if demand.calls and not demand.reader and self.config.lazy_loading != "report":
+            if demand.function in self.coloring.turned:
+                own = replace(demand, calls=(), at=demand.operation)
+                self._await_here(demand.function, own)
+                return
+            self.readers.take(demand)
         path = demand.function.module.path
         operation = demand.function.body.operations[demand.operation]
         site = Site(path, operation[1], operation[2])

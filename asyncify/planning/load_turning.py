@@ -1,0 +1,57 @@
+"""Readers that turn: a function that reads what isn't loaded can await it itself.
+
+    async def shown(order: Order) -> dict[str, str]:
+        return {"customer": (await order.awaitable_attrs.customer).name}
+
+It is what is left where neither a query nor a statement before the call can load it, and all who
+call the function can await it. The coloring is made again with such functions.
+"""
+
+from __future__ import annotations
+
+from asyncify import facts as f
+from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.load_demands import Demand
+from asyncify.analysis.program import Function, is_implicit
+
+
+class TurningReaders:
+    """The functions of a program that would have to turn for what they read."""
+
+    def __init__(self, colors: Colors, coloring: Coloring) -> None:
+        self.colors = colors
+        self.coloring = coloring
+        self.found: set[Function] = set()
+
+    def take(self, demand: Demand) -> None:
+        """Have the functions on the way to a read turn, if all of them can."""
+        way = [demand.function, *(function for function, _ in demand.calls[1:])]
+        sync = {function for function in way if function not in self.coloring.turned}
+        if demand.calls and sync and all(self._may(function, sync) for function in sync):
+            self.found |= sync
+
+    def _may(self, function: Function, sync: set[Function]) -> bool:
+        """Is it a plain function that nobody but such callers know who can await it?"""
+        facts, colors = function.facts, self.colors
+        if facts.kind != "def" or facts.is_async or facts.is_generator or is_implicit(function):
+            return False
+        if colors.bounds.decorators(function) or function.signature_is_decorated:
+            return False
+        if len(colors.family(function)) > 1 or colors.obstacle(function) is not None:
+            return False
+        callers = colors.callers().get(function, [])
+        known = {caller for caller, _ in callers}
+        return all(
+            use.kind == "call" and (caller in self.coloring.turned or caller in sync)
+            and caller.facts.kind == "def"
+            for caller, use in callers
+        ) and not self._is_named_elsewhere(function, known)  # fmt: skip
+
+    def _is_named_elsewhere(self, function: Function, callers: set[Function]) -> bool:
+        """Does anybody name it who isn't known to call it? An import alone does nothing."""
+        mentions = set(self.colors.program.mentioning(function.name)) - callers - {function}
+        return any(
+            operation and operation[0] in (f.NAME, f.ATTRIBUTE)
+            and operation[5 if operation[0] == f.NAME else 6] == function.name
+            for other in mentions for operation in other.body.operations
+        )  # fmt: skip
