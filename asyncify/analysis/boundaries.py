@@ -10,7 +10,14 @@ from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.program import Function, Variable, dotted, statements_of
 from asyncify.vocabulary.classes import Calls, calls, is_unknown
-from asyncify.vocabulary.frameworks import MAKERS, METHODS, Rule, boundary, method_boundary
+from asyncify.vocabulary.frameworks import (
+    MAKERS,
+    METHODS,
+    Rule,
+    boundary,
+    constructor_boundary,
+    method_boundary,
+)
 
 # Rules under which a coroutine function can take the place of a plain one.
 _FITTING = {Rule.AWAITED, Rule.TRANSPARENT, Rule.INSPECTED, Rule.RENAME, Rule.STRIP}
@@ -34,9 +41,13 @@ class Decorator:
 
 
 def rule_of(name: str) -> Rule | None:
-    """The rule of something foreign by its dotted name; methods are ``class().method``."""
+    """The rule of something foreign by its dotted name; methods are ``class().method``, keywords
+    of constructors ``class(keyword)``."""
     if name.startswith("pytest.mark."):
         return Rule.INSPECTED
+    if name.endswith(")") and not name.endswith("()"):
+        made = constructor_boundary(*name[:-1].split("("))
+        return made.rule if made is not None else None
     owner, separator, method = name.rpartition("().")
     found = method_boundary(owner, method) if separator else boundary(name)
     return found.rule if found is not None else None
@@ -91,10 +102,19 @@ class Boundaries:
         written = dotted(operations, callee)
         if name and (name != written or "." in name or rule_of(name) is not None):
             return Decorator(name, rule_of(name), True)
-        made = self._method_of_instance(scope, operations, callee)
+        made = self._method_of_instance(scope, operations, callee) or self._instance(
+            scope, operations, callee
+        )
         if made:
             return Decorator(made, rule_of(made), True)
         return Decorator(written, Rule.TRANSPARENT if name in _LOOKING else None, False)
+
+    def _instance(self, scope: Function, operations: tuple[f.Operation, ...], index: int) -> str:
+        """``class()`` of an object of a library that a module's variable holds, and that decorates:
+        ``hookimpl = HookimplMarker("tool")``."""
+        symbol = self.inference.program.resolve_expression(scope, operations, index)
+        made = self._made_in_module(symbol) if isinstance(symbol, Variable) else ""
+        return f"{made}()" if "." in made else ""
 
     def _method_of_instance(
         self, scope: Function, operations: tuple[f.Operation, ...], index: int

@@ -128,6 +128,8 @@ class Roots:
         """Why an engine or factory that the members name can have no twin. What a module that runs
         as a script makes for itself needs none."""
         named = {variable for member in members for variable in self.twins.sources(member)}
+        for _, use in self.colors.callers().get(root, ()):
+            named.update(self.sharing.gives_sources(use))
         if root.facts.kind == "module":
             named = {variable for variable in named if variable.module is not root.module}
         for variable in sorted(named, key=lambda x: (x.module.path, x.name)):
@@ -195,7 +197,8 @@ class Roots:
         ]  # fmt: skip
         own = [(caller, use) for caller, use in outside if root in use.callees]
         for caller, use in own:
-            if self.spread.hands_session(use) and not self.sharing.may_enter(use):
+            entered = self.sharing.may_enter(use) or self.sharing.gives_sources(use)
+            if self.spread.hands_session(use) and not entered:
                 return f"`{caller.qualname}` gives it a session (line {use.line})"
         if root.facts.kind == "module":
             shared = self._shared_source(root, members)

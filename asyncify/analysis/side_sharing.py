@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
-from asyncify.analysis.program import Function
+from asyncify.analysis import values as v
+from asyncify.analysis.program import Function, Variable
 from asyncify.analysis.side_spread import Spread
 from asyncify.analysis.side_twins import Twins
 from asyncify.analysis.sides import Sides, home, is_handed, ordered
+from asyncify.analysis.use import MAKING
 from asyncify.analysis.uses import Use
 from asyncify.vocabulary.testing import is_test_path
 
@@ -194,6 +196,20 @@ class Sharing:
             and not any(function in u.callees for u in self.uses.of(other))
             for other in self.program.mentioning(function.name)
         )  # fmt: skip
+
+    def gives_sources(self, use: Use) -> tuple[Variable, ...]:
+        """The engines and factories of modules that a call hands on along with a function, if it
+        hands on no sessions: whoever stays sync is given their twins."""
+        if use.kind != "pass":
+            return ()
+        function = use.function
+        found = [self.twins.variable(function, index) for index in self.spread.carried(use)]
+        known = [
+            variable for variable in found if variable is not None
+            and {a.kind for a in self.inference.global_value(variable.module, variable.name)
+                 if isinstance(a, v.Known)} <= set(MAKING)
+        ]  # fmt: skip
+        return tuple(known) if len(known) == len(found) else ()
 
     def may_enter(self, use: Use) -> bool:
         if not self.colors.may_enter(use) or not self.spread.hands_named(use):

@@ -172,6 +172,21 @@ class Spread:
             for atom in self._given(use, starred=False)
         )
 
+    def carried(self, use: Use) -> list[int]:
+        """The arguments, and what is packed into tuples among them, that are sessions or the like,
+        or objects that hold some."""
+        operations = use.function.body.operations
+        operation = operations[use.operation]
+        values = self.inference.evaluations[use.function].values
+        places: list[int] = []
+        for index in (*operation[6], *(i for _, i in operation[7])):
+            packed = index >= 0 and operations[index][0] == f.SEQUENCE
+            places += operations[index][6] if packed else (index,)
+        return [
+            place if place >= 0 else ~place for place in places
+            if any(map(self._carries, values[place if place >= 0 else ~place]))
+        ]  # fmt: skip
+
     def _given(self, use: Use, starred: bool) -> Iterator[v.Atom]:
         """All that the arguments of a call may be, and what is unpacked among them."""
         operation = use.function.body.operations[use.operation]

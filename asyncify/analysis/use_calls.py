@@ -15,7 +15,7 @@ from asyncify.analysis.infer import Inference
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Class, Function, dotted
 from asyncify.analysis.use import GREENLET_KINDS, MAKING, SYNC_KINDS, Use
-from asyncify.vocabulary.frameworks import Rule
+from asyncify.vocabulary.frameworks import CONSTRUCTORS, Rule
 from asyncify.vocabulary.names import (
     BINDS,
     FUNCTIONS,
@@ -27,6 +27,7 @@ from asyncify.vocabulary.names import (
 from asyncify.vocabulary.rows import Form, Role
 from asyncify.vocabulary.runners import RUNNERS
 from asyncify.vocabulary.sqlalchemy_query import QUERY
+from asyncify.vocabulary.tasks import STARTUP
 from asyncify.vocabulary.testing import CLEANUPS, EXPECTING
 
 _METADATA = ("create_all", "drop_all", "reflect")
@@ -316,8 +317,12 @@ class Calls:
             kind = "thread"
         expected = EXPECTING.get(name, EXPECTING.get(name.rpartition(".")[2], -1))
         consumer = applied(self.layout, index)
+        known = CONSTRUCTORS.get(name, {}) if name not in STARTUP else {}
+        words = {i: key for key, i in operation[7] if key in known}
         for argument in (*operation[6], *(i for _, i in operation[7])):
             value = self.values[argument if argument >= 0 else ~argument]
+            if argument in words:
+                name = f"{name.partition('(')[0]}({words[argument]})"
             if expected >= 0 and operation[6][expected : expected + 1] == (argument,):
                 kind, name = "expect", name.rpartition(".")[2]
             given = [a.function for a in value if isinstance(a, v.FunctionObject)]

@@ -77,11 +77,19 @@ class SidePlanner:
                 self._rename_injected(function)
         for function in self._plainly_decorated():
             self._rename_decorators(function)
+        self._rename_given()
         while fresh := [fn for fn in ordered(self._uncopied() - staying) if home(fn) is fn]:
             self._copies(fresh)
         self._listeners()
         for draft, twin in self._made:
             draft.add(twin)
+
+    def _rename_given(self) -> None:
+        """What stays sync, and is given away with a factory, is given the sync one."""
+        for root in ordered(self.sides.roots):
+            for caller, use in self.colors.callers().get(root, ()):
+                if caller not in self.sides.quiet and self.divider.sharing.gives_sources(use):
+                    self._rename(caller, self.divider.spread.carried(use))
 
     def _beside(self, alongside: Alongside) -> None:
         """What turns names what is async, and all that sessions come from has that beside it."""

@@ -23,6 +23,7 @@ class Calls(NamedTuple):
 
 _PYTHON = "https://docs.python.org/3/library/"
 _FLASK = "https://flask.palletsprojects.com/en/stable/async-await/"
+_TORNADO = "https://www.tornadoweb.org/en/stable/"
 _STARLETTE = "https://www.starlette.io/"
 _VERBS = ("get", "post", "put", "patch", "delete", "head", "options", "trace", "dispatch_request")
 
@@ -86,6 +87,20 @@ _SYNC_ROWS: tuple[tuple[tuple[str, ...], tuple[str, ...], str], ...] = (
         "https://docs.celeryq.dev/en/stable/userguide/tasks.html",
     ),
     (
+        ("tornado.web.RequestHandler", "tornado.websocket.WebSocketHandler"),
+        (
+            *("initialize", "on_finish", "get_current_user", "get_user_locale", "get_login_url"),
+            *("write_error", "set_default_headers", "log_exception", "on_connection_close"),
+            *("on_close", "on_pong", "check_origin", "select_subprotocol"),
+        ),
+        _TORNADO + "web.html#tornado.web.RequestHandler",
+    ),
+    (
+        ("django.views.View", "django.views.generic.View", "rest_framework.views.APIView"),
+        (*_VERBS, "dispatch", "setup"),
+        "https://docs.djangoproject.com/en/stable/topics/async/",
+    ),
+    (
         ("django.core.management.base.BaseCommand", "django.core.management.BaseCommand"),
         ("handle", "add_arguments"),
         "https://docs.djangoproject.com/en/stable/howto/custom-management-commands/",
@@ -120,7 +135,21 @@ CLASSES: dict[str, Calls] = {
             "starlette.middleware.base.BaseHTTPMiddleware",
         )
     },
+    "strawberry.permission.BasePermission": Calls(
+        Rule.AWAITED, ("has_permission",), "https://strawberry.rocks/docs/guides/permissions"
+    ),
+    "strawberry.BasePermission": Calls(
+        Rule.AWAITED, ("has_permission",), "https://strawberry.rocks/docs/guides/permissions"
+    ),
 }
+# What else the same classes call, and await.
+AWAITED: dict[str, Calls] = {
+    name: Calls(
+        Rule.AWAITED, (*_VERBS, "prepare", "data_received", "open", "on_message"),
+        _TORNADO + "guide/coroutines.html",
+    )
+    for name in ("tornado.web.RequestHandler", "tornado.websocket.WebSocketHandler")
+}  # fmt: skip
 
 # Packages whose classes call no method of a subclass that isn't looked at elsewhere.
 _QUIET = (
@@ -131,10 +160,11 @@ _QUIET = (
 
 def calls(base: str, method: str) -> Calls | None:
     """What a class does with a method of one below it, or None: unknown, or nothing."""
-    row = CLASSES.get(base)
-    if row is None or not any(fnmatchcase(method, pattern) for pattern in row.methods):
-        return None
-    return row
+    for table in (CLASSES, AWAITED):
+        row = table.get(base)
+        if row is not None and any(fnmatchcase(method, pattern) for pattern in row.methods):
+            return row
+    return None
 
 
 def is_unknown(base: str) -> bool:

@@ -72,9 +72,19 @@ _MOCK = _PYTHON + "unittest.mock.html#patch"
 
 _DATADOG = "https://ddtrace.readthedocs.io/en/stable/api.html"
 _SENTRY = "https://docs.sentry.io/platforms/python/tracing/instrumentation/"
+_LITESTAR = "https://docs.litestar.dev/2/"
+_TORNADO = "https://www.tornadoweb.org/en/stable/"
+_STRAWBERRY = "https://strawberry.rocks/docs/"
+_PLUGGY = "https://pluggy.readthedocs.io/en/stable/"
+_CELERY_SIGNALS = "https://docs.celeryq.dev/en/stable/userguide/signals.html"
 _THREADED = "a plain function ran in a thread: other blocking calls in it now block the loop"
 _OWN_LOOP = "stays sync, on a sync engine: it has no event loop, or one of its own"
 _CALLED = "what the coroutine function returns is never awaited"
+
+_LITESTAR_ROUTES = (
+    *("get", "post", "put", "patch", "delete", "head", "route"),
+    *("websocket", "websocket_listener", "asgi"),
+)
 
 _ROWS = (
     # FastAPI and Starlette
@@ -284,7 +294,51 @@ _ROWS = (
             "click.password_option",
         )
     ),
+    # Plugins
+    *(
+        Boundary(name, _SYNC, note=_CALLED, source=_PLUGGY)
+        for name in (
+            "pluggy.HookimplMarker()",
+            "pluggy.HookspecMarker()",
+            "pytest.hookimpl",
+            "pytest.hookspec",
+        )
+    ),
+    # Litestar
+    *(
+        Boundary(name, _AWAITED, note=_THREADED, source=_LITESTAR + "topics/sync-vs-async.html")
+        for module in ("litestar", "litestar.handlers")
+        for name in (f"{module}.{verb}" for verb in _LITESTAR_ROUTES)
+    ),
+    *(
+        Boundary(name, _AWAITED, 0, "dependency", note=_THREADED, source=_LITESTAR)
+        for name in ("litestar.di.Provide", "litestar.Provide")
+    ),
+    # Tornado
+    Boundary(
+        "tornado.ioloop.PeriodicCallback",
+        _AWAITED,
+        0,
+        "callback",
+        source=_TORNADO + "ioloop.html#tornado.ioloop.PeriodicCallback",
+    ),
     # Task queues
+    Boundary("celery.app.shared_task", _SYNC, note=_OWN_LOOP, source=_CELERY),
+    Boundary("celery.current_app.task", _SYNC, note=_OWN_LOOP, source=_CELERY),
+    *(
+        Boundary(f"celery.signals.{name}.connect", _SYNC, note=_CALLED, source=_CELERY_SIGNALS)
+        for name in (
+            *("before_task_publish", "after_task_publish", "task_prerun", "task_postrun"),
+            *("task_retry", "task_success", "task_failure", "task_internal_error"),
+            *("task_received", "task_revoked", "task_unknown", "task_rejected"),
+            *("import_modules", "celeryd_after_setup", "celeryd_init", "worker_init"),
+            *("worker_before_create_process", "worker_ready", "heartbeat_sent"),
+            *("worker_shutting_down", "worker_process_init", "worker_process_shutdown"),
+            *("worker_shutdown", "beat_init", "beat_embedded_init", "eventlet_pool_started"),
+            *("setup_logging", "after_setup_logger", "after_setup_task_logger"),
+            "user_preload_options",
+        )
+    ),
     Boundary("celery.shared_task", _SYNC, note=_OWN_LOOP, source=_CELERY),
     Boundary("dramatiq.actor", _SYNC, note=_OWN_LOOP, source="https://dramatiq.io/cookbook.html"),
     Boundary("rq.decorators.job", _SYNC, note=_OWN_LOOP, source="https://python-rq.org/docs/jobs/"),
@@ -367,7 +421,8 @@ _ROWS = (
             note="the schema has to be executed by `execute`, as the routers do",
             source="https://strawberry.rocks/docs/types/resolvers",
         )
-        for name in ("strawberry.field", "strawberry.mutation", "strawberry.subscription")
+        for module in ("strawberry", "strawberry.federation")
+        for name in (f"{module}.{kind}" for kind in ("field", "mutation", "subscription"))
     ),
     Boundary("backoff.on_exception", _AWAITED, source="https://github.com/litl/backoff"),
     Boundary("backoff.on_predicate", _AWAITED, source="https://github.com/litl/backoff"),
@@ -510,7 +565,24 @@ _LOOP = {
 }
 _CELERY_APP = {
     name: Boundary(name, _SYNC, note=_OWN_LOOP, source=_CELERY)
-    for name in ("task", "on_after_configure", "add_periodic_task")
+    for name in (
+        *("task", "on_after_configure", "add_periodic_task"),
+        *("on_configure.connect", "on_after_configure.connect", "on_after_finalize.connect"),
+        "on_after_fork.connect",
+    )
+}
+# It awaits what its callbacks give.
+_IO_LOOP = {
+    "run_in_executor": Boundary("run_in_executor", Rule.THREAD, 1, "func"),
+    **{
+        name: Boundary(name, _AWAITED, position, "callback", source=_TORNADO + "ioloop.html")
+        for name, position in (
+            ("add_callback", 0),
+            ("spawn_callback", 0),
+            ("run_sync", 0),
+            ("add_callback_from_signal", 0),
+        )
+    },
 }
 _RQ_QUEUE = {
     name: Boundary(name, _SYNC, position, "f", note=_OWN_LOOP)
@@ -614,7 +686,10 @@ METHODS: dict[str, dict[str, Boundary]] = {
     "multiprocessing.pool.Pool": _POOL,
     "multiprocessing.pool.ThreadPool": _POOL,
     "asyncio.AbstractEventLoop": _LOOP,
+    "tornado.ioloop.IOLoop": _IO_LOOP,
+    "tornado.ioloop.IOLoop.current": _IO_LOOP,
     "celery.Celery": _CELERY_APP,
+    "celery.app.Celery": _CELERY_APP,
     "celery.app.base.Celery": _CELERY_APP,
     "rq.Queue": _RQ_QUEUE,
     "rq.queue.Queue": _RQ_QUEUE,
@@ -662,6 +737,19 @@ CONSTRUCTORS: dict[str, dict[str, Boundary]] = {
         "fastapi.routing.APIRouter",
         "starlette.applications.Starlette",
     )
+}
+_OF_LITESTAR = (
+    *("on_startup", "on_shutdown", "lifespan", "route_handlers", "dependencies", "guards"),
+    *("before_request", "after_request", "after_response", "before_send", "after_exception"),
+    "exception_handlers",
+)
+CONSTRUCTORS |= {
+    name: {key: Boundary(key, _AWAITED, note=_THREADED, source=_LITESTAR) for key in _OF_LITESTAR}
+    for name in ("litestar.Litestar", "litestar.app.Litestar", "litestar.Router")
+}
+CONSTRUCTORS["strawberry.fastapi.GraphQLRouter"] = {
+    key: Boundary(key, _AWAITED, note=_THREADED, source=_STRAWBERRY + "integrations/fastapi")
+    for key in ("context_getter", "root_value_getter")
 }
 
 APPLICATIONS: frozenset[str] = frozenset(
