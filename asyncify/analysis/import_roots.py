@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
+
+from asyncify import facts as f
+
+_SURE = 2  # siblings that a folder's files import: one may be named like a library
 
 
 class ImportRoots:
     """The files of a program, as imports see them."""
 
     def __init__(
-        self, paths: frozenset[str], roots: tuple[str, ...], projects: tuple[str, ...] = ()
+        self,
+        files: Mapping[str, f.ModuleFacts],
+        roots: tuple[str, ...],
+        projects: tuple[str, ...] = (),
     ) -> None:
-        self.paths = paths
+        self.paths = paths = frozenset(files)
         self.projects = projects  # folders of projects inside this one
         self.folders: set[str] = set()
         self._above: dict[str, set[str]] = {}  # first part of a dotted name -> folders that have it
@@ -21,7 +29,7 @@ class ImportRoots:
         self.configured = tuple(root.strip("/") or "." for root in roots)
         self._roots: dict[str, tuple[str, ...]] = {}
         packages = {p for p in self.folders if _join(p, "__init__.py") in paths}
-        packages.difference_update(projects)
+        packages.difference_update(projects, tuple(self._started_in(files, packages)))
         self.packages = packages
         self.every_root = tuple(
             sorted(
@@ -42,6 +50,32 @@ class ImportRoots:
                 return
             self.folders.add(folder)
             last = folder
+
+    def _started_in(self, files: Mapping[str, f.ModuleFacts], packages: set[str]) -> Iterator[str]:
+        """Folders that programs are started in, though they have an ``__init__.py``: their files
+        import one another by their bare names, and nobody imports them as a package."""
+        own: dict[str, list[str]] = {
+            folder: [] for folder in sorted(packages)
+            if folder != "." and (folder.rpartition("/")[0] or ".") not in packages
+        }  # fmt: skip
+        for path in files:
+            folder = path.rpartition("/")[0]
+            if folder in own:
+                own[folder].append(path)
+        for folder, paths in own.items():
+            imports = [item for path in paths for item in files[path].imports]
+            firsts = {item.module.partition(".")[0] for item in imports if not item.level}
+            siblings = {
+                n for n in firsts - sys.stdlib_module_names if folder in self._above.get(n, ())
+            }
+            if len(siblings) < _SURE or any(item.level for item in imports):
+                continue
+            name = folder.rpartition("/")[2]
+            if not any(
+                item.module.partition(".")[0] == name and not item.level
+                for facts in files.values() for item in facts.imports
+            ):  # fmt: skip
+                yield folder
 
     def name(self, path: str) -> str:
         folder = str(PurePosixPath(path).parent)

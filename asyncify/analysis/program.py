@@ -31,7 +31,7 @@ class Program:
         self._named: dict[tuple[str, str, int], Module | None] = {}
         self._resolved: dict[tuple[Module, str], Symbol | None] = {}
         facts = dict(files)
-        self._layout = ImportRoots(frozenset(facts), roots, projects)
+        self._layout = ImportRoots(facts, roots, projects)
         for path, module_facts in facts.items():
             self.modules[path] = Module(path, self._layout.name(path), module_facts)
         for module in self.modules.values():
