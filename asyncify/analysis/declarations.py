@@ -41,6 +41,10 @@ _MANAGERS = {
     "contextlib.AbstractAsyncContextManager",
 }  # fmt: skip
 _CALLABLES = {"typing.Callable", "callable"}
+_SPELLINGS = (
+    ("typing_extensions.", "typing."), ("collections.abc.", "typing."),
+    ("rich_click.", "click."),
+)  # fmt: skip
 _PROTOCOLS = {"typing.Protocol", "typing_extensions.Protocol"}
 _ENUMERATIONS = {"enum.Enum", "enum.StrEnum", "enum.IntEnum"}
 _ASSIGNING = (f.ASSIGN, f.ANNOTATED)
@@ -56,11 +60,11 @@ def lowered(text: str) -> tuple[tuple[f.Operation, ...], int] | None:
 
 
 def normalised(name: str) -> str:
-    """One spelling for the names of ``typing``, ``collections.abc`` and builtins."""
-    if name.startswith("typing_extensions."):
-        return "typing." + name[18:]
-    if name.startswith("collections.abc."):
-        return "typing." + name[16:]
+    """One spelling for the names of ``typing``, ``collections.abc``, builtins, and of what a
+    library takes over from another."""
+    for given, meant in _SPELLINGS:
+        if name.startswith(given):
+            return meant + name[len(given) :]
     return name
 
 
