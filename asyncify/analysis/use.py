@@ -22,7 +22,7 @@ GREENLET_KINDS = {
     "SyncSessionTransaction",
 }  # fmt: skip
 # What sessions are made with: there can be a sync one beside an async one.
-MAKING = ("Engine", "sessionmaker")
+MAKING = ("Engine", "SyncEngine", "sessionmaker")
 _NOT_ASYNC = SYNC_KINDS | GREENLET_KINDS
 _DOING_IO = {
     "enter closing",

@@ -23,13 +23,19 @@ from asyncify.decisions import (
     KeepSyncTwin,
     RemoveStatement,
     RenameReference,
+    ReplaceExpression,
 )
 from asyncify.findings import Finding
 from asyncify.planning.draft import Draft, call_reference, reference
-from asyncify.planning.engine_urls import url_reads
+from asyncify.planning.engine_urls import made_of, names_variable, url_reads
 from asyncify.rules import finding
 
-_WORDS = {"Engine": "an engine", "sessionmaker": "a session factory"}
+_WORDS = {"Engine": "an engine", "SyncEngine": "an engine", "sessionmaker": "a session factory"}
+_REPLACED = (f.NAME, f.ATTRIBUTE, f.CALL)
+_NAMES_DRIVER = (
+    "The URL of this engine names the async driver from now on: what is sync can't use it."
+)
+_READ_BEFORE = "Take the URL from where the engine is made, before it is converted."
 _APPLICATIONS = {"fastapi.FastAPI", "fastapi.applications.FastAPI"}
 
 
@@ -67,8 +73,23 @@ class SyncEnginePlanner:
         for function, index, origin in url_reads(self.colors, self.coloring):
             name, home = self._twin_of(function, index, origin)
             imported = bool(name) and self._is_imported(function, index)
-            if imported or self._can_replace(function, index, name, origin):
+            if not names_variable(self.colors, function, index):
+                self._read_beside(function, index, self._twin(origin), origin.function.module)
+            elif imported or self._can_replace(function, index, name, origin):
                 self._replace(function, index, name, home)
+
+    def _read_beside(self, function: Function, index: int, name: str, home: Module) -> None:
+        """The URL of an engine that is handed around is read from the sync one beside it."""
+        operation, draft = function.body.operations[index], self.draft(function.module)
+        is_free = name not in function.facts.bound and operation[0] in _REPLACED
+        if not name or not is_free:
+            site = draft.site(operation)
+            self.findings.append(finding("ASY204", site, _NAMES_DRIVER, _READ_BEFORE))
+            return
+        if home is not function.module:
+            name = draft.spell_symbol(name, home)
+        node = call_reference(function, index) if operation[0] == f.CALL else reference(operation)
+        draft.add(ReplaceExpression(node=node, site=draft.site(operation), template=name))
 
     def _metadata_at_import(self) -> None:
         for function in list(self.inference.evaluations):
@@ -161,6 +182,8 @@ class SyncEnginePlanner:
         values = self.inference.evaluations[function].values
         for index in (*operation[6], *(i for _, i in operation[7])):
             if any(isinstance(a, v.Known) and a.kind == kind for a in values[index]):
+                if origin is not None and self._keep_bound(function, index, use, origin):
+                    return
                 name, home = self._twin_of(function, index, origin)
                 imported = use.takes_engine and bool(name) and self._is_imported(function, index)
                 if not imported and not self._can_replace(function, index, name, origin):
@@ -170,6 +193,18 @@ class SyncEnginePlanner:
                     return
                 self._replace(function, index, name, home)
                 self._tell(use, name)
+
+    def _keep_bound(self, function: Function, index: int, use: Use, factory: v.Origin) -> bool:
+        """``read_sql(statement, session.bind)``: the engine that its factory is made with."""
+        engines = made_of(self.colors, factory)
+        if len(engines) != 1 or engines == [factory]:
+            return False
+        name = self._twin(engines[0])
+        if not name or name in function.facts.bound:
+            return False
+        self._read_beside(function, index, name, engines[0].function.module)
+        self._tell(use, name)
+        return True
 
     def _twin_of(
         self, function: Function, index: int, origin: v.Origin | None
