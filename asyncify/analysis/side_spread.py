@@ -177,6 +177,8 @@ class Spread:
         or objects that hold some."""
         operations = use.function.body.operations
         operation = operations[use.operation]
+        if operation[0] != f.CALL:
+            return []
         values = self.inference.evaluations[use.function].values
         places: list[int] = []
         for index in (*operation[6], *(i for _, i in operation[7])):
