@@ -182,7 +182,7 @@ class SyncEnginePlanner:
         values = self.inference.evaluations[function].values
         for index in (*operation[6], *(i for _, i in operation[7])):
             if any(isinstance(a, v.Known) and a.kind == kind for a in values[index]):
-                if origin is not None and self._keep_bound(function, index, use, origin):
+                if kind != "sessionmaker" and self._keep_bound(function, index, use, origin):
                     return
                 name, home = self._twin_of(function, index, origin)
                 imported = use.takes_engine and bool(name) and self._is_imported(function, index)
@@ -194,9 +194,11 @@ class SyncEnginePlanner:
                 self._replace(function, index, name, home)
                 self._tell(use, name)
 
-    def _keep_bound(self, function: Function, index: int, use: Use, factory: v.Origin) -> bool:
+    def _keep_bound(
+        self, function: Function, index: int, use: Use, factory: v.Origin | None
+    ) -> bool:
         """``read_sql(statement, session.bind)``: the engine that its factory is made with."""
-        engines = made_of(self.colors, factory)
+        engines = made_of(self.colors, factory) if factory is not None else []
         if len(engines) != 1 or engines == [factory]:
             return False
         name = self._twin(engines[0])
