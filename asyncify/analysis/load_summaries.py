@@ -247,6 +247,11 @@ def _take_over(
         for own in _keys(key, function, given):
             run.state.set_loaded(own, frozenset())
             run.state.renewed |= {own}
+    for key, names in state.expired.items():
+        for own in _keys(key, function, given):
+            known = run.state.loaded.get(own, frozenset())
+            if not known.isdisjoint(names):
+                run.state.set_loaded(own, known - names)
     for key, names in state.loaded.items():
         for own in _keys(key, function, given):
             run.state.load(own, names)

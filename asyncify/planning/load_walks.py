@@ -53,6 +53,8 @@ class Walk:
     text: str  # the value, or what holds it
     item: str  # the name of each instance, where the value is a container of them
     sure: bool  # is it never None?
+    at: int = -1  # the operation that it is the value of
+    owner: Class | None = None  # the class whose relationship it is
     steps: dict[str, Step] = field(default_factory=dict)
 
 
@@ -71,6 +73,7 @@ class Walks:
         self.inference = colors.inference
         self.draft = draft
         self.access = access
+        self.awaited: set[tuple[Function, int]] = set()  # reads that are awaited in place
         self._walks: dict[tuple[Function, int, int], Walk | None] = {}
 
     def take(self, holder: Function, demand: Demand) -> Site | None:
@@ -125,7 +128,16 @@ class Walks:
             return None
         item = self._fresh(holder, text.rpartition(".")[2]) if many else ""
         sure = demand.source.kind in ("new", "held") or many or is_there(layout, statement, text)
-        return Walk(holder, node, site, anchor, text, item, sure)
+        owner = self._owner(layout.operations[at], demand)
+        return Walk(holder, node, site, anchor, text, item, sure, at, owner)
+
+    def _owner(self, operation: f.Operation, demand: Demand) -> Class | None:
+        """The class whose relationship a value is, where it is read of an instance."""
+        start = demand.path[: len(demand.path) - len(demand.below)]
+        if operation[0] != f.ATTRIBUTE or not start or start[-1] != operation[6]:
+            return None
+        found = [cls for path, cls in list(demand.source.entities) if path == start[:-1]]
+        return found[0] if len(found) == 1 else None
 
     def _source(self, layout: Layout, holder: Function, at: int) -> tuple[int, bool]:
         """The operation whose value is there before the statement, and whether it is a container:
@@ -226,19 +238,32 @@ class Walks:
     def _write(self, walk: Walk) -> None:
         names = _Names(walk.holder)
         lines: list[str]
+        text, first = self._text(walk, names)
         if walk.item:
             inner = list(self._lines(walk, walk.item, walk.steps, names))
-            lines = [f"for {walk.item} in {walk.text}:", *_indented(inner)]
+            lines = [f"for {walk.item} in {text}:", *_indented(inner)]
         else:
-            lines = list(self._lines(walk, walk.text, walk.steps, names))
+            lines = list(self._lines(walk, text, walk.steps, names))
             if not walk.sure:
-                lines = [f"if {walk.text} is not None:", *_indented(lines)]
+                lines = [f"if {text} is not None:", *_indented(lines)]
+        lines = [*first, *lines]
         self.draft(walk.holder.module).add(
             InsertStatements(
                 node=walk.node, site=walk.site,
                 group=self.coloring.groups.get(walk.holder, 0), source="\n".join(lines) + "\n",
             )
         )  # fmt: skip
+
+    def _text(self, walk: Walk, names: _Names) -> tuple[str, list[str]]:
+        """The value, and what comes before: where it has to be awaited itself, it has a name."""
+        base, _, name = walk.text.rpartition(".")
+        if walk.owner is None or not base or (walk.holder, walk.at) not in self.awaited:
+            return walk.text, []
+        text = "await " + self.access.text(walk.holder, walk.anchor, walk.owner, base, name)
+        if walk.item:
+            return text, []
+        variable = names.fresh(name)
+        return variable, [f"{variable} = {text}"]
 
     def _lines(self, walk: Walk, text: str, steps: dict[str, Step], names: _Names) -> Iterator[str]:
         for name, step in steps.items():

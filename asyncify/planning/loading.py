@@ -304,6 +304,7 @@ class LoadPlanner:
             self._load_before(holder, replace(demand, at=operation[5]))
             return
         self._awaited.add(place)
+        self.walks.awaited.add(place)
         draft = self.draft(holder.module)
         group = self.coloring.groups.get(holder, 0)
         consume_generators(layout, demand.operation, draft, group)

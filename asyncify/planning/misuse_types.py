@@ -13,7 +13,7 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.declarations import foreign_name, lowered
-from asyncify.analysis.program import Class, Function, dotted
+from asyncify.analysis.program import Class, Function, dotted, statements_of
 from asyncify.decisions import ReplaceExpression
 from asyncify.findings import Finding
 from asyncify.planning.draft import Draft, node_reference
@@ -28,6 +28,7 @@ from asyncify.vocabulary.types import (
     POSTGRESQL_URL,
     PYTHON_TYPES,
     REFUSED,
+    WRITTEN_OUT,
 )
 
 _UNIONS = {"typing.Optional", "typing.Union", "typing.Annotated", "sqlalchemy.orm.Mapped"}
@@ -52,7 +53,7 @@ class ParameterTypes:
         function = view.function
         if function not in self.coloring.turned and not function.facts.is_async:
             return
-        for index, operation in enumerate(view.operations):
+        for operation in view.operations:
             if not operation:
                 continue
             if operation[0] == f.OPERATOR and operation[5] in COMPARING:
@@ -60,13 +61,21 @@ class ParameterTypes:
                     if not self._converts(view, operation, cls, name, column, value):
                         yield from self._checked(view, cls, name, value)
             elif operation[0] == f.CALL and operation[7]:
-                yield from self._by_keyword(view, index, operation)
+                for cls, name, value in self._keywords(view, operation):
+                    yield from self._checked(view, cls, name, value)
 
     def convert(self, function: Function, draft: Draft) -> None:
         """Has the database go on converting text that is compared with a column."""
         if not self._meets_asyncpg:
             return
         view, group = View(self.colors, function), self.coloring.groups.get(function, 0)
+        for value, template in self._written_out(view).items():
+            draft.add(
+                ReplaceExpression(
+                    node=node_reference(function, value), site=view.site(value), group=group,
+                    template=template,
+                )
+            )  # fmt: skip
         for operation in view.operations:
             if not operation or operation[0] != f.OPERATOR or operation[5] not in COMPARING:
                 continue
@@ -80,6 +89,42 @@ class ParameterTypes:
                             group=group, template=f"{cast}({literal}({{node}}), {typed})",
                         )
                     )  # fmt: skip
+
+    def _written_out(self, view: View) -> dict[int, str]:
+        """The values that are made text for their column, each with its template."""
+        found: dict[int, str] = {}
+        for cls, name, value in self._handed(view):
+            template = self._template(view, cls, name, value)
+            if template:
+                found[value] = template
+        return found
+
+    def _template(self, view: View, cls: Class, name: str, value: int) -> str:
+        function, held = view.function, self._column(cls, name)
+        is_simple = view.operations[value][0] in (f.NAME, f.ATTRIBUTE)
+        if not held or not is_simple or function.facts.is_async:
+            return ""
+        given = self._given(view, value)
+        kinds = given - {_NONE}
+        template = WRITTEN_OUT.get((held, kinds.pop()), "") if len(kinds) == 1 else ""
+        if not template or function not in self.coloring.turned:
+            return ""
+        return f"({template} if {{node}} is not None else None)" if _NONE in given else template
+
+    def _handed(self, view: View) -> Iterator[tuple[Class, str, int]]:
+        """What columns are compared with, made of, or set to."""
+        for operation in view.operations:
+            if operation and operation[0] == f.OPERATOR and operation[5] in COMPARING:
+                for cls, name, _, value in self._compared(view, operation):
+                    yield cls, name, value
+            elif operation and operation[0] == f.CALL and operation[7]:
+                yield from self._keywords(view, operation)
+        for statement in statements_of(view.function.body.statements):
+            for target in statement[7] if statement[0] == f.ASSIGN else ():
+                if target[0] == f.TO_ATTRIBUTE:
+                    held = {a.cls for a in view.values[target[1]] if isinstance(a, v.Instance)}
+                    if len(held) == 1:
+                        yield held.pop(), target[2], statement[8]
 
     def _converts(
         self, view: View, operation: f.Operation, cls: Class, name: str, column: int, value: int
@@ -110,23 +155,22 @@ class ParameterTypes:
                     yield atom.cls, read[6], column, value
                     return
 
-    def _by_keyword(self, view: View, index: int, operation: f.Operation) -> Iterator[Finding]:
+    def _keywords(self, view: View, operation: f.Operation) -> Iterator[tuple[Class, str, int]]:
         """``filter_by(number=text)``, and what a new instance is made of."""
         callee = view.operations[operation[5]]
         cls = next((a.cls for a in view.values[operation[5]] if isinstance(a, v.ClassObject)), None)
         if callee[0] == f.ATTRIBUTE and callee[6] == "filter_by":
             queries = [a for a in view.values[callee[5]] if isinstance(a, v.QueryValue)]
             cls = queries[0].target if len(queries) == 1 else None
-        if cls is None or not self.inference.models.is_mapped(cls):
-            return
-        for name, value in operation[7]:
-            if name:
-                yield from self._checked(view, cls, name, value)
+        if cls is not None and self.inference.models.is_mapped(cls):
+            yield from ((cls, name, value) for name, value in operation[7] if name)
 
     def _checked(self, view: View, cls: Class, name: str, value: int) -> Iterator[Finding]:
         held = self._column(cls, name)
         given = self._given(view, value) - {_NONE} if held else set()
         if len(given) != 1 or (held, *given) not in REFUSED or not self._meets_asyncpg:
+            return
+        if self._template(view, cls, name, value):
             return
         shown = dotted(view.operations, value) or "the value"
         kind = next(iter(given))

@@ -29,16 +29,20 @@ PYTHON_TYPES: dict[str, str] = {
     "pydantic.EmailStr": "str",
     "pydantic.PositiveInt": "int",
     "pydantic.NonNegativeInt": "int",
+    **dict.fromkeys(("pydantic.HttpUrl", "pydantic.AnyUrl", "pydantic.AnyHttpUrl"), "url"),
 }
 
 # Pairs (column, value) that no driver takes for each other without a conversion.
 REFUSED: frozenset[tuple[str, str]] = frozenset(
     {
-        ("int", "str"), ("str", "int"),
+        ("int", "str"), ("str", "int"), ("str", "url"),
         ("date", "str"), ("date", "int"),
         ("datetime", "str"), ("datetime", "int"),
     }
 )  # fmt: skip
+
+# Pairs of which Python makes what was sent before: text is all that a column can hold of a URL.
+WRITTEN_OUT: dict[tuple[str, str], str] = {("str", "url"): "str({node})"}
 
 # Column types that PostgreSQL converts text to, where a statement says so.
 CONVERTED: frozenset[str] = frozenset({"int", "date", "datetime"})
