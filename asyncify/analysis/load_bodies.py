@@ -169,7 +169,8 @@ class LoadBody:
         s.Entity(source, (), holder)
         value = value or self.loading.inference.held(holder, name)
         found = self.loading.telling.instances(value, source)
-        return s.mapped(found, lambda entity: (s.Entity(source, (name,), entity.cls),))
+        held = name if any(isinstance(atom, s.Entity) for atom in found) else name + s.EACH
+        return s.mapped(found, lambda entity: (s.Entity(source, (held,), entity.cls),))
 
     def _holder(self, index: int) -> Class | None:
         """Of ``self.order`` in a function that stays sync: the class of what holds the instance.

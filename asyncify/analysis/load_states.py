@@ -19,6 +19,7 @@ EVERYTHING = "*"  # among expired attributes: all columns
 FAILED = "!"  # all columns, where something has failed and was handled
 ALL = frozenset((EVERYTHING, FAILED))
 SUBCLASSES = "<subclasses>"  # among loaded attributes: the columns of all subclasses
+EACH = "[]"  # behind a name in a path: what is in a container of that name
 ONLY, WITHOUT = "only:", "-"  # what a statement's options leave out: all but these; this column
 _set = object.__setattr__
 

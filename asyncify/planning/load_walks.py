@@ -17,7 +17,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.load_demands import Demand
-from asyncify.analysis.load_states import Source
+from asyncify.analysis.load_states import EACH, Source
 from asyncify.analysis.program import Class, Function, Module, dotted
 from asyncify.decisions import AwaitExpression, InsertStatements, ReplaceCall, ReplaceExpression
 from asyncify.planning.draft import Draft, node_reference
@@ -202,6 +202,8 @@ class Walks:
         """The classes on the way from the value to the attribute, each with whether its attribute
         is a collection."""
         names = (*demand.below, demand.attribute)
+        if any(name.endswith(EACH) for name in names):
+            return None  # nobody knows which container
         start = demand.path[: len(demand.path) - len(demand.below)]
         for (path, cls), _ in list(demand.source.entities.items()):
             if path == start:
