@@ -34,6 +34,7 @@ from asyncify.planning.command_runs import RunnerPlanner
 from asyncify.planning.draft import Draft, reference
 from asyncify.planning.functions import FunctionPlanner
 from asyncify.planning.infrastructure import InfrastructurePlanner
+from asyncify.planning.load_injected import turn_readers
 from asyncify.planning.load_recorded import RecordedLoads
 from asyncify.planning.loading import LoadPlanner
 from asyncify.planning.misuse import misuses, needless_awaits
@@ -127,6 +128,8 @@ class Planner:
         return self.drafts[module]
 
     def make(self) -> Plan:
+        if self.coloring.turned:
+            turn_readers(self.colors, self.coloring)
         for function in self._ordered(self.coloring.turned | self._entering()):
             self._hold_back(function)
             self._in_style(function)

@@ -221,6 +221,11 @@ def _origins(evaluation: Evaluation, place: Expression) -> Iterator[Expression]:
     elif operation[0] == f.NAME:
         yield from _of_name(evaluation, function, operation[5])
     elif operation[0] == f.ATTRIBUTE:
+        program = evaluation.inference.program
+        symbol = program.resolve_expression(*place)  # ``crud.orders``
+        made = program.variable_expression(symbol) if isinstance(symbol, Variable) else None
+        if made is not None:
+            yield Expression(*made)
         for atom in evaluation.values[operation[5]]:
             for cls in atom.cls.ancestors if isinstance(atom, v.Instance) else ():
                 yield from _kept_as(cls, operation[6])

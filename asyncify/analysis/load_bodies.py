@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
-from asyncify.analysis import load_readers
+from asyncify.analysis import generics, load_readers
 from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_schemas import Schema
@@ -120,6 +120,7 @@ class LoadBody:
         else:  # it wasn't evaluated: anything may happen
             self.hot = [INSTANCE | CALLED] * len(self.operations)
         self._by_type: dict[int, s.Value] = {}
+        self._told: dict[int, s.Value] = {}
         self._callees: dict[int, list[Callee]] = {}
 
     def _called_by_hand(self, hot: list[int]) -> list[int]:
@@ -156,6 +157,22 @@ class LoadBody:
         found = self._by_type.get(index)
         if found is None:
             found = self._by_type[index] = self._instances(index)
+        return found
+
+    def told(self, index: int) -> s.Value:
+        """What a call gives by the type variables of whom it is called on."""
+        evaluation = self.loading.inference.evaluations.get(self.function)
+        if evaluation is None:
+            return s.NOTHING
+        found = self._told.get(index)
+        if found is None:
+            operation = self.operations[index]
+            value = v.UNKNOWN.union(
+                *(generics.returned(evaluation, operation, fn)
+                  for fn, bound in self.callees(operation[5]) if bound)
+            )  # fmt: skip
+            source = s.Source("other", self.function, index)
+            found = self._told[index] = self.loading.telling.instances(value, source)
         return found
 
     def _instances(self, index: int) -> s.Value:

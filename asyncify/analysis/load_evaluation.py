@@ -289,10 +289,9 @@ class LoadEvaluation:
             elif kind == f.CALL:
                 if hot[operation[5]] or hot[index] or self.is_given_something(operation):
                     value = load_calls.call(self, operation, index)
-                    known = self.body.by_type(index)
-                    values[index] = (
-                        s.restricted(value, known) if known and value else value or known
-                    )
+                    told = self.body.told(index) if hot[operation[5]] else s.NOTHING
+                    known = told or self.body.by_type(index)
+                    values[index] = s.restricted(value, known, bool(told)) if value else known
                 else:
                     values[index] = s.NOTHING
             elif kind == f.COMPREHENSION:

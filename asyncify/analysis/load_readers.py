@@ -60,9 +60,9 @@ def returned(run: LoadEvaluation, schema: Schema, index: int) -> None:
         name = run.operations[key] if key >= 0 else ()
         if name and name[0] == f.CONSTANT and name[5] in held:
             for each in held[name[5]]:
-                read(run, run.values[value], each, index, value)
+                read(run, run.values[value], each, value, value)
         else:
-            read(run, run.values[value], schema, index, value)
+            read(run, run.values[value], schema, value, value)
 
 
 def filled(run: LoadEvaluation, operation: f.Operation, index: int) -> None:

@@ -230,18 +230,19 @@ def remade(value: Value, become: Callable[[Entity], Entity]) -> Value:
     return frozenset(out)
 
 
-def restricted(value: Value, known: Value) -> Value:
-    """Of instances of several classes, those that may be of a class that is known."""
+def restricted(value: Value, known: Value, sure: bool) -> Value:
+    """Of instances of several classes, those that may be of a class that is known; ``sure``: of no
+    other."""
     found = {entity.cls for entity in unordered(value)}
-    if len(found) < 2 or not known:
-        return value
     classes = {entity.cls for entity in unordered(known)}
+    if not classes or not found or (len(found) < 2 and not sure):
+        return value
 
     def fits(entity: Entity) -> tuple[Entity, ...]:
         cls = entity.cls
         return (entity,) * any(cls in c.ancestors or c in cls.ancestors for c in classes)
 
-    return mapped(value, fits)
+    return mapped(value, fits) if found & classes or not sure else known
 
 
 def _restated(statement: Statement, become: Callable[[Entity], Entity]) -> Statement:

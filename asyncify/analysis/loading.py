@@ -81,6 +81,13 @@ class Loading:
                 found[function] = list(summary.demands)
         return found
 
+    def reads(self, function: Function) -> bool:
+        """Does it read what may not be loaded of the instances that it is given?"""
+        return any(
+            demand.source.kind == "given" and not demand.executes
+            for demand in self.summary(function, self._declared(function)).demands
+        )
+
     def _concerned(self) -> set[Function]:
         """Functions that turn, and from which something is read that may have to be loaded."""
         pending = list(self._readers())

@@ -365,6 +365,7 @@ class _Reader:
 
     def strategy(self, name: str, callee: str, keywords: Keywords) -> None:
         """Is a column deferred, or set by the database at an UPDATE?"""
+        keywords = {**keywords, **self.own_column(keywords)}
         if callee == "deferred" or self.constant(keywords.get("deferred", -1)) is True:
             self.model.deferred.add(name)
         update = self.operations[keywords["onupdate"]] if "onupdate" in keywords else None
@@ -376,6 +377,18 @@ class _Reader:
             and dotted(self.operations, update[5]).partition(".")[0] in _SQL_FUNCTIONS
         ):
             self.model.expiring.add(name)
+
+    def own_column(self, keywords: Keywords) -> Keywords:
+        """The options of the column that SQLModel's ``Field`` is given."""
+        column = self.operations[keywords.get("sa_column", 0)] if "sa_column" in keywords else ()
+        if column and column[0] == f.CALL:
+            return dict(column[7])
+        options = keywords.get("sa_column_kwargs", -1)
+        given = self.operations[options] if options >= 0 else ()
+        if not given or given[0] != f.DICT:
+            return {}
+        pairs = zip(given[5], given[6], strict=True)
+        return {str(self.constant(key)): value for key, value in pairs if key >= 0}
 
     def foreign(self, operation: f.Operation | None) -> None:
         if operation is None:

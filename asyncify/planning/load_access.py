@@ -1,7 +1,8 @@
 """Access to an attribute that isn't loaded: how it is awaited.
 
 Through ``awaitable_attrs``, for which the base class gets ``AsyncAttrs`` (SQLAlchemy 2); else
-inside ``run_sync`` of a session in hand. Both run the statements that a sync session would.
+inside ``run_sync`` of a session in hand, or of the instance's own. All run the statements that a
+sync session would.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from asyncify.analysis.program import Class, Function, Module, Variable, dotted
 from asyncify.decisions import AddBase, EditArguments
 from asyncify.planning.draft import Draft
 from asyncify.sites import NodeRef, Site
-from asyncify.vocabulary.loading import ASYNC_ATTRS, BASE_MAKERS, DECLARATIVE_BASES
+from asyncify.vocabulary.loading import ASYNC_ATTRS, BASE_MAKERS, DECLARATIVE_BASES, SESSION_OF
 
 
 class Access:
@@ -34,18 +35,41 @@ class Access:
         if self._has_awaitable(function, cls):
             return f"{{node.value}}.awaitable_attrs.{name}"
         session = self.session(function, index)
+        session = session or self.session_of(function, self._first(function, index))
         return f"{session}.run_sync(lambda _: {{node}})" if session else None
 
-    def may(self, function: Function, index: int, classes: list[Class]) -> bool:
-        """Can attributes of instances of these classes be awaited there?"""
-        has_session = bool(self.session(function, index))
-        return has_session or all(self._has_awaitable(function, cls) for cls in classes)
+    @staticmethod
+    def runs_sync(template: str) -> bool:
+        """Is the whole expression evaluated inside of ``run_sync``?"""
+        return not template.startswith("{node.value}")
+
+    def _first(self, function: Function, index: int) -> int:
+        """The first of the instances along which an attribute is reached: ``hero`` of
+        ``hero.team.heroes``."""
+        evaluation = self.inference.evaluations.get(function)
+        operations = function.body.operations
+        found = index = operations[index][5]
+        while evaluation is not None and operations[index][0] == f.ATTRIBUTE:
+            index = operations[index][5]
+            classes = [a.cls for a in evaluation.values[index] if isinstance(a, v.Instance)]
+            if any(self.inference.models.is_mapped(cls) for cls in classes):
+                found = index
+        return int(found)
+
+    def session_of(self, function: Function, index: int) -> str:
+        """The session of an instance that has a name, where no other is in hand."""
+        name = dotted(function.body.operations, index) if index >= 0 else ""
+        return f"{self._session_of(function)}({name})" if name else ""
+
+    def _session_of(self, function: Function) -> str:
+        return self.draft(function.module).spell(SESSION_OF)
 
     def text(self, function: Function, index: int, cls: Class, value: str, name: str) -> str:
         """What is awaited to load an attribute of ``value``."""
         if self._has_awaitable(function, cls):
             return f"{value}.awaitable_attrs.{name}"
-        return f"{self.session(function, index)}.run_sync(lambda _: {value}.{name})"
+        session = self.session(function, index) or f"{self._session_of(function)}({value})"
+        return f"{session}.run_sync(lambda _: {value}.{name})"
 
     def session(self, function: Function, index: int) -> str:
         """The name of a session that was used, or is a parameter, before the read."""

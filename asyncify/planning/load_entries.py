@@ -52,7 +52,7 @@ class Entries:
         site = draft.site(operation)
         if (holder, index) in self._entered:
             return site
-        session = self.access.session(holder, index)
+        session = self.access.session(holder, index) or self._own(holder, demand)
         if not session or not self._may(holder, layout, index, demand):
             return None
         outside = self._awaits(holder, layout.subtree(index))
@@ -83,6 +83,11 @@ class Entries:
         while index >= 0 and (function, index) not in self._entered:
             index = layout.parent(index)
         return index >= 0
+
+    def _own(self, holder: Function, demand: Demand) -> str:
+        """The session of the instance itself."""
+        is_instance = not demand.below and demand.source.kind != "held"
+        return self.access.session_of(holder, demand.at) if is_instance else ""
 
     def _may(self, holder: Function, layout: Layout, index: int, demand: Demand) -> bool:
         """Does it end where it began, with nothing in it that awaits?"""

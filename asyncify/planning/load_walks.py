@@ -83,9 +83,6 @@ class Walks:
         way = self._way(demand)
         if demand.at < 0 or way is None:
             return None
-        models = self.inference.models
-        if not self.access.may(holder, anchor, [cls for cls, _ in way if models.is_mapped(cls)]):
-            return None
         key = holder, anchor, demand.at
         if key not in self._walks:
             self._walks[key] = self._begin(holder, anchor, demand)
@@ -109,7 +106,7 @@ class Walks:
 
     def _begin(self, holder: Function, anchor: int, demand: Demand) -> Walk | None:
         layout = self.colors.uses.layout(holder)
-        node = self._anchor(holder, anchor)
+        node = self._anchor(holder, anchor) or self._anchor(holder, demand.at)
         statement = layout.statement(anchor)
         if node is None or statement is None or statement[6] or statement[0] not in _SIMPLE:
             return None

@@ -306,6 +306,8 @@ class LoadPlanner:
         self._awaited.add(place)
         self.walks.awaited.add(place)
         draft = self.draft(holder.module)
+        if self.access.runs_sync(found):
+            self._include(holder, operation[5], draft)
         group = self.coloring.groups.get(holder, 0)
         consume_generators(layout, demand.operation, draft, group)
         draft.add(
@@ -315,6 +317,16 @@ class LoadPlanner:
             )
         )  # fmt: skip
         self._tell(holder, demand, draft.site(operation))
+
+    def _include(self, holder: Function, index: int, draft: Draft) -> None:
+        """What is read on the way to what is read inside ``run_sync`` is read there, too."""
+        operations = holder.body.operations
+        while operations[index][0] == f.ATTRIBUTE:
+            if (holder, index) in self._awaited:
+                node = reference(operations[index])
+                for decision in [d for d in draft.decisions if d.node == node]:
+                    del draft.decisions[decision]
+            index = operations[index][5]
 
     def _load_before(self, holder: Function, demand: Demand) -> None:
         """A statement before the one that leads to the read."""

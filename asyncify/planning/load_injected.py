@@ -1,0 +1,72 @@
+"""Functions that are given instances by what FastAPI calls for them, and read more of these.
+
+    @app.get("/orders/{id}", response_model=OrderOut)
+    def read(order: Annotated[Order, Depends(get_order)]):
+        return order
+
+Nothing in such a function does I/O by itself, but what it reads has to be loaded, and the
+dependency that gives it the instance turns: it turns too. FastAPI awaits it; nobody else may call
+it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.injected import Injected
+from asyncify.analysis.loading import Loading
+from asyncify.analysis.program import Function
+from asyncify.vocabulary.loading import ROUTING
+
+
+def turn_readers(colors: Colors, coloring: Coloring) -> None:
+    """Add the functions to those that turn."""
+    injected = Injected(colors.inference)
+    found = {
+        function: group for function in _candidates(colors, coloring)
+        if (group := _group(injected, coloring, function, set())) is not None
+    }  # fmt: skip
+    if not found:
+        return
+    for function in found:
+        colors.inference.need(function)
+    colors.inference.settle()
+    loading = Loading(colors, coloring)
+    for function, group in found.items():
+        if loading.reads(function):
+            coloring.turned.add(function)
+            coloring.groups[function] = group
+
+
+def _candidates(colors: Colors, coloring: Coloring) -> Iterator[Function]:
+    """What FastAPI calls, and stays as it is."""
+    inference, callers = colors.inference, colors.callers()
+    routes = {
+        function for module in inference.program.modules.values()
+        if any(f"{item.module}.".startswith(ROUTING) for item in module.facts.imports)
+        for function in module.functions
+        if function.facts.kind == "def" and (
+            function.signature_is_decorated or function in inference.dependencies
+        )
+    }  # fmt: skip
+    kept = coloring.turned | coloring.islands | coloring.stays | set(coloring.boundaries)
+    for function in sorted(routes - kept, key=lambda fn: (fn.module.path, fn.index)):
+        called = [use for _, use in callers.get(function, []) if use.kind == "call"]
+        if not called and not colors.is_outside(function):
+            yield function
+
+
+def _group(
+    injected: Injected, coloring: Coloring, function: Function, seen: set[Function]
+) -> int | None:
+    """The component of a dependency that turns, or of one that it is given something by."""
+    for dependency in injected.into(function):
+        if dependency in coloring.turned:
+            return coloring.groups.get(dependency, 0)
+        if dependency not in seen:
+            seen.add(dependency)
+            found = _group(injected, coloring, dependency, seen)
+            if found is not None:
+                return found
+    return None
