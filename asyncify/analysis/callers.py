@@ -61,7 +61,7 @@ class Callers:
         if self._protocols != len(fulfilled):
             self._protocols = len(fulfilled)
             self._families.clear()
-        if function.owner is None or function.name == "__init__":
+        if function.owner is None or function.is_constructor:
             return (function,)
         if function not in self._families:
             name = function.owner.method_name(function)

@@ -456,8 +456,8 @@ def _refined(inference: Inference, declared: v.Value, given: v.Value) -> v.Value
         return given
     if any(isinstance(a, v.QueryValue) for a in v.elements(given)):
         return given
-    if declarations.is_callable(declared):
-        return declarations.functions(given) or declared
+    if declarations.names_callables(declared):
+        return declarations.called(declared, given)
     if declarations.is_protocol(declared):
         return declarations.unsaid(inference, declared, given)
     return declared

@@ -55,8 +55,8 @@ class Islands(Obstacles):
             return False
         entered = [callee for use in entries for callee in use.callees if callee in members]
         return any(self.divider.spread.hands_object(use) for use in entries) or any(
-            callee.name != "__init__" and callee.owner in self.divider.spread.holders()
-            and not any(cls.methods.get("__init__") in members for cls in _line(callee.owner))
+            not callee.is_constructor and callee.owner in self.divider.spread.holders()
+            and not any(cls.own_constructor in members for cls in _line(callee.owner))
             for callee in entered if callee.owner is not None
         )  # fmt: skip
 
@@ -95,8 +95,7 @@ class Islands(Obstacles):
             out.add(current)
             for use in self.uses.of(current):
                 pending += [c for c in use.callees if self.does_io(c)]
-            is_constructor = current.name == "__init__" and current.owner is not None
-            if is_constructor and self.ambient.session(current) is None:
+            if current.is_constructor and self.ambient.session(current) is None:
                 assert current.owner is not None
                 methods = current.owner.methods.values()
                 pending += [m for m in methods if self.does_io(m)]

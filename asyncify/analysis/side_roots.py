@@ -142,17 +142,27 @@ class Roots:
         """Whose object makes an engine or session for itself that methods of both sides use?"""
         for member in ordered(members):
             cls = member.owner
-            if cls is None or not any(
-                atom.origin is not None
-                and atom.origin.function.owner in cls.ancestors
-                and atom.origin.function not in members
-                for atom in self.spread.held(member)
-            ):
+            if cls is None or not (self._keeps_own(member) or self._holds_own(member, members)):
                 continue
             for method in cls.methods.values():
                 if self.spread.reads_held(method) and self._is_used_outside(method, members):
                     return f"`{method.qualname}` uses the session or engine that its object holds"
         return ""
+
+    def _holds_own(self, member: Function, members: set[Function]) -> bool:
+        """Does a method use what another method of its class, which turns, makes and keeps?"""
+        owner = member.owner
+        return owner is not None and any(
+            atom.origin is not None and atom.origin.function.owner in owner.ancestors
+            and atom.origin.function not in members
+            for atom in self.spread.held(member)
+        )  # fmt: skip
+
+    def _keeps_own(self, member: Function) -> bool:
+        """Does a constructor make a session, and keep it in its object?"""
+        return member.is_constructor and any(
+            cls is not None for cls, _ in self._stored(member)
+        ) and not self._wants_session(member)  # fmt: skip
 
     def _is_used_outside(self, method: Function, members: set[Function]) -> bool:
         return method not in members or any(
@@ -211,7 +221,7 @@ class Roots:
         called = any(use.kind != "pass" for _, use in own) or is_implicit(root)
         if not called and not self._shares_object(root):
             return ""
-        if root.is_method and root.name != "__init__" and root.owner in self.spread.holders():
+        if root.is_method and not root.is_constructor and root.owner in self.spread.holders():
             return "it uses the session that its object holds"
         if self.spread.makes(root):
             return "it hands a session on"
@@ -245,7 +255,7 @@ class Roots:
     def _is_made_with_session(self, method: Function) -> bool:
         """Is the object of a method given the session that it holds?"""
         cls = method.owner
-        makers = (c.methods.get("__init__") for c in (cls, *cls.ancestors)) if cls else ()
+        makers = (c.own_constructor for c in (cls, *cls.ancestors)) if cls else ()
         return any(maker is not None and self._wants_session(maker) for maker in makers)
 
     def _takes_sessions(self, root: Function) -> bool:

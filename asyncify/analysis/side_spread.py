@@ -44,7 +44,8 @@ class Spread:
             pending += [m for m in self.colors.family(current) if self._matters(m)]
             pending += [c for c in self.called_by(current) if self._matters(c)]
             pending += self._lambdas_in(current)
-            if current.name == "__init__" and current.owner is not None:
+            if current.is_constructor and current.owner in self.holders():
+                assert current.owner is not None
                 pending += [m for m in current.owner.methods.values() if self._matters(m)]
         return out
 

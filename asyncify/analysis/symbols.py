@@ -101,6 +101,15 @@ class Function:
     def is_method(self) -> bool:
         return self.owner is not None and self.facts.kind == "def"
 
+    @property
+    def is_constructor(self) -> bool:
+        """Does making an object of its class run it?"""
+        return self.owner is not None and self.facts.name in _CONSTRUCTING
+
+
+# The constructor that is written, that of a dataclass, and that of a model of pydantic.
+_CONSTRUCTING = ("__init__", "__post_init__", "model_post_init")
+
 
 @dataclass(eq=False)
 class Class:
@@ -158,6 +167,16 @@ class Class:
             if name in cls.methods:
                 return cls.methods[name]
         return None
+
+    @property
+    def constructor(self) -> Function | None:
+        """What making an instance runs."""
+        return next((found for found in map(self.find, _CONSTRUCTING) if found), None)
+
+    @property
+    def own_constructor(self) -> Function | None:
+        """That of this class alone."""
+        return next((self.methods[n] for n in _CONSTRUCTING if n in self.methods), None)
 
     def method_name(self, function: Function) -> str:
         """The name by which the class has a method, or the setter of a property."""

@@ -162,7 +162,7 @@ class Calls:
         if isinstance(atom, v.FunctionObject):
             return (atom.function,)
         if isinstance(atom, v.ClassObject):
-            constructor = atom.cls.find("__init__")
+            constructor = atom.cls.constructor
             return (constructor,) if constructor else ()
         if isinstance(atom, v.Instance):
             return self.inference.methods(atom.cls, "__call__")

@@ -195,7 +195,38 @@ class CallPlanner(UsePlanner):
                 )
             )  # fmt: skip
 
+    def _is_entered_with(self, use: Use, layout: Layout) -> bool:
+        """``Report(db).text()``: is a method of what a call gives, an island too, called at once?
+        Then one lambda holds both."""
+        attribute = layout.parent(use.operation)
+        outer = layout.parent(attribute) if attribute >= 0 else -1
+        if outer < 0 or layout.operations[outer][0] != f.CALL:
+            return False
+        if layout.operations[outer][5] != attribute:
+            return False
+        return any(
+            other.operation == outer and not self.coloring.islands.isdisjoint(other.callees)
+            for other in self.colors.uses.of(use.function) if other.kind == "call"
+        )  # fmt: skip
+
+    def _hand_sync_session(self, use: Use, layout: Layout, draft: Draft) -> None:
+        """The session among the arguments becomes the parameter of the lambda around."""
+        operation = layout.operations[use.operation]
+        values = self.inference.evaluations[use.function].values
+        for index in (*operation[6], *(i for _, i in operation[7])):
+            if index >= 0 and self.is_session(values[index]):
+                given = layout.operations[index]
+                draft.add(
+                    RenameReference(
+                        node=reference(given), site=draft.site(given), new="sync_session",
+                        whole=True, group=self.coloring.groups.get(use.function, 0),
+                    )
+                )  # fmt: skip
+
     def _enter_island(self, use: Use, layout: Layout, draft: Draft) -> None:
+        if self._is_entered_with(use, layout):
+            self._hand_sync_session(use, layout, draft)
+            return
         if self._run_in_sync(use, layout, draft):
             self.findings.append(
                 finding(
