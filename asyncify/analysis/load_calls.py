@@ -113,7 +113,20 @@ def _callees(run: LoadEvaluation, operation: f.Operation, base: s.Value, name: s
         return methods
     program = run.loading.inference.program
     symbol = program.resolve_expression(run.function, run.operations, operation[5])
-    return [(symbol, False)] if isinstance(symbol, Function) else []
+    if isinstance(symbol, Function):
+        return [(symbol, False)]
+    return _own_methods(run, run.operations[operation[5]])
+
+
+def _own_methods(run: LoadEvaluation, callee: f.Operation) -> list[Callee]:
+    """``self.method()``, in a function whose types nobody has asked for."""
+    owner = run.function.owner
+    if owner is None or not run.function.is_method or callee[0] != f.ATTRIBUTE:
+        return []
+    receiver, own = run.operations[callee[5]], run.function.signature.parameters[0].name
+    if receiver[0] != f.NAME or receiver[5] != own:
+        return []
+    return [(method, True) for method in run.loading.inference.methods(owner, callee[6])]
 
 
 def _other(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:

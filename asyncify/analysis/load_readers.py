@@ -20,7 +20,7 @@ from asyncify.analysis.load_schemas import (
     is_schema,
     schemas_in,
 )
-from asyncify.analysis.program import Function
+from asyncify.analysis.program import Class, Function, Variable, statements_of
 from asyncify.vocabulary import loading as words
 
 if TYPE_CHECKING:
@@ -132,11 +132,34 @@ def _holder(run: LoadEvaluation, index: int) -> v.Value:
 def dumped(run: LoadEvaluation, operation: f.Operation, index: int) -> None:
     """``UserSchema().dump(user)``"""
     callee = run.operations[operation[5]]
-    for atom in run.types(callee[5]):
-        if isinstance(atom, v.Instance) and atom.cls.foreign_bases & words.DUMPING_SCHEMAS:
-            for argument in operation[6][:1]:
-                if argument >= 0:
-                    read(run, run.values[argument], Schema(atom.cls), index, argument)
+    if callee[0] != f.ATTRIBUTE or not operation[6][:1] or operation[6][0] < 0:
+        return
+    argument = operation[6][0]
+    for cls in _classes_of(run, callee[5]):
+        if cls.foreign_bases & words.DUMPING_SCHEMAS:
+            read(run, run.values[argument], Schema(cls), index, argument)
+
+
+def _classes_of(run: LoadEvaluation, index: int) -> list[Class]:
+    """The classes that a value may be an instance of; in a function whose types nobody has asked
+    for, those by which a variable is made."""
+    if run.is_typed:
+        return [atom.cls for atom in run.types(index) if isinstance(atom, v.Instance)]
+    program, operation = run.loading.inference.program, run.operations[index]
+    places = [(run.function, run.operations, index)]
+    if operation[0] == f.NAME:
+        variable = program.lookup(run.function, operation[5])
+        found = program.variable_expression(variable) if isinstance(variable, Variable) else None
+        places = [found] if found is not None else [
+            (run.function, run.operations, statement[8])
+            for statement in statements_of(run.function.body.statements) if statement[0] == f.ASSIGN
+            if (f.TO_NAME, operation[5]) in [target[:2] for target in statement[7]]
+        ]  # fmt: skip
+    symbols = [
+        program.resolve_expression(function, operations, operations[made][5])
+        for function, operations, made in places if operations[made][0] == f.CALL
+    ]  # fmt: skip
+    return [symbol for symbol in symbols if isinstance(symbol, Class)]
 
 
 def read(run: LoadEvaluation, value: s.Value, schema: Schema, index: int, at: int) -> None:

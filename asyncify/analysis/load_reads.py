@@ -138,9 +138,10 @@ def column(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -
     state, key = run.state, entity.key
     if state.is_expired(key, name):
         _note(run, entity, name, True, reading)
-        if run.is_maybe(reading.place):
+        if load_sessions.settles(run, entity.source, reading.place):
+            state.read_again(key, name)
+        else:
             return
-        state.read_again(key, name)
     elif (
         entity.source.kind == "given"
         and run.loading.expires
@@ -156,7 +157,7 @@ def column(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -
     if deferred and name not in state.loaded.get(key, frozenset()):
         if entity.source.kind != "new" or entity.path or models.is_queried(entity.cls, name):
             _note(run, entity, name, True, reading)
-        if not run.is_maybe(reading.place):
+        if load_sessions.settles(run, entity.source, reading.place):
             state.load(key, (name,))
 
 
@@ -174,7 +175,7 @@ def _column_of_subclass(run: LoadEvaluation, entity: s.Entity, name: str, readin
     if s.SUBCLASSES in known or name in known or entity.source.kind in ("new", "given"):
         return
     _note(run, entity, name, True, reading)
-    if not run.is_maybe(reading.place):
+    if load_sessions.settles(run, entity.source, reading.place):
         run.state.load(entity.key, (name,))
 
 
@@ -184,7 +185,7 @@ def demand(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -
     state = run.state
     if name in state.loaded.get(entity.key, frozenset()):
         return
-    if not run.is_maybe(reading.place):
+    if load_sessions.settles(run, entity.source, reading.place):
         state.load(entity.key, (name,))
     fresh = entity.source.kind == "new" and not entity.path
     if fresh and entity.source not in state.stored:

@@ -171,6 +171,19 @@ def expire_attributes(run: LoadEvaluation, attributes: Set[tuple[Class, str]]) -
             run.state.set_expired(entity.key, known | names)
 
 
+def settles(run: LoadEvaluation, source: s.Source, place: int) -> bool:
+    """Is what a read loads there for all reads behind it? Not if it may not be run; nor if two
+    variables hold what the same function gave, in two calls: they may be two instances."""
+    if run.is_maybe(place):
+        return False
+    if source.function is run.function:
+        return True
+    held = 0
+    for value in run.environment.values():
+        held += any(isinstance(a, s.Entity) and a.key == (source, ()) for a in value)
+    return held < 2
+
+
 def _held(run: LoadEvaluation) -> set[s.Entity]:
     """The instances that variables of the function hold."""
     return {e for value in run.environment.values() if value for e in s.unordered(value)}

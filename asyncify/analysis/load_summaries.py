@@ -205,7 +205,7 @@ def _read(
             key = found.source, found.path
             if run.state.is_expired(key, name):
                 run.summary.demands[found] = None
-                if not run.is_maybe(call_site[1]):
+                if load_sessions.settles(run, found.source, call_site[1]):
                     run.state.read_again(key, name)
             elif found.source.kind == "given":
                 run.summary.reads.setdefault((key, name), found)
@@ -226,7 +226,7 @@ def _pass_on(run: LoadEvaluation, demand: Demand) -> None:
     stale = load_reads.is_stale(run, demand.source, demand.entity, demand.attribute)
     if stale and not demand.stale:
         demand = replace(demand, stale=True)
-    if not run.is_maybe(demand.calls[0][1]):
+    if load_sessions.settles(run, demand.source, demand.calls[0][1]):
         state.load(key, (demand.attribute,))
     fresh = demand.source.kind == "new" and not demand.path
     if not (fresh and demand.source not in state.stored):
