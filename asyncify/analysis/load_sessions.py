@@ -172,16 +172,20 @@ def expire_attributes(run: LoadEvaluation, attributes: Set[tuple[Class, str]]) -
 
 
 def settles(run: LoadEvaluation, source: s.Source, place: int) -> bool:
-    """Is what a read loads there for all reads behind it? Not if it may not be run; nor if two
-    variables hold what the same function gave, in two calls: they may be two instances."""
-    if run.is_maybe(place):
-        return False
-    if source.function is run.function:
-        return True
-    held = 0
+    """Is what a read loads there for all reads behind it? Not if it may not be run."""
+    return not run.is_maybe(place) and not is_shared(run, source)
+
+
+def is_shared(run: LoadEvaluation, source: s.Source) -> bool:
+    """May there be two instances, or two lists, that come from one place? Two variables hold what
+    comes from one query, or what one function gave in two calls."""
+    key, one, many = (source, ()), 0, 0
     for value in run.environment.values():
-        held += any(isinstance(a, s.Entity) and a.key == (source, ()) for a in value)
-    return held < 2
+        if value:
+            one += any(isinstance(a, s.Entity) and a.key == key for a in value)
+            items = s.join(a.items for a in value if isinstance(a, s.Many))
+            many += any(each.key == key for each in s.unordered(items))
+    return max(one, many) > 1
 
 
 def _held(run: LoadEvaluation) -> set[s.Entity]:

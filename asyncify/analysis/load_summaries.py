@@ -254,7 +254,8 @@ def _take_over(
                 run.state.set_loaded(own, known - names)
     for key, names in state.loaded.items():
         for own in _keys(key, function, given):
-            run.state.load(own, names)
+            if own == key or not load_sessions.is_shared(run, own[0]):
+                run.state.load(own, names)
     for key, names in state.expired.items():
         for own in _keys(key, function, given):
             run.state.set_expired(own, names - {s.FAILED} if run.body.is_test else names)
