@@ -149,6 +149,7 @@ class Planner:
         for function in self._ordered(set(self.inference.evaluations)):
             self._without_needless_awaits(function)
         if self.coloring.turned:
+            self.queries.drop_kept_methods(self.draft)
             self.infrastructure.plan()
             self.clients.plan()
             self.mocks = MockPlanner(self.colors, self.coloring, self.draft).plan()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis import query_entities as named
 from asyncify.analysis import values as v
-from asyncify.analysis.program import Class, Variable, dotted
+from asyncify.analysis.program import Class, Variable, dotted, statements_of
 from asyncify.vocabulary.rows import Role
 from asyncify.vocabulary.sqlalchemy_query import QUERY
 
@@ -45,7 +45,10 @@ def start(
 ) -> v.Value:
     """``db.query(...)``: a new Query."""
     callee = evaluation.operations[operation[5]]
-    session = dotted(evaluation.operations, callee[5]) if callee[0] == f.ATTRIBUTE else ""
+    if callee[0] == f.ATTRIBUTE:
+        session = dotted(evaluation.operations, callee[5])
+    else:
+        session = _kept_method(evaluation, callee)
     shape, entities, mapped = named.selected(evaluation, operation[6])
     first = operation[6][0] if operation[6] and operation[6][0] >= 0 else -1
     target, name = named.target_at(evaluation, first) if first >= 0 else (None, "")
@@ -59,6 +62,19 @@ def start(
     if len(operation[6]) > 1:
         query = _marked(query, "several")
     return v.one(query)
+
+
+def _kept_method(evaluation: Evaluation, callee: f.Operation) -> str:
+    """``query = session.query``: the session whose method is kept under a name, if that is said
+    once and the session is another name."""
+    body = evaluation.function.body
+    kept = [
+        statement[8] for statement in statements_of(body.statements)
+        if statement[0] == f.ASSIGN and callee[0] == f.NAME
+        and (f.TO_NAME, callee[5]) in [target[:2] for target in statement[7]]
+    ]  # fmt: skip
+    method = body.operations[kept[0]] if len(kept) == 1 else ()
+    return dotted(body.operations, method[5]) if method and method[0] == f.ATTRIBUTE else ""
 
 
 def begun_by_class(

@@ -34,6 +34,7 @@ from asyncify.planning import query_forms as forms
 from asyncify.planning.bulk_updates import follows_update
 from asyncify.planning.draft import Draft, call_reference, node_reference, reference
 from asyncify.planning.hoisting import Hoister
+from asyncify.planning.kept_methods import drop_kept_methods
 from asyncify.planning.query_flows import Flow, QueryFlows, is_ambiguous, is_session
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
@@ -278,6 +279,12 @@ class QueryPlanner(QueryFlows):
             )  # fmt: skip
         elif self._has_async_session(flow, function):
             self._keep_start(flow, function, index, draft)
+
+    def drop_kept_methods(self, draft: Callable[[Module], Draft]) -> None:
+        """What keeps ``query`` of a session under a name isn't needed any more."""
+        self.findings += drop_kept_methods(
+            self.flows.values(), draft, self._has_async_session, self.coloring.groups
+        )
 
     def _has_async_session(self, flow: Flow, function: Function) -> bool:
         """Is the session that a Query starts on an async one, once the program is migrated?"""

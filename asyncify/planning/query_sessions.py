@@ -46,7 +46,8 @@ class QuerySessions:
         """Where the session comes from in a function that executes the Query at ``receiver``."""
         flow = self.flows[value.origin]
         start = value.origin.function if value.registry is None else None
-        if start is function and self.colors.uses.layout(function).holds(receiver, flow.start):
+        layout = self.colors.uses.layout(function)
+        if start is function and layout.holds(receiver, flow.start) and _has_receiver(flow):
             return SessionSource(query_call=flow.origin.call)
         text = self.name(value, function)
         return SessionSource(text=text) if text else None
@@ -356,6 +357,13 @@ def _named(caller: Function, name: str) -> set[int]:
             or (operation[0] == f.ATTRIBUTE and operation[6] == name)
         )
     }  # fmt: skip
+
+
+def _has_receiver(flow: Flow) -> bool:
+    """Is the method that begins a Query read from its session there?"""
+    operations = flow.origin.function.body.operations
+    start = operations[flow.start]
+    return start[0] != f.CALL or bool(operations[start[5]][0] == f.ATTRIBUTE)
 
 
 def _begins(value: v.QueryValue, function: Function) -> bool:
