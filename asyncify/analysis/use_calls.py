@@ -67,6 +67,8 @@ _KEEPING = {
 _OF_RECORDS = {"typing.NamedTuple", "typing.Generic", "typing.Protocol", "abc.ABC", "NamedTuple"}
 _CLOSING = v.Foreign("contextlib.closing")
 _OWN_SESSIONS = "Sessions of a class of the program stay sync: an async session only wraps them."
+_OF_QUERIES = {"Session", "scoped_session", "Connection"}
+_MADE_QUERIES = "A Query that its class makes on a session has no form on an async one."
 _CLOSED = {"Session", "Connection", "scoped_session"}  # entered, they close themselves
 
 
@@ -116,6 +118,8 @@ class Calls:
                 yield from self.of_foreign(index, operation, atom.name)
             elif isinstance(atom, v.ClassObject) and is_session_class(atom.cls):
                 yield Use("refused", self.function, index, name=_OWN_SESSIONS)
+            if _makes_query(atom) and self._gives_session(operation):
+                yield Use("refused", self.function, index, name=_MADE_QUERIES)
         yield from self.closing(index, operation, callee)
         yield from self.stacked(index, operation)
         spawned = list(self.in_greenlet(index, operation, callee))
@@ -167,6 +171,11 @@ class Calls:
         if isinstance(atom, v.Instance):
             return self.inference.methods(atom.cls, "__call__")
         return ()
+
+    def _gives_session(self, operation: f.Operation) -> bool:
+        given = [i if i >= 0 else ~i for i in (*operation[6], *(i for _, i in operation[7]))]
+        kinds = {a.kind for i in given for a in self.values[i] if isinstance(a, v.Known)}
+        return not kinds.isdisjoint(_OF_QUERIES)
 
     def of_foreign(self, index: int, operation: f.Operation, name: str) -> Iterator[Use]:
         """Something foreign is called: what it iterates over, makes or starts."""
@@ -458,6 +467,13 @@ def in_order(functions: list[Function], value: v.Value) -> tuple[Function, ...]:
     if len(value) > 1:
         functions = sorted(functions, key=lambda fn: (fn.module.path, fn.index))
     return tuple(dict.fromkeys(functions))
+
+
+def _makes_query(atom: v.Atom) -> bool:
+    """Is it the class of queries, or one below it?"""
+    if isinstance(atom, v.ClassObject):
+        return any(KINDS.get(base) == "Query" for base in atom.cls.foreign_bases)
+    return isinstance(atom, v.Foreign) and KINDS.get(atom.name) == "Query"
 
 
 def is_session_class(cls: Class) -> bool:
