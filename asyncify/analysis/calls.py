@@ -22,6 +22,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.program import Class
 from asyncify.vocabulary import flask
 from asyncify.vocabulary.common import DESCRIBED
+from asyncify.vocabulary.frameworks import NAMESPACE_DEFAULTS
 from asyncify.vocabulary.injection import PROVIDERS
 from asyncify.vocabulary.names import BINDS, FUNCTIONS, KINDS
 from asyncify.vocabulary.runners import RUNNERS, RUNNING
@@ -51,6 +52,10 @@ def call(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
     """The operation that calls something."""
     values = evaluation.values
     callees = values[operation[5]]
+    method = evaluation.operations[operation[5]]
+    if method[0] == f.ATTRIBUTE and method[6] == NAMESPACE_DEFAULTS:
+        for name, value in _named(values, operation[7]).items():
+            evaluation.inference.kept.default(name, value)
     if not callees:
         method = evaluation.operations[operation[5]]
         if method[0] == f.ATTRIBUTE and method[6] in RUNNING:

@@ -8,7 +8,7 @@ has to get the object from somewhere, and what is hot then is the class, and wha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from asyncify.analysis import values as v
 from asyncify.analysis.program import Class, Function, Program
@@ -43,6 +43,7 @@ class Heat:
         self._holders: dict[Class, dict[Slot, None]] = {}
         self._given: dict[Function, dict[Slot, None]] = {}  # the parameters that take functions
         self._held: dict[v.Value, tuple[bool, frozenset[Class]]] = {}
+        self._functions: dict[v.Value, tuple[Function, ...]] = {}
 
     def names(self, names: Iterable[str]) -> None:
         """Every function in which one of the names occurs."""
@@ -153,19 +154,24 @@ class Heat:
 
     def _note_given(self, slot: Slot, value: v.Value) -> None:
         """A function that is given to another, as decorators are, is called there."""
-        for atom in value:
-            if isinstance(atom, v.FunctionObject):
-                self._given.setdefault(atom.function, {})[slot] = None
-                if atom.function in self._called:
-                    self._holder(slot)
+        for function in self._functions_in(value):
+            self._given.setdefault(function, {})[slot] = None
+            if function in self._called:
+                self._holder(slot)
 
     def _note_aliases(self, name: str, value: v.Value) -> None:
-        """A function kept under another name is called by that."""
-        for atom in value:
-            if isinstance(atom, v.FunctionObject) and atom.function.name != name:
-                self.aliases.setdefault(atom.function, set()).add(name)
-                if atom.function in self._called:
+        """A function kept under another name, or in a table, is called by that."""
+        for function in self._functions_in(value):
+            if function.name != name:
+                self.aliases.setdefault(function, set()).add(name)
+                if function in self._called:
                     self.names((name,))
+
+    def _functions_in(self, value: v.Value) -> tuple[Function, ...]:
+        found = self._functions.get(value)
+        if found is None:
+            found = self._functions[value] = tuple(_functions(value))
+        return found
 
 
 def _held(value: v.Value) -> tuple[bool, frozenset[Class]]:
@@ -186,6 +192,18 @@ def _held(value: v.Value) -> tuple[bool, frozenset[Class]]:
         elif isinstance(atom, v.TupleValue):
             pending += [a for item in atom.items for a in item]
     return is_hot, frozenset(classes)
+
+
+def _functions(value: v.Value) -> Iterator[Function]:
+    """The functions that a value is, or holds."""
+    for atom in value:
+        if isinstance(atom, v.FunctionObject):
+            yield atom.function
+        elif isinstance(atom, v.Collection):
+            yield from _functions(atom.items)
+        elif isinstance(atom, v.TupleValue):
+            for item in atom.items:
+                yield from _functions(item)
 
 
 def _owner(function: Function) -> Class | None:

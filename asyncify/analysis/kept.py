@@ -1,6 +1,7 @@
 """What is kept on objects that aren't the program's: ``request.state.db = session``.
 
-Nobody knows what reads such an attribute; whoever reads it by the same last two names gets it.
+Nobody knows what reads such an attribute; whoever reads it by the same last two names gets it. What
+argparse keeps, ``parser.set_defaults(func=run)``, is read from anything: ``args.func(args)``.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from asyncify.analysis.infer import Inference
 
 
+_ANYBODY = ""
+
+
 class Kept:
     """What is kept so in a program; ``names`` are those of the attributes."""
 
@@ -26,23 +30,30 @@ class Kept:
     def keep(self, evaluation: Evaluation, base: int, attribute: str, value: v.Value) -> None:
         """An attribute of the value of an operation is assigned. All that name it are evaluated, or
         once more."""
-        names = _last_name(evaluation.operations[base]), attribute
-        if not names[0] or not self._is_foreign(evaluation.values[base]):
-            return
+        owner = _last_name(evaluation.operations[base])
+        if owner and self._is_foreign(evaluation.values[base]):
+            self._add((owner, attribute), value)
+
+    def default(self, attribute: str, value: v.Value) -> None:
+        """An attribute of any namespace that argparse makes has a value."""
+        self._add((_ANYBODY, attribute), value)
+
+    def _add(self, names: tuple[str, str], value: v.Value) -> None:
         known = self._values.get(names, v.UNKNOWN)
         if self.inference.is_plain(value) or value <= known:
             return
         self._values[names] = known | value
-        self.names.add(attribute)
-        self.inference.again(self.inference.program.mentioning_member(attribute))
+        self.names.add(names[1])
+        self.inference.again(self.inference.program.mentioning_member(names[1]))
 
     def read(self, evaluation: Evaluation, operation: f.Operation) -> v.Value:
         """What an attribute holds that is kept so."""
         base, attribute = operation[5], operation[6]
-        found = self._values.get((_last_name(evaluation.operations[base]), attribute))
-        if found is None or not self._is_foreign(evaluation.values[base]):
-            return v.UNKNOWN
-        return found
+        found = self._values.get((_last_name(evaluation.operations[base]), attribute), v.UNKNOWN)
+        value = evaluation.values[base]
+        if not any(isinstance(atom, v.Foreign) and "()" not in atom.name for atom in value):
+            found |= self._values.get((_ANYBODY, attribute), v.UNKNOWN)  # it is no module
+        return found if found and self._is_foreign(value) else v.UNKNOWN
 
     def _is_foreign(self, value: v.Value) -> bool:
         return all(isinstance(atom, (v.Foreign, v.ForeignInstance)) for atom in value)

@@ -22,10 +22,11 @@ from asyncify.analysis.properties import Properties
 from asyncify.analysis.signed import given_plainly
 from asyncify.analysis.stand_ins import StandIns
 from asyncify.analysis.uses import (
+    Use,
     is_session_class,
 )
 from asyncify.vocabulary import flask
-from asyncify.vocabulary.frameworks import CACHE_MEMBERS, Rule
+from asyncify.vocabulary.frameworks import CACHE_MEMBERS, NAMESPACE_DEFAULTS, Rule
 from asyncify.vocabulary.testing import is_test_path
 
 # Protocols that have an async form of their own, or whose result Python hands through.
@@ -211,6 +212,8 @@ class Obstacles(Callers):
             if self.cases.awaits(use.function, use.name):
                 continue
             if use.kind == "pass" and not fits(use.name) and not self.is_entry(function):
+                if self._is_called_back(function, use):
+                    continue
                 if rule_of(use.name) is Rule.OWN_LOOP:
                     return self._called_plainly(Rule.OWN_LOOP, use.name)
                 name = use.name or "something unknown"
@@ -222,6 +225,22 @@ class Obstacles(Callers):
             reason = f"It is given to `{signed.name}` (line {signed.line}), which may not await it."
             return Obstacle("ASY105", reason)
         return None
+
+    def _is_called_back(self, function: Function, use: Use) -> bool:
+        """Does argparse keep the function for the program, which calls it: ``args.func(args)``?"""
+        if self._method(use) != NAMESPACE_DEFAULTS:
+            return False
+        return any(
+            call.kind == "call" and self._method(call)
+            for _, call in self.callers().get(function, ())
+        )
+
+    def _method(self, use: Use) -> str:
+        """The attribute that is called, or ''."""
+        operations = use.function.body.operations
+        operation = operations[use.operation]
+        callee = operations[operation[5]] if operation[0] == f.CALL else operation
+        return str(callee[6]) if callee[0] == f.ATTRIBUTE else ""
 
     def is_configured_sync(self, function: Function) -> bool:
         return is_named(function, self.inference.config.sync)

@@ -39,9 +39,16 @@ class CallPlanner(UsePlanner):
         use = self._from_this_side(use)
         if any(c in self.coloring.islands for c in use.callees):
             is_root = bool(set(use.callees) & self.coloring.sides.roots.keys())
-            if not is_root or self.colors.divider.spread.hands_named(use):
+            is_entered = not is_root or self.colors.divider.spread.hands_named(use)
+            turned = [c for c in use.callees if self.is_coroutine(c)]
+            if is_entered and turned:
+                reason = f"Its call at line {use.line} may run `{turned[0].qualname}`, which is "
+                reason += "async, or what stays sync."
+                self.impediments[use.function] = Obstacle("ASY105", reason)
+            elif is_entered:
                 self._enter_island(use, layout, draft)
-            return  # a root opens sessions of its own
+            if is_entered or not turned:
+                return  # a root opens sessions of its own
         if self.colors.places.loop_call(use) >= 0:
             return  # awaited in the place of the loop
         turned = [c for c in use.callees if c in self.coloring.turned and not c.facts.is_async]

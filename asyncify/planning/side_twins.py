@@ -322,9 +322,20 @@ class SidePlanner:
         if variable not in self._twins:
             self._twins[variable] = ""
             stays = variable.module.functions[0] in self.sides.quiet  # it is made there as it was
-            if not stays and self.divider.twins.origins(variable) & self.coloring.alive:
+            origins = self.divider.twins.origins(variable)
+            if not stays and origins & self.coloring.alive:
                 self._twins[variable] = self._make_twin(variable)
+            elif not stays and origins and self.alongside is None:
+                self._bind(variable)
         return self._twins[variable]
+
+    def _bind(self, variable: Variable) -> None:
+        """What only the sync side uses stays as it is, on engines that are sync."""
+        place = self.divider.twins.assignment(variable)
+        for function, index in (
+            *((place,) if place is not None else ()), *self.divider.twins.configured(variable)
+        ):  # fmt: skip
+            self._rename(function, sorted(self.colors.uses.layout(function).subtree(index)))
 
     def _can_stand(self, variable: Variable) -> bool:
         """Can an engine or factory be there twice? Those of tests are replaced."""

@@ -47,6 +47,10 @@ class Boundary(NamedTuple):
 # https://anyio.readthedocs.io/en/stable/api.html#anyio.to_thread.run_sync
 PLAIN_THREADS: frozenset[str] = frozenset({"anyio.to_thread.run_sync"})
 
+# What argparse keeps for an attribute of the namespace: `parser.set_defaults(func=run)`.
+# https://docs.python.org/3/library/argparse.html#sub-commands
+NAMESPACE_DEFAULTS = "set_defaults"
+
 # What the decorators of functools that keep results put on a function.
 CACHE_MEMBERS = ("cache_clear", "cache_info", "cache_parameters", "__wrapped__")
 
