@@ -20,7 +20,14 @@ from asyncify.planning.draft import Draft, reference
 from asyncify.rules import finding
 from asyncify.sites import NodeRef
 from asyncify.vocabulary.names import async_name
-from asyncify.vocabulary.testing import ASYNC_MOCK, MOCKS, PATCHED, PATCHES, REPLACEMENT
+from asyncify.vocabulary.testing import (
+    ASYNC_MOCK,
+    MOCK_RESULT,
+    MOCKS,
+    PATCHED,
+    PATCHES,
+    REPLACEMENT,
+)
 
 _ASYNC = ASYNC_MOCK.rpartition(".")[2]
 _ADVICE = "Put something there whose calls can be awaited: an async function, or an AsyncMock."
@@ -34,6 +41,8 @@ class MockedFunctions:
     coloring: Coloring
     draft: Callable[[Module], Draft]
     findings: list[Finding] = field(default_factory=list)
+    # The names in functions that hold mocks of sessions, which are async ones now.
+    sessions: set[tuple[Function, str]] = field(default_factory=set)
 
     def plan(self) -> None:
         program = self.colors.inference.program
@@ -183,7 +192,10 @@ class MockedFunctions:
         """What sessions come from: SQLAlchemy's classes, which have other names, and factories."""
         inference = self.colors.inference
         if isinstance(target, str):
-            renamed = bool(async_name(target, inference.config.sqlalchemy_version))
+            new = async_name(target, inference.config.sqlalchemy_version)
+            if new and self._named(function, operation, target, new):
+                return
+            renamed = bool(new)
             reason = f"`{target}` is patched where the async one takes its place, under its name."
         elif isinstance(target, Variable):
             value = inference.symbol_value(target) or ()
@@ -195,6 +207,22 @@ class MockedFunctions:
         if renamed:
             site = self.draft(function.module).site(operation)
             self.findings.append(finding("ASY608", site, reason, _ADVICE))
+
+    def _named(self, function: Function, operation: f.Operation, target: str, new: str) -> bool:
+        """``patch("app.db.Session", return_value=db)``, where that mock is one of an async session:
+        the name in the text becomes the async one's."""
+        operations, given = function.body.operations, dict(operation[7]).get(MOCK_RESULT, -1)
+        if given < 0 or (function, dotted(operations, given)) not in self.sessions:
+            return False
+        text = operations[operation[6][0]][5]
+        owner, _, last = text.rpartition(".")
+        if last != target.rpartition(".")[2]:
+            return False
+        name = dotted(operations, operation[5]).rpartition(".")[2]
+        literals = ((0, f"{owner}.{new.rpartition('.')[2]}"),)
+        draft, node = self.draft(function.module), NodeRef("Call", operation[3], name)
+        draft.add(EditArguments(node=node, site=draft.site(operation), literals=literals))
+        return True
 
 
 def is_last(name: str, call: str) -> bool:

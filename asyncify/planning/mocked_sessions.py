@@ -23,6 +23,7 @@ from asyncify.vocabulary.names import KINDS
 from asyncify.vocabulary.rows import Form
 from asyncify.vocabulary.testing import (
     ASYNC_MOCK,
+    MOCK_RESULT,
     MOCKED_OVERRIDES,
     MOCKED_SESSIONS,
     MOCKED_SPECS,
@@ -146,6 +147,8 @@ class MockedSessions:
         operation = layout.operations[parent] if parent >= 0 else ()
         if not operation or operation[0] != f.CALL or operation[5] == index:
             return False
+        if self.wanted is is_session and self._is_patched(function, operation, index):
+            return True
         return any(
             turns
             and any(
@@ -155,6 +158,17 @@ class MockedSessions:
             )
             for callee, offset, turns in self._callees(function, operation[5])
         )
+
+    def _is_patched(self, function: Function, operation: f.Operation, index: int) -> bool:
+        """``patch("app.db.Session", return_value=db)``: is it what the class of sessions gives?"""
+        operations = function.body.operations
+        if dict(operation[7]).get(MOCK_RESULT) != index or not operation[6][:1]:
+            return False
+        target = operations[operation[6][0]] if operation[6][0] >= 0 else ()
+        if not target or target[0] != f.CONSTANT or not isinstance(target[5], str):
+            return False
+        symbol = self.program.named(target[5])
+        return isinstance(symbol, str) and KINDS.get(symbol) in _SESSIONS
 
     def _callees(self, function: Function, index: int) -> Iterator[tuple[Function, int, bool]]:
         """What is called, how many parameters are bound already, and whether it turns."""

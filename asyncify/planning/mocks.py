@@ -17,6 +17,7 @@ from asyncify.planning.draft import Draft, reference
 from asyncify.planning.mocked_chains import Chains
 from asyncify.planning.mocked_functions import MockedFunctions
 from asyncify.planning.mocked_sessions import Mocked, MockedSessions, is_session
+from asyncify.planning.program_calls import MANAGER_METHODS
 from asyncify.rules import finding
 from asyncify.vocabulary.names import KINDS, async_name
 from asyncify.vocabulary.rows import Form
@@ -62,7 +63,20 @@ class MockPlanner:
         self.chains.plan(mocked, self.sessions.reached)
         self.sessions.respec(mocked, members)
         for function, name in dict.fromkeys(mocked.holders):
+            self.functions.sessions.add((function, name))
             self._awaited_members(function, name)
+            self._entered(function, name)
+
+    def _entered(self, function: Function, name: str) -> None:
+        """``db.__enter__.return_value = db``: it is entered by ``async with``."""
+        operations = function.body.operations
+        for operation in operations:
+            if not operation or operation[0] != f.ATTRIBUTE or operation[6] not in MANAGER_METHODS:
+                continue
+            if dotted(operations, operation[5]) == name:
+                draft, new = self.draft(function.module), MANAGER_METHODS[operation[6]]
+                site = draft.site(operation)
+                draft.add(RenameReference(node=reference(operation), site=site, new=new))
 
     def _awaited_members(self, function: Function, name: str) -> None:
         """``db.commit = MagicMock()``."""
