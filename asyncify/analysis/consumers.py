@@ -8,15 +8,30 @@ Whoever else runs a lambda or a generator expression doesn't await it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from asyncify import facts as f
 from asyncify.analysis.layout import Layout
-from asyncify.analysis.program import dotted
+from asyncify.analysis.program import blocks_of, dotted, statements_of
 
 # Consumers of a generator expression that exhaust it: for them it can become a list.
-EXHAUSTING = {"sum", "sorted", "list", "tuple", "set", "frozenset", "dict", "max", "min"}
-_EXHAUSTING_METHODS = {"join", "extend", "update", "add_all", "union"}
+EXHAUSTING = {
+    "sum", "sorted", "list", "tuple", "set", "frozenset", "dict", "max", "min",
+    "Counter", "OrderedDict", "deque", "reduce",
+}  # fmt: skip
+# Builtins that hand on what they read, one by one; whoever reads them says how far.
+_HANDING_ON = {"enumerate", "zip", "map", "filter", "chain"}
+# What a loop may call while something else is read ahead: nothing that the database would see.
+_QUIET = {
+    "print", "str", "repr", "len", "int", "float", "round", "min", "max", "sum", "sorted", "isinstance",
+    "append", "extend", "add", "update", "insert", "write", "info", "debug", "warning", "error",
+    "join", "format", "upper", "lower", "strip", "title", "echo", "startswith", "endswith", "split",
+}  # fmt: skip
+_EXHAUSTING_METHODS = {
+    "join", "extend", "update", "add_all", "union", "writelines", "writerows", "fromkeys",
+    "intersection", "difference", "issubset", "issuperset",
+}  # fmt: skip
 _SHORT = {"any", "all"}
 _KEYED = {"sorted": {"key", "reverse"}, "max": {"key", "default"}, "min": {"key", "default"}}
 _PLAIN = (f.NAME, f.CONSTANT)  # evaluated later, they give the same
@@ -80,13 +95,77 @@ def unreadable(layout: Layout, generator: f.Operation) -> str:
     index = layout.operations.index(generator)
     parent = layout.parent(index)
     consumer = layout.operations[parent] if parent >= 0 else ()
+    if is_unpacked(layout, index):
+        return ""
     if not consumer or consumer[0] != f.CALL or consumer[5] == index:
         return "It stands in a generator expression, which is consumed elsewhere."
-    if stops_early(layout, parent) or exhausts(layout, parent):
+    if stops_early(layout, parent) or exhausts(layout, parent) or hands_all_on(layout, parent):
         return ""
     callee = layout.operations[consumer[5]]
     shown = callee[6] if callee[0] == f.ATTRIBUTE else dotted(layout.operations, consumer[5])
     return f"It stands in a generator expression that `{shown}` consumes without awaiting."
+
+
+def is_unpacked(layout: Layout, index: int) -> bool:
+    """Is an operation's value unpacked: ``[*x]``, ``f(*x)``?"""
+    parent = layout.parent(index)
+    operation = layout.operations[parent] if parent >= 0 else ()
+    return bool(operation) and operation[0] in (f.SEQUENCE, f.CALL) and ~index in operation[6]
+
+
+def hands_all_on(layout: Layout, call: int) -> bool:
+    """Does a call hand on all of what it reads, and would nobody see that it reads ahead?"""
+    if _builtin(layout, call) not in _HANDING_ON:
+        return False
+    if is_unpacked(layout, call):
+        return True
+    loop = layout.loop(call)
+    if loop is not None:
+        return not loop[11] and not leaves(loop[9]) and _is_quiet(layout, *_inside(layout, loop))
+    comprehension = layout.comprehension_of(call)
+    if comprehension is not None:
+        start = layout.operations.index(comprehension) + 1
+        inside = layout.subtree(call) | {call}
+        if comprehension[5] == "GeneratorExp":
+            return False
+        return _is_quiet(layout, *(i for i in range(start, comprehension[9]) if i not in inside))
+    parent = layout.parent(call)
+    if parent < 0 or layout.operations[parent][0] != f.CALL:
+        return False
+    return exhausts(layout, parent) or hands_all_on(layout, parent)
+
+
+def _inside(layout: Layout, loop: f.Statement) -> Iterator[int]:
+    """The operations in the body of a loop."""
+    for statement in statements_of(loop[9]):
+        yield from range(statement[4], statement[5])
+
+
+def _is_quiet(layout: Layout, *operations: int) -> bool:
+    """Does nothing among some operations call what may do more than compute and show?"""
+    for index in operations:
+        operation = layout.operations[index]
+        if not operation or operation[0] in (f.YIELD, f.YIELD_FROM, f.AWAIT):
+            return False
+        if operation[0] == f.CALL:
+            callee = layout.operations[operation[5]]
+            name = callee[5] if callee[0] == f.NAME else callee[6] if callee[0] == f.ATTRIBUTE else ""
+            if name not in _QUIET:
+                return False
+    return True
+
+
+def leaves(block: tuple[f.Statement, ...], outermost: bool = True) -> bool:
+    """Can the body of a loop leave it early?"""
+    for statement in block:
+        if statement[0] == f.RETURN:
+            return True
+        if statement[0] == f.FLOW and statement[7] == "break" and outermost:
+            return True
+        inner = outermost and statement[0] not in (f.FOR, f.WHILE)
+        if any(leaves(part, inner) for part in blocks_of(statement)):
+            return True
+    return False
 
 
 def iteration(layout: Layout, index: int) -> str:
@@ -119,7 +198,7 @@ def _argument(layout: Layout, call: int) -> str:
         return name
     if name in _SHORT and stops_early(layout, call):
         return name
-    return "listed" if exhausts(layout, call) else ""
+    return "listed" if exhausts(layout, call) or hands_all_on(layout, call) else ""
 
 
 def _builtin(layout: Layout, call: int) -> str:

@@ -9,7 +9,7 @@ from asyncify.analysis import streams
 from asyncify.analysis import values as v
 from asyncify.analysis.consumers import iteration, unread
 from asyncify.analysis.layout import Layout
-from asyncify.analysis.program import Function, Variable, dotted
+from asyncify.analysis.program import Function, Variable, dotted, statements_of
 from asyncify.analysis.streams import Stream
 from asyncify.analysis.uses import LOOPS, Use, Uses
 from asyncify.vocabulary.awaitables import ENSURING_NAMES
@@ -53,8 +53,10 @@ class Places:
                 return Obstacle("ASY101", reason)
         if use.kind == "set":
             return Obstacle("ASY101", f"An assignment to `{use.name}` can't be awaited.")
-        if use.kind == "iterate" and not iteration(layout, use.operation):
-            return Obstacle("ASY101", "What consumes the generator here can't await.")
+        if use.kind == "iterate":
+            form = iteration(layout, use.operation)
+            if not form or (form == "listed" and any(map(_is_endless, use.callees))):
+                return Obstacle("ASY101", "What consumes the generator here can't await.")
         if use.kind == "metadata" and not layout.is_statement(use.operation):
             return Obstacle("ASY203", f"`{use.name}` is used as a value here.")
         if use.kind == "foreign":
@@ -270,3 +272,12 @@ class Places:
             if other.operation in inside and other.does_io:
                 return Obstacle("ASY203", f"A session is given to `{use.name}` together with I/O.")
         return None
+
+
+def _is_endless(generator: Function) -> bool:
+    """Does a generator go on for as long as it is asked, ``while True``?"""
+    operations = generator.body.operations
+    return any(
+        statement[0] == f.WHILE and operations[statement[7]][0] == f.CONSTANT
+        for statement in statements_of(generator.body.statements)
+    )

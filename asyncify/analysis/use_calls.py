@@ -27,7 +27,7 @@ from asyncify.vocabulary.names import (
 from asyncify.vocabulary.rows import Form, Role
 from asyncify.vocabulary.runners import RUNNERS
 from asyncify.vocabulary.sqlalchemy_query import QUERY
-from asyncify.vocabulary.tasks import STARTUP
+from asyncify.vocabulary.tasks import STARTUP, STREAMING
 from asyncify.vocabulary.testing import CLEANUPS, EXPECTING
 
 _METADATA = ("create_all", "drop_all", "reflect")
@@ -132,8 +132,10 @@ class Calls:
             yield Use("call", self.function, index, name=callees[0].name, callees=callees)
             if not self._gives_nothing(operation):
                 yield from self.listed(operation, callee)
-        elif self._may_be_ours(operation):
-            yield from self.guessed(index, operation)
+        else:
+            yield from self.read_elsewhere(operation)
+            if self._may_be_ours(operation):
+                yield from self.guessed(index, operation)
         if not spawned:
             yield from self.metadata(index, operation)
 
@@ -145,6 +147,23 @@ class Calls:
         }  # fmt: skip
         for argument in taken:
             yield from self.iterated_queries(argument)
+
+    def read_elsewhere(self, operation: f.Operation) -> Iterator[Use]:
+        """``",".join(names())``: a generator is given to something that is none of the program's,
+        which goes through it."""
+        name = self._callee_name(operation)
+        if name in ITERATING or name in STREAMING or fits(name):
+            return
+        for argument in (*operation[6], *(i for _, i in operation[7])):
+            made = [
+                atom.function for atom in self.values[argument] if isinstance(atom, v.Generated)
+                and not atom.function.facts.is_async
+            ] if argument >= 0 else []  # fmt: skip
+            if made:
+                callees = in_order(made, self.values[argument])
+                yield Use(
+                    "iterate", self.function, argument, name=callees[0].name, callees=callees
+                )
 
     def member(self, index: int, operation: f.Operation, callee: v.Value) -> Iterator[Use]:
         """A method of a Query, or of an object of SQLAlchemy."""

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from asyncify import facts as f
-from asyncify.analysis.consumers import applied, iteration, stops_early
+from asyncify.analysis.consumers import applied, iteration, leaves, stops_early
 from asyncify.analysis.layout import Layout
-from asyncify.analysis.program import Function, blocks_of, statements_of
+from asyncify.analysis.program import Function, statements_of
 from asyncify.analysis.uses import Use
 from asyncify.decisions import (
     ApplyInComprehension,
@@ -138,19 +138,6 @@ def _loop(use: Use, layout: Layout, draft: Draft, group: int) -> None:
     draft.add(
         MakeAsyncFor(node=node, site=site, group=group, closing=closing, variable=variable)
     )  # fmt: skip
-
-
-def leaves(block: tuple[f.Statement, ...], outermost: bool = True) -> bool:
-    """Can the body of a loop leave it early?"""
-    for statement in block:
-        if statement[0] == f.RETURN:
-            return True
-        if statement[0] == f.FLOW and statement[7] == "break" and outermost:
-            return True
-        inner = outermost and statement[0] not in (f.FOR, f.WHILE)
-        if any(leaves(part, inner) for part in blocks_of(statement)):
-            return True
-    return False
 
 
 def _holds_open(generator: Function) -> bool:
