@@ -24,8 +24,8 @@ EXHAUSTING = {
 _HANDING_ON = {"enumerate", "zip", "map", "filter", "chain"}
 # What a loop may call while something else is read ahead: nothing that the database would see.
 _QUIET = {
-    "print", "str", "repr", "len", "int", "float", "round", "min", "max", "sum", "sorted", "isinstance",
-    "append", "extend", "add", "update", "insert", "write", "info", "debug", "warning", "error",
+    "print", "str", "repr", "len", "int", "float", "round", "min", "max", "sum", "sorted", "append",
+    "isinstance", "extend", "add", "update", "insert", "write", "info", "debug", "warning", "error",
     "join", "format", "upper", "lower", "strip", "title", "echo", "startswith", "endswith", "split",
 }  # fmt: skip
 _EXHAUSTING_METHODS = {
@@ -149,7 +149,9 @@ def _is_quiet(layout: Layout, *operations: int) -> bool:
             return False
         if operation[0] == f.CALL:
             callee = layout.operations[operation[5]]
-            name = callee[5] if callee[0] == f.NAME else callee[6] if callee[0] == f.ATTRIBUTE else ""
+            name = (
+                callee[5] if callee[0] == f.NAME else callee[6] if callee[0] == f.ATTRIBUTE else ""
+            )
             if name not in _QUIET:
                 return False
     return True

@@ -161,9 +161,7 @@ class Calls:
             ] if argument >= 0 else []  # fmt: skip
             if made:
                 callees = in_order(made, self.values[argument])
-                yield Use(
-                    "iterate", self.function, argument, name=callees[0].name, callees=callees
-                )
+                yield Use("iterate", self.function, argument, name=callees[0].name, callees=callees)
 
     def member(self, index: int, operation: f.Operation, callee: v.Value) -> Iterator[Use]:
         """A method of a Query, or of an object of SQLAlchemy."""

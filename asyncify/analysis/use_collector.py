@@ -53,9 +53,9 @@ class Collector(Calls):
         if self._reaches_sessions(operation):
             return self.call(index, operation)
         for argument in operation[6]:
-            if argument >= 0 and self.values[argument]:
-                if any(atom.__class__ is v.Generated for atom in self.values[argument]):
-                    return self.call(index, operation)
+            value = self.values[argument] if argument >= 0 else v.UNKNOWN
+            if value and any(atom.__class__ is v.Generated for atom in value):
+                return self.call(index, operation)
         return self.guessed(index, operation) if self._may_be_ours(operation) else ()
 
     def any_attribute(self, index: int, operation: f.Operation) -> Iterable[Use]:
