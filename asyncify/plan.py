@@ -53,6 +53,7 @@ from asyncify.planning.side_twins import SidePlanner
 from asyncify.planning.support import Support
 from asyncify.planning.template_calls import template_calls
 from asyncify.planning.test_marks import MarkPlanner, runs_on_anyio
+from asyncify.planning.thread_keywords import ThreadKeywords
 from asyncify.planning.unproven_calls import unproven_calls, unseen_sessions
 from asyncify.rules import finding
 from asyncify.sites import Site
@@ -156,6 +157,7 @@ class Planner:
             RunnerPlanner(self.colors, self.coloring, self.draft, self.support.name).plan()
             CasePlanner(self.colors, self.coloring, self.draft).plan()
             MarkPlanner(self.colors, self.coloring, self.draft).plan()
+            ThreadKeywords(self.colors, self.coloring, self.draft).plan()
             self.queries.plan_properties(self.draft)
             self.sides.plan()
             self.loading.plan()

@@ -85,6 +85,10 @@ _THREADED = "a plain function ran in a thread: other blocking calls in it now bl
 _OWN_LOOP = "stays sync, on a sync engine: it has no event loop, or one of its own"
 _CALLED = "what the coroutine function returns is never awaited"
 
+# Keywords of a package that say whether a plain function runs in a thread.
+# https://docs.litestar.dev/2/topics/sync-vs-async.html
+THREAD_KEYWORDS: dict[str, str] = {"litestar": "sync_to_thread"}
+
 _LITESTAR_ROUTES = (
     *("get", "post", "put", "patch", "delete", "head", "route"),
     *("websocket", "websocket_listener", "asgi"),
