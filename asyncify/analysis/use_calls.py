@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from asyncify import facts as f
+from asyncify.analysis import alembic_runs
 from asyncify.analysis import values as v
 from asyncify.analysis.boundaries import fits, rule_of
 from asyncify.analysis.by_name import ByName, is_hidden
@@ -254,8 +255,11 @@ class Calls:
 
     def in_greenlet(self, index: int, operation: f.Operation, callee: v.Value) -> Iterator[Use]:
         """Something of SQLAlchemy's own that takes an engine or a connection, and stays sync."""
+        if self.function.facts.kind in ("module", "class"):
+            return
+        yield from self._migrating(index, callee)
         name = self._spawned(index, operation, callee)
-        if not name or self.function.facts.kind in ("module", "class"):
+        if not name:
             return
         wanted = GREENLET_KEYWORDS.get(name, "")
         positional = () if wanted else operation[6]
@@ -267,6 +271,14 @@ class Calls:
                 if isinstance(atom, v.Known) and atom.kind in BINDS:
                     yield Use("greenlet", self.function, index, atom, name=name)
                     return
+
+    def _migrating(self, index: int, callee: v.Value) -> Iterator[Use]:
+        """A command of Alembic, on a connection that the function gives it."""
+        for atom in callee:
+            if isinstance(atom, v.Foreign) and alembic_runs.is_command(atom.name):
+                for place in alembic_runs.shared_binds(self.layout, self.values)[:1]:
+                    owner = alembic_runs.bind(self.values[place])
+                    yield Use("greenlet", self.function, index, owner, name=atom.name)
 
     def _spawned(self, index: int, operation: f.Operation, callee: v.Value) -> str:
         """The name of a call that has to run in a greenlet if a bind is given to it, or ''."""

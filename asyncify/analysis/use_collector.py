@@ -10,6 +10,7 @@ from asyncify.analysis.program import Function
 from asyncify.analysis.use import SYNC_KINDS, Use
 from asyncify.analysis.use_calls import Calls, in_order
 from asyncify.vocabulary.names import (
+    ALEMBIC_COMMANDS,
     GREENLET_ALWAYS,
 )
 from asyncify.vocabulary.rows import Form
@@ -18,7 +19,10 @@ from asyncify.vocabulary.testing import CLIENT_MEMBERS, REQUEST
 # What `with` calls, and `async with`.
 ENTERING, ENTERING_ASYNC = ("__enter__", "__exit__"), ("__aenter__", "__aexit__")
 # The last parts of the names of what reaches sessions that it isn't given.
-_REACHING = {"close_all", *(name.rpartition(".")[2] for name in GREENLET_ALWAYS)}
+_REACHING = {
+    "close_all",
+    *(name.rpartition(".")[2] for name in GREENLET_ALWAYS | ALEMBIC_COMMANDS),
+}
 
 # Methods by which a generator is driven by hand.
 _OF_GENERATORS = {"send", "throw", "close", "__next__"}

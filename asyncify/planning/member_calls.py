@@ -6,6 +6,7 @@ The vocabulary's row of a member says what becomes of it.
 from __future__ import annotations
 
 from asyncify import facts as f
+from asyncify.analysis import alembic_runs
 from asyncify.analysis import values as v
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import dotted
@@ -193,7 +194,10 @@ class MemberPlanner(UsePlanner):
         """Engines and connections among the arguments are replaced by the sync ones behind."""
         operation = layout.operations[use.operation]
         values = self.inference.evaluations[use.function].values
-        for index in (*operation[6], *(i for _, i in operation[7])):
+        given = [*operation[6], *(i for _, i in operation[7])]
+        if alembic_runs.is_command(use.name):
+            given += alembic_runs.shared_binds(layout, values)
+        for index in given:
             value = values[index if index >= 0 else ~index]
             kinds = {a.kind for a in value if isinstance(a, v.Known)}
             attribute = next((BINDS[kind] for kind in sorted(kinds) if BINDS.get(kind)), "")

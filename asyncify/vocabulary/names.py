@@ -416,6 +416,12 @@ GREENLET_FUNCTIONS: frozenset[str] = frozenset(
     }
 )
 
+# Commands of Alembic, which do I/O on what the configuration is given.
+ALEMBIC_COMMANDS: frozenset[str] = frozenset(
+    f"alembic.command.{name}"
+    for name in ("upgrade", "downgrade", "stamp", "check", "current", "ensure_version", "revision")
+)
+
 # Functions that do I/O on all sessions there are, async ones too.
 GREENLET_ALWAYS: frozenset[str] = frozenset(
     {"sqlalchemy.orm.close_all_sessions", "sqlalchemy.orm.session.close_all_sessions"}
