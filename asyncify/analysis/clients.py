@@ -62,7 +62,8 @@ class Clients:
     def decide(self, coloring: Coloring) -> bool:
         """Say which clients turn, with an application that turns; True where that is news."""
         if not any(not function.facts.is_async for function in coloring.turned):
-            return False
+            news, self.turning, self.stopped = bool(self.turning), frozenset(), {}
+            return news
         uses = list(self.uses())
         found = frozenset(use.client for use in uses if use.client is not None) | self._all_made()
         if self._decided:
