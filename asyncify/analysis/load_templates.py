@@ -24,7 +24,7 @@ def rendered(run: LoadEvaluation, operation: f.Operation, index: int) -> None:
     names = list(_names(run.operations, operation)) or _got(run, callee)
     if len(names) != 1:
         return
-    given = dict(_given(run.operations, operation))
+    given = dict(_given(run, operation))
     for read in run.loading.templates.reads(names[0]):
         at = given.get(read.path[0], -1)
         if at < 0 or len(read.path) < 2:
@@ -57,7 +57,7 @@ def _got(run: LoadEvaluation, callee: f.Operation) -> list[str]:
 
 def _called(run: LoadEvaluation, cls: Class, read: Read) -> None:
     """A method that turns, or a property, has nobody who awaits it in a template."""
-    method = cls.find(read.path[1])
+    method = cls.find(read.path[1]) if len(read.path) == 2 else None
     if method is not None and method in run.loading.coloring.turned:
         run.loading.called_by_templates[method, read.file, read.line] = None
 
@@ -71,22 +71,43 @@ def _names(operations: tuple[f.Operation, ...], operation: f.Operation) -> Itera
             yield given[5]
 
 
-def _given(
-    operations: tuple[f.Operation, ...], operation: f.Operation
-) -> Iterator[tuple[str, int]]:
+def _given(run: LoadEvaluation, operation: f.Operation) -> Iterator[tuple[str, int]]:
     """The variables that a template is given, with the operations that are their values."""
+    operations = run.operations
     contexts = [i for i in operation[6] if i >= 0]
     contexts += [index for name, index in operation[7] if name == CONTEXT]
     for context in contexts:
         given = operations[context]
-        if given[0] == f.DICT:
-            for key, value in zip(given[5], given[6], strict=True):
-                name = operations[key][5] if key >= 0 and operations[key][0] == f.CONSTANT else ""
-                if isinstance(name, str):
-                    yield name, value
+        if given[0] == f.NAME:
+            yield from _filled(run, given[5])
+        elif given[0] == f.DICT:
+            yield from _entries(operations, given)
     for keyword, index in operation[7]:
         if keyword is not None:
             yield keyword, index
+
+
+def _filled(run: LoadEvaluation, name: str) -> Iterator[tuple[str, int]]:
+    """``context = {"order": order}``, and what that is given on other lines."""
+    operations = run.operations
+    for statement in statements_of(run.function.body.statements):
+        if statement[0] != f.ASSIGN:
+            continue
+        value = operations[statement[8]]
+        for target in statement[7]:
+            if target[:2] == (f.TO_NAME, name) and value[0] == f.DICT:
+                yield from _entries(operations, value)
+            elif target[0] == f.TO_SUBSCRIPT and operations[target[1]][:1] == (f.NAME,):
+                key = operations[target[2]]
+                if operations[target[1]][5] == name and key[0] == f.CONSTANT:
+                    yield str(key[5]), statement[8]
+
+
+def _entries(operations: tuple[f.Operation, ...], given: f.Operation) -> Iterator[tuple[str, int]]:
+    for key, value in zip(given[5], given[6], strict=True):
+        name = operations[key][5] if key >= 0 and operations[key][0] == f.CONSTANT else ""
+        if isinstance(name, str):
+            yield name, value
 
 
 def _read(

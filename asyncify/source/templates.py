@@ -18,6 +18,7 @@ _LARGE = 300_000  # bytes
 _TAG = re.compile(r"{%-?\s*(?P<tag>.*?)\s*-?%}|{{-?\s*(?P<shown>.*?)\s*-?}}|{#.*?#}", re.S)
 _FOR = re.compile(r"for\s+(?P<names>[\w\s,]+?)\s+in\s+(?P<items>.+)", re.S)
 _SET = re.compile(r"(?:set|with)\s+(?P<name>\w+)\s*=\s*(?P<value>.+)", re.S)
+_MACRO = re.compile(r"macro\s+\w+\s*\((?P<names>[^)]*)\)", re.S)
 _OTHER = re.compile(r"(?:include|extends|import|from)\s+['\"](?P<name>[^'\"]+)['\"]")
 _STRING = re.compile(r"'[^']*'|\"[^\"]*\"")
 _PATH = re.compile(r"(?<![\w.)\]|])(?P<path>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(?P<call>\s*\()?")
@@ -91,6 +92,9 @@ def _reads(text: str, file: str) -> Iterator[Read]:
     for found in _TAG.finditer(text):
         line = text.count("\n", 0, found.start()) + 1
         expression = found["shown"] or found["tag"] or ""
+        macro = _MACRO.match(expression)
+        for name in macro["names"].split(",") if macro is not None else ():
+            aliases.pop(name.partition("=")[0].strip(), None)
         loop, binding = _FOR.match(expression), _SET.match(expression)
         if loop is not None:
             expression = loop["items"]
