@@ -32,7 +32,8 @@ class Demand:
     again below itself (`asyncify.planning.load_depths`), and ``late`` says that what was loaded of
     the instance when it came has been given up since; ``inside``: by the call that leads to it.
     ``stale``: rows that it loads may have been written since the query, which doesn't tell of them;
-    ``maybe``: a function that isn't given the instance, but holds it, may as well not read it.
+    ``maybe``: a function that isn't given the instance, but holds it, may as well not read it;
+    ``many``: the value of the operation ``at`` is a container.
     """
 
     function: Function
@@ -52,6 +53,7 @@ class Demand:
     inside: bool = False
     stale: bool = False
     maybe: bool = False
+    many: bool = False
 
     @property
     def anchor(self) -> int:
@@ -93,6 +95,7 @@ def moved(
     call: tuple[Function, int],
     at: int,
     below: tuple[str, ...] = (),
+    many: bool = False,
 ) -> Demand:
     """The demand of a callee on its parameter, as one on the caller's instance, which is what the
     value of the operation ``at`` holds ``below``."""
@@ -101,5 +104,5 @@ def moved(
         demand.function, demand.operation, demand.attribute, demand.entity, entity.source,
         (*entity.path, *demand.path), (call, *demand.calls), demand.column, demand.reader, at,
         (*below, *demand.path), demand.executes, demand.depth, demand.late, inside, demand.stale,
-        demand.maybe,
+        demand.maybe, many,
     )  # fmt: skip

@@ -355,6 +355,10 @@ class LoadEvaluation:
         is_first = self.summary.state is None
         return is_first and not self.forks and not self.is_maybe(index)
 
+    def is_many(self, index: int) -> bool:
+        """Is the value of an operation a container?"""
+        return index >= 0 and any(isinstance(a, s.Many) for a in self.values[index])
+
     def elements(self, value: s.Value) -> s.Value:
         if not value:
             return s.NOTHING

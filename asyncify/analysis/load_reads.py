@@ -144,7 +144,7 @@ def column(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -
             return
     elif (
         entity.source.kind == "given"
-        and run.loading.expires
+        and (run.loading.expires or run.loading.models.is_queried(entity.cls, name))
         and not _is_awaited(run, reading.place)
     ):
         run.summary.reads.setdefault((key, name), _demanded(run, entity, name, True, reading))
@@ -152,7 +152,7 @@ def column(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -
     deferred = (
         name in models.deferred(entity.cls)
         or s.WITHOUT + name in state.loaded.get(key, frozenset())
-        or _is_uncomputed(run, entity, name)
+        or is_uncomputed(run, entity, name)
     )
     if deferred and name not in state.loaded.get(key, frozenset()):
         if entity.source.kind != "new" or entity.path or models.is_queried(entity.cls, name):
@@ -161,7 +161,7 @@ def column(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -
             state.load(key, (name,))
 
 
-def _is_uncomputed(run: LoadEvaluation, entity: s.Entity, name: str) -> bool:
+def is_uncomputed(run: LoadEvaluation, entity: s.Entity, name: str) -> bool:
     """Is it an expression of SQL, of an instance that was never selected?"""
     is_new = entity.source.kind == "new" and not entity.path
     if not is_new or entity.source not in run.state.stored:
@@ -219,7 +219,7 @@ def _demanded(
         run.function, place, name, entity, entity.source, entity.path, (), is_column, reader,
         place if at == -1 else at, below, late=run.state.has_lapsed(entity.key),
         stale=is_stale(run, entity.source, entity, name),
-        maybe=entity.source.kind == "held" and not run.is_certain(place),
+        maybe=entity.source.kind == "held" and not run.is_certain(place), many=run.is_many(at),
     )  # fmt: skip
 
 

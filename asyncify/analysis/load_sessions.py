@@ -202,8 +202,12 @@ def fetched(
     source = s.Source("get", run.function, index)
     run.state.forget(source)
     computed = {n for c in cls.ancestors for n in run.loading.computed.get(c, ())}
+    if run.loading.is_shared:
+        models = run.loading.models
+        computed |= {n for n in models.columns(cls) if models.is_queried(cls, n)}
     if computed:
-        # The session may hold it, with what a flush has computed and nobody has read yet.
+        # The session may hold it, with what a flush has computed and nobody has read yet; a test
+        # may have made it there, without what only a query computes.
         run.state.set_expired((source, ()), frozenset(computed))
     for path in paths:
         run.state.load((source, path[:-1]), path[-1:])

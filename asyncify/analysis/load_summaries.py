@@ -157,7 +157,7 @@ def _demand(
         elif demand.source.kind == "given" and demand.source.function is function:
             at = places[demand.source.index] if places else -1
             for entity in s.entities(given[demand.source.index]):
-                _pass_on(run, moved(demand, entity, call_site, at, below))
+                _pass_on(run, moved(demand, entity, call_site, at, below, run.is_many(at)))
         elif demand.source in handed:
             entity = s.Entity(demand.source, (), demand.entity.cls)
             _pass_on(run, moved(demand, entity, call_site, -1))
@@ -201,12 +201,16 @@ def _read(
             continue
         at = places[source.index] if places else -1
         for entity in s.entities(given[source.index]):
-            found = moved(demand, entity, call_site, at, below)
+            found = moved(demand, entity, call_site, at, below, run.is_many(at))
             key = found.source, found.path
             if run.state.is_expired(key, name):
                 run.summary.demands[found] = None
                 if load_sessions.settles(run, found.source, call_site[1]):
                     run.state.read_again(key, name)
+            elif not demand.path and load_reads.is_uncomputed(run, entity, name):
+                if name not in run.state.loaded.get(key, frozenset()):
+                    run.summary.demands[found] = None
+                    run.state.load(key, () if run.is_maybe(call_site[1]) else (name,))
             elif found.source.kind == "given":
                 run.summary.reads.setdefault((key, name), found)
 

@@ -180,11 +180,15 @@ class Loading:
     @cached_property
     def requests_expire(self) -> bool:
         """May a request expire all that a test holds?"""
-        mentioning = self.inference.program.mentioning
-        return any(mentioning(word) for word in SHARING) and any(
+        return self.is_shared and any(
             fn.facts.members & EXPIRING_ALL and not is_test_path(fn.module.path)
             for fn in self.coloring.turned
         )
+
+    @cached_property
+    def is_shared(self) -> bool:
+        """May tests share their session with the program?"""
+        return any(self.inference.program.mentioning(word) for word in SHARING)
 
     @cached_property
     def requests(self) -> dict[Function, set[int]]:

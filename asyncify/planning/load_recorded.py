@@ -34,17 +34,26 @@ class RecordedLoads:
 
     def missed(self, found: dict[Function, list[Demand]]) -> Iterator[Demand]:
         """Demands for what was loaded and isn't among those found."""
-        known = {(d.function, d.operation) for demands in found.values() for d in demands}
+        known = _Known(found)
         modules = self._modules()
         for load in self.loads:
             module = modules.get(load.path)
             places = list(self._places(module, load)) if module is not None else []
-            if module is None or any(place in known for place in places):
+            if module is None or known.has(places, module, load, self._around(module, load)):
                 continue
             demands = [d for place in places if (d := self._demand(place, load)) is not None]
             yield from demands
             if not demands and not self._runs_sync(places):
                 self._report(module, load)
+
+    def _around(self, module: Module, load: RecordedLoad) -> Iterator[Function]:
+        """The function in which a library reads, or, where what a route gave is read, the route:
+        the line of its first decorator is recorded."""
+        functions = [fn for fn in module.functions if fn.facts.kind == "def"]
+        lines = [fn.facts.line for fn in functions]
+        inside = max((line for line in lines if line <= load.line), default=0)
+        below = min((line for line in lines if line > load.line), default=0)
+        yield from (fn for fn in functions if fn.facts.line in (inside, below))
 
     def _modules(self) -> dict[str, Module]:
         """The modules by the paths that the recorder knows them by: its root may be further in."""
@@ -92,4 +101,29 @@ class RecordedLoads:
         site = Site(module.path, load.line, 1)
         self.findings.append(
             finding("ASY701", site, f"{reason} when the tests were recorded.", advice)
+        )
+
+
+class _Known:
+    """What the demands that were found say of places."""
+
+    def __init__(self, found: dict[Function, list[Demand]]) -> None:
+        all_of_them = [(holder, d) for holder, demands in found.items() for d in demands]
+        self.places = {(d.function, d.operation) for _, d in all_of_them}
+        self.lines = {  # what is set is loaded too, and is no operation
+            (d.function.module, d.function.body.operations[d.operation][1], d.attribute)
+            for _, d in all_of_them
+        }  # fmt: skip
+        self.read = {(at, d.attribute, d.entity.cls.name) for at, d in all_of_them if d.reader}
+
+    def has(
+        self, places: list[Place], module: Module, load: RecordedLoad, around: Iterable[Function]
+    ) -> bool:
+        """Is a recorded load among them?"""
+        if (module, load.line, load.attribute) in self.lines:
+            return True
+        if any(place in self.places for place in places):
+            return True
+        return bool(load.reader) and any(
+            (function, load.attribute, load.cls) in self.read for function in around
         )

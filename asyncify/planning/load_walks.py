@@ -110,7 +110,7 @@ class Walks:
         statement = layout.statement(anchor)
         if node is None or statement is None or statement[6] or statement[0] not in _SIMPLE:
             return None
-        at, many = self._source(layout, holder, demand.at)
+        at, many = self._source(layout, holder, demand.at, demand.many)
         if at < 0:
             return None
         text = dotted(layout.operations, at)
@@ -136,12 +136,12 @@ class Walks:
         found = [cls for path, cls in list(demand.source.entities) if path == start[:-1]]
         return found[0] if len(found) == 1 else None
 
-    def _source(self, layout: Layout, holder: Function, at: int) -> tuple[int, bool]:
+    def _source(self, layout: Layout, holder: Function, at: int, many: bool) -> tuple[int, bool]:
         """The operation whose value is there before the statement, and whether it is a container:
         the value itself, or what a comprehension iterates over. -1 where there is none."""
         operation = layout.operations[at]
         if not operation[4] & (f.REPEATED | f.GENERATOR):
-            return at, self._is_many(holder, at)
+            return at, many or self._is_many(holder, at)
         if operation[0] != f.NAME:
             return -1, False
         for comprehension in layout.enclosing(at):

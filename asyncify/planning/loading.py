@@ -148,7 +148,8 @@ class LoadPlanner:
         even if others use it who don't ask."""
         source = demand.source
         maker = source.function
-        if demand.late or (source, demand.whole) in self._stale:
+        ways = (demand.whole[:length] for length in range(1, len(demand.whole) + 1))
+        if demand.late or any((source, way) in self._stale for way in ways):
             return False
         if self.config.lazy_loading != "query" and not shared:
             return False
