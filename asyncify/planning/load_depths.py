@@ -35,7 +35,8 @@ def _merged(group: list[Demand]) -> Iterator[Demand]:
     for demand in group:
         first, way = ways.get(demand, (demand, ()))
         if not way:
-            yield replace(demand, depth=_depth(demand, below.get(demand, [])))
+            depth = _depth(demand, below.get(demand, [])) or _turn(demand)
+            yield replace(demand, depth=depth)
         elif demand.attribute not in way and len(set(way)) == len(way):
             yield demand  # what hangs on each node
 
@@ -44,6 +45,14 @@ def _depth(demand: Demand, ways: list[tuple[str, ...]]) -> str:
     if not ways:
         return ""
     return DEEP if all(set(way) == {demand.attribute} for way in ways) else ENDLESS
+
+
+def _turn(demand: Demand) -> str:
+    """How a demand goes on whose first turn asks for nothing: that was loaded already."""
+    again = any(function is demand.function for function, _ in demand.calls)
+    if not again or demand.attribute not in demand.path:
+        return ""
+    return DEEP if demand.path[-1] == demand.attribute else ENDLESS
 
 
 def _way(demand: Demand, group: list[Demand]) -> tuple[Demand, tuple[str, ...]]:

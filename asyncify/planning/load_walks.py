@@ -133,7 +133,10 @@ class Walks:
         start = demand.path[: len(demand.path) - len(demand.below)]
         if operation[0] != f.ATTRIBUTE or not start or start[-1] != operation[6]:
             return None
-        found = [cls for path, cls in list(demand.source.entities) if path == start[:-1]]
+        found = [
+            cls for path, cls in list(demand.source.entities)
+            if path == start[:-1] and self._has(cls, operation[6])
+        ]  # fmt: skip
         return found[0] if len(found) == 1 else None
 
     def _source(self, layout: Layout, holder: Function, at: int, many: bool) -> tuple[int, bool]:
@@ -267,7 +270,7 @@ class Walks:
     def _lines(self, walk: Walk, text: str, steps: dict[str, Step], names: _Names) -> Iterator[str]:
         for name, step in steps.items():
             read = f"{text}.{name}"
-            if step.wanted:
+            if step.wanted or self._comes_later(walk, name):
                 read = "await " + self.access.text(walk.holder, walk.anchor, step.cls, text, name)
             if not step.below:
                 yield read
@@ -280,6 +283,16 @@ class Walks:
                 yield f"{item} = {read}"
                 yield f"if {item} is not None:"
             yield from _indented(list(self._lines(walk, item, step.below, names)))
+
+    def _comes_later(self, walk: Walk, name: str) -> bool:
+        """Is a relationship on the way loaded by the statement that the walk stands before?"""
+        layout = self.colors.uses.layout(walk.holder)
+        statement = layout.statement(walk.anchor)
+        return any(
+            holder is walk.holder and layout.operations[index][6] == name
+            and layout.statement(index) is statement
+            for holder, index in self.awaited
+        )  # fmt: skip
 
     def _fresh(self, holder: Function, name: str) -> str:
         return _Names(holder).one_of(name)
