@@ -188,6 +188,8 @@ class Evaluation:
         if child.facts.kind == "def" and child.signature.decorators:
             self.decorate(child)
         symbol = self.program.classes.get(child, child)
+        if child.facts.kind == "class" and child.signature.decorators:
+            self.decorate_class(child)
         self.assign(child.name, self.symbol(symbol))
 
     def decorate(self, child: Function) -> None:
@@ -212,6 +214,20 @@ class Evaluation:
                 made = calls.construct(self, atom.cls, [value], {})
                 objects = frozenset(a for a in made if isinstance(a, v.Instance))
                 value = v.join((value, self._wrap(child, objects)))
+
+    def decorate_class(self, body: Function) -> None:
+        """Hand a class to its decorators of the program, which may keep it, or what it makes."""
+        signature = body.signature
+        saved = self.operations, self.values
+        self.operations = signature.operations
+        self.values = [v.UNKNOWN] * len(self.operations)
+        self.evaluate(0, len(self.operations))
+        decorators = [self.values[i] for i in reversed(signature.decorators)]
+        self.operations, self.values = saved
+        value = v.one(v.ClassObject(self.program.classes[body]))
+        for atom in (atom for decorator in decorators for atom in decorator):
+            if isinstance(atom, v.FunctionObject):
+                self.inference.called(atom.function, atom.bound, [value], {})
 
     def _dispatching(self, decorators: Sequence[int]) -> Iterator[Function]:
         """The functions of which `register` decorates another: calling them may run that one."""

@@ -39,7 +39,11 @@ class Sharing:
             if not entries and not self._referred(member, sides, islands):
                 continue
             outer = home(member)
-            if outer is not member and (outer in sides.twinned or self.twins.can_be_copied(outer)):
+            if self._is_in_table(member, sides):
+                hopeless.add(member)
+            elif outer is not member and (
+                outer in sides.twinned or self.twins.can_be_copied(outer)
+            ):
                 sides.twinned |= {outer, member}
             elif self._can_be_given(member, entries, sides):
                 sides.given.add(member)
@@ -146,7 +150,38 @@ class Sharing:
         return any(
             other not in sides.quiet and other not in islands and other is not function
             and self.program.may_name(other, function) and self._names(other, function)
-            and not self._enters(other, function)
+            and not self._enters(other, function) and not self._keeps(other, function, sides)
+            for other in self.program.mentioning(function.name)
+        )  # fmt: skip
+
+    def _keeps(self, other: Function, function: Function, sides: Sides) -> bool:
+        """Does the body of a module or class only keep a function in a table, out of which nobody
+        but the sync side calls it?"""
+        if other.facts.kind not in ("module", "class"):
+            return False
+        if any(function in use.callees for use in self.uses.of(other)):
+            return False
+        callers = self.colors.callers().get(function, ())
+        return bool(callers) and all(caller in sides.quiet for caller, _ in callers)
+
+    def _is_in_table(self, function: Function, sides: Sides) -> bool:
+        """Does the sync side call a function out of a table that the other side fills? There is one
+        table, and the copy isn't in it."""
+        if function.owner is not None or home(function) is not function:
+            return False
+        unnamed = any(
+            use.kind == "call" and caller in sides.quiet and not is_handed(use)
+            and function.name not in caller.facts.names
+            and self.program.resolve_expression(
+                caller, caller.body.operations, caller.body.operations[use.operation][5]
+            ) is not function
+            for caller, use in self.colors.callers().get(function, ())
+            if caller.body.operations[use.operation][0] == f.CALL
+        )  # fmt: skip
+        return unnamed and any(
+            other not in sides.quiet and other is not function
+            and self.program.may_name(other, function) and self._names(other, function)
+            and not any(function in use.callees for use in self.uses.of(other))
             for other in self.program.mentioning(function.name)
         )  # fmt: skip
 
