@@ -235,19 +235,9 @@ class LoadBody:
                 if isinstance(a, v.ClassObject) and not self.loading.is_model(a.cls)
                 and (constructor := a.cls.find("__init__")) is not None
             ]  # fmt: skip
-            found = found or self._own_method(index)
             found.sort(key=lambda callee: (callee[0].module.path, callee[0].index))
             self._callees[index] = found
         return found
-
-    def _own_method(self, index: int) -> list[Callee]:
-        """``self.lines`` where the function has no types."""
-        operation = self.operations[index]
-        if self.types is not None or operation[0] != f.ATTRIBUTE:
-            return []
-        cls = self.class_of(operation[5])
-        method = cls.find(operation[6]) if cls is not None else None
-        return [(method, True)] if method is not None else []
 
     def texts(self, index: int) -> list[str]:
         """The names that an expression gives: a literal, or what runs over a list of literals."""

@@ -120,11 +120,11 @@ def _callees(run: LoadEvaluation, operation: f.Operation, base: s.Value, name: s
 
 def _own_methods(run: LoadEvaluation, callee: f.Operation) -> list[Callee]:
     """``self.method()``, in a function whose types nobody has asked for."""
-    owner = run.function.owner
-    if owner is None or not run.function.is_method or callee[0] != f.ATTRIBUTE:
+    owner, parameters = run.function.owner, run.function.signature.parameters
+    if owner is None or not parameters or callee[0] != f.ATTRIBUTE or not run.function.is_method:
         return []
-    receiver, own = run.operations[callee[5]], run.function.signature.parameters[0].name
-    if receiver[0] != f.NAME or receiver[5] != own:
+    receiver = run.operations[callee[5]]
+    if receiver[0] != f.NAME or receiver[5] != parameters[0].name:
         return []
     return [(method, True) for method in run.loading.inference.methods(owner, callee[6])]
 
