@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
@@ -14,7 +15,9 @@ from asyncify.findings import Finding
 from asyncify.rules import finding
 from asyncify.sites import Site
 from asyncify.vocabulary import flask
+from asyncify.vocabulary.frameworks import Rule
 
+_SOURCES = ("sessionmaker", "scoped_session", "Engine")
 _ADVICE = "Move the database work to a place that can await it, or name it in `sync`."
 
 
@@ -29,7 +32,7 @@ class Refusals:
     def findings(self) -> Iterator[Finding]:
         failed = ordered(self.coloring.failed)
         for function in failed:
-            if not self.coloring.failed[function].whole:
+            if not self.coloring.failed[function].whole and not self._is_given_sync(function):
                 yield self._failure(function)
         views = [fn for fn in failed if self.coloring.failed[fn].whole]
         if views and not self.inference.staying:
@@ -37,6 +40,25 @@ class Refusals:
         yield from map(self._extension, sorted(self.inference.staying, key=_place))
         for function in ordered(self.coloring.islands):
             yield from self._island(function)
+
+    def _is_given_sync(self, function: Function) -> bool:
+        """Is a hook of a library given a sync session in a program that is async throughout? Then
+        it runs inside ``run_sync``, and there is nothing to do."""
+        if not any(d.rule is Rule.SYNC for d in self.colors.bounds.decorators(function)):
+            return False
+        owners = [use.owner for use in self.colors.uses.doing_io(function)]
+        given = all(isinstance(o, v.Known) and o.origin is None for o in owners)
+        return bool(owners) and given and self._is_async_throughout
+
+    @cached_property
+    def _is_async_throughout(self) -> bool:
+        """Are the factories and engines of the program all async, and are there any?"""
+        kinds = {
+            atom.kind for function, evaluation in self.inference.evaluations.items()
+            if not is_alembic(function) for _, value in evaluation.objects for atom in value
+            if isinstance(atom, v.Known) and atom.origin is not None
+        }  # fmt: skip
+        return kinds.isdisjoint(_SOURCES) and any(kind.startswith("async_") for kind in kinds)
 
     def _failure(self, function: Function) -> Finding:
         obstacle = self.coloring.failed[function]
