@@ -18,6 +18,7 @@ from asyncify.decisions import ReplaceExpression
 from asyncify.findings import Finding
 from asyncify.planning.draft import Draft, node_reference
 from asyncify.planning.misuse_view import View, bound_in
+from asyncify.planning.zoned_times import ZonedTimes, declarations
 from asyncify.rules import finding
 from asyncify.vocabulary.types import (
     COLUMN_TYPES,
@@ -46,23 +47,30 @@ class ParameterTypes:
         self.inference = colors.inference
         self.program = colors.inference.program
         self.coloring = coloring
+        self.zones = ZonedTimes(self.inference)
         self._columns: dict[tuple[Class, str], str] = {}
 
     def of(self, view: View) -> Iterator[Finding]:
         """The findings of one function that runs, or will run, on an async session."""
         function = view.function
-        if function not in self.coloring.turned and not function.facts.is_async:
+        if not self._runs_async(function) and not function.facts.is_async:
             return
         for operation in view.operations:
             if not operation:
                 continue
             if operation[0] == f.OPERATOR and operation[5] in COMPARING:
                 for cls, name, column, value in self._compared(view, operation):
-                    if not self._converts(view, operation, cls, name, column, value):
+                    zoned = self._converts_zone(view, cls, name, column, value)
+                    if not zoned and not self._converts(view, operation, cls, name, column, value):
                         yield from self._checked(view, cls, name, value)
             elif operation[0] == f.CALL and operation[7]:
                 for cls, name, value in self._keywords(view, operation):
                     yield from self._checked(view, cls, name, value)
+        for cls, name, value in self._set(view):
+            yield from self._zone(view, cls, name, value)
+
+    def _runs_async(self, function: Function) -> bool:
+        return function in self.coloring.turned or function in self.coloring.islands
 
     def convert(self, function: Function, draft: Draft) -> None:
         """Has the database go on converting text that is compared with a column."""
@@ -80,15 +88,44 @@ class ParameterTypes:
             if not operation or operation[0] != f.OPERATOR or operation[5] not in COMPARING:
                 continue
             for cls, name, column, value in self._compared(view, operation):
-                if self._converts(view, operation, cls, name, column, value):
-                    cast, literal = (draft.spell(f"sqlalchemy.{n}") for n in ("cast", "literal"))
+                zoned = self._converts_zone(view, cls, name, column, value)
+                if zoned or self._converts(view, operation, cls, name, column, value):
+                    names = ("cast", "literal", *(["DateTime"] if zoned else []))
+                    cast, literal, *time = (draft.spell(f"sqlalchemy.{n}") for n in names)
                     typed = f"{dotted(view.operations, column)}.type"
+                    zone = f", {time[0]}(timezone=True)" if time else ""
                     draft.add(
                         ReplaceExpression(
                             node=node_reference(function, value), site=view.site(value),
-                            group=group, template=f"{cast}({literal}({{node}}), {typed})",
+                            group=group, template=f"{cast}({literal}({{node}}{zone}), {typed})",
                         )
                     )  # fmt: skip
+
+    def _converts_zone(self, view: View, cls: Class, name: str, column: int, value: int) -> bool:
+        """Can a comparison have PostgreSQL go on taking off the zone of a time?"""
+        function = view.function
+        if not self._runs_async(function) or function.facts.is_async:
+            return False
+        if view.operations[value][0] not in _NODES or not dotted(view.operations, column):
+            return False
+        return self._is_zoned(view, cls, name, value)
+
+    def _is_zoned(self, view: View, cls: Class, name: str, value: int) -> bool:
+        """Is it a time with a zone, for a column without one?"""
+        return (
+            self._column(cls, name) == "datetime" and self._meets_asyncpg
+            and self.zones.is_aware(view, value) and self.zones.is_naive(cls, name)
+        )  # fmt: skip
+
+    def _zone(self, view: View, cls: Class, name: str, value: int) -> Iterator[Finding]:
+        if self._is_zoned(view, cls, name, value):
+            yield finding(
+                "ASY605", view.site(value),
+                f"`{cls.name}.{name}` holds times without a zone, and this one has one: asyncpg "
+                "refuses it.",
+                "Take the zone off, `time.astimezone(UTC).replace(tzinfo=None)` where the "
+                "database's is UTC, or give the column one, `DateTime(timezone=True)`.",
+            )  # fmt: skip
 
     def _written_out(self, view: View) -> dict[int, str]:
         """The values that are made text for their column, each with its template."""
@@ -107,7 +144,7 @@ class ParameterTypes:
         given = self._given(view, value)
         kinds = given - {_NONE}
         template = WRITTEN_OUT.get((held, kinds.pop()), "") if len(kinds) == 1 else ""
-        if not template or function not in self.coloring.turned:
+        if not template or not self._runs_async(function):
             return ""
         return f"({template} if {{node}} is not None else None)" if _NONE in given else template
 
@@ -119,6 +156,10 @@ class ParameterTypes:
                     yield cls, name, value
             elif operation and operation[0] == f.CALL and operation[7]:
                 yield from self._keywords(view, operation)
+        yield from self._set(view)
+
+    def _set(self, view: View) -> Iterator[tuple[Class, str, int]]:
+        """Attributes of instances that are set."""
         for statement in statements_of(view.function.body.statements):
             for target in statement[7] if statement[0] == f.ASSIGN else ():
                 if target[0] == f.TO_ATTRIBUTE:
@@ -166,6 +207,7 @@ class ParameterTypes:
             yield from ((cls, name, value) for name, value in operation[7] if name)
 
     def _checked(self, view: View, cls: Class, name: str, value: int) -> Iterator[Finding]:
+        yield from self._zone(view, cls, name, value)
         held = self._column(cls, name)
         given = self._given(view, value) - {_NONE} if held else set()
         if len(given) != 1 or (held, *given) not in REFUSED or not self._meets_asyncpg:
@@ -195,7 +237,7 @@ class ParameterTypes:
         """May a column be NULL, as far as its class says?"""
         for ancestor in cls.ancestors:
             operations = ancestor.body.body.operations
-            for annotation, value in _declarations(ancestor, name):
+            for annotation, value in declarations(ancestor, name):
                 call = operations[value] if value >= 0 else ()
                 for keyword, index in call[7] if call and call[0] == f.CALL else ():
                     said = operations[index][5] if operations[index][0] == f.CONSTANT else None
@@ -208,7 +250,7 @@ class ParameterTypes:
     def _declared(self, cls: Class, name: str) -> str:
         """What one class body says of a column."""
         operations = cls.body.body.operations
-        for annotation, value in _declarations(cls, name):
+        for annotation, value in declarations(cls, name):
             call = operations[value] if value >= 0 else ()
             if call and call[0] == f.CALL:
                 parts = [*call[6], *(i for key, i in call[7] if key in ("type_", "sa_type"))]
@@ -310,15 +352,6 @@ class ParameterTypes:
                 if any(_is_url(operation) for operation in function.body.operations):
                     return True
         return False
-
-
-def _declarations(cls: Class, name: str) -> Iterator[tuple[int, int]]:
-    """The annotation and the value that a class body gives a name; -1 for what it doesn't."""
-    for statement in cls.body.body.statements:
-        if statement[0] == f.ANNOTATED and statement[7][:2] == (f.TO_NAME, name):
-            yield statement[8], statement[9]
-        elif statement[0] == f.ASSIGN and (f.TO_NAME, name) in [t[:2] for t in statement[7]]:
-            yield -1, statement[8]
 
 
 def _is_url(operation: f.Operation) -> bool:

@@ -61,3 +61,14 @@ COMPARING: frozenset[str] = frozenset({"Eq", "NotEq", "Lt", "LtE", "Gt", "GtE"})
 # Names that a program has which speaks PostgreSQL; its URL begins with this.
 POSTGRESQL = ("psycopg2", "psycopg", "asyncpg", "pg8000")
 POSTGRESQL_URL = "postgres"
+
+# Calls that make a time with a zone, and where among the arguments that is; the keywords for it.
+MAKES_AWARE: dict[str, int] = {
+    "datetime.datetime.now": 0, "datetime.datetime.fromtimestamp": 1, "datetime.datetime": 7,
+}  # fmt: skip
+ZONE_KEYWORDS = ("tz", "tzinfo")
+# Methods of a time that may give it one: do they always?
+ZONED_METHODS = {"astimezone": True, "replace": False}
+# Column types that have none unless they are told, and what gives annotations other types.
+NAIVE_TYPES = {"DateTime", "TIMESTAMP", "DATETIME"}
+TYPE_MAP = "type_annotation_map"

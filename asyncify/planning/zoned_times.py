@@ -1,0 +1,93 @@
+"""Times with a zone, for columns without one: asyncpg refuses them.
+
+PostgreSQL converted them, by the time zone of the session. It still does, where the statement says
+so: `cast(literal(since, DateTime(timezone=True)), Order.placed.type)`.
+https://magicstack.github.io/asyncpg/current/usage.html#type-conversion
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from asyncify import facts as f
+from asyncify.analysis.declarations import foreign_name
+from asyncify.analysis.infer import Inference
+from asyncify.analysis.program import Class, dotted, statements_of
+from asyncify.planning.misuse_view import View, bound_in
+from asyncify.vocabulary.types import (
+    MAKES_AWARE,
+    NAIVE_TYPES,
+    TYPE_MAP,
+    ZONE_KEYWORDS,
+    ZONED_METHODS,
+)
+
+_DEPTH = 5
+_ARITHMETIC = ("Add", "Sub")
+
+
+class ZonedTimes:
+    """Which values have a zone, and which columns have none."""
+
+    def __init__(self, inference: Inference) -> None:
+        self.inference = inference
+
+    def is_aware(self, view: View, index: int, depth: int = 0) -> bool:
+        """Has a time a zone, whatever way the function went?"""
+        if index < 0 or depth > _DEPTH:
+            return False
+        operation = view.operations[index]
+        if operation[0] == f.CALL:
+            return self._is_made_aware(view, operation)
+        if operation[0] == f.OPERATOR and operation[5] in _ARITHMETIC:
+            return any(self.is_aware(view, part, depth + 1) for part in operation[6])
+        if operation[0] != f.NAME:
+            return False
+        if any(p.name == operation[5] for p in view.function.signature.parameters):
+            return False
+        given = list(_assigned(view, operation[5]))
+        return bool(given) and all(self.is_aware(view, value, depth + 1) for value in given)
+
+    def _is_made_aware(self, view: View, operation: f.Operation) -> bool:
+        zones = [view.operations[i] for name, i in operation[7] if name in ZONE_KEYWORDS]
+        zoned = any(zone[:1] != (f.CONSTANT,) or zone[5] is not None for zone in zones)
+        callee = view.operations[operation[5]]
+        if callee[0] == f.ATTRIBUTE and callee[6] in ZONED_METHODS:
+            return zoned or ZONED_METHODS[callee[6]]
+        name = foreign_name(view.function, view.operations, operation[5], self.inference)
+        place = MAKES_AWARE.get(name)
+        return place is not None and (zoned or len(operation[6]) > place)
+
+    def is_naive(self, cls: Class, name: str) -> bool:
+        """Has a column no zone, as far as its class says?"""
+        found = [(c, *each) for c in cls.ancestors for each in declarations(c, name)]
+        if not found:
+            return False
+        holder, annotation, value = found[0]
+        operations = holder.body.body.operations
+        call = operations[value] if value >= 0 else ()
+        for part in call[6] if call and call[0] == f.CALL else ():
+            is_call = part >= 0 and operations[part][0] == f.CALL
+            kind = dotted(operations, operations[part][5] if is_call else part)
+            if kind.rpartition(".")[2] in NAIVE_TYPES:
+                return not (is_call and (operations[part][6] or operations[part][7]))
+        mapped = any(TYPE_MAP in ancestor.body.facts.bound for ancestor in cls.ancestors)
+        return annotation >= 0 and not mapped
+
+
+def declarations(cls: Class, name: str) -> Iterator[tuple[int, int]]:
+    """The annotation and the value that a class body gives a name; -1 for what it doesn't."""
+    for statement in cls.body.body.statements:
+        if statement[0] == f.ANNOTATED and statement[7][:2] == (f.TO_NAME, name):
+            yield statement[8], statement[9]
+        elif statement[0] == f.ASSIGN and (f.TO_NAME, name) in [t[:2] for t in statement[7]]:
+            yield -1, statement[8]
+
+
+def _assigned(view: View, name: str) -> Iterator[int]:
+    """What a variable is given; -1 where that is no expression."""
+    for statement in statements_of(view.function.body.statements):
+        if statement[0] == f.ASSIGN and any(t[:2] == (f.TO_NAME, name) for t in statement[7]):
+            yield statement[8]
+        elif statement[0] in (f.ASSIGN, f.ANNOTATED, f.FOR, f.WITH) and name in bound_in(statement):
+            yield -1
