@@ -340,9 +340,10 @@ def _decided(read: _Read, request: Request) -> Plan:
     if not plan.crowded or read.mains is not None or request.phase in STILL_SYNC:
         return plan
     below, files = read.texts, read.files
-    paths = plan.crowded & read.limits.editable - read.limits.skipped - read.blocked
+    paths = read.limits.editable - read.limits.skipped - read.blocked
     mains = move_mains(
-        sorted(paths), lambda path: below.get(path) or _content(read.sources[path])
+        {path: line for path, line in sorted(plan.crowded.items()) if path in paths},
+        lambda path: below.get(path) or _content(read.sources[path])
     )  # fmt: skip
     while mains.after:
         read.files = mains.facts(files)
@@ -367,6 +368,7 @@ def _content(source: SourceFile) -> bytes | None:
 def _outcome(request: Request, read: _Read, plan: Plan, changes: tuple[FileChange, ...]) -> Outcome:
     findings = (*plan.findings, *read.problems, *unread_callers(plan, read.unread))
     if read.mains is not None:
+        findings = tuple(read.mains.findings(findings))
         changes = read.mains.changes(changes)
     if read.overlay is not None:
         findings = tuple(read.overlay.findings(findings))

@@ -7,24 +7,25 @@ stays where it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from asyncify.decisions import FilePlan, MakeAsync
 from asyncify.facts import ModuleFacts
+from asyncify.findings import Finding
 from asyncify.outcome import FileChange
 from asyncify.source.environments import with_migrations_function
 from asyncify.source.extract import ExtractError, extract
-from asyncify.source.mains import with_main_function
+from asyncify.source.mains import Moved, with_main_function, with_script_function
 
 
 @dataclass
 class Mains:
-    """New contents by path, and the lines that the functions begin at."""
+    """New contents by path, and how they were moved."""
 
     before: dict[str, bytes] = field(default_factory=dict)
     after: dict[str, bytes] = field(default_factory=dict)
-    lines: dict[str, int] = field(default_factory=dict)
+    moved: dict[str, Moved] = field(default_factory=dict)
 
     def facts(self, files: dict[str, ModuleFacts]) -> dict[str, ModuleFacts]:
         """The facts of the program as it is now."""
@@ -34,8 +35,8 @@ class Mains:
         """The paths of those that turn by a plan."""
         return frozenset(
             file.path for file in files
-            if any(
-                isinstance(d, MakeAsync) and d.site.line == self.lines.get(file.path)
+            if file.path in self.moved and any(
+                isinstance(d, MakeAsync) and d.site.line == self.moved[file.path].line
                 for d in file.decisions
             )
         )  # fmt: skip
@@ -45,26 +46,36 @@ class Mains:
         return Mains(
             {path: self.before[path] for path in paths},
             {path: self.after[path] for path in paths},
-            {path: self.lines[path] for path in paths},
+            {path: self.moved[path] for path in paths},
         )
+
+    def findings(self, found: Iterable[Finding]) -> Iterator[Finding]:
+        """Findings at the places of the files as they are on disk."""
+        for each in found:
+            moved = self.moved.get(each.site.path)
+            if moved is not None:
+                line, column = moved.place(each.site.line, each.site.column)
+                each = replace(each, site=replace(each.site, line=line, column=column))
+            yield each
 
     def changes(self, made: tuple[FileChange, ...]) -> tuple[FileChange, ...]:
         """Changes of the files as they were."""
         return tuple(replace(c, before=self.before.get(c.path, c.before)) for c in made)
 
 
-def move_mains(paths: Iterable[str], read: Callable[[str], bytes | None]) -> Mains:
-    """The mains of some files as functions. ``read`` gives a file's content."""
+def move_mains(starts: Mapping[str, int], read: Callable[[str], bytes | None]) -> Mains:
+    """The mains of some files as functions. ``starts`` has the lines that they begin at where there
+    is no condition, else 0; ``read`` gives a file's content."""
     mains = Mains()
-    for path in paths:
+    for path, start in starts.items():
         content = read(path)
-        moved = _moved(content) if content is not None else None
+        moved = _moved(content, start) if content is not None else None
         if content is not None and moved is not None:
-            mains.before[path], (mains.after[path], mains.lines[path]) = content, moved
+            mains.before[path], (mains.after[path], mains.moved[path]) = content, moved
     return mains
 
 
-def _moved(content: bytes) -> tuple[bytes, int] | None:
+def _moved(content: bytes, start: int) -> tuple[bytes, Moved] | None:
     if content.startswith(b"\xef\xbb\xbf") or b"\x0c" in content:
         return None
     try:
@@ -72,7 +83,10 @@ def _moved(content: bytes) -> tuple[bytes, int] | None:
     except UnicodeDecodeError:
         return None
     text = text.replace("\r\n", "\n")
-    moved = with_migrations_function(text) or with_main_function(text)
+    if start:
+        moved = with_script_function(text, start)
+    else:
+        moved = with_migrations_function(text) or with_main_function(text)
     if moved is None:
         return None
     new = (moved.text.replace("\n", "\r\n") if b"\r\n" in content else moved.text).encode()
@@ -80,4 +94,4 @@ def _moved(content: bytes) -> tuple[bytes, int] | None:
         extract(new)
     except ExtractError:
         return None
-    return new, moved.line
+    return new, moved

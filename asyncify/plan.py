@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from asyncify.analysis import values as v
@@ -87,7 +87,8 @@ class Plan:
     tests: bool = False  # are there tests or fixtures that turn?
     held_back: frozenset[Site] = frozenset()
     left_alone: frozenset[str] = frozenset()  # files that ask for it, and would have changed
-    crowded: frozenset[str] = frozenset()  # files whose main needs a function of its own
+    # Files whose main needs a function of its own; where there is none yet, the line of its start.
+    crowded: Mapping[str, int] = field(default_factory=dict)
 
 
 class Planner:

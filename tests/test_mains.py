@@ -6,10 +6,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
-from asyncify.source.mains import with_main_function
+from asyncify.source.mains import with_main_function, with_script_function
 from tests.engine import described, migrate, write
 
 GUARD = 'if __name__ == "__main__":\n'
@@ -108,10 +109,14 @@ if __name__ == "__main__":
 """
 
 
-def test_script_does_what_it_did(tmp_path: Path) -> None:
+HEAD, _, MAIN = SCRIPT.partition(GUARD)
+
+
+@pytest.mark.parametrize("script", [SCRIPT, HEAD + dedent(MAIN)], ids=["condition", "none"])
+def test_script_does_what_it_did(script: str, tmp_path: Path) -> None:
     pytest.importorskip("aiosqlite")
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "notes"\n')
-    (tmp_path / "notes.py").write_text(SCRIPT)
+    (tmp_path / "notes.py").write_text(script)
     assert _run(tmp_path) == "['a', 'b'] 2\n"
     outcome = migrate(tmp_path)
     write(tmp_path, outcome)
@@ -129,3 +134,34 @@ def _run(folder: Path) -> str:
     )  # fmt: skip
     assert not done.stderr
     return done.stdout
+
+
+def test_script_without_a_condition() -> None:
+    text = "import db\n\n# first\ns = db.open()\n\nfor n in (1, 2):\n    print(s, n)\n"
+    moved = with_script_function(text, 4)
+    assert moved is not None
+    assert moved.text == (
+        "import db\n\n\ndef main():\n    # first\n    s = db.open()\n\n"
+        f"    for n in (1, 2):\n        print(s, n)\n\n\n{GUARD}    main()\n"
+    )
+    lines, after = text.split("\n"), moved.text.split("\n")
+    for number, line in enumerate(after[4:9], 5):
+        place, column = moved.place(number, 5)
+        assert (lines[place - 1], column) == (line[4:], 1)
+    assert moved.place(1, 1) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = 1\ndef f(): return a\n",
+        "def f(): return a\na = 1\nf()\n",
+        "a = open()\nclass B: pass\n",
+        'a = """\n"""\nprint(a)\n',
+        "def broken(:\n",
+        "",
+    ],
+    ids=["function", "global", "class", "string", "broken", "empty"],
+)
+def test_script_left_alone(text: str) -> None:
+    assert with_script_function(text, text.count("\n", 0, max(0, text.find("a = "))) + 1) is None

@@ -2,6 +2,7 @@
 
 A single call gets an event loop where it stands. Of several, the second would meet the connections
 of the first one's loop, and a session that is opened there can't be awaited: they need a function.
+So does what a script does without any such condition, if nobody imports it.
 """
 
 from __future__ import annotations
@@ -9,24 +10,65 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from asyncify import facts as f
+from asyncify.analysis import values as v
 from asyncify.analysis.colors import Colors
-from asyncify.analysis.environments import is_environment
+from asyncify.analysis.environments import is_environment, runs_in_alembic
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Function, blocks_of, statements_of
 from asyncify.analysis.use import Use
+from asyncify.vocabulary.testing import is_test_path
 
 _LOOPS = (f.FOR, f.WHILE)
 _GIVING = ("pass", "maybe")  # they run nothing
+_OPENED = {"Session", "Connection", "Transaction"}
+# Somebody outside of the program imports a module that has these names, or to do with these.
+_ASKED_FOR = {"api", "app", "application", "celery", "celery_app", "handler", "server"}
+_SERVED = {
+    "aiohttp", "celery", "dramatiq", "fastapi", "flask", "huey", "litestar", "locust", "quart",
+    "sanic", "starlette", "streamlit", "tornado",
+}  # fmt: skip
 
 
-def crowded_mains(colors: Colors) -> frozenset[str]:
-    """The paths of modules whose main needs a function of its own. So does what an env.py does with
-    the connection, if that is to be async."""
-    return frozenset(
-        function.module.path for function in colors.inference.evaluations
-        if function.facts.kind == "module" and _is_crowded(colors, function)
-    ) | frozenset(_environments(colors.inference))  # fmt: skip
+def crowded_mains(colors: Colors) -> dict[str, int]:
+    """The paths of modules whose main needs a function of its own, with the line that it starts at
+    where there is no condition, or 0. So does what an env.py does with the connection, if that is
+    to be async."""
+    found = dict.fromkeys(_environments(colors.inference), 0)
+    for function in colors.inference.evaluations:
+        if function.facts.kind == "module":
+            if _is_crowded(colors, function):
+                found[function.module.path] = 0
+            elif line := _bare(colors, function):
+                found[function.module.path] = line
+    return found
+
+
+def _bare(colors: Colors, body: Function) -> int:
+    """The line at which a script begins to work with the database, or 0."""
+    layout, path = colors.uses.layout(body), body.module.path
+    if layout.guarded or is_test_path(path) or runs_in_alembic(body.module):
+        return 0
+    working = [u for u in _working(colors, body, layout, False) if u.kind != "metadata"]
+    if (
+        not working
+        or body.facts.bound & _ASKED_FOR
+        or _is_entered(colors, body)
+        or _SERVED & {i.module.partition(".")[0] for i in body.module.facts.imports}
+    ):
+        return 0
+    modules = colors.program.modules.values()
+    if any(body.module in colors.program.imported_modules(other) for other in modules):
+        return 0
+    values = colors.inference.evaluations[body].values
+    lines = [
+        statement[1] for statement in layout.statements
+        if any(
+            isinstance(atom, v.Known) and atom.kind in _OPENED
+            for index in range(statement[4], statement[5]) for atom in values[index]
+        )
+    ]  # fmt: skip
+    return int(min([*lines, *(use.line for use in _working(colors, body, layout, False))]))
 
 
 def _environments(inference: Inference) -> Iterator[str]:
@@ -46,11 +88,19 @@ def _is_crowded(colors: Colors, body: Function) -> bool:
     return len(uses) > 1
 
 
-def _working(colors: Colors, body: Function, layout: Layout) -> Iterator[Use]:
-    """What does I/O below the guard."""
+def _is_entered(colors: Colors, body: Function) -> bool:
+    """Does an installed command import the module?"""
+    scripts = colors.inference.config.scripts
+    return any(script.partition(":")[0] == body.module.name for script in scripts)
+
+
+def _working(colors: Colors, body: Function, layout: Layout, guarded: bool = True) -> Iterator[Use]:
+    """What does I/O below the guard, or where there is none."""
     for use in colors.uses.of(body):
         statement = layout.statement(use.operation)
-        if statement is None or id(statement) not in layout.guarded or use.kind in _GIVING:
+        if statement is None or use.kind in _GIVING:
+            continue
+        if (id(statement) in layout.guarded) is not guarded:
             continue
         runs = [c for c in use.callees if not (c.facts.is_async or c.facts.is_generator)]
         if use.does_io or any(colors.does_io(callee) for callee in runs):

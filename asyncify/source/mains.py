@@ -3,7 +3,7 @@
 The lines stay where they are: ``def main():`` takes the place of the condition, which comes again
 behind the last line. So whatever is found in them is found at the lines that a person sees. It is
 done only where it changes nothing: a name that is assigned below the condition becomes a local one,
-and nobody else may ask for it.
+and nobody else may ask for it. A script without a condition gets one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import builtins
 import symtable
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 _NAMES = ("main", "run_main", "_main")
@@ -22,10 +22,20 @@ _BUILTINS = frozenset(dir(builtins))
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """A text with a function in place of its last statement's block, and the function's line."""
+    """A text with a function in place of its last statement's block, and the function's line.
+    ``added`` lines stand before it that weren't there, the function's own among them where nothing
+    gave way to it, and ``deeper`` is by how many columns its lines were indented."""
 
     text: str
     line: int
+    added: int = 0
+    deeper: int = 0
+
+    def place(self, line: int, column: int) -> tuple[int, int]:
+        """Where a line and a column of the text were before."""
+        if line < self.line:
+            return line, column
+        return max(line - self.added, self.line - self.added + 1), max(column - self.deeper, 1)
 
 
 def with_main_function(text: str) -> Moved | None:
@@ -43,14 +53,52 @@ def with_main_function(text: str) -> Moved | None:
         return None
     if guard.test.end_lineno != guard.lineno or guard.body[0].lineno == guard.lineno:
         return None
-    if not _may_move(text, tree, guard):
-        return None
-    taken = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    taken |= {name for node in ast.walk(tree) for name in _names_of(node)}
-    name = next((name for name in _NAMES if name not in taken), None)
-    if name is None:
+    name = _name(tree)
+    if not name or not _may_move(text, tree, [guard]):
         return None
     return Moved(_moved(text, guard, f"def {name}(){_result(tree)}:", name), guard.lineno)
+
+
+def with_script_function(text: str, start: int) -> Moved | None:
+    """The text with all from the statement at a line on in a function, which is called where the
+    file is run.
+
+    None where classes or functions are defined behind it, or the move could change what the program
+    does.
+    """
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+    tail = [s for s in tree.body if (s.end_lineno or s.lineno) >= start]
+    name = _name(tree)
+    if not name or not tail or not _may_move(text, tree, tail):
+        return None
+    inside = [node for statement in tail for node in ast.walk(statement)]
+    if any(isinstance(s, (*_SCOPES, ast.Import, ast.ImportFrom)) for s in tail):
+        return None
+    if any(
+        isinstance(n, (ast.Constant, ast.JoinedStr)) and n.end_lineno != n.lineno for n in inside
+    ):
+        return None  # the lines of a string are its own
+    lines = text.rstrip("\n").split("\n")
+    first = tail[0].lineno - 1
+    while first and lines[first - 1].startswith("#"):
+        first -= 1
+    blank = next((n for n in range(first) if lines[first - 1 - n].strip()), first)
+    header = [*[""] * max(0, 2 - blank if first else 0), f"def {name}(){_result(tree)}:"]
+    body = [f"    {line}" if line.strip() else line for line in lines[first:]]
+    guard = ["", "", 'if __name__ == "__main__":', f"    {name}()"]
+    new = "\n".join([*lines[:first], *header, *body, *guard])
+    end = "\n" if text.endswith("\n") else ""
+    return Moved(new + end, first + len(header), len(header), 4)
+
+
+def _name(tree: ast.Module) -> str:
+    """A name for the function that means nothing yet, or ''."""
+    taken = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    taken |= {name for node in ast.walk(tree) for name in _names_of(node)}
+    return next((name for name in _NAMES if name not in taken), "")
 
 
 def _moved(text: str, guard: ast.If, header: str, name: str) -> str:
@@ -80,9 +128,9 @@ def _is_main_guard(test: ast.expr) -> bool:
     return names == {"__name__"} and values == {"__main__"}
 
 
-def _may_move(text: str, tree: ast.Module, guard: ast.If) -> bool:
-    """Does nobody else see the names that are assigned below the condition?"""
-    inside = list(ast.walk(guard))
+def _may_move(text: str, tree: ast.Module, tail: Sequence[ast.stmt]) -> bool:
+    """Does nobody else see the names that the last statements assign?"""
+    inside = [node for statement in tail for node in ast.walk(statement)]
     if any(isinstance(node, (ast.Global, ast.Nonlocal)) for node in inside):
         return False
     if any(isinstance(node, ast.Name) and node.id in _DYNAMIC for node in inside):
@@ -90,10 +138,11 @@ def _may_move(text: str, tree: ast.Module, guard: ast.If) -> bool:
     if any(isinstance(node, ast.alias) and node.name == "*" for node in inside):
         return False
     bound = {name for node in inside for name in _names_of(node)}
-    others = {name for statement in tree.body[:-1] for name in _of_module(statement)}
+    before = tree.body[: len(tree.body) - len(tail)]
+    others = {name for statement in before for name in _of_module(statement)}
     if bound & (_BUILTINS | others):
         return False
-    return not bound & _globals_of(symtable.symtable(text, "main", "exec"), guard.lineno)
+    return not bound & _globals_of(symtable.symtable(text, "main", "exec"), tail[0].lineno)
 
 
 def _of_module(node: ast.AST) -> Iterator[str]:
