@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.declarations import normalised
 from asyncify.analysis.program import Class, Function, Module, Symbol, Variable, dotted
 from asyncify.decisions import EditArguments, RenameReference
 from asyncify.findings import Finding
 from asyncify.planning.draft import Draft, reference
 from asyncify.rules import finding
 from asyncify.sites import NodeRef
-from asyncify.vocabulary.names import async_name
+from asyncify.vocabulary.names import KINDS, async_name
 from asyncify.vocabulary.testing import (
     ASYNC_MOCK,
     MOCK_RESULT,
@@ -29,6 +30,7 @@ from asyncify.vocabulary.testing import (
     REPLACEMENT,
 )
 
+_QUERY = "Query"
 _ASYNC = ASYNC_MOCK.rpartition(".")[2]
 _ADVICE = "Put something there whose calls can be awaited: an async function, or an AsyncMock."
 
@@ -72,6 +74,7 @@ class MockedFunctions:
     def _call(
         self, function: Function, operations: tuple[f.Operation, ...], operation: f.Operation
     ) -> None:
+        self._member(function, operations, operation)
         for target, given in self._replaced(function, operations, operation):
             if not isinstance(target, Function):
                 first = operations[operation[6][0]]
@@ -84,6 +87,27 @@ class MockedFunctions:
                     self._twin(function, operation, target)
                 if given >= 0:
                     self._stand_in(function, operations, operation, given, target)
+
+    def _member(
+        self, function: Function, operations: tuple[f.Operation, ...], operation: f.Operation
+    ) -> None:
+        """``monkeypatch.setattr(Query, "first", ...)``: statements have none to replace."""
+        arguments = operation[6]
+        name = dotted(operations, operation[5])
+        takes_two = any(both and is_last(name, call) for call, both in PATCHES.values())
+        if not takes_two or len(arguments) < 2 or min(arguments) < 0:
+            return
+        program = self.colors.inference.program
+        target = program.resolve_expression(function, operations, arguments[0])
+        member = operations[arguments[1]]
+        if not isinstance(target, str) or member[0] != f.CONSTANT:
+            return
+        if KINDS.get(normalised(target)) == _QUERY:
+            reason = f"`{member[5]}` of `{_QUERY}` is replaced, and what turns makes a statement "
+            reason += "instead of a query: nothing calls it."
+            advice = "Replace what executes the statement, or what calls it."
+            site = self.draft(function.module).site(operation)
+            self.findings.append(finding("ASY608", site, reason, advice))
 
     def _twin(self, function: Function, operation: f.Operation, target: Function) -> None:
         reason = f"`{target.qualname}` turns async, and what stays sync calls a sync copy of it, "
