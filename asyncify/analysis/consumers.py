@@ -33,6 +33,7 @@ _EXHAUSTING_METHODS = {
     "intersection", "difference", "issubset", "issuperset",
 }  # fmt: skip
 _SHORT = {"any", "all"}
+_PARTIAL = ("partial", "functools.partial")
 _KEYED = {"sorted": {"key", "reverse"}, "max": {"key", "default"}, "min": {"key", "default"}}
 _PLAIN = (f.NAME, f.CONSTANT)  # evaluated later, they give the same
 
@@ -243,15 +244,31 @@ def _is_read(layout: Layout, call: int) -> bool:
     parent = layout.parent(call)
     if parent < 0:
         return any(s[0] == f.FOR and s[8] == call for s in layout.statements)
+    if is_unpacked(layout, call):
+        return True
     operation = layout.operations[parent]
     if operation[0] != f.CALL or operation[5] == call:
         return False
     return stops_early(layout, parent) or exhausts(layout, parent)
 
 
+def is_partial(layout: Layout, index: int) -> bool:
+    """Is it ``partial(f, a, b=c)``, of what gives the same however often it is evaluated?"""
+    operation = layout.operations[index]
+    if operation[0] != f.CALL or dotted(layout.operations, operation[5]) not in _PARTIAL:
+        return False
+    given = (*operation[6], *(i for _, i in operation[7]))
+    return bool(operation[6]) and all(name for name, _ in operation[7]) and all(
+        i >= 0 and (layout.operations[i][0] == f.CONSTANT or bool(dotted(layout.operations, i)))
+        for i in given
+    )  # fmt: skip
+
+
 def _inlines(layout: Layout, index: int) -> bool:
     """Can a function be called where it stands: by its name, or a lambda by its body?"""
     operation = layout.operations[index]
+    if operation[0] == f.CALL:
+        return is_partial(layout, index)
     if operation[0] != f.LAMBDA:
         return bool(dotted(layout.operations, index))
     function = layout.function.module.functions[operation[5]]

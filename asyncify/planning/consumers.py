@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from asyncify import facts as f
-from asyncify.analysis.consumers import applied, iteration, leaves, stops_early
+from asyncify.analysis.consumers import applied, is_partial, iteration, leaves, stops_early
 from asyncify.analysis.layout import Layout
-from asyncify.analysis.program import Function, statements_of
+from asyncify.analysis.program import Function, dotted, statements_of
 from asyncify.analysis.uses import Use
 from asyncify.decisions import (
     ApplyInComprehension,
@@ -30,11 +30,14 @@ def plan_applied(use: Use, layout: Layout, draft: Draft, group: int) -> None:
     node = call_reference(use.function, use.operation)
     site = draft.site(layout.operations[use.operation])
     awaits = layout.operations[found.function][0] != f.LAMBDA  # else its body does
+    if is_partial(layout, found.function):
+        draft.drop(dotted(layout.operations, layout.operations[found.function][5]))
     if found.form not in ("map", "filter"):
         draft.add(SortByAwaitedKeys(node=node, site=site, group=group, awaits=awaits))
         return
     parent = layout.parent(use.operation)
-    lazy = parent < 0 or stops_early(layout, parent)
+    called = parent >= 0 and layout.operations[parent][0] == f.CALL
+    lazy = parent < 0 or (called and stops_early(layout, parent))
     draft.add(ApplyInComprehension(node=node, site=site, group=group, lazy=lazy, awaits=awaits))
     if parent >= 0 and lazy:
         site = draft.site(layout.operations[parent])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 
 import libcst as cst
@@ -25,7 +26,22 @@ def per_item(function: Any, awaits: bool) -> PerItem | None:
     if isinstance(function, cst.Lambda):
         parameters = [*function.params.posonly_params, *function.params.params]
         return PerItem(parameters[0].name, function.body) if len(parameters) == 1 else None
-    words = set(code(function).replace(".", " ").split())
+    words = set(re.findall(r"\w+", code(function)))
     name = cst.Name(next(each for each in _NAMES if each not in words))
+    if isinstance(function, cst.Call):
+        made = _completed(function, name)
+        return PerItem(name, cst.Await(made) if awaits else made)
     template = "await {0}({entity})" if awaits else "{0}({entity})"
     return PerItem(name, fill(template, Values({"0": function, "entity": name})))
+
+
+def _completed(partial: Any, item: Any) -> Any:
+    """``partial(f, a, b=c)`` with the item: ``f(a, item, b=c)``."""
+    first, *rest = partial.args
+    positional = [argument for argument in rest if argument.keyword is None]
+    keywords = [argument for argument in rest if argument.keyword is not None]
+    arguments = [
+        argument.with_changes(comma=cst.MaybeSentinel.DEFAULT)
+        for argument in (*positional, cst.Arg(item), *keywords)
+    ]
+    return cst.Call(first.value, arguments)
