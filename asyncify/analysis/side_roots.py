@@ -173,8 +173,17 @@ class Roots:
         """Sync copies that are there already stay, with what they call."""
         for function in self.inference.evaluations:
             if function.name.endswith(COPY) and self.is_copy(function):
-                sides.roots[function] = Obstacle("", "It is the sync copy of an async function.")
-                sides.synced |= self.spread.below(function)
+                for member in (function, *self._driving(function)):
+                    reason = "It is, or drives, the sync copy of an async function."
+                    sides.roots[member] = Obstacle("", reason)
+                    sides.synced |= self.spread.below(member)
+
+    def _driving(self, generator: Function) -> list[Function]:
+        """The sync functions that drive a generator: they have its sessions."""
+        if not generator.facts.is_generator:
+            return []
+        callers = dict.fromkeys(caller for caller, _ in self.colors.callers().get(generator, ()))
+        return [fn for fn in callers if fn.facts.kind == "def" and not fn.facts.is_async]
 
     def is_copy(self, function: Function) -> bool:
         """Is a function, or what it is defined in, the sync copy of an async one beside it?"""

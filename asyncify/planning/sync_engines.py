@@ -70,6 +70,7 @@ class SyncEnginePlanner:
             for use in self.colors.uses.of(function):
                 if use.takes_engine:
                     self._keep(function, use)
+        self._keep_below()
         for function, index, origin in url_reads(self.colors, self.coloring):
             name, home = self._twin_of(function, index, origin)
             imported = bool(name) and self._is_imported(function, index)
@@ -77,6 +78,27 @@ class SyncEnginePlanner:
                 self._read_beside(function, index, self._twin(origin), origin.function.module)
             elif imported or self._can_replace(function, index, name, origin):
                 self._replace(function, index, name, home)
+
+    def _keep_below(self) -> None:
+        """A factory that stays sync makes its sessions on the sync engine, where that which it
+        names turns."""
+        alive, inference = self.coloring.alive, self.inference
+        for made, engine in sorted(inference.related, key=lambda pair: pair[0].call):
+            if engine not in alive or made in alive or engine in self.coloring.stays_origins:
+                continue
+            evaluation = inference.evaluations.get(made.function)
+            for operation in made.function.body.operations if evaluation is not None else ():
+                if operation and operation[0] == f.CALL and operation[3] == made.call:
+                    for index in (*operation[6], *(i for _, i in operation[7])):
+                        self._put_below(made.function, index, engine)
+
+    def _put_below(self, function: Function, index: int, engine: v.Origin) -> None:
+        value = self.inference.evaluations[function].values[index]
+        if not any(isinstance(a, v.Known) and a.origin == engine for a in value):
+            return
+        name, home = self._twin_of(function, index, engine)
+        if self._is_imported(function, index) or self._can_replace(function, index, name, engine):
+            self._replace(function, index, name, home)
 
     def _read_beside(self, function: Function, index: int, name: str, home: Module) -> None:
         """The URL of an engine that is handed around is read from the sync one beside it."""
