@@ -34,21 +34,10 @@ MANAGER_METHODS = {"__enter__": "__aenter__", "__exit__": "__aexit__"}
 class CallPlanner(UsePlanner):
     """Plans calls, reads of properties, and what is handed to a library with a session."""
 
-    def _turns_beside(self, callee: Function) -> bool:
-        """Does a function turn, that a call may run in the place of an island?"""
-        stays = callee in self.coloring.islands or callee in self.coloring.stays
-        return callee in self.coloring.turned and not stays and not callee.facts.is_generator
-
     def call(self, use: Use, layout: Layout, draft: Draft) -> None:
         operation = layout.operations[use.operation]
         use = self._from_this_side(use)
         if any(c in self.coloring.islands for c in use.callees):
-            others = [c for c in use.callees if self._turns_beside(c)]
-            if others:
-                names = ", ".join(c.qualname for c in others)
-                reason = f"Its call at line {use.line} may run {names}, which turns async, or what "
-                self.impediments[use.function] = Obstacle("ASY105", f"{reason}stays sync.")
-                return
             is_root = bool(set(use.callees) & self.coloring.sides.roots.keys())
             is_entered = not is_root or self.colors.divider.spread.hands_named(use)
             turned = [c for c in use.callees if self.is_coroutine(c)]
