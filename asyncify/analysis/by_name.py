@@ -13,7 +13,7 @@ from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.members import is_super
 from asyncify.analysis.program import Function
-from asyncify.vocabulary.common import COMMON, NAMESPACES
+from asyncify.vocabulary.common import COMMON, NAMESPACES, REGISTERED
 
 _FEW = 8  # more methods of one name say nothing
 
@@ -24,6 +24,7 @@ class ByName:
     def __init__(self, inference: Inference) -> None:
         self.inference = inference
         self._methods: dict[str, tuple[Function, ...]] | None = None
+        self._registered: dict[str, tuple[Function, ...]] = {}
 
     def methods(self, name: str) -> tuple[Function, ...]:
         if self._methods is None:
@@ -35,13 +36,36 @@ class ByName:
             self._methods = {name: tuple(methods) for name, methods in found.items()}
         return self._methods.get(name, ())
 
+    def names(self, name: str) -> bool:
+        """May a member of that name be a function of the program?"""
+        return bool(self.methods(name) or self.registered(name))
+
+    def registered(self, name: str) -> tuple[Function, ...]:
+        """What a library's object may give as an attribute of that name: the functions that its
+        decorators were given."""
+        if name not in REGISTERED:
+            return ()
+        if name not in self._registered:
+            kind, decorators = REGISTERED[name]
+            program = self.inference.program
+            words = decorators if program.mentioning(kind) else ()
+            modules = {function.module: None for function in program.mentioning(kind)}
+            self._registered[name] = tuple(
+                function for module in modules for function in module.functions
+                if words and function.facts.kind == "def" and any(
+                    decorator.rpartition(".")[2] in words and "." in decorator
+                    for decorator in self.inference.decorators(function)
+                )
+            )  # fmt: skip
+        return self._registered[name]
+
     def candidates(self, evaluation: Evaluation, operation: f.Operation) -> tuple[Function, ...]:
         """What a call of a method may run, where neither it nor its object is known."""
         callee = evaluation.operations[operation[5]]
         if callee[0] != f.ATTRIBUTE:
             return ()
-        found = self.methods(callee[6])
-        if not found or not is_hidden(evaluation.values[operation[5]]):
+        found, given = self.methods(callee[6]), self.registered(callee[6])
+        if not (found or given) or not is_hidden(evaluation.values[operation[5]]):
             return ()
         if evaluation.values[callee[5]] and not evaluation.values[operation[5]]:
             return ()  # something known, which has no such member
@@ -51,7 +75,18 @@ class ByName:
             name = _plain(_identifier(evaluation.operations[callee[5]]))
             found = tuple(m for m in found if m.owner and name and _plain(m.owner.name) == name)
         found = tuple(method for method in found if self._takes(method, operation))
-        return found if len(found) <= _FEW else ()
+        return found + self._named(given, callee, evaluation) if len(found) <= _FEW else ()
+
+    def _named(
+        self, given: tuple[Function, ...], callee: f.Operation, evaluation: Evaluation
+    ) -> tuple[Function, ...]:
+        """``tool.fn(...)``: those of the decorator that the object is called as, if it is."""
+        called = _plain(_identifier(evaluation.operations[callee[5]])) if given else ""
+        own = tuple(
+            function for function in given
+            if any(d.endswith(f".{called}") for d in self.inference.decorators(function))
+        )  # fmt: skip
+        return own or given
 
     def _takes(self, method: Function, operation: f.Operation) -> bool:
         """Can a method be called with such arguments, and give what is awaited?"""

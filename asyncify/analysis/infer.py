@@ -25,6 +25,7 @@ from asyncify.analysis.query_properties import QueryProperties
 from asyncify.analysis.signatures import Signatures
 from asyncify.analysis.slots import Group, Slot
 from asyncify.config import Config
+from asyncify.vocabulary.common import REGISTERED
 from asyncify.vocabulary.names import FUNCTIONS, KINDS, TABLES
 from asyncify.vocabulary.rows import Member
 from asyncify.vocabulary.testing import CLIENTS
@@ -194,7 +195,8 @@ def infer(program: Program, config: Config) -> Inference:
     for body in clients:
         for method in program.classes[body].methods.values():
             inference.need(method)  # what it overrides is called by the library
-    inference.heat.members(sorted(DISTINCTIVE))
+    held = {name for name, (kind, _) in REGISTERED.items() if program.mentioning(kind)}
+    inference.heat.members(sorted(DISTINCTIVE | held))
     inference.settle()
     evidence = Evidence(inference)
     evidence.ask()

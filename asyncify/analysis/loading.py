@@ -22,6 +22,7 @@ from asyncify.analysis.load_evaluation import LoadEvaluation
 from asyncify.analysis.load_schemas import Field, Schema, is_schema
 from asyncify.analysis.program import Class, Function, statements_of
 from asyncify.source.templates import Templates
+from asyncify.vocabulary.common import REGISTERED
 from asyncify.vocabulary.loading import (
     CALLING,
     COMPARED,
@@ -198,7 +199,21 @@ class Loading:
             row = CLIENT_MEMBERS.get(use.name) if use.kind == "client" else None
             if row is not None and row.awaited:
                 out.setdefault(use.function, set()).add(use.operation)
+        for function, place in self._registered_calls():
+            out.setdefault(function, set()).add(place)
         return out
+
+    def _registered_calls(self) -> Iterator[tuple[Function, int]]:
+        """Where functions are called that a library's object gives back: they are a library's as
+        requests are."""
+        for name in REGISTERED:
+            for function in self.inference.program.mentioning_member(name):
+                if function not in self.inference.evaluations:
+                    continue
+                for use in self.colors.uses.of(function):
+                    place = function.body.operations[use.operation][5]
+                    if use.kind == "maybe" and function.body.operations[place][6] == name:
+                        yield function, place
 
     @cached_property
     def computed(self) -> dict[Class, set[str]]:

@@ -100,7 +100,7 @@ class Calls:
         """May a call be that of a method of the program, by its name?"""
         callee = self.operations[operation[5]]
         return (
-            callee[0] == f.ATTRIBUTE and bool(self.by_name.methods(callee[6]))
+            callee[0] == f.ATTRIBUTE and self.by_name.names(callee[6])
             and is_hidden(self.values[operation[5]])
         )  # fmt: skip
 

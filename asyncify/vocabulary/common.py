@@ -43,3 +43,10 @@ DESCRIBED: dict[str, tuple[tuple[str, ...], bool]] = {
     for module in ("traitlets", "traitlets.traitlets")
     for name, is_instance in (("Instance", True), ("Type", False))
 }
+
+# Attributes by which a library's object gives the function that one of its decorators was given:
+# the class, and the decorators. https://github.com/modelcontextprotocol/python-sdk
+REGISTERED: dict[str, tuple[str, frozenset[str]]] = {
+    "fn": ("FastMCP", frozenset({"tool", "resource", "prompt"})),
+    "endpoint": ("APIRouter", frozenset({"get", "post", "put", "patch", "delete"})),
+}
