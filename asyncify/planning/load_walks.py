@@ -160,8 +160,10 @@ class Walks:
         return any(isinstance(a, (v.Collection, v.TupleValue)) for a in value)
 
     def _hoisted(self, holder: Function, layout: Layout, index: int) -> str:
-        """The name of a variable that an awaited call is given for this, or ''."""
-        if layout.operations[index][0] != f.CALL:
+        """The name of a variable that an awaited call, or a list, is given for this, or ''."""
+        operation = layout.operations[index]
+        is_list = operation[0] == f.COMPREHENSION and operation[5] == "ListComp"
+        if operation[0] != f.CALL and not is_list:
             return ""
         draft, node = self.draft(holder.module), node_reference(holder, index)
         decisions = [d for d in draft.decisions if d.node == node]
@@ -177,8 +179,17 @@ class Walks:
             getattr(d, "hoist", "") and d.node.kind == "Call" and d.node.number in numbers
             for d in draft.decisions
         )
-        if hoisted or len(decisions) != 1:
+        if hoisted or len(decisions) != 1 - is_list:
             return ""
+        if is_list:
+            group = self.coloring.groups.get(holder, 0)
+            draft.add(
+                ReplaceExpression(
+                    node=node, site=draft.site(operation), group=group, template="{node}",
+                    hoist=hoister.name,
+                )
+            )  # fmt: skip
+            return hoister.name
         (decision,) = decisions
         if isinstance(decision, AwaitExpression) or (
             isinstance(decision, (ReplaceCall, ReplaceExpression))
@@ -192,7 +203,7 @@ class Walks:
 
     def _anchor(self, holder: Function, index: int) -> NodeRef | None:
         operation = holder.body.operations[index]
-        if operation[0] in (f.CALL, f.ATTRIBUTE, f.NAME, f.SUBSCRIPT):
+        if operation[0] in (f.CALL, f.ATTRIBUTE, f.NAME, f.SUBSCRIPT, f.COMPREHENSION):
             return node_reference(holder, index)
         return None
 
