@@ -231,6 +231,9 @@ def _constructed(run: LoadEvaluation, cls: Class, operation: f.Operation, index:
     if any(base.endswith(_DATACLASS) for base in cls.foreign_bases):
         names |= set(links)
     run.state.load((source, ()), names & links.keys())
+    missing = run.loading.defaulted(cls) - names
+    if missing:
+        run.state.set_changed((source, ()), frozenset(missing))
     for name, argument in operation[7]:
         if name in links:
             load_sessions.keep(run, run.values[argument])

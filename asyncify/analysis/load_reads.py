@@ -155,7 +155,7 @@ def column(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -
         or is_uncomputed(run, entity, name)
     )
     if deferred and name not in state.loaded.get(key, frozenset()):
-        if entity.source.kind != "new" or entity.path or models.is_queried(entity.cls, name):
+        if entity.source.kind != "new" or entity.path or _is_uncomputed(run, entity, name):
             _note(run, entity, name, True, reading)
         if load_sessions.settles(run, entity.source, reading.place):
             state.load(key, (name,))
@@ -250,6 +250,9 @@ def store(run: LoadEvaluation, base: int, name: str, value: s.Value, index: int)
         if name in models.foreign_keys(atom.cls):
             state.write(atom.cls)
         changed = state.changed.get(atom.key, frozenset()) | models.expiring(atom.cls)
+        if name in changed and name in run.loading.defaulted(atom.cls):
+            changed -= {name}
+            state.set_changed(atom.key, changed)
         if index >= 0 and run.is_computed(index):
             changed |= {name}
         if changed:

@@ -28,6 +28,7 @@ from asyncify.vocabulary.loading import (
     COMPARED,
     DEFERRING,
     DUMPING,
+    EAGER_DEFAULTS,
     EXPIRING_ALL,
     FORMATTED,
     LOGGING,
@@ -149,7 +150,7 @@ class Loading:
         for cls in program.classes.values():
             model = self.models.declared(cls)
             names |= model.relationships.keys() | model.deferred | model.expiring
-            names |= model.queried | model.proxies.keys()
+            names |= model.queried | model.proxies.keys() | self.defaulted(cls)
             names |= {link.back for link in model.relationships.values() if link.behind}
             names |= self.computed.get(cls, set())
             if model.columns and any(self.models.declared(c).table for c in cls.ancestors[1:]):
@@ -175,8 +176,10 @@ class Loading:
 
     @cached_property
     def expires(self) -> bool:
-        """Does anything that turns expire what it has loaded?"""
-        return any(not fn.facts.members.isdisjoint(EXPIRING_ALL) for fn in self.coloring.turned)
+        """Does anything that turns expire what it has loaded, or leave columns to be read?"""
+        return any(map(self.defaulted, self.inference.program.classes.values())) or any(
+            not fn.facts.members.isdisjoint(EXPIRING_ALL) for fn in self.coloring.turned
+        )
 
     @cached_property
     def requests_expire(self) -> bool:
@@ -214,6 +217,14 @@ class Loading:
                     place = function.body.operations[use.operation][5]
                     if use.kind == "maybe" and function.body.operations[place][6] == name:
                         yield function, place
+
+    def defaulted(self, cls: Class) -> set[str]:
+        """Columns that a flush of a new instance leaves to be read: the older line doesn't ask the
+        database for them by itself."""
+        if self.inference.config.sqlalchemy_version != "1.4":
+            return set()
+        fetched = any(EAGER_DEFAULTS in c.body.facts.members for c in cls.ancestors)
+        return set() if fetched else self.models.defaulted(cls)
 
     @cached_property
     def computed(self) -> dict[Class, set[str]]:

@@ -66,6 +66,7 @@ class Model:
     columns: set[str] = field(default_factory=set)
     deferred: set[str] = field(default_factory=set)
     expiring: set[str] = field(default_factory=set)  # the database sets them at an UPDATE
+    defaulted: set[str] = field(default_factory=set)  # the database sets them at an INSERT
     queried: set[str] = field(default_factory=set)  # expressions of SQL: new instances have none
     proxies: dict[str, tuple[str, str]] = field(default_factory=dict)  # (relationship, attribute)
 
@@ -181,6 +182,10 @@ class Models:
                 frozenset(name for model in models for name in model.expiring),
             )
         return found
+
+    def defaulted(self, cls: Class) -> set[str]:
+        """Columns of which only the database knows the value after an INSERT."""
+        return set().union(*(self.declared(ancestor).defaulted for ancestor in cls.ancestors))
 
     def is_queried(self, cls: Class, name: str) -> bool:
         """Is a column an expression that only a SELECT computes?"""
@@ -371,6 +376,8 @@ class _Reader:
         update = self.operations[keywords["onupdate"]] if "onupdate" in keywords else None
         if callee == EXPRESSIONS:
             self.model.queried.add(name)
+        if "server_default" in keywords:
+            self.model.defaulted.add(name)
         if "server_onupdate" in keywords or (
             update is not None
             and update[0] == f.CALL

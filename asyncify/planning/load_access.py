@@ -51,15 +51,26 @@ class Access:
         found = index = operations[index][5]
         while evaluation is not None and operations[index][0] == f.ATTRIBUTE:
             index = operations[index][5]
-            classes = [a.cls for a in evaluation.values[index] if isinstance(a, v.Instance)]
-            if any(self.inference.models.is_mapped(cls) for cls in classes):
+            if evaluation.values[index] and self._is_mapped(function, index):
                 found = index
         return int(found)
 
     def session_of(self, function: Function, index: int) -> str:
-        """The session of an instance that has a name, where no other is in hand."""
-        name = dotted(function.body.operations, index) if index >= 0 else ""
-        return f"{self._session_of(function)}({name})" if name else ""
+        """The session of an instance that has a name, where no other is in hand: of ``hero`` in
+        ``hero.powers.count()``."""
+        operations = function.body.operations
+        while index >= 0 and operations[index][0] in (f.CALL, f.ATTRIBUTE, f.NAME):
+            name = dotted(operations, index)
+            if name and self._is_mapped(function, index):
+                return f"{self._session_of(function)}({name})"
+            index = operations[index][5] if operations[index][0] != f.NAME else -1
+        return ""
+
+    def _is_mapped(self, function: Function, index: int) -> bool:
+        evaluation = self.inference.evaluations.get(function)
+        value = evaluation.values[index] if evaluation is not None else v.UNKNOWN
+        classes = [a.cls for a in value if isinstance(a, v.Instance)]
+        return not value or any(self.inference.models.is_mapped(cls) for cls in classes)
 
     def _session_of(self, function: Function) -> str:
         return self.draft(function.module).spell(SESSION_OF)

@@ -14,6 +14,7 @@ from asyncify import facts as f
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.load_demands import Demand
+from asyncify.analysis.load_states import EVERYTHING
 from asyncify.analysis.program import Function, Module
 from asyncify.decisions import EnterRunSync, ReplaceExpression
 from asyncify.planning.consumers import consume_generators
@@ -41,7 +42,7 @@ class Entries:
         self.coloring = coloring
         self.draft = draft
         self.access = access
-        self._entered: set[tuple[Function, int]] = set()
+        self.entered: set[tuple[Function, int]] = set()
 
     def take(self, holder: Function, demand: Demand) -> Site | None:
         """Evaluate what leads to the read inside ``run_sync``; None where that can't be
@@ -50,15 +51,15 @@ class Entries:
         layout, draft = self.colors.uses.layout(holder), self.draft(holder.module)
         operation = layout.operations[index]
         site = draft.site(operation)
-        if (holder, index) in self._entered:
+        if (holder, index) in self.entered:
             return site
         session = self.access.session(holder, index) or self._own(holder, demand)
         if not session or not self._may(holder, layout, index, demand):
             return None
-        outside = self._awaits(holder, layout.subtree(index))
+        outside = self.awaits(holder, layout.subtree(index))
         if outside and not self._can_hand_in(holder, layout, index):
             return None
-        self._entered.add((holder, index))
+        self.entered.add((holder, index))
         group = self.coloring.groups.get(holder, 0)
         consume_generators(layout, index, draft, group)
         node = node_reference(holder, index)
@@ -69,7 +70,8 @@ class Entries:
                 )
             )
         else:
-            template = f"{session}.run_sync(lambda _: {{node}})"
+            whole = "{node}.all()" if demand.executes == EVERYTHING else "{node}"
+            template = f"{session}.run_sync(lambda _: {whole})"
             draft.add(
                 ReplaceExpression(node=node, site=site, group=group, template=template, awaits=True)
             )
@@ -77,10 +79,10 @@ class Entries:
 
     def holds(self, function: Function, index: int) -> bool:
         """Is an operation evaluated inside of one that is entered?"""
-        if not self._entered:
+        if not self.entered:
             return False
         layout = self.colors.uses.layout(function)
-        while index >= 0 and (function, index) not in self._entered:
+        while index >= 0 and (function, index) not in self.entered:
             index = layout.parent(index)
         return index >= 0
 
@@ -102,9 +104,9 @@ class Entries:
         operation = layout.operations[index]
         if operation[0] != f.CALL or self._is_decided(holder, index):
             return False
-        return not self._awaits(holder, layout.subtree(operation[5]))
+        return not self.awaits(holder, layout.subtree(operation[5]))
 
-    def _awaits(self, holder: Function, below: set[int]) -> bool:
+    def awaits(self, holder: Function, below: set[int]) -> bool:
         """Can't a lambda hold an expression: because of what it does, or what is planned for it?"""
         body = holder.body.operations
         if any(body[i] and body[i][0] in _BOUND for i in below):

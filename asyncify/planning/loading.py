@@ -20,7 +20,7 @@ from asyncify.analysis.program import Function, Module
 from asyncify.decisions import EnterRunSync, QueryToSelect, ReplaceExpression
 from asyncify.findings import Finding
 from asyncify.planning.consumers import consume_generators
-from asyncify.planning.draft import Draft, call_reference, reference
+from asyncify.planning.draft import Draft, call_reference, node_reference, reference
 from asyncify.planning.load_access import Access
 from asyncify.planning.load_depths import deepened
 from asyncify.planning.load_dynamic import execute
@@ -304,11 +304,12 @@ class LoadPlanner:
         if found is None or unread(layout, demand.operation):
             self._load_before(holder, replace(demand, at=operation[5]))
             return
+        draft = self.draft(holder.module)
+        if self.access.runs_sync(found) and not self._include(holder, operation[5], draft):
+            self._load_before(holder, replace(demand, at=operation[5]))
+            return
         self._awaited.add(place)
         self.walks.awaited.add(place)
-        draft = self.draft(holder.module)
-        if self.access.runs_sync(found):
-            self._include(holder, operation[5], draft)
         group = self.coloring.groups.get(holder, 0)
         consume_generators(layout, demand.operation, draft, group)
         draft.add(
@@ -319,15 +320,18 @@ class LoadPlanner:
         )  # fmt: skip
         self._tell(holder, demand, draft.site(operation))
 
-    def _include(self, holder: Function, index: int, draft: Draft) -> None:
-        """What is read on the way to what is read inside ``run_sync`` is read there, too."""
-        operations = holder.body.operations
-        while operations[index][0] == f.ATTRIBUTE:
-            if (holder, index) in self._awaited:
-                node = reference(operations[index])
-                for decision in [d for d in draft.decisions if d.node == node]:
-                    del draft.decisions[decision]
-            index = operations[index][5]
+    def _include(self, holder: Function, index: int, draft: Draft) -> bool:
+        """What is read on the way to what is read inside ``run_sync`` is read there, too; unless
+        something else on the way is awaited."""
+        below = self.colors.uses.layout(holder).subtree(index)
+        taken = self._awaited | self.entries.entered
+        own = {i for i in below if (holder, i) in taken}
+        if self.entries.awaits(holder, below - own):
+            return False
+        nodes = {node_reference(holder, i) for i in own}
+        for decision in [d for d in draft.decisions if d.node in nodes]:
+            del draft.decisions[decision]
+        return True
 
     def _load_before(self, holder: Function, demand: Demand) -> None:
         """A statement before the one that leads to the read."""

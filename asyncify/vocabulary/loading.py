@@ -194,6 +194,7 @@ FACTORY_GIVES = {
 
 # What gives instances `awaitable_attrs` (SQLAlchemy 2), and the bases that can take it.
 ASYNC_ATTRS, AWAITABLE = "AsyncAttrs", "awaitable_attrs"
+EAGER_DEFAULTS = "eager_defaults"  # of a mapper that asks for what the database has set
 SESSION_OF = "sqlalchemy.ext.asyncio.async_object_session"  # the session of an instance
 # What an implicit load raises in async code: the first with asyncpg, and with aiosqlite before 2.1;
 # the second, around the first, elsewhere.
