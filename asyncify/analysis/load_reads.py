@@ -155,7 +155,7 @@ def column(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -
         or is_uncomputed(run, entity, name)
     )
     if deferred and name not in state.loaded.get(key, frozenset()):
-        if entity.source.kind != "new" or entity.path or _is_uncomputed(run, entity, name):
+        if entity.source.kind != "new" or entity.path or models.is_queried(entity.cls, name):
             _note(run, entity, name, True, reading)
         if load_sessions.settles(run, entity.source, reading.place):
             state.load(key, (name,))
