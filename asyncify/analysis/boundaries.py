@@ -29,6 +29,14 @@ _LOOKING = {
 }  # fmt: skip
 _LOOKING_MODULES = ("inspect.", "typing.", "unittest.mock.", "dataclasses.")
 
+# What keeps or chooses among the items of containers, and frameworks that await them.
+_CONTAINING = (
+    "asyncio.", "builtins.", "click.", "collections.", "contextlib.", "copy.", "dataclasses.",
+    "enum.", "fastapi.", "functools.", "itertools.", "json.", "litestar.", "logging.", "operator.",
+    "pydantic.", "pytest", "random.", "sqlalchemy.", "starlette.", "typer.", "types.", "typing.",
+    "unittest.", "aiohttp.", "weakref.",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Decorator:
@@ -60,6 +68,17 @@ def fits(name: str) -> bool:
         return rule in _FITTING
     last = name.rpartition(".")[2]
     return last in _LOOKING or name.startswith(_LOOKING_MODULES) or "dependency_overrides" in name
+
+
+def may_call_items(name: str) -> bool:
+    """May something foreign call the functions in a list or dict that it is given?"""
+    return "." in name and not name.startswith(_CONTAINING) and not fits(name)
+
+
+def calls_what_it_gets(name: str) -> bool:
+    """Is it known of something foreign that it calls what it is given?"""
+    rule = rule_of(name) or rule_of(f"builtins.{name}")
+    return rule is not None and rule is not Rule.INSPECTED
 
 
 class Boundaries:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from asyncify import facts as f
 from asyncify.analysis import alembic_runs
 from asyncify.analysis import values as v
-from asyncify.analysis.boundaries import fits, rule_of
+from asyncify.analysis.boundaries import calls_what_it_gets, fits, may_call_items
 from asyncify.analysis.by_name import ByName, is_hidden
 from asyncify.analysis.consumers import applied
 from asyncify.analysis.evaluate import Evaluation
@@ -16,7 +16,7 @@ from asyncify.analysis.infer import Inference
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Class, Function, dotted
 from asyncify.analysis.use import GREENLET_KINDS, MAKING, SYNC_KINDS, Use
-from asyncify.vocabulary.frameworks import CONSTRUCTORS, Rule
+from asyncify.vocabulary.frameworks import CONSTRUCTORS
 from asyncify.vocabulary.names import (
     BINDS,
     FUNCTIONS,
@@ -96,6 +96,15 @@ class Calls:
                 return False
         return all(is_plain(values[index]) for _, index in operation[7])
 
+    def _gives_functions(self, operation: f.Operation) -> bool:
+        """``Runner(jobs=[job])``: are functions in a container given to something foreign?"""
+        values = self.values
+        given = (*(i for i in operation[6] if i >= 0), *(i for _, i in operation[7]))
+        return (
+            any(values[i] and not self.inference.holds_nothing(values[i]) for i in given)
+            and may_call_items(self._callee_name(operation))
+        )  # fmt: skip
+
     def _may_be_ours(self, operation: f.Operation) -> bool:
         """May a call be that of a method of the program, by its name?"""
         callee = self.operations[operation[5]]
@@ -128,6 +137,8 @@ class Calls:
         if not functions and not spawned and not self._gives_nothing(operation):
             yield from self.passed(index, operation, callee)
             yield from self.given(index, operation)
+        elif not functions and not spawned and self._gives_functions(operation):
+            yield from self.passed(index, operation, callee)
         if functions:
             callees = in_order(functions, callee)
             yield Use("call", self.function, index, name=callees[0].name, callees=callees)
@@ -365,8 +376,10 @@ class Calls:
                 kind, name = "expect", name.rpartition(".")[2]
             given = [a.function for a in value if isinstance(a, v.FunctionObject)]
             here = consumer is not None and argument == consumer.function
-            if not given and (here or _calls_what_it_gets(name)):
+            if not given and (here or calls_what_it_gets(name)):
                 given = self._called_objects(value)
+            if not given and may_call_items(name):
+                given = [a.function for a in v.elements(value) if isinstance(a, v.FunctionObject)]
             if given:
                 callees = in_order(given, value)
                 own = "apply" if here else kind
@@ -482,12 +495,6 @@ class Calls:
                 if isinstance(atom, v.Known) and atom.kind in ("Engine", "Connection"):
                     yield Use("metadata", self.function, index, atom, name=callee[6])
                     return
-
-
-def _calls_what_it_gets(name: str) -> bool:
-    """Is it known of something foreign that it calls what it is given?"""
-    rule = rule_of(name) or rule_of(f"builtins.{name}")
-    return rule is not None and rule is not Rule.INSPECTED
 
 
 def in_order(functions: list[Function], value: v.Value) -> tuple[Function, ...]:

@@ -24,6 +24,9 @@ _REACHING = {
     *(name.rpartition(".")[2] for name in GREENLET_ALWAYS | ALEMBIC_COMMANDS),
 }
 
+# Objects on which tests put what they like.
+MOCKING = ("unittest.mock.", "pytest", "mock.")
+
 # Methods by which a generator is driven by hand.
 _OF_GENERATORS = {"send", "throw", "close", "__next__"}
 
@@ -56,11 +59,19 @@ class Collector(Calls):
             return (*found, *self.named_member(index, operation))
         if self._reaches_sessions(operation):
             return self.call(index, operation)
-        for argument in operation[6]:
+        for argument in (*operation[6], *[i for _, i in operation[7]]):
             value = self.values[argument] if argument >= 0 else v.UNKNOWN
-            if value and any(atom.__class__ is v.Generated for atom in value):
+            if value and any(map(self._holds_code, value)):
                 return self.call(index, operation)
         return self.guessed(index, operation) if self._may_be_ours(operation) else ()
+
+    def _holds_code(self, atom: v.Atom) -> bool:
+        """Is it a generator, or a container of functions?"""
+        kind = atom.__class__
+        if kind is v.Generated:
+            return True
+        held = kind in (v.Collection, v.Record, v.TupleValue)
+        return held and not self.inference.holds_nothing(frozenset((atom,)))
 
     def any_attribute(self, index: int, operation: f.Operation) -> Iterable[Use]:
         value = self.values[operation[5]]
@@ -123,10 +134,24 @@ class Collector(Calls):
                 is_library = isinstance(atom, v.Foreign)
                 if target[0] == f.TO_ATTRIBUTE:  # what objects hold is followed by its name
                     is_library = is_library and "()" not in atom.name
-                if is_library:
+                    is_library = is_library or self._is_hook(atom, target[2])
+                if is_library and isinstance(atom, (v.Foreign, v.ForeignInstance)):
                     callees = in_order(given, value)
                     name = atom.name.removeprefix("builtins.")
                     yield Use("pass", self.function, statement[8], name=name, callees=callees)
+
+    def _is_hook(self, atom: v.Atom, name: str) -> bool:
+        """``client.on_message = on_message``: an attribute of a library's object that nobody in the
+        program reads."""
+        if not isinstance(atom, v.ForeignInstance) or "." not in atom.name:
+            return False
+        if atom.name.startswith(MOCKING):
+            return False
+        return not any(
+            operation and operation[0] == f.ATTRIBUTE and operation[6] == name
+            for function in self.inference.program.mentioning_member(name)
+            for operation in function.body.operations
+        )  # fmt: skip
 
     def items(self, index: int, operation: f.Operation) -> Iterator[Use]:
         """``shelf[1]``: an item that a method of the program gives."""
