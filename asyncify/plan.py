@@ -141,7 +141,7 @@ class Planner:
             if function not in self.coloring.sides.synced:
                 self._hold_back(function)
                 self.functions.plan_island(function, self.draft(function.module))
-                self.types.convert(function, self.draft(function.module))
+            self.types.convert(function, self.draft(function.module))
         for function in self._ordered(self._staying_on_purpose()):
             if self.colors.is_outside(function):
                 continue

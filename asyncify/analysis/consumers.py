@@ -55,6 +55,13 @@ def stops_early(layout: Layout, call: int) -> bool:
     return all(argument >= 0 for argument in arguments)
 
 
+def takes_first(layout: Layout, call: int) -> bool:
+    """Is it ``next(...)`` without a default?"""
+    operation = layout.operations[call]
+    is_next = operation[0] == f.CALL and _builtin(layout, call) == "next"
+    return is_next and len(operation[6]) == 1
+
+
 def exhausts(layout: Layout, call: int) -> bool:
     """Does a call read all of the generator expressions that it is given?"""
     callee = layout.operations[layout.operations[call][5]]

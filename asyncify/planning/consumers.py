@@ -4,7 +4,14 @@
 from __future__ import annotations
 
 from asyncify import facts as f
-from asyncify.analysis.consumers import applied, is_partial, iteration, leaves, stops_early
+from asyncify.analysis.consumers import (
+    applied,
+    is_partial,
+    iteration,
+    leaves,
+    stops_early,
+    takes_first,
+)
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Function, dotted, statements_of
 from asyncify.analysis.uses import Use
@@ -21,6 +28,8 @@ from asyncify.decisions import (
 from asyncify.planning.draft import Draft, call_reference, node_reference
 from asyncify.planning.first_items import first_item
 from asyncify.sites import NodeRef, Site
+
+_FIRST = "next(iter({0}))"  # of a list, which is no iterator
 
 
 def plan_applied(use: Use, layout: Layout, draft: Draft, group: int) -> None:
@@ -62,9 +71,12 @@ def consume_generator(layout: Layout, generator: f.Operation, draft: Draft, grou
     if call >= 0 and layout.operations[call][0] == f.CALL and stops_early(layout, call):
         node, site = call_reference(layout.function, call), draft.site(layout.operations[call])
         draft.add(AwaitFirstMatch(node=node, site=site, group=group))
-    else:
-        node = NodeRef("GeneratorExp", generator[3])
-        draft.add(ConsumeGenerator(node=node, site=draft.site(generator), group=group))
+        return
+    node = NodeRef("GeneratorExp", generator[3])
+    draft.add(ConsumeGenerator(node=node, site=draft.site(generator), group=group))
+    if call >= 0 and takes_first(layout, call):
+        node, site = call_reference(layout.function, call), draft.site(layout.operations[call])
+        draft.add(ReplaceCall(node=node, site=site, group=group, awaited=_FIRST, awaits=False))
 
 
 def plan_iteration(use: Use, layout: Layout, draft: Draft, group: int, of_fixture: bool) -> None:

@@ -55,7 +55,7 @@ def _tells(layout: Layout, statement: f.Statement, text: str) -> bool | None:
     """What a statement above says; None: nothing."""
     if statement[0] == f.IF and _mentions(layout, statement[7], text):
         leaves = bool(statement[8]) and statement[8][-1][0] in _LEAVING
-        if leaves and _asks_for_none(layout, statement[7]):
+        if leaves and _leaves_for_none(layout, statement[7], text):
             return True
     if statement[0] == f.ASSERT and _mentions(layout, statement[7], text):
         return True
@@ -74,6 +74,16 @@ def _asks_for_none(layout: Layout, index: int) -> bool:
     if operation[0] == f.BOOLEAN:
         return any(_asks_for_none(layout, part) for part in operation[5])
     return bool(operation[0] == f.OPERATOR and operation[5] in _NOT)
+
+
+def _leaves_for_none(layout: Layout, index: int, text: str) -> bool:
+    """Is a condition true whenever it is None? ``strict and order is None`` needn't be."""
+    operation = layout.operations[index]
+    if operation[0] == f.BOOLEAN:
+        return operation[6] == "Or" and any(
+            _leaves_for_none(layout, part, text) for part in operation[5]
+        )
+    return _asks_for_none(layout, index) and _mentions(layout, index, text)
 
 
 def _binds(statement: f.Statement, text: str) -> bool:
