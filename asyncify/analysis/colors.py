@@ -81,11 +81,13 @@ class Colors(Components):
             before = set(self.inference.evaluations)
             reached = (coloring.turned | coloring.islands | set(coloring.failed)) - coloring.stays
             awaitable = self.already.reached(self._evaluated())
-            self._heat(reached | coloring.stays | awaitable)
+            # A decorator with a sync copy doesn't turn itself, but what it decorates may move.
+            self._heat(reached | coloring.stays | awaitable | coloring.sides.twinned)
             for function in reached:
                 self.inference.need(function)  # an override may do nothing, and turns all the same
             self.inference.settle()
             reached |= coloring.stays | set(coloring.boundaries) | awaitable
+            reached |= coloring.sides.twinned
             if not any(
                 self._moves(fn, reached) for fn in self.inference.evaluations.keys() - before
             ) and not self.clients.decide(coloring):

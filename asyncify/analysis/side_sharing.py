@@ -39,6 +39,8 @@ class Sharing:
             if not entries and not self._referred(member, sides, islands):
                 continue
             outer = home(member)
+            if self.colors.divider.roots.is_copy(member):
+                continue  # what its decorator wraps elsewhere is none of this side's business
             if self._is_in_table(member, sides):
                 hopeless.add(member)
             elif outer is not member and (
