@@ -298,23 +298,23 @@ def _program(read: _Read, config: Config) -> Program:
     return Program(read.files.items(), config.import_roots, read.projects)
 
 
-def _plan(read: _Read, request: Request) -> Plan:
+def _plan(read: _Read, request: Request, mains_first: bool = False) -> Plan:
     program = _program(read, request.config)
     inference = infer(program, request.config)
     if request.phase in STILL_SYNC:
         plan = plan_phase(inference, request.phase, read.blocked)
     else:
-        plan = make_plan(inference, read.blocked, request.loads)
+        plan = make_plan(inference, read.blocked, request.loads, mains_first)
     return restrict(plan, read.limits, read.sources)
 
 
-def _pushed(read: _Read, request: Request, blocked: frozenset[str]) -> Plan | None:
-    """The plan of the program with its pages pushed down, if that is asked for, and all of what is
-    pushed down turns. The facts are those of the new texts then."""
-    if request.config.pagination != "push-down" or blocked or read.overlay is not None:
-        return None
+def _push_down(read: _Read, request: Request) -> None:
+    """The facts are those of the program with its pages pushed down, if that is asked for, and all
+    of what is pushed down turns."""
+    if request.config.pagination != "push-down" or read.blocked or read.overlay is not None:
+        return
     if request.phase in STILL_SYNC:
-        return None
+        return
     from asyncify.pushdown.overlay import push_down  # seldom needed
 
     limits = read.limits
@@ -325,26 +325,25 @@ def _pushed(read: _Read, request: Request, blocked: frozenset[str]) -> Plan | No
     )  # fmt: skip
     files = read.files
     read.files = overlay.facts(files)
-    plan = _plan(read, request)
-    if overlay.holds(plan):
+    if overlay.holds(_plan(read, request)):
         read.overlay = overlay
-        return plan
-    read.files = files
-    return None
+    else:
+        read.files = files
 
 
 def _decided(read: _Read, request: Request) -> Plan:
     """The plan of the program, with functions for those crowded mains that turn then. The facts are
     those of the new texts then."""
-    plan = _pushed(read, request, read.blocked) or _plan(read, request)
-    if not plan.crowded or read.mains is not None or request.phase in STILL_SYNC:
+    _push_down(read, request)
+    plan = _plan(read, request, read.mains is None)
+    if not plan.crowded:
         return plan
     below, files = read.texts, read.files
     paths = read.limits.editable - read.limits.skipped - read.blocked
     mains = move_mains(
         {path: line for path, line in sorted(plan.crowded.items()) if path in paths},
-        lambda path: below.get(path) or _content(read.sources[path])
-    )  # fmt: skip
+        lambda path: below.get(path) or _content(read.sources[path]),
+    )
     while mains.after:
         read.files = mains.facts(files)
         moved = _plan(read, request)
@@ -354,7 +353,7 @@ def _decided(read: _Read, request: Request) -> Plan:
             return moved
         mains = mains.only(turning)
     read.files, read.mains = files, mains
-    return plan
+    return _plan(read, request)
 
 
 def _content(source: SourceFile) -> bytes | None:

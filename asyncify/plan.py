@@ -185,7 +185,6 @@ class Planner:
             tuple(f.qualname for f in self._ordered(self.coloring.turned)),
             unproven=tuple(self._unproven()),
             tests=turning(self.colors, self.coloring) and not runs_on_anyio(self.colors),
-            crowded=crowded_mains(self.colors),
         )
 
     def _hold_back(self, function: Function) -> None:
@@ -389,14 +388,23 @@ def make_plan(
     inference: Inference,
     blocked: frozenset[str] = frozenset(),
     loads: tuple[RecordedLoad, ...] = (),
+    mains_first: bool = False,
 ) -> Plan:
     """The plan for everything that the inference reached. ``blocked`` are the paths of files that
-    can't be rewritten.
+    can't be rewritten. With ``mains_first`` there is none for a program that has crowded mains:
+    only they are told, so that the plan is made once they aren't any more.
 
     What can't be planned stays sync, and the plan is made again without it, until it holds. So do
     components of which a part can't be rewritten: a plan never leaves something undone.
     """
-    return settled(inference, blocked, loads)[1]
+    if not mains_first:
+        return settled(inference, blocked, loads)[1]
+    colors = Colors(inference, blocked)
+    coloring = colors.solve()
+    crowded = crowded_mains(colors)
+    if crowded:
+        return Plan(crowded=crowded)
+    return _settled(inference, colors, coloring, loads)[1]
 
 
 def make_turning(inference: Inference) -> Turning:
@@ -417,14 +425,23 @@ def settled(
     loads: tuple[RecordedLoad, ...] = (),
 ) -> tuple[Planner, Plan]:
     """The plan that holds, and the planner that made it."""
-    colors = Colors(inference, blocked)
+    return _settled(inference, Colors(inference, blocked), None, loads)
+
+
+def _settled(
+    inference: Inference,
+    colors: Colors,
+    coloring: Coloring | None,
+    loads: tuple[RecordedLoad, ...],
+) -> tuple[Planner, Plan]:
     found: dict[v.Origin, Finding] = {}
     places: set[Site] = set()
     while True:
-        coloring = colors.solve()
+        coloring = coloring or colors.solve()
         planner = Planner(inference, colors, coloring, loads)
         planner.infrastructure.findings += found.values()
         plan = planner.make()
+        coloring = None
         fresh = {
             function: obstacle for function, obstacle in planner.impediments().items()
             if function not in colors.impediments
