@@ -15,6 +15,7 @@ from asyncify.analysis.members import is_super
 from asyncify.analysis.program import Function
 from asyncify.vocabulary.common import COMMON, NAMESPACES, REGISTERED
 
+_IMPORT = "importlib.import_module"
 _FEW = 8  # more methods of one name say nothing
 
 
@@ -25,6 +26,7 @@ class ByName:
         self.inference = inference
         self._methods: dict[str, tuple[Function, ...]] | None = None
         self._registered: dict[str, tuple[Function, ...]] = {}
+        self._functions: dict[str, tuple[Function, ...]] | None = None
 
     def methods(self, name: str) -> tuple[Function, ...]:
         if self._methods is None:
@@ -59,11 +61,25 @@ class ByName:
             )  # fmt: skip
         return self._registered[name]
 
+    def functions(self, name: str) -> tuple[Function, ...]:
+        """The functions of modules that have a name."""
+        if self._functions is None:
+            found: dict[str, list[Function]] = {}
+            for module in self.inference.program.modules.values():
+                for function in module.functions:
+                    if function.facts.parent == 0 and function.facts.kind == "def":
+                        found.setdefault(function.name, []).append(function)
+            self._functions = {name: tuple(functions) for name, functions in found.items()}
+        return self._functions.get(name, ())
+
     def candidates(self, evaluation: Evaluation, operation: f.Operation) -> tuple[Function, ...]:
         """What a call of a method may run, where neither it nor its object is known."""
         callee = evaluation.operations[operation[5]]
         if callee[0] != f.ATTRIBUTE:
             return ()
+        if imports(evaluation.values[callee[5]]):
+            found = tuple(fn for fn in self.functions(callee[6]) if self._takes(fn, operation))
+            return found if len(found) <= _FEW else ()
         found, given = self.methods(callee[6]), self.registered(callee[6])
         if not (found or given) or not is_hidden(evaluation.values[operation[5]]):
             return ()
@@ -95,7 +111,7 @@ class ByName:
         ):
             return False
         parameters = [p for p in method.signature.parameters if p.kind in ("p", "a")]
-        if "staticmethod" not in self.inference.decorators(method):
+        if method.owner is not None and "staticmethod" not in self.inference.decorators(method):
             parameters = parameters[1:]
         kinds = {p.kind for p in method.signature.parameters}
         names = {p.name for p in method.signature.parameters}
@@ -113,6 +129,11 @@ class ByName:
         return set(self.inference.decorators(method)) <= {
             "classmethod", "staticmethod", "abc.abstractmethod", "typing.override",
         }  # fmt: skip
+
+
+def imports(value: v.Value) -> bool:
+    """Is it a module that is imported by a name which nobody knows?"""
+    return any(isinstance(a, v.ForeignInstance) and a.name == _IMPORT for a in value)
 
 
 def is_hidden(value: v.Value) -> bool:

@@ -228,4 +228,12 @@ _SEEDS = {
     "AsyncConnection",
     "Query",
 }
-_MORE_SEEDS = {"create_all", "drop_all", "run_sync", "sync_session", "Depends", "TestClient"}
+_MORE_SEEDS = {
+    "create_all",
+    "drop_all",
+    "run_sync",
+    "sync_session",
+    "Depends",
+    "TestClient",
+    "import_module",
+}

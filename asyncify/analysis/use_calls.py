@@ -9,7 +9,7 @@ from asyncify import facts as f
 from asyncify.analysis import alembic_runs
 from asyncify.analysis import values as v
 from asyncify.analysis.boundaries import calls_what_it_gets, fits, may_call_items
-from asyncify.analysis.by_name import ByName, is_hidden
+from asyncify.analysis.by_name import ByName, imports, is_hidden
 from asyncify.analysis.consumers import applied
 from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.infer import Inference
@@ -60,7 +60,7 @@ _HARMLESS = (
 _KEEPING = {
     "append", "add", "setattr", "put", "get", "pop", "add_task", "set", "info",
     "debug", "warning", "isinstance", "object", "patch", "spy", "override", "add_middleware",
-    "setdefault", "update", "insert", "create_all", "drop_all", "reflect",
+    "setdefault", "update", "insert", "create_all", "drop_all", "reflect", "SimpleNamespace",
 }  # fmt: skip
 
 
@@ -108,10 +108,11 @@ class Calls:
     def _may_be_ours(self, operation: f.Operation) -> bool:
         """May a call be that of a method of the program, by its name?"""
         callee = self.operations[operation[5]]
-        return (
-            callee[0] == f.ATTRIBUTE and self.by_name.names(callee[6])
-            and is_hidden(self.values[operation[5]])
-        )  # fmt: skip
+        if callee[0] != f.ATTRIBUTE:
+            return False
+        if imports(self.values[callee[5]]):
+            return bool(self.by_name.functions(callee[6]))
+        return self.by_name.names(callee[6]) and is_hidden(self.values[operation[5]])
 
     def queries(self, index: int) -> list[v.QueryValue]:
         if not self.inference.holds_objects(self.values[index]):
