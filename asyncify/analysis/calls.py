@@ -292,6 +292,8 @@ def _call_foreign(
         return declarations.described(evaluation.inference, name, arguments, named)
     if name in _ITERATING and arguments:
         return v.collection(protocols.iterate(evaluation, arguments[-1]))
+    if name == "globals":
+        return _globals(evaluation)
     if name == "dict":
         return v.record(v.keyed(v.join(arguments)) | named)
     if name in ("next", "anext") and arguments:
@@ -314,6 +316,16 @@ def _call_foreign(
     if name in RUNNERS:
         return running.run(evaluation, RUNNERS[name], operation) or _unknown_call(name)
     return _unknown_call(name)
+
+
+def _globals(evaluation: Evaluation) -> v.Value:
+    """``globals()``: the functions of the module by their names."""
+    module = evaluation.function.module
+    fields = {
+        function.name: v.one(v.FunctionObject(function)) for function in module.functions
+        if function.facts.kind == "def" and function.parent is module.functions[0]
+    }  # fmt: skip
+    return v.one(v.Record(v.join(fields.values()), tuple(sorted(fields.items()))))
 
 
 def _extension(evaluation: Evaluation, origin: v.Origin) -> v.Value:
@@ -408,7 +420,7 @@ def _inspectors(given: v.Value) -> v.Value:
 _SPECIAL = {
     *KINDS, *FUNCTIONS, *CLIENTS, *flask.EXTENSIONS, *DESCRIBED, *_ITERATING, *_CONTEXT,
     *declarations.DEPENDS,
-    *PROVIDERS, *RUNNERS, "dict", "next", "anext", "super", "getattr",
+    *PROVIDERS, *RUNNERS, "dict", "globals", "next", "anext", "super", "getattr",
     "functools.partial", "functools.reduce",
     "contextlib.closing", "typing.cast", "asyncio.run", "anyio.run",
 }  # fmt: skip

@@ -236,4 +236,5 @@ _MORE_SEEDS = {
     "Depends",
     "TestClient",
     "import_module",
+    "globals",
 }

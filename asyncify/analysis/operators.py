@@ -20,7 +20,7 @@ def awaited(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Val
 def subscript(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
     base = evaluation.values[operation[5]]
     key = key_of(evaluation.operations[operation[6]])
-    out = [v.elements(base) if key is None else v.under(base, key)]
+    out = [v.under(base, key) if key is not None else _beginning(evaluation, base, operation[6])]
     for atom in base:
         if isinstance(atom, v.QueryValue):
             sliced = evaluation.operations[operation[6]][0] == f.SLICE
@@ -71,6 +71,16 @@ def key_of(operation: f.Operation) -> str | None:
     """A key that is written down."""
     constant = operation[0] == f.CONSTANT and isinstance(operation[5], str)
     return operation[5] if constant else None
+
+
+def _beginning(evaluation: Evaluation, base: v.Value, key: int) -> v.Value:
+    """What may be under a key of which only the beginning is written down, if that much."""
+    named = evaluation.operations[key]
+    start = str(named[6]) if named[0] == f.FORMAT else ""
+    if not start or not all(isinstance(atom, v.Record) for atom in base):
+        return v.elements(base)
+    fields = v.keyed(base)
+    return v.join(value for name, value in fields.items() if name.startswith(start))
 
 
 def mapping(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
