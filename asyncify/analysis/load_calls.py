@@ -237,6 +237,8 @@ def _constructed(run: LoadEvaluation, cls: Class, operation: f.Operation, index:
     for name, argument in operation[7]:
         if name in links:
             load_sessions.keep(run, run.values[argument])
+            given = s.unordered(run.values[argument])
+            run.state.put((source, (name,)), [entity.key for entity in given])
     return s.one(s.Entity(source, (), cls))
 
 

@@ -245,7 +245,9 @@ def store(run: LoadEvaluation, base: int, name: str, value: s.Value, index: int)
             state.load(atom.key, (name,))
             if link.target is not None:
                 item = s.Entity(atom.source, (*atom.path, name), link.target)
-                state.mix(item.key, [each.key for each in s.unordered(value)])
+                others = [each.key for each in s.unordered(value)]
+                state.put(item.key, others)
+                state.lapse([item.key] if others else [])
             continue
         if name in models.foreign_keys(atom.cls):
             state.write(atom.cls)

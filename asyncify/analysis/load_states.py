@@ -489,6 +489,12 @@ class State:
         source, path = key
         return any(of is source and path[: len(start)] == start for of, start in self.lapsed)
 
+    def put(self, key: Key, others: list[Key]) -> None:
+        """A relationship is given other instances: what is loaded of all of them is loaded."""
+        if others:
+            known = [self.loaded.get(other, _NO_NAMES) for other in others]
+            self.set_loaded(key, known[0].intersection(*known))
+
     def mix(self, key: Key, others: Iterable[Key]) -> None:
         """Other instances come to those of a collection: only what is loaded of all is loaded."""
         known = self.loaded.get(key, _NO_NAMES)
