@@ -40,7 +40,7 @@ class TurningReaders:
         if len(colors.family(function)) > 1 or colors.obstacle(function) is not None:
             return False
         callers = colors.callers().get(function, [])
-        known = {caller for caller, _ in callers}
+        known = sync | {caller for caller, _ in callers}
         return all(
             use.kind == "call" and (caller in self.coloring.turned or caller in sync)
             and caller.facts.kind == "def"
