@@ -399,6 +399,8 @@ def foreign_instance(name: str) -> Value:
 
 def capped(value: Value) -> Value:
     """The value, or unknown where it has grown too wide: ``join`` of one value."""
+    if len(value) > WIDTH:
+        value = _narrowed(value)
     return value if len(value) <= WIDTH or fits(value) else UNKNOWN
 
 

@@ -1,0 +1,25 @@
+"""Values that have grown wide still say what they are."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from asyncify.analysis import values as v
+
+
+def test_a_query_of_many_kinds_is_a_query() -> None:
+    function: Any = SimpleNamespace(qualname="shop.queries:users", index=0)
+    origins = [v.Origin(function, number) for number in range(2)]
+    kinds = frozenset(
+        v.QueryValue(origin, joined=number % 2 == 0, marks=(f"mark {number}",))
+        for origin in origins
+        for number in range(v.WIDTH)
+    )
+    found = v.capped(kinds)
+    assert len(found) == len(origins)
+    assert all(isinstance(atom, v.QueryValue) and atom.joined for atom in found)
+
+
+def test_many_others_say_nothing() -> None:
+    assert not v.capped(frozenset(v.Literal(number) for number in range(v.WIDTH + 1)))
