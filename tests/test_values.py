@@ -9,7 +9,7 @@ from asyncify.analysis import values as v
 
 
 def test_a_query_of_many_kinds_is_a_query() -> None:
-    function: Any = SimpleNamespace(qualname="shop.queries:users", index=0)
+    function: Any = SimpleNamespace(qualname="shop.queries:users", atoms={})
     origins = [v.Origin(function, number) for number in range(2)]
     kinds = frozenset(
         v.QueryValue(origin, joined=number % 2 == 0, marks=(f"mark {number}",))
