@@ -112,6 +112,18 @@ def test_requirements_files_with_includes(tmp_path: Path) -> None:
     assert [(x.code, x.site.path) for x in findings] == [("ASY601", "requirements/test.txt")]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_requirements_in_the_encoding_of_another_shell(tmp_path: Path, encoding: str) -> None:
+    text = "SQLAlchemy==2.0.40\r\npsycopg2==2.9.9\r\n"
+    (tmp_path / "requirements.txt").write_bytes(text.encode(encoding))
+    (change,), _ = follow(tmp_path, (tmp_path,), Needs())
+    assert change.before == text.encode(encoding)
+    assert change.after.decode(encoding).split("\r\n")[:2] == [
+        "SQLAlchemy[asyncio]==2.0.40",
+        "psycopg2==2.9.9",
+    ]
+
+
 def test_setup_cfg_and_setup_py(tmp_path: Path) -> None:
     text = """[options]
 packages = find:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -32,6 +33,12 @@ class Needs:
     version: tuple[int, int] | None = None
 
 
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)  # fmt: skip
+
+
 @dataclass(slots=True)
 class Manifests:
     """The files that matter, as text: what was read, and what becomes of it."""
@@ -48,7 +55,8 @@ class Manifests:
             return self.after[name]
         try:
             content = (self.root / name).read_bytes()
-            text = content.decode()
+            mark, codec = _encoding(content)
+            text = content[len(mark) :].decode(codec)
         except (OSError, UnicodeDecodeError):
             return None
         self.before[name] = content
@@ -60,10 +68,12 @@ class Manifests:
     def changes(self) -> Iterator[FileChange]:
         for name, text in sorted(self.after.items()):
             before = self.before.get(name)
-            if before is not None and b"\r\n" in before:
+            mark, codec = _encoding(before or b"")
+            if before is not None and "\r\n".encode(codec) in before:
                 text = text.replace("\n", "\r\n")
-            if before is None or text.encode() != before:
-                yield FileChange(name, before, text.encode())
+            after = mark + text.encode(codec)
+            if after != before:
+                yield FileChange(name, before, after)
 
     def tell(self, code: str, name: str, line: int, reason: str, advice: str) -> None:
         self.findings.append(finding(code, Site(name, line, 1), reason, advice))
@@ -77,3 +87,11 @@ class Manifests:
                 x for x in sorted(folders) if not deep and x not in _SKIPPED and x[0] != "."
             ]
             yield from (f"{(relative / name).as_posix()}" for name in sorted(names))
+
+
+def _encoding(content: bytes) -> tuple[bytes, str]:
+    """The byte order mark that a file begins with, and its encoding: PowerShell's `>` writes
+    UTF-16, and pip reads it."""
+    return next(
+        ((mark, codec) for mark, codec in _MARKS if content.startswith(mark)), (b"", "utf-8")
+    )
