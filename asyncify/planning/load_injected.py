@@ -6,7 +6,7 @@
 
 Nothing in such a function does I/O by itself, but what it reads has to be loaded, and the
 dependency that gives it the instance turns: it turns too. FastAPI awaits it; nobody else may call
-it.
+it. So does a test that a fixture gives an instance.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def turn_readers(colors: Colors, coloring: Coloring) -> None:
     found = {
         function: group for function in _candidates(colors, coloring)
         if (group := _group(injected, coloring, function, set())) is not None
-    }  # fmt: skip
+    } | _tests(colors, coloring)  # fmt: skip
     if not found:
         return
     for function in found:
@@ -37,6 +37,25 @@ def turn_readers(colors: Colors, coloring: Coloring) -> None:
         if loading.reads(function):
             coloring.turned.add(function)
             coloring.groups[function] = group
+
+
+def _tests(colors: Colors, coloring: Coloring) -> dict[Function, int]:
+    """Tests that are given what a fixture that turns makes, and may read relationships of it."""
+    inference, found = colors.inference, dict[Function, int]()
+    fixtures, models = inference.fixtures, inference.models
+    links = {
+        name for cls in inference.program.classes.values()
+        for name in models.declared(cls).relationships
+    }  # fmt: skip
+    called = colors.callers()
+    kept = coloring.turned | coloring.islands | coloring.stays | set(coloring.boundaries)
+    for fixture in coloring.turned if links else ():
+        name = fixtures.name(fixture)
+        for test in inference.program.mentioning(name) if name else ():
+            plain = test not in kept and test not in called and not fixtures.is_fixture(test)
+            if plain and links & test.facts.members and fixtures.given(test, name) is fixture:
+                found[test] = coloring.groups.get(fixture, 0)
+    return dict(sorted(found.items(), key=lambda item: (item[0].module.path, item[0].index)))
 
 
 def _candidates(colors: Colors, coloring: Coloring) -> Iterator[Function]:
