@@ -18,7 +18,6 @@ from asyncify.analysis.heat import Heat
 from asyncify.analysis.kept import Kept
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.likely import DISTINCTIVE, LikelySessions
-from asyncify.analysis.models import Models
 from asyncify.analysis.patch import patch
 from asyncify.analysis.program import Class, Function, Module, Program, Variable
 from asyncify.analysis.query_properties import QueryProperties
@@ -40,7 +39,6 @@ class Inference(Signatures):
 
     def __init__(self, program: Program, config: Config) -> None:
         super().__init__(program, config)
-        self.models = Models(program)
         self.kinds = frozenset((*KINDS.values(), *TABLES))
         self.heat = Heat(program, self.need, self.fixtures.name)
         self.likely = LikelySessions(program, config)

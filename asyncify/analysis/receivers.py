@@ -26,6 +26,8 @@ def narrowed(evaluation: Evaluation, callee: f.Operation, made: v.Value) -> v.Va
     if len(base) != 1:
         return made
     (atom,) = base
+    if isinstance(atom, v.ClassObject):
+        return _of_own_class(evaluation.inference, made, atom.cls)
     if not isinstance(atom, v.Instance):
         return made
     inference = evaluation.inference
@@ -34,6 +36,17 @@ def narrowed(evaluation: Evaluation, callee: f.Operation, made: v.Value) -> v.Va
         others = {a.cls for value in values for a in value if isinstance(a, v.ClassObject)}
         made = _of_class(made, name, own, others - {own})
     return made
+
+
+def _of_own_class(inference: Inference, made: v.Value, own: Class) -> v.Value:
+    """What a class method of a mixin gives for one of the classes that it is mixed into."""
+    if not inference.models.is_mapped(own):
+        return made
+    given = {a.cls for a in v.elements(made) | made if isinstance(a, v.Instance)}
+    mixed = {cls for base in own.ancestors if not inference.models.is_mapped(base)
+             for cls in base.descendants()}  # fmt: skip
+    others = (given & mixed) - {own}
+    return _of_class(made, "cls", own, others) if own in given and others else made
 
 
 def _classes_named(inference: Inference, cls: Class) -> list[tuple[str, Class]]:

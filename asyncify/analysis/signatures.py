@@ -12,6 +12,7 @@ from asyncify import facts as f
 from asyncify.analysis import declarations
 from asyncify.analysis import values as v
 from asyncify.analysis.fixtures import Fixtures
+from asyncify.analysis.models import Models
 from asyncify.analysis.program import Class, Function, Program, dotted
 from asyncify.analysis.slots import Flow, Slot
 from asyncify.config import Config
@@ -58,6 +59,7 @@ class Signatures(Flow):
         super().__init__()
         self.program = program
         self.config = config
+        self.models = Models(program)
         self.fixtures = Fixtures(self)
         self.fulfilled: dict[Class, dict[Class, None]] = {}  # protocols and classes, both ways
         self.dependencies: set[Function] = set()  # what FastAPI calls and injects
@@ -233,8 +235,15 @@ class Signatures(Flow):
         if "staticmethod" in decorators:
             return v.UNKNOWN
         if "classmethod" in decorators or function.name == "__new__":
-            return v.one(v.ClassObject(function.owner))
+            return v.join(v.one(v.ClassObject(cls)) for cls in self._meant_by(function.owner))
         return v.join((v.one(v.Instance(function.owner)), declarations.instance_of(function.owner)))
+
+    def _meant_by(self, owner: Class) -> list[Class]:
+        """The classes that a class method may be called on: of a mixin, those that have it."""
+        if self.models.is_mapped(owner):
+            return [owner]
+        mapped = [cls for cls in owner.descendants() if self.models.is_mapped(cls)]
+        return mapped if 0 < len(mapped) < v.WIDTH else [owner]
 
     def _seek(self, function: Function) -> None:
         """Evaluate those who may call an un-annotated function: what they pass is its type."""
