@@ -363,6 +363,7 @@ SOME_CLASS = "<class>"  # the name of a Foreign that is a class, but which isn't
 
 UNPACKED = "*"  # among keyword arguments: what `*` unpacks
 WIDTH = 16  # more alternatives than this say nothing
+FUNCTIONS = 128  # a table of handlers may have many
 LAMBDAS = 4096  # a helper of the tests is given a lambda by each: they count as one alternative
 KEYS = 32  # dicts with more keys than this are containers like others
 DEPTH = 4  # containers nested deeper than this say nothing
@@ -406,9 +407,10 @@ def capped(value: Value) -> Value:
 
 def fits(value: Value, width: int = WIDTH) -> bool:
     """Does a value say something, that has more atoms than ``width``?"""
-    others = sum(not (isinstance(a, FunctionObject) and a.function.facts.kind == "lambda")
-                 for a in value)  # fmt: skip
-    return others < width and len(value) <= LAMBDAS
+    functions = [a for a in value if isinstance(a, FunctionObject)]
+    named = sum(a.function.facts.kind != "lambda" for a in functions)
+    others = len(value) - len(functions)
+    return others < width and named < FUNCTIONS and len(value) <= LAMBDAS
 
 
 def join(values: Iterable[Value]) -> Value:
