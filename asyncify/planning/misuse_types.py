@@ -6,6 +6,7 @@ the statement says so; elsewhere a person is told.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cached_property
 
@@ -37,6 +38,10 @@ _CONVERTING = {"int", "str"}
 _COLUMNS = {"Column", "mapped_column"}
 _NODES = (f.NAME, f.ATTRIBUTE, f.SUBSCRIPT, f.CALL)  # what an expression can be put around
 _NONE = "None"
+# What is compared, as the database would take it from a driver that converts nothing.
+_OF_COLUMN = "{cast}({literal}({node}), {column}.type)"
+_WITH_ZONE = "{literal}({node}, {DateTime}(timezone=True))"
+_SPELLED = re.compile(r"{(cast|literal|DateTime)}")
 
 
 class ParameterTypes:
@@ -90,14 +95,14 @@ class ParameterTypes:
             for cls, name, column, value in self._compared(view, operation):
                 zoned = self._converts_zone(view, cls, name, column, value)
                 if zoned or self._converts(view, operation, cls, name, column, value):
-                    names = ("cast", "literal", *(["DateTime"] if zoned else []))
-                    cast, literal, *time = (draft.spell(f"sqlalchemy.{n}") for n in names)
-                    typed = f"{dotted(view.operations, column)}.type"
-                    zone = f", {time[0]}(timezone=True)" if time else ""
+                    template = _WITH_ZONE if zoned else _OF_COLUMN
+                    names = _SPELLED.findall(template)
+                    words = {name: draft.spell(f"sqlalchemy.{name}") for name in names}
+                    words |= {"column": dotted(view.operations, column), "node": "{node}"}
                     draft.add(
                         ReplaceExpression(
                             node=node_reference(function, value), site=view.site(value),
-                            group=group, template=f"{cast}({literal}({{node}}{zone}), {typed})",
+                            group=group, template=template.format_map(words),
                         )
                     )  # fmt: skip
 

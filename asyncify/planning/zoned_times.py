@@ -1,7 +1,7 @@
 """Times with a zone, for columns without one: asyncpg refuses them.
 
-PostgreSQL converted them, by the time zone of the session. It still does, where the statement says
-so: `cast(literal(since, DateTime(timezone=True)), Order.placed.type)`.
+PostgreSQL converted the column, by the time zone of the session. It still does, where the statement
+says what it compares: `literal(since, DateTime(timezone=True))`. Other databases take no notice.
 https://magicstack.github.io/asyncpg/current/usage.html#type-conversion
 """
 
