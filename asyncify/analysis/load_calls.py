@@ -85,9 +85,11 @@ def _on_value(
     """A method of a statement, a result or a container; None for anything else."""
     statements = [a for a in base if isinstance(a, s.Statement)]
     if statements:
-        return s.join(
-            [load_statements.statement_method(run, a, name, operation, index) for a in statements]
-        )
+
+        def call(statement: s.Statement) -> s.Value:
+            return load_statements.statement_method(run, statement, name, operation, index)
+
+        return s.join(load_statements.alternately(run, statements, call))
     outcomes = [a for a in base if isinstance(a, s.Outcome)]
     if outcomes:
         return s.join([load_statements.result_method(run, a, name) for a in outcomes])

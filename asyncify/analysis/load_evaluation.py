@@ -370,10 +370,13 @@ class LoadEvaluation:
                 out += atom.items
             elif isinstance(atom, s.Outcome):
                 out.append(load_statements.item(atom.statement, atom.scalars))
-            elif isinstance(atom, s.Statement):
-                load_statements.executed(self, atom)
-                out.append(load_statements.item(atom, atom.single))
-        return s.join(out)
+        statements = [atom for atom in value if isinstance(atom, s.Statement)]
+        return s.join([*out, *load_statements.alternately(self, statements, self._selected)])
+
+    def _selected(self, statement: s.Statement) -> s.Value:
+        """An item of a statement that is executed by iterating over it."""
+        load_statements.executed(self, statement)
+        return load_statements.item(statement, statement.single)
 
     def on_subscript(self, operation: f.Operation, index: int) -> s.Value:
         base, key = self.values[operation[5]], self.operations[operation[6]]

@@ -90,15 +90,15 @@ def _executed_by(run: LoadEvaluation, argument: s.Value, gives: Gives, index: in
         run.state.flush()
         _bulk_update(run, index)
         _write_many(run, index)
-    out: list[s.Value] = []
-    for statement in statements:
+
+    def execute(statement: s.Statement) -> s.Value:
         load_statements.executed(run, statement)
         if gives is Gives.SCALAR:
-            out.append(load_statements.item(statement, True))
-        else:
-            scalars = gives is Gives.SCALARS or (gives is Gives.MIXED and statement.single)
-            out.append(s.one(s.Outcome(statement, scalars)))
-    return s.join(out)
+            return load_statements.item(statement, True)
+        scalars = gives is Gives.SCALARS or (gives is Gives.MIXED and statement.single)
+        return s.one(s.Outcome(statement, scalars))
+
+    return s.join(load_statements.alternately(run, statements, execute))
 
 
 def _bulk_update(run: LoadEvaluation, index: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -121,6 +122,24 @@ def item(statement: s.Statement, single: bool) -> s.Value:
     if single:
         return parts[0] if parts else s.NOTHING
     return s.one(s.Row(parts)) if any(parts) else s.NOTHING
+
+
+def alternately(
+    run: LoadEvaluation, statements: list[s.Statement], act: Callable[[s.Statement], s.Value]
+) -> list[s.Value]:
+    """What an action gives for each of several statements, of which one will be there: what holds
+    afterwards, holds whichever it is."""
+    if len(statements) < 2:
+        return [act(statement) for statement in statements]
+    before, out = run.state, []
+    after: s.State | None = None
+    for statement in statements:
+        run.state = before.copy()
+        out.append(act(statement))
+        after = run.state if after is None else after.joined(run.state)
+    if after is not None:
+        run.state = after
+    return out
 
 
 def executed(run: LoadEvaluation, statement: s.Statement) -> None:
