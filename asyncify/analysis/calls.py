@@ -433,7 +433,17 @@ def _made(name: str) -> v.Value | None:
 
 
 def _unknown_call(name: str) -> v.Value:
-    return v.foreign_instance(name) if "." in name and "()" not in name else v.UNKNOWN
+    if "()" in name:
+        return v.foreign_instance(name) if _gives_session(name) else v.UNKNOWN
+    return v.foreign_instance(name) if "." in name else v.UNKNOWN
+
+
+def _gives_session(name: str) -> bool:
+    """Does an object of a library give a session that the library makes: ``Manager().session()``?
+    What is kept deeper, as in a framework's ``request.app.state``, the program may have put there.
+    """
+    _, _, member = name.partition("().")
+    return "session" in member.lower() and "." not in member and "(" not in member
 
 
 def _in_context(

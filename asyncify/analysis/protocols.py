@@ -46,7 +46,7 @@ def entered(evaluation: Evaluation, value: v.Value) -> v.Value:
                 else v.one(atom)
             )
         elif isinstance(atom, v.Client) or (
-            isinstance(atom, v.ForeignInstance) and atom.name in METHODS
+            isinstance(atom, v.ForeignInstance) and (atom.name in METHODS or "()" in atom.name)
         ):
             out.append(v.one(atom))
         elif isinstance(atom, v.Instance):

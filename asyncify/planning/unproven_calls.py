@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from asyncify import facts as f
 from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.program import Class
 from asyncify.analysis.uses import Use
 from asyncify.findings import Finding
 from asyncify.rules import finding
@@ -28,11 +30,19 @@ def unproven_calls(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
 
 
 def unseen_sessions(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
-    """A warning for each variable that is used as a session, and stays as it is."""
-    for (function, name), index in colors.inference.likely.unseen.items():
+    """A warning for each variable that is used as a session, and stays as it is; one for all
+    methods of a class that read the same attribute."""
+    told: set[tuple[Class, str]] = set()
+    unseen = colors.inference.likely.unseen
+    for function, name in sorted(unseen, key=lambda x: (x[0].module.path, x[0].index, x[1])):
+        index = unseen[function, name]
         if function in coloring.stays:
             continue
         operation = function.body.operations[index]
+        if function.owner is not None and operation[0] == f.ATTRIBUTE:
+            if (function.owner, name) in told:
+                continue
+            told.add((function.owner, name))
         site = Site(function.module.path, operation[1], operation[2])
         reason = f"`{name}` is used as a session, but it isn't known what gives it: it stays sync."
         yield finding("ASY106", site, reason, _UNSEEN)
