@@ -387,6 +387,16 @@ def _relate(evaluation: Evaluation, origin: v.Origin | None, values: Iterable[v.
                 evaluation.inference.related.add((origin, atom.origin))
 
 
+def _note_bind(evaluation: Evaluation, kind: str, origin: v.Origin, bind: v.Value | None) -> None:
+    """Note what is made on an engine of which nothing is known."""
+    unbound = evaluation.inference.unbound
+    is_known = bind is None or any(isinstance(a, (v.Known, v.Literal)) for a in bind)
+    if kind in ("Session", "sessionmaker") and not is_known:
+        unbound.add(origin)
+    elif unbound:
+        unbound.discard(origin)
+
+
 def _constructed(
     evaluation: Evaluation, kind: str, origin: v.Origin, arguments: list[v.Value], named: Named
 ) -> v.Value:
@@ -398,6 +408,7 @@ def _constructed(
         return _inspectors(arguments[0]) if arguments else v.UNKNOWN
     source = origin
     _relate(evaluation, origin, (*arguments, *named.values()))
+    _note_bind(evaluation, kind, origin, named.get("bind", *arguments[:1] or (None,)))
     if kind in ("scoped_session", "async_scoped_session", "Session", "AsyncSession"):
         given = [*arguments, *(named[k] for k in ("bind", "session_factory") if k in named)]
         found = [a.origin for g in given for a in g if isinstance(a, v.Known) and a.origin]

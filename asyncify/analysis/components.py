@@ -95,7 +95,7 @@ class Components(Islands):
                 factories |= own.factories
             for other in own.links:
                 _link(links, function, other)
-        for origin, other in self.inference.related:
+        for origin, other in self._related():
             _link(links, origin, other)
         if _SOMEWHERE in links:
             # A session that comes from nobody knows where may come from any factory.
@@ -103,6 +103,20 @@ class Components(Islands):
                 _link(links, _SOMEWHERE, origin)
         self._lasting = self.inference.runs, links
         return links
+
+    def _related(self) -> set[tuple[v.Origin, v.Origin]]:
+        """Factories and sessions, and the engines that they are made of. Where nobody knows which
+        engine that is, it is one of those of which nothing else is made."""
+        inference = self.inference
+        if not inference.unbound:
+            return inference.related
+        engines = {
+            atom.origin for function in self._evaluated() if not is_alembic(function)
+            for _, value in inference.evaluations[function].objects for atom in value
+            if isinstance(atom, v.Known) and atom.kind == "Engine" and atom.origin is not None
+        }  # fmt: skip
+        loose = engines - {engine for _, engine in inference.related}
+        return inference.related | {(one, engine) for one in inference.unbound for engine in loose}
 
     def _own_links(self, function: Function) -> _Own:
         """What one function is linked with, and the factories in it."""
@@ -171,7 +185,7 @@ class Components(Islands):
         pending = list(origins)
         while pending:
             current = pending.pop()
-            below = {b for a, b in self.inference.related if a == current} - found
+            below = {b for a, b in self._related() if a == current} - found
             found |= below
             pending += below
         return found

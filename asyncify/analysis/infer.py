@@ -45,6 +45,7 @@ class Inference(Signatures):
         self.kept = Kept(self)
         self.query_properties = QueryProperties(program)
         self.related: set[tuple[v.Origin, v.Origin]] = set()  # a factory and its engine
+        self.unbound: set[v.Origin] = set()  # made on an engine that nobody knows
         self.staying: set[v.Origin] = set()  # what makes sessions that can't be async
         self.attributes: dict[v.Value, Attributes] = {}
         self.results: dict[v.Value, v.Value] = {}  # of calls that always give the same

@@ -183,7 +183,9 @@ class Sharing:
         return unnamed and any(
             other not in sides.quiet and other is not function
             and self.program.may_name(other, function) and self._names(other, function)
-            and not any(function in use.callees for use in self.uses.of(other))
+            and not any(
+                function in use.callees for use in self.uses.of(other) if use.kind != "pass"
+            )
             for other in self.program.mentioning(function.name)
         )  # fmt: skip
 
