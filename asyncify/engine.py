@@ -190,7 +190,7 @@ def run(request: Request, progress: Progress | None = None) -> Outcome:
             plan, changes, problems = migrate(
                 first, read.files, sources,
                 lambda files: _plan(replace(read, files=files), replace(request, loads=())),
-                progress, read.texts,
+                progress, read.texts, request.jobs,
             )  # fmt: skip
             read.problems += problems
             if not _forget_vanished(read, problems) and not _block(read, problems):

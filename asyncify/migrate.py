@@ -9,6 +9,7 @@ is excused.
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,17 +25,31 @@ from asyncify.rules import finding
 from asyncify.sites import Site
 from asyncify.source.extract import ExtractError
 from asyncify.source.read import extracted, unreadable
+from asyncify.workers import Task, Workers
 
+_PARALLEL_BYTES = 50_000  # below that, starting processes takes longer than rewriting
 Replan = Callable[[dict[str, ModuleFacts]], Plan]
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Rewritten:
-    """The new texts by path, and what went wrong."""
+    """The new texts, their facts as far as there are any, by path, and what went wrong."""
 
     changes: tuple[FileChange, ...]
+    facts: dict[str, ModuleFacts]
     problems: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What rewriting one file gave: its text before and after, with the facts of the latter where
+    it says something else, or what went wrong."""
+
+    before: bytes = b""
+    after: bytes = b""
+    facts: ModuleFacts | None = None
+    problems: tuple[Finding, ...] = ()
 
 
 def migrate(
@@ -44,47 +59,92 @@ def migrate(
     replan: Replan,
     progress: Progress,
     texts: Mapping[str, bytes] = MappingProxyType({}),
+    jobs: int = 1,
 ) -> tuple[Plan, tuple[FileChange, ...], list[Finding]]:
     """The plan that was carried out, its changes, and findings raised on the way.
 
     Nothing is changed where a file could not be rewritten or the proof fails. ``texts`` lie over
     the files: what was changed in them before.
     """
-    done = _rewrite(plan, sources, progress, texts)
+    done = _rewrite(plan, sources, progress, texts, jobs)
     problems = list(done.problems)
     if not problems:
         progress("Proving", 0, 0)
-        problems = prove(plan, done.changes, files, replan)
+        problems = prove(plan, done, files, replan)
     if problems:
         return plan, (), problems
     return plan, done.changes, []
 
 
 def _rewrite(
-    plan: Plan, sources: dict[str, Path], progress: Progress, texts: Mapping[str, bytes]
+    plan: Plan,
+    sources: dict[str, Path],
+    progress: Progress,
+    texts: Mapping[str, bytes],
+    jobs: int,
 ) -> Rewritten:
+    """All files of the plan, the largest first, over several processes."""
+    import asyncify_transforms  # noqa: F401  imported here, so that no process has to
+
+    sizes = {file.path: _size(sources[file.path], texts.get(file.path)) for file in plan.files}
+    files = sorted(plan.files, key=lambda file: -sizes[file.path])
+    count = len(files)
+
+    def work(number: int) -> _Made:
+        return _made(files[number], sources[files[number].path], texts)
+
+    workers = Workers(
+        Task(work, _leave, _found), count,
+        jobs if sum(sizes.values()) >= _PARALLEL_BYTES else 1,
+        lambda number: progress("Rewriting", number, count),
+    )  # fmt: skip
+    made = dict(zip((file.path for file in files), workers.results(), strict=True))
+    done = [(file.path, made[file.path]) for file in plan.files]
+    changes = [FileChange(path, x.before, x.after) for path, x in done if x.after != x.before]
+    changes += [
+        FileChange(new.path, None, _like_others(new.text, changes)) for new in plan.new_files
+    ]
+    facts = {path: x.facts for path, x in done if x.facts is not None}
+    return Rewritten(tuple(changes), facts, tuple(p for _, x in done for p in x.problems))
+
+
+def _size(source: Path, text: bytes | None) -> int:
+    try:
+        return len(text) if text else source.stat().st_size
+    except OSError:
+        return 0
+
+
+def _made(file: FilePlan, source: Path, texts: Mapping[str, bytes]) -> _Made:
+    """Rewrite one file."""
     from asyncify_transforms import CATALOGUE
 
     from asyncify.rewrite import rewrite_file
 
-    changes: list[FileChange] = []
-    problems: list[Finding] = []
-    for number, file in enumerate(plan.files):
-        progress("Rewriting", number, len(plan.files))
-        try:
-            before = texts.get(file.path) or sources[file.path].read_bytes()
-        except OSError as error:
-            problems.append(unreadable(file.path, error))
-            continue
-        result = rewrite_file(before, file, CATALOGUE)
-        if result.text is None:
-            problems += _unwritten(file, result.problems)
-        elif result.text != before:
-            changes.append(FileChange(file.path, before, result.text))
-    changes += [
-        FileChange(new.path, None, _like_others(new.text, changes)) for new in plan.new_files
-    ]
-    return Rewritten(tuple(changes), tuple(problems))
+    try:
+        before = texts.get(file.path) or source.read_bytes()
+    except OSError as error:
+        return _Made(problems=(unreadable(file.path, error),))
+    result = rewrite_file(before, file, CATALOGUE)
+    if result.text is None:
+        return _Made(problems=tuple(_unwritten(file, result.problems)))
+    facts = None
+    if result.text != before:
+        with contextlib.suppress(ExtractError):  # which the proof meets again
+            facts = extracted(result.text)
+    return _Made(before, result.text, facts)
+
+
+def _leave(made: _Made) -> tuple[bytes, bytes, bytes | None] | None:
+    """As plain data. What went wrong is found again where it is told."""
+    if made.problems:
+        return None
+    return made.before, made.after, made.facts.dump() if made.facts is not None else None
+
+
+def _found(left: tuple[bytes, bytes, bytes | None]) -> _Made:
+    before, after, facts = left
+    return _Made(before, after, ModuleFacts.load(facts) if facts is not None else None)
 
 
 def _like_others(text: str, changes: list[FileChange]) -> bytes:
@@ -104,15 +164,15 @@ def _unwritten(file: FilePlan, problems: tuple[object, ...]) -> list[Finding]:
 
 
 def prove(
-    plan: Plan, changes: tuple[FileChange, ...], files: dict[str, ModuleFacts], replan: Replan
+    plan: Plan, done: Rewritten, files: dict[str, ModuleFacts], replan: Replan
 ) -> list[Finding]:
     """Findings for output that doesn't parse, that a second run would change, or that makes a
     coroutine which nobody awaits."""
     after = dict(files)
     problems: list[Finding] = []
-    for change in changes:
+    for change in done.changes:
         try:
-            after[change.path] = extracted(change.after)
+            after[change.path] = done.facts.get(change.path) or extracted(change.after)
         except ExtractError as error:
             site = Site(change.path, error.line, error.column)
             sentence = f"The rewritten file would not parse: {error.message}."

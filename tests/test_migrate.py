@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ import asyncify_transforms
 import pytest
 
 from asyncify import engine
+from asyncify import migrate as migrating
 from asyncify.decisions import AwaitExpression
 from asyncify.rules import PENDING
 from tests.engine import check, described, errors, migrate, request
@@ -47,6 +51,25 @@ def test_a_file_that_cannot_be_rewritten_does_not_stop_the_rest(tmp_path: Path) 
     assert "async def count" in changed["good.py"]
     assert "create_async_engine" in changed["good.py"]
     assert {x.site.path for x in outcome.findings if x.code == "ASY306"} == {"bad.py"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are forked")
+@pytest.mark.parametrize("is_ended", [False, True])
+def test_processes_rewrite_what_one_rewrites(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_ended: bool
+) -> None:
+    program(tmp_path)
+    alone, here = migrate(tmp_path), os.getpid()
+    made = migrating._made
+
+    def ended(*arguments: Any) -> Any:
+        if is_ended and os.getpid() != here:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return made(*arguments)
+
+    monkeypatch.setattr(migrating, "_PARALLEL_BYTES", 1)
+    monkeypatch.setattr(migrating, "_made", ended)
+    assert engine.run(replace(request(tmp_path), jobs=3)) == alone
 
 
 def test_what_shares_sessions_with_it_stays_sync(tmp_path: Path) -> None:
