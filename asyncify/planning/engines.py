@@ -45,6 +45,7 @@ from asyncify.vocabulary.urls import (
 
 _SESSIONS = ("sqlalchemy.orm.sessionmaker", "sqlalchemy.orm.Session", "sqlmodel.Session")
 _PLAIN_SESSIONS = {"sqlalchemy.orm.Session", "sqlalchemy.orm.session.Session", "sqlmodel.Session"}
+_MAKERS = {"sqlalchemy.create_engine", "sqlalchemy.engine_from_config", "sqlmodel.create_engine"}
 _CONTEXTS = {"ssl.create_default_context", "ssl.SSLContext"}
 _ADVICE = "Look it up in the driver's documentation, or choose another one in `async-driver`."
 _SYNC_BINDS = {"SyncEngine", "SyncConnection"}
@@ -115,6 +116,7 @@ class EnginePlanner:
         self.findings = findings
         self.unfit: dict[v.Origin, Finding] = {}
         self.impediments: dict[Function, Obstacle] = {}
+        self.made: list[tuple[v.Origin, Site]] = []
         self._waiting: list[_Call] = []
 
     def construction(
@@ -128,6 +130,8 @@ class EnginePlanner:
             return  # 1.4: sessionmaker(class_=AsyncSession)
         site = draft.site(layout.operations[call])
         edited = _Call(function, layout, call, draft, site, group)
+        if name in _MAKERS:
+            self.made.append((v.Origin(function, edited.operation[3]), site))
         if name in _SESSIONS:
             self._on_sync_bind(edited)
             self._session(edited, name)

@@ -13,6 +13,7 @@ from asyncify.analysis.program import Function, Module, Variable, dotted
 from asyncify.decisions import RenameReference
 from asyncify.findings import Finding
 from asyncify.planning.annotations import AnnotationPlanner
+from asyncify.planning.disposal import undisposed
 from asyncify.planning.draft import Draft, reference
 from asyncify.planning.engines import EnginePlanner
 from asyncify.planning.listeners import ListenerPlanner
@@ -64,6 +65,7 @@ class InfrastructurePlanner:
                     self.listeners.decorators(function)
         if not self.inference.config.alongside:
             self.sync_engines.plan()
+            self.findings += undisposed(self.colors, self.engines.made)
 
     # -- what stays sync
 

@@ -71,6 +71,7 @@ SEVERITIES: Mapping[str, Severity] = {
     "ASY606": _INFO,
     "ASY607": _INFO,
     "ASY608": _WARNING,
+    "ASY609": _INFO,
     "ASY701": _WARNING,
     "ASY702": _INFO,
     "ASY703": _WARNING,
