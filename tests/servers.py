@@ -94,6 +94,23 @@ def watch(folder: Path, process: int) -> None:
         time.sleep(1)
 
 
+def certificate(server: Server, home: Path) -> Path | None:
+    """A certificate that the server signs for itself, beside its key: ``certificate.pem``, and
+    ``key.pem``. None where OpenSSL isn't installed, as it is with Debian's packages."""
+    if shutil.which("openssl") is None:
+        return None
+    file = home / "certificate.pem"
+    run(
+        server,
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", 2, "-subj",
+         "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-out", file,
+         "-keyout", home / "key.pem"],
+    )  # fmt: skip
+    home.chmod(0o711)  # who connects reads the certificate
+    file.chmod(0o644)
+    return file
+
+
 def start_postgresql(home: Path, port: int, password: str) -> None:
     initdb, control = programs(POSTGRESQL)
     words, data = home / "password", home / "data"
@@ -101,6 +118,8 @@ def start_postgresql(home: Path, port: int, password: str) -> None:
     words.chmod(0o644)
     options = f"-p {port} -k {home} -c listen_addresses=127.0.0.1 -c max_connections=50"
     options += " -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+    if certified := certificate(POSTGRESQL, home):
+        options += f" -c ssl=on -c ssl_cert_file={certified} -c ssl_key_file={home}/key.pem"
     run(
         POSTGRESQL,
         [initdb, "-D", data, "-U", USER, "--pwfile", words, "-A", "scram-sha-256", "-N",
@@ -112,7 +131,7 @@ def start_postgresql(home: Path, port: int, password: str) -> None:
 
 def start_mariadb(home: Path, port: int, password: str) -> None:
     install, server = programs(MARIADB)
-    data, first = home / "data", home / "first.sql"
+    data, first, certified = home / "data", home / "first.sql", certificate(MARIADB, home)
     run(
         MARIADB,
         [install, "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal",
@@ -129,6 +148,7 @@ def start_mariadb(home: Path, port: int, password: str) -> None:
         f"--socket={home}/socket", f"--pid-file={home}/mariadb.pid", f"--init-file={first}",
         "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=0", "--innodb-flush-method=nosync",
         "--character-set-server=utf8mb4", f"--log-error={home}/log.err",
+        *([f"--ssl-cert={certified}", f"--ssl-key={home}/key.pem"] if certified else ()),
     ])  # fmt: skip
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,

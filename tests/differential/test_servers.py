@@ -24,7 +24,7 @@ from tests import servers
 from tests.differential.compare import differences
 from tests.differential.harness import FIXTURES, Programs, migrated
 from tests.differential.run import run_program
-from tests.engine import errors
+from tests.engine import errors, migrate, write
 
 SOURCES = [*sorted(FIXTURES.glob("cases/*.py")), *sorted(FIXTURES.glob("programs/*"))]
 
@@ -117,3 +117,85 @@ def test_same_on_a_server(
             runs.append(run_program(folder, record, url.render_as_string(hide_password=False)))
     found = [*errors(both.outcome), *differences(*runs)]
     assert not found, "\n".join(found)
+
+
+CONNECTED = """\
+from sqlalchemy import create_engine, text
+from sqlalchemy.orm import Session, sessionmaker
+
+engine = create_engine({url!r}{given})
+SessionLocal = sessionmaker(bind=engine)
+
+
+def state(db: Session) -> str:
+    return str(db.execute(text({question!r})).first())
+
+
+def main() -> None:
+    try:
+        with SessionLocal() as db:
+            print(state(db))
+    except Exception as error:
+        print("TLS" if "cert" in repr(error).lower() else "?", "is refused")
+
+
+if __name__ == "__main__":
+    main()
+"""
+ENCRYPTED = {
+    "postgresql": "SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid()",
+    "mariadb": "SHOW STATUS LIKE 'Ssl_version'",
+}
+OWN_CERTIFICATE = {"postgresql": "SHOW ssl_cert_file", "mariadb": "SELECT @@ssl_cert"}
+OTHERS = "/etc/ssl/certs/ca-certificates.crt"
+TLS = {
+    "required": ("asyncpg", "", '{"sslmode": "require"}'),
+    "off": ("asyncpg", "", '{"sslmode": "disable"}'),
+    "verified": ("asyncpg", "", '{"sslmode": "verify-full", "sslrootcert": CERTIFICATE}'),
+    "by others": ("asyncpg", "", '{"sslmode": "verify-ca", "sslrootcert": OTHERS}'),
+    "in the URL": ("asyncpg", "?sslmode=verify-ca&sslrootcert=CERTIFICATE", ""),
+    "file": ("aiomysql", "", '{"ssl": {"ca": CERTIFICATE}}'),
+    "files as arguments": ("aiomysql", "", '{"ssl_ca": CERTIFICATE, "ssl_verify_identity": True}'),
+    "file in the URL": ("aiomysql", "?ssl_ca=CERTIFICATE", ""),
+    "not checked": ("aiomysql", "", '{"ssl": {"check_hostname": False}}'),
+}
+
+
+@pytest.mark.parametrize("way", TLS)
+def test_encrypted_as_before(way: str, started: dict[str, str], tmp_path: Path) -> None:
+    """The program connects with TLS exactly where it did, and trusts the same certificates."""
+    name, query, given = TLS[way]
+    driver = DRIVERS[name]
+    if driver.server.name not in started:
+        pytest.skip(f"{driver.server.package} is not installed, {driver.server.variable} not set")
+    url = make_url(started[driver.server.name])
+    url = url.set(drivername=f"{url.get_backend_name()}+{driver.before}")
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        certificate = connection.execute(text(OWN_CERTIFICATE[driver.server.name])).scalar_one()
+    engine.dispose()
+    if not Path(certificate).is_absolute():
+        pytest.skip("the server has no certificate: openssl is not installed")
+    if "OTHERS" in given and not Path(OTHERS).exists():
+        pytest.skip(f"there is no {OTHERS}")
+    given = given.replace("CERTIFICATE", repr(certificate)).replace("OTHERS", repr(OTHERS))
+    program = CONNECTED.format(
+        url=url.render_as_string(hide_password=False) + query.replace("CERTIFICATE", certificate),
+        given=f", connect_args={given}" if given else "",
+        question=ENCRYPTED[driver.server.name],
+    )
+    (tmp_path / "main.py").write_text(program, encoding="utf-8")
+    before = printed(tmp_path)
+    outcome = migrate(tmp_path)
+    write(tmp_path, outcome)
+    assert not errors(outcome)
+    assert "create_async_engine" in (tmp_path / "main.py").read_text("utf-8")
+    assert ("TLS" in before) == (way != "off")
+    assert printed(tmp_path) == before
+
+
+def printed(folder: Path) -> str:
+    """What the program in a folder prints."""
+    command = [sys.executable, "main.py"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return done.stdout + ("" if done.stdout else done.stderr)
