@@ -337,6 +337,17 @@ class AddDecorator(Decision):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AddFactory(Decision):
+    """A class method ``create`` that makes objects is put before the coroutine method
+    ``initialize``, which was the constructor (node: its FunctionDef). ``returns`` is the source of
+    what it is annotated to return, or empty."""
+
+    create: str
+    initialize: str
+    returns: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AddBase(Decision):
     """A class gets one more base, before those that it has (node: ClassDef)."""
 

@@ -32,6 +32,7 @@ from asyncify.planning.cleanups import Cleanups
 from asyncify.planning.client_calls import ClientPlanner
 from asyncify.planning.command_runs import RunnerPlanner
 from asyncify.planning.draft import Draft, reference
+from asyncify.planning.factories import FactoryPlanner
 from asyncify.planning.functions import FunctionPlanner
 from asyncify.planning.infrastructure import InfrastructurePlanner
 from asyncify.planning.load_injected import turn_readers
@@ -152,6 +153,7 @@ class Planner:
         for function in self._ordered(set(self.inference.evaluations)):
             self._without_needless_awaits(function)
         if self.coloring.turned:
+            FactoryPlanner(self.colors, self.coloring, self.draft).plan()
             self.queries.drop_kept_methods(self.draft)
             self.infrastructure.plan()
             self.clients.plan()

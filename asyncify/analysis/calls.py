@@ -292,6 +292,12 @@ def _call_foreign(
         return declarations.described(evaluation.inference, name, arguments, named)
     if name in _ITERATING and arguments:
         return v.collection(protocols.iterate(evaluation, arguments[-1]))
+    if name == "type" and len(arguments) == 1:
+        return v.join(members.class_of(atom) for atom in arguments[0])
+    if name == members.OBJECT_MAKER and arguments:
+        return v.join(
+            declarations.instance_of(a.cls) for a in arguments[0] if isinstance(a, v.ClassObject)
+        )
     if name == "globals":
         return _globals(evaluation)
     if name == "dict":
@@ -431,8 +437,8 @@ def _inspectors(given: v.Value) -> v.Value:
 _SPECIAL = {
     *KINDS, *FUNCTIONS, *CLIENTS, *flask.EXTENSIONS, *DESCRIBED, *_ITERATING, *_CONTEXT,
     *declarations.DEPENDS,
-    *PROVIDERS, *RUNNERS, "dict", "globals", "next", "anext", "super", "getattr",
-    "functools.partial", "functools.reduce",
+    *PROVIDERS, *RUNNERS, members.OBJECT_MAKER, "type", "dict", "globals", "next", "anext",
+    "super", "getattr", "functools.partial", "functools.reduce",
     "contextlib.closing", "typing.cast", "asyncio.run", "anyio.run",
 }  # fmt: skip
 

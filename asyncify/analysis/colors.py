@@ -20,6 +20,7 @@ from asyncify.analysis.components import Components, connected
 from asyncify.analysis.configured import named
 from asyncify.analysis.divider import Divider
 from asyncify.analysis.environments import is_alembic
+from asyncify.analysis.factories import Factories
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.lambdas import Lambdas
 from asyncify.analysis.places import Obstacle
@@ -59,6 +60,7 @@ class Colors(Components):
         self.reading: set[Function] = set()  # what turns for what it reads
         self.divider = Divider(self)
         self.lambdas = Lambdas(self)
+        self.factories = Factories(self)
         self.already = AsyncAlready(self)
         self.clients = Clients(self)
         self._starts: list[tuple[Function, tuple[Use, ...], tuple[Use, ...]]] | None = None
@@ -98,6 +100,7 @@ class Colors(Components):
         self._starts = None
         self._obstacles.clear()
         self._entries.clear()
+        self.factories.made.clear()
         if self._state != self.inference.runs:
             self._state = self.inference.runs
             self._known_callers = self._reaching_io = self._looping = None
@@ -118,6 +121,8 @@ class Colors(Components):
                 continue
             if function.owner is not None and is_implicit(function):
                 self.inference.heat.instances((function.owner, *function.owner.descendants()))
+                for method in self.factories.naming_class(function):
+                    self.inference.need(method)
             else:
                 self.inference.heat.callers(function)
 
@@ -238,14 +243,17 @@ class Colors(Components):
         called = {fn for fn in open_ones if self._is_called(fn)}
         apart = [
             fn for fn, obstacle in open_ones.items()
-            if fn not in called and self.divider.roots.add_root(fn, obstacle, sides)
+            if not (fn in called or fn.is_constructor)
+            and self.divider.roots.add_root(fn, obstacle, sides)
         ]  # fmt: skip
         if apart:
             return None
         moved = False
         for function, obstacle in open_ones.items():
-            if function in islands or function in sides.quiet:
+            if function in islands or function in sides.quiet or function in self.factories.made:
                 moved = True  # it went with another
+            elif function.is_constructor and self._turns_later(function, coloring):
+                moved = True
             elif self._can_be_island(function, coloring):
                 islands |= self._closure(function, coloring) - sides.synced
                 moved = True
@@ -256,8 +264,29 @@ class Colors(Components):
                     or roots.add_called(function, obstacle, sides)
                     or roots.add_above(function, obstacle, sides)
                     or self.may_run_at_import(function)
+                    or self._make_factory(function, coloring)
                 )
         return None if moved else set(open_ones)
+
+    def _turns_later(self, constructor: Function, coloring: Coloring) -> bool:
+        """Does a class method make the objects from now on, because their methods do I/O as well,
+        or because nobody can enter the constructor?"""
+        if not self.factories.is_reached_by_async(constructor):
+            return False
+        if not (
+            self.factories.is_used_later(constructor)
+            or any(map(self.divider.twins.sources, self._closure(constructor, coloring)))
+        ) and self._can_be_island(constructor, coloring):
+            return False
+        return self._make_factory(constructor, coloring)
+
+    def _make_factory(self, function: Function, coloring: Coloring) -> bool:
+        if not function.is_constructor:
+            return False
+        made = self.factories.add(function, coloring.sides.synced)
+        for member in self.factories.made:
+            self._obstacles.pop(member, None)
+        return made
 
     def _is_called(self, function: Function) -> bool:
         return any(use.kind != "pass" for _, use in self.callers().get(function, ()))

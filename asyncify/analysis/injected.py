@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from asyncify import facts as f
-from asyncify.analysis.declarations import dependency_function
+from asyncify.analysis.declarations import DEPENDS, dependency_function, foreign_name
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.program import Class, Function, Variable, statements_of
 
@@ -45,6 +45,26 @@ class Injected:
                 found += self.by_alias(variable)
             self._functions[function] = tuple(dict.fromkeys(found))
         return self._functions[function]
+
+    def names(self, function: Function, cls: Class) -> bool:
+        """Does FastAPI make objects of a class for a function, or for what a module has?"""
+        scope = function.parent or function
+        return any(
+            operation and operation[0] == f.CALL and self._asks_for(place, operations, index, cls)
+            for place, operations in (
+                (scope, function.signature.operations), (function, function.body.operations),
+            )
+            for index, operation in enumerate(operations)
+        )  # fmt: skip
+
+    def _asks_for(
+        self, scope: Function, operations: tuple[f.Operation, ...], index: int, cls: Class
+    ) -> bool:
+        operation = operations[index]
+        if foreign_name(scope, operations, operation[5], self.inference) not in DEPENDS:
+            return False
+        found = dependency_function(self.inference, scope, operations, index)
+        return found is cls or not operation[6]  # `Depends()`: the annotation says what
 
     def overrides(self) -> Iterator[Override]:
         """``app.dependency_overrides[get_db] = override``, wherever that stands."""

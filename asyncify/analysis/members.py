@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 # What stands behind an async object.
 _SYNC_SIDES = {"sync_session", "sync_engine", "sync_connection"}
+OBJECT_MAKER = "object.__new__"  # what makes an object without its constructor
 _KEEPING_ORIGIN = ("Session", "AsyncSession", "Connection", "AsyncConnection")
 
 
@@ -144,7 +145,14 @@ def _of_module(evaluation: Evaluation, atom: v.ModuleObject, name: str) -> Any:
     return evaluation.symbol(symbol)
 
 
+def class_of(atom: v.Atom) -> v.Value:
+    """The class of an object of the program, or one below it."""
+    return v.ClassObject(atom.cls).alone if isinstance(atom, v.Instance) else v.UNKNOWN
+
+
 def _of_instance(evaluation: Evaluation, atom: v.Instance, name: str) -> Any:
+    if name == "__class__":
+        return class_of(atom)
     return _member(evaluation.inference, atom.cls, name, True)
 
 
@@ -157,6 +165,8 @@ def _of_class(evaluation: Evaluation, atom: v.ClassObject, name: str) -> Any:
         return atom.alone  # `Hero.model_validate(data)` makes what `Hero(...)` makes
     if name == PROVIDED and atom.cls.find(name) is None:
         return v.one(v.Instance(atom.cls))
+    if name == "__new__" and atom.cls.find(name) is None:
+        return v.foreign(OBJECT_MAKER)
     return _member(evaluation.inference, atom.cls, name, False)
 
 

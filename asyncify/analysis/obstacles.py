@@ -14,6 +14,7 @@ from asyncify.analysis.clients import Clients
 from asyncify.analysis.configured import is_named
 from asyncify.analysis.divider import Divider
 from asyncify.analysis.environments import is_alembic
+from asyncify.analysis.factories import Factories
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.lambdas import Lambdas
 from asyncify.analysis.places import Obstacle
@@ -43,6 +44,7 @@ class Obstacles(Callers):
     clients: Clients
     lambdas: Lambdas
     divider: Divider
+    factories: Factories
 
     def __init__(self, inference: Inference, blocked: frozenset[str] = frozenset()) -> None:
         super().__init__(inference, blocked)
@@ -102,6 +104,8 @@ class Obstacles(Callers):
             return self._called_plainly(Rule.SYNC, extended)
         name = function.name
         if is_implicit(function) and name not in _TURNING_DUNDERS:
+            if function in self.factories.made:
+                return None
             return Obstacle("ASY101", f"Python calls {name} itself and can't await it.")
         if name == "__getitem__":
             return self.properties.item_obstacle(function, self.callers().get(function, ()))

@@ -251,6 +251,8 @@ class Twins:
             outer = member.parent
             if member.facts.kind != "def" or outer is None or outer.facts.kind == "def":
                 return f"`{member.qualname}` is defined where nothing can be copied"
+            if member.is_constructor:
+                return f"`{member.qualname}` is a constructor"
             if not all(self._can_be_repeated(member, d) for d in member.signature.decorators):
                 return f"a decorator of `{member.qualname}` registers it"
             obstacle = self.colors.obstacle(member) if self.colors.does_io(member) else None

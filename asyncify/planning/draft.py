@@ -210,14 +210,19 @@ def reference(operation: f.Operation, name: str = "") -> NodeRef:
 
 def call_reference(function: Function, index: int) -> NodeRef:
     """The node of a call, with the name that is called."""
-    operations = function.body.operations
-    operation = operations[index]
-    callee = operations[operation[5]]
-    name = callee[5] if callee[0] == f.NAME else callee[6] if callee[0] == f.ATTRIBUTE else ""
-    return NodeRef("Call", operation[3], name)
+    return node_of(function.body.operations, index)
 
 
 def node_reference(function: Function, index: int) -> NodeRef:
     """The node of any counted operation."""
-    operation = function.body.operations[index]
-    return call_reference(function, index) if operation[0] == f.CALL else reference(operation)
+    return node_of(function.body.operations, index)
+
+
+def node_of(operations: tuple[f.Operation, ...], index: int) -> NodeRef:
+    """The node of any counted operation, in a body or in a signature."""
+    operation = operations[index]
+    if operation[0] != f.CALL:
+        return reference(operation)
+    callee = operations[operation[5]]
+    name = callee[5] if callee[0] == f.NAME else callee[6] if callee[0] == f.ATTRIBUTE else ""
+    return NodeRef("Call", operation[3], name)

@@ -83,7 +83,11 @@ class FunctionPlanner:
             return
         layout = self.colors.uses.layout(function)
         group = self.coloring.groups.get(function, 0)
-        if not function.facts.is_async and function.facts.kind == "def":
+        if (
+            not function.facts.is_async
+            and function.facts.kind == "def"
+            and (function not in self.colors.factories.made)
+        ):  # those are planned together with whoever makes the objects
             self._make_async(function, draft, group)
         withs = WithPlanner(self.members, self.clients, layout, draft)
         closed = withs.closings()

@@ -12,6 +12,19 @@ from typing import NamedTuple
 
 from asyncify.vocabulary.frameworks import Rule
 
+# Bases below which objects are made as Python makes them.
+PLAIN_BASES = frozenset({
+    "object", "abc.ABC", "typing.Generic", "typing.Protocol", "typing_extensions.Protocol",
+})  # fmt: skip
+# What is given a class, and makes no object of it: `isinstance`, and what FastAPI injects, which
+# is written as another function's from then on.
+LOOKED_AT = frozenset({
+    "isinstance", "issubclass", "hasattr", "getattr", "repr", "str", "print", "id", "hash", "super",
+    "type", "vars", "dir", "typing.cast", "inspect.signature", "inspect.isclass",
+    "inspect.getmembers", "object.__new__", "logging.getLogger", "fastapi.Depends",
+    "fastapi.Security", "fastapi.param_functions.Depends",
+})  # fmt: skip
+
 
 class Calls(NamedTuple):
     """What a library's class does with methods of the classes below it, by patterns of names."""

@@ -13,6 +13,7 @@ from asyncify.decisions import Decision
 from asyncify_transforms import (
     add_base,
     add_decorator,
+    add_factory,
     add_parameter,
     apply_in_comprehension,
     await_expression,
@@ -54,6 +55,7 @@ from asyncify_transforms._transform import Example, Transform
 MODULES: tuple[ModuleType, ...] = (
     add_base,
     add_decorator,
+    add_factory,
     add_parameter,
     apply_in_comprehension,
     await_expression,

@@ -1,0 +1,242 @@
+"""Factories: classes whose constructor does I/O, and which are made by a class method from now on.
+
+Python can't await ``__init__``. What it did is done by a coroutine method of the object, and a
+class method makes the object and awaits that: ``await Report.create(db)``. That needs every place
+where the class is used, so a class that anything else may call keeps its constructor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.declarations import DEPENDS, foreign_name
+from asyncify.analysis.program import Class, Function
+from asyncify.vocabulary.classes import LOOKED_AT, PLAIN_BASES
+
+if TYPE_CHECKING:
+    from asyncify.analysis.colors import Colors
+    from asyncify.analysis.evaluate import Evaluation
+    from asyncify.analysis.uses import Use
+
+_CREATE = ("create", "make", "async_create", "create_async")
+_INITIALIZE = ("_initialize", "_async_init", "_initialize_async")
+_NAMING = frozenset({"cls", "type", "__class__"})
+_MANY = 200  # functions between a constructor and those who start it
+
+
+class Names(NamedTuple):
+    """What the two methods of a class are called."""
+
+    create: str
+    initialize: str
+
+
+class Factories:
+    """Answers for the constructors of a program. ``made`` are those that have turned."""
+
+    def __init__(self, colors: Colors) -> None:
+        self.colors = colors
+        self.program = colors.program
+        self.made: set[Function] = set()
+
+    def add(self, constructor: Function, synced: set[Function]) -> bool:
+        """Let a constructor turn, with those that run it, if each of them can."""
+        group = self._group(constructor)
+        if constructor in self.made or not group.isdisjoint(synced):
+            return False
+        if not all(self._may_turn(member, group) for member in group):
+            return False
+        self.made |= group
+        return True
+
+    def naming_class(self, constructor: Function) -> Iterator[Function]:
+        """The methods that may make more objects of their class, without its name."""
+        if constructor.owner is not None and constructor.is_constructor:
+            for cls in _line(constructor.owner):
+                for method in cls.methods.values():
+                    if not _NAMING.isdisjoint(method.facts.names):
+                        yield method
+
+    def is_used_later(self, constructor: Function) -> bool:
+        """Do methods of the object do I/O too? Then it had better have an async session."""
+        assert constructor.owner is not None
+        return any(
+            self.colors.does_io(method) for cls in _line(constructor.owner)
+            for method in cls.methods.values() if not method.is_constructor
+        )  # fmt: skip
+
+    def is_reached_by_async(self, constructor: Function) -> bool:
+        """Can whoever calls the constructor turn, up to where nobody calls any more?"""
+        seen, pending = {constructor}, [constructor]
+        while pending:
+            for caller, use in self.colors.callers().get(pending.pop(), ()):
+                if caller in seen or use.kind == "pass" or caller.facts.is_async:
+                    continue
+                if len(seen) > _MANY:
+                    return False
+                if not self._is_constructor(caller) and self.colors.obstacle(caller) is not None:
+                    return False
+                seen.add(caller)
+                if not self.colors.is_entry(caller):
+                    pending.append(caller)
+        return True
+
+    def names(self, cls: Class) -> Names:
+        """The names of the two methods: the same for all classes of a family."""
+        family = dict.fromkeys(c for each in cls.ancestors for c in (each, *each.descendants()))
+        taken = {name for c in family for name in (*c.methods, *c.body.facts.bound)}
+        taken |= {name for c in family for fn in c.methods.values() for name in fn.facts.stores}
+        create = next((name for name in _CREATE if name not in taken), "")
+        return Names(create, next((name for name in _INITIALIZE if name not in taken), ""))
+
+    # -- may it turn?
+
+    def _group(self, constructor: Function) -> set[Function]:
+        """The constructor, and those that run it: of subclasses, and of what holds the object."""
+        group, pending = {constructor}, [constructor]
+        while pending:
+            for caller, _ in self.colors.callers().get(pending.pop(), ()):
+                if caller not in group and self._is_constructor(caller):
+                    group.add(caller)
+                    pending.append(caller)
+        return group
+
+    def _is_constructor(self, function: Function) -> bool:
+        return function.is_method and function.name == "__init__"
+
+    def _may_turn(self, constructor: Function, group: set[Function]) -> bool:
+        cls, facts = constructor.owner, constructor.facts
+        if cls is None or not self._is_constructor(constructor) or facts.is_generator:
+            return False
+        parameters = constructor.signature.parameters
+        if constructor.signature_is_decorated or not parameters or parameters[0].kind not in "pa":
+            return False
+        if any(parameter.name == "cls" for parameter in parameters) or not all(self.names(cls)):
+            return False
+        if constructor.module.path in self.colors.blocked or constructor in self.colors.impediments:
+            return False
+        if self.colors.is_configured_sync(constructor) or self.colors.is_outside(constructor):
+            return False
+        return (
+            self._is_made_here(constructor, cls)
+            and all(map(self._is_plain, _line(cls))) and not self._is_beside_others(cls)
+            and all(self._calls(use, group) for _, use in self._callers(constructor))
+            and all(map(self._is_only_made, (cls, *self._inheriting(cls))))
+        )  # fmt: skip
+
+    def _is_made_here(self, constructor: Function, cls: Class) -> bool:
+        """Does the program make objects of the class, or FastAPI for it?"""
+        if self._callers(constructor):
+            return True
+        injected = self.colors.divider.spread.injected
+        classes = (cls, *self._inheriting(cls))
+        return any(
+            injected.names(function, other) for other in classes
+            for function in self.program.mentioning(other.name)
+        )  # fmt: skip
+
+    def _callers(self, constructor: Function) -> list[tuple[Function, Use]]:
+        return self.colors.callers().get(constructor, [])
+
+    def _is_plain(self, cls: Class) -> bool:
+        """Is a class made as Python makes objects, and by nobody else?"""
+        signature = cls.body.signature
+        return (
+            not signature.decorators and not signature.keywords
+            and all(isinstance(base, Class) or base in PLAIN_BASES for base in cls.bases)
+            and cls.methods.keys().isdisjoint(("__new__", "__init_subclass__"))
+        )  # fmt: skip
+
+    def _is_beside_others(self, cls: Class) -> bool:
+        """Has an object of the class a constructor of another family, too? One calls the other by
+        `super()`, under the name that it had."""
+        line = set(_line(cls))
+        return any(
+            other not in line and "__init__" in other.methods
+            for below in cls.descendants() for other in below.ancestors
+        )  # fmt: skip
+
+    def _inheriting(self, cls: Class) -> Iterator[Class]:
+        """The classes below that are made by the same constructor."""
+        constructor = cls.own_constructor
+        return (below for below in cls.descendants() if below.constructor is constructor)
+
+    def _calls(self, use: Use, group: set[Function]) -> bool:
+        """Is the constructor called, alone, where that can be awaited?"""
+        if use.kind != "call" or not group.issuperset(use.callees):
+            return False
+        caller = use.function
+        evaluation = self.colors.inference.evaluations[caller]
+        callee = evaluation.values[evaluation.operations[use.operation][5]]
+        if not all(self._makes(atom, group) for atom in callee):
+            return False
+        if caller in group:
+            return self.colors.places.obstacle(use) is None
+        return self.colors.obstacle(caller) is None and self.colors.places.obstacle(use) is None
+
+    def _makes(self, atom: v.Atom, group: set[Function]) -> bool:
+        if isinstance(atom, v.ClassObject):
+            return atom.cls.constructor in group
+        return isinstance(atom, v.FunctionObject) and atom.function in group
+
+    # -- is it only made?
+
+    def _is_only_made(self, cls: Class) -> bool:
+        """Is the class nowhere given to something that may make objects of it?"""
+        names = [(None, cls.name), *self.program.imported_as(cls)]
+        return all(
+            self._uses_plainly(function, cls)
+            for module, name in names for function in self.program.mentioning(name)
+            if module is None or function.module is module
+        )  # fmt: skip
+
+    def _uses_plainly(self, function: Function, cls: Class) -> bool:
+        evaluation = self.colors.inference.evaluations.get(function)
+        if evaluation is not None:
+            layout = self.colors.uses.layout(function)
+            for index, value in enumerate(evaluation.values):
+                if v.ClassObject(cls) in value and not self._is_kept(
+                    evaluation, layout.parent(index), index
+                ):
+                    return False
+        scope, operations = function.parent or function, function.signature.operations
+        for operation in operations:
+            if (
+                operation
+                and operation[0] == f.CALL
+                and any(
+                    self.program.resolve_expression(scope, operations, i) is cls
+                    for i in _given(operation)
+                    if operations[i][0] in (f.NAME, f.ATTRIBUTE)
+                )
+                and foreign_name(scope, operations, operation[5], self.colors.inference)
+                not in DEPENDS
+            ):
+                return False
+        return True
+
+    def _is_kept(self, evaluation: Evaluation, parent: int, index: int) -> bool:
+        """Does whoever uses a class by name only look at it, keep it, or make an object?"""
+        operation = evaluation.operations[parent] if parent >= 0 else ()
+        if not operation or operation[0] != f.CALL or operation[5] == index:
+            return True
+        callee = evaluation.values[operation[5]]
+        return bool(callee) and all(
+            isinstance(atom, (v.FunctionObject, v.ClassObject))
+            or (isinstance(atom, v.Foreign) and atom.name in LOOKED_AT)
+            for atom in callee
+        )  # fmt: skip
+
+
+def _line(cls: Class) -> tuple[Class, ...]:
+    """A class with those above and below it."""
+    return tuple(dict.fromkeys((*cls.ancestors, *cls.descendants())))
+
+
+def _given(operation: f.Operation) -> tuple[int, ...]:
+    """The arguments of a call."""
+    positional = tuple(i if i >= 0 else ~i for i in operation[6])
+    return (*positional, *(i for _, i in operation[7]))
