@@ -369,8 +369,9 @@ class Colors(Components):
 
     @property
     def _also_async(self) -> list[Function]:
-        """What turns without I/O: for what it reads, or because the configuration names it."""
-        return [*self._configured_async, *ordered(self.reading)]
+        """What turns without I/O: for what it reads, because the configuration names it, or as a
+        constructor that is called where others are."""
+        return [*self._configured_async, *ordered(self.reading), *ordered(self.factories.made)]
 
     @cached_property
     def _configured_async(self) -> list[Function]:

@@ -95,13 +95,15 @@ class Factories:
     # -- may it turn?
 
     def _group(self, constructor: Function) -> set[Function]:
-        """The constructor, and those that run it: of subclasses, and of what holds the object."""
+        """The constructor, those that run it (of subclasses, and of what holds the object), and
+        those of the other classes that may be meant where it is called."""
         group, pending = {constructor}, [constructor]
         while pending:
-            for caller, _ in self.colors.callers().get(pending.pop(), ()):
-                if caller not in group and self._is_constructor(caller):
-                    group.add(caller)
-                    pending.append(caller)
+            for caller, use in self.colors.callers().get(pending.pop(), ()):
+                for other in (caller, *use.callees):
+                    if other not in group and self._is_constructor(other):
+                        group.add(other)
+                        pending.append(other)
         return group
 
     def _is_constructor(self, function: Function) -> bool:

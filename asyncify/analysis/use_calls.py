@@ -125,6 +125,8 @@ class Calls:
         functions: list[Function] = []
         for atom in callee:
             functions += self.run_by(atom)
+            if isinstance(atom, v.ClassObject) and atom.cls.subclasses:
+                functions += self._run_below(operation[5], atom.cls)
             if isinstance(atom, v.Foreign):
                 yield from self.of_foreign(index, operation, atom.name)
             elif isinstance(atom, v.ClassObject) and is_session_class(atom.cls):
@@ -201,6 +203,14 @@ class Calls:
         if isinstance(atom, v.Instance):
             return self.inference.methods(atom.cls, "__call__")
         return ()
+
+    def _run_below(self, callee: int, cls: Class) -> list[Function]:
+        """``HANDLERS[kind](db)``: where a class isn't called by its name, it may be one below."""
+        if self.operations[callee][0] in (f.NAME, f.ATTRIBUTE) and cls is (
+            self.inference.program.resolve_expression(self.function, self.operations, callee)
+        ):
+            return []
+        return [own for below in cls.descendants() if (own := below.own_constructor) is not None]
 
     def _gives_session(self, operation: f.Operation) -> bool:
         given = [i if i >= 0 else ~i for i in (*operation[6], *(i for _, i in operation[7]))]
