@@ -108,8 +108,13 @@ def _without_garbage_collection() -> Iterator[None]:
 def _collect(read: _Read) -> None:
     """What a plan was made from goes round in circles. Of a large program it takes as much memory
     as the proof will."""
-    if sum(len(facts.functions) for facts in read.files.values()) > _LARGE:
+    if _is_large(read):
         gc.collect()
+
+
+def _is_large(read: _Read) -> bool:
+    """Is it a program of which everything takes much memory?"""
+    return sum(len(facts.functions) for facts in read.files.values()) > _LARGE
 
 
 def check(request: Request, progress: Progress | None = None) -> Outcome:
@@ -304,7 +309,8 @@ def _plan(read: _Read, request: Request, mains_first: bool = False) -> Plan:
     if request.phase in STILL_SYNC:
         plan = plan_phase(inference, request.phase, read.blocked)
     else:
-        plan = make_plan(inference, read.blocked, request.loads, mains_first)
+        forks = request.jobs > 1 and not _is_large(read)
+        plan = make_plan(inference, read.blocked, request.loads, mains_first, forks)
     return restrict(plan, read.limits, read.sources)
 
 

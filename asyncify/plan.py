@@ -32,13 +32,14 @@ from asyncify.planning.cleanups import Cleanups
 from asyncify.planning.client_calls import ClientPlanner
 from asyncify.planning.command_runs import RunnerPlanner
 from asyncify.planning.draft import Draft, reference
+from asyncify.planning.elsewhere import Elsewhere
 from asyncify.planning.factories import FactoryPlanner
 from asyncify.planning.functions import FunctionPlanner
 from asyncify.planning.infrastructure import InfrastructurePlanner
 from asyncify.planning.load_injected import turn_readers
 from asyncify.planning.load_recorded import RecordedLoads
 from asyncify.planning.loading import LoadPlanner
-from asyncify.planning.misuse import misuses, needless_awaits
+from asyncify.planning.misuse import needless_awaits
 from asyncify.planning.misuse_types import ParameterTypes
 from asyncify.planning.mocks import MockPlanner
 from asyncify.planning.own_cascades import left_outside
@@ -101,6 +102,7 @@ class Planner:
         colors: Colors,
         coloring: Coloring,
         loads: tuple[RecordedLoad, ...] = (),
+        forks: bool = False,
     ) -> None:
         self.inference = inference
         self.colors = colors
@@ -124,6 +126,7 @@ class Planner:
         self.blocking = BlockingPlanner(colors, coloring, self.draft)
         self.renames = Renames(colors, coloring, self.draft)
         self.mocks: list[Finding] = []
+        self.elsewhere = Elsewhere(colors, coloring, forks)
 
     def draft(self, module: Module) -> Draft:
         if module not in self.drafts:
@@ -133,6 +136,7 @@ class Planner:
     def make(self) -> Plan:
         if self.coloring.turned:
             turn_readers(self.colors, self.coloring)
+            self.elsewhere.begin()
         for function in self._ordered(self.coloring.turned | self._entering()):
             self._hold_back(function)
             self._in_style(function)
@@ -164,7 +168,7 @@ class Planner:
             ThreadKeywords(self.colors, self.coloring, self.draft).plan()
             self.queries.plan_properties(self.draft)
             self.sides.plan()
-            self.loading.plan()
+            self.loading.plan(self.elsewhere.found())
             self.infrastructure.engines.finish()
             self.infrastructure.engines.bound()
         self.blocking.plan()
@@ -289,7 +293,7 @@ class Planner:
             found += self._unknown_bases(function)
         found += Refusals(self.colors, self.coloring).findings()
         found += self.clients.findings()
-        found += misuses(self.colors, self.coloring)
+        found += self.elsewhere.found().misuses
         found += self.blocking.findings()
         found += misnamed(self.colors, self.coloring)
         found += unproven_calls(self.colors, self.coloring)
@@ -391,22 +395,24 @@ def make_plan(
     blocked: frozenset[str] = frozenset(),
     loads: tuple[RecordedLoad, ...] = (),
     mains_first: bool = False,
+    forks: bool = False,
 ) -> Plan:
     """The plan for everything that the inference reached. ``blocked`` are the paths of files that
     can't be rewritten. With ``mains_first`` there is none for a program that has crowded mains:
-    only they are told, so that the plan is made once they aren't any more.
+    only they are told, so that the plan is made once they aren't any more. With ``forks`` another
+    process may do a part of it.
 
     What can't be planned stays sync, and the plan is made again without it, until it holds. So do
     components of which a part can't be rewritten: a plan never leaves something undone.
     """
     if not mains_first:
-        return settled(inference, blocked, loads)[1]
+        return settled(inference, blocked, loads, forks)[1]
     colors = Colors(inference, blocked)
     coloring = colors.solve()
     crowded = crowded_mains(colors)
     if crowded:
         return Plan(crowded=crowded)
-    return _settled(inference, colors, coloring, loads)[1]
+    return _settled(inference, colors, coloring, loads, forks)[1]
 
 
 def make_turning(inference: Inference) -> Turning:
@@ -425,9 +431,10 @@ def settled(
     inference: Inference,
     blocked: frozenset[str] = frozenset(),
     loads: tuple[RecordedLoad, ...] = (),
+    forks: bool = False,
 ) -> tuple[Planner, Plan]:
     """The plan that holds, and the planner that made it."""
-    return _settled(inference, Colors(inference, blocked), None, loads)
+    return _settled(inference, Colors(inference, blocked), None, loads, forks)
 
 
 def _settled(
@@ -435,12 +442,13 @@ def _settled(
     colors: Colors,
     coloring: Coloring | None,
     loads: tuple[RecordedLoad, ...],
+    forks: bool,
 ) -> tuple[Planner, Plan]:
     found: dict[v.Origin, Finding] = {}
     places: set[Site] = set()
     while True:
         coloring = coloring or colors.solve()
-        planner = Planner(inference, colors, coloring, loads)
+        planner = Planner(inference, colors, coloring, loads, forks)
         planner.infrastructure.findings += found.values()
         plan = planner.make()
         coloring = None

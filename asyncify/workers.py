@@ -119,3 +119,53 @@ class Workers(Generic[Made]):
                 os.kill(worker.process, signal.SIGKILL)
                 os.waitpid(worker.process, 0)
             worker.made.close()
+
+
+class Meanwhile(Generic[Made]):
+    """One thing that another process makes while this one goes on: ``make`` gives it, ``dump`` says
+    it as bytes, and ``load`` is the inverse. Without ``forks``, or where that process was ended, it
+    is made here as soon as it is asked for."""
+
+    def __init__(
+        self,
+        make: Callable[[], Made],
+        dump: Callable[[Made], bytes],
+        load: Callable[[bytes], Made],
+        forks: bool,
+    ) -> None:
+        self.make = make
+        self.load = load
+        self._worker: _Worker | None = None
+        if forks and FORKS:
+            self._fork(dump)
+
+    def _fork(self, dump: Callable[[Made], bytes]) -> None:
+        made = tempfile.TemporaryFile()  # noqa: SIM115
+        process = os.fork()
+        if process:
+            self._worker = _Worker(process, made)
+            return
+        try:
+            made.write(dump(self.make()))
+            made.flush()
+            os._exit(0)
+        finally:
+            os._exit(1)  # without what the parent would do at its end
+
+    def result(self) -> Made:
+        """What was made. To be asked for once."""
+        worker, self._worker = self._worker, None
+        if worker is None:
+            return self.make()
+        with worker.made as made:
+            _, status = os.waitpid(worker.process, 0)
+            made.seek(0)
+            return self.make() if status else self.load(made.read())
+
+    def __del__(self) -> None:
+        """Nobody needs it any more."""
+        if self._worker is not None:
+            with contextlib.suppress(OSError):
+                os.kill(self._worker.process, signal.SIGKILL)
+                os.waitpid(self._worker.process, 0)
+            self._worker.made.close()

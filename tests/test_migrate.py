@@ -15,7 +15,10 @@ import pytest
 from asyncify import engine
 from asyncify import migrate as migrating
 from asyncify.decisions import AwaitExpression
+from asyncify.planning import elsewhere
 from asyncify.rules import PENDING
+from asyncify.workers import Meanwhile
+from tests import programs
 from tests.engine import check, described, errors, migrate, request
 
 PART = """from sqlalchemy import create_engine, text
@@ -70,6 +73,33 @@ def test_processes_rewrite_what_one_rewrites(
     monkeypatch.setattr(migrating, "_PARALLEL_BYTES", 1)
     monkeypatch.setattr(migrating, "_made", ended)
     assert engine.run(replace(request(tmp_path), jobs=3)) == alone
+
+
+LOADING = sorted((Path(__file__).parents[1] / "fixtures" / "programs").glob("load*.md"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are forked")
+@pytest.mark.parametrize("path", LOADING, ids=lambda path: path.stem)
+def test_another_process_finds_what_this_one_finds(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs.write(programs.load(path), tmp_path, "\n")
+    alone = migrate(tmp_path)
+    monkeypatch.setattr(elsewhere, "_ENOUGH", 1)
+    assert engine.run(replace(request(tmp_path), jobs=2)) == alone
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_what_another_process_did_not_find_is_found_here(ends: bool) -> None:
+    here = os.getpid()
+
+    def make() -> bytes:
+        if os.getpid() != here:
+            assert not ends
+            os.kill(os.getpid(), signal.SIGKILL)
+        return b"here"
+
+    assert Meanwhile(make, bytes, bytes, True).result() == b"here"
 
 
 def test_what_shares_sessions_with_it_stays_sync(tmp_path: Path) -> None:

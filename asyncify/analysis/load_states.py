@@ -53,6 +53,9 @@ class Source:
             _set(found, "entities", {})
         return found
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Source, (self.kind, self.function, self.operation, self.index)
+
 
 @dataclass(frozen=True, slots=True, eq=False, init=False)
 class Entity:
@@ -75,6 +78,9 @@ class Entity:
             _set(found, "key", (source, path))
             _set(found, "alone", frozenset((found,)))
         return found
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Entity, (self.source, self.path, self.cls)
 
     @property
     def place(self) -> tuple[Any, ...]:

@@ -450,9 +450,9 @@ class Calls:
         )  # fmt: skip
 
     def _callee_name(self, operation: f.Operation) -> str:
-        for atom in self.values[operation[5]]:
-            if isinstance(atom, v.Foreign):
-                return atom.name
+        names = [atom.name for atom in self.values[operation[5]] if isinstance(atom, v.Foreign)]
+        if names:
+            return min(names)
         callee = self.operations[operation[5]]
         if callee[0] == f.CALL:  # a decorator with arguments, called by hand
             return self._callee_name(callee)

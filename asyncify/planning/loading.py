@@ -15,12 +15,12 @@ from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.consumers import unread
 from asyncify.analysis.load_demands import Demand
 from asyncify.analysis.load_states import Source
-from asyncify.analysis.loading import Loading
 from asyncify.analysis.program import Function, Module
 from asyncify.decisions import EnterRunSync, QueryToSelect, ReplaceExpression
 from asyncify.findings import Finding
 from asyncify.planning.consumers import consume_generators
 from asyncify.planning.draft import Draft, call_reference, node_reference, reference
+from asyncify.planning.elsewhere import Found
 from asyncify.planning.load_access import Access
 from asyncify.planning.load_depths import deepened
 from asyncify.planning.load_dynamic import execute
@@ -76,12 +76,11 @@ class LoadPlanner:
         self._entered: dict[Module, set[NodeRef]] = {}  # the calls inside run_sync
         self._meets: dict[tuple[Function, Demand], bool] = {}
 
-    def plan(self) -> None:
+    def plan(self, found: Found) -> None:
         if not self.coloring.turned:
             return
-        loading = Loading(self.colors, self.coloring)
-        found, self._unreadable = loading.demands(), loading.unreadable
-        self.demands = {holder: deepened(demands) for holder, demands in found.items()}
+        self._unreadable = found.unreadable
+        self.demands = {holder: deepened(demands) for holder, demands in found.demands.items()}
         for holder, demands in self.demands.items():
             for demand in demands:
                 self._holders.setdefault((demand.source, demand.whole), set()).add(holder)
@@ -99,7 +98,7 @@ class LoadPlanner:
             self._add_options(source, paths)
         self.walks.write()
         self._tell_all()
-        self.called_by_templates = loading.called_by_templates
+        self.called_by_templates = found.called_by_templates
 
     def _meet(self, holder: Function, demand: Demand) -> None:
         places = (*demand.calls, (demand.function, demand.operation))
