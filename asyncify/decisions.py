@@ -340,11 +340,13 @@ class AddDecorator(Decision):
 class AddFactory(Decision):
     """A class method ``create`` that makes objects is put before the coroutine method
     ``initialize``, which was the constructor (node: its FunctionDef). ``returns`` is the source of
-    what it is annotated to return, or empty."""
+    what it is annotated to return, or empty. ``takes``: the class still has a constructor of its
+    own, that of a dataclass, and gets all arguments, which are annotated so."""
 
     create: str
     initialize: str
     returns: str = ""
+    takes: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ where the class is used, so a class that anything else may call keeps its constr
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from asyncify import facts as f
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 _CREATE = ("create", "make", "async_create", "create_async")
 _INITIALIZE = ("_initialize", "_async_init", "_initialize_async")
+# Decorators of classes under which objects are made as before.
+_DECORATORS = {"dataclasses.dataclass", "typing.final", "typing.runtime_checkable"}
+_OF_DATACLASS = "__post_init__"
+_CONSTRUCTORS = ("__init__", _OF_DATACLASS)
 _NAMING = frozenset({"cls", "type", "__class__"})
 _MANY = 200  # functions between a constructor and those who start it
 
@@ -107,7 +112,7 @@ class Factories:
         return group
 
     def _is_constructor(self, function: Function) -> bool:
-        return function.is_method and function.name == "__init__"
+        return function.is_method and function.name in _CONSTRUCTORS
 
     def _may_turn(self, constructor: Function, group: set[Function]) -> bool:
         cls, facts = constructor.owner, constructor.facts
@@ -115,6 +120,8 @@ class Factories:
             return False
         parameters = constructor.signature.parameters
         if constructor.signature_is_decorated or not parameters or parameters[0].kind not in "pa":
+            return False
+        if constructor.name == _OF_DATACLASS and (len(parameters) > 1 or self._are_replaced):
             return False
         if any(parameter.name == "cls" for parameter in parameters) or not all(self.names(cls)):
             return False
@@ -145,11 +152,28 @@ class Factories:
 
     def _is_plain(self, cls: Class) -> bool:
         """Is a class made as Python makes objects, and by nobody else?"""
-        signature = cls.body.signature
+        signature, scope = cls.body.signature, cls.body.parent or cls.body
+        operations = signature.operations
+        decorators = (
+            foreign_name(
+                scope, operations, operations[i][5] if operations[i][0] == f.CALL else i,
+                self.colors.inference,
+            )
+            for i in signature.decorators
+        )  # fmt: skip
         return (
-            not signature.decorators and not signature.keywords
+            all(name in _DECORATORS for name in decorators) and not signature.keywords
             and all(isinstance(base, Class) or base in PLAIN_BASES for base in cls.bases)
             and cls.methods.keys().isdisjoint(("__new__", "__init_subclass__"))
+        )  # fmt: skip
+
+    @cached_property
+    def _are_replaced(self) -> bool:
+        """Are dataclasses copied by ``dataclasses.replace`` anywhere, which constructs them?"""
+        return any(
+            item.module == "dataclasses" and item.name in (None, "replace")
+            and any(fn.module is module for fn in self.program.mentioning("replace"))
+            for module in self.program.modules.values() for item in module.facts.imports
         )  # fmt: skip
 
     def _is_beside_others(self, cls: Class) -> bool:
@@ -157,7 +181,7 @@ class Factories:
         `super()`, under the name that it had."""
         line = set(_line(cls))
         return any(
-            other not in line and "__init__" in other.methods
+            other not in line and other.own_constructor is not None
             for below in cls.descendants() for other in below.ancestors
         )  # fmt: skip
 

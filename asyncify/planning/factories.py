@@ -60,11 +60,12 @@ class FactoryPlanner:
         annotated = signature.returns >= 0 or any(p.annotation >= 0 for p in signature.parameters)
         returns = self._annotation(cls) if annotated else ""
         draft = self.draft(constructor.module)
+        takes = "" if constructor.name == "__init__" else draft.spell("typing.Any")
         draft.add(MakeAsync(node=node, site=site, group=group, rename=names.initialize))
         draft.add(
             AddFactory(
                 node=node, site=site, group=group, create=names.create,
-                initialize=names.initialize, returns=returns,
+                initialize=names.initialize, returns=returns, takes=takes,
             )
         )  # fmt: skip
 

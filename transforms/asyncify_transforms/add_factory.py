@@ -49,24 +49,16 @@ def apply(decision: AddFactory, function: cst.FunctionDef, place: Place) -> cst.
     """The class method, with the coroutine method behind it."""
     parameters = function.params
     first = (*parameters.posonly_params, *parameters.params)[0].name.value
-    given = cst.Param(cst.Name("cls"))
-    if parameters.posonly_params:
-        posonly = [_in_place(given, parameters.posonly_params[0]), *parameters.posonly_params[1:]]
-        taken = parameters.with_changes(posonly_params=posonly)
-    else:
-        taken = parameters.with_changes(
-            params=[_in_place(given, parameters.params[0]), *parameters.params[1:]]
-        )
     arguments = ", ".join(_arguments(parameters))
-    body = [
-        f"{first} = cls.__new__(cls)",
-        f"await {first}.{decision.initialize}({arguments})",
-        f"return {first}",
-    ]
+    made, taken = f"{first} = cls.__new__(cls)", _taken(parameters)
+    if decision.takes:
+        made = f"{first} = cls(*args, **kwargs)"
+        taken = _anything(decision.takes)
+    body = [made, f"await {first}.{decision.initialize}({arguments})", f"return {first}"]
     returns = cst.Annotation(cst.parse_expression(decision.returns)) if decision.returns else None
     factory = cst.FunctionDef(
         name=cst.Name(decision.create),
-        params=taken.deep_clone(),
+        params=taken,
         body=cst.IndentedBlock([cst.parse_statement(line) for line in body]),
         decorators=[cst.Decorator(cst.Name("classmethod"))],
         asynchronous=cst.Asynchronous(),
@@ -77,6 +69,23 @@ def apply(decision: AddFactory, function: cst.FunctionDef, place: Place) -> cst.
     comments = [line for line in function.leading_lines if line.comment is not None]
     method = function.with_changes(leading_lines=[_BLANK, *comments])
     return factory if place.insert([method], "after") else None
+
+
+def _taken(parameters: cst.Parameters) -> cst.Parameters:
+    """The same parameters, of a class method."""
+    given = cst.Param(cst.Name("cls"))
+    if parameters.posonly_params:
+        posonly = [_in_place(given, parameters.posonly_params[0]), *parameters.posonly_params[1:]]
+        return parameters.with_changes(posonly_params=posonly).deep_clone()
+    plain = [_in_place(given, parameters.params[0]), *parameters.params[1:]]
+    return parameters.with_changes(params=plain).deep_clone()
+
+
+def _anything(annotation: str) -> cst.Parameters:
+    """Whatever the class takes."""
+    function = cst.parse_statement(f"def f(cls, *args: {annotation}, **kwargs: {annotation}): pass")
+    assert isinstance(function, cst.FunctionDef)
+    return function.params
 
 
 def _in_place(parameter: cst.Param, other: cst.Param) -> cst.Param:
@@ -104,6 +113,21 @@ _DECISION = AddFactory(
 TRANSFORM = Transform("add-factory", AddFactory, apply)
 EXAMPLES = (
     documented(__doc__, _DECISION),
+    Example(
+        "class Report:\n    db: Session\n\n    async def _initialize(self): pass\n",
+        (
+            AddFactory(
+                **node("FunctionDef", 0, "_initialize"),
+                create="create",
+                initialize="_initialize",
+                takes="Any",
+            ),
+        ),
+        "class Report:\n    db: Session\n\n    @classmethod\n"
+        "    async def create(cls, *args: Any, **kwargs: Any):\n"
+        "        self = cls(*args, **kwargs)\n        await self._initialize()\n"
+        "        return self\n\n    async def _initialize(self): pass\n",
+    ),
     Example(
         "class Report:\n    limit = 1\n\n    # counts\n"
         "    async def _initialize(this, /, *names, db, **more): pass\n",
