@@ -252,9 +252,17 @@ class Planner:
 
     def _staying_on_purpose(self) -> set[Function]:
         """Functions with queries that stay sync, but not because something failed: what failed is
-        left as it is, so that a second run fails in the same way."""
+        left as it is, so that a second run fails in the same way. A Query in a lambda that is given
+        to ``run_sync`` was meant to be one."""
         failed = self.coloring.stays - self.coloring.entered
-        return self.queries.functions() - self.coloring.turned - failed
+        found = self.queries.functions() - self.coloring.turned - failed
+        return {function for function in found if not self._is_entered_lambda(function)}
+
+    def _is_entered_lambda(self, function: Function) -> bool:
+        return function.facts.kind == "lambda" and function.parent is not None and any(
+            use.kind == "run sync" and function in use.callees
+            for use in self.colors.uses.of(function.parent)
+        )  # fmt: skip
 
     def _entering(self) -> set[Function]:
         """Functions that are async already and stay so, in which something is to be edited."""

@@ -26,6 +26,9 @@ _COLUMN_METHODS = {
     "nullsfirst", "nulls_last", "nulls_first", "distinct", "match", "collate", "concat", "c",
     "columns", "key", "name", "type",
 }  # fmt: skip
+# What people call an attribute that holds a mapped class, and a list of columns.
+_CLASSES = ("model", "cls", "class", "class_", "klass", "entity")
+_COLUMNS = ("columns", "cols", "fields", "attributes", "attrs", "aggregates")
 
 Entities = tuple[str, tuple[Class | None, ...], bool]
 
@@ -34,13 +37,38 @@ def selected(evaluation: Evaluation, positional: tuple[int, ...]) -> Entities:
     """The shape that arguments of ``query()`` give, the classes among them, and whether any is a
     mapped entity."""
     if not positional or any(i < 0 for i in positional):
-        return "unknown" if not positional else "rows", (), True
+        return _starred(evaluation, positional) if positional else "unknown", (), True
     kinds = [_entity(evaluation, i) for i in positional]
     classes = tuple(kind[1] for kind in kinds)
     mapped = any(kind[0] in ("entity", "unknown") for kind in kinds)
     if len(kinds) > 1:
         return "rows", classes, mapped
     return kinds[0][0], classes, mapped
+
+
+def _starred(evaluation: Evaluation, positional: tuple[int, ...]) -> str:
+    """The shape that ``query(*what)`` gives: one entity alone comes without a row around it."""
+    plain = [index for index in positional if index >= 0]
+    if len(plain) > 1 or any(_entity(evaluation, index)[0] == "rows" for index in plain):
+        return "rows"
+    starred = [~index for index in positional if index < 0]
+    return "rows" if all(_are_columns(evaluation, i, bool(plain)) for i in starred) else "unknown"
+
+
+def _are_columns(evaluation: Evaluation, index: int, beside: bool) -> bool:
+    """Is what is unpacked surely columns, or several things (one, ``beside`` an entity)?"""
+    value = evaluation.values[index]
+    if any(isinstance(a, v.TupleValue) and len(a.items) + beside > 1 for a in value):
+        return all(isinstance(a, v.TupleValue) and len(a.items) + beside > 1 for a in value)
+    operation = evaluation.operations[index]
+    if operation[0] == f.SEQUENCE:
+        inner = [i for i in operation[6] if i >= 0]
+        return len(inner) + beside > 1 or any(_entity(evaluation, i)[0] == "rows" for i in inner)
+    found = v.elements(value)
+    if not found:
+        name = dotted(evaluation.operations, index).rpartition(".")[2]
+        return name.endswith(_COLUMNS)
+    return all(a == v.ForeignInstance("sqlalchemy.Column") for a in found)
 
 
 def _entity(evaluation: Evaluation, index: int) -> tuple[str, Class | None]:
@@ -54,22 +82,32 @@ def _entity(evaluation: Evaluation, index: int) -> tuple[str, Class | None]:
             return "rows", None
         if any(a == v.Foreign(v.SOME_CLASS) for a in base):
             return "rows", None
-        return "unknown" if dotted(evaluation.operations, index).startswith(
-            ("self.", "cls.")
-        ) else "rows", None
+        written = dotted(evaluation.operations, index)
+        kept = written.startswith(("self.", "cls.")) or _may_name_class(operation[6])
+        return "unknown" if kept else "rows", None
     if operation[0] == f.CALL:
-        return _bundle(evaluation, operation), None
-    if operation[0] in (f.OPERATOR, f.SUBSCRIPT):
+        return _called(evaluation, operation), None
+    if operation[0] == f.SUBSCRIPT:  # of a JSON column, or of a table of classes
+        return _entity(evaluation, operation[5])[0].replace("entity", "unknown"), None
+    if operation[0] == f.OPERATOR:
         return "rows", None
     if _used_as_class(evaluation, index):
         return "entity", None
     return "unknown", None
 
 
-def _bundle(evaluation: Evaluation, operation: f.Operation) -> str:
-    """``Bundle(..., single_entity=True)`` comes without a row around it."""
+def _may_name_class(attribute: str) -> bool:
+    """May ``models.User`` or ``request.model`` of what isn't known be a class?"""
+    return attribute[:1].isupper() or attribute.endswith(_CLASSES)
+
+
+def _called(evaluation: Evaluation, operation: f.Operation) -> str:
+    """What a call gives to select: a column, save where the program's own functions may give a
+    class. ``Bundle(..., single_entity=True)`` comes without a row around it."""
     if _called_name(evaluation, operation) != "Bundle":
-        return "rows"
+        callee = evaluation.values[operation[5]]
+        own = any(isinstance(a, v.FunctionObject) for a in callee)
+        return "unknown" if own else "rows"
     single = dict(operation[7]).get("single_entity", -1)
     if single < 0:
         return "rows"

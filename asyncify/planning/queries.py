@@ -43,6 +43,7 @@ from asyncify.vocabulary.sqlalchemy_query import ANEW, QUERY, STREAM
 
 _MAPPINGS = {"dict", "OrderedDict"}
 _BINDING = {f.AWAIT, f.YIELD, f.YIELD_FROM, f.WALRUS}  # what a lambda can't hold for its function
+_ENTERED = "sync_session"  # what run_sync gives, in a lambda
 
 
 class QueryPlanner(QueryFlows):
@@ -312,11 +313,28 @@ class QueryPlanner(QueryFlows):
         if node is None:
             self._impede(function, "The session of a query has no name.")
             return
-        if any("scoped" in value.marks for value in flow.values):
+        if self._executed_around(flow) is not None:
+            draft.add(ReplaceExpression(node=node, site=site, group=group, template=_ENTERED))
+        elif any("scoped" in value.marks for value in flow.values):
             template = "{node}().sync_session"
             draft.add(ReplaceExpression(node=node, site=site, group=group, template=template))
         else:
             draft.add(UseSyncSession(node=node, site=site, group=group))
+
+    def _executed_around(self, flow: Flow) -> Use | None:
+        """What executes a Query that stays one, where it is begun in the same expression: there it
+        is begun on the session that `run_sync` gives."""
+        function, place = flow.origin.function, flow.start
+        if len(flow.terminals) != 1 or function in self.escaping or place < 0:
+            return None
+        use = flow.terminals[0][0]
+        layout = self.colors.uses.layout(function)
+        if use.function is not function or layout.operations[place][0] != f.CALL:
+            return None
+        while place >= 0 and place != use.operation:
+            place = layout.parent(place)
+        taken = _ENTERED in function.facts.names | function.facts.bound
+        return use if place == use.operation and not taken else None
 
     def _keep_begun_by_class(
         self, flow: Flow, function: Function, index: int, draft: Draft
@@ -674,7 +692,8 @@ class QueryPlanner(QueryFlows):
             return
         inner = "list({node})" if use.kind == "iterate query" else "{node}"
         if source is not None:
-            template = f"{{session}}.run_sync(lambda _: {inner})"
+            begun = self._executed_around(self.flows[value.origin]) is use
+            template = f"{{session}}.run_sync(lambda {_ENTERED if begun else '_'}: {inner})"
         else:  # the Query brings its own, and needs no more than a greenlet
             template = f"{self.support(draft, 'run_sync')}(lambda: {inner})"
         draft.add(
