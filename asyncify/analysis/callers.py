@@ -32,6 +32,7 @@ class Callers:
         self._protocols = 0  # the families are those of as many classes that meet in protocols
         self._known_callers: dict[Function, list[tuple[Function, Use]]] | None = None
         self._reaching_io: set[Function] | None = None
+        self._kept_own: set[Function] = set()  # whose I/O is nobody else's business
         self._looping: dict[Function, list[Use]] | None = None
         self._in_order: list[Function] = []
 
@@ -81,6 +82,12 @@ class Callers:
             self._families[function] = members or (function,)
         return self._families[function]
 
+    def keep_to_itself(self, functions: set[Function]) -> None:
+        """Whoever calls these does no I/O by that: they stay sync, and are called as they are."""
+        if functions != self._kept_own:
+            self._kept_own = set(functions)
+            self._reaching_io = None
+
     def does_io(self, function: Function) -> bool:
         """Does the function do I/O, or anything that it calls?"""
         if self._reaching_io is None:
@@ -88,8 +95,11 @@ class Callers:
             pending = [fn for fn in self._evaluated() if self.uses.doing_io(fn)]
             self._reaching_io = set(pending)
             while pending:
-                for caller, use in callers.get(pending.pop(), ()):
-                    if use.kind == "maybe":
+                callee = pending.pop()
+                for caller, use in callers.get(callee, ()):
+                    if use.kind == "maybe" or (
+                        callee in self._kept_own and caller not in self._kept_own
+                    ):
                         continue
                     if use.kind == "pass" and fits(use.name) and rule_of(use.name) is None:
                         continue  # it is only looked at

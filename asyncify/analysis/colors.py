@@ -179,6 +179,7 @@ class Colors(Components):
         fixed: set[Hashable] = {*self.unfit, *self._blocked_origins(), *self.held_back}
         fixed |= self.inference.staying
         state.failed |= {fn: why for fn, why in self.held_back.items() if why is not None}
+        self.keep_to_itself(set())
         self.divider.roots.add_copies(state.sides)
         while True:
             coloring = self._turn(state.islands, state.stays, state.sides)
@@ -240,6 +241,10 @@ class Colors(Components):
         torn = open_ones.keys() & sides.twinned
         if torn:
             return set(torn)  # it has to turn for one side, and can't
+        for function, obstacle in open_ones.items():
+            if function.is_method and self.divider.classes.add(function, obstacle, coloring):
+                self.keep_to_itself(sides.own)
+                return None
         called = {fn for fn in open_ones if self._is_called(fn)}
         apart = [
             fn for fn, obstacle in open_ones.items()
@@ -336,8 +341,12 @@ class Colors(Components):
                 coloring.turned.add(function)
                 pending.append(function)
         for function in islands:
+            if function in sides.quiet and not self.does_io(function):
+                continue  # it only makes what others do I/O with
             known = callers
-            if function in sides.roots:  # whoever gives it no session has nothing to do with it
+            if (
+                function in sides.roots or function in sides.own
+            ):  # whoever gives it no session has nothing to do with it
                 found = callers.get(function, [])
                 known = {function: [x for x in found if self.divider.spread.hands_named(x[1])]}
             self._reach_callers(function, known, coloring, pending)

@@ -348,6 +348,8 @@ class Coroutines:
         name = foreign[0] if foreign else dotted(layout.operations, operation[5])
         callee = layout.operations[operation[5]]
         last = callee[6] if callee[0] == f.ATTRIBUTE else name
+        if last.rpartition(".")[2] in words.ENSURING_NAMES:
+            return self._follow(function, call, packed)
         taking = max(_taking(name), _taking(last))
         if taking is not Fate.LOST:
             return taking

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asyncify.analysis.side_classes import OwnClasses
 from asyncify.analysis.side_roots import Roots
 from asyncify.analysis.side_sharing import Sharing
 from asyncify.analysis.side_spread import Spread
@@ -21,3 +22,4 @@ class Divider:
         self.twins = Twins(colors, self.spread)
         self.sharing = Sharing(colors, self.spread, self.twins)
         self.roots = Roots(colors, self.spread, self.twins, self.sharing)
+        self.classes = OwnClasses(colors, self.spread, self.roots)

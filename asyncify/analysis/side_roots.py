@@ -98,18 +98,29 @@ class Roots:
 
     def refusal(self, function: Function, members: set[Function], sides: Sides) -> str:
         """What stops a function, with the members below it, from having sessions of its own."""
-        coroutine = next(
-            (m for m in ordered(members) if m.facts.is_async and not self.colors.is_outside(m)),
-            None,
-        )
-        if coroutine is not None:
-            return f"`{coroutine.qualname}` below it is async already"
         return (
-            self._crossing(function, members)
+            self._coroutine(members)
+            or self._crossing(function, members)
             or self._foreign(function, members)
             or self._held_by_both(members)
             or self._without_twin(function, members, sides)
         )
+
+    def refusal_below(self, method: Function, members: set[Function], sides: Sides) -> str:
+        """What stops a class that makes its own sessions from being a side."""
+        unknown = any(not self._knows_sessions(member, members) for member in members)
+        return (
+            self._coroutine(members) or self._leak(members)
+            or ("whose session it has isn't known" if unknown else "")
+            or self._without_twin(method, members, sides)
+        )  # fmt: skip
+
+    def _coroutine(self, members: set[Function]) -> str:
+        found = next(
+            (m for m in ordered(members) if m.facts.is_async and not self.colors.is_outside(m)),
+            None,
+        )
+        return f"`{found.qualname}` below it is async already" if found is not None else ""
 
     def _foreign(self, function: Function, members: set[Function]) -> str:
         """Does a function get a session of which it isn't known where it comes from?"""
@@ -162,7 +173,7 @@ class Roots:
         """Does a constructor make a session, and keep it in its object?"""
         return member.is_constructor and any(
             cls is not None for cls, _ in self._stored(member)
-        ) and not self._wants_session(member)  # fmt: skip
+        ) and not self.wants_session(member)  # fmt: skip
 
     def _is_used_outside(self, method: Function, members: set[Function]) -> bool:
         return method not in members or any(
@@ -244,7 +255,7 @@ class Roots:
     def _are_handed(self, root: Function, members: set[Function]) -> bool:
         """Do those below a root get their sessions from values that are known to be sessions?"""
         for member in members - {root}:
-            if not self._wants_session(member):
+            if not self.wants_session(member):
                 continue
             for caller, use in self.colors.callers().get(member, ()):
                 inside = caller in members and use.kind == "call" and not is_handed(use)
@@ -252,7 +263,7 @@ class Roots:
                     return False
         return True
 
-    def _wants_session(self, function: Function) -> bool:
+    def wants_session(self, function: Function) -> bool:
         evaluation = self.inference.evaluations.get(function)
         return evaluation is not None and any(
             isinstance(atom, v.Known) and atom.kind in ("Session", "Connection")
@@ -265,7 +276,7 @@ class Roots:
         """Is the object of a method given the session that it holds?"""
         cls = method.owner
         makers = (c.own_constructor for c in (cls, *cls.ancestors)) if cls else ()
-        return any(maker is not None and self._wants_session(maker) for maker in makers)
+        return any(maker is not None and self.wants_session(maker) for maker in makers)
 
     def _takes_sessions(self, root: Function) -> bool:
         """Does somebody unknown, or FastAPI, give sessions to a root, or anybody queries, which

@@ -34,7 +34,9 @@ class Sharing:
         """Decide how the other side gets at what it shares; functions for which there is no way
         are returned."""
         hopeless: set[Function] = set()
-        for member in ordered(sides.synced - sides.twinned - set(sides.roots) - islands):
+        for member in ordered(
+            sides.synced - sides.twinned - set(sides.roots) - sides.own - islands
+        ):
             entries = self._entries(member, sides, islands)
             if not entries and not self._referred(member, sides, islands):
                 continue

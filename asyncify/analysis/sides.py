@@ -22,12 +22,14 @@ COPY = "_sync"
 class Sides:
     """``roots`` open sessions of their own and can't turn; ``synced`` are they and what they call;
     those of them that are ``twinned`` turn for the other side, and keep a sync copy; ``given`` are
-    called by the other side too, with a session: they are entered through ``run_sync``."""
+    called by the other side too, with a session: they are entered through ``run_sync``; ``own`` are
+    the methods of classes that make their own sessions: anybody calls them as they stand."""
 
     roots: dict[Function, Obstacle] = field(default_factory=dict)
     synced: set[Function] = field(default_factory=set)
     twinned: set[Function] = field(default_factory=set)
     given: set[Function] = field(default_factory=set)
+    own: set[Function] = field(default_factory=set)
     refused: set[Function] = field(default_factory=set)
 
     @property
@@ -40,6 +42,7 @@ class Sides:
         self.refused |= functions
         self.synced -= functions
         self.twinned -= functions
+        self.own -= functions
         self.roots = {fn: why for fn, why in self.roots.items() if fn not in functions}
 
 

@@ -38,7 +38,8 @@ class CallPlanner(UsePlanner):
         operation = layout.operations[use.operation]
         use = self._from_this_side(use)
         if any(c in self.coloring.islands for c in use.callees):
-            is_root = bool(set(use.callees) & self.coloring.sides.roots.keys())
+            sides = self.coloring.sides
+            is_root = not {*sides.roots, *sides.own}.isdisjoint(use.callees)
             is_entered = not is_root or self.colors.divider.spread.hands_named(use)
             turned = [c for c in use.callees if self.is_coroutine(c)]
             if is_entered and turned:

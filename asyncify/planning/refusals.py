@@ -88,6 +88,8 @@ class Refusals:
             if roots[function].code:  # else it is a copy
                 reason = f"`{function.qualname}` stays sync, on sync sessions of its own. "
                 reason += roots[function].reason
+                if function in self.coloring.sides.own:
+                    reason += " So does its class: async code that calls it waits for the database."
                 chain = self._chain(function)
                 yield finding("ASY107", self._site(function), reason, chain=chain)
         elif obstacle is not None and obstacle.code == "ASY107":

@@ -57,6 +57,8 @@ def _finding(colors: Colors, coloring: Coloring, use: Use) -> Iterator[Finding]:
     layout = colors.uses.layout(use.function)
     if not turning or is_planned or layout.is_awaited(use.operation):
         return
+    if colors.places.is_ensured(use):
+        return
     site = Site(use.function.module.path, use.line, use.column)
     reason = f"It isn't known what `{use.name}` is called on. It may be `{turning[0]}`, which turns"
     yield finding("ASY106", site, f"{reason} async, and nobody awaits it here.", _ADVICE)
