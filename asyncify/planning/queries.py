@@ -14,50 +14,39 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.layout import Layout
-from asyncify.analysis.places import Obstacle
-from asyncify.analysis.program import Class, Function, Module, dotted
+from asyncify.analysis.program import Class, Function, dotted
 from asyncify.analysis.uses import Use
 from asyncify.decisions import (
     AddParameter,
     EditArguments,
     MakeAsyncFor,
     QueryToSelect,
-    RemoveStatement,
     RenameMethod,
     RenameReference,
     ReplaceCall,
     ReplaceExpression,
-    SessionSource,
-    UseSyncSession,
 )
 from asyncify.planning import query_forms as forms
 from asyncify.planning.bulk_updates import follows_update
 from asyncify.planning.draft import Draft, call_reference, node_reference, reference
 from asyncify.planning.hoisting import Hoister
-from asyncify.planning.kept_methods import drop_kept_methods
-from asyncify.planning.query_flows import Flow, QueryFlows, is_ambiguous, is_session
-from asyncify.rules import finding
+from asyncify.planning.query_flows import Flow, is_ambiguous, is_session
+from asyncify.planning.query_kept import KeptQueries
 from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.rows import QueryMember, Role
 from asyncify.vocabulary.sqlalchemy_query import ANEW, QUERY, STREAM
 
 _MAPPINGS = {"dict", "OrderedDict"}
-_BINDING = {f.AWAIT, f.YIELD, f.YIELD_FROM, f.WALRUS}  # what a lambda can't hold for its function
-_ENTERED = "sync_session"  # what run_sync gives, in a lambda
 
 
-class QueryPlanner(QueryFlows):
+class QueryPlanner(KeptQueries):
     """Writes the decisions about queries, one function after the other."""
 
     def __init__(
         self, colors: Colors, coloring: Coloring, support: Callable[[Draft, str], str]
     ) -> None:
-        self.support = support
         self._handed: dict[Function, None] | None = None
-        super().__init__(colors, coloring)
-
-    def _is_async(self, function: Function) -> bool:
-        return function in self.coloring.turned
+        super().__init__(colors, coloring, support)
 
     def functions(self) -> set[Function]:
         """The functions in which a query is made, built or executed."""
@@ -281,188 +270,6 @@ class QueryPlanner(QueryFlows):
         elif self._has_async_session(flow, function):
             self._keep_start(flow, function, index, draft)
 
-    def drop_kept_methods(self, draft: Callable[[Module], Draft]) -> None:
-        """What keeps ``query`` of a session under a name isn't needed any more."""
-        self.findings += drop_kept_methods(
-            self.flows.values(), draft, self._has_async_session, self.coloring.groups
-        )
-
-    def _has_async_session(self, flow: Flow, function: Function) -> bool:
-        """Is the session that a Query starts on an async one, once the program is migrated?"""
-        if self.coloring.sync:
-            return False
-        if self._is_async(function) or function.facts.is_async:
-            return function not in self.coloring.stays
-        if not self.coloring.turned or function in self.coloring.islands | self.coloring.stays:
-            return False
-        sources = {value.source for value in flow.values}
-        return not sources & self.coloring.stays_origins
-
-    def _keep_start(self, flow: Flow, function: Function, index: int, draft: Draft) -> None:
-        """The Query stays one, on the sync session behind the async one."""
-        operation = function.body.operations[index]
-        site = draft.site(operation)
-        group = self.coloring.groups.get(function, 0)
-        reason = f"This query stays a Query and runs inside run_sync: {flow.reason}."
-        self.findings.append(finding("ASY202", site, reason))
-        if operation[0] == f.ATTRIBUTE:
-            self._keep_begun_by_class(flow, function, index, draft)
-            return
-        callee = function.body.operations[operation[5]]
-        node = self._node(function, callee[5]) if callee[0] == f.ATTRIBUTE else None
-        if node is None:
-            self._impede(function, "The session of a query has no name.")
-            return
-        if self._executed_around(flow) is not None:
-            draft.add(ReplaceExpression(node=node, site=site, group=group, template=_ENTERED))
-        elif any("scoped" in value.marks for value in flow.values):
-            template = "{node}().sync_session"
-            draft.add(ReplaceExpression(node=node, site=site, group=group, template=template))
-        else:
-            draft.add(UseSyncSession(node=node, site=site, group=group))
-
-    def _executed_around(self, flow: Flow) -> Use | None:
-        """What executes a Query that stays one, where it is begun in the same expression: there it
-        is begun on the session that `run_sync` gives."""
-        function, place = flow.origin.function, flow.start
-        if len(flow.terminals) != 1 or function in self.escaping or place < 0:
-            return None
-        use = flow.terminals[0][0]
-        layout = self.colors.uses.layout(function)
-        if use.function is not function or layout.operations[place][0] != f.CALL:
-            return None
-        while place >= 0 and place != use.operation:
-            place = layout.parent(place)
-        taken = _ENTERED in function.facts.names | function.facts.bound
-        return use if place == use.operation and not taken else None
-
-    def _keep_begun_by_class(
-        self, flow: Flow, function: Function, index: int, draft: Draft
-    ) -> None:
-        """``Model.query`` stays a Query: the property goes, so that its session makes it."""
-        operation = function.body.operations[index]
-        value = next(iter(flow.values))
-        session = self.sessions.name(value, function)
-        if not session:
-            self._impede(function, "The session of a query has no name.")
-            return
-        self.import_registry(value, draft)
-        instance = self._is_begun_by_instance(function, index)
-        entity = "type({node.value})" if instance else "{node.value}"
-        draft.add(
-            ReplaceExpression(
-                node=reference(operation), site=draft.site(operation),
-                group=self.coloring.groups.get(function, 0),
-                template=f"{session}().sync_session.query({entity})",
-            )
-        )  # fmt: skip
-
-    def plan_properties(self, draft: Callable[[Module], Draft]) -> None:
-        """``Base.query = registry.query_property()`` goes: an async registry has none."""
-        properties = self.inference.query_properties
-        for origin, made in properties.made.items():
-            alive = made.source in self.coloring.alive
-            if not alive or made.source in self.coloring.stays_origins:
-                continue
-            statement = made.statement()
-            if statement is None or not properties.gives_way(origin):
-                continue
-            kind = "Assign" if statement[0] == f.ASSIGN else "AnnAssign"
-            place = draft(origin.function.module)
-            site = Site(origin.function.module.path, statement[1], statement[2])
-            place.add(RemoveStatement(node=NodeRef(kind, statement[3]), site=site))
-
-    def import_registry(self, value: v.QueryValue, draft: Draft) -> None:
-        """A file that executes what ``Model.query`` began needs the registry."""
-        if value.registry is not None:
-            draft.spell_symbol(value.registry.name, value.registry.module)
-
-    def _plan_escapes(self, function: Function, draft: Draft) -> None:
-        """What may execute a Query that it is given does so inside run_sync."""
-        for index, reason in self.escaping.get(function, {}).items():
-            operation = function.body.operations[index]
-            if index in self._inside.get(function, ()) or self._is_entered(function, index):
-                continue
-            if not self._is_async(function):
-                if self._sessions_turn(function, index):
-                    self._impede(function, f"A query can't be executed here: {reason}.")
-                continue
-            value = self._given_query(function, index)
-            node = self._node(function, index)
-            source = self._text_source(value, function, index) if value is not None else None
-            if value is not None:
-                self.import_registry(value, draft)
-            if source is None or node is None or not self._fits_lambda(function, index):
-                self._impede(function, f"A query can't be executed in run_sync here: {reason}.")
-                continue
-            inner = (
-                "{node}"
-                if operation[0] == f.CALL
-                and value is not None
-                and not (self._queries(function, index))
-                else "list({node})"
-            )
-            draft.add(
-                ReplaceExpression(
-                    node=node, site=draft.site(operation),
-                    group=self.coloring.groups.get(function, 0),
-                    template=f"{{session}}.run_sync(lambda _: {inner})", awaits=True,
-                    session=source,
-                )
-            )  # fmt: skip
-
-    def _is_entered(self, function: Function, index: int) -> bool:
-        """Is a library called inside run_sync anyway, because it gets a session too?"""
-        return function in self.coloring.turned and any(
-            use.kind == "foreign" and use.operation == index and use.does_io
-            for use in self.colors.uses.of(function)
-        )
-
-    def _sessions_turn(self, function: Function, index: int) -> bool:
-        """Does the session of the Query at a place become an async one?"""
-        value = self._given_query(function, index)
-        flow = self.flows[value.origin] if value is not None else None
-        return flow is not None and self._has_async_session(flow, function)
-
-    def _given_query(self, function: Function, index: int) -> v.QueryValue | None:
-        """The Query at an operation, or the first among its operands."""
-        operation = function.body.operations[index]
-        places = [index]
-        if operation[0] == f.CALL:
-            places += [i if i >= 0 else ~i for i in operation[6]] + [i for _, i in operation[7]]
-        found = (self._value(function, place) for place in places)
-        return next((value for value in found if value is not None), None)
-
-    def _text_source(
-        self, value: v.QueryValue, function: Function, index: int
-    ) -> SessionSource | None:
-        """The session of a Query, by name."""
-        source = self._source(value, function, index)
-        text = source.text if source is not None else ""
-        if source is not None and source.query_call >= 0:
-            text = value.session
-        if not text:
-            return None
-        return SessionSource(text=f"{text}()" if "scoped" in value.marks else text)
-
-    def _impede(self, function: Function, reason: str) -> None:
-        self.impediments[function] = Obstacle("ASY104", reason)
-
-    def _fits_lambda(self, function: Function, index: int) -> bool:
-        """Can an expression move into a lambda: does it bind nothing, and await nothing but what
-        stays a Query?"""
-        layout = self.colors.uses.layout(function)
-        inside = layout.subtree(index) - {index}
-        if layout.operations[index][4] & f.GENERATOR:
-            return False
-        if any(layout.operations[i][0] in _BINDING for i in inside if layout.operations[i]):
-            return False
-        return not any(
-            use.operation in inside and not isinstance(use.owner, v.QueryValue)
-            and (use.does_io or set(use.callees) & self.coloring.turned)
-            for use in self.colors.uses.of(function)
-        )  # fmt: skip
-
     def _plan_builder(
         self,
         function: Function,
@@ -679,30 +486,6 @@ class QueryPlanner(QueryFlows):
         assert found is not None
         node, place = found if isinstance(found, tuple) else (found, 0)
         draft.add(MakeAsyncFor(node=node, site=site, group=group, generator=place))
-
-    def _plan_run_sync(self, use: Use, draft: Draft) -> None:
-        """A Query that stays one is executed inside run_sync."""
-        value = self._value(use.function, self._executed(use))
-        assert value is not None
-        source = self._text_source(value, use.function, self._executed(use))
-        node = self._node(use.function, use.operation)
-        if node is None or not self._fits_lambda(use.function, use.operation):
-            where = f"A query that stays a Query is executed at line {use.line}, and"
-            self._impede(use.function, f"{where} run_sync can't be entered there.")
-            return
-        inner = "list({node})" if use.kind == "iterate query" else "{node}"
-        if source is not None:
-            begun = self._executed_around(self.flows[value.origin]) is use
-            template = f"{{session}}.run_sync(lambda {_ENTERED if begun else '_'}: {inner})"
-        else:  # the Query brings its own, and needs no more than a greenlet
-            template = f"{self.support(draft, 'run_sync')}(lambda: {inner})"
-        draft.add(
-            ReplaceExpression(
-                node=node, site=draft.site(use.function.body.operations[use.operation]),
-                group=self.coloring.groups.get(use.function, 0),
-                template=template, awaits=True, session=source or SessionSource(),
-            )
-        )  # fmt: skip
 
 
 def _is_mapped(use: Use, layout: Layout) -> bool:
