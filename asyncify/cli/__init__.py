@@ -6,19 +6,30 @@ once. One flag per configuration key is made from the table in ``asyncify.config
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from functools import wraps
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from asyncify import __version__
-from asyncify.config import KEYS, Config, ConfigError, Key, load_config, nearest
+from asyncify.cli.options import (
+    DONE,
+    FAILED,
+    LEFT_OVER,
+    NAME,
+    PHASE,
+    Options,
+    complain,
+    flag,
+    guarded,
+    with_options,
+)
+from asyncify.cli.terminal import is_terminal, print_diff, print_markdown, wants_color
+from asyncify.config import Config, ConfigError, load_config, nearest
 
 if TYPE_CHECKING:
     from asyncify.engine import Request
@@ -28,7 +39,6 @@ if TYPE_CHECKING:
     from asyncify.report import Report
     from asyncify.report.progress import ProgressBar
 
-DONE, LEFT_OVER, FAILED, INTERRUPTED = 0, 1, 2, 130
 # More files than this are taken in by naming the whole program.
 _PATHS_NAMED = 5
 
@@ -43,176 +53,8 @@ app = typer.Typer(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """The flags that aren't configuration. ``flags`` are those that are: key to words."""
-
-    paths: tuple[Path, ...]
-    flags: Mapping[str, list[str]]
-    output_format: str = "text"
-    quiet: bool = False
-    verbose: bool = False
-    debug: bool = False
-    jobs: int = 0
-    no_cache: bool = False
-    config: Path | None = None
-    isolated: bool = False
-    python: Path | None = None
-    loads: Path | None = None
-    phase: str = ""
-    diff: bool = False
-    allow_dirty: bool = False
-    name: str = ""
-
-    @property
-    def detail(self) -> int:
-        """What the reports call detail."""
-        return self.verbose - self.quiet
-
-
-def _with_options(
-    *own: inspect.Parameter, first: tuple[inspect.Parameter, ...] = ()
-) -> Callable[[Callable[[Options], int]], Any]:
-    """A command of ``Options`` becomes one whose signature has every flag, as Typer reads it;
-    ``own`` are the flags that only this command has, ``first`` its arguments before the paths."""
-
-    def decorate(command: Callable[[Options], int]) -> Any:
-        @wraps(command)
-        def with_flags(**given: Any) -> None:
-            sys.exit(_guarded(command, _options(given)))
-
-        parameters = [*first, *_COMMON[:1], *own, *_COMMON[1:], *map(_key_parameter, KEYS)]
-        with_flags.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        with_flags.__annotations__ = {_.name: _.annotation for _ in parameters}
-        return with_flags
-
-    return decorate
-
-
-def _parameter(name: str, annotation: Any, default: object) -> inspect.Parameter:
-    return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
-    )
-
-
-def _flag(name: str, meaning: str, *spellings: str) -> inspect.Parameter:
-    spellings = spellings or (f"--{name.replace('_', '-')}",)
-    return _parameter(name, Annotated[bool, typer.Option(*spellings, help=meaning)], False)
-
-
-def _key_parameter(key: Key) -> inspect.Parameter:
-    option = typer.Option(
-        f"--{key.name}",
-        help=key.meaning,
-        metavar=key.placeholder,
-        rich_help_panel="Configuration",
-        show_default=False,
-    )
-    kind: Any = list[str] if key.repeats else str
-    return _parameter(key.field, Annotated[kind | None, option], None)
-
-
-def _options(given: dict[str, Any]) -> Options:
-    flags: dict[str, list[str]] = {}
-    for key in KEYS:
-        value = given.pop(key.field)
-        if value:
-            flags[key.name] = value if key.repeats else [value]
-    paths = tuple(given.pop("paths") or (Path(),))
-    return Options(paths, flags, **given)
-
-
-_COMMON = (
-    _parameter(
-        "paths",
-        Annotated[
-            list[Path] | None,
-            typer.Argument(metavar="PATH", help="Files and folders; default: this folder."),
-        ],
-        None,
-    ),
-    _parameter(
-        "output_format",
-        Annotated[str, typer.Option(metavar="text|json|github", help="How findings are printed.")],
-        "text",
-    ),
-    _flag("quiet", "Print only errors and warnings.", "--quiet", "-q"),
-    _flag("verbose", "Print more.", "--verbose", "-v"),
-    _flag("debug", "Print tracebacks."),
-    _parameter(
-        "jobs",
-        Annotated[int, typer.Option("--jobs", "-j", min=0, help="Processes; 0: one per core.")],
-        0,
-    ),
-    _flag("no_cache", "Neither read nor write the cache."),
-    _parameter(
-        "config",
-        Annotated[
-            Path | None,
-            typer.Option(metavar="FILE", help="Read this instead of the nearest pyproject.toml."),
-        ],
-        None,
-    ),
-    _flag("isolated", "Ignore every configuration file."),
-    _parameter(
-        "python",
-        Annotated[
-            Path | None,
-            typer.Option(metavar="PATH", help="Interpreter of the program's environment."),
-        ],
-        None,
-    ),
-    _parameter(
-        "loads",
-        Annotated[
-            Path | None,
-            typer.Option(metavar="FILE", help="What asyncify.recorder wrote: loads to await."),
-        ],
-        None,
-    ),
-)
-
-
-def _guarded(command: Callable[[Options], int], options: Options) -> int:
-    """Run a command; whatever goes wrong is one sentence, unless ``--debug`` asks for more."""
-    for stream in (sys.stdout, sys.stderr):
-        # File names may hold bytes that the terminal's encoding can't show.
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
-    try:
-        return command(options)
-    except ConfigError as error:
-        for problem in error.problems:
-            _complain(problem)
-        return FAILED
-    except KeyboardInterrupt:
-        _complain("Interrupted; nothing is half done.")
-        return INTERRUPTED
-    except BrokenPipeError:
-        raise
-    except Exception as error:
-        if options.debug:
-            raise
-        _complain(f"internal error: {type(error).__name__}: {error} (--debug shows more)")
-        return FAILED
-
-
-def _complain(sentence: str) -> None:
-    typer.echo(sentence, err=True)
-
-
-_PHASE = _parameter(
-    "phase",
-    Annotated[
-        str,
-        typer.Option(metavar="queries|expire|flip", help="Only this step of the migration."),
-    ],
-    "",
-)
-
-
 @app.command()
-@_with_options(_PHASE)
+@with_options(PHASE)
 def check(options: Options) -> int:
     """Say what would be migrated, and what is in the way."""
     from asyncify import engine
@@ -228,10 +70,10 @@ def check(options: Options) -> int:
 
 
 @app.command()
-@_with_options(
-    _PHASE,
-    _flag("diff", "Print a unified diff and write nothing."),
-    _flag("allow_dirty", "Write files with changes that git doesn't hold."),
+@with_options(
+    PHASE,
+    flag("diff", "Print a unified diff and write nothing."),
+    flag("allow_dirty", "Write files with changes that git doesn't hold."),
 )
 def run(options: Options) -> int:
     """Migrate the program in place."""
@@ -313,7 +155,7 @@ def _loads(path: Path | None) -> tuple[RecordedLoad, ...]:
 def _progress(options: Options) -> ProgressBar:
     from asyncify.report.progress import ProgressBar
 
-    return ProgressBar(sys.stderr, enabled=_is_terminal(sys.stderr) and not options.quiet)
+    return ProgressBar(sys.stderr, enabled=is_terminal(sys.stderr) and not options.quiet)
 
 
 def _reported(outcome: Outcome, config: Config) -> tuple[Finding, ...]:
@@ -360,7 +202,7 @@ def _report(
         shown=_relative_to_here(config.root),
         diff=_diff(config.root, outcome) if options.diff else None,
         written=is_written and not options.diff and bool(outcome.changes),
-        color=_wants_color(sys.stderr if options.diff else sys.stdout),
+        color=wants_color(sys.stderr if options.diff else sys.stdout),
         detail=options.detail,
         changed=tuple(change.path for change in outcome.changes),
         take_in=_take_in(command, options, outcome, config),
@@ -417,36 +259,11 @@ def _print(report: Report, options: Options) -> None:
         return
     sys.stderr.write(text)
     sys.stderr.flush()
-    _print_diff(report.diff)
-
-
-def _print_diff(diff: bytes) -> None:
-    """Bytes as they are, for `git apply`; only a terminal gets colors."""
-    if _wants_color(sys.stdout):
-        diff = b"\n".join(map(_painted, diff.split(b"\n")))
-    sys.stdout.flush()
-    sys.stdout.buffer.write(diff)
-    sys.stdout.buffer.flush()
-
-
-_DIFF_COLORS = {b"+": b"32", b"-": b"31", b"@": b"36", b"d": b"1"}
-
-
-def _painted(line: bytes) -> bytes:
-    color = _DIFF_COLORS.get(line[:1])
-    return b"\033[%sm%s\033[0m" % (color, line) if color else line
-
-
-def _is_terminal(stream: TextIO) -> bool:
-    return stream.isatty() and os.environ.get("TERM") != "dumb"
-
-
-def _wants_color(stream: TextIO) -> bool:
-    return _is_terminal(stream) and not os.environ.get("NO_COLOR")
+    print_diff(report.diff)
 
 
 @app.command()
-@_with_options()
+@with_options()
 def status(options: Options) -> int:
     """Say how far the program is, and whether it should migrate at all."""
     from asyncify import engine
@@ -459,15 +276,8 @@ def status(options: Options) -> int:
     return DONE
 
 
-_NAME = _parameter(
-    "name",
-    Annotated[str, typer.Argument(metavar="NAME", help="pkg.module:Class.method")],
-    inspect.Parameter.empty,
-)
-
-
 @app.command()
-@_with_options(first=(_NAME,))
+@with_options(first=(NAME,))
 def why(options: Options) -> int:
     """Print the shortest chain from a function to its I/O, and who is forced by it."""
     from asyncify import engine
@@ -484,7 +294,7 @@ def why(options: Options) -> int:
 
 
 @app.command()
-@_with_options()
+@with_options()
 def graph(options: Options) -> int:
     """Print the call graph of what turns, for Graphviz, or as JSON."""
     from asyncify import engine
@@ -508,7 +318,7 @@ def demo(
     """Migrate a job service that comes with asyncify, and compare both under load."""
     paths = (folder / "after",)
     options = Options(paths, {}, no_cache=True, allow_dirty=True)
-    sys.exit(_guarded(lambda options: _demo(folder, no_serve, options), options))
+    sys.exit(guarded(lambda options: _demo(folder, no_serve, options), options))
 
 
 def _demo(folder: Path, no_serve: bool, options: Options) -> int:
@@ -548,12 +358,12 @@ def explain(
     from asyncify.rules import RULES
 
     if name.upper() in RULES:
-        return _print_markdown(RULES[name.upper()].page)
+        return print_markdown(RULES[name.upper()].page)
     transforms = _transforms()
     for transform, page in transforms.items():
         if _plain(transform) == _plain(name):
             return typer.echo(f"{transform}: {page}")
-    _complain(
+    complain(
         f'"{name}" is neither a finding code nor a transform{nearest(name, [*RULES, *transforms])}'
     )
     sys.exit(FAILED)
@@ -571,16 +381,6 @@ def _transforms() -> Mapping[str, str]:
     return transform_pages()
 
 
-def _print_markdown(page: str) -> None:
-    if not _wants_color(sys.stdout):
-        sys.stdout.write(page.rstrip("\n") + "\n")
-        return
-    from rich.console import Console
-    from rich.markdown import Markdown
-
-    Console().print(Markdown(page))
-
-
 @app.command()
 def rules(
     output_format: Annotated[
@@ -594,7 +394,7 @@ def rules(
     render = CATALOGUE_FORMATS.get(output_format)
     if render is None:
         guess = nearest(output_format, CATALOGUE_FORMATS)
-        _complain(f'--output-format: is "{output_format}" but takes one of text, json{guess}')
+        complain(f'--output-format: is "{output_format}" but takes one of text, json{guess}')
         sys.exit(FAILED)
     sys.stdout.write(render(list(RULES.values()), _transforms()))
 
