@@ -8,6 +8,7 @@ program's methods of that name, if these take such arguments, unless libraries h
 from __future__ import annotations
 
 from asyncify import facts as f
+from asyncify.analysis import looked_up
 from asyncify.analysis import values as v
 from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.infer import Inference
@@ -76,7 +77,7 @@ class ByName:
         """What a call of a method may run, where neither it nor its object is known."""
         callee = evaluation.operations[operation[5]]
         if callee[0] != f.ATTRIBUTE:
-            return ()
+            return self._looked_up(evaluation, operation)
         if imports(evaluation.values[callee[5]]):
             found = tuple(fn for fn in self.functions(callee[6]) if self._takes(fn, operation))
             return found if len(found) <= _FEW else ()
@@ -92,6 +93,13 @@ class ByName:
             found = tuple(m for m in found if m.owner and name and _plain(m.owner.name) == name)
         found = tuple(method for method in found if self._takes(method, operation))
         return found + self._named(given, callee, evaluation) if len(found) <= _FEW else ()
+
+    def _looked_up(self, evaluation: Evaluation, operation: f.Operation) -> tuple[Function, ...]:
+        """``getattr(service, action)(...)``"""
+        known = evaluation.values[operation[5]]
+        given = None if known else looked_up.lookup(evaluation, operation[5])
+        found = looked_up.methods(evaluation, given) if given is not None else ()
+        return tuple(dict.fromkeys(fn for fn in found if self._takes(fn, operation)))
 
     def _named(
         self, given: tuple[Function, ...], callee: f.Operation, evaluation: Evaluation

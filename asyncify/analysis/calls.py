@@ -26,7 +26,7 @@ from asyncify.vocabulary.frameworks import NAMESPACE_DEFAULTS
 from asyncify.vocabulary.injection import PROVIDERS
 from asyncify.vocabulary.names import BINDS, FUNCTIONS, KINDS
 from asyncify.vocabulary.runners import RUNNERS, RUNNING
-from asyncify.vocabulary.testing import CLIENTS
+from asyncify.vocabulary.testing import CLIENTS, MOCKS
 
 if TYPE_CHECKING:
     from asyncify.analysis.evaluate import Evaluation
@@ -310,6 +310,10 @@ def _call_foreign(
         return _provider(evaluation, arguments, named)
     if name == "functools.reduce" and len(arguments) > 2:
         return _reduced(evaluation, *arguments[:3])
+    if name in _MOCKS:
+        return _unknown_call(name) | _functions_in(named.get("side_effect", v.UNKNOWN))
+    if name == "staticmethod" and arguments:
+        return arguments[0]
     if name in ("contextlib.closing", "typing.cast") and arguments:
         value = arguments[-1] if name == "typing.cast" else arguments[0]
         return v.one(v.Managed(value)) if name.endswith("closing") and value else value
@@ -433,12 +437,17 @@ def _inspectors(given: v.Value) -> v.Value:
     )
 
 
+def _functions_in(given: v.Value) -> v.Value:
+    return frozenset(atom for atom in given if isinstance(atom, v.FunctionObject))
+
+
+_MOCKS = {f"unittest.mock.{name}" for name in MOCKS}
 # Calls of these foreign functions depend on their arguments.
 _SPECIAL = {
     *KINDS, *FUNCTIONS, *CLIENTS, *flask.EXTENSIONS, *DESCRIBED, *_ITERATING, *_CONTEXT,
     *declarations.DEPENDS,
-    *PROVIDERS, *RUNNERS, members.OBJECT_MAKER, "type", "dict", "globals", "next", "anext",
-    "super", "getattr", "functools.partial", "functools.reduce",
+    *PROVIDERS, *RUNNERS, *_MOCKS, members.OBJECT_MAKER, "type", "dict", "globals", "next",
+    "anext", "super", "getattr", "staticmethod", "functools.partial", "functools.reduce",
     "contextlib.closing", "typing.cast", "asyncio.run", "anyio.run",
 }  # fmt: skip
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from asyncify import facts as f
 from asyncify.analysis import queries
 from asyncify.analysis import values as v
+from asyncify.analysis.computed_names import beginning
 from asyncify.analysis.likely import spelled
 from asyncify.analysis.program import Class, Function, Variable
 from asyncify.analysis.slots import Group
@@ -84,17 +85,17 @@ def by_name(evaluation: Evaluation, given: list[v.Value], place: int) -> v.Value
         return v.join(
             of(evaluation, a, name) for name in names if isinstance(name, str) for a in given[0]
         )
-    named = evaluation.operations[place]
-    beginning = str(named[6]) if named[0] == f.FORMAT else ""
-    found = []
+    start = beginning(evaluation.inference.layout(evaluation.function), place)
+    default = v.join(given[2:])
+    found: list[v.Value] = [frozenset(a for a in default if isinstance(a, v.FunctionObject))]
     for atom in given[0]:
-        if isinstance(atom, v.Instance):
+        if isinstance(atom, (v.Instance, v.ClassObject)):
             family = (*atom.cls.ancestors, *atom.cls.descendants())
             words = {o[5] for cls in family for o in cls.body.body.operations if o[0] == f.CONSTANT}
             found += [
                 of(evaluation, atom, method)
                 for method in dict.fromkeys(name for cls in family for name in cls.methods)
-                if (method.startswith(beginning) if beginning else method in words)
+                if (method.startswith(start) if start else method in words)
                 and not method.startswith("__")
             ]
     return v.join(found)

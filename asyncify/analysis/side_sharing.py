@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
@@ -86,11 +87,34 @@ class Sharing:
             part for wrapper in turned
             if (outer := home(wrapper)) is not wrapper and wrapper not in sides.twinned
             and self._wraps_both(wrapper, turned) and not self.works_itself(wrapper, turned)
-            and self.twins.can_be_copied(outer)
+            and self.twins.can_be_copied(outer) and not self.is_applied(outer, turned)
             for part in (outer, wrapper)
         }  # fmt: skip
         sides.twinned |= found
         return bool(found)
+
+    def is_applied(self, decorator: Function, turned: set[Function]) -> bool:
+        """``quick = retrying(3)(parse)``: is what doesn't turn wrapped without being decorated?
+        What that gives isn't told from what the decorator gives others."""
+        return any(
+            isinstance(atom, v.Foreign)
+            or (isinstance(atom, v.FunctionObject) and atom.function not in turned
+                and not atom.function.facts.is_async)
+            for place, given in self._applications(decorator)
+            for atom in self.inference.evaluations[place].values[given]
+        )  # fmt: skip
+
+    def _applications(self, decorator: Function) -> Iterator[tuple[Function, int]]:
+        """What is given to a decorator, or to what it makes, in the bodies of functions."""
+        for place in self.program.mentioning(decorator.name):
+            operations = place.body.operations if place in self.inference.evaluations else ()
+            for operation in operations:
+                if operation and operation[0] == f.CALL:
+                    callee = operation[5]
+                    if operations[callee][0] == f.CALL:
+                        callee = operations[callee][5]
+                    if self.program.resolve_expression(place, operations, callee) is decorator:
+                        yield from ((place, given) for given in operation[6] if given >= 0)
 
     def keep_sources(self, sides: Sides, turned: set[Function]) -> bool:
         """What makes sessions stays, and gets an async copy beside it, where that is asked for.

@@ -14,6 +14,7 @@ from asyncify.analysis.consumers import applied
 from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.layout import Layout
+from asyncify.analysis.looked_up import GETATTR
 from asyncify.analysis.program import Class, Function, dotted
 from asyncify.analysis.use import GREENLET_KINDS, MAKING, SYNC_KINDS, Use
 from asyncify.vocabulary.frameworks import CONSTRUCTORS
@@ -109,7 +110,7 @@ class Calls:
         """May a call be that of a method of the program, by its name?"""
         callee = self.operations[operation[5]]
         if callee[0] != f.ATTRIBUTE:
-            return False
+            return GETATTR in self.function.facts.names and not self.values[operation[5]]
         if imports(self.values[callee[5]]):
             return bool(self.by_name.functions(callee[6]))
         return self.by_name.names(callee[6]) and is_hidden(self.values[operation[5]])

@@ -31,6 +31,7 @@ from asyncify.vocabulary.testing import (
 )
 
 _QUERY = "Query"
+_EFFECT, _CALLABLE, _PLAIN = "side_effect", "new_callable", "unittest.mock.MagicMock"
 _ASYNC = ASYNC_MOCK.rpartition(".")[2]
 _ADVICE = "Put something there whose calls can be awaited: an async function, or an AsyncMock."
 
@@ -87,6 +88,8 @@ class MockedFunctions:
                     self._twin(function, operation, target)
                 if given >= 0:
                     self._stand_in(function, operations, operation, given, target)
+                else:
+                    self._answer(function, operations, operation)
 
     def _member(
         self, function: Function, operations: tuple[f.Operation, ...], operation: f.Operation
@@ -165,11 +168,32 @@ class MockedFunctions:
             self._rename(draft, operations[made])
         elif self._is_async(function, operations, given) or last == _ASYNC:
             return
+        elif value[0] == f.LAMBDA and self._hands_on(function, value):
+            return  # it gives what can be awaited
         elif target.owner is None and value[0] in (f.LAMBDA, f.NAME):
             self._wrap(draft, operations, operation, given)
         else:
             reason = f"`{target.qualname}` turns async, and what stands in for it here may not."
             self.findings.append(finding("ASY608", draft.site(operation), reason, _ADVICE))
+
+    def _answer(
+        self, function: Function, operations: tuple[f.Operation, ...], operation: f.Operation
+    ) -> None:
+        """``patch("app.crud.get_user", side_effect=lambda key: real(key))``: an ``AsyncMock`` would
+        give the coroutine as its result, and a plain mock gives it to whoever awaits it."""
+        keywords, module = dict(operation[7]), function.module
+        answer = operations[keywords.get(_EFFECT, -1)] if _EFFECT in keywords else ()
+        if not answer or answer[0] != f.LAMBDA or _CALLABLE in keywords:
+            return
+        if self._hands_on(function, answer):
+            draft = self.draft(module)
+            name = dotted(operations, operation[5]).rpartition(".")[2]
+            node = NodeRef("Call", operation[3], name)
+            keyword = ((_CALLABLE, draft.spell(_PLAIN)),)
+            draft.add(EditArguments(node=node, site=draft.site(operation), set_keywords=keyword))
+
+    def _hands_on(self, function: Function, operation: f.Operation) -> bool:
+        return self.colors.lambdas.hands_on(function.module.functions[operation[5]])
 
     @staticmethod
     def _rename(draft: Draft, callee: f.Operation) -> None:

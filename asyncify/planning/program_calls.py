@@ -81,10 +81,13 @@ class CallPlanner(UsePlanner):
 
     def _can_ask(self, use: Use) -> bool:
         """May what a call gives be looked at, whether it can be awaited? A decorator that does no
-        work of its own gets a copy instead."""
-        if home(use.function) is use.function:
-            return True
-        return self.colors.divider.sharing.works_itself(use.function, self.coloring.turned)
+        work of its own gets a copy instead, where it can be told whom that has to wrap."""
+        outer, sharing = home(use.function), self.colors.divider.sharing
+        return (
+            outer is use.function
+            or sharing.works_itself(use.function, self.coloring.turned)
+            or (is_handed(use) and sharing.is_applied(outer, self.coloring.turned))
+        )
 
     def _renamed(self, use: Use, turned: list[Function], layout: Layout, draft: Draft) -> None:
         """``super().__enter__()``: the method has another name from now on."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from asyncify import facts as f
 from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.looked_up import lookup
 from asyncify.analysis.program import Class
 from asyncify.analysis.uses import Use
 from asyncify.findings import Finding
@@ -14,6 +15,8 @@ from asyncify.rules import finding
 from asyncify.sites import Site
 
 _ADVICE = "Annotate what it is called on, or await it by hand."
+
+_AWAIT = "Write down how its name begins, or await it by hand where it is async."
 
 _UNSEEN = (
     "Where it is a session of the program, annotate what gives it and run asyncify again. Those of "
@@ -60,5 +63,13 @@ def _finding(colors: Colors, coloring: Coloring, use: Use) -> Iterator[Finding]:
     if colors.places.is_ensured(use):
         return
     site = Site(use.function.module.path, use.line, use.column)
-    reason = f"It isn't known what `{use.name}` is called on. It may be `{turning[0]}`, which turns"
-    yield finding("ASY106", site, f"{reason} async, and nobody awaits it here.", _ADVICE)
+    looked_up = lookup(colors.inference.evaluations[use.function], _callee(use)) is not None
+    unknown = "which method this is" if looked_up else f"what `{use.name}` is called on"
+    reason = f"It isn't known {unknown}. It may be `{turning[0]}`, which turns async, and nobody "
+    yield finding("ASY106", site, f"{reason}awaits it here.", _AWAIT if looked_up else _ADVICE)
+
+
+def _callee(use: Use) -> int:
+    """The operation that is called."""
+    operation = use.function.body.operations[use.operation]
+    return int(operation[5]) if operation[0] == f.CALL else use.operation

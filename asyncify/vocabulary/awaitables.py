@@ -13,6 +13,8 @@ TAKING_MODULES = (
     "asyncio", "anyio", "trio", "curio", "uvloop", "inspect", "types", "typing", "unittest.mock",
     "pytest_asyncio", "nest_asyncio", "asgiref", "aiostream", "greenlet", "gevent",
 )  # fmt: skip
+# What calls a lambda that it is given in the place of something that is awaited.
+MOCKING = ("unittest.mock.", "monkeypatch.")
 # Functions and methods of any library, by their last name.
 TAKING_NAMES = frozenset({
     "run_until_complete", "create_task", "ensure_future", "gather", "wait_for", "shield",

@@ -1,0 +1,46 @@
+"""Methods that are looked up by a name which nobody has written down: ``getattr(service, action)``.
+
+Where it isn't known how the name begins, what is called may be any method of the object that takes
+such arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.computed_names import assignments, beginning
+from asyncify.analysis.evaluate import Evaluation
+from asyncify.analysis.program import Function
+
+GETATTR = "getattr"
+
+
+def lookup(evaluation: Evaluation, place: int) -> f.Operation | None:
+    """The ``getattr`` that gives what is called, at once or by a variable."""
+    if GETATTR not in evaluation.function.facts.names:
+        return None
+    operations = evaluation.operations
+    layout = evaluation.inference.layout(evaluation.function)
+    named = operations[place][0] == f.NAME
+    places = assignments(layout, operations[place][5]) if named else [place]
+    for found in places:
+        operation = operations[found]
+        if operation[0] == f.CALL and len(operation[6]) > 1 and min(operation[6][:2]) >= 0:
+            callee = operations[operation[5]]
+            if callee[0] == f.NAME and callee[5] == GETATTR:
+                return operation
+    return None
+
+
+def methods(evaluation: Evaluation, operation: f.Operation) -> Iterator[Function]:
+    """The methods that a ``getattr`` may give."""
+    layout = evaluation.inference.layout(evaluation.function)
+    start = beginning(layout, operation[6][1])
+    for atom in evaluation.values[operation[6][0]]:
+        if isinstance(atom, v.Instance):
+            for cls in dict.fromkeys((*atom.cls.ancestors, *atom.cls.descendants())):
+                for name, method in cls.methods.items():
+                    if name.startswith(start) and not name.startswith("__"):
+                        yield method
