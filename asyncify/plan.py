@@ -39,7 +39,7 @@ from asyncify.planning.infrastructure import InfrastructurePlanner
 from asyncify.planning.load_injected import turn_readers
 from asyncify.planning.load_recorded import RecordedLoads
 from asyncify.planning.loading import LoadPlanner
-from asyncify.planning.misuse import needless_awaits
+from asyncify.planning.misuse import misuses, needless_awaits
 from asyncify.planning.misuse_types import ParameterTypes
 from asyncify.planning.mocks import MockPlanner
 from asyncify.planning.own_cascades import left_outside
@@ -126,6 +126,7 @@ class Planner:
         self.blocking = BlockingPlanner(colors, coloring, self.draft)
         self.renames = Renames(colors, coloring, self.draft)
         self.mocks: list[Finding] = []
+        self.misused: list[Finding] = []
         self.elsewhere = Elsewhere(colors, coloring, forks)
 
     def draft(self, module: Module) -> Draft:
@@ -168,9 +169,12 @@ class Planner:
             ThreadKeywords(self.colors, self.coloring, self.draft).plan()
             self.queries.plan_properties(self.draft)
             self.sides.plan()
+            self.misused = list(misuses(self.colors, self.coloring))
             self.loading.plan(self.elsewhere.found())
             self.infrastructure.engines.finish()
             self.infrastructure.engines.bound()
+        else:
+            self.misused = list(misuses(self.colors, self.coloring))
         self.blocking.plan()
         self.cleanups.plan()
         if self.sides.alongside is not None:
@@ -301,7 +305,7 @@ class Planner:
             found += self._unknown_bases(function)
         found += Refusals(self.colors, self.coloring).findings()
         found += self.clients.findings()
-        found += self.elsewhere.found().misuses
+        found += self.misused
         found += self.blocking.findings()
         found += misnamed(self.colors, self.coloring)
         found += unproven_calls(self.colors, self.coloring)

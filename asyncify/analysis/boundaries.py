@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
@@ -27,6 +28,7 @@ _LOOKING = {
     "str", "setattr", "len", "dict", "list", "tuple", "set", "append", "staticmethod",
     "classmethod", "property", "super",
 }  # fmt: skip
+_NAMES = 8_192  # of which it is known what they do
 _LOOKING_MODULES = ("inspect.", "typing.", "unittest.mock.", "dataclasses.")
 
 # What keeps or chooses among the items of containers, and frameworks that await them.
@@ -48,6 +50,7 @@ class Decorator:
     foreign: bool
 
 
+@lru_cache(_NAMES)
 def rule_of(name: str) -> Rule | None:
     """The rule of something foreign by its dotted name; methods are ``class().method``, keywords
     of constructors ``class(keyword)``."""
@@ -61,6 +64,7 @@ def rule_of(name: str) -> Rule | None:
     return found.rule if found is not None else None
 
 
+@lru_cache(_NAMES)
 def fits(name: str) -> bool:
     """May a coroutine function be given to something foreign?"""
     rule = rule_of(name)
@@ -70,11 +74,13 @@ def fits(name: str) -> bool:
     return last in _LOOKING or name.startswith(_LOOKING_MODULES) or "dependency_overrides" in name
 
 
+@lru_cache(_NAMES)
 def may_call_items(name: str) -> bool:
     """May something foreign call the functions in a list or dict that it is given?"""
     return "." in name and not name.startswith(_CONTAINING) and not fits(name)
 
 
+@lru_cache(_NAMES)
 def calls_what_it_gets(name: str) -> bool:
     """Is it known of something foreign that it calls what it is given?"""
     rule = rule_of(name) or rule_of(f"builtins.{name}")

@@ -165,9 +165,11 @@ class Clients:
         words = {name.rpartition(".")[2] for name in CLIENTS}
         words |= {body.name for body in client_classes(self.colors.program)}
         evaluations = self.colors.inference.evaluations
+        program = self.colors.program
+        functions = {fn for word in words for fn in program.mentioning(word) if fn in evaluations}
+        values = {value for function in functions for value in evaluations[function].values}
         return frozenset(
-            atom for word in sorted(words) for function in self.colors.program.mentioning(word)
-            if function in evaluations for value in evaluations[function].values for atom in value
+            atom for value in values for atom in value
             if isinstance(atom, v.Client) and atom.origin is not None
         )  # fmt: skip
 

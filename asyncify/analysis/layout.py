@@ -68,12 +68,21 @@ class Layout:
     @cached_property
     def _parent(self) -> dict[int, int]:
         """The operation that uses the value of each."""
-        return {
-            operand: index
-            for index, operation in enumerate(self.operations)
-            if operation
-            for operand in operands(operation)
-        }
+        found: dict[int, int] = {}
+        for index, operation in enumerate(self.operations):
+            kind = operation[0] if operation else f.NAME
+            if kind == f.ATTRIBUTE:
+                found[operation[5]] = index
+            elif kind == f.CALL:
+                found[operation[5]] = index
+                for operand in operation[6]:
+                    found[operand if operand >= 0 else ~operand] = index
+                for _, operand in operation[7]:
+                    found[operand] = index
+            elif kind != f.NAME and kind != f.CONSTANT:
+                for operand in operands(operation):
+                    found[operand] = index
+        return found
 
     def _walk(self, block: tuple[f.Statement, ...], guarded: bool) -> None:
         for statement in block:

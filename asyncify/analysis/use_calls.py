@@ -111,7 +111,8 @@ class Calls:
         callee = self.operations[operation[5]]
         if callee[0] != f.ATTRIBUTE:
             return GETATTR in self.function.facts.names and not self.values[operation[5]]
-        if imports(self.values[callee[5]]):
+        base = self.values[callee[5]]
+        if base and imports(base):
             return bool(self.by_name.functions(callee[6]))
         return self.by_name.names(callee[6]) and is_hidden(self.values[operation[5]])
 
@@ -121,28 +122,26 @@ class Calls:
         return merged(a for a in self.values[index] if isinstance(a, v.QueryValue))
 
     def call(self, index: int, operation: f.Operation) -> Iterator[Use]:
-        callee = self.values[operation[5]]
-        yield from self.member(index, operation, callee)
+        callee, name = self.values[operation[5]], self._method(operation)
+        if any(atom.__class__ is v.KnownMethod for atom in callee):
+            yield from self.member(index, operation, callee)
         functions: list[Function] = []
         for atom in callee:
-            functions += self.run_by(atom)
-            if isinstance(atom, v.ClassObject) and atom.cls.subclasses:
-                functions += self._run_below(operation[5], atom.cls)
-            if isinstance(atom, v.Foreign):
-                yield from self.of_foreign(index, operation, atom.name)
-            elif isinstance(atom, v.ClassObject) and is_session_class(atom.cls):
-                yield Use("refused", self.function, index, name=_OWN_SESSIONS)
-            if _makes_query(atom) and self._gives_session(operation):
-                yield Use("refused", self.function, index, name=_MADE_QUERIES)
-        yield from self.closing(index, operation, callee)
-        yield from self.stacked(index, operation)
+            if atom.__class__ is not v.KnownMethod:
+                functions += self.run_by(atom)
+                yield from self.of_atom(index, operation, atom, functions)
+        if _CLOSING in callee:
+            yield from self.closing(index, operation)
+        if name == "enter_context":
+            yield from self.stacked(index, operation)
         spawned = list(self.in_greenlet(index, operation, callee))
         yield from spawned
-        if not functions and not spawned and not self._gives_nothing(operation):
-            yield from self.passed(index, operation, callee)
-            yield from self.given(index, operation)
-        elif not functions and not spawned and self._gives_functions(operation):
-            yield from self.passed(index, operation, callee)
+        if not functions and not spawned:
+            if not self._gives_nothing(operation):
+                yield from self.passed(index, operation, callee)
+                yield from self.given(index, operation)
+            elif self._gives_functions(operation):
+                yield from self.passed(index, operation, callee)
         if functions:
             callees = in_order(functions, callee)
             yield Use("call", self.function, index, name=callees[0].name, callees=callees)
@@ -152,8 +151,26 @@ class Calls:
             yield from self.read_elsewhere(operation)
             if self._may_be_ours(operation):
                 yield from self.guessed(index, operation)
-        if not spawned:
+        if not spawned and name in _METADATA:
             yield from self.metadata(index, operation)
+
+    def of_atom(
+        self, index: int, operation: f.Operation, atom: v.Atom, functions: list[Function]
+    ) -> Iterator[Use]:
+        """One of what may be called: classes below it run their constructors too."""
+        if isinstance(atom, v.ClassObject) and atom.cls.subclasses:
+            functions += self._run_below(operation[5], atom.cls)
+        if isinstance(atom, v.Foreign):
+            yield from self.of_foreign(index, operation, atom.name)
+        elif isinstance(atom, v.ClassObject) and is_session_class(atom.cls):
+            yield Use("refused", self.function, index, name=_OWN_SESSIONS)
+        if _makes_query(atom) and self._gives_session(operation):
+            yield Use("refused", self.function, index, name=_MADE_QUERIES)
+
+    def _method(self, operation: f.Operation) -> str:
+        """The name of the method that is called, or ''."""
+        callee = self.operations[operation[5]]
+        return str(callee[6]) if callee[0] == f.ATTRIBUTE else ""
 
     def listed(self, operation: f.Operation, callee: v.Value) -> Iterator[Use]:
         """Queries that are given to functions which take them for the list of what they select."""
@@ -167,32 +184,51 @@ class Calls:
     def read_elsewhere(self, operation: f.Operation) -> Iterator[Use]:
         """``",".join(names())``: a generator is given to something that is none of the program's,
         which goes through it."""
-        name = self._callee_name(operation)
-        if name in ITERATING or name in STREAMING or fits(name):
-            return
-        for argument in (*operation[6], *(i for _, i in operation[7])):
-            made = [
-                atom.function for atom in self.values[argument] if isinstance(atom, v.Generated)
+        name = ""
+        for argument in (*operation[6], *[i for _, i in operation[7]]):
+            value = self.values[argument] if argument >= 0 else v.UNKNOWN
+            made = [] if self.is_plain(value) else [
+                atom.function for atom in value if isinstance(atom, v.Generated)
                 and not atom.function.facts.is_async
-            ] if argument >= 0 else []  # fmt: skip
+            ]  # fmt: skip
             if made:
+                name = name or self._callee_name(operation)
+                if name in ITERATING or name in STREAMING or fits(name):
+                    return
                 callees = in_order(made, self.values[argument])
                 yield Use("iterate", self.function, argument, name=callees[0].name, callees=callees)
 
     def member(self, index: int, operation: f.Operation, callee: v.Value) -> Iterator[Use]:
         """A method of a Query, or of an object of SQLAlchemy."""
+        if len(callee) == 1:
+            (atom,) = callee
+            assert isinstance(atom, v.KnownMethod)
+            if isinstance(atom.owner, v.QueryValue):
+                yield from self._terminal(index, atom.owner, atom.name)
+            else:
+                yield from self._owned(index, operation, atom.owner, atom.name)
+            return
         methods = [a for a in callee if isinstance(a, v.KnownMethod)]
         queried = [a.owner for a in methods if isinstance(a.owner, v.QueryValue)]
         for query in merged(queried):
-            row = QUERY.member(methods[0].name)
-            if row is not None and row.role is Role.TERMINAL:
-                yield Use("query", self.function, index, query, name=row.name)
+            yield from self._terminal(index, query, methods[0].name)
         owners = sorted((a.owner for a in methods if isinstance(a.owner, v.Known)), key=_sync_first)
         for owner in owners[:1]:
-            member = self.inference.row(owner.kind, methods[0].name)
+            yield from self._owned(index, operation, owner, methods[0].name)
+
+    def _terminal(self, index: int, query: v.QueryValue, name: str) -> Iterator[Use]:
+        row = QUERY.member(name)
+        if row is not None and row.role is Role.TERMINAL:
+            yield Use("query", self.function, index, query, name=row.name)
+
+    def _owned(
+        self, index: int, operation: f.Operation, owner: v.Known, name: str
+    ) -> Iterator[Use]:
+        member = self.inference.row(owner.kind, name)
+        if member is not None:
             made = v.Origin(self.function, operation[3])
-            if member is not None and not self.inference.query_properties.gives_way(made):
-                yield Use("member", self.function, index, owner, member, methods[0].name)
+            if not self.inference.query_properties.gives_way(made):
+                yield Use("member", self.function, index, owner, member, name)
 
     def run_by(self, atom: v.Atom) -> Sequence[Function]:
         """The functions of the program that calling something runs."""
@@ -233,11 +269,9 @@ class Calls:
         if found:
             yield Use("maybe", self.function, index, name=found[0].name, callees=found)
 
-    def closing(self, index: int, operation: f.Operation, callee: v.Value) -> Iterator[Use]:
+    def closing(self, index: int, operation: f.Operation) -> Iterator[Use]:
         """``closing(session)``: nobody would await what it calls; entered by ``with``, the session
         closes itself."""
-        if _CLOSING not in callee:
-            return
         for atom in self.values[operation[6][0]] if operation[6] else ():
             if not isinstance(atom, v.Known):
                 continue
@@ -260,10 +294,7 @@ class Calls:
 
     def stacked(self, index: int, operation: f.Operation) -> Iterator[Use]:
         """``stack.enter_context(manager)``, on a stack that this function has entered."""
-        callee = self.operations[operation[5]]
-        if callee[0] != f.ATTRIBUTE or callee[6] != "enter_context":
-            return
-        stack = dotted(self.operations, callee[5])
+        stack = dotted(self.operations, self.operations[operation[5]][5])
         kind = "enter stacked" if self.layout.entered_as(stack) >= 0 else "pass"
         for argument in operation[6]:
             for atom in self.values[argument] if argument >= 0 else ():
@@ -500,8 +531,6 @@ class Calls:
     def metadata(self, index: int, operation: f.Operation) -> Iterator[Use]:
         """``Base.metadata.create_all(bind=engine)``."""
         callee = self.operations[operation[5]]
-        if callee[0] != f.ATTRIBUTE or callee[6] not in _METADATA:
-            return
         for argument in (*operation[6], *(i for name, i in operation[7] if name == "bind")):
             for atom in self.values[argument if argument >= 0 else ~argument]:
                 if isinstance(atom, v.Known) and atom.kind in ("Engine", "Connection"):

@@ -36,10 +36,17 @@ class Collector(Calls):
 
     def collect(self) -> Iterator[Use]:
         """All uses, in the order of the operations; then those of statements."""
+        values, is_plain = self.values, self.is_plain
         for index, operation in enumerate(self.operations):
-            collector = _COLLECTORS.get(operation[0]) if operation else None
-            if collector is not None:
-                yield from collector(self, index, operation)
+            kind = operation[0] if operation else f.NAME
+            if kind == f.ATTRIBUTE:  # most are of something foreign
+                value = values[operation[5]]
+                if value and not is_plain(value):
+                    yield from self.attribute(index, operation)
+            elif kind != f.NAME and kind != f.CONSTANT:
+                collector = _COLLECTORS.get(kind)
+                if collector is not None:
+                    yield from collector(self, index, operation)
         for statement in self.layout.statements:
             if statement[0] == f.FOR:
                 yield from self.iterated(statement[8])
@@ -55,8 +62,7 @@ class Collector(Calls):
     def any_call(self, index: int, operation: f.Operation) -> Iterable[Use]:
         """Most calls are of something foreign, with nothing that matters here given to it."""
         if not self.is_plain(self.values[operation[5]]) or not self._gives_nothing(operation):
-            found = (*self.starred(operation[6]), *self.call(index, operation))
-            return (*found, *self.named_member(index, operation))
+            return self._telling_call(index, operation)
         if self._reaches_sessions(operation):
             return self.call(index, operation)
         for argument in (*operation[6], *[i for _, i in operation[7]]):
@@ -65,6 +71,14 @@ class Collector(Calls):
                 return self.call(index, operation)
         return self.guessed(index, operation) if self._may_be_ours(operation) else ()
 
+    def _telling_call(self, index: int, operation: f.Operation) -> Iterable[Use]:
+        found = [] if min(operation[6], default=0) >= 0 else [*self.starred(operation[6])]
+        found += self.call(index, operation)
+        callee = self.operations[operation[5]]
+        if callee[0] == f.NAME and callee[5] == "getattr":
+            found += self.named_member(index, operation)
+        return found
+
     def _holds_code(self, atom: v.Atom) -> bool:
         """Is it a generator, or a container of functions?"""
         kind = atom.__class__
@@ -72,10 +86,6 @@ class Collector(Calls):
             return True
         held = kind in (v.Collection, v.Record, v.TupleValue)
         return held and not self.inference.holds_nothing(frozenset((atom,)))
-
-    def any_attribute(self, index: int, operation: f.Operation) -> Iterable[Use]:
-        value = self.values[operation[5]]
-        return () if self.is_plain(value) else self.attribute(index, operation)
 
     def any_sequence(self, index: int, operation: f.Operation) -> Iterable[Use]:
         return self.starred(operation[6])
@@ -170,6 +180,9 @@ class Collector(Calls):
         if operation[6] in _OF_GENERATORS:
             yield from self.generated(operation[5])
         for atom in self.values[operation[5]]:
+            kind = atom.__class__
+            if kind is v.KnownMethod or kind is v.ClassObject or kind is v.FunctionObject:
+                continue
             if isinstance(atom, v.Instance):
                 found = self.inference.methods(atom.cls, operation[6])
                 callees = tuple(m for m in found if self.inference.is_property(m))
@@ -185,8 +198,7 @@ class Collector(Calls):
 
     def named_member(self, index: int, operation: f.Operation) -> Iterator[Use]:
         """``getattr(client, verb)``: a member of a client, known by its verb or by none."""
-        callee = self.operations[operation[5]]
-        if callee[0] != f.NAME or callee[5] != "getattr" or len(operation[6]) < 2:
+        if len(operation[6]) < 2:
             return
         clients = [a for a in self.values[operation[6][0]] if isinstance(a, v.Client)]
         names = [a.value for a in self.values[operation[6][1]] if isinstance(a, v.Literal)]
@@ -259,7 +271,6 @@ class Collector(Calls):
 
 _COLLECTORS: dict[int, Callable[[Collector, int, f.Operation], Iterable[Use]]] = {
     f.CALL: Collector.any_call,
-    f.ATTRIBUTE: Collector.any_attribute,
     f.SEQUENCE: Collector.any_sequence,
     f.OPERATOR: Collector.any_operator,
     f.SUBSCRIPT: Collector.any_subscript,

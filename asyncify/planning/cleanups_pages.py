@@ -142,7 +142,7 @@ class Rows:
         value = self.operations[self._unwrapped(given[0])]
         if value[0] != f.NAME:
             return self.is_rows(given[0], {})
-        uses = sum(op[:1] == (f.NAME,) and op[5] == value[5] for op in self.operations if op)
+        uses = sum(op[0] == f.NAME and op[5] == value[5] for op in self.operations if op)
         return uses == 1 and self.is_rows(given[0], self.variables)
 
     def _finding(self, index: int, what: str) -> Finding:

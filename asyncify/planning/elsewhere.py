@@ -1,12 +1,12 @@
 """What is found out in another process while this one plans.
 
-What loads and what is misused is read off the types and the colors, takes as long as the rest of
-the plan, and nothing of the rest needs it before its end.
+What loads by itself is read off the types and the colors, takes as long as the rest of the plan,
+and nothing of the rest needs it before its end.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from asyncify.analysis import portable
 from asyncify.analysis.colors import Coloring, Colors
@@ -14,8 +14,6 @@ from asyncify.analysis.load_demands import Demand
 from asyncify.analysis.load_states import Entity, Source
 from asyncify.analysis.loading import Loading
 from asyncify.analysis.program import Function
-from asyncify.findings import Finding
-from asyncify.planning.misuse import misuses
 from asyncify.workers import Meanwhile
 
 _ENOUGH = 60  # functions that turn: for fewer, another process takes longer than it spares
@@ -26,11 +24,10 @@ class Found:
     """What is asked for. ``entities`` are the instances that were met on the way, which their
     sources know from then on."""
 
-    entities: list[Entity] = field(default_factory=list)
-    demands: dict[Function, list[Demand]] = field(default_factory=dict)
-    unreadable: set[Source] = field(default_factory=set)
-    called_by_templates: dict[tuple[Function, str, int], None] = field(default_factory=dict)
-    misuses: list[Finding] = field(default_factory=list)
+    entities: list[Entity]
+    demands: dict[Function, list[Demand]]
+    unreadable: set[Source]
+    called_by_templates: dict[tuple[Function, str, int], None]
 
 
 class Elsewhere:
@@ -57,17 +54,9 @@ class Elsewhere:
         return self._found
 
     def _find(self) -> Found:
-        found: Found
-        if self.coloring.turned:
-            loading = Loading(self.colors, self.coloring)
-            demands = loading.demands()
-            found = Found(
-                self._entities(), demands, loading.unreadable, loading.called_by_templates
-            )
-        else:
-            found = Found()
-        found.misuses.extend(misuses(self.colors, self.coloring))
-        return found
+        loading = Loading(self.colors, self.coloring)
+        demands = loading.demands()
+        return Found(self._entities(), demands, loading.unreadable, loading.called_by_templates)
 
     def _entities(self) -> list[Entity]:
         if not self.forks:

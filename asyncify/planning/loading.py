@@ -77,8 +77,6 @@ class LoadPlanner:
         self._meets: dict[tuple[Function, Demand], bool] = {}
 
     def plan(self, found: Found) -> None:
-        if not self.coloring.turned:
-            return
         self._unreadable = found.unreadable
         self.demands = {holder: deepened(demands) for holder, demands in found.demands.items()}
         for holder, demands in self.demands.items():

@@ -33,6 +33,7 @@ from asyncify.vocabulary.testing import (
 _QUERY = "Query"
 _EFFECT, _CALLABLE, _PLAIN = "side_effect", "new_callable", "unittest.mock.MagicMock"
 _ASYNC = ASYNC_MOCK.rpartition(".")[2]
+_PATCHING = {call.rpartition(".")[2] for call, _ in PATCHES.values()}
 _ADVICE = "Put something there whose calls can be awaited: an async function, or an AsyncMock."
 
 
@@ -75,6 +76,10 @@ class MockedFunctions:
     def _call(
         self, function: Function, operations: tuple[f.Operation, ...], operation: f.Operation
     ) -> None:
+        callee = operations[operation[5]]
+        word = callee[5] if callee[0] == f.NAME else callee[6] if callee[0] == f.ATTRIBUTE else ""
+        if word not in _PATCHING:
+            return
         self._member(function, operations, operation)
         for target, given in self._replaced(function, operations, operation):
             if not isinstance(target, Function):
