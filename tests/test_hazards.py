@@ -69,6 +69,8 @@ HAZARDS = (
         "ASY703", mended=True, result="not loaded",
     ),
     Hazard("H03", "commit", "expire_on_commit=False", "expire_on_commit=True"),
+    Hazard("H03", "rows_by_key", 'db.expire(user, ["books"])', "pass", "ASY702"),
+    Hazard("H03", "commits", 'db.expire(book, ["user"])', "pass", "ASY702"),
     Hazard("H03", "rollback", "await user.awaitable_attrs.name", "user.name", "ASY702"),
     Hazard(
         "H04", "collection_of_a_new_object", "await user.awaitable_attrs.books", "user.books",
@@ -245,6 +247,12 @@ def check(hazard: Hazard, migration: Migration) -> None:
     if hazard.bare is not None:
         bare = text.replace(hazard.fix, hazard.bare)
         assert fails(migration.after, name, bare, hazard, result), "the fix isn't needed"
+
+
+def test_what_a_commit_leaves(migration: Migration) -> None:
+    name = "h03_commits_kept"
+    assert "expire" not in (migration.after / f"{name}.py").read_text(encoding="utf-8")
+    assert run(migration.after, name) == run(migration.before, name)
 
 
 @pytest.mark.parametrize("name", SAFE)

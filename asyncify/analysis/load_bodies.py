@@ -19,7 +19,7 @@ from asyncify.analysis.load_schemas import Schema
 from asyncify.analysis.program import Class, Function, statements_of
 from asyncify.vocabulary import loading as words
 from asyncify.vocabulary.names import FUNCTIONS
-from asyncify.vocabulary.testing import is_test_path
+from asyncify.vocabulary.testing import INVOKING, is_test_path
 
 if TYPE_CHECKING:
     from asyncify.analysis.loading import Loading
@@ -126,6 +126,11 @@ class LoadBody:
     def _called_by_hand(self, hot: list[int]) -> list[int]:
         """Members of clients and factories have no type of their own, and do something."""
         called = set(self.loading.requests.get(self.function, ()))
+        if not self.function.facts.members.isdisjoint(INVOKING):
+            called |= {
+                index for index, operation in enumerate(self.operations)
+                if operation and operation[0] == f.ATTRIBUTE and operation[6] in INVOKING
+            }  # fmt: skip
         if not self.function.facts.members.isdisjoint(words.FACTORY_GIVES):
             called |= {
                 index for index, operation in enumerate(self.operations)

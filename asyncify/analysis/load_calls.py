@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from asyncify import facts as f
 from asyncify.analysis import (
+    load_commits,
     load_factories,
     load_readers,
     load_reads,
@@ -23,6 +24,7 @@ from asyncify.analysis.program import Class, Function
 from asyncify.vocabulary import loading as words
 from asyncify.vocabulary.loading import Gives
 from asyncify.vocabulary.names import FUNCTIONS
+from asyncify.vocabulary.testing import INVOKING
 
 if TYPE_CHECKING:
     from asyncify.analysis.load_evaluation import LoadEvaluation
@@ -44,7 +46,9 @@ def call(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
     if found is not None:
         return found
     if operation[5] in run.loading.requests.get(run.function, ()):
-        _requested(run)
+        _requested(run, name)
+        return s.NOTHING
+    if name in INVOKING and load_commits.invoked(run, operation):
         return s.NOTHING
     if name in words.FACTORY_GIVES:
         made = load_factories.made(run, callee[5], name, index)
@@ -145,7 +149,7 @@ def _other(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
             return s.NOTHING
         if isinstance(atom, v.Foreign):
             if atom.name.rpartition("().")[0] in words.CLIENTS:
-                _requested(run)
+                _requested(run, atom.name.rpartition(".")[2])
             return _foreign(run, atom.name, operation, arguments, index)
     if not run.is_typed:
         callee = run.operations[operation[5]]
@@ -155,13 +159,15 @@ def _other(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
     return s.NOTHING
 
 
-def _requested(run: LoadEvaluation) -> None:
+def _requested(run: LoadEvaluation, name: str) -> None:
     """A test's client runs the program, often on the session of the test: what the program expires
     is expired there too."""
     if run.loading.requests_expire:
         load_sessions.expire_all(run)
     load_sessions.expire_attributes(run, run.loading.computed_attributes)
     run.state.write(None)
+    if name not in words.READING_REQUESTS:
+        load_commits.requested(run)
 
 
 def _foreign(
@@ -233,6 +239,7 @@ def _constructed(run: LoadEvaluation, cls: Class, operation: f.Operation, index:
     if any(base.endswith(_DATACLASS) for base in cls.foreign_bases):
         names |= set(links)
     run.state.load((source, ()), names & links.keys())
+    load_commits.constructed(run, s.Entity(source, (), cls), operation)
     missing = run.loading.defaulted(cls) - names
     if missing:
         run.state.set_changed((source, ()), frozenset(missing))
@@ -271,6 +278,7 @@ def _container_method(
         target = run.operations[callee[5]]
         for item in s.unordered(base) if target[0] == f.ATTRIBUTE else ():
             run.state.mix(item.key, [each.key for each in s.unordered(given)])
+            load_commits.put(run, item, name)
         return s.NOTHING
     if name in words.NAMED_GETS and operation[6]:
         named = run.by_key(base, operation[6][0])

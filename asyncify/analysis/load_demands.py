@@ -33,7 +33,8 @@ class Demand:
     the instance when it came has been given up since; ``inside``: by the call that leads to it.
     ``stale``: rows that it loads may have been written since the query, which doesn't tell of them;
     ``maybe``: a function that isn't given the instance, but holds it, may as well not read it;
-    ``many``: the value of the operation ``at`` is a container.
+    ``many``: the value of the operation ``at`` is a container. ``outdated``: it may have been
+    loaded before a commit that changed it, and is loaded again before the read.
     """
 
     function: Function
@@ -54,6 +55,7 @@ class Demand:
     stale: bool = False
     maybe: bool = False
     many: bool = False
+    outdated: bool = False
 
     @property
     def anchor(self) -> int:

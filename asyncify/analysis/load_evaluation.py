@@ -21,7 +21,7 @@ from asyncify.analysis import (
 from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_demands import Summary
-from asyncify.analysis.program import Function
+from asyncify.analysis.program import Class, Function
 from asyncify.vocabulary import loading as words
 
 if TYPE_CHECKING:
@@ -45,6 +45,9 @@ class LoadEvaluation:
         self.has_ended = False
         self.handlers = 0  # exception handlers around the statement
         self.forks = 0  # branches around the statement
+        self.statement: f.Statement | None = None  # that is run
+        self.committed_in: f.Statement | None = None  # the last one with a commit in it
+        self.seen: set[tuple[Class, str]] = set()  # relationships that were read
         self.left: list[s.State] = []  # at `break` and `continue` of the innermost loop
         for parameter, value in zip(function.signature.parameters, given, strict=False):
             self.environment[parameter.name] = value
@@ -72,6 +75,7 @@ class LoadEvaluation:
         for statement in statements:
             if self.has_ended:
                 return
+            self.statement = statement
             self.evaluate(statement[4], statement[5])
             handler = _STATEMENTS.get(statement[0])
             if handler is not None:
@@ -178,9 +182,12 @@ class LoadEvaluation:
         for value, target in statement[7]:
             if target is not None:
                 self.bind(target, self.values[value], value)
+        before = self.state.history
         self.block(statement[8])
-        if any(load_sessions.ends_flushing(self, value) for value, _ in statement[7]):
-            self.state.flush()
+        for value, _ in statement[7]:
+            load_sessions.ended(self, value)
+        if any(load_sessions.is_opened(self, value) for value, _ in statement[7]):
+            self.state.history = before  # of another session: nothing of this one expires
 
     def on_try(self, statement: f.Statement) -> None:
         before = dict(self.environment), self.state.copy()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from asyncify import facts as f
-from asyncify.analysis import load_sessions, load_summaries
+from asyncify.analysis import load_commits, load_sessions, load_summaries
 from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_demands import Demand
@@ -183,6 +184,10 @@ def demand(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -
     """A relationship is needed: is it there?"""
     link = run.loading.models.links(entity.cls)[name]
     state = run.state
+    run.seen.add((entity.cls, name))
+    if load_commits.is_outdated(run, entity, name):
+        renew(run, entity, _demanded(run, entity, name, False, reading), reading.place)
+        return
     if name in state.loaded.get(entity.key, frozenset()):
         return
     if load_sessions.settles(run, entity.source, reading.place):
@@ -193,6 +198,19 @@ def demand(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -
     if link.lazy in RAISING or (link.lazy in EAGER and not fresh) or not link.lazy:
         return
     _note(run, entity, name, False, reading)
+
+
+def renew(run: LoadEvaluation, entity: s.Entity, demand: Demand, place: int) -> None:
+    """It was loaded before a commit that may have changed it: it is loaded again."""
+    if _is_awaited(run, place):
+        return
+    late = run.committed_in is run.statement  # nothing can be put in between
+    distant = load_commits.is_distant(run, entity.cls, demand.attribute)
+    at = -1 if late else demand.at
+    found = replace(demand, outdated=True, at=at, maybe=demand.maybe or distant)
+    run.summary.demands[found] = None
+    if load_sessions.settles(run, entity.source, place):
+        load_commits.renewed(run, entity, demand.attribute)
 
 
 def _is_awaited(run: LoadEvaluation, place: int) -> bool:
@@ -243,6 +261,7 @@ def store(run: LoadEvaluation, base: int, name: str, value: s.Value, index: int)
             if link.to_many and link.lazy not in EAGER and link.lazy not in QUERYING:
                 demand(run, atom, name, Reading(base))  # what was there is loaded to be replaced
             state.load(atom.key, (name,))
+            load_commits.read(run, atom, {name})
             if link.target is not None:
                 item = s.Entity(atom.source, (*atom.path, name), link.target)
                 others = [each.key for each in s.unordered(value)]
@@ -251,6 +270,7 @@ def store(run: LoadEvaluation, base: int, name: str, value: s.Value, index: int)
             continue
         if name in models.foreign_keys(atom.cls):
             state.write(atom.cls)
+            load_commits.stored(run, atom.cls, name)
         changed = state.changed.get(atom.key, frozenset()) | models.expiring(atom.cls)
         if name in changed and name in run.loading.defaulted(atom.cls):
             changed -= {name}

@@ -6,10 +6,11 @@ from collections.abc import Set
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
-from asyncify.analysis import load_statements
+from asyncify.analysis import load_commits, load_statements
 from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_bodies import SESSION, session_of
+from asyncify.analysis.load_histories import Write
 from asyncify.analysis.program import Class
 from asyncify.vocabulary import loading as words
 from asyncify.vocabulary.loading import Effect, Gives
@@ -46,6 +47,10 @@ def method(run: LoadEvaluation, operation: f.Operation, index: int, name: str) -
         return fetched(run, classes[0], index, frozenset()) if len(classes) == 1 else s.NOTHING
     if name in words.WRITING:
         _write(run, argument, first)
+        if name in words.DELETING:
+            load_commits.deleted(run, argument)
+        else:
+            load_commits.added(run, argument)
     gives = words.SESSION_GIVES.get(name)
     if gives is not None:
         return _executed_by(run, argument, gives, first)
@@ -74,7 +79,10 @@ def _write_many(run: LoadEvaluation, index: int) -> None:
             isinstance(a, v.Foreign) and FUNCTIONS.get(a.name) in words.WRITERS
             for a in run.types(operation[5])
         ):
-            run.state.write(_updated_class(run, place))
+            cls = _updated_class(run, place)
+            run.state.write(cls)
+            if cls is not None:
+                load_commits.note(run, Write(cls, "bulk"))
             return
         callee = run.operations[operation[5]]
         place = callee[5] if callee[0] == f.ATTRIBUTE else -1
@@ -227,6 +235,9 @@ def _affect(run: LoadEvaluation, effect: Effect, operation: f.Operation, argumen
     state = run.state
     if effect is Effect.FLUSH:
         state.flush()
+    elif effect is Effect.COMMIT:
+        state.flush()
+        load_commits.committed(run)
     elif effect is Effect.EXPIRE_ALL:
         expire_all(run)
     elif effect is Effect.KEEP:
@@ -241,6 +252,7 @@ def expire_all(run: LoadEvaluation, failed: bool = False) -> None:
     """Everything that the function holds, but what was never stored. ``failed``: only where
     something has failed before, and was handled."""
     failed = failed or run.handlers > 0
+    load_commits.expired(run)
     run.state.recovers |= failed
     run.state.expires |= not failed
     keys = {e.key for e in _held(run)} | run.state.loaded.keys()
@@ -256,8 +268,24 @@ def keep(run: LoadEvaluation, value: s.Value) -> None:
             run.state.kept |= kept
 
 
-def ends_flushing(run: LoadEvaluation, index: int) -> bool:
-    """Does a context flush when it ends? ``with db.begin():``, or a generator that commits."""
+def ended(run: LoadEvaluation, index: int) -> None:
+    """A context ends: a transaction commits, ``with db.begin():``, and a generator may."""
+    if not _ends_flushing(run, index):
+        return
+    run.state.flush()
+    callee = run.operations[run.operations[index][5]]
+    if callee[0] != f.ATTRIBUTE or callee[6] not in words.NESTED:
+        load_commits.committed(run)
+
+
+def is_opened(run: LoadEvaluation, index: int) -> bool:
+    """Is it a session of its own that a context opens? ``with SessionLocal() as db:``"""
+    return run.operations[index][0] == f.CALL and any(
+        isinstance(a, v.Known) and a.kind == "Session" for a in run.types(index)
+    )
+
+
+def _ends_flushing(run: LoadEvaluation, index: int) -> bool:
     operation = run.operations[index]
     if operation[0] != f.CALL:
         return False
@@ -286,6 +314,7 @@ def _named_attributes(run: LoadEvaluation, operation: f.Operation) -> set[str] |
 def _expire(run: LoadEvaluation, operation: f.Operation, argument: s.Value) -> None:
     names = _named_attributes(run, operation)
     for entity in s.entities(argument):
+        load_commits.read(run, entity, names)
         if names is None:
             run.state.expire([entity.key])
             continue
@@ -300,6 +329,7 @@ def _refresh(run: LoadEvaluation, operation: f.Operation, argument: s.Value) -> 
     state, names = run.state, _named_attributes(run, operation)
     state.flush()
     for entity in s.entities(argument):
+        load_commits.read(run, entity, names)
         expired = state.expired.get(entity.key, frozenset())
         links = run.loading.models.links(entity.cls).values()
         if names is not None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from asyncify.analysis.load_histories import NO_HISTORY
 from asyncify.analysis.program import Class, Function
 
 EVERYTHING = "*"  # among expired attributes: all columns
@@ -298,12 +299,12 @@ class State:
     instances of which all that was loaded before has been forgotten; ``lapsed`` those of
     which something has been, or to which others have come, since they were loaded. ``written`` are
     the classes whose rows were written on the way here, None standing for all; ``aged`` those with
-    the sources that had been queried by then.
+    the sources that had been queried by then; ``history`` is what commits left behind.
     """
 
     __slots__ = (
-        "_own", "aged", "born", "changed", "computes", "expired", "expires", "flushes", "kept",
-        "lapsed", "loaded", "recovers", "renewed", "stored", "written",
+        "_own", "aged", "born", "changed", "computes", "expired", "expires", "flushes", "history",
+        "kept", "lapsed", "loaded", "recovers", "renewed", "stored", "written",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -321,6 +322,7 @@ class State:
         self.lapsed: frozenset[Key] = frozenset()
         self.written: frozenset[Class | None] = frozenset()
         self.aged: frozenset[tuple[Source, Class | None]] = frozenset()
+        self.history = NO_HISTORY
         self._own = True  # are the tables those of this state alone?
 
     def copy(self) -> State:
@@ -329,7 +331,7 @@ class State:
         out.born, out.kept, out.stored = self.born, self.kept, self.stored
         out.flushes, out.expires, out.recovers = self.flushes, self.expires, self.recovers
         out.computes, out.renewed, out.lapsed = self.computes, self.renewed, self.lapsed
-        out.written, out.aged = self.written, self.aged
+        out.written, out.aged, out.history = self.written, self.aged, self.history
         out._own = self._own = False
         return out
 
@@ -363,6 +365,7 @@ class State:
             out.written |= other.written
         if self.aged is not other.aged:
             out.aged |= other.aged
+        out.history = self.history.joined(other.history)
         return out
 
     def _loaded(self, key: Key, other: State) -> frozenset[str]:
@@ -439,6 +442,7 @@ class State:
             self.born |= {source}
         if self.aged:
             self.aged = frozenset(pair for pair in self.aged if pair[0] is not source)
+        self.history = self.history.forgetting(source)
 
     def write(self, cls: Class | None) -> None:
         """Rows of a class, or nobody knows of which, are written."""
@@ -528,6 +532,7 @@ class State:
         out.flushes, out.expires, out.recovers = self.flushes, self.expires, self.recovers
         out.computes, out.written = self.computes, self.written
         out.aged = frozenset(pair for pair in self.aged if pair[0] in sources)
+        out.history = self.history.narrowed(known)
         return out
 
 

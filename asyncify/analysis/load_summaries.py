@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
-from asyncify.analysis import load_reads, load_sessions
+from asyncify.analysis import load_commits, load_reads, load_sessions
 from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_demands import Demand, Summary, moved
@@ -113,6 +113,7 @@ def apply(
     if summary.reads:
         _read(run, function, summary, given, (run.function, index), places, below)
     if summary.state is not None:
+        load_commits.called(run, summary.state, lambda key: _keys(key, function, given))
         _leave(run, summary.state)
         _take_over(run, summary.state, function, given)
     return _put_back(summary.returned, function, given) if summary.returned else s.NOTHING
@@ -122,6 +123,7 @@ def _apply_bare(run: LoadEvaluation, function: Function) -> s.Value:
     """What a function gives that is given no instance."""
     summary = run.loading.bare_summary(function)
     if summary.state is not None:
+        load_commits.called(run, summary.state, lambda key: _keys(key, function, []))
         _leave(run, summary.state)
         _take_over(run, summary.state, function, [])
     return summary.returned
@@ -156,7 +158,7 @@ def _demand(
             _ask_holder(run, function, demand, call_site, places or [])
         elif demand.source.kind == "given" and demand.source.function is function:
             at = places[demand.source.index] if places else -1
-            for entity in s.entities(given[demand.source.index]):
+            for entity in s.entities(given[demand.source.index]) if not demand.outdated else ():
                 _pass_on(run, moved(demand, entity, call_site, at, below, run.is_many(at)))
         elif demand.source in handed:
             entity = s.Entity(demand.source, (), demand.entity.cls)
@@ -225,6 +227,12 @@ def _pass_on(run: LoadEvaluation, demand: Demand) -> None:
         if state.is_expired(key, demand.attribute):
             run.summary.demands[demand] = None
         return
+    run.seen.add((demand.entity.cls, demand.attribute))
+    if state.history.past:
+        entity = s.Entity(demand.source, demand.path, demand.entity.cls)
+        if load_commits.is_outdated(run, entity, demand.attribute):
+            load_reads.renew(run, entity, demand, demand.calls[0][1])
+            return
     if demand.attribute in state.loaded.get(key, frozenset()):
         return
     stale = load_reads.is_stale(run, demand.source, demand.entity, demand.attribute)

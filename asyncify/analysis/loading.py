@@ -31,7 +31,9 @@ from asyncify.vocabulary.loading import (
     EAGER_DEFAULTS,
     EXPIRING_ALL,
     FORMATTED,
+    KEEPS_ON_COMMIT,
     LOGGING,
+    MAKES_SESSIONS,
     NARROWING,
     ORDERING,
     PARSING,
@@ -193,6 +195,22 @@ class Loading:
     def is_shared(self) -> bool:
         """May tests share their session with the program?"""
         return any(self.inference.program.mentioning(word) for word in SHARING)
+
+    @cached_property
+    def keeps_on_commit(self) -> bool:
+        """Do the sessions expire nothing at a commit, even now?"""
+        found = (fn for name in MAKES_SESSIONS for fn in self.inference.program.mentioning(name))
+        return any(
+            self._keeps(function, index)
+            for function in found for operation in function.body.operations
+            if operation and operation[0] == f.CALL
+            for name, index in operation[7] if name == KEEPS_ON_COMMIT
+        )  # fmt: skip
+
+    @staticmethod
+    def _keeps(function: Function, index: int) -> bool:
+        given = function.body.operations[index]
+        return given[0] == f.CONSTANT and given[5] is False
 
     @cached_property
     def requests(self) -> dict[Function, set[int]]:

@@ -40,7 +40,8 @@ class Relationship:
     ``cascades`` where deleting the parent deletes through it; ``joined`` for ``lazy="joined"``.
     ``lazy`` is the strategy as written (``select`` where none is, empty where it is no literal);
     ``back`` the name of the other side (``back_populates``, ``backref``); ``behind`` that side,
-    where it is declared here alone."""
+    where it is declared here alone; ``ordered`` says by what the database orders it: ``key``, where
+    what comes last stands last, or ``other``."""
 
     name: str
     target: Class | None
@@ -51,6 +52,7 @@ class Relationship:
     lazy: str = "select"
     back: str = ""
     behind: Relationship | None = None
+    ordered: str = ""
 
 
 @dataclass(slots=True)
@@ -61,7 +63,7 @@ class Model:
     table: str = ""
     primary_keys: set[str] = field(default_factory=set)
     foreign_tables: set[str] = field(default_factory=set)
-    foreign_keys: set[str] = field(default_factory=set)
+    foreign_keys: dict[str, str] = field(default_factory=dict)  # column: table, "" if unknown
     relationships: dict[str, Relationship] = field(default_factory=dict)
     columns: set[str] = field(default_factory=set)
     deferred: set[str] = field(default_factory=set)
@@ -96,9 +98,22 @@ class Models:
                 return found
         return None
 
-    def foreign_keys(self, cls: Class) -> set[str]:
-        """The columns of a class that refer to others."""
-        return set().union(*(self.declared(ancestor).foreign_keys for ancestor in cls.ancestors))
+    def foreign_keys(self, cls: Class) -> dict[str, str]:
+        """The columns of a class that refer to others, with the tables of these."""
+        found: dict[str, str] = {}
+        for ancestor in cls.ancestors:
+            found |= self.declared(ancestor).foreign_keys
+        return found
+
+    def tables(self, cls: Class) -> set[str]:
+        """The tables of a class and its bases."""
+        return {self.declared(ancestor).table for ancestor in cls.ancestors} - {""}
+
+    def is_held_by_key(self, cls: Class, target: Class) -> bool:
+        """Have the target's rows the key that says to which row of a class they belong?"""
+        own = {table for table in self.foreign_keys(cls).values() if table}
+        theirs = set(self.foreign_keys(target).values())
+        return bool(theirs & self.tables(cls)) and not own & self.tables(target)
 
     def relationships(self, cls: Class) -> dict[str, Relationship]:
         out: dict[str, Relationship] = {}
@@ -360,13 +375,12 @@ class _Reader:
         self.strategy(name, callee, keywords)
         foreign = keywords.get("foreign_key", -1)
         if foreign >= 0:
-            self.foreign(self.operations[foreign])
-            self.model.foreign_keys.add(name)
+            self.model.foreign_keys[name] = self.foreign(self.operations[foreign])
         for argument in operation[6]:
             inner = self.operations[argument]
             if inner[0] == f.CALL and dotted(self.operations, inner[5]).endswith("ForeignKey"):
-                self.foreign(self.operations[inner[6][0]] if inner[6] else None)
-                self.model.foreign_keys.add(name)
+                found = self.foreign(self.operations[inner[6][0]] if inner[6] else None)
+                self.model.foreign_keys[name] = found
 
     def strategy(self, name: str, callee: str, keywords: Keywords) -> None:
         """Is a column deferred, or set by the database at an UPDATE?"""
@@ -397,17 +411,22 @@ class _Reader:
         pairs = zip(given[5], given[6], strict=True)
         return {str(self.constant(key)): value for key, value in pairs if key >= 0}
 
-    def foreign(self, operation: f.Operation | None) -> None:
+    def foreign(self, operation: f.Operation | None) -> str:
+        """The table that a foreign key refers to."""
+        table = ""
         if operation is None:
-            return
+            return table
         if operation[0] == f.CONSTANT and isinstance(operation[5], str):
-            self.model.foreign_tables.add(operation[5].rpartition(".")[0].rpartition(".")[2])
+            table = operation[5].rpartition(".")[0].rpartition(".")[2]
+            self.model.foreign_tables.add(table)
         elif operation[0] == f.ATTRIBUTE:
             symbol = self.models.program.resolve_expression(
                 self.body, self.operations, operation[5]
             )
             if isinstance(symbol, Class):
-                self.model.foreign_tables.add(self.models.declared(symbol).table)
+                table = self.models.declared(symbol).table
+                self.model.foreign_tables.add(table)
+        return table
 
     def relationship(self, name: str, call: int, annotation: int) -> Relationship:
         operation = self.operations[call]
@@ -454,7 +473,20 @@ class _Reader:
             self.constant(options.get("passive_deletes", -1)) in (True, "all"),
             self.constant(options.get("lazy", -1)) in ("joined", False),
             lazy,
+            ordered=self.order(target, options.get("order_by", -1)),
         )
+
+    def order(self, target: Class | None, index: int) -> str:
+        """``order_by="Child.id"``"""
+        if index < 0:
+            return ""
+        operation = self.operations[index]
+        if operation[0] not in (f.CONSTANT, f.NAME, f.ATTRIBUTE):
+            return "other"
+        name = self.constant(index) if operation[0] == f.CONSTANT else operation[-1]
+        name = name.rpartition(".")[2] if isinstance(name, str) else ""
+        is_key = target is not None and self.models.has_primary_key(target, name)
+        return "key" if is_key else "other"
 
     def lazy(self, call: int, keywords: dict[str | None, int], annotation: int) -> str:
         """How the relationship loads, in SQLAlchemy's words."""

@@ -82,6 +82,12 @@ class Access:
         session = self.session(function, index) or f"{self._session_of(function)}({value})"
         return f"{session}.run_sync(lambda _: {value}.{name})"
 
+    def expired(self, function: Function, index: int, value: str, name: str) -> str:
+        """The statement that has a relationship of ``value`` loaded again. ``refresh`` would leave
+        one out that leads back to where the instance was loaded from."""
+        session = self.session(function, index) or f"{self._session_of(function)}({value})"
+        return f'{session}.expire({value}, ["{name}"])'
+
     def session(self, function: Function, index: int) -> str:
         """The name of a session that was used, or is a parameter, before the read."""
         evaluation = self.inference.evaluations.get(function)

@@ -34,11 +34,13 @@ _SIMPLE = {f.EXPRESSION, f.ASSIGN, f.ANNOTATED, f.AUGMENTED, f.RETURN, f.IF, f.F
 
 @dataclass(slots=True)
 class Step:
-    """One relationship or column on the way; ``wanted``: it may not be loaded."""
+    """One relationship or column on the way; ``wanted``: it may not be loaded; ``outdated``: what
+    is loaded may be what was there before a commit."""
 
     cls: Class
     to_many: bool = False
     wanted: bool = False
+    outdated: bool = False
     below: dict[str, Step] = field(default_factory=dict)
 
 
@@ -94,7 +96,8 @@ class Walks:
         for (cls, to_many), name in zip(way, names, strict=True):
             step = steps.setdefault(name, Step(cls, to_many))
             steps = step.below
-        step.wanted = True
+        step.wanted |= not demand.outdated
+        step.outdated |= demand.outdated
         return walk.site
 
     def write(self) -> None:
@@ -108,7 +111,8 @@ class Walks:
         layout = self.colors.uses.layout(holder)
         node = self._anchor(holder, anchor) or self._anchor(holder, demand.at)
         statement = layout.statement(anchor)
-        if node is None or statement is None or statement[6] or statement[0] not in _SIMPLE:
+        allowed = _SIMPLE | {f.ASSERT} if demand.outdated else _SIMPLE
+        if node is None or statement is None or statement[6] or statement[0] not in allowed:
             return None
         at, many = self._source(layout, holder, demand.at, demand.many)
         if at < 0:
@@ -281,10 +285,13 @@ class Walks:
     def _lines(self, walk: Walk, text: str, steps: dict[str, Step], names: _Names) -> Iterator[str]:
         for name, step in steps.items():
             read = f"{text}.{name}"
+            if step.outdated:
+                yield self.access.expired(walk.holder, walk.anchor, text, name)
             if step.wanted or self._comes_later(walk, name):
                 read = "await " + self.access.text(walk.holder, walk.anchor, step.cls, text, name)
             if not step.below:
-                yield read
+                if step.wanted or not step.outdated:
+                    yield read
                 continue
             if step.to_many:
                 item = names.one_of(name)

@@ -82,7 +82,7 @@ class LoadPlanner:
         for holder, demands in self.demands.items():
             for demand in demands:
                 self._holders.setdefault((demand.source, demand.whole), set()).add(holder)
-                if demand.depth or demand.maybe:
+                if demand.depth or (demand.maybe and not demand.outdated):
                     self._enters.add((holder, demand.anchor))
                 if demand.stale:
                     self._stale.add((demand.source, demand.whole))
@@ -99,6 +99,9 @@ class LoadPlanner:
         self.called_by_templates = found.called_by_templates
 
     def _meet(self, holder: Function, demand: Demand) -> None:
+        if demand.outdated:
+            self._renew(holder, demand)
+            return
         places = (*demand.calls, (demand.function, demand.operation))
         if any(self._is_in_greenlet(*p) or self.entries.holds(*p) for p in places):
             return
@@ -146,7 +149,7 @@ class LoadPlanner:
         source = demand.source
         maker = source.function
         ways = (demand.whole[:length] for length in range(1, len(demand.whole) + 1))
-        if demand.late or any((source, way) in self._stale for way in ways):
+        if demand.late or demand.outdated or any((source, way) in self._stale for way in ways):
             return False
         if self.config.lazy_loading != "query" and not shared:
             return False
@@ -329,6 +332,25 @@ class LoadPlanner:
         for decision in [d for d in draft.decisions if d.node in nodes]:
             del draft.decisions[decision]
         return True
+
+    def _renew(self, holder: Function, demand: Demand) -> None:
+        """A relationship that was loaded before a commit expires, as it did, and is loaded again;
+        one of which that is unlikely, where it can be done."""
+        operation, own = holder.body.operations[demand.operation], demand
+        if demand.at == demand.operation and not demand.calls and operation[0] == f.ATTRIBUTE:
+            own = replace(demand, at=operation[5])
+        done = self.walks.take(holder, own) is not None
+        if not done and not demand.maybe:
+            place = holder.body.operations[demand.anchor]
+            self.findings.append(
+                finding(
+                    "ASY704", Site(holder.module.path, place[1], place[2]),
+                    f"`{demand.attribute}` of {demand.entity.cls.name} was loaded before a commit "
+                    "that may have changed it, and isn't loaded again.",
+                    f'Call `expire(..., ["{demand.attribute}"])` before, and await it here.',
+                )
+            )  # fmt: skip
+        self._meet(holder, replace(demand, outdated=False, maybe=False, late=done or demand.late))
 
     def _load_before(self, holder: Function, demand: Demand) -> None:
         """A statement before the one that leads to the read."""

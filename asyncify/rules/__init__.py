@@ -75,6 +75,7 @@ SEVERITIES: Mapping[str, Severity] = {
     "ASY701": _WARNING,
     "ASY702": _INFO,
     "ASY703": _WARNING,
+    "ASY704": _WARNING,
     "ASY801": _INFO,
     "ASY802": _WARNING,
     "ASY901": _ERROR,

@@ -26,6 +26,7 @@ class Effect(Enum):
     """What a method of a session does to the instances that it holds."""
 
     FLUSH = "flush"
+    COMMIT = "commit"
     EXPIRE_ALL = "expire all"
     EXPIRE = "expire"  # its argument
     REFRESH = "refresh"  # its argument
@@ -72,6 +73,7 @@ WRITING_QUERIES = {"update", "delete"}
 EXPIRING_ALL = {"expire_all", "rollback"}
 # Words of suites whose tests may hold what a request expires: they share sessions with the program.
 SHARING = ("dependency_overrides", "scoped_session", "async_scoped_session")
+READING_REQUESTS = {"get", "head", "options"}  # those that write nothing
 # Clients that run the program in the process of its tests.
 CLIENTS = {
     "fastapi.testclient.TestClient", "starlette.testclient.TestClient", "httpx.AsyncClient",
@@ -105,18 +107,25 @@ SESSION_GIVES = {
     "execute": Gives.ROWS, "scalars": Gives.SCALARS, "scalar": Gives.SCALAR, "exec": Gives.MIXED,
 }  # fmt: skip
 SESSION_EFFECTS = {
-    "flush": Effect.FLUSH, "commit": Effect.FLUSH, "rollback": Effect.EXPIRE_ALL,
+    "flush": Effect.FLUSH, "commit": Effect.COMMIT, "rollback": Effect.EXPIRE_ALL,
     "expire_all": Effect.EXPIRE_ALL, "expire": Effect.EXPIRE, "refresh": Effect.REFRESH,
     "add": Effect.KEEP, "add_all": Effect.KEEP, "begin_nested": Effect.FLUSH,
 }  # fmt: skip
 MERGING = {"merge"}  # what gives the session's own instance of what it is given
 TRANSACTIONS = {"begin", "begin_nested"}  # contexts that flush when they end
+NESTED = {"begin_nested"}  # those of them that don't commit
+KEEPS_ON_COMMIT = "expire_on_commit"  # False for sessions that expire nothing
+MAKES_SESSIONS = {
+    "sessionmaker", "Session", "create_session", "scoped_session", "SQLAlchemy",
+    "async_sessionmaker",
+}  # fmt: skip
 
 # Methods of sessions that write rows of what they are given, and the statements that do.
 WRITING = {
     "add", "add_all", "delete", "delete_all", "merge", "merge_all", "bulk_save_objects",
     "bulk_insert_mappings", "bulk_update_mappings",
 }  # fmt: skip
+DELETING = {"delete", "delete_all"}
 WRITERS = {"Insert", "Update", "Delete"}
 
 # Methods that raise rather than give None.
@@ -141,6 +150,7 @@ CONTAINER_GIVES = {
 }  # fmt: skip
 NAMED_GETS = {"get", "setdefault", "pop"}  # by key
 FILLING = {"append", "add", "insert", "appendleft", "extend", "extendleft", "update"}
+APPENDING = {"append", "add", "extend", "update"}  # those that put it at the end
 EXTENDING = {"extend", "extendleft", "update"}  # by all that they are given
 
 # Attributes that stand for those of a relationship, and columns that only a SELECT computes.

@@ -1,0 +1,245 @@
+"""Commits, as far as load states go: relationships that a sync session would load again.
+
+See `asyncify.analysis.load_histories` for what is kept of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from asyncify import facts as f
+from asyncify.analysis import load_states as s
+from asyncify.analysis import values as v
+from asyncify.analysis.load_histories import NO_HISTORY, Key, Pair, Write
+from asyncify.analysis.models import Relationship
+from asyncify.analysis.program import Class
+from asyncify.vocabulary.loading import APPENDING, EAGER, QUERYING
+
+if TYPE_CHECKING:
+    from asyncify.analysis.load_evaluation import LoadEvaluation
+
+
+# -- writes
+
+
+def note(run: LoadEvaluation, write: Write) -> None:
+    if run.loading.keeps_on_commit:
+        return
+    run.state.history = run.state.history.writing(write)
+
+
+def constructed(run: LoadEvaluation, entity: s.Entity, operation: f.Operation) -> None:
+    """``Child(parent_id=parent.id)``: is it set to which others the row belongs?"""
+    cls, models = entity.cls, run.loading.models
+    links, keywords = models.links(cls), {name for name, _ in operation[7]}
+    given = frozenset(name for name in links if name in keywords)
+    read(run, entity, given)
+    if None in keywords:  # **data
+        note(run, Write(cls, "new", None, given))
+        return
+    tables = {table for name, table in models.foreign_keys(cls).items() if name in keywords}
+    for name in given:
+        target = links[name].target
+        tables |= models.tables(target) if target is not None else set()
+    if tables:
+        note(run, Write(cls, "new", None if "" in tables else frozenset(tables), given))
+
+
+def stored(run: LoadEvaluation, cls: Class, name: str) -> None:
+    """``child.parent_id = 3``"""
+    table = run.loading.models.foreign_keys(cls)[name]
+    note(run, Write(cls, "moved", frozenset((table,)) if table else None))
+
+
+def put(run: LoadEvaluation, item: s.Entity, name: str) -> None:
+    """``parent.children.append(child)``: it is there, though not where the database has it."""
+    note(run, Write(item.cls, "put" if name in APPENDING else "inserted"))
+
+
+def added(run: LoadEvaluation, value: s.Value) -> None:
+    """What a session is given and nobody has seen made may belong to anything."""
+    for entity in s.unordered(value):
+        if entity.source.kind == "other" and run.loading.models.foreign_keys(entity.cls):
+            note(run, Write(entity.cls, "new"))
+
+
+def deleted(run: LoadEvaluation, value: s.Value) -> None:
+    """``db.delete(child)``: who has it in a collection keeps it there."""
+    for entity in s.unordered(value):
+        note(run, Write(entity.cls, "gone"))
+    history, keys = run.state.history, {entity.key for entity in s.unordered(value)}
+    if history.dirty:
+        run.state.history = replace(history, gone=history.gone | keys)
+
+
+def requested(run: LoadEvaluation) -> None:
+    """A request has written and committed whatever it may have."""
+    if run.loading.is_shared:
+        note(run, Write(None, "bulk"))
+        committed(run)
+
+
+def invoked(run: LoadEvaluation, operation: f.Operation) -> bool:
+    """``runner.invoke(command)``: the command runs, in the session of the test if it likes."""
+    entries = run.loading.coloring.entries
+    found = [
+        atom.function for argument in operation[6][:1] if argument >= 0
+        for atom in run.types(argument)
+        if isinstance(atom, v.FunctionObject) and atom.function in entries
+    ]  # fmt: skip
+    for function in found:
+        state = run.loading.bare_summary(function).state
+        if state is not None:
+            called(run, state, lambda _: [])
+    return bool(found)
+
+
+# -- commits
+
+
+def committed(run: LoadEvaluation) -> None:
+    """All that was loaded, of what has been written otherwise, would be loaded again."""
+    history = run.state.history
+    if not history.commits:
+        history = replace(history, commits=True)
+    if history.dirty:
+        pairs = frozenset(_loaded(run, history.dirty))
+        history = replace(
+            history, dirty=frozenset(), past=history.past | history.dirty,
+            pairs=history.pairs | pairs, read=frozenset(),
+        )  # fmt: skip
+        run.committed_in = run.statement
+    run.state.history = history
+
+
+def called(run: LoadEvaluation, state: s.State, own: Callable[[Key], list[Key]]) -> None:
+    """A callee has written, and may have committed."""
+    theirs = state.history
+    if theirs.commits:
+        run.state.history = replace(run.state.history, dirty=run.state.history.dirty | theirs.past)
+        committed(run)
+    mine = run.state.history
+    if theirs.dirty or theirs.past or theirs.gone or theirs.read:
+        moved = theirs.moved(own)
+        run.state.history = replace(
+            mine, dirty=mine.dirty | theirs.dirty,
+            distant=mine.distant | theirs.distant | theirs.pairs,
+            gone=mine.gone | moved.gone, read=mine.read | moved.read,
+        )  # fmt: skip
+
+
+def _loaded(run: LoadEvaluation, writes: frozenset[Write]) -> Iterator[Pair]:
+    """The relationships that are loaded, of those that the writes change."""
+    state = run.state
+    for cls, name in run.seen:
+        link = run.loading.models.links(cls)[name]
+        if any(_changes(run, write, cls, link) for write in writes):
+            yield cls, name
+    found = {entity for value in run.environment.values() for entity in s.unordered(value)}
+    for source, path in state.loaded:
+        found |= {each for (at, _), each in list(source.entities.items()) if at == path}
+    for entity in found:
+        known = state.loaded.get(entity.key, frozenset())
+        is_new = entity.source.kind == "new" and not entity.path
+        for name, link in run.loading.models.links(entity.cls).items():
+            if (name in known or (link.lazy in EAGER and not is_new)) and any(
+                _changes(run, write, entity.cls, link) for write in writes
+            ):
+                yield entity.cls, name
+
+
+def _changes(run: LoadEvaluation, write: Write, cls: Class, link: Relationship) -> bool:
+    """May a write have changed what a relationship leads to?"""
+    if link.target is None or link.lazy in QUERYING:
+        return False
+    if write.cls is None:
+        return True
+    if not link.to_many and write.kind in ("moved", "bulk") and _related(write.cls, cls):
+        return _refers(run, write, link.target)
+    if not _related(write.cls, link.target):
+        return False
+    if write.kind in ("gone", "bulk"):
+        return True
+    if not link.to_many and not run.loading.models.is_held_by_key(cls, link.target):
+        return False
+    if link.ordered == "other" or (link.ordered and write.kind == "inserted"):
+        return True
+    return (
+        write.kind not in ("put", "inserted")
+        and link.back not in write.links
+        and _refers(run, write, cls)
+    )
+
+
+def _refers(run: LoadEvaluation, write: Write, cls: Class) -> bool:
+    """May the keys that were set refer to a class?"""
+    return write.tables is None or bool(write.tables & run.loading.models.tables(cls))
+
+
+def _related(one: Class, other: Class) -> bool:
+    return one in other.ancestors or other in one.ancestors
+
+
+# -- reads
+
+
+def is_outdated(run: LoadEvaluation, entity: s.Entity, name: str) -> bool:
+    """Would a sync session load a relationship again that was loaded before the commit?"""
+    history = run.state.history
+    if not history.past or (entity.key, name) in history.read or _is_gone(entity.key, history.gone):
+        return False
+    link = run.loading.models.links(entity.cls)[name]
+    known = name in run.state.loaded.get(entity.key, frozenset())
+    if entity.source.kind == "new" and not entity.path and not known:
+        return False
+    if any(of == name and _related(cls, entity.cls) for cls, of in history.pairs):
+        return True
+    if is_distant(run, entity.cls, name):
+        return run.committed_in is not run.statement
+    return entity.source.kind == "given" and any(
+        write.cls is not None and _changes(run, write, entity.cls, link) for write in history.past
+    )
+
+
+def is_distant(run: LoadEvaluation, cls: Class, name: str) -> bool:
+    """Had only a callee loaded it, of an instance that may not be there any more?"""
+    history = run.state.history
+    if any(of == name and _related(each, cls) for each, of in history.pairs):
+        return False
+    return any(of == name and _related(each, cls) for each, of in history.distant)
+
+
+def _is_gone(key: Key, gone: frozenset[Key]) -> bool:
+    source, path = key
+    return any(of is source and path[: len(start)] == start for of, start in gone)
+
+
+def read(run: LoadEvaluation, entity: s.Entity, names: Iterable[str] | None) -> None:
+    """Relationships are as the database has them, or will be when they are read. None: all."""
+    history = run.state.history
+    if history.past:
+        names = run.loading.models.links(entity.cls) if names is None else names
+        pairs = {(entity.key, name) for name in names}
+        run.state.history = replace(history, read=history.read | pairs)
+
+
+def expired(run: LoadEvaluation) -> None:
+    """Everything will be loaded again."""
+    if run.state.history is not NO_HISTORY:
+        nothing: frozenset[Pair] = frozenset()
+        run.state.history = replace(
+            run.state.history, past=frozenset(), pairs=nothing, distant=nothing
+        )
+
+
+def renewed(run: LoadEvaluation, entity: s.Entity, name: str) -> None:
+    """A relationship is loaded again: of what comes to it, nothing more is known."""
+    state, path = run.state, (*entity.path, name)
+    read(run, entity, (name,))
+    for key in list(state.loaded):
+        if key[0] is entity.source and key[1][: len(path)] == path:
+            state.set_loaded(key, frozenset())
+    state.lapse([(entity.source, path)])
+    state.load(entity.key, (name,))
