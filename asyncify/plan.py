@@ -46,6 +46,7 @@ from asyncify.planning.own_cascades import left_outside
 from asyncify.planning.own_rows import OwnRows
 from asyncify.planning.own_strings import OwnStrings
 from asyncify.planning.own_style import kept_for_style
+from asyncify.planning.plugin_loops import share_loops
 from asyncify.planning.pytest_suite import turning
 from asyncify.planning.queries import QueryPlanner
 from asyncify.planning.refusals import Refusals
@@ -182,6 +183,9 @@ class Planner:
             self.support.settle(list(self.drafts.values()))
         self.renames.plan()
         self.support.complete(self.draft)
+        tests = turning(self.colors, self.coloring) and not runs_on_anyio(self.colors)
+        if tests:
+            share_loops(self.inference.program, self.draft)
         files = tuple(
             FilePlan(draft.module.path, decisions)
             for draft in sorted(self.drafts.values(), key=lambda d: d.module.path)
@@ -194,7 +198,7 @@ class Planner:
             self._summary(files),
             tuple(f.qualname for f in self._ordered(self.coloring.turned)),
             unproven=tuple(self._unproven()),
-            tests=turning(self.colors, self.coloring) and not runs_on_anyio(self.colors),
+            tests=tests,
         )
 
     def _hold_back(self, function: Function) -> None:

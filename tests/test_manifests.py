@@ -169,6 +169,20 @@ def test_settings_of_the_project_stay(tmp_path: Path, mode: str) -> None:
     assert changes["pyproject.toml"].count("asyncio_mode") == 1
 
 
+def test_warnings_that_are_errors(tmp_path: Path) -> None:
+    """aiosqlite warns of connections that are collected, as `sqlite3` doesn't."""
+    needs, ignored = Needs(tests=True, sqlite="tests"), "ignore:<aiosqlite.core.Connection:Res"
+    files = {"pytest.ini": "[pytest]\nfilterwarnings =\n    error\n    ignore:x\naddopts = -q\n"}
+    changes, _ = followed(tmp_path, files, needs)
+    assert f"    error\n    ignore:x\n    {ignored}" in changes["pytest.ini"]
+    text = '[tool.pytest.ini_options]\nfilterwarnings = [\n  "error",\n]\n'
+    (tmp_path / "pytest.ini").unlink()
+    changes, _ = followed(tmp_path, {"pyproject.toml": text}, needs)
+    assert f'  "error",\n  "{ignored}' in changes["pyproject.toml"]
+    changes, _ = followed(tmp_path, {"pyproject.toml": text.replace("error", "ignore")}, needs)
+    assert ignored not in changes["pyproject.toml"]
+
+
 @pytest.mark.parametrize(("version", "known"), [((0, 23), 1), ((0, 24), 2), ((1, 0), 3)])
 def test_settings_that_a_version_knows(
     tmp_path: Path, version: tuple[int, int], known: int

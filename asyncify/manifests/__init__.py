@@ -30,7 +30,7 @@ def follow(
     manifests = Manifests(root)
     requirements(manifests, needs)
     if needs.tests:
-        settings(manifests, needs.folders, needs.version)
+        settings(manifests, needs.folders, needs.version, bool(needs.sqlite))
     database_urls(manifests, needs, manifests.files())
     findings = list(manifests.findings)
     changes = []

@@ -9,8 +9,16 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from asyncify.manifests.changes import Manifests
-from asyncify.vocabulary.packages import PYTEST_FILES, PYTEST_SETTINGS, SETTINGS_SINCE
+from asyncify.vocabulary.packages import (
+    DROPPED_CONNECTIONS,
+    FILTERS,
+    PYTEST_FILES,
+    PYTEST_SETTINGS,
+    SETTINGS_SINCE,
+    STRICT,
+)
 
+_FILTERS = re.compile(rf"{FILTERS}\s*[=:]")
 Settings = tuple[tuple[str, str], ...]
 
 
@@ -18,32 +26,33 @@ def settings(
     manifests: Manifests,
     folders: Iterable[str] = ("",),
     version: tuple[int, int] | None = None,
+    sqlite: bool = False,
 ) -> None:
     """``asyncio_mode = "auto"`` and one loop for all tests, unless the project has its own: where
     the root has settings of pytest, else in the folder of each project whose tests turn. A version
-    that is held back gets what it knows."""
+    that is held back gets what it knows. ``sqlite``: do they use aiosqlite?"""
     wanted = tuple(
         (key, value) for key, value in PYTEST_SETTINGS
         if version is None or version >= SETTINGS_SINCE.get(key, version)
     )  # fmt: skip
-    if _edited(manifests, "", wanted):
+    if _edited(manifests, "", wanted, sqlite):
         return
     for folder in folders:
         prefix = f"{folder}/" if folder else ""
-        if not (folder and _edited(manifests, prefix, wanted)):
+        if not (folder and _edited(manifests, prefix, wanted, sqlite)):
             _create(manifests, prefix, wanted)
 
 
-def _edited(manifests: Manifests, prefix: str, wanted: Settings) -> bool:
+def _edited(manifests: Manifests, prefix: str, wanted: Settings, sqlite: bool) -> bool:
     """Does a folder have settings of pytest? Then they are edited."""
     for name, section in PYTEST_FILES:
         text = manifests.text(prefix + name)
         if text is None:
             continue
         new = (
-            _toml(text, section, False, wanted)
+            _toml(text, section, False, wanted, sqlite)
             if name.endswith(".toml")
-            else _ini(text, section, wanted)
+            else _ini(text, section, wanted, sqlite)
         )
         if new is not None:
             manifests.put(prefix + name, new)
@@ -63,7 +72,9 @@ def _create(manifests: Manifests, prefix: str, wanted: Settings) -> None:
     manifests.put(f"{prefix}pytest.ini", "[pytest]\n" + "".join(lines))
 
 
-def _toml(text: str, section: str, create: bool, wanted: Settings) -> str | None:
+def _toml(
+    text: str, section: str, create: bool, wanted: Settings, sqlite: bool = False
+) -> str | None:
     """The text with the settings, or None where there is no such table."""
     try:
         document = tomlkit.parse(text)
@@ -78,12 +89,15 @@ def _toml(text: str, section: str, create: bool, wanted: Settings) -> str | None
         for key, value in wanted:
             if key not in table:
                 table[key] = value
+        filters = table.get(FILTERS)
+        if sqlite and isinstance(filters, list) and STRICT in filters:
+            filters.extend(each for each in DROPPED_CONNECTIONS if each not in filters)
         return tomlkit.dumps(document)
     lines = [f'{key} = "{value}"\n' for key, value in wanted]
     return f"{text.rstrip()}\n\n[{section}]\n" + "".join(lines)
 
 
-def _ini(text: str, section: str, wanted: Settings) -> str | None:
+def _ini(text: str, section: str, wanted: Settings, sqlite: bool) -> str | None:
     """The text with the settings behind the last line of the section, or None without one."""
     lines = text.splitlines(keepends=True)
     heads = [n for n, line in enumerate(lines) if line.strip() == f"[{section}]"]
@@ -100,4 +114,19 @@ def _ini(text: str, section: str, wanted: Settings) -> str | None:
         f"{key} = {value}\n" for key, value in wanted
         if not re.search(rf"^{key}\s*[=:]", own, re.MULTILINE)
     ]  # fmt: skip
+    if sqlite and not any(each in own for each in DROPPED_CONNECTIONS):
+        _allow_dropped(lines, start, end)
     return "".join(lines)
+
+
+def _allow_dropped(lines: list[str], start: int, end: int) -> None:
+    """Add a filter behind the last, if they make warnings errors."""
+    first = next((n for n in range(start, end) if _FILTERS.match(lines[n])), end)
+    last = first
+    while last + 1 < end and lines[last + 1][:1].isspace():
+        last += 1
+    own = [line.partition("=")[2] if n == first else line for n, line in enumerate(lines)]
+    if first < end and STRICT in (line.strip() for line in own[first : last + 1]):
+        indent = re.match(r"\s*", lines[last])
+        space = indent[0] if last > first and indent else "    "
+        lines[last + 1 : last + 1] = [f"{space}{each}\n" for each in DROPPED_CONNECTIONS]

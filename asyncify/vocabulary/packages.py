@@ -68,6 +68,14 @@ PYTEST_SETTINGS: tuple[tuple[str, str], ...] = (
     ("asyncio_default_fixture_loop_scope", "session"),
     ("asyncio_default_test_loop_scope", "session"),
 )
+# Where a project turns all warnings into errors (`error` in `filterwarnings`): aiosqlite, and
+# SQLAlchemy with async drivers, warn of connections that are collected before they are closed.
+# `sqlite3` closes them without a word.
+FILTERS, STRICT = "filterwarnings", "error"
+DROPPED_CONNECTIONS: tuple[str, ...] = (
+    "ignore:<aiosqlite.core.Connection:ResourceWarning",
+    "ignore:The garbage collector is trying to clean up:sqlalchemy.exc.SAWarning",
+)
 # The versions of pytest-asyncio from which on it knows them.
 SETTINGS_SINCE: dict[str, tuple[int, int]] = {
     "asyncio_default_fixture_loop_scope": (0, 24),

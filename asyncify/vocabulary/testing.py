@@ -24,6 +24,13 @@ MARK_OF_ANYIO = "pytest.mark.anyio"
 LOOP_SCOPES_OF_MARKS = ((0, 24), (0, 26))
 LOOP_SCOPE = 'loop_scope="session"'
 
+# Where a conftest names plugins, and the fixtures by which plugins that run async tests themselves
+# give their loop: https://github.com/jupyter-server/pytest-jupyter
+PLUGINS = "pytest_plugins"
+LOOP_FIXTURES: dict[str, tuple[str, ...]] = {
+    "jp_asyncio_loop": ("pytest_jupyter", "jupyter_server.pytest_plugin"),
+}
+
 # Clients that run the application in a loop of their own, in a thread.
 CLIENTS: frozenset[str] = frozenset(
     {"fastapi.testclient.TestClient", "starlette.testclient.TestClient"}
