@@ -26,7 +26,7 @@ from asyncify.analysis.lambdas import Lambdas
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, is_implicit
 from asyncify.analysis.reach import Reach
-from asyncify.analysis.sides import Sides, is_handed, ordered
+from asyncify.analysis.sides import Sides, home, is_handed, ordered
 from asyncify.analysis.unawaited import AsyncAlready
 from asyncify.analysis.uses import (
     LISTENING,
@@ -260,18 +260,40 @@ class Colors(Components):
             elif function.is_constructor and self._turns_later(function, coloring):
                 moved = True
             elif self._can_be_island(function, coloring):
-                islands |= self._closure(function, coloring) - sides.synced
+                self._add_islands(self._closure(function, coloring), coloring, islands)
                 moved = True
             else:
                 roots = self.divider.roots
                 moved |= (
                     roots.add_root(function, obstacle, sides)
                     or roots.add_called(function, obstacle, sides)
+                    or self._enclose([function, *open_ones], coloring, islands)
                     or roots.add_above(function, obstacle, sides)
                     or self.may_run_at_import(function)
                     or self._make_factory(function, coloring)
                 )
         return None if moved else set(open_ones)
+
+    def _enclose(
+        self, functions: Iterable[Function], coloring: Coloring, islands: set[Function]
+    ) -> bool:
+        """Make islands of the functions in which some are defined that can be none themselves:
+        they are handed to a library there, which calls them."""
+        given = [fn for fn in functions if home(fn) is not fn and fn not in islands]
+        for group in ([fn] for fn in given) if len(given) < 2 else (*([fn] for fn in given), given):
+            outer = {home(fn) for fn in group} - islands
+            members = {m for fn in outer for m in self._closure(fn, coloring)}
+            if members.issuperset(group) and self._can_be_islands(members, coloring):
+                self._add_islands(members, coloring, islands)
+                return True
+        return False
+
+    def _add_islands(
+        self, members: set[Function], coloring: Coloring, islands: set[Function]
+    ) -> None:
+        fresh = members - coloring.sides.synced
+        islands |= fresh
+        coloring.islands |= fresh  # the next one may be called by those
 
     def _turns_later(self, constructor: Function, coloring: Coloring) -> bool:
         """Does a class method make the objects from now on, because their methods do I/O as well,

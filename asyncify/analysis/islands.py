@@ -10,6 +10,7 @@ from asyncify.analysis.divider import Divider
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.obstacles import Obstacles
 from asyncify.analysis.program import Class, Function, dotted
+from asyncify.analysis.sides import home
 from asyncify.analysis.unawaited import AsyncAlready
 from asyncify.analysis.uses import (
     Use,
@@ -33,18 +34,22 @@ class Islands(Obstacles):
         of its own?"""
         if function.facts.kind not in ("def", "lambda") or function.facts.is_generator:
             return False
-        members = self._closure(function, coloring)
+        if function.facts.kind == "lambda" and not self.callers().get(function):
+            return False  # whoever it is handed to calls it outside of run_sync
+        return self._can_be_islands(self._closure(function, coloring), coloring)
+
+    def _can_be_islands(self, members: set[Function], coloring: Coloring) -> bool:
+        """May all that calls some functions enter them, but for what runs inside run_sync too?"""
         for member in members:
             if member.facts.is_generator or self.makes_session(member):
                 return False
             if member.facts.is_async or self.already.lost(member):
                 return False  # it awaits, and what runs inside run_sync can't
+        inside = coloring.islands - coloring.sides.quiet
         entries = [
             (caller, use) for member in members for caller, use in self.callers().get(member, ())
-            if caller not in members
+            if caller not in members and caller not in inside
         ]  # fmt: skip
-        if function.facts.kind == "lambda" and not self.callers().get(function):
-            return False  # whoever it is handed to calls it outside of run_sync
         if not entries or self._crosses(members, [use for _, use in entries]):
             return False
         return all(self.may_enter(use) for _, use in entries)
@@ -54,15 +59,21 @@ class Islands(Obstacles):
         if not any(self.divider.spread.reads_held(member) for member in members):
             return False
         entered = [callee for use in entries for callee in use.callees if callee in members]
+        holders = self.divider.spread.holders()
+        if any((outer := home(c)) is not c and outer.owner in holders for c in entered):
+            return True  # it is a method's own: whoever calls it has the object
         return any(self.divider.spread.hands_object(use) for use in entries) or any(
-            not callee.is_constructor and callee.owner in self.divider.spread.holders()
+            not callee.is_constructor and callee.owner in holders
             and not any(cls.own_constructor in members for cls in _line(callee.owner))
             for callee in entered if callee.owner is not None
         )  # fmt: skip
 
     def may_enter(self, use: Use) -> bool:
         """Can a call enter an island, or is the island given to what runs inside run_sync?"""
-        if self.obstacle(use.function) is not None or use.function.facts.kind != "def":
+        caller = use.function
+        if self.obstacle(caller) is not None:
+            return False
+        if caller.facts.kind != "def" and not self.lambdas.is_inlined(caller):
             return False
         if use.kind == "pass":
             others = self.uses.of(use.function)

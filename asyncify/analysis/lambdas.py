@@ -27,13 +27,13 @@ class Lambdas:
 
     def obstacle(self, function: Function) -> Obstacle | None:
         """Why a lambda can't turn, or None."""
-        if self._is_inlined(function) or self.hands_on(function):
+        if self.is_inlined(function) or self.hands_on(function):
             return None
         return Obstacle("ASY101", "A lambda can't await.")
 
     def hands_on(self, function: Function) -> bool:
         """Is a lambda a call that gives a coroutine from now on, and nothing else that awaits?"""
-        if function.facts.kind != "lambda" or self._is_inlined(function):
+        if function.facts.kind != "lambda" or self.is_inlined(function):
             return False
         doing = {
             use.operation: _gives(use) for use in self.colors.uses.of(function)
@@ -52,7 +52,7 @@ class Lambdas:
             and CLIENT_MEMBERS[use.name].awaited and clients.call(use) >= 0
         ]  # fmt: skip
 
-    def _is_inlined(self, function: Function) -> bool:
+    def is_inlined(self, function: Function) -> bool:
         """Does a lambda give way to its body, where it is called for each item, or where an error
         is expected of it?"""
         found = self.colors.callers().get(function, ())

@@ -323,6 +323,13 @@ class CallPlanner(UsePlanner):
         text = f"{name}.{found.attributes}" if found.attributes else name
         return f"{text}()" if found.called else text
 
+    def _is_sync_above(self, function: Function, name: str) -> bool:
+        """Is a name that of a function around it, which is an island too? It has a sync session."""
+        scope = function.parent
+        while scope is not None and name not in scope.facts.bound:
+            scope = scope.parent
+        return scope is not None and scope.facts.kind == "def" and scope in self.coloring.islands
+
     def plan_island(self, function: Function, draft: Draft) -> None:
         """An island reaches sessions of the functions around it through their sync session."""
         evaluation = self.inference.evaluations.get(function)
@@ -334,6 +341,7 @@ class CallPlanner(UsePlanner):
         for index, operation in enumerate(evaluation.operations):
             kinds = {a.kind for a in evaluation.values[index] if isinstance(a, v.Known)}
             is_free = operation and operation[0] == f.NAME and operation[5] not in own
+            is_free = is_free and not self._is_sync_above(function, operation[5])
             if "Session" in kinds and (is_free or index in ambient):
                 node = node_reference(function, index)
                 draft.add(UseSyncSession(node=node, site=draft.site(operation), group=group))

@@ -55,6 +55,13 @@ _NEEDED: Mapping[tuple[type[cst.CSTNode], str], int] = {
     (cst.WithItem, "item"): _LAMBDA,
     (cst.Return, "value"): _TUPLE,
     (cst.Element, "value"): _WALRUS,
+    (cst.ListComp, "elt"): _WALRUS,
+    (cst.SetComp, "elt"): _WALRUS,
+    (cst.GeneratorExp, "elt"): _WALRUS,
+    (cst.DictComp, "key"): _LAMBDA,
+    (cst.DictComp, "value"): _LAMBDA,
+    (cst.DictElement, "key"): _LAMBDA,
+    (cst.DictElement, "value"): _LAMBDA,
 }
 _OPERANDS = (cst.BinaryOperation, cst.BooleanOperation, cst.UnaryOperation)
 
