@@ -229,7 +229,7 @@ class Evidence:
             self.inference.write(slot, _SESSION)
             return
         if operation[0] == f.NAME and operation[5] in function.facts.bound:
-            sources = list(_sources(function, operation[5]))
+            sources = list(sources_of(function, operation[5]))
             told = [self._tell_source(function, *source) for source in sources]
             if not all(told):
                 self.inference.likely.unseen[function, operation[5]] = index
@@ -337,7 +337,7 @@ def _entered(function: Function) -> set[int]:
     }
 
 
-def _sources(function: Function, name: str) -> Iterator[tuple[int, bool]]:
+def sources_of(function: Function, name: str) -> Iterator[tuple[int, bool]]:
     """What a variable is assigned, and whether that is entered for it."""
     for statement in statements_of(function.body.statements):
         if statement[0] == f.ASSIGN and (f.TO_NAME, name) in [t[:2] for t in statement[7]]:

@@ -17,6 +17,7 @@ from asyncify.analysis.environments import is_alembic
 from asyncify.analysis.factories import Factories
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.lambdas import Lambdas
+from asyncify.analysis.lent import Lent
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, is_implicit
 from asyncify.analysis.properties import Properties
@@ -51,6 +52,7 @@ class Obstacles(Callers):
         self.impediments: dict[Function, Obstacle] = {}
         self.properties = Properties(inference)
         self.stand_ins = StandIns(inference.program)
+        self.lent = Lent(inference, self.uses)
         self.run_at_import: set[Function] = set()  # the bodies of modules that may start loops
         self._obstacles: dict[Function, Obstacle | None] = {}
         self._entries: dict[Function, bool] = {}
@@ -112,7 +114,7 @@ class Obstacles(Callers):
         if self.inference.is_property(function):
             return self.properties.obstacle(function)
         return (
-            self._decorated(function) or self.cases.obstacle(function)
+            self._decorated(function) or self._lent(function) or self.cases.obstacle(function)
             or self._given_away(function) or self.places.generator_obstacle(function)
         )  # fmt: skip
 
@@ -133,6 +135,11 @@ class Obstacles(Callers):
                     reason = f"It is a command, and `{caller.qualname}` calls it too."
                     return Obstacle("ASY105", reason)
         return None
+
+    def _lent(self, function: Function) -> Obstacle | None:
+        lender = self.lent.lender(function)
+        reason = f"The session comes from `{lender}` and stays what it is."
+        return Obstacle("ASY106", reason) if lender else None
 
     def _called_plainly(self, rule: Rule, caller: str) -> Obstacle:
         """What a library calls without awaiting it, or in an event loop of its own."""

@@ -126,8 +126,8 @@ class Roots:
         """Does a function get a session of which it isn't known where it comes from?"""
         if self.colors.is_configured_sync(function) or self.colors.is_outside(function):
             return ""
-        if is_alembic(function):
-            return ""  # on Alembic's connection
+        if is_alembic(function) or self.colors.lent.lender(function):
+            return ""  # on Alembic's connection, in a library's session
         if self._takes_sessions(function):
             return "whose session it is given isn't known"
         if not self._are_handed(function, members):

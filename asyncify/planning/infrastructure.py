@@ -135,7 +135,9 @@ class InfrastructurePlanner:
         for name in function.facts.bound:
             variable = Variable(function.module, name)
             given = injected.by_alias(variable)
-            place = injected.expression(variable) if given and staying.issuperset(given) else None
+            lent = not given and any(self.colors.lent.under(variable))
+            stays = lent or (bool(given) and staying.issuperset(given))
+            place = injected.expression(variable) if stays else None
             if place is not None:
                 inside |= self.colors.uses.layout(function).subtree(place[1])
         return inside

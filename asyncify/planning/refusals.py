@@ -18,6 +18,7 @@ from asyncify.vocabulary import flask
 from asyncify.vocabulary.frameworks import Rule
 
 _SOURCES = ("sessionmaker", "scoped_session", "Engine")
+_LENT = "If it can give async ones, let a function of the program say so and run asyncify again."
 _ADVICE = "Move the database work to a place that can await it, or name it in `sync`."
 
 
@@ -38,8 +39,21 @@ class Refusals:
         if views and not self.inference.staying:
             yield self._views(views)
         yield from map(self._extension, sorted(self.inference.staying, key=_place))
+        lent: dict[str, list[Function]] = {}
         for function in ordered(self.coloring.islands):
-            yield from self._island(function)
+            root = self.coloring.sides.roots.get(function)
+            if root is not None and root.code == "ASY106":
+                lent.setdefault(root.reason, []).append(function)
+            else:
+                yield from self._island(function)
+        yield from (self._lent(functions, reason) for reason, functions in lent.items())
+
+    def _lent(self, functions: list[Function], reason: str) -> Finding:
+        """What gets its session from a library: one finding for all that get it there."""
+        first, others = functions[0], len(functions) - 1
+        more = f" and {others} more stay" if others else " stays"
+        text = f"`{first.qualname}`{more} sync. {reason}"
+        return finding("ASY106", self._site(first), text, _LENT, self._chain(first))
 
     def _is_given_sync(self, function: Function) -> bool:
         """Is a hook of a library given a sync session in a program that is async throughout? Then

@@ -796,6 +796,11 @@ GENERICS: dict[str, Generic] = {
 # Those that are entered, with what they give.
 MANAGERS = frozenset(name for name in GENERICS if name.endswith("ContextManager"))
 
+# The packages of all these.
+ROOTS: frozenset[str] = frozenset(
+    name.partition(".")[0] for name in (*BOUNDARIES, *METHODS, *CONSTRUCTORS)
+)
+
 
 def boundary(name: str) -> Boundary | None:
     """The rule of a function or decorator by its dotted name, or None: unknown."""
