@@ -181,13 +181,15 @@ class Components(Islands):
 
     def _made_from(self, origins: set[v.Origin]) -> set[v.Origin]:
         """The origins, and those of what they are made from: a factory's engine."""
+        below: dict[v.Origin, set[v.Origin]] = {}
+        for origin, made_of in self._related():
+            below.setdefault(origin, set()).add(made_of)
         found = set(origins)
         pending = list(origins)
         while pending:
-            current = pending.pop()
-            below = {b for a, b in self._related() if a == current} - found
-            found |= below
-            pending += below
+            fresh = below.get(pending.pop(), set()) - found
+            found |= fresh
+            pending += fresh
         return found
 
     def _apart(self, coloring: Coloring) -> set[v.Origin]:

@@ -6,7 +6,6 @@ above. What plugins define is everywhere.
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
@@ -79,7 +78,7 @@ class Fixtures:
             return fixture.owner is None or fixture.owner is function.owner
         if fixture.owner is not None:
             return False
-        last = PurePosixPath(home.path).name
+        last = home.path.rpartition("/")[2]
         if last == "conftest.py":
             return home.folder == "." or f"{module.folder}/".startswith(f"{home.folder}/")
         if self.inference.program.resolve(module, fixture.name) is fixture:
@@ -108,5 +107,5 @@ def _given_name(operations: tuple[f.Operation, ...], index: int) -> str:
 
 
 def _nearness(fixture: Function) -> tuple[bool, bool, int]:
-    is_conftest = PurePosixPath(fixture.module.path).name == "conftest.py"
+    is_conftest = fixture.module.path.rpartition("/")[2] == "conftest.py"
     return fixture.owner is not None, not is_conftest, fixture.module.path.count("/")

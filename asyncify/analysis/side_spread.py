@@ -30,10 +30,20 @@ class Spread:
         self.injected = Injected(colors.inference)
         self._holders: tuple[int, frozenset[Class]] = (-1, frozenset())
         self._lambdas: tuple[int, dict[Function, list[Function]]] = (-1, {})
+        self._below: tuple[int, dict[Function, set[Function]]] = (-1, {})
         self._calls: dict[Function, tuple[object, tuple[Function, ...]]] = {}
 
     def below(self, function: Function) -> set[Function]:
-        """The function and all below it that do I/O, or that make what I/O is done with."""
+        """The function and all below it that do I/O, or that make what I/O is done with. It is
+        asked for again with every coloring, and read only."""
+        if self._below[0] != self.inference.runs:
+            self._below = self.inference.runs, {}
+        found = self._below[1].get(function)
+        if found is None:
+            found = self._below[1][function] = self._all_below(function)
+        return found
+
+    def _all_below(self, function: Function) -> set[Function]:
         out: set[Function] = set()
         pending = [function]
         while pending:

@@ -16,6 +16,7 @@ from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.program import Function
 
+_NAMED = "named in calls of the signature"
 _LOOKING = ("functools.", "pytest.", "unittest.mock.")
 
 
@@ -37,7 +38,7 @@ def given_plainly(function: Function, inference: Inference) -> Given | None:
 
 
 def _in_signature(other: Function, function: Function, inference: Inference) -> Iterator[Given]:
-    if other.facts.kind not in ("def", "class"):
+    if function.name not in _named_in(other):
         return
     operations, scope = other.signature.operations, other.parent or other
     for place, operation in enumerate(operations):
@@ -53,6 +54,19 @@ def _in_signature(other: Function, function: Function, inference: Inference) -> 
             decorates = place in other.signature.decorators
             if "." in name and not (_is_looked_at(name) if decorates else fits(name)):
                 yield Given(name, operation[1])
+
+
+def _named_in(other: Function) -> frozenset[str]:
+    """The names that calls in a signature are given: few of all, and looked for once."""
+    known: frozenset[str] | None = other.atoms.get(_NAMED)
+    if known is None:
+        operations = other.signature.operations if other.facts.kind in ("def", "class") else ()
+        known = other.atoms[_NAMED] = frozenset(
+            operations[index][5] for operation in operations if operation and operation[0] == f.CALL
+            for index in (*operation[6], *(i for _, i in operation[7]))
+            if index >= 0 and operations[index] and operations[index][0] == f.NAME
+        )  # fmt: skip
+    return known
 
 
 def _is_looked_at(decorator: str) -> bool:

@@ -102,9 +102,10 @@ class MockPlanner:
                     yield callee, target[1], target[2]
 
     def _members(self) -> None:
+        stays, islands = self.coloring.stays, self.coloring.islands
         for word in MOCKS:
             for function in self.inference.program.mentioning(word):
-                if function not in self.coloring.stays | self.coloring.islands:
+                if function not in stays and function not in islands:
                     self._function(function)
 
     def _function(self, function: Function) -> None:
