@@ -51,6 +51,7 @@ class Config:
     shared: str = "island"
     engine: str = "replace"
     alembic: str = "sync"
+    database_urls: str = "report"
     only: tuple[str, ...] = ()
     async_driver: tuple[tuple[str, str], ...] = (("postgresql", "asyncpg"), ("mysql", "aiomysql"))
     sqlalchemy_version: str = "2.0"
@@ -252,6 +253,8 @@ KEYS: tuple[Key, ...] = (
         "replace|alongside", _one_of("replace", "alongside"), _only),
     Key("alembic", "Whether Alembic's env.py keeps a sync engine.", "sync|async",
         _one_of("sync", "async"), _only),
+    Key("database-urls", "What becomes of URLs in environment and compose files.", "report|edit",
+        _one_of("report", "edit"), _only),
     Key("only", "Turn only what is in these files, modules or functions.", "PATH|NAME",
         _strings, _listed),
     Key("factory-names", "Keep a session factory's name, or deprecate it.", "keep|deprecate",

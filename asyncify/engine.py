@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 _SQLITE = re.compile(rb"\bsqlite(?:\+\w+)?:")
 _LARGE = 20_000  # functions
+_STAYS_SYNC = "ASY107"  # on sync sessions of its own, or of Alembic
 Progress = Callable[[str, int, int], None]  # stage, done, total
 
 
@@ -217,11 +218,16 @@ def _manifests(
     needs = Needs(
         config.sqlalchemy_version, tuple(config.async_driver), _sqlite(read), plan.tests,
         any(b"ASGITransport(" in change.after for change in changes), _folders(read, changes),
-        config.suite.version,
+        config.suite.version, config.database_urls == "edit" and not _keeps_sync(plan),
     )  # fmt: skip
     followed, findings = follow(config.root, request.paths, needs)
     read.problems += findings
     return followed
+
+
+def _keeps_sync(plan: Plan) -> bool:
+    """Does anything stay sync that may read the same URL: migrations, tasks, scripts?"""
+    return plan.summary.staying > 0 or any(x.code == _STAYS_SYNC for x in plan.findings)
 
 
 def _folders(read: _Read, changes: tuple[FileChange, ...]) -> tuple[str, ...]:

@@ -234,3 +234,32 @@ def test_a_project_is_edited_with_its_program(tmp_path: Path) -> None:
     assert [x.code for x in outcome.findings if x.code.startswith("ASY6")] == ["ASY602"]
     write(tmp_path, outcome)
     assert not migrate(tmp_path).changes
+
+
+_ENV = "# DATABASE_URL=postgresql://h/old\nDATABASE_URL=postgresql://u:p@h/d\nREDIS_URL=redis://h\n"
+_ENGINE = (
+    "import os\n\nfrom sqlalchemy import create_engine\nfrom sqlalchemy.orm import Session\n\n"
+    'engine = create_engine(os.environ["DATABASE_URL"])\n\n\n'
+    'def ping():\n    with Session(engine) as db:\n        db.execute("SELECT 1")\n'
+)
+_TASK = (
+    "from celery import shared_task\nfrom app import engine\nfrom sqlalchemy.orm import Session\n\n\n"
+    '@shared_task\ndef work():\n    with Session(engine) as db:\n        db.execute("SELECT 1")\n'
+)
+
+
+@pytest.mark.parametrize("task", [False, True], ids=["async", "a task stays sync"])
+def test_urls_are_edited_where_nothing_stays_sync(tmp_path: Path, task: bool) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.asyncify]\ndatabase-urls = "edit"\n')
+    (tmp_path / "app.py").write_text(_ENGINE)
+    (tmp_path / ".env").write_text(_ENV)
+    if task:
+        (tmp_path / "tasks.py").write_text(_TASK)
+    outcome = migrate(tmp_path)
+    changes = {change.path: change.after.decode() for change in outcome.changes}
+    told = [x.site.path for x in outcome.findings if x.code == "ASY607"]
+    if task:
+        assert ".env" not in changes and told == [".env"]
+    else:
+        assert changes[".env"] == _ENV.replace("=postgresql://u", "=postgresql+asyncpg://u")
+        assert not told

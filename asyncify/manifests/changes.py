@@ -22,7 +22,8 @@ class Needs:
     """``sqlite``: where its files are named, in the program, in its tests only, or nowhere (empty).
     ``tests``: are there tests or fixtures that turned; ``client``: is an httpx client among what
     they use now; ``folders``: those of the projects that they belong to, '' for the root;
-    ``version``: of pytest-asyncio, where the project says."""
+    ``version``: of pytest-asyncio, where the project says; ``urls``: are database URLs edited, for
+    which nothing may stay sync."""
 
     line: str = "2.0"
     drivers: tuple[tuple[str, str], ...] = ()
@@ -31,6 +32,7 @@ class Needs:
     client: bool = False
     folders: tuple[str, ...] = ("",)
     version: tuple[int, int] | None = None
+    urls: bool = False
 
 
 _MARKS = (
