@@ -243,8 +243,9 @@ _ENGINE = (
     'def ping():\n    with Session(engine) as db:\n        db.execute("SELECT 1")\n'
 )
 _TASK = (
-    "from celery import shared_task\nfrom app import engine\nfrom sqlalchemy.orm import Session\n\n\n"
-    '@shared_task\ndef work():\n    with Session(engine) as db:\n        db.execute("SELECT 1")\n'
+    "from app import engine\nfrom celery import shared_task\nfrom sqlalchemy.orm import Session\n"
+    "\n\n@shared_task\ndef work():\n"
+    '    with Session(engine) as db:\n        db.execute("SELECT 1")\n'
 )
 
 

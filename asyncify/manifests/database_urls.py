@@ -1,9 +1,8 @@
 """Database URLs in environment and compose files: they may stay, and what they could become.
 
 The migrated program converts a URL where it makes the engine, and what stays sync (migrations,
-tasks) reads the same setting. So nothing is edited unless that is asked for, and nothing stays sync;
-what the async driver would be called is said, without the rest of the URL, which has a password in
-it.
+tasks) reads the same setting. So nothing is edited unless that is asked for and nothing stays sync;
+what the async driver would be called is said, without the rest of the URL: it has a password.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from asyncify.analysis.program import Class, Function, Module, Symbol, Variable,
 from asyncify.decisions import EditArguments, RenameReference
 from asyncify.findings import Finding
 from asyncify.planning.draft import Draft, reference
+from asyncify.planning.mocked_awaits import Awaits
 from asyncify.rules import finding
 from asyncify.sites import NodeRef
 from asyncify.vocabulary.names import KINDS, async_name
@@ -47,14 +48,22 @@ class MockedFunctions:
     findings: list[Finding] = field(default_factory=list)
     # The names in functions that hold mocks of sessions, which are async ones now.
     sessions: set[tuple[Function, str]] = field(default_factory=set)
+    awaits: Awaits = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.awaits = Awaits(self.colors, self.draft)
 
     def plan(self) -> None:
         program = self.colors.inference.program
         for function in {fn: None for word in PATCHES for fn in program.mentioning(word)}:
             operations = function.body.operations
             for operation in operations:
-                if operation and operation[0] == f.CALL:
-                    self._call(function, operations, operation)
+                if (
+                    operation
+                    and operation[0] == f.CALL
+                    and self._call(function, operations, operation)
+                ):
+                    self.awaits.of_patch(function, operation)
         for function in self._decorated():
             self._decorators(function)
 
@@ -70,16 +79,20 @@ class MockedFunctions:
         signature = function.signature
         for index in signature.decorators:
             operation = signature.operations[index]
-            if operation[0] == f.CALL:
-                self._call(function.parent or function, signature.operations, operation)
+            if operation[0] == f.CALL and self._call(
+                function.parent or function, signature.operations, operation
+            ):
+                self.awaits.of_decorator(function, index)
 
     def _call(
         self, function: Function, operations: tuple[f.Operation, ...], operation: f.Operation
-    ) -> None:
+    ) -> bool:
+        """Plan a call. True where it makes an ``AsyncMock`` by itself."""
+        made = False
         callee = operations[operation[5]]
         word = callee[5] if callee[0] == f.NAME else callee[6] if callee[0] == f.ATTRIBUTE else ""
         if word not in _PATCHING:
-            return
+            return False
         self._member(function, operations, operation)
         for target, given in self._replaced(function, operations, operation):
             if not isinstance(target, Function):
@@ -95,6 +108,10 @@ class MockedFunctions:
                     self._stand_in(function, operations, operation, given, target)
                 else:
                     self._answer(function, operations, operation)
+                    made = _CALLABLE not in dict(operation[7]) and not self._hands(
+                        function, operations, operation
+                    )
+        return made
 
     def _member(
         self, function: Function, operations: tuple[f.Operation, ...], operation: f.Operation
@@ -186,16 +203,22 @@ class MockedFunctions:
     ) -> None:
         """``patch("app.crud.get_user", side_effect=lambda key: real(key))``: an ``AsyncMock`` would
         give the coroutine as its result, and a plain mock gives it to whoever awaits it."""
-        keywords, module = dict(operation[7]), function.module
-        answer = operations[keywords.get(_EFFECT, -1)] if _EFFECT in keywords else ()
-        if not answer or answer[0] != f.LAMBDA or _CALLABLE in keywords:
-            return
-        if self._hands_on(function, answer):
-            draft = self.draft(module)
+        if _CALLABLE not in dict(operation[7]) and self._hands(function, operations, operation):
+            draft = self.draft(function.module)
             name = dotted(operations, operation[5]).rpartition(".")[2]
             node = NodeRef("Call", operation[3], name)
             keyword = ((_CALLABLE, draft.spell(_PLAIN)),)
             draft.add(EditArguments(node=node, site=draft.site(operation), set_keywords=keyword))
+
+    def _hands(
+        self, function: Function, operations: tuple[f.Operation, ...], operation: f.Operation
+    ) -> bool:
+        """Is the effect of a mock a lambda that gives what can be awaited?"""
+        keywords = dict(operation[7])
+        answer = operations[keywords[_EFFECT]] if keywords.get(_EFFECT, -1) >= 0 else ()
+        return bool(
+            answer and answer[0] == f.LAMBDA and self._hands_on(function, answer)
+        )  # fmt: skip
 
     def _hands_on(self, function: Function, operation: f.Operation) -> bool:
         return self.colors.lambdas.hands_on(function.module.functions[operation[5]])

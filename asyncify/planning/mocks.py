@@ -66,6 +66,7 @@ class MockPlanner:
             self.functions.sessions.add((function, name))
             self._awaited_members(function, name)
             self._entered(function, name)
+            self.functions.awaits.of_members(function, name, self._is_coroutine)
 
     def _entered(self, function: Function, name: str) -> None:
         """``db.__enter__.return_value = db``: it is entered by ``async with``."""
@@ -81,10 +82,14 @@ class MockPlanner:
     def _awaited_members(self, function: Function, name: str) -> None:
         """``db.commit = MagicMock()``."""
         for callee, base, member in self._assigned(function):
-            row = self.inference.row("Session", member)
             held = dotted(function.body.operations, base) == name
-            if held and row is not None and row.form is Form.AWAIT:
+            if held and self._is_coroutine(member):
                 self._rename(function, callee)
+
+    def _is_coroutine(self, member: str) -> bool:
+        """Is a member of a session awaited from now on?"""
+        row = self.inference.row("Session", member)
+        return row is not None and row.form is Form.AWAIT
 
     def _assigned(self, function: Function) -> Iterator[tuple[f.Operation, int, str]]:
         """The mocks that are assigned to attributes: what makes them, and the attributes."""

@@ -140,6 +140,15 @@ INVOKING: tuple[str, ...] = (RUNNER_METHOD, "forward")
 # https://docs.python.org/3/library/unittest.mock.html#unittest.mock.AsyncMock
 MOCKS: tuple[str, ...] = ("MagicMock", "Mock")
 ASYNC_MOCK = "unittest.mock.AsyncMock"
+# What an AsyncMock has for the same question; `assert_not_called` says more than `not_awaited`.
+ASSERTIONS: dict[str, str] = {
+    "assert_called": "assert_awaited",
+    "assert_called_once": "assert_awaited_once",
+    "assert_called_with": "assert_awaited_with",
+    "assert_called_once_with": "assert_awaited_once_with",
+    "assert_any_call": "assert_any_await",
+    "assert_has_calls": "assert_has_awaits",
+}
 # What the mock of a session is one of, by a member that only that has; an empty one is any other.
 MOCKED_SESSIONS: tuple[tuple[str, str], ...] = (
     ("exec", "sqlmodel.ext.asyncio.session.AsyncSession"),

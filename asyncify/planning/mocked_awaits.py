@@ -1,0 +1,95 @@
+"""What tests ask of mocks afterwards: ``mock.assert_called_once()`` is ``assert_awaited_once()``
+where the mock is an ``AsyncMock`` from now on. A call that nobody awaits would go unnoticed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from asyncify import facts as f
+from asyncify.analysis.colors import Colors
+from asyncify.analysis.program import Function, Module, dotted, statements_of
+from asyncify.decisions import RenameReference
+from asyncify.planning.draft import Draft, reference
+from asyncify.vocabulary.testing import ASSERTIONS
+
+
+class Awaits:
+    """Plans the assertions."""
+
+    def __init__(self, colors: Colors, draft: Callable[[Module], Draft]) -> None:
+        self.colors = colors
+        self.draft = draft
+
+    def of_members(self, function: Function, name: str, is_awaited: Callable[[str], bool]) -> None:
+        """``db.commit.assert_called_once()``."""
+        operations = function.body.operations
+        for operation in _assertions(function):
+            member = operations[operation[5]]
+            if (
+                member[0] == f.ATTRIBUTE and is_awaited(member[6])
+                and dotted(operations, member[5]) == name
+            ):  # fmt: skip
+                self._rename(function, operation)
+
+    def of_patch(self, function: Function, operation: f.Operation) -> None:
+        """``with patch("app.crud.get_user") as mock: ... mock.assert_called_once()``."""
+        name = self._bound(function, operation)
+        if not name:
+            return
+        for asserted in _assertions(function):
+            if dotted(function.body.operations, asserted[5]) == name:
+                self._rename(function, asserted)
+
+    def of_decorator(self, function: Function, index: int) -> None:
+        """``@patch("app.crud.get_user")``: the decorator next to the function gives the first
+        parameter."""
+        signature = function.signature
+        giving = [i for i in signature.decorators if self._gives(function, i)]
+        names = [p.name for p in signature.parameters if p.kind in ("p", "a")]
+        names = names[1:] if function.is_method else names
+        if index not in giving:
+            return
+        place = len(giving) - 1 - giving.index(index)
+        if place < len(names):
+            for asserted in _assertions(function):
+                if dotted(function.body.operations, asserted[5]) == names[place]:
+                    self._rename(function, asserted)
+
+    def _gives(self, function: Function, index: int) -> bool:
+        """Does a decorator patch with a mock that it makes, and gives the function?"""
+        operations = function.signature.operations
+        operation = operations[index]
+        if operation[0] != f.CALL:
+            return False
+        words = dotted(operations, operation[5]).split(".")
+        wanted = 2 if words[-1] == "object" else 1
+        return "patch" in words and words[-1] in ("patch", "object") and (
+            len(operation[6]) == wanted and not any(name == "new" for name, _ in operation[7])
+        )  # fmt: skip
+
+    def _bound(self, function: Function, operation: f.Operation) -> str:
+        """The name that what a call gives has from then on, or ''."""
+        operations = function.body.operations
+        index = operations.index(operation)
+        for statement in statements_of(function.body.statements):
+            if statement[0] == f.ASSIGN and statement[8] == index:
+                targets = [t for t in statement[7] if t[0] == f.TO_NAME]
+                return str(targets[0][1]) if targets else ""
+            if statement[0] == f.WITH:
+                for item in statement[7]:
+                    if item[0] == index and item[1] is not None and item[1][0] == f.TO_NAME:
+                        return str(item[1][1])
+        return ""
+
+    def _rename(self, function: Function, operation: f.Operation) -> None:
+        draft, new = self.draft(function.module), ASSERTIONS[operation[6]]
+        site = draft.site(operation)
+        draft.add(RenameReference(node=reference(operation), site=site, new=new))
+
+
+def _assertions(function: Function) -> Iterator[f.Operation]:
+    if function.facts.members.isdisjoint(ASSERTIONS):
+        return
+    for operation in function.body.operations:
+        if operation and operation[0] == f.ATTRIBUTE and operation[6] in ASSERTIONS:
+            yield operation
