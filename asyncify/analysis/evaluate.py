@@ -16,6 +16,7 @@ from asyncify.analysis import calls, declarations, members, operators, protocols
 from asyncify.analysis import values as v
 from asyncify.analysis.program import Class, Function, Module, Variable
 from asyncify.analysis.slots import Slot
+from asyncify.vocabulary.names import FACTORY
 
 if TYPE_CHECKING:
     from asyncify.analysis.infer import Inference
@@ -117,11 +118,23 @@ class Evaluation:
         declared = declarations.annotation_value(
             self.inference, self.function, self.operations, annotation
         )
+        if declared and value >= 0 and self._waits_for(target, declared, value):
+            declared = v.UNKNOWN
         given = self.values[value] if value >= 0 else v.UNKNOWN
         dependency = declarations.dependency_value(
             self.inference, self.function, self.operations, value
         )
         self.bind(target, dependency or _refined(self.inference, declared, given))
+
+    def _waits_for(self, target: Any, declared: v.Value, value: int) -> bool:
+        """``factory: Optional[sessionmaker] = None``: the factory that is put there says more than
+        the annotation, which in 1.4 is the same for sync and async sessions."""
+        operation = self.operations[value]
+        return (
+            operation[0] == f.CONSTANT and operation[5] is None
+            and (target[0] == f.TO_ATTRIBUTE or self.function.parent is None)
+            and all(isinstance(a, v.Known) and a.kind == FACTORY for a in declared)
+        )  # fmt: skip
 
     def on_augmented(self, statement: f.Statement) -> None:
         if statement[7][0] == f.TO_NAME:

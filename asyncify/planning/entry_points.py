@@ -7,6 +7,7 @@ from asyncify.analysis.program import Function, Variable, dotted
 from asyncify.analysis.uses import Use
 from asyncify.decisions import (
     ReplaceCall,
+    ReplaceExpression,
     WrapAsyncioRun,
 )
 from asyncify.planning.draft import Draft, call_reference
@@ -36,16 +37,20 @@ class EntryPlanner(UsePlanner):
                 continue  # a command runs its own loop
             statement = layout.statement(use.operation)
             is_guarded = statement is not None and id(statement) in layout.guarded
-            operation = layout.operations[use.operation]
-            draft.add(
-                WrapAsyncioRun(
-                    node=call_reference(function, use.operation), site=draft.site(operation),
-                    group=self.coloring.groups.get(use.callees[0], 0),
-                    function=self._runner(function, is_guarded, draft),
-                )
-            )  # fmt: skip
+            self._run(use, self._runner(function, is_guarded, draft), draft)
             if not is_guarded and not function.module.runs_loop:
                 self._run_at_import(use, draft)
+
+    def _run(self, use: Use, runner: str, draft: Draft) -> None:
+        """``main()`` becomes ``asyncio.run(main())``. Of functions in a table some may be sync."""
+        node = call_reference(use.function, use.operation)
+        site = draft.site(use.function.body.operations[use.operation])
+        group = self.coloring.groups.get(use.callees[0], 0)
+        if all(c in self.coloring.turned or c.facts.is_async for c in use.callees):
+            draft.add(WrapAsyncioRun(node=node, site=site, group=group, function=runner))
+            return
+        template = f"{runner}({self.support(draft, 'maybe_await')}({{node}}))"
+        draft.add(ReplaceExpression(node=node, site=site, group=group, template=template))
 
     def _runner(self, body: Function, is_guarded: bool, draft: Draft) -> str:
         """What runs a coroutine: a loop may run where a module is imported, under uvicorn."""
