@@ -2,6 +2,7 @@
 
 A single call gets an event loop where it stands. Of several, the second would meet the connections
 of the first one's loop, and a session that is opened there can't be awaited: they need a function.
+A server counts as one, unless it can't be awaited: then each call leaves no connections behind.
 So does what a script does without any such condition, if nobody imports it.
 """
 
@@ -85,7 +86,10 @@ def _is_crowded(colors: Colors, body: Function) -> bool:
     uses = list(_working(colors, body, layout))
     if any(use.kind != "call" or _repeats(use, layout) for use in uses):
         return True
-    return len(uses) > 1
+    served = list(colors.servers.of(body)) if uses else []
+    if any(not call.form for call in served):
+        return False
+    return len(uses) + len(served) > 1
 
 
 def _is_entered(colors: Colors, body: Function) -> bool:

@@ -21,6 +21,7 @@ from asyncify.analysis.lent import Lent
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, is_implicit
 from asyncify.analysis.properties import Properties
+from asyncify.analysis.serving import Servers
 from asyncify.analysis.signed import given_plainly
 from asyncify.analysis.stand_ins import StandIns
 from asyncify.analysis.uses import (
@@ -53,6 +54,7 @@ class Obstacles(Callers):
         self.properties = Properties(inference)
         self.stand_ins = StandIns(inference.program)
         self.lent = Lent(inference, self.uses)
+        self.servers = Servers(inference)
         self.run_at_import: set[Function] = set()  # the bodies of modules that may start loops
         self._obstacles: dict[Function, Obstacle | None] = {}
         self._entries: dict[Function, bool] = {}
@@ -116,6 +118,7 @@ class Obstacles(Callers):
         return (
             self._decorated(function) or self._lent(function) or self.cases.obstacle(function)
             or self._given_away(function) or self.places.generator_obstacle(function)
+            or self.servers.obstacle(function)
         )  # fmt: skip
 
     def _decorated(self, function: Function) -> Obstacle | None:

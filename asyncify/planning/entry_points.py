@@ -53,8 +53,10 @@ class EntryPlanner(UsePlanner):
         draft.add(ReplaceExpression(node=node, site=site, group=group, template=template))
 
     def _runner(self, body: Function, is_guarded: bool, draft: Draft) -> str:
-        """What runs a coroutine: a loop may run where a module is imported, under uvicorn."""
-        if not (is_guarded or is_test_path(body.module.path) or body.module.runs_loop):
+        """What runs a coroutine: a loop may run where a module is imported, under uvicorn; and
+        where a bot starts one, that would meet the connections of this one."""
+        runs_here = is_guarded or is_test_path(body.module.path) or body.module.runs_loop
+        if not runs_here or any(self.colors.servers.of(body)):
             return self.support(draft, "run_at_import")
         return f"{draft.spell('asyncio')}.run"
 

@@ -17,6 +17,7 @@ from asyncify.decisions import (
     AddDecorator,
     MakeAsync,
     RenameReference,
+    ReplaceCall,
     StripDecorator,
     awaits,
 )
@@ -24,7 +25,7 @@ from asyncify.findings import Finding
 from asyncify.planning.client_calls import ClientPlanner
 from asyncify.planning.consumers import consume_generators, plan_iteration
 from asyncify.planning.delegation import loops
-from asyncify.planning.draft import Draft, reference
+from asyncify.planning.draft import Draft, call_reference, reference
 from asyncify.planning.entry_points import EntryPlanner
 from asyncify.planning.hoisting import Hoister
 from asyncify.planning.member_calls import MemberPlanner
@@ -100,6 +101,23 @@ class FunctionPlanner:
         withs.finish()
         for decision in loops(self.colors, self.coloring, function, draft):
             draft.add(decision)
+        if not function.facts.is_async:
+            self._serve(function, draft, group)
+
+    def _serve(self, function: Function, draft: Draft, group: int) -> None:
+        """``uvicorn.run(app)``: a loop runs already, so the server is awaited."""
+        operations = function.body.operations
+        for call in self.colors.servers.of(function):
+            if not call.form:
+                continue
+            form = call.form.replace("{module}", draft.spell(call.name.partition(".")[0]))
+            draft.add(
+                ReplaceCall(
+                    node=call_reference(function, call.operation), group=group,
+                    site=draft.site(operations[call.operation]), awaited=form,
+                )
+            )  # fmt: skip
+            draft.drop(dotted(operations, operations[call.operation][5]))
 
     def _make_async(self, function: Function, draft: Draft, group: int) -> None:
         facts = function.facts

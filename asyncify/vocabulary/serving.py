@@ -1,0 +1,31 @@
+"""What runs an event loop of its own until the program ends, by its dotted name: as data.
+
+No such call may stand inside of another loop. Some have a form that is awaited instead.
+"""
+
+from __future__ import annotations
+
+# The forms: ``{0}`` is the first argument, ``{module}`` the library as the file spells it.
+COROUTINES = {"asyncio.run": "{0}", "asyncio.runners.run": "{0}"}
+UNTIL_COMPLETE = "run_until_complete"  # of a loop of asyncio
+UVICORN = {"uvicorn.run", "uvicorn.main.run"}
+UVICORN_FORM = "{module}.Server({module}.Config({args})).serve()"
+PROCESSES = ("reload", "workers")  # with one of these other processes run the loops
+UNFIT = "app_dir"  # which only the plain form takes
+# Methods and functions without any: pairs of what the name starts with, and its last part.
+PLAIN = tuple(
+    (library, name)
+    for libraries, names in (
+        ("telegram.", "run_polling run_webhook"),
+        ("discord. disnake. nextcord. pyrogram.", "run"),
+        ("aiogram.", "start_polling start_webhook"),
+        ("aiohttp.web.", "run_app"),
+        ("mcp. fastmcp. quart.", "run"),
+    )
+    for library in libraries.split() for name in names.split()
+)  # fmt: skip
+# Aiogram's dispatcher has a coroutine of the same name.
+EXECUTORS = {"aiogram.": "executor"}
+DISTINCTIVE = {"run_polling", "run_webhook"}  # whatever they are called on
+TAILS = frozenset({"run", UNTIL_COMPLETE, *(name for _, name in PLAIN)})
+ROOTS = frozenset({"asyncio", "uvicorn", *(library.partition(".")[0] for library, _ in PLAIN)})
