@@ -65,6 +65,8 @@ class BlockingCalls:
         while pending:
             inner = pending.pop(0)
             for caller, index in self._calling(inner.function):
+                if self._is_awaited(caller, index):
+                    continue  # it is the async one of two that share a name
                 below = (inner.function, *inner.below)
                 call = BlockingCall(caller, index, inner.row, inner.name, below)
                 if self._is_on_loop(caller):

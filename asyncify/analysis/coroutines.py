@@ -73,11 +73,16 @@ class Coroutines:
         if not use.is_async or not isinstance(use.owner, v.Known) or not _is_async(use.owner):
             return False
         if use.kind == "enter":
-            return not self._is_async_place(use)
+            return not self._is_async_place(use) and not self._may_be_sync(use)
         operation = use.function.body.operations[use.operation]
         if use.row is None or use.row.form is not Form.AWAIT or operation[0] != f.CALL:
             return False
         return not self.uses.layout(use.function).is_awaited(use.operation)
+
+    def _may_be_sync(self, use: Use) -> bool:
+        """May the object be a sync one too: ``AsyncConnection | Connection``?"""
+        found = self.inference.evaluations[use.function].values[use.operation]
+        return any(isinstance(a, v.Known) and a.kind in SYNC_KINDS for a in found)
 
     def _all_async(self, use: Use) -> bool:
         """Is whatever the call may run async? A sync override of what is async turns with it."""
@@ -91,8 +96,24 @@ class Coroutines:
         methods = [c for c in use.callees if c.facts.is_async and c.owner is not None]
         return all(
             c.facts.is_async or any(_overrides(c, method) for method in methods)
-            or _holds_coroutine(self.inference.result(c)) for c in use.callees
+            or self._hands_on(c) for c in use.callees
         )  # fmt: skip
+
+    def _hands_on(self, function: Function) -> bool:
+        """Does a plain function return a coroutine, whatever way it went? A wrapper that chooses
+        between a sync function and an async one doesn't."""
+        evaluation = self.inference.evaluations.get(function)
+        if evaluation is None or not _holds_coroutine(self.inference.result(function)):
+            return False
+        for statement in self.uses.layout(function).statements:
+            if statement[0] == f.RETURN and statement[7] >= 0:
+                operation = evaluation.operations[statement[7]]
+                callee = evaluation.values[operation[5]] if operation[0] == f.CALL else v.UNKNOWN
+                if any(isinstance(a, v.FunctionObject) and not a.function.facts.is_async
+                       and not _holds_coroutine(self.inference.result(a.function))
+                       for a in callee):  # fmt: skip
+                    return False
+        return True
 
     def _is_async_place(self, use: Use) -> bool:
         """Does the use stand in an `async for` or an `async with`?"""
@@ -280,6 +301,8 @@ class Coroutines:
                 return promised  # a plain `list` says nothing of what is in it
         if self._is_provided(function):
             return Fate.LOST
+        if not words.LOOKING_NAMES.isdisjoint(function.facts.names):
+            return Fate.OPEN  # it knows when that is a coroutine, and so do its callers
         if function.facts.is_generator or self._depth >= _DEEP:
             return Fate.OPEN
         self._depth += 1

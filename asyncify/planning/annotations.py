@@ -20,6 +20,7 @@ from asyncify.decisions import EditAnnotation
 from asyncify.planning.draft import Draft
 from asyncify.planning.queries import QueryPlanner
 from asyncify.planning.sync_names import SyncNames
+from asyncify.planning.sync_sides import is_behind
 from asyncify.sites import NodeRef
 from asyncify.vocabulary.frameworks import GENERICS, MANAGERS
 from asyncify.vocabulary.names import KINDS
@@ -58,6 +59,7 @@ class AnnotationPlanner:
         names: SyncNames,
         draft: Callable[[Module], Draft],
     ) -> None:
+        self.colors = colors
         self.inference = colors.inference
         self.program = self.inference.program
         self.coloring = coloring
@@ -71,7 +73,7 @@ class AnnotationPlanner:
         operations, scope = signature.operations, function.parent or function
         passed, given = self.inference.passed, self.inference.given
         for position, parameter in enumerate(signature.parameters):
-            if parameter.annotation >= 0:
+            if parameter.annotation >= 0 and not is_behind(self.colors, function, parameter.name):
                 self._plan(
                     _Annotation(
                         scope, function, operations, parameter.annotation,

@@ -18,6 +18,7 @@ from asyncify.decisions import (
 )
 from asyncify.planning.draft import Draft, call_reference, reference
 from asyncify.planning.sync_names import SyncNames
+from asyncify.planning.sync_sides import is_behind
 
 # What events are listened for on, behind the async object.
 _SYNC_TARGETS = {
@@ -66,6 +67,8 @@ class ListenerPlanner:
             return
         target = operations[operation[6][0]]
         if target[0] not in (f.NAME, f.ATTRIBUTE):
+            return
+        if target[0] == f.NAME and is_behind(self.colors, scope, target[5]):
             return
         atoms = self._targets(scope, function, operations, operation[6][0], in_signature)
         draft = self.draft(function.module)

@@ -48,7 +48,8 @@ def misuses(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
                 yield from _misuse(use, view.layout)
         fixed = function.module.path not in colors.blocked
         for index in needless_awaits(colors, function):
-            name = dotted(view.operations, view.operations[view.operations[index][5]][5])
+            callee = view.operations[view.operations[index][5]][5]
+            name = dotted(view.operations, callee) or str(view.operations[callee][6])
             reason = f"`{name}` is not awaitable."
             found = finding("ASY402", view.site(index), reason, "Remove the `await`.")
             yield replace(found, fixed=fixed)

@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from asyncify import facts as f
 from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.infer import Inference
-from asyncify.analysis.program import Class, dotted, statements_of
+from asyncify.analysis.program import Class, Variable, dotted, statements_of
 from asyncify.planning.misuse_view import View, bound_in
 from asyncify.vocabulary.types import (
     MAKES_AWARE,
     NAIVE_TYPES,
+    NO_TYPES,
     TYPE_MAP,
     ZONE_KEYWORDS,
     ZONED_METHODS,
@@ -71,8 +72,28 @@ class ZonedTimes:
             kind = dotted(operations, operations[part][5] if is_call else part)
             if kind.rpartition(".")[2] in NAIVE_TYPES:
                 return not (is_call and (operations[part][6] or operations[part][7]))
-        mapped = any(TYPE_MAP in ancestor.body.facts.bound for ancestor in cls.ancestors)
-        return annotation >= 0 and not mapped
+            if operations[part][0] != f.CONSTANT and kind.rpartition(".")[2] not in NO_TYPES:
+                return False  # a type of which nothing is known, as the program's own are
+        return annotation >= 0 and not any(map(self._maps_types, cls.ancestors))
+
+    def _maps_types(self, cls: Class) -> bool:
+        """Does a class say what annotations mean, or the call that it comes from?"""
+        if TYPE_MAP in cls.body.facts.names:
+            return True
+        bases = [cls.body.signature.operations[i] for i in cls.body.signature.bases]
+        return any(
+            TYPE_MAP in {name for name, _ in call[7]}
+            for base in bases if base[0] == f.NAME
+            for call in self._made_by(cls, base[5]) if call[0] == f.CALL
+        )
+
+    def _made_by(self, cls: Class, name: str) -> Iterator[f.Operation]:
+        """What a variable is made by that is the base of a class."""
+        program = self.inference.program
+        symbol = program.lookup(cls.body, name)
+        found = program.variable_expression(symbol) if isinstance(symbol, Variable) else None
+        if found is not None:
+            yield found[1][found[2]]
 
 
 def declarations(cls: Class, name: str) -> Iterator[tuple[int, int]]:

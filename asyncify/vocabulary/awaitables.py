@@ -15,6 +15,10 @@ TAKING_MODULES = (
 )  # fmt: skip
 # What calls a lambda that it is given in the place of something that is awaited.
 MOCKING = ("unittest.mock.", "monkeypatch.")
+# What looks whether something is one, or makes one.
+LOOKING_NAMES = frozenset({
+    "isawaitable", "iscoroutine", "iscoroutinefunction", "isasyncgenfunction", "isasyncgen",
+})  # fmt: skip
 # Functions and methods of any library, by their last name.
 TAKING_NAMES = frozenset({
     "run_until_complete", "create_task", "ensure_future", "gather", "wait_for", "shield",

@@ -100,6 +100,15 @@ _SYNC_ROWS: tuple[tuple[tuple[str, ...], tuple[str, ...], str], ...] = (
         "https://docs.celeryq.dev/en/stable/userguide/tasks.html",
     ),
     (
+        (
+            *("celery.backends.base.BaseBackend", "celery.backends.base.Backend"),
+            *("celery.backends.base.KeyValueStoreBackend", "celery.backends.base.SyncBackendMixin"),
+            "celery.backends.database.DatabaseBackend",
+        ),
+        ("*",),
+        "https://docs.celeryq.dev/en/stable/internals/reference/celery.backends.base.html",
+    ),
+    (
         ("tornado.web.RequestHandler", "tornado.websocket.WebSocketHandler"),
         (
             *("initialize", "on_finish", "get_current_user", "get_user_locale", "get_login_url"),

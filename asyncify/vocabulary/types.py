@@ -71,4 +71,9 @@ ZONE_KEYWORDS = ("tz", "tzinfo")
 ZONED_METHODS = {"astimezone": True, "replace": False}
 # Column types that have none unless they are told, and what gives annotations other types.
 NAIVE_TYPES = {"DateTime", "TIMESTAMP", "DATETIME"}
+# What a column is given that is no type.
+NO_TYPES = {
+    "ForeignKey", "Sequence", "Identity", "Computed", "CheckConstraint", "FetchedValue",
+    "DefaultClause",
+}  # fmt: skip
 TYPE_MAP = "type_annotation_map"
