@@ -110,11 +110,22 @@ def annotation_value(
     if kind == f.SUBSCRIPT:
         return _subscript(inference, function, operations, operation, nesting, given)
     if kind == f.OPERATOR and operation[5] == "BitOr":
-        return v.join(
-            annotation_value(inference, function, operations, i, nesting + 1, given)
-            for i in operation[6]
+        return _of_one_side(
+            v.join(
+                annotation_value(inference, function, operations, i, nesting + 1, given)
+                for i in operation[6]
+            )
         )
     return v.UNKNOWN
+
+
+def _of_one_side(value: v.Value) -> v.Value:
+    """``Session | AsyncSession`` is written by somebody who tells them apart: it says nothing of
+    which it is."""
+    kinds = {a.kind for a in value if isinstance(a, v.Known)} if len(value) > 1 else set()
+    if not any(f"Async{kind}" in kinds for kind in kinds):
+        return value
+    return frozenset(a for a in value if not isinstance(a, v.Known))
 
 
 def is_constant(
@@ -206,7 +217,7 @@ def _subscript(
     if name == "typing.Annotated":
         return v.join((_depends_in(inference, function, operations, parts[1:]) or argument(0),))
     if name in _UNIONS:
-        return v.join(argument(i) for i in range(len(parts)))
+        return _of_one_side(v.join(argument(i) for i in range(len(parts))))
     if name in _TRANSPARENT:
         return argument(0)
     if name in _COLLECTIONS:

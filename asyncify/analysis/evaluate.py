@@ -171,7 +171,8 @@ class Evaluation:
 
     def on_with(self, statement: f.Statement) -> None:
         for value, target in statement[7]:
-            entered = protocols.entered(self, self.values[value])
+            found = protocols.told_apart(self.values[value], statement[9])
+            entered = protocols.entered(self, found)
             if target is not None:
                 self.bind(target, entered)
                 if len(statement[7]) > 1:  # a later item may use it

@@ -29,6 +29,16 @@ def iterate(evaluation: Evaluation, value: v.Value, seen: v.Value = v.UNKNOWN) -
     return v.join(out)
 
 
+def told_apart(value: v.Value, is_async: bool) -> v.Value:
+    """What an ``async with`` or a ``with`` can enter, of what may be an async object or a sync
+    one."""
+    known = [a for a in value if isinstance(a, v.Known)] if len(value) > 1 else ()
+    fitting = {a for a in known if a.kind.lower().startswith("async") is is_async}
+    if not fitting or len(fitting) == len(known):
+        return value
+    return frozenset(a for a in value if a in fitting or not isinstance(a, v.Known))
+
+
 def entered(evaluation: Evaluation, value: v.Value) -> v.Value:
     """What ``with value as target`` binds."""
     inference = evaluation.inference

@@ -145,12 +145,12 @@ class AnnotationPlanner:
         scope, renames = annotation.scope, annotation.renames
         name = self.names.meant(scope, operations, index)
         new = self.names.replacement(name) if name and not self.coloring.sync else None
-        if new is not None:
+        if new is not None and not self._names_one(annotation, new):
             written, draft = dotted(operations, index), self.draft(scope.module)
             if not self._serves_both(annotation.function):
                 renames[written] = draft.spell(new, written)
                 draft.drop(written)
-            elif not self._names_one(annotation, new):
+            else:
                 renames[written] = f"{draft.spell(new, written)} | {written}"
         elif self._is_query(scope, operations, index) and self._selects(annotation):
             written, draft = dotted(operations, index), self.draft(scope.module)

@@ -83,8 +83,10 @@ class ZonedTimes:
         bases = [cls.body.signature.operations[i] for i in cls.body.signature.bases]
         return any(
             TYPE_MAP in {name for name, _ in call[7]}
-            for base in bases if base[0] == f.NAME
-            for call in self._made_by(cls, base[5]) if call[0] == f.CALL
+            for base in bases
+            if base[0] == f.NAME
+            for call in self._made_by(cls, base[5])
+            if call[0] == f.CALL
         )
 
     def _made_by(self, cls: Class, name: str) -> Iterator[f.Operation]:
