@@ -243,6 +243,14 @@ class DelegateGenerator(Decision):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class YieldItems(Decision):
+    """``return iter(items)`` becomes a loop that yields them (node: Return). ``variable`` is what
+    the loop calls an item."""
+
+    variable: str = "item"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CloseToAsyncWith(Decision):
     """``db = Factory()`` and ``try: ... finally: db.close()`` become ``async with Factory() as
     db: ...`` (node: Try; the assignment is the statement before it).

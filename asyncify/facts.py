@@ -21,7 +21,7 @@ import marshal
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-SCHEMA = 5
+SCHEMA = 6
 
 # Operations: kind, then the payload.
 NAME = 0  # name

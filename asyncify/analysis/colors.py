@@ -35,7 +35,7 @@ from asyncify.analysis.uses import (
 
 __all__ = ["Coloring", "Colors", "Obstacle"]
 
-_CALLING = ("call", "property", "iterate", "expect")
+_CALLING = ("call", "property", "iterate", "expect", "special")
 
 
 @dataclass(slots=True)

@@ -23,6 +23,7 @@ from asyncify.analysis.program import Function, is_implicit
 from asyncify.analysis.properties import Properties
 from asyncify.analysis.serving import Servers
 from asyncify.analysis.signed import given_plainly
+from asyncify.analysis.specials import Specials
 from asyncify.analysis.stand_ins import StandIns
 from asyncify.analysis.uses import (
     Use,
@@ -52,6 +53,7 @@ class Obstacles(Callers):
         super().__init__(inference, blocked)
         self.impediments: dict[Function, Obstacle] = {}
         self.properties = Properties(inference)
+        self.specials = Specials(self)
         self.stand_ins = StandIns(inference.program)
         self.lent = Lent(inference, self.uses)
         self.servers = Servers(inference)
@@ -108,9 +110,7 @@ class Obstacles(Callers):
             return self._called_plainly(Rule.SYNC, extended)
         name = function.name
         if is_implicit(function) and name not in _TURNING_DUNDERS:
-            if function in self.factories.made:
-                return None
-            return Obstacle("ASY101", f"Python calls {name} itself and can't await it.")
+            return None if function in self.factories.made else self.specials.obstacle(function)
         if name == "__getitem__":
             return self.properties.item_obstacle(function, self.callers().get(function, ()))
         if self.inference.is_property(function):

@@ -10,6 +10,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.consumers import iteration, unread
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Function, Variable, dotted, statements_of
+from asyncify.analysis.special_uses import UNSURE, VALUE_USED
 from asyncify.analysis.streams import Stream
 from asyncify.analysis.uses import LOOPS, Use, Uses
 from asyncify.vocabulary.awaitables import ENSURING_NAMES
@@ -18,6 +19,8 @@ from asyncify.vocabulary.sqlalchemy_engine import STREAMED_BY, STREAMING_OPTIONS
 
 _MEMORY = ("sqlite://", "sqlite:///")
 _RESULTS = {"Result", "ScalarResult"}
+# What evaluating may do something else with.
+_EFFECTS = (f.CALL, f.AWAIT, f.YIELD, f.YIELD_FROM, f.WALRUS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ class Places:
                 return Obstacle("ASY101", reason)
         if use.kind == "set":
             return Obstacle("ASY101", f"An assignment to `{use.name}` can't be awaited.")
+        if use.kind == "special":
+            return self._asked(use, layout)
         if use.kind == "iterate":
             form = iteration(layout, use.operation)
             if not form or (form == "listed" and any(map(_is_endless, use.callees))):
@@ -77,6 +82,21 @@ class Places:
                 return Obstacle("ASY203", f"`{use.name}` has no async form.")
             if self.streams(use) and self.stream(use) is None:
                 return Obstacle("ASY203", f"`{use.name}` streams its result.")
+        return None
+
+    def _asked(self, use: Use, layout: Layout) -> Obstacle | None:
+        """A special method that Python calls."""
+        operation = layout.operations[use.operation]
+        if use.item == VALUE_USED:
+            return Obstacle("ASY101", f"What `{use.name}` is asked of is the value here, too.")
+        if use.item == UNSURE:
+            return Obstacle("ASY101", f"What `{use.name}` is asked of may be something else.")
+        if operation[0] != f.OPERATOR:
+            return None
+        left, right = operation[6][:2]
+        moved = any(layout.operations[i][0] in _EFFECTS for i in layout.subtree(left))
+        if len(operation[6]) > 2 or (moved and not dotted(layout.operations, right)):
+            return Obstacle("ASY101", "This comparison has no form that awaits.")
         return None
 
     def _has_line(self, use: Use, layout: Layout) -> bool:

@@ -55,6 +55,8 @@ class Use:
     ``set``: a property of the program is assigned (``operation`` is the object);
     ``call``, ``property``, ``enter manager``, ``iterate``: functions of the program (``callees``);
     ``apply``: one is applied to items by a builtin that has a form which awaits it;
+    ``special``: a special method of an object is called by Python (``item`` is 1 where the object
+    itself is the value, too);
     ``pass``: one is given as an argument to something foreign, called ``name``;
     ``run sync``: one is run inside ``run_sync`` of an async object;
     ``loop``: a coroutine is run in an event loop of its own;

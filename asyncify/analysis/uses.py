@@ -7,6 +7,7 @@ from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Function
+from asyncify.analysis.special_uses import SpecialUses
 from asyncify.analysis.use import GREENLET_KINDS, SYNC_KINDS, Use
 from asyncify.analysis.use_calls import ITERATING, LISTENING, LOOPS, is_session_class, merged
 from asyncify.analysis.use_collector import ENTERING, ENTERING_ASYNC, Collector
@@ -23,6 +24,7 @@ class Uses:
     def __init__(self, inference: Inference) -> None:
         self.inference = inference
         self.by_name = ByName(inference)
+        self.specials = SpecialUses(inference)
         self._uses: dict[Function, tuple[Evaluation, tuple[Use, ...]]] = {}
         self._doing_io: dict[Function, tuple[tuple[Use, ...], tuple[Use, ...]]] = {}
 
@@ -35,7 +37,10 @@ class Uses:
         if known is None or known[0] is not evaluation:
             layout = self.layout(function)
             collector = Collector(self.inference, evaluation, layout, self.by_name)
-            known = self._uses[function] = (evaluation, tuple(collector.collect()))
+            found = tuple(collector.collect())
+            if self.specials.there:
+                found += tuple(self.specials.of(evaluation, layout))
+            known = self._uses[function] = (evaluation, found)
         return known[1]
 
     def doing_io(self, function: Function) -> tuple[Use, ...]:

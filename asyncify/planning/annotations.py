@@ -24,6 +24,7 @@ from asyncify.planning.sync_sides import is_behind
 from asyncify.sites import NodeRef
 from asyncify.vocabulary.frameworks import GENERICS, MANAGERS
 from asyncify.vocabulary.names import KINDS
+from asyncify.vocabulary.special import ITERATE
 
 _GENERATORS = {
     "Generator": ("AsyncGenerator", 2), "Iterator": ("AsyncIterator", 1),
@@ -81,7 +82,9 @@ class AnnotationPlanner:
                     )
                 )  # fmt: skip
         if signature.returns >= 0:
-            generator = function in self.coloring.turned and function.facts.is_generator
+            generator = function in self.coloring.turned and (
+                function.facts.is_generator or (function.is_method and function.name == ITERATE)
+            )
             self._plan(
                 _Annotation(
                     scope, function, operations, signature.returns, signature.returns_number,

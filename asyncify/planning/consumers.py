@@ -28,6 +28,7 @@ from asyncify.decisions import (
 from asyncify.planning.draft import Draft, call_reference, node_reference
 from asyncify.planning.first_items import first_item
 from asyncify.sites import NodeRef, Site
+from asyncify.vocabulary.special import ITERATE
 
 _FIRST = "next(iter({0}))"  # of a list, which is no iterator
 
@@ -150,6 +151,14 @@ def _loop(use: Use, layout: Layout, draft: Draft, group: int) -> None:
     if leaves(statement[9]) and any(map(_holds_open, use.callees)):
         closing = draft.spell("contextlib.aclosing")
         variable = free_name(layout, "items", "generator", "iterator")
+        if any(callee.name == ITERATE for callee in use.callees):
+            operation = layout.operations[use.operation]
+            draft.add(
+                ReplaceExpression(
+                    node=node_reference(use.function, use.operation), site=draft.site(operation),
+                    group=group, template="{node}.__aiter__()",
+                )
+            )  # fmt: skip
     draft.add(
         MakeAsyncFor(node=node, site=site, group=group, closing=closing, variable=variable)
     )  # fmt: skip

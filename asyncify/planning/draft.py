@@ -201,6 +201,8 @@ def reference(operation: f.Operation, name: str = "") -> NodeRef:
         return NodeRef("Subscript", operation[3])
     if kind == f.COMPREHENSION:
         return NodeRef(operation[5], operation[3])
+    if kind == f.OPERATOR and operation[3] >= 0:
+        return NodeRef("Comparison", operation[3])
     if kind in (f.YIELD, f.YIELD_FROM):
         return NodeRef("Yield", operation[3])
     if kind == f.AWAIT:

@@ -12,6 +12,7 @@ from asyncify.analysis.layout import Layout
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, dotted
 from asyncify.analysis.properties import CACHED
+from asyncify.analysis.specials import returned_iterator
 from asyncify.analysis.uses import Use
 from asyncify.decisions import (
     AddDecorator,
@@ -19,11 +20,12 @@ from asyncify.decisions import (
     RenameReference,
     ReplaceCall,
     StripDecorator,
+    YieldItems,
     awaits,
 )
 from asyncify.findings import Finding
 from asyncify.planning.client_calls import ClientPlanner
-from asyncify.planning.consumers import consume_generators, plan_iteration
+from asyncify.planning.consumers import consume_generators, free_name, plan_iteration
 from asyncify.planning.delegation import loops
 from asyncify.planning.draft import Draft, call_reference, reference
 from asyncify.planning.entry_points import EntryPlanner
@@ -32,12 +34,16 @@ from asyncify.planning.member_calls import MemberPlanner
 from asyncify.planning.program_calls import MANAGER_METHODS, CallPlanner
 from asyncify.planning.pytest_suite import is_fixture
 from asyncify.planning.queries import QueryPlanner
+from asyncify.planning.special_calls import SpecialPlanner
 from asyncify.planning.with_statements import WithPlanner
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.frameworks import PLAIN_THREADS, Rule
 from asyncify.vocabulary.runners import RUNNERS
+from asyncify.vocabulary.special import AWAITED_AS, ITERATE
 from asyncify.vocabulary.testing import LIFECYCLE
+
+_ITEMS = ("item", "each", "element")
 
 
 @dataclass(slots=True)
@@ -76,6 +82,7 @@ class FunctionPlanner:
         self.members = MemberPlanner(*shared)
         self.calls = CallPlanner(*shared)
         self.entries = EntryPlanner(*shared)
+        self.specials = SpecialPlanner(*shared)
 
     def plan(self, function: Function, draft: Draft) -> None:
         """All decisions inside one function that turns, or that is async already."""
@@ -124,6 +131,9 @@ class FunctionPlanner:
         site = Site(draft.module.path, facts.line, facts.column)
         node = NodeRef("FunctionDef", facts.number, facts.name)
         new = MANAGER_METHODS.get(facts.name, "")
+        if function.is_method and (facts.name in AWAITED_AS or facts.name == ITERATE):
+            new = self.colors.specials.name(function)
+            self._yield_items(function, draft, group)
         if self.colors.cases.runs(function):
             new = LIFECYCLE.get(facts.name, "")
         draft.add(MakeAsync(node=node, site=site, group=group, rename=new))
@@ -131,6 +141,18 @@ class FunctionPlanner:
         if function in self.coloring.entries:
             name = self.support(draft, "run_async")
             draft.add(AddDecorator(node=node, site=site, group=group, decorator=name))
+
+    def _yield_items(self, function: Function, draft: Draft, group: int) -> None:
+        """``return iter(items)`` in ``__iter__``, which becomes an async generator."""
+        found = returned_iterator(function) if function.name == ITERATE else None
+        if found is not None:
+            draft.add(
+                YieldItems(
+                    node=NodeRef("Return", found[3]), group=group,
+                    site=Site(draft.module.path, found[1], found[2]),
+                    variable=free_name(self.colors.uses.layout(function), *_ITEMS),
+                )
+            )  # fmt: skip
 
     def _use(self, use: Use, turning: _Turning) -> None:
         """One use; a generator expression around what it awaits can't stay one."""
@@ -232,6 +254,7 @@ _USES: dict[str, _Handler] = {
         ("enter", "enter manager", "enter closing"), lambda p, use, t: t.withs.enter(use)
     ),
     "call": lambda p, use, t: p.calls.call(use, t.layout, t.draft),
+    "special": lambda p, use, t: p.specials.special(use, t.layout, t.draft),
     "property": lambda p, use, t: p.calls.read(use, t.layout, t.draft),
     "apply": lambda p, use, t: p.calls.apply(use, t.layout, t.draft),
     "loop": lambda p, use, t: p.calls.await_instead(use, t.layout, t.draft),

@@ -25,6 +25,7 @@ from asyncify.planning.consumers import plan_applied
 from asyncify.planning.draft import Draft, call_reference, node_reference, reference
 from asyncify.planning.use_planning import UsePlanner
 from asyncify.rules import finding
+from asyncify.vocabulary.special import AWAITED_AS
 from asyncify.vocabulary.testing import EXPECTING
 
 # Context managers by hand: what the methods are called where they are async.
@@ -93,6 +94,8 @@ class CallPlanner(UsePlanner):
         """``super().__enter__()``: the method has another name from now on."""
         callee = layout.operations[layout.operations[use.operation][5]]
         new = MANAGER_METHODS.get(callee[6]) if callee[0] == f.ATTRIBUTE else None
+        if callee[0] == f.ATTRIBUTE and callee[6] in AWAITED_AS and turned:
+            new = self.colors.specials.name(turned[0])
         if new is not None and turned:
             draft.add(
                 RenameReference(

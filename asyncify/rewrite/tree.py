@@ -109,9 +109,9 @@ _KINDS_BY_NAME: Mapping[str, str] = {
         name: name
         for name in (
             "AnnAssign", "Annotation", "Assert", "Assign", "Attribute", "AugAssign", "Await",
-            "Call", "ClassDef", "DictComp", "Expr", "For", "FunctionDef", "GeneratorExp", "If",
-            "IfExp", "Import", "ImportFrom", "Lambda", "ListComp", "Name", "NamedExpr", "Raise",
-            "Return", "SetComp", "Subscript", "Try", "While", "With", "Yield",
+            "Call", "ClassDef", "Comparison", "DictComp", "Expr", "For", "FunctionDef",
+            "GeneratorExp", "If", "IfExp", "Import", "ImportFrom", "Lambda", "ListComp", "Name",
+            "NamedExpr", "Raise", "Return", "SetComp", "Subscript", "Try", "While", "With", "Yield",
         )
     },
     "Del": "Delete",

@@ -257,10 +257,11 @@ class Expressions:
         return self.emit(f.OPERATOR, node, -1, node.op.__class__.__name__, (operand,))
 
     def on_compare(self, node: ast.Compare) -> int:
+        number = self.count("Comparison")
         operands = [self.expression(node.left), self.expression(node.comparators[0])]
         operands += [self.maybe(c) for c in node.comparators[1:]]
         symbol = node.ops[0].__class__.__name__
-        return self.emit(f.OPERATOR, node, -1, symbol, tuple(operands))
+        return self.emit(f.OPERATOR, node, number, symbol, tuple(operands))
 
     def on_joinedstr(self, node: Any) -> int:
         operands = tuple(

@@ -38,15 +38,16 @@ class _Annotation:
 KINDS = frozenset(
     {
         "AnnAssign", "Annotation", "Assert", "Assign", "Attribute", "AugAssign", "Await", "Call",
-        "ClassDef", "Delete", "DictComp", "Expr", "For", "FunctionDef", "GeneratorExp", "If",
-        "IfExp", "Import", "ImportFrom", "Lambda", "ListComp", "Name", "NamedExpr", "Raise",
-        "Return", "SetComp", "Subscript", "Try", "While", "With", "Yield",
+        "ClassDef", "Comparison", "Delete", "DictComp", "Expr", "For", "FunctionDef",
+        "GeneratorExp", "If", "IfExp", "Import", "ImportFrom", "Lambda", "ListComp", "Name",
+        "NamedExpr", "Raise", "Return", "SetComp", "Subscript", "Try", "While", "With", "Yield",
     }
 )  # fmt: skip
 # Where one kind covers several classes.
 _SHARED = {
     "AsyncFunctionDef": "FunctionDef",
     "AsyncFor": "For",
+    "Compare": "Comparison",
     "AsyncWith": "With",
     "TryStar": "Try",
     "YieldFrom": "Yield",

@@ -49,6 +49,7 @@ from asyncify_transforms import (
     use_guard_clauses,
     use_sync_session,
     wrap_asyncio_run,
+    yield_items,
 )
 from asyncify_transforms._transform import Example, Transform
 
@@ -91,6 +92,7 @@ MODULES: tuple[ModuleType, ...] = (
     use_guard_clauses,
     use_sync_session,
     wrap_asyncio_run,
+    yield_items,
 )
 CATALOGUE: Mapping[type[Decision], Transform] = {
     module.TRANSFORM.decision: module.TRANSFORM for module in MODULES

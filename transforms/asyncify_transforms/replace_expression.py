@@ -90,6 +90,9 @@ def _nodes(decision: ReplaceExpression, expression: Any, place: Place) -> dict[s
         nodes["session"] = session_of(decision.session, None, place)
     if "node.value" in wanted:
         nodes["node.value"] = expression.value
+    if isinstance(expression, cst.Comparison):
+        nodes["node.left"] = expression.left
+        nodes["node.right"] = expression.comparisons[0].comparator
     if isinstance(expression, cst.Subscript):
         part = expression.slice[0].slice
         for name in ("lower", "upper"):
@@ -112,6 +115,18 @@ EXAMPLES = (
             ),
         ),
         "async def f(book):\n    author = await book.author\n    return author.name\n",
+    ),
+    Example(
+        "async def f(a, b):\n    return a not in b\n",
+        (
+            ReplaceExpression(
+                **node("Comparison", 0),
+                template="{node.right}.contains({node.left})",
+                result="not {awaited}",
+                awaits=True,
+            ),
+        ),
+        "async def f(a, b):\n    return not await b.contains(a)\n",
     ),
     Example(
         "def f(a, b):\n    return (a or b).all()\n",

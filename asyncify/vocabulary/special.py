@@ -1,0 +1,17 @@
+"""Special methods that Python calls by itself, and what they are called where they are awaited."""
+
+from __future__ import annotations
+
+LENGTH, CONTAINS, TRUTH, ITERATE = "__len__", "__contains__", "__bool__", "__iter__"
+# By their names, those that a coroutine method may have, in the order of preference.
+AWAITED_AS = {
+    LENGTH: ("length", "size", "async_length"),
+    CONTAINS: ("contains", "has", "async_contains"),
+    TRUTH: ("is_true", "holds_any", "async_truth"),
+}
+# Builtins that call one.
+CALLED_BY = {"len": LENGTH, "bool": TRUTH}
+# What asks an object for its truth value, asks for its length where that is all it has.
+ASKED_FOR_TRUTH = (TRUTH, LENGTH)
+# Methods of what isn't known that go through what they are given.
+READING_METHODS = frozenset({"join", "extend", "update", "extendleft"})
