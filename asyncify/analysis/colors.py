@@ -204,9 +204,12 @@ class Colors(Components):
 
     def _leave_sync(self, starts: Iterable[Hashable], coloring: Coloring, state: _State) -> None:
         """The components of what can't turn stay sync, as a whole."""
-        links = self._links(coloring)
+        links, done = self._links(coloring), set[Hashable]()
         for start in starts:
+            if start in done:
+                continue  # it was of the component of another
             members, found = connected(start, links)
+            done |= members | found
             state.stays |= members
             state.origins |= found
             state.sides.drop(members)
@@ -502,6 +505,9 @@ class Colors(Components):
                     coloring.causes.setdefault(other, use)
                     coloring.turned.add(other)
                     pending.append(other)
+        outer = function.parent  # the decorator, if it is a wrapper
+        if outer is None or outer.facts.kind != "def":
+            return
         if function in coloring.turned and not function.facts.is_async and not is_handed(use):
             self._reach_wrapped(function, use, coloring, pending)
 

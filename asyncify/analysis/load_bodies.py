@@ -176,8 +176,11 @@ class LoadBody:
                 *(generics.returned(evaluation, operation, fn)
                   for fn, bound in self.callees(operation[5]) if bound)
             )  # fmt: skip
-            source = s.Source("other", self.function, index)
-            found = self._told[index] = self.loading.telling.instances(value, source)
+            found = s.NOTHING
+            if value:
+                source = s.Source("other", self.function, index)
+                found = self.loading.telling.instances(value, source)
+            self._told[index] = found
         return found
 
     def _instances(self, index: int) -> s.Value:

@@ -18,7 +18,7 @@ from asyncify.analysis import (
 )
 from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
-from asyncify.analysis.load_bodies import Callee
+from asyncify.analysis.load_bodies import SESSION, Callee
 from asyncify.analysis.load_schemas import is_schema
 from asyncify.analysis.program import Class, Function
 from asyncify.vocabulary import loading as words
@@ -42,9 +42,10 @@ def call(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
         found = _on_value(run, callee, base, name, operation, index)
         if found is not None:
             return found
-    found = load_sessions.method(run, operation, index, name)
-    if found is not None:
-        return found
+    if run.body.hot[operation[5]] & SESSION:
+        found = load_sessions.method(run, operation, index, name)
+        if found is not None:
+            return found
     if operation[5] in run.loading.requests.get(run.function, ()):
         _requested(run, name)
         return s.NOTHING

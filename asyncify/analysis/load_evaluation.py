@@ -20,6 +20,7 @@ from asyncify.analysis import (
 )
 from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
+from asyncify.analysis.load_bodies import INSTANCE
 from asyncify.analysis.load_demands import Summary
 from asyncify.analysis.program import Class, Function
 from asyncify.vocabulary import loading as words
@@ -287,12 +288,14 @@ class LoadEvaluation:
             kind = operation[0] if operation else f.CONSTANT
             if kind == f.NAME:
                 value = self.environment.get(operation[5])
-                values[index] = value or (self.body.by_type(index) if hot[index] else s.NOTHING)
+                values[index] = value or (
+                    self.body.by_type(index) if hot[index] & INSTANCE else s.NOTHING
+                )
             elif kind == f.ATTRIBUTE:
                 if values[operation[5]]:
                     values[index] = self.on_attribute(operation, index)
                 else:
-                    values[index] = self.body.by_type(index) if hot[index] else s.NOTHING
+                    values[index] = self.body.by_type(index) if hot[index] & INSTANCE else s.NOTHING
             elif kind == f.CALL:
                 if hot[operation[5]] or hot[index] or self.is_given_something(operation):
                     value = load_calls.call(self, operation, index)

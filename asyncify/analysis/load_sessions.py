@@ -9,7 +9,7 @@ from asyncify import facts as f
 from asyncify.analysis import load_commits, load_statements
 from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
-from asyncify.analysis.load_bodies import SESSION, session_of
+from asyncify.analysis.load_bodies import session_of
 from asyncify.analysis.load_histories import Write
 from asyncify.analysis.program import Class
 from asyncify.vocabulary import loading as words
@@ -28,9 +28,7 @@ EXPIRING = {
 
 
 def method(run: LoadEvaluation, operation: f.Operation, index: int, name: str) -> s.Value | None:
-    """What a method of a session gives, or None for everything else."""
-    if not run.body.hot[operation[5]] & SESSION:
-        return None
+    """What a method of a session gives, or None where it is none that matters here."""
     owners = (session_of(a) for a in run.types(operation[5]) if isinstance(a, v.KnownMethod))
     owner = next((o for o in owners if o is not None), None)
     row = run.loading.inference.row(owner.kind, name) if owner is not None else None

@@ -185,6 +185,8 @@ def ordered(found: list[Entity]) -> list[Entity]:
 
 def unordered(value: Value) -> list[Entity]:
     """The same, for those who don't mind the order."""
+    if not value:
+        return []
     out: list[Entity] = []
     for atom in value:
         if isinstance(atom, Entity):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from asyncify import facts as f
 from asyncify.analysis import alembic_runs
@@ -570,7 +569,7 @@ def merged(queries: Iterable[v.QueryValue]) -> list[v.QueryValue]:
         return found
     first = min(found, key=lambda q: (q.origin.function.qualname, q.origin.call, v.order(q)))
     return [
-        replace(
+        v.changed(
             first,
             to_many=any(q.to_many for q in found),
             collections=any(q.collections for q in found),

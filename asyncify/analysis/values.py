@@ -129,8 +129,10 @@ class QueryValue(Made):
         kept = origin.atoms
         found: QueryValue | None = kept.get(values)
         if found is None:
-            fields = dict(zip(_QUERY_FIELDS, values, strict=True))
-            found = _keep(kept, values, cls, origin=origin, text="", given=values, **fields)
+            found = kept[values] = object.__new__(cls)
+            for put, value in zip(_QUERY_SETTERS, (*values, origin, "", values), strict=True):
+                put(found, value)
+            _set(found, "alone", frozenset((found,)))
         return found
 
 
@@ -154,6 +156,10 @@ _QUERY_FIELDS = {  # and their places
     for place, each in enumerate(each for each in fields(QueryValue) if each.init)
     if place
 }
+# What sets each field, and then the others: nobody asks for their names again.
+_QUERY_SETTERS = [
+    getattr(QueryValue, name).__set__ for name in (*_QUERY_FIELDS, "origin", "text", "given")
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False, init=False)

@@ -6,7 +6,7 @@ the Query, everywhere.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from asyncify import facts as f
@@ -669,7 +669,7 @@ def _one_of(found: Queries) -> v.QueryValue:
     """One Query that stands for alternatives."""
     first = min(found, key=v.order)
     merged = v.merged_query([a for a in found if a.origin == first.origin])
-    return replace(
+    return v.changed(
         merged,
         to_many=any(a.to_many for a in found),
         collections=any(a.collections for a in found),
