@@ -66,7 +66,7 @@ IMPORT = 12  # bindings ((local, module, name or None, level, star))
 RAISE = 13  # value or -1
 ASSERT = 14  # test, message or -1
 DELETE = 15  # targets
-MATCH = 16  # subject, cases ((bound names, class names, body))
+MATCH = 16  # subject, cases ((bound names, class names, body, reads: (path, bound name or "")))
 GLOBAL = 17  # names
 FLOW = 18  # "pass", "break", "continue"
 

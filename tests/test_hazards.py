@@ -64,6 +64,7 @@ HAZARDS = (
     Hazard("H01", "getattr", OWNER, ""),
     Hazard("H01", "repr", OWNER, ""),
     Hazard("H01", "sort_key", OWNER, ""),
+    Hazard("H01", "pattern", OWNER, ""),
     Hazard(
         "H02", "caught_by_class", "(MissingGreenlet, StatementError)", "MissingGreenlet:",
         "ASY703", mended=True, result="not loaded",

@@ -279,6 +279,11 @@ UNEXECUTED = {
     ("scoped_session", "exec"): "of another library",
     ("Inspector", "get_sorted_table_and_fkc_names"): "on 1.4 in the order of a set",
     ("Inspector", "get_view_definition"): "no view",
+    ("Inspector", "get_domains"): "on PostgreSQL",
+    ("Inspector", "get_enums"): "on PostgreSQL",
+    ("Inspector", "get_foreign_table_names"): "on PostgreSQL",
+    ("Inspector", "get_table_oid"): "on PostgreSQL",
+    ("Inspector", "has_type"): "on PostgreSQL",
 }
 
 

@@ -280,7 +280,7 @@ class Evaluation:
 
     def on_match(self, statement: f.Statement) -> None:
         blocks = []
-        for names, _, block in statement[8]:
+        for names, _, block, _ in statement[8]:
             for name in names:
                 self.bindings += 1
                 self.environment[name] = v.UNKNOWN

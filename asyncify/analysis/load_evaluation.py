@@ -213,6 +213,11 @@ class LoadEvaluation:
         self.has_ended = self.has_ended or not ends
 
     def on_match(self, statement: f.Statement) -> None:
+        for _, _, _, reads in statement[8]:
+            for path, name in reads:
+                value = load_reads.along(self, self.values[statement[7]], path, statement[7])
+                if name:
+                    self.environment[name] = value
         self.branches(*[case[2] for case in statement[8]], ())
 
     # -- binding

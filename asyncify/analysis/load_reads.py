@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from asyncify.analysis.load_evaluation import LoadEvaluation
 
 
+PATTERN = "a pattern"  # that reads
 NOWHERE = -2  # there is no expression for the instance that is read
 
 
@@ -31,7 +32,20 @@ class Reading(NamedTuple):
     below: tuple[str, ...] = ()
 
 
-def read(run: LoadEvaluation, entity: s.Entity, name: str, index: int) -> s.Value:
+def along(run: LoadEvaluation, value: s.Value, path: tuple[str, ...], index: int) -> s.Value:
+    """Attributes that a pattern reads of its subject: ``case User(team=Team(name=name))``."""
+    below: tuple[str, ...] = ()
+    for name in path:
+        reading, found = Reading(index, PATTERN, index, below), []
+        for entity in s.ordered([a for a in value if isinstance(a, s.Entity)]):
+            found.append(read(run, entity, name, index, reading))
+        value, below = s.join(found), (*below, name)
+    return value
+
+
+def read(
+    run: LoadEvaluation, entity: s.Entity, name: str, index: int, reading: Reading | None = None
+) -> s.Value:
     """An attribute of an instance is read."""
     if name == AWAITABLE:
         return s.one(entity)
@@ -45,16 +59,16 @@ def read(run: LoadEvaluation, entity: s.Entity, name: str, index: int) -> s.Valu
         if method is not None:
             return load_summaries.property_read(run, method, entity, index)
         if name in models.columns(entity.cls):
-            column(run, entity, name, Reading(index))
+            column(run, entity, name, reading or Reading(index))
         elif models.comes_later(entity.cls, name):
-            _column_of_subclass(run, entity, name, Reading(index))
+            _column_of_subclass(run, entity, name, reading or Reading(index))
         return s.NOTHING
     parent = _inverse(entity, link)
     if parent is not None:
         return s.one(parent)
     if link.lazy in QUERYING:
         return _query(run, entity, link, index)
-    demand(run, entity, name, Reading(index, at=_holder(run, index, name)))
+    demand(run, entity, name, reading or Reading(index, at=_holder(run, index, name)))
     if link.target is None:
         return s.NOTHING
     item = s.one(s.Entity(entity.source, (*entity.path, name), link.target))
@@ -260,6 +274,8 @@ def store(run: LoadEvaluation, base: int, name: str, value: s.Value, index: int)
         if link is not None:
             if link.to_many and link.lazy not in EAGER and link.lazy not in QUERYING:
                 demand(run, atom, name, Reading(base))  # what was there is loaded to be replaced
+            if run.operations[base][0] == f.SUBSCRIPT or load_sessions.is_shared(run, atom.source):
+                continue  # it is one of several, and the others have what they had
             state.load(atom.key, (name,))
             load_commits.read(run, atom, {name})
             if link.target is not None:

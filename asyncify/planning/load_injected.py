@@ -40,7 +40,8 @@ def turn_readers(colors: Colors, coloring: Coloring) -> None:
 
 
 def _tests(colors: Colors, coloring: Coloring) -> dict[Function, int]:
-    """Tests that are given what a fixture that turns makes, and may read relationships of it."""
+    """Tests that are given what a fixture that turns makes, and may read relationships of it. Who
+    calls one of them can await it."""
     inference, found = colors.inference, dict[Function, int]()
     fixtures, models = inference.fixtures, inference.models
     links = {
@@ -52,7 +53,11 @@ def _tests(colors: Colors, coloring: Coloring) -> dict[Function, int]:
     for fixture in coloring.turned if links else ():
         name = fixtures.name(fixture)
         for test in inference.program.mentioning(name) if name else ():
-            plain = test not in kept and test not in called and not fixtures.is_fixture(test)
+            awaited = all(
+                use.kind == "call" and caller in coloring.turned
+                for caller, use in called.get(test, ())
+            )
+            plain = test not in kept and awaited and not fixtures.is_fixture(test)
             if plain and links & test.facts.members and fixtures.given(test, name) is fixture:
                 found[test] = coloring.groups.get(fixture, 0)
     return dict(sorted(found.items(), key=lambda item: (item[0].module.path, item[0].index)))

@@ -29,7 +29,17 @@ from asyncify.sites import NodeRef, Site
 _INDENT = " " * 4
 _INSIDE = f.REPEATED | f.GENERATOR | f.MAYBE
 # Statements whose expressions are evaluated once, right after what is put before them.
-_SIMPLE = {f.EXPRESSION, f.ASSIGN, f.ANNOTATED, f.AUGMENTED, f.RETURN, f.IF, f.FOR, f.RAISE}
+_SIMPLE = {
+    f.EXPRESSION,
+    f.ASSIGN,
+    f.ANNOTATED,
+    f.AUGMENTED,
+    f.RETURN,
+    f.IF,
+    f.FOR,
+    f.RAISE,
+    f.MATCH,
+}
 
 
 @dataclass(slots=True)

@@ -297,7 +297,8 @@ class LoadPlanner:
             return
         layout = self.colors.uses.layout(holder)
         operation = layout.operations[demand.operation]
-        if operation[0] != f.ATTRIBUTE or operation[6] != demand.attribute:
+        is_read = operation[0] == f.ATTRIBUTE and operation[6] == demand.attribute
+        if not is_read or demand.reader:
             self._load_before(holder, demand)
             return
         found = self.access.template(holder, demand.operation, demand.entity.cls, operation[6])

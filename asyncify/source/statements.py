@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from asyncify import facts as f
@@ -233,7 +233,9 @@ class Statements(Expressions):
             self.scope.bound.update(bound)
             if case.guard is not None:
                 self.maybe(case.guard)
-            cases.append((tuple(bound), tuple(classes), self.block(case.body)))
+            reads = tuple(_reads(case.pattern, ()))
+            self.scope.members.update(name for path, _ in reads for name in path)
+            cases.append((tuple(bound), tuple(classes), self.block(case.body), reads))
         return (
             f.MATCH, node.lineno, node.col_offset + 1, -1, first, end, fixed, subject, tuple(cases)
         )  # fmt: skip
@@ -264,6 +266,24 @@ class Statements(Expressions):
         self.type_parameters(node)
         value = self.expression(node.value)
         return self.statement(f.ASSIGN, node, -1, first, fixed, (target,), value)
+
+
+def _reads(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What a pattern reads of the subject, and the names that this is given:
+    ``case User(team=Team(name=name))``."""
+    kind = node.__class__.__name__
+    if kind == "MatchClass":
+        for name, part in zip(node.kwd_attrs, node.kwd_patterns, strict=True):
+            yield (*path, name), ""
+            yield from _reads(part, (*path, name))
+    elif kind == "MatchOr":
+        for part in node.patterns:
+            yield from _reads(part, path)
+    elif kind == "MatchAs":
+        if node.name:
+            yield path, node.name
+        if node.pattern is not None:
+            yield from _reads(node.pattern, path)
 
 
 if sys.version_info >= (3, 12):

@@ -142,6 +142,11 @@ INSPECTOR = Table(
     (
         _inspecting("get_check_constraints"),
         _inspecting("get_columns"),
+        _inspecting("get_domains", _FROM_20),  # this and the next ones are PostgreSQL's
+        _inspecting("get_enums"),
+        _inspecting("get_foreign_table_names"),
+        _inspecting("get_table_oid"),
+        _inspecting("has_type", _FROM_20),
         _inspecting("get_foreign_keys"),
         _inspecting("get_indexes"),
         _inspecting("get_materialized_view_names", _FROM_20),
