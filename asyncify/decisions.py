@@ -35,9 +35,11 @@ class Decision:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MakeAsync(Decision):
     """``def`` becomes ``async def`` (node: FunctionDef); ``rename`` gives it another name
-    (``__enter__`` to ``__aenter__``) or is empty."""
+    (``__enter__`` to ``__aenter__``) or is empty. ``ends``: a generator that returned a value
+    returns none."""
 
     rename: str = ""
+    ends: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -123,12 +123,16 @@ class Places:
 
     def generator_obstacle(self, function: Function) -> Obstacle | None:
         """Why a generator can't become an async one, or None: that returns nothing, and
-        ``yield from`` becomes a loop, which has no value."""
+        ``yield from`` becomes a loop, which has no value. A constant that it returned is asked for
+        by nobody else."""
         if not function.facts.is_generator:
             return None
         layout = self.uses.layout(function)
         for statement in layout.statements:
             if statement[0] == f.RETURN and statement[7] >= 0:
+                is_constant = layout.operations[statement[7]][0] == f.CONSTANT
+                if is_constant and not any(self.uses.inference.program.mentioning("StopIteration")):
+                    continue
                 reason = f"Line {statement[1]}: an async generator can't return a value."
                 return Obstacle("ASY101", reason)
         for index, operation in enumerate(layout.operations):

@@ -136,7 +136,11 @@ class FunctionPlanner:
             self._yield_items(function, draft, group)
         if self.colors.cases.runs(function):
             new = LIFECYCLE.get(facts.name, "")
-        draft.add(MakeAsync(node=node, site=site, group=group, rename=new))
+        layout = self.colors.uses.layout(function)
+        ends = facts.is_generator and any(
+            s[0] == f.RETURN and s[7] >= 0 for s in layout.statements
+        )  # fmt: skip
+        draft.add(MakeAsync(node=node, site=site, group=group, rename=new, ends=ends))
         self._decorators(function, draft)
         if function in self.coloring.entries:
             name = self.support(draft, "run_async")
