@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 # Methods of containers that put their last argument in, and that give an element.
 _VIEWS = {"items", "values", "copy"}
-_BY_KEY = {"get", "pop", "setdefault"}
-_TAKING = {"popleft"} | _BY_KEY
+BY_KEY = {"get", "pop", "setdefault"}
+_TAKING = {"popleft"} | BY_KEY
 _SET_IN_CONTEXT = "contextvars.ContextVar().set"
 _CONTEXT = {_SET_IN_CONTEXT, "contextvars.ContextVar().get"}
 OF_CONTAINERS = v.FILLING | _VIEWS | _TAKING
@@ -119,9 +119,11 @@ def _contained(evaluation: Evaluation, method: f.Operation, positional: tuple[in
         return v.UNKNOWN
     base = evaluation.values[method[5]]
     key = None
-    if positional and positional[0] >= 0 and name in _BY_KEY:
+    if positional and positional[0] >= 0 and name in BY_KEY:
         key = operators.key_of(evaluation.operations[positional[0]])
     items = v.elements(base) if key is None else v.under(base, key)
+    if name in BY_KEY and len(positional) > 1 and positional[1] >= 0:
+        items = v.join((items, evaluation.values[positional[1]]))  # where there is none
     if evaluation.inference.holds_nothing(items):
         return v.UNKNOWN
     if name == "items":

@@ -9,6 +9,7 @@ from asyncify.analysis import alembic_runs
 from asyncify.analysis import values as v
 from asyncify.analysis.boundaries import calls_what_it_gets, fits, may_call_items
 from asyncify.analysis.by_name import ByName, imports, is_hidden
+from asyncify.analysis.calls import BY_KEY
 from asyncify.analysis.consumers import applied
 from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.infer import Inference
@@ -399,6 +400,10 @@ class Calls:
         """Functions of the program that are handed to something outside it."""
         if any(isinstance(a, v.ClassObject) and self._keeps_fields(a.cls) for a in callee):
             return
+        method = self.operations[operation[5]]
+        by_key = method[0] == f.ATTRIBUTE and method[6] in BY_KEY and not callee
+        if by_key and v.elements(self.values[method[5]]):
+            return  # `handlers.get(name, self.other)` gives it back
         name = self._callee_name(operation)
         kind = "pass"
         enters = any(isinstance(a, v.KnownMethod) and a.name == "run_sync" for a in callee)
