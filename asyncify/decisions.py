@@ -245,6 +245,15 @@ class DelegateGenerator(Decision):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DefineLambda(Decision):
+    """A lambda becomes an ``async def`` of its own, before its statement (node: Lambda).
+    ``replaces``: it is all that a name is assigned, and the definition binds that name."""
+
+    name: str
+    replaces: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class YieldItems(Decision):
     """``return iter(items)`` becomes a loop that yields them (node: Return). ``variable`` is what
     the loop calls an item."""

@@ -6,8 +6,9 @@ coroutine which that call gives from now on, and whoever calls the lambda awaits
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from asyncify import facts as f
 from asyncify.analysis.consumers import is_lambda
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function
@@ -19,6 +20,18 @@ if TYPE_CHECKING:
     from asyncify.analysis.colors import Colors
 
 
+# Statements before which one can stand that defines a function.
+_HOSTS = {f.EXPRESSION, f.ASSIGN, f.ANNOTATED, f.RETURN, f.IF, f.FOR, f.WITH}
+_NAME = "call"
+
+
+class Definition(NamedTuple):
+    """What a lambda is called once it is defined; and whether that takes the place of its line."""
+
+    name: str
+    replaces: bool = False
+
+
 class Lambdas:
     """Answers for the lambdas of a program."""
 
@@ -28,6 +41,8 @@ class Lambdas:
     def obstacle(self, function: Function) -> Obstacle | None:
         """Why a lambda can't turn, or None."""
         if self.is_inlined(function) or self.hands_on(function):
+            return None
+        if self.definition(function) is not None:
             return None
         return Obstacle("ASY101", "A lambda can't await.")
 
@@ -42,6 +57,43 @@ class Lambdas:
         doing |= dict.fromkeys(self._requests(function), True)
         called = bool(self.colors.callers().get(function))
         return called and doing == {function.body.statements[0][7]: True}
+
+    def definition(self, function: Function) -> Definition | None:
+        """How a lambda is defined that has to await more than one call, where a statement can
+        stand before its own, in the same scope."""
+        place = self._definition(function)
+        if place is None or not place.name:
+            return None
+        return place if self.colors.callers().get(function) else None
+
+    def _definition(self, function: Function) -> Definition | None:
+        parent = function.parent
+        if function.facts.kind != "lambda" or parent is None or parent.facts.kind != "def":
+            return None
+        layout = self.colors.uses.layout(parent)
+        index = next((
+            i for i, o in enumerate(layout.operations)
+            if o and o[0] == f.LAMBDA and o[5] == function.index
+        ), -1)  # fmt: skip
+        statement = layout.statement(index) if index >= 0 else None
+        if statement is None or statement[0] not in _HOSTS or statement[6]:
+            return None
+        if layout.operations[index][4] & (f.REPEATED | f.GENERATOR):
+            return None
+        if any(
+            p.default >= 0 and not _is_plain(function, p) for p in function.signature.parameters
+        ):
+            return None
+        targets: tuple[Any, ...] = (
+            statement[7] if statement[0] == f.ASSIGN and statement[8] == index else ()
+        )
+        if len(targets) == 1 and targets[0][0] == f.TO_NAME:
+            return Definition(targets[0][1], True)
+        before = [fn for fn in parent.module.functions if fn.parent is parent and (
+            fn.facts.kind == "lambda" and fn.index < function.index
+        )]  # fmt: skip
+        name = _NAME if not before else f"{_NAME}_{len(before) + 1}"
+        return Definition("" if name in parent.facts.names | parent.facts.bound else name)
 
     def _requests(self, function: Function) -> list[int]:
         """The calls that make a request to the application."""
@@ -67,6 +119,11 @@ class Lambdas:
             and not function.signature.parameters
             and self.colors.places.obstacle(use) is None
         )
+
+
+def _is_plain(function: Function, parameter: f.Parameter) -> bool:
+    """Does evaluating a default do nothing else?"""
+    return function.signature.operations[parameter.default][0] in (f.NAME, f.CONSTANT)
 
 
 def _gives(use: Use) -> bool:

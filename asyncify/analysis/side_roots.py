@@ -238,14 +238,17 @@ class Roots:
             member.owner is not None and self.spread.reads_held(member) for member in members
         ):
             return "it uses the session that its object is given"
+        outer = home(root)
+        if (
+            outer is not root
+            and outer.owner in self.spread.holders()
+            and (self.spread.reads_held(root))
+        ):
+            return "it uses the session that its object holds"
         called = any(use.kind != "pass" for _, use in own) or is_implicit(root)
         if not called and not self._shares_object(root):
             return ""
-        outer = home(root)
-        owner = outer.owner if outer.is_method else None
-        if owner in self.spread.holders() and (
-            self.spread.reads_held(root) if outer is not root else not root.is_constructor
-        ):
+        if root.is_method and not root.is_constructor and root.owner in self.spread.holders():
             return "it uses the session that its object holds"
         if self.spread.makes(root):
             return "it hands a session on"

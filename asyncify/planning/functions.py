@@ -16,6 +16,7 @@ from asyncify.analysis.specials import returned_iterator
 from asyncify.analysis.uses import Use
 from asyncify.decisions import (
     AddDecorator,
+    DefineLambda,
     MakeAsync,
     RenameReference,
     ReplaceCall,
@@ -91,11 +92,10 @@ class FunctionPlanner:
             return
         layout = self.colors.uses.layout(function)
         group = self.coloring.groups.get(function, 0)
-        if (
-            not function.facts.is_async
-            and function.facts.kind == "def"
-            and (function not in self.colors.factories.made)
-        ):  # those are planned together with whoever makes the objects
+        if function.facts.kind == "lambda":
+            self._define(function, draft, group)
+        is_made = function in self.colors.factories.made  # planned with who makes the objects
+        if not function.facts.is_async and function.facts.kind == "def" and not is_made:
             self._make_async(function, draft, group)
         withs = WithPlanner(self.members, self.clients, layout, draft)
         closed = withs.closings()
@@ -145,6 +145,19 @@ class FunctionPlanner:
         if function in self.coloring.entries:
             name = self.support(draft, "run_async")
             draft.add(AddDecorator(node=node, site=site, group=group, decorator=name))
+
+    def _define(self, function: Function, draft: Draft, group: int) -> None:
+        """A lambda that awaits gets a definition, where nothing gives way to its body."""
+        found = self.colors.lambdas.definition(function)
+        if found is not None and not self.colors.lambdas.is_inlined(function):
+            facts = function.facts
+            draft.add(
+                DefineLambda(
+                    node=NodeRef("Lambda", facts.number), group=group, name=found.name,
+                    site=Site(draft.module.path, facts.line, facts.column),
+                    replaces=found.replaces,
+                )
+            )  # fmt: skip
 
     def _yield_items(self, function: Function, draft: Draft, group: int) -> None:
         """``return iter(items)`` in ``__iter__``, which becomes an async generator."""

@@ -29,6 +29,7 @@ class Slot:
     comments: list[cst.Comment] = field(default_factory=list)
     replacement: list[Statement] | None = None
     removed: bool = False
+    is_nested: bool = False  # in a function or class: one blank line sets a definition off
     forgotten: bool = False  # do the comments right above a removed one go with it?
 
     @property
@@ -52,7 +53,9 @@ class Slot:
             first = self.before[0]
             first = first.with_changes(leading_lines=(*lines, *first.leading_lines))
             main = [main[0].with_changes(leading_lines=()), *main[1:]]
-            statements = _spaced([first, *self.before[1:], *main, *self.after], len(self.before))
+            blank = 1 if self.is_nested else 2
+            around = [first, *self.before[1:], *main, *self.after]
+            statements = _spaced(around, len(self.before), blank, self.previous is None)
         else:
             statements = [*self.before, *main, *self.after]
             if self.before:
@@ -65,14 +68,17 @@ class Slot:
         return statements
 
 
-def _spaced(statements: list[Statement], inserted: int) -> list[Statement]:
-    """Two blank lines around definitions that were put before a statement."""
-    for index in range(inserted + 1):
+def _spaced(
+    statements: list[Statement], inserted: int, wanted: int, at_top: bool
+) -> list[Statement]:
+    """Blank lines around definitions that were put before a statement, but for the top of a
+    function."""
+    for index in range(1 if at_top and wanted == 1 else 0, inserted + 1):
         around = statements[max(index - 1, 0) : min(index + 1, inserted)]
         if any(isinstance(part, (cst.FunctionDef, cst.ClassDef)) for part in around):
             lines = list(statements[index].leading_lines)
             blank = sum(line.comment is None for line in lines)
-            lines = [cst.EmptyLine(indent=False)] * max(2 - blank, 0) + lines
+            lines = [cst.EmptyLine(indent=False)] * max(wanted - blank, 0) + lines
             statements[index] = statements[index].with_changes(leading_lines=lines)
     return statements
 

@@ -214,6 +214,7 @@ class Traversal:
         slots: list[Slot] = []
         for statement in body:
             slot = Slot(statement, statement, slots[-1] if slots else None)
+            slot.is_nested = not isinstance(parent, cst.Module)
             slots.append(slot)
             self._context = Context(slot, None, outer.scope, "", outer.scope)
             slot.statement = self._visit(statement, parent, "body")
