@@ -366,10 +366,18 @@ class Loading:
             return self._partial.get(key) or Summary()
         full = len(self._running) >= _NESTING or len(self._summaries) >= _SUMMARIES
         turns = sum(running is function for running, _ in self._running)
-        if full or turns >= _TURNS or function in self.coloring.islands:
+        if full or turns >= _TURNS or self._loads_itself(function):
             return Summary()
         self._summaries[key] = summary = self._run(function, given)
         return summary
+
+    def _loads_itself(self, function: Function) -> bool:
+        """Does it run inside ``run_sync``? Then what it reads loads as before. What has sessions of
+        its own is called as it stands, and may be given instances of others' sessions."""
+        sides = self.coloring.sides
+        if function not in self.coloring.islands:
+            return False
+        return function not in sides.synced or function in sides.given
 
     def bare_summary(self, function: Function) -> Summary:
         """What it does when it is given no instance."""

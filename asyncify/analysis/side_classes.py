@@ -92,8 +92,9 @@ class OwnClasses:
             if function not in members and function not in own
             and not is_test_path(function.module.path) and not is_alembic(function)
         )  # fmt: skip
+        uses = self.colors.uses
         return any(
-            self.colors.uses.doing_io(function) if function in coloring.turned
-            else any(use.is_async for use in self.colors.uses.of(function))
+            (function in coloring.turned and uses.doing_io(function))
+            or any(use.is_async for use in uses.of(function))
             for function in others
-        )  # fmt: skip
+        )

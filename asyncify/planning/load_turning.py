@@ -33,6 +33,8 @@ class TurningReaders:
     def _may(self, function: Function, sync: set[Function]) -> bool:
         """Is it a plain function that nobody but such callers know who can await it?"""
         facts, colors = function.facts, self.colors
+        if function in self.coloring.islands:
+            return False
         if facts.kind != "def" or facts.is_async or facts.is_generator or is_implicit(function):
             return False
         if colors.bounds.decorators(function) or function.signature_is_decorated:
