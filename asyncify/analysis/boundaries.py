@@ -9,7 +9,7 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.infer import Inference
-from asyncify.analysis.program import Function, Variable, dotted, statements_of
+from asyncify.analysis.program import Class, Function, Variable, dotted, statements_of
 from asyncify.vocabulary.classes import Calls, calls, is_unknown
 from asyncify.vocabulary.frameworks import (
     MAKERS,
@@ -115,7 +115,8 @@ class Boundaries:
             operation = operations[index]
             callee = operation[5] if operation[0] == f.CALL else index
             symbol = self.inference.program.resolve_expression(scope, operations, callee)
-            found |= {symbol} if isinstance(symbol, Function) else set()
+            called = symbol.find("__call__") if isinstance(symbol, Class) else symbol
+            found |= {called} if isinstance(called, Function) else set()
         return found
 
     def _decorator(self, function: Function, index: int) -> Decorator:

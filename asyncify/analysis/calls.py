@@ -86,7 +86,9 @@ def call(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
     if single is not None:
         made = v.capped(_call(evaluation, single, operation, arguments, named))
         if isinstance(single, v.FunctionObject) and not single.given:
-            made = generics.returned(evaluation, operation, single.function) or made
+            told = generics.returned(evaluation, operation, single.function)
+            is_code = any(isinstance(atom, (v.Generated, v.Managed)) for atom in made)
+            made = v.join((made, told)) if is_code else told or made
         return receivers.narrowed(evaluation, callee, made)
     made = v.join([_call(evaluation, atom, operation, arguments, named) for atom in callees])
     if all(v.one(atom) in inference.results for atom in callees):

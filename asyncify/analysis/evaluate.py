@@ -220,14 +220,22 @@ class Evaluation:
         self.operations, self.values = saved
         value = v.one(v.FunctionObject(child))
         for atom in (atom for decorator in decorators for atom in decorator):
-            if isinstance(atom, v.FunctionObject):
-                made = self.inference.called(atom.function, atom.bound, [value], {})
+            called = self._decorator(atom)
+            if called is not None:
+                made = self.inference.called(called.function, called.bound, [value], {})
                 wrappers = frozenset(a for a in made if isinstance(a, v.FunctionObject))
                 value = v.join((value, self._wrap(child, wrappers)))
             elif isinstance(atom, v.ClassObject) and atom.cls.find("__call__"):
                 made = calls.construct(self, atom.cls, [value], {})
                 objects = frozenset(a for a in made if isinstance(a, v.Instance))
                 value = v.join((value, self._wrap(child, objects)))
+
+    def _decorator(self, atom: v.Atom) -> v.FunctionObject | None:
+        """What is called with what an object decorates."""
+        if isinstance(atom, v.Instance):
+            method = atom.cls.find("__call__")
+            return v.FunctionObject(method, True) if isinstance(method, Function) else None
+        return atom if isinstance(atom, v.FunctionObject) else None
 
     def decorate_class(self, body: Function) -> None:
         """Hand a class to its decorators of the program, which may keep it, or what it makes."""
