@@ -14,7 +14,13 @@ from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.program import Class, Function, Module, Variable, dotted
 from asyncify.analysis.uses import Use
-from asyncify.decisions import AwaitExpression, EditArguments, RenameReference, ReplaceCall
+from asyncify.decisions import (
+    AwaitExpression,
+    EditArguments,
+    RenameReference,
+    ReplaceCall,
+    ReplaceExpression,
+)
 from asyncify.findings import Finding
 from asyncify.planning.draft import Draft, call_reference, reference
 from asyncify.planning.rendered import rendering_transport
@@ -74,10 +80,36 @@ class ClientPlanner:
         elif not layout.is_awaited(call):
             draft.add(AwaitExpression(node=node, site=site, group=group))
 
+    def _reads(self) -> None:
+        """What is read of clients, in functions that needn't turn for it."""
+        for row in CLIENT_MEMBERS.values() if self.clients.turning else ():
+            for function in (
+                self.colors.program.mentioning_member(row.name) if row.elsewhere else ()
+            ):
+                for use in self.colors.uses.of(function):
+                    if (use.kind, use.name) == ("client", row.name) and (
+                        use.client in self.clients.turning
+                    ):
+                        self._read(use, self.draft(function.module))
+
+    def _read(self, use: Use, draft: Draft) -> None:
+        """``client.app``: what the other client has elsewhere."""
+        operations = use.function.body.operations
+        operation, new = operations[use.operation], CLIENT_MEMBERS[use.name].new
+        if new and operation[0] == f.ATTRIBUTE:
+            draft.add(
+                ReplaceExpression(
+                    node=reference(operation), site=draft.site(operation),
+                    group=self.coloring.groups.get(use.function, 0),
+                    template=f"{{node.value}}.{new}",
+                )
+            )  # fmt: skip
+
     # -- clients
 
     def plan(self) -> None:
         """Every client that turns is made by a call of the async one."""
+        self._reads()
         for client in sorted(self.clients.turning, key=repr):
             if client.origin is not None:
                 self._make(client.origin, client.cls)

@@ -49,14 +49,20 @@ class ClientMember(NamedTuple):
     new: str = ""
     body: bool = True
 
+    @property
+    def elsewhere(self) -> bool:
+        """Is it read of something else from now on?"""
+        return not self.awaited and bool(self.new)
 
-# Anything else (``websocket_connect``, ``app``, ``portal``) httpx's client doesn't have.
+
+# Anything else (``websocket_connect``, ``portal``) httpx's client doesn't have.
 CLIENT_MEMBERS: dict[str, ClientMember] = {
     row.name: row
     for row in (
         *(ClientMember(name, body=False) for name in ("get", "options", "head", "delete")),
         *(ClientMember(name) for name in ("post", "put", "patch", "request", "send")),
         ClientMember("close", new="aclose"),
+        ClientMember("app", awaited=False, new="_transport.app"),  # the transport has it
         *(
             ClientMember(name, awaited=False)
             for name in (
