@@ -15,7 +15,7 @@ from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.load_demands import Demand
 from asyncify.analysis.load_states import EVERYTHING
-from asyncify.analysis.program import Function, Module
+from asyncify.analysis.program import Function, Module, dotted
 from asyncify.decisions import EnterRunSync, ReplaceExpression
 from asyncify.planning.consumers import consume_generators
 from asyncify.planning.draft import Draft, node_reference
@@ -24,6 +24,7 @@ from asyncify.sites import Site
 
 # What a lambda can't do for the function around it.
 _BOUND = {f.AWAIT, f.YIELD, f.YIELD_FROM, f.WALRUS}
+_LAZY = {"map", "filter"}
 _ENTERED = (f.CALL, f.ATTRIBUTE)
 _NODES = {f.CALL, f.ATTRIBUTE, f.NAME, f.SUBSCRIPT, f.COMPREHENSION}
 
@@ -97,7 +98,17 @@ class Entries:
         inner += [demand.function] if demand.calls else []
         if any(fn in self.coloring.turned or fn.facts.is_generator for fn in inner):
             return False
+        if self._is_lazy(holder, layout.operations[index]):
+            return False
         return layout.operations[index][0] in _ENTERED and holder.facts.kind == "def"
+
+    def _is_lazy(self, holder: Function, operation: f.Operation) -> bool:
+        """Does a call give an iterator, which calls what it was given when it is gone through?"""
+        if operation[0] != f.CALL:
+            return False
+        called = dotted(holder.body.operations, operation[5])
+        symbol = self.colors.program.resolve(holder.module, called.partition(".")[0])
+        return called in _LAZY or (isinstance(symbol, str) and symbol.startswith("itertools"))
 
     def _can_hand_in(self, holder: Function, layout: Layout, index: int) -> bool:
         """Is what awaits among the arguments of a call, which can be evaluated before?"""
