@@ -98,8 +98,11 @@ class MockedFunctions:
             if not isinstance(target, Function):
                 first = operations[operation[6][0]]
                 owner = str(first[5]).rpartition(".")[0] if first[0] == f.CONSTANT else ""
-                own = operations is function.body.operations and given >= 0
-                if self._turns(owner) and not (own and self._is_alive(function, given)):
+                own = operations is function.body.operations
+                alive = dict(operation[7]).get(MOCK_RESULT, given)
+                if isinstance(target, str):
+                    alive = given  # the class has another name
+                if self._turns(owner) and not (own and self._is_alive(function, alive)):
                     self._made(function, operation, target)
             elif target in self.coloring.turned and not target.facts.is_async:
                 if target in self.coloring.sides.twinned:
@@ -257,7 +260,10 @@ class MockedFunctions:
         )
 
     def _is_alive(self, function: Function, given: int) -> bool:
-        """Is it made from what turns too: a factory of the tests?"""
+        """Is it made from what turns too: a factory of the tests, or a session that is the result
+        of the mock?"""
+        if given < 0:
+            return False
         evaluation = self.colors.inference.evaluations.get(function)
         return evaluation is not None and any(
             isinstance(atom, v.Known) and atom.origin in self.coloring.alive

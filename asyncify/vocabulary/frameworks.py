@@ -71,6 +71,7 @@ _SQLALCHEMY_EVENTS = (
     "#using-events-with-the-asyncio-extension"
 )
 _SQLALCHEMY_MAPPING = "https://docs.sqlalchemy.org/en/21/orm/mapped_attributes.html"
+_HYPOTHESIS = "https://hypothesis.readthedocs.io/en/latest/reference/api.html"
 _PYTEST = "https://pytest-asyncio.readthedocs.io/en/stable/reference/decorators/"
 _MOCK = _PYTHON + "unittest.mock.html#patch"
 
@@ -463,6 +464,16 @@ _ROWS = (
             ("freezegun.freeze_time", "https://github.com/spulec/freezegun"),
             ("time_machine.travel", "https://time-machine.readthedocs.io/en/latest/usage.html"),
             ("vcr.use_cassette", "https://vcrpy.readthedocs.io/en/latest/usage.html"),
+        )
+    ),
+    *(
+        Boundary(name, _TRANSPARENT, note="pytest-asyncio awaits the test", source=_HYPOTHESIS)
+        for name in (
+            "hypothesis.given",
+            "hypothesis.settings",
+            "hypothesis.example",
+            "hypothesis.seed",
+            "hypothesis.reproduce_failure",
         )
     ),
     Boundary(
