@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 _SQLITE = re.compile(rb"\bsqlite(?:\+\w+)?:")
 _LARGE = 20_000  # functions
 _STAYS_SYNC = "ASY107"  # on sync sessions of its own, or of Alembic
+_REFUSED = "ASY104"  # Flask: no async form
 Progress = Callable[[str, int, int], None]  # stage, done, total
 
 
@@ -360,6 +361,8 @@ def _decided(read: _Read, request: Request) -> Plan:
         read.files = mains.facts(files)
         moved = _plan(read, request)
         turning = mains.turning(moved.files)
+        if any(found.code == _REFUSED for found in moved.findings):
+            turning = frozenset()  # scripts beside an application that gains nothing
         if turning == mains.after.keys():
             read.mains = mains
             return moved
