@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,14 +17,27 @@ _ENDINGS = (".html", ".htm", ".jinja", ".jinja2", ".j2", ".txt", ".xml")
 _SKIPPED = {"node_modules", "site-packages", "venv", "env", "__pycache__", "build", "dist"}
 _LARGE = 300_000  # bytes
 _TAG = re.compile(r"{%-?\s*(?P<tag>.*?)\s*-?%}|{{-?\s*(?P<shown>.*?)\s*-?}}|{#.*?#}", re.S)
-_FOR = re.compile(r"for\s+(?P<names>[\w\s,]+?)\s+in\s+(?P<items>.+)", re.S)
+_FOR = re.compile(r"for\s+(?P<names>[\w\s,]+?)\s+in\s+(?P<value>.+)", re.S)
 _SET = re.compile(r"(?:set|with)\s+(?P<name>\w+)\s*=\s*(?P<value>.+)", re.S)
-_MACRO = re.compile(r"macro\s+\w+\s*\((?P<names>[^)]*)\)", re.S)
-_OTHER = re.compile(r"(?:include|extends|import|from)\s+['\"](?P<name>[^'\"]+)['\"]")
+_MACRO = re.compile(
+    r"{%-?\s*macro\s+(?P<name>\w+)\s*\((?P<names>[^)]*)\)\s*-?%}(?P<body>.*?){%-?\s*endmacro\b.*?%}",
+    re.S,
+)
+_OTHER = re.compile(r"(?P<verb>include|extends|import|from)\s+['\"](?P<name>[^'\"]+)['\"]")
+_CALL = re.compile(r"(?P<name>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?)\s*\((?P<arguments>[^()]*)\)")
+# Filters that read an attribute by its name.
+_BY_NAME = re.compile(
+    r"\|\s*(?P<filter>map|sort|groupby|selectattr|rejectattr|sum|unique|min|max|join)\s*\("
+    r"(?:[^()'\"]*attribute\s*=\s*|(?<=selectattr\()|(?<=rejectattr\()|(?<=groupby\()|"
+    r"['\"][^'\"]*['\"]\s*,\s*attribute\s*=\s*)\s*['\"](?P<attribute>[A-Za-z_][\w.]*)['\"]"
+)
+_GROUPED = re.compile(r"\|\s*groupby\b")
 _STRING = re.compile(r"'[^']*'|\"[^\"]*\"")
 _PATH = re.compile(r"(?<![\w.)\]|])(?P<path>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(?P<call>\s*\()?")
 _FILTER = re.compile(r"\|\s*[A-Za-z_]\w*")
 _DEPTH = 5
+
+Aliases = dict[str, tuple[str, ...]]
 
 
 class Read(NamedTuple):
@@ -43,32 +57,38 @@ class Templates:
         self._files: dict[str, list[str]] | None = None
         self._reads: dict[str, list[Read]] = {}
 
-    def reads(self, name: str, depth: int = 0) -> list[Read]:
+    def reads(self, name: str) -> list[Read]:
         """What a template reads, and those that it includes or extends."""
         if name not in self._reads:
             self._reads[name] = []
-            path = self._find(name)
-            if path and depth < _DEPTH:
-                text = self._text(path)
-                self._reads[name] = list(_reads(text, path))
-                for other in _OTHER.finditer(text):
-                    self._reads[name] += self.reads(other["name"], depth + 1)
+            self._reads[name] = list(self.inside(name, {}, {}, 0))
         return self._reads[name]
 
+    def inside(
+        self, name: str, aliases: Aliases, macros: dict[str, _Macro], depth: int
+    ) -> Iterator[Read]:
+        """The same, where names stand for something and macros are known."""
+        path = self.find(name)
+        if path:
+            yield from _Reader(self, path, aliases, macros, depth).read(self.text(path))
+
     def all_reads(self) -> Iterator[Read]:
-        """What any template reads."""
+        """What any template reads, in its macros too."""
         for path in _templates(self.root):
-            yield from _reads(self._text(path), path)
+            text = self.text(path)
+            yield from _Reader(self, path, {}, {}, _DEPTH).read(text)
+            for macro in _macros(text, path).values():
+                yield from _Reader(self, path, {}, {}, _DEPTH).read(macro.body, macro.line)
 
     def contents(self) -> Iterator[tuple[str, bytes]]:
         """All templates: their paths and what stands in them."""
         for path in _templates(self.root):
             yield path, (self.root / path).read_bytes()
 
-    def _text(self, path: str) -> str:
+    def text(self, path: str) -> str:
         return (self.root / path).read_text(encoding="utf-8", errors="replace")
 
-    def _find(self, name: str) -> str:
+    def find(self, name: str) -> str:
         if self._files is None:
             self._files = {}
             for path in _templates(self.root):
@@ -87,40 +107,147 @@ def _templates(root: Path) -> Iterator[str]:
                 yield path.relative_to(root).as_posix()
 
 
-def _reads(text: str, file: str) -> Iterator[Read]:
-    aliases: dict[str, tuple[str, ...]] = {}
-    for found in _TAG.finditer(text):
-        line = text.count("\n", 0, found.start()) + 1
-        expression = found["shown"] or found["tag"] or ""
-        macro = _MACRO.match(expression)
-        for name in macro["names"].split(",") if macro is not None else ():
-            aliases.pop(name.partition("=")[0].strip(), None)
-        loop, binding = _FOR.match(expression), _SET.match(expression)
-        if loop is not None:
-            expression = loop["items"]
-        elif binding is not None:
-            expression = binding["value"]
-        paths = list(_paths(expression, aliases))
+@dataclass(frozen=True, slots=True)
+class _Macro:
+    """A macro: where it stands, its parameters, and its body."""
+
+    file: str
+    line: int
+    parameters: tuple[str, ...]
+    body: str
+
+
+class _Reader:
+    """Reads one text: what is known by which name changes on the way through it."""
+
+    def __init__(
+        self,
+        templates: Templates,
+        file: str,
+        aliases: Aliases,
+        macros: dict[str, _Macro],
+        depth: int,
+    ) -> None:
+        self.templates = templates
+        self.file = file
+        self.aliases = aliases
+        self.macros = macros
+        self.depth = depth
+
+    def read(self, text: str, first: int = 1) -> Iterator[Read]:
+        own = _macros(text, self.file)
+        self.macros |= own
+        for found in _TAG.finditer(_without(text, own)):
+            line = first + text.count("\n", 0, found.start())
+            tag = found["tag"] or ""
+            other = _OTHER.match(tag)
+            if other is not None:
+                yield from self.other(other["verb"], other["name"], tag[other.end() :])
+                continue
+            yield from self.expression(found["shown"] or tag, line)
+
+    def expression(self, text: str, line: int) -> Iterator[Read]:
+        loop, binding = _FOR.match(text), _SET.match(text)
+        bound = loop or binding
+        value = bound["value"] if bound is not None else text
+        paths = list(_paths(value, self.aliases))
         for path, called in paths:
-            yield Read(path, file, line, called)
+            yield Read(path, self.file, line, called)
+        yield from self.calls(value)
         whole = paths[0][0] if paths else ()
+        for path in _filtered(value, self.aliases):
+            yield Read(path, self.file, line)
         if loop is not None:
             names = [name.strip() for name in loop["names"].split(",")]
             for name in names:
-                aliases.pop(name, None)
-            if whole and len(names) == 1:
-                aliases[names[0]] = whole
+                self.aliases.pop(name, None)
+            if whole and (len(names) == 1 or _GROUPED.search(value)):
+                self.aliases[names[-1]] = _mapped(value, whole)
         elif binding is not None:
-            aliases[binding["name"]] = whole
+            self.aliases[binding["name"]] = _mapped(value, whole)
+
+    def other(self, verb: str, name: str, rest: str) -> Iterator[Read]:
+        """Another template: a part of this one, what this one is a part of, or its macros."""
+        if self.depth >= _DEPTH:
+            return
+        if verb in ("include", "extends"):
+            yield from self.templates.inside(name, dict(self.aliases), self.macros, self.depth + 1)
+            return
+        path = self.templates.find(name)
+        macros = _macros(self.templates.text(path), path) if path else {}
+        if verb == "import":
+            words = rest.split()
+            self.macros |= (
+                {f"{words[1]}.{key}": each for key, each in macros.items()} if words[1:] else {}
+            )
+            return
+        for part in rest.partition("import")[2].split(","):
+            words = part.split()
+            if words and words[0] in macros:
+                self.macros[words[-1] if words[1:2] == ["as"] else words[0]] = macros[words[0]]
+
+    def calls(self, text: str) -> Iterator[Read]:
+        """``card(user)``: what a macro reads of what it is given."""
+        for found in _CALL.finditer(_STRING.sub(_blank, text)):
+            macro = self.macros.get(found["name"])
+            if macro is None or self.depth >= _DEPTH:
+                continue
+            aliases: Aliases = {}
+            for number, argument in enumerate(found["arguments"].split(",")):
+                name, given, value = argument.rpartition("=")
+                paths = list(_paths(value, self.aliases))
+                at = name.strip() if given else ""
+                if not at and number < len(macro.parameters):
+                    at = macro.parameters[number]
+                aliases[at] = paths[0][0] if paths else ()
+            aliases = {**dict.fromkeys(macro.parameters, ()), **aliases}
+            macros = {**self.macros, **_macros(self.templates.text(macro.file), macro.file)}
+            inner = _Reader(self.templates, macro.file, aliases, macros, self.depth + 1)
+            yield from inner.read(macro.body, macro.line)
 
 
-def _paths(
-    expression: str, aliases: dict[str, tuple[str, ...]]
-) -> Iterator[tuple[tuple[str, ...], bool]]:
+def _macros(text: str, file: str) -> dict[str, _Macro]:
+    """The macros that a text defines."""
+    found: dict[str, _Macro] = {}
+    for macro in _MACRO.finditer(text):
+        names = [name.partition("=")[0].strip() for name in macro["names"].split(",")]
+        line = text.count("\n", 0, macro.start("body")) + 1
+        found[macro["name"]] = _Macro(file, line, tuple(filter(None, names)), macro["body"])
+    return found
+
+
+def _without(text: str, macros: dict[str, _Macro]) -> str:
+    """A text without the bodies of its macros, which read only what they are given."""
+    return _MACRO.sub(_blank, text) if macros else text
+
+
+def _blank(found: re.Match[str]) -> str:
+    return re.sub(r"[^\n]", " ", found[0])
+
+
+def _paths(expression: str, aliases: Aliases) -> Iterator[tuple[tuple[str, ...], bool]]:
     """The names with attributes of an expression, and whether that is called."""
-    bare = _FILTER.sub(" ", _STRING.sub(" ", expression))
+    bare = _FILTER.sub(_blank, _STRING.sub(_blank, expression))
     for found in _PATH.finditer(bare):
         first, *others = found["path"].split(".")
         known = aliases.get(first, (first,))
         if known:
             yield (*known, *others), found["call"] is not None
+
+
+def _filtered(expression: str, aliases: Aliases) -> Iterator[tuple[str, ...]]:
+    """What filters read by name: ``users | sort(attribute="team.name")``."""
+    bare = _STRING.sub(_blank, expression)
+    for found in _BY_NAME.finditer(expression):
+        before = list(_paths(bare[: found.start()], aliases))
+        if before:
+            base = _mapped(expression[: found.start()], before[-1][0])
+            yield (*base, *found["attribute"].split("."))
+
+
+def _mapped(expression: str, path: tuple[str, ...]) -> tuple[str, ...]:
+    """``users | map(attribute="team")``"""
+    for found in _BY_NAME.finditer(expression):
+        if found["filter"] == "map" and path:
+            path = (*path, *found["attribute"].split("."))
+    return path
