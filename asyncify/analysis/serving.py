@@ -85,17 +85,16 @@ class Servers:
         return Serving(index, written, "")
 
     def _uvicorn(self, function: Function, index: int, operation: f.Operation) -> Serving | None:
+        form = words.UVICORN_FORM
         for name, given in operation[7]:
+            value = function.body.operations[given]
             if name == words.UNFIT:
                 return Serving(index, "uvicorn.run", "")
-            if name not in words.PROCESSES:
-                continue
-            value = function.body.operations[given]
-            if value[0] != f.CONSTANT:
-                return Serving(index, "uvicorn.run", "")
-            if value[5] not in (None, False, 0, 1) or value[5] is True:
+            if name is None or (name in words.PROCESSES and value[0] != f.CONSTANT):
+                form = words.UVICORN_ASKS
+            elif name in words.PROCESSES and (value[5] is True or value[5] not in (None, 0, 1)):
                 return None
-        return Serving(index, "uvicorn.run", words.UVICORN_FORM)
+        return Serving(index, "uvicorn.run", form)
 
     def _is_ours(self, function: Function, argument: int) -> bool:
         """Is it a coroutine of the program's own, which its caller plans?"""

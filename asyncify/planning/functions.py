@@ -41,6 +41,7 @@ from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.frameworks import PLAIN_THREADS, Rule
 from asyncify.vocabulary.runners import RUNNERS
+from asyncify.vocabulary.serving import UVICORN_ASKS, UVICORN_FORM, UVICORN_HELPER
 from asyncify.vocabulary.special import AWAITED_AS, ITERATE
 from asyncify.vocabulary.testing import LIFECYCLE
 
@@ -117,7 +118,11 @@ class FunctionPlanner:
         for call in self.colors.servers.of(function):
             if not call.form:
                 continue
-            form = call.form.replace("{module}", draft.spell(call.name.partition(".")[0]))
+            form = call.form
+            if form == UVICORN_ASKS:
+                form = form.replace("{helper}", self.support(draft, UVICORN_HELPER))
+            elif form == UVICORN_FORM:
+                form = form.replace("{module}", draft.spell("uvicorn"))
             draft.add(
                 ReplaceCall(
                     node=call_reference(function, call.operation), group=group,

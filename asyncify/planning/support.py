@@ -130,6 +130,16 @@ def nth(statement: Any, index: int) -> Any:
         raise IndexError("negative indexes are not accepted by SQL index / slice operators")
     return statement.slice(index, index + 1)
 '''
+_SERVE_UVICORN = '''
+
+async def serve_uvicorn(*args: Any, **kwargs: Any) -> None:
+    """``uvicorn.run`` where a loop runs already; other processes, if asked for, run their own."""
+    config = uvicorn.Config(*args, **kwargs)
+    if config.should_reload or config.workers > 1:
+        uvicorn.run(*args, **kwargs)
+    else:
+        await uvicorn.Server(config).serve()
+'''
 # What each helper imports: pairs (module, name); a module alone without a name.
 _IMPORTS = {
     "async_url": (
@@ -164,6 +174,7 @@ _IMPORTS = {
         ("sqlalchemy.util", "greenlet_spawn"),
     ),
     "maybe_await": (("inspect", "isawaitable"), ("typing", "Any")),
+    "serve_uvicorn": (("typing", "Any"), ("uvicorn", "")),
     "sliced": (("typing", "Any"),),
     "nth": (("typing", "Any"),),
     **driver_helpers.IMPORTS,
@@ -171,7 +182,7 @@ _IMPORTS = {
 _TEXTS = {
     **driver_helpers.TEXTS,
     "run_async": _RUN_ASYNC, "run_at_import": _RUN_AT_IMPORT, "run_sync": _RUN_SYNC,
-    "maybe_await": _MAYBE_AWAIT, "sliced": _SLICED, "nth": _NTH,
+    "maybe_await": _MAYBE_AWAIT, "serve_uvicorn": _SERVE_UVICORN, "sliced": _SLICED, "nth": _NTH,
 }  # fmt: skip
 
 

@@ -5,12 +5,15 @@ No such call may stand inside of another loop. Some have a form that is awaited 
 
 from __future__ import annotations
 
-# The forms: ``{0}`` is the first argument, ``{module}`` the library as the file spells it.
+# The forms: ``{0}`` is the first argument, ``{module}`` the library as the file spells it, and
+# ``{helper}`` a function of ours.
 COROUTINES = {"asyncio.run": "{0}", "asyncio.runners.run": "{0}"}
 UNTIL_COMPLETE = "run_until_complete"  # of a loop of asyncio
 UVICORN = {"uvicorn.run", "uvicorn.main.run"}
 UVICORN_FORM = "{module}.Server({module}.Config({args})).serve()"
 PROCESSES = ("reload", "workers")  # with one of these other processes run the loops
+UVICORN_HELPER = "serve_uvicorn"  # where it isn't known whether they are asked for
+UVICORN_ASKS = "{helper}({args})"
 UNFIT = "app_dir"  # which only the plain form takes
 # Methods and functions without any: pairs of what the name starts with, and its last part.
 PLAIN = tuple(
