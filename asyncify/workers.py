@@ -41,6 +41,20 @@ class _Worker:
     made: IO[bytes]
 
 
+def _forked() -> tuple[int, IO[bytes]] | None:
+    """A new process, 0 in that process itself, with its file; None where the system has no room for
+    one more."""
+    try:
+        made = tempfile.TemporaryFile()  # noqa: SIM115
+    except OSError:
+        return None
+    try:
+        return os.fork(), made
+    except OSError:
+        made.close()
+        return None
+
+
 class Workers(Generic[Made]):
     """This process and its children, at ``parts`` parts of one task."""
 
@@ -83,8 +97,10 @@ class Workers(Generic[Made]):
         ]  # fmt: skip
 
     def _fork(self) -> None:
-        made = tempfile.TemporaryFile()  # noqa: SIM115
-        process = os.fork()
+        forked = _forked()
+        if forked is None:
+            return
+        process, made = forked
         if process:
             self.workers.append(_Worker(process, made))
             return
@@ -140,8 +156,10 @@ class Meanwhile(Generic[Made]):
             self._fork(dump)
 
     def _fork(self, dump: Callable[[Made], bytes]) -> None:
-        made = tempfile.TemporaryFile()  # noqa: SIM115
-        process = os.fork()
+        forked = _forked()
+        if forked is None:
+            return
+        process, made = forked
         if process:
             self._worker = _Worker(process, made)
             return

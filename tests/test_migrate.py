@@ -102,6 +102,20 @@ def test_what_another_process_did_not_find_is_found_here(ends: bool) -> None:
     assert Meanwhile(make, bytes, bytes, True).result() == b"here"
 
 
+def test_where_no_process_can_be_forked_one_does_it_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> int:
+        raise BlockingIOError("no room for one more")
+
+    program(tmp_path)
+    alone = migrate(tmp_path)
+    monkeypatch.setattr(migrating, "_PARALLEL_BYTES", 1)
+    monkeypatch.setattr(os, "fork", full, raising=False)
+    assert engine.run(replace(request(tmp_path), jobs=3)) == alone
+    assert Meanwhile(lambda: b"here", bytes, bytes, True).result() == b"here"
+
+
 def test_what_shares_sessions_with_it_stays_sync(tmp_path: Path) -> None:
     program(tmp_path)
     (tmp_path / "user.py").write_text(
