@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine import described, migrate, write
+from tests.engine import check, described, migrate, write
 
 FOLDER = Path(__file__).resolve().parent.parent / "fixtures" / "boundaries"
 DATABASE = FOLDER / "database.py"
@@ -71,3 +71,29 @@ def test_the_program_prints_the_same(case: Path, tmp_path: Path) -> None:
     before = printed(tmp_path)
     write(tmp_path, migrate(tmp_path))
     assert before and printed(tmp_path) == before
+
+
+ALTERNATIVES = """import schedule
+from sqlalchemy import create_engine, text
+from sqlalchemy.orm import sessionmaker
+
+Factory = sessionmaker(create_engine("sqlite:///jobs.db"))
+
+
+def job() -> None:
+    with Factory() as session:
+        session.execute(text("select 1"))
+
+
+def start(daily: bool) -> None:
+    every = schedule.every().week.do if daily else schedule.every().day.do
+    every(job)
+"""
+
+
+def test_of_several_callers_the_same_one_is_named_in_every_run(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "p"\n')
+    (tmp_path / "jobs.py").write_text(ALTERNATIVES)
+    named = [x.reason for x in check(tmp_path).findings if "schedule.every" in x.reason]
+    assert named
+    assert all("`schedule.every().day.do`" in reason for reason in named), named
