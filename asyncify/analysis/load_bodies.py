@@ -137,9 +137,30 @@ class LoadBody:
                 if operation and operation[0] == f.ATTRIBUTE
                 and operation[6] in words.FACTORY_GIVES
             }  # fmt: skip
+        if self.loading.has_iterables and not words.GOING_THROUGH.isdisjoint(
+            self.function.facts.names
+        ):
+            called |= set(self._going_through())
         if not called:
             return hot
         return [told | CALLED if n in called else told for n, told in enumerate(hot)]
+
+    def _going_through(self) -> Iterator[int]:
+        """``enumerate(users)`` of an object with an ``__iter__``."""
+        for operation in self.operations:
+            if operation and operation[0] == f.CALL:
+                callee = self.operations[operation[5]]
+                if (
+                    callee[0] == f.NAME
+                    and callee[5] in words.GOING_THROUGH
+                    and any(
+                        isinstance(atom, v.Instance) and atom.cls.find("__iter__") is not None
+                        for i in operation[6]
+                        if self.types is not None
+                        for atom in self.types[i]
+                    )
+                ):
+                    yield operation[5]
 
     @cached_property
     def is_quiet(self) -> bool:

@@ -176,6 +176,9 @@ def _foreign(
 ) -> s.Value:
     if FUNCTIONS.get(name) == "Select":
         return load_statements.started(run, operation, index, legacy=False)
+    if name in words.GOING_THROUGH:
+        pairs = zip(operation[6], arguments, strict=True)
+        arguments = [value or (run.iterable(i) if i >= 0 else value) for i, value in pairs]
     _lambdas(run, operation, arguments, index)
     if name in words.CALLING:
         for place, value in zip(operation[6], arguments, strict=True):

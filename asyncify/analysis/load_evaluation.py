@@ -148,8 +148,7 @@ class LoadEvaluation:
         self.branches(statement[8], statement[9])
 
     def on_for(self, statement: f.Statement) -> None:
-        load_statements.iterated(self, self.values[statement[8]], statement[8])
-        items = self.elements(self.values[statement[8]])
+        items = self.elements(self.iterable(statement[8]))
         self.loop(statement[9], lambda: self.bind(statement[7], items, -1), items)
         self.block(statement[10])
 
@@ -335,8 +334,7 @@ class LoadEvaluation:
         saved = dict(self.environment)
         for target, iterable, start, middle, end, _, _ in generators:
             self.evaluate(start, middle)
-            load_statements.iterated(self, self.values[iterable], iterable)
-            self.bind(target, self.elements(self.values[iterable]), -1)
+            self.bind(target, self.elements(self.iterable(iterable)), -1)
             self.evaluate(middle, end)
         self.evaluate(first, element_end)
         self.environment = saved
@@ -373,6 +371,19 @@ class LoadEvaluation:
     def is_many(self, index: int) -> bool:
         """Is the value of an operation a container?"""
         return index >= 0 and any(isinstance(a, s.Many) for a in self.values[index])
+
+    def iterable(self, index: int) -> s.Value:
+        """What is gone through: also what the ``__iter__`` of an object gives."""
+        value = self.values[index]
+        if value:
+            load_statements.iterated(self, value, index)
+            return value
+        methods = [
+            method for atom in self.types(index) if isinstance(atom, v.Instance)
+            if (method := atom.cls.find("__iter__")) is not None
+        ]  # fmt: skip
+        methods.sort(key=lambda method: (method.module.path, method.index))
+        return s.join([load_summaries.apply_bare(self, method) for method in methods])
 
     def elements(self, value: s.Value) -> s.Value:
         if not value:
@@ -471,8 +482,7 @@ class LoadEvaluation:
         return s.NOTHING
 
     def on_yield_from(self, operation: f.Operation, index: int) -> s.Value:
-        load_statements.iterated(self, self.values[operation[5]], operation[5])
-        self.returned(s.many(self.elements(self.values[operation[5]])))
+        self.returned(s.many(self.elements(self.iterable(operation[5]))))
         return s.NOTHING
 
     def on_walrus(self, operation: f.Operation, index: int) -> s.Value:

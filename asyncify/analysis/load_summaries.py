@@ -33,7 +33,7 @@ def call(
     """A call of a function of the program."""
     classes = _classes(run, operation) if function in run.loading.generic else {}
     if not classes and not run.is_given_something(operation) and not _asks(run, function):
-        return _apply_bare(run, function)
+        return apply_bare(run, function)
     parameters = function.signature.parameters
     given = [s.NOTHING] * len(parameters)
     places_of = [-1] * len(parameters)
@@ -119,7 +119,7 @@ def apply(
     return _put_back(summary.returned, function, given) if summary.returned else s.NOTHING
 
 
-def _apply_bare(run: LoadEvaluation, function: Function) -> s.Value:
+def apply_bare(run: LoadEvaluation, function: Function) -> s.Value:
     """What a function gives that is given no instance."""
     summary = run.loading.bare_summary(function)
     if summary.state is not None:

@@ -75,6 +75,11 @@ class Loading:
         self._fields: dict[Schema, list[Field]] = {}
         self._handed: dict[Class, v.Value] = {}
 
+    @cached_property
+    def has_iterables(self) -> bool:
+        """Does a class of the program say what a loop over its objects gives?"""
+        return any("__iter__" in cls.methods for cls in self.inference.program.classes.values())
+
     def demands(self) -> dict[Function, list[Demand]]:
         """What the functions that turn ask of their own instances; what they ask of those that
         they are given stands at their callers, and here too where they await."""

@@ -140,6 +140,7 @@ DICT = "dict"
 PICKING = {"next", "min", "max"}
 PAIRING = {"zip", "itertools.zip_longest", "itertools.product"}
 ENUMERATING = {"enumerate"}
+GOING_THROUGH: set[str] = ITERATING | PICKING | PAIRING | ENUMERATING
 # Builtins that call a method of what they are given.
 CALLING = {"str": "__str__", "repr": "__repr__", "print": "__str__", "format": "__format__"}
 
