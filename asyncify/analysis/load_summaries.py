@@ -334,9 +334,10 @@ def property_read(run: LoadEvaluation, method: Function, entity: s.Entity, index
 def formatted(
     run: LoadEvaluation, value: s.Value, index: int, at: int, name: str = "__str__"
 ) -> None:
-    """An instance becomes text."""
-    for entity in s.ordered([a for a in value if isinstance(a, s.Entity)]):
-        method = entity.cls.find(name) or entity.cls.find("__repr__")
+    """An instance becomes text, or those of a container, which shows them by ``repr``."""
+    for entity in s.entities(value):
+        asked = name if entity in value else "__repr__"
+        method = entity.cls.find(asked) or entity.cls.find("__repr__")
         if method is not None:
             apply(run, method, [s.one(entity)], index, [at])
 
