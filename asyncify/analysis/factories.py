@@ -28,6 +28,8 @@ _INITIALIZE = ("_initialize", "_async_init", "_initialize_async")
 _DECORATORS = {"dataclasses.dataclass", "typing.final", "typing.runtime_checkable"}
 _OF_DATACLASS = "__post_init__"
 _CONSTRUCTORS = ("__init__", _OF_DATACLASS)
+# What calls the classes that it is given.
+_CALLING = frozenset({"map", "functools.partial", "itertools.starmap"})
 _NAMING = frozenset({"cls", "type", "__class__"})
 _MANY = 200  # functions between a constructor and those who start it
 
@@ -58,12 +60,24 @@ class Factories:
         return True
 
     def naming_class(self, constructor: Function) -> Iterator[Function]:
-        """The methods that may make more objects of their class, without its name."""
+        """The methods that may make more objects of their class, without its name; and the
+        constructors that may run this one by ``super()``, beside it in a class below."""
         if constructor.owner is not None and constructor.is_constructor:
+            for below in constructor.owner.descendants():
+                for other in below.ancestors:
+                    if other.own_constructor is not None:
+                        yield other.own_constructor
             for cls in _line(constructor.owner):
                 for method in cls.methods.values():
                     if not _NAMING.isdisjoint(method.facts.names):
                         yield method
+
+    def is_only_made(self, constructor: Function, surely: bool = False) -> bool:
+        """Is nothing given the classes that a constructor makes objects of, which makes some where
+        nobody sees it; or which may do so, if it has to be sure?"""
+        cls = constructor.owner
+        classes = (cls, *self._inheriting(cls)) if cls is not None else ()
+        return all(self._is_only_made(each, surely) for each in classes)
 
     def is_used_later(self, constructor: Function) -> bool:
         """Do methods of the object do I/O too? Then it had better have an async session."""
@@ -133,7 +147,7 @@ class Factories:
             self._is_made_here(constructor, cls)
             and all(map(self._is_plain, _line(cls))) and not self._is_beside_others(cls)
             and all(self._calls(use, group) for _, use in self._callers(constructor))
-            and all(map(self._is_only_made, (cls, *self._inheriting(cls))))
+            and self.is_only_made(constructor, surely=True)
         )  # fmt: skip
 
     def _is_made_here(self, constructor: Function, cls: Class) -> bool:
@@ -210,22 +224,21 @@ class Factories:
 
     # -- is it only made?
 
-    def _is_only_made(self, cls: Class) -> bool:
-        """Is the class nowhere given to something that may make objects of it?"""
+    def _is_only_made(self, cls: Class, surely: bool) -> bool:
         names = [(None, cls.name), *self.program.imported_as(cls)]
         return all(
-            self._uses_plainly(function, cls)
+            self._uses_plainly(function, cls, surely)
             for module, name in names for function in self.program.mentioning(name)
             if module is None or function.module is module
         )  # fmt: skip
 
-    def _uses_plainly(self, function: Function, cls: Class) -> bool:
+    def _uses_plainly(self, function: Function, cls: Class, surely: bool) -> bool:
         evaluation = self.colors.inference.evaluations.get(function)
         if evaluation is not None:
             layout = self.colors.uses.layout(function)
             for index, value in enumerate(evaluation.values):
                 if v.ClassObject(cls) in value and not self._is_kept(
-                    evaluation, layout.parent(index), index
+                    evaluation, layout.parent(index), index, surely
                 ):
                     return False
         scope, operations = function.parent or function, function.signature.operations
@@ -244,12 +257,17 @@ class Factories:
                 return False
         return True
 
-    def _is_kept(self, evaluation: Evaluation, parent: int, index: int) -> bool:
+    def _is_kept(self, evaluation: Evaluation, parent: int, index: int, surely: bool) -> bool:
         """Does whoever uses a class by name only look at it, keep it, or make an object?"""
         operation = evaluation.operations[parent] if parent >= 0 else ()
         if not operation or operation[0] != f.CALL or operation[5] == index:
             return True
-        callee = evaluation.values[operation[5]]
+        callee, method = evaluation.values[operation[5]], evaluation.operations[operation[5]]
+        names = [atom.name for atom in callee if isinstance(atom, v.Foreign)]
+        if not surely:
+            return _CALLING.isdisjoint(names)
+        if not callee and method[0] == f.ATTRIBUTE and method[6] in v.FILLING:
+            return True
         return bool(callee) and all(
             isinstance(atom, (v.FunctionObject, v.ClassObject))
             or (isinstance(atom, v.Foreign) and atom.name in LOOKED_AT)

@@ -43,6 +43,8 @@ class Islands(Obstacles):
         for member in members:
             if member.facts.is_generator or self.makes_session(member):
                 return False
+            if member.is_constructor and not self.factories.is_only_made(member):
+                return False  # who makes objects of its class isn't seen
             if member.facts.is_async or self.already.lost(member):
                 return False  # it awaits, and what runs inside run_sync can't
         inside = coloring.islands - coloring.sides.quiet

@@ -35,7 +35,7 @@ def read(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
     """The operation that reads an attribute."""
     base, name = operation[5], operation[6]
     value = evaluation.values[base]
-    if evaluation.names_super and value and is_super(evaluation, base):
+    if evaluation.names_super and is_super(evaluation, base):
         inherited = _inherited(evaluation, name)
         if inherited or any(isinstance(a, v.Client) for a in value):
             return inherited
@@ -166,6 +166,9 @@ def _of_class(evaluation: Evaluation, atom: v.ClassObject, name: str) -> Any:
         return atom.alone  # `Hero.model_validate(data)` makes what `Hero(...)` makes
     if name == PROVIDED and atom.cls.find(name) is None:
         return v.one(v.Instance(atom.cls))
+    if name == "__subclasses__":
+        below = frozenset(v.ClassObject(cls) for cls in atom.cls.subclasses)
+        return v.one(v.Giving(v.collection(below))) if below else v.UNKNOWN
     if name == "__new__" and atom.cls.find(name) is None:
         return v.foreign(OBJECT_MAKER)
     return _member(evaluation.inference, atom.cls, name, False)

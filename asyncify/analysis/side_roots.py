@@ -100,6 +100,7 @@ class Roots:
         """What stops a function, with the members below it, from having sessions of its own."""
         return (
             self._coroutine(members)
+            or self._made_unseen(function)
             or self._crossing(function, members)
             or self._foreign(function, members)
             or self._held_by_both(members)
@@ -114,6 +115,13 @@ class Roots:
             or ("whose session it has isn't known" if unknown else "")
             or self._without_twin(method, members, sides)
         )  # fmt: skip
+
+    def _made_unseen(self, function: Function) -> str:
+        """Is a class given to something that may make objects of it, on a session?"""
+        if not function.is_constructor or not self.wants_session(function):
+            return ""
+        is_seen = self.colors.factories.is_only_made(function)
+        return "" if is_seen else "something that is given its class may make objects of it"
 
     def _coroutine(self, members: set[Function]) -> str:
         found = next(

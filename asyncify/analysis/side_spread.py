@@ -210,7 +210,7 @@ class Spread:
             if index >= 0 or starred:
                 value = values[index if index >= 0 else ~index]
                 yield from value
-                if use.kind == "pass":  # Thread(target=work, args=(session,))
+                if use.kind == "pass" or index < 0:  # Thread(target=work, args=(session,))
                     yield from v.elements(value)
 
     def reads_held(self, function: Function) -> bool:

@@ -234,6 +234,8 @@ class Signatures(Flow):
         decorators = self.decorators(function)
         if "staticmethod" in decorators:
             return v.UNKNOWN
+        if function.name == "__init_subclass__":
+            return v.join(v.one(v.ClassObject(cls)) for cls in function.owner.descendants())
         if "classmethod" in decorators or function.name == "__new__":
             return v.join(v.one(v.ClassObject(cls)) for cls in self._meant_by(function.owner))
         return v.join((v.one(v.Instance(function.owner)), declarations.instance_of(function.owner)))
