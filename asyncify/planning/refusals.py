@@ -20,6 +20,7 @@ from asyncify.vocabulary.frameworks import Rule
 _SOURCES = ("sessionmaker", "scoped_session", "Engine")
 _LENT = "If it can give async ones, let a function of the program say so and run asyncify again."
 _ADVICE = "Move the database work to a place that can await it, or name it in `sync`."
+_THREAD = "Do it in a thread, `asyncio.to_thread`, or let the class have async sessions."
 
 
 class Refusals:
@@ -106,9 +107,28 @@ class Refusals:
                     reason += " So does its class: async code that calls it waits for the database."
                 chain = self._chain(function)
                 yield finding("ASY107", self._site(function), reason, chain=chain)
+                yield from self._waiting(function)
         elif obstacle is not None and obstacle.code == "ASY107":
             reason = f"`{function.qualname}` stays sync. {obstacle.reason}"
             yield finding("ASY107", self._site(function), reason)
+
+    def _waiting(self, root: Function) -> Iterator[Finding]:
+        """The first place where what turns calls a class that stays sync: the event loop waits."""
+        own = self.coloring.sides.own
+        if root not in own or root.owner is None:
+            return
+        members = (method for method in ordered(own) if method.owner is root.owner)
+        for method in members:
+            for caller, use in self.colors.callers().get(method, ()):
+                turns = caller in self.coloring.turned and not caller.facts.is_async
+                if use.kind == "pass" or not turns:
+                    continue  # a thread runs it
+                reason = f"`{method.qualname.partition(':')[2]}` does sync database I/O, and "
+                reason += f"`{caller.qualname.partition(':')[2]}` turns async: the event loop "
+                reason += "stands still until the database answers."
+                site = Site(caller.module.path, use.line, use.column)
+                yield finding("ASY405", site, reason, _THREAD)
+                return
 
     # -- Flask
 
