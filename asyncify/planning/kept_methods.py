@@ -13,7 +13,7 @@ from asyncify.analysis.program import Function, Module, statements_of
 from asyncify.decisions import RemoveStatement
 from asyncify.findings import Finding
 from asyncify.planning.draft import Draft
-from asyncify.planning.query_flows import Flow
+from asyncify.planning.query_places import Flow
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
 

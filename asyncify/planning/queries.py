@@ -30,8 +30,9 @@ from asyncify.planning import query_forms as forms
 from asyncify.planning.bulk_updates import follows_update
 from asyncify.planning.draft import Draft, call_reference, node_reference, reference
 from asyncify.planning.hoisting import Hoister
-from asyncify.planning.query_flows import Flow, is_ambiguous, is_session
+from asyncify.planning.query_flows import is_ambiguous, is_session
 from asyncify.planning.query_kept import KeptQueries
+from asyncify.planning.query_places import Flow
 from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.rows import QueryMember, Role
 from asyncify.vocabulary.sqlalchemy_query import ANEW, QUERY, STREAM

@@ -16,7 +16,8 @@ from asyncify.analysis.uses import Use
 from asyncify.decisions import RemoveStatement, ReplaceExpression, SessionSource, UseSyncSession
 from asyncify.planning.draft import Draft, reference
 from asyncify.planning.kept_methods import drop_kept_methods
-from asyncify.planning.query_flows import Flow, QueryFlows
+from asyncify.planning.query_flows import QueryFlows
+from asyncify.planning.query_places import Flow
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
 

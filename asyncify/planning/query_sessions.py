@@ -20,7 +20,7 @@ from asyncify.planning.draft import known_spelling
 from asyncify.planning.settling import Settling, Waiting
 
 if TYPE_CHECKING:
-    from asyncify.planning.query_flows import Flow
+    from asyncify.planning.query_places import Flow
 
 _NAMES = ("session", "db", "db_session", "async_session", "query_session", "session_")
 

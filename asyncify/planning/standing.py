@@ -14,7 +14,7 @@ from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.environments import is_alembic
 from asyncify.analysis.program import Function, Module
 from asyncify.findings import Finding, Severity
-from asyncify.planning.query_flows import Flow
+from asyncify.planning.query_places import Flow
 from asyncify.status import LAYERS, Standing, Status, summed
 from asyncify.vocabulary import flask
 from asyncify.vocabulary.frameworks import Rule
