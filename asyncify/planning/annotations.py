@@ -81,7 +81,7 @@ class AnnotationPlanner:
                         parameter.annotation_number, partial(passed, function, position),
                     )
                 )  # fmt: skip
-        if signature.returns >= 0:
+        if signature.returns >= 0 and not self._is_original(function):
             generator = function in self.coloring.turned and (
                 function.facts.is_generator or (function.is_method and function.name == ITERATE)
             )
@@ -91,6 +91,15 @@ class AnnotationPlanner:
                     partial(given, "return", function), generator,
                 )
             )  # fmt: skip
+
+    def _is_original(self, function: Function) -> bool:
+        """Does a function give the engine that stays as it is, with an async one beside it?"""
+        return (
+            self.inference.config.alongside
+            and function not in self.coloring.turned
+            and function not in self.coloring.sides.twinned
+            and self.colors.divider.spread.makes(function)
+        )
 
     def assignments(self, function: Function, layout: Layout) -> set[int]:
         """Annotated assignments; the operations inside the annotations are returned."""
