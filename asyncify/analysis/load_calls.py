@@ -47,7 +47,7 @@ def call(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
         if found is not None:
             return found
     if operation[5] in run.loading.requests.get(run.function, ()):
-        _requested(run, name)
+        _requested(run, name, index)
         return s.NOTHING
     if name in INVOKING and load_commits.invoked(run, operation):
         return s.NOTHING
@@ -150,7 +150,7 @@ def _other(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
             return s.NOTHING
         if isinstance(atom, v.Foreign):
             if atom.name.rpartition("().")[0] in words.CLIENTS:
-                _requested(run, atom.name.rpartition(".")[2])
+                _requested(run, atom.name.rpartition(".")[2], index)
             return _foreign(run, atom.name, operation, arguments, index)
     if not run.is_typed:
         callee = run.operations[operation[5]]
@@ -160,9 +160,10 @@ def _other(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
     return s.NOTHING
 
 
-def _requested(run: LoadEvaluation, name: str) -> None:
+def _requested(run: LoadEvaluation, name: str, index: int) -> None:
     """A test's client runs the program, often on the session of the test: what the program expires
     is expired there too."""
+    load_commits.before_request(run, index)
     if run.loading.requests_expire:
         load_sessions.expire_all(run)
     load_sessions.expire_attributes(run, run.loading.computed_attributes)

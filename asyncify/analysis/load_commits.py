@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
+from asyncify.analysis.load_demands import Demand
 from asyncify.analysis.load_histories import NO_HISTORY, Key, Pair, Write
 from asyncify.analysis.models import Relationship
 from asyncify.analysis.program import Class
-from asyncify.vocabulary.loading import APPENDING, EAGER, QUERYING
+from asyncify.vocabulary.loading import APPENDING, EAGER, QUERYING, REQUEST
 
 if TYPE_CHECKING:
     from asyncify.analysis.load_evaluation import LoadEvaluation
@@ -72,6 +73,39 @@ def deleted(run: LoadEvaluation, value: s.Value) -> None:
     history, keys = run.state.history, {entity.key for entity in s.unordered(value)}
     if history.dirty:
         run.state.history = replace(history, gone=history.gone | keys)
+
+
+def before_request(run: LoadEvaluation, index: int) -> None:
+    """What a test has written and committed, the program reads: by the test's own session, in which
+    what the test holds, or an earlier request has loaded, is what it was."""
+    own = frozenset(write for write in run.state.history.past if write.cls is not None)
+    if not own or not run.body.is_test or run.committed_in is run.statement:
+        return
+    for variable, value in run.environment.items():
+        for entity in s.ordered([a for a in value if isinstance(a, s.Entity) and not a.path]):
+            for name, link in run.loading.models.links(entity.cls).items():
+                if any(_changes(run, write, entity.cls, link) for write in own):
+                    _expired_for(run, entity, name, variable, index)
+
+
+def _expired_for(
+    run: LoadEvaluation, entity: s.Entity, name: str, variable: str, index: int
+) -> None:
+    history = run.state.history
+    known = entity.source.kind == "given" or name in run.state.loaded.get(entity.key, frozenset())
+    at = next(
+        (n for n, each in enumerate(run.operations) if each and each[:1] == (f.NAME,)
+         and each[5] == variable), -1,
+    )  # fmt: skip
+    if at < 0 or _is_gone(entity.key, history.gone) or (entity.key, name) in history.read:
+        return
+    if known or any(write.cls is None for write in history.past):  # an earlier request
+        found = Demand(
+            run.function, index, name, entity, entity.source, (), reader=REQUEST, at=at,
+            outdated=True, maybe=True,
+        )  # fmt: skip
+        run.summary.demands[found] = None
+        read(run, entity, (name,))
 
 
 def requested(run: LoadEvaluation) -> None:

@@ -26,6 +26,8 @@ EXPIRING = {
     if effect in (Effect.EXPIRE, Effect.EXPIRE_ALL)
 } | {"update"}
 
+COMMITTING = {name for name, effect in words.SESSION_EFFECTS.items() if effect is Effect.COMMIT}
+
 
 def method(run: LoadEvaluation, operation: f.Operation, index: int, name: str) -> s.Value | None:
     """What a method of a session gives, or None where it is none that matters here."""

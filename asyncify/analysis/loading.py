@@ -180,6 +180,9 @@ class Loading:
             yield from (fn for fn in turned if fn.facts.stores or fn.signature_is_decorated)
         if self.requests_expire:
             yield from self.requests
+        elif names and self.is_shared and not self.keeps_on_commit:
+            committing = load_sessions.COMMITTING
+            yield from (fn for fn in self.requests if fn.facts.members & committing)
 
     @cached_property
     def expires(self) -> bool:

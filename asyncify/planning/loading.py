@@ -33,6 +33,7 @@ from asyncify.planning.load_turning import TurningReaders
 from asyncify.planning.load_walks import Walks
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
+from asyncify.vocabulary.loading import REQUEST
 
 Path = tuple[str, ...]
 _NAMED = 3  # attributes in one message
@@ -341,6 +342,8 @@ class LoadPlanner:
         if demand.at == demand.operation and not demand.calls and operation[0] == f.ATTRIBUTE:
             own = replace(demand, at=operation[5])
         done = self.walks.take(holder, own) is not None
+        if demand.reader == REQUEST:
+            return
         if not done and not demand.maybe:
             place = holder.body.operations[demand.anchor]
             self.findings.append(

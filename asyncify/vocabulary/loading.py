@@ -73,6 +73,7 @@ WRITING_QUERIES = {"update", "delete"}
 EXPIRING_ALL = {"expire_all", "rollback"}
 # Words of suites whose tests may hold what a request expires: they share sessions with the program.
 SHARING = ("dependency_overrides", "scoped_session", "async_scoped_session")
+REQUEST = "a request"  # that reads
 READING_REQUESTS = {"get", "head", "options"}  # those that write nothing
 # Clients that run the program in the process of its tests.
 CLIENTS = {
