@@ -359,6 +359,7 @@ def _decided(read: _Read, request: Request) -> Plan:
     )
     while mains.after:
         read.files = mains.facts(files)
+        _collect(read)
         moved = _plan(read, request)
         turning = mains.turning(moved.files)
         if any(found.code == _REFUSED for found in moved.findings):
@@ -368,6 +369,7 @@ def _decided(read: _Read, request: Request) -> Plan:
             return moved
         mains = mains.only(turning)
     read.files, read.mains = files, mains
+    _collect(read)
     return _plan(read, request)
 
 
