@@ -117,6 +117,13 @@ class Tasks:
                 reason = f"This task shares the session `{session}` with what runs beside it."
                 yield finding("ASY408", view.site(index), reason, _ADVICE)
                 return
+        if view.layout.is_statement(index) and "()." not in name:  # a group waits for its tasks
+            for session in sorted(self._of_request(view, index, sessions)):
+                reason = (
+                    f"A task that nobody waits for gets the session `{session}` of the request."
+                )
+                yield self._outlives(view, index, reason)
+                return
 
     def _is_repeated(self, view: View, index: int, session: str) -> bool:
         """Are many tasks started with the session, without waiting for each?"""
