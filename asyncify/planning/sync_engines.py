@@ -29,6 +29,7 @@ from asyncify.findings import Finding
 from asyncify.planning.draft import Draft, call_reference, reference
 from asyncify.planning.engine_urls import made_of, names_variable, url_reads
 from asyncify.rules import finding
+from asyncify.vocabulary.testing import is_test_path
 
 _WORDS = {"Engine": "an engine", "SyncEngine": "an engine", "sessionmaker": "a session factory"}
 _REPLACED = (f.NAME, f.ATTRIBUTE, f.CALL)
@@ -283,7 +284,8 @@ class SyncEnginePlanner:
         if use.kind == "metadata":
             reason = f"`{use.name}` runs at import, where nothing can be awaited; it keeps a "
             reason += f"sync engine, `{name}`."
-            advice = "Move it into the application's lifespan."
+            place = "a fixture" if is_test_path(site.path) else "the application's lifespan"
+            advice = f"Move it into {place}."
             self.findings.append(finding("ASY206", site, reason, advice))
         else:
             kind = use.owner.kind if isinstance(use.owner, v.Known) else "Engine"
