@@ -21,6 +21,7 @@ from asyncify.planning.draft import Draft, node_reference
 from asyncify.planning.misuse_view import View, bound_in
 from asyncify.planning.zoned_times import ZonedTimes, declarations
 from asyncify.rules import finding
+from asyncify.vocabulary.testing import is_test_path
 from asyncify.vocabulary.types import (
     COLUMN_TYPES,
     COMPARING,
@@ -54,6 +55,7 @@ class ParameterTypes:
         self.coloring = coloring
         self.zones = ZonedTimes(self.inference)
         self._columns: dict[tuple[Class, str], str] = {}
+        self._zoned: set[tuple[str, Class, str]] = set()
 
     def of(self, view: View) -> Iterator[Finding]:
         """The findings of one function that runs, or will run, on an async session."""
@@ -123,7 +125,7 @@ class ParameterTypes:
         )  # fmt: skip
 
     def _zone(self, view: View, cls: Class, name: str, value: int) -> Iterator[Finding]:
-        if self._is_zoned(view, cls, name, value):
+        if self._is_zoned(view, cls, name, value) and self._is_first(view, cls, name):
             yield finding(
                 "ASY605", view.site(value),
                 f"`{cls.name}.{name}` holds times without a zone, and this one has one: asyncpg "
@@ -131,6 +133,13 @@ class ParameterTypes:
                 "Take the zone off, `time.astimezone(UTC).replace(tzinfo=None)` where the "
                 "database's is UTC, or give the column one, `DateTime(timezone=True)`.",
             )  # fmt: skip
+
+    def _is_first(self, view: View, cls: Class, name: str) -> bool:
+        """Is it the first time for a column in a file of tests? The others are mended like it."""
+        key = view.function.module.path, cls, name
+        is_known = key in self._zoned and is_test_path(key[0])
+        self._zoned.add(key)
+        return not is_known
 
     def _written_out(self, view: View) -> dict[int, str]:
         """The values that are made text for their column, each with its template."""
