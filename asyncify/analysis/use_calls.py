@@ -32,7 +32,7 @@ from asyncify.vocabulary.sqlalchemy_query import QUERY
 from asyncify.vocabulary.tasks import STARTUP, STREAMING
 from asyncify.vocabulary.testing import CLEANUPS, EXPECTING
 
-_METADATA = ("create_all", "drop_all", "reflect")
+METADATA = ("create_all", "drop_all", "reflect")
 # Listeners run where the event happens: inside a greenlet.
 LISTENING = {"sqlalchemy.event.listen", "sqlalchemy.event.listens_for"}
 # Builtins that iterate over their arguments.
@@ -151,7 +151,7 @@ class Calls:
             yield from self.read_elsewhere(operation)
             if self._may_be_ours(operation):
                 yield from self.guessed(index, operation)
-        if not spawned and name in _METADATA:
+        if not spawned and name in METADATA:
             yield from self.metadata(index, operation)
 
     def of_atom(
@@ -345,14 +345,14 @@ class Calls:
                 if row is not None and row.io and row.form is Form.ON_CONNECTION:
                     return "" if self._is_metadata_statement(index, operation) else row.name
         method = self.operations[operation[5]]
-        if method[0] == f.ATTRIBUTE and method[6] in _METADATA:
+        if method[0] == f.ATTRIBUTE and method[6] in METADATA:
             return "" if self._is_metadata_statement(index, operation) else str(method[6])
         return ""
 
     def _is_metadata_statement(self, index: int, operation: f.Operation) -> bool:
         """``metadata.create_all(engine)`` on a line of its own has a form of its own."""
         method = self.operations[operation[5]]
-        if method[0] != f.ATTRIBUTE or method[6] not in _METADATA:
+        if method[0] != f.ATTRIBUTE or method[6] not in METADATA:
             return False
         binds = [
             i for i in (*operation[6], *(i for _, i in operation[7]))

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from asyncify import facts as f
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.looked_up import lookup
-from asyncify.analysis.program import Class
+from asyncify.analysis.program import Class, dotted
+from asyncify.analysis.use_calls import METADATA
 from asyncify.analysis.uses import Use
 from asyncify.findings import Finding
 from asyncify.rules import finding
@@ -21,6 +22,9 @@ _AWAIT = "Write down how its name begins, or await it by hand where it is async.
 _UNSEEN = (
     "Where it is a session of the program, annotate what gives it and run asyncify again. Those of "
     "a library stay sync."
+)
+_UNKNOWN_BIND = (
+    "An async engine isn't taken there: name the engine, or run it through `conn.run_sync`."
 )
 
 
@@ -49,6 +53,34 @@ def unseen_sessions(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
         site = Site(function.module.path, operation[1], operation[2])
         reason = f"`{name}` is used as a session, but it isn't known what gives it: it stays sync."
         yield finding("ASY106", site, reason, _UNSEEN)
+
+
+def unseen_binds(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
+    """A warning for tables that are created on something unknown, which may be an engine that
+    turns: an async one isn't taken there."""
+    for name in METADATA if coloring.alive else ():
+        for function in colors.program.mentioning_member(name):
+            evaluation = colors.inference.evaluations.get(function)
+            if evaluation is None or function in coloring.stays | coloring.islands:
+                continue
+            for operation in evaluation.operations:
+                index = _bind(evaluation.operations, operation, name)
+                if index >= 0 and not evaluation.values[index]:
+                    site = Site(function.module.path, operation[1], operation[2])
+                    reason = f"It isn't known what `{name}` is given here."
+                    yield finding("ASY106", site, reason, _UNKNOWN_BIND)
+
+
+def _bind(operations: tuple[f.Operation, ...], operation: f.Operation, name: str) -> int:
+    """What ``metadata.create_all`` is given; -1 where an operation is something else."""
+    if not operation or operation[0] != f.CALL:
+        return -1
+    callee = operations[operation[5]]
+    if callee[0] != f.ATTRIBUTE or callee[6] != name:
+        return -1
+    owner = dotted(operations, callee[5]).rpartition(".")[2]
+    given = [*operation[6][:1], *(index for key, index in operation[7] if key == "bind")]
+    return given[0] if owner.endswith("metadata") and given else -1
 
 
 def _finding(colors: Colors, coloring: Coloring, use: Use) -> Iterator[Finding]:
