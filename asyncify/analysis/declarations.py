@@ -336,22 +336,28 @@ def functions(value: v.Value) -> v.Value:
     return frozenset(a for a in value if isinstance(a, kinds))
 
 
+def dependency_target(
+    inference: Signatures, function: Function, operations: tuple[f.Operation, ...], index: int
+) -> int:
+    """The operation that is named in ``Depends(f)``; -1 where an operation is no such call."""
+    operation = operations[index] if index >= 0 else ()
+    if not operation or operation[0] != f.CALL:
+        return -1
+    if foreign_name(function, operations, operation[5], inference) not in DEPENDS:
+        return -1
+    arguments = [i for i in operation[6] if i >= 0]
+    arguments += [i for name, i in operation[7] if name == "dependency"]
+    return arguments[0] if arguments else -1
+
+
 def dependency_function(
     inference: Signatures, function: Function, operations: tuple[f.Operation, ...], index: int
 ) -> Function | Class | None:
     """The function or class in ``Depends(f)``, where an operation is such a call."""
-    if index < 0:
+    target = dependency_target(inference, function, operations, index)
+    if target < 0:
         return None
-    operation = operations[index]
-    if operation[0] != f.CALL:
-        return None
-    if foreign_name(function, operations, operation[5], inference) not in DEPENDS:
-        return None
-    arguments = [i for i in operation[6] if i >= 0]
-    arguments += [i for name, i in operation[7] if name == "dependency"]
-    if not arguments:
-        return None
-    symbol = inference.program.resolve_expression(function, operations, arguments[0])
+    symbol = inference.program.resolve_expression(function, operations, target)
     return symbol if isinstance(symbol, (Function, Class)) else None
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
-from asyncify.analysis.declarations import DEPENDS, foreign_name
+from asyncify.analysis.declarations import dependency_target, foreign_name
 from asyncify.analysis.evidence import sources_of
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.injected import Injected
@@ -61,9 +61,10 @@ class Lent:
     ) -> Iterator[str]:
         """What of a library stands in ``Depends(...)``, in an alias too."""
         operation = operations[index]
-        if operation[0] == f.CALL and operation[6] and operation[6][0] >= 0:
-            if foreign_name(scope, operations, operation[5], self.inference) in DEPENDS:
-                name = foreign_name(scope, operations, operation[6][0], self.inference)
+        if operation[0] == f.CALL:
+            target = dependency_target(self.inference, scope, operations, index)
+            if target >= 0:
+                name = foreign_name(scope, operations, target, self.inference)
                 yield from filter(_is_lender, [name] if "." in name else [])
         elif operation[0] == f.SUBSCRIPT:
             yield from self._depended(scope, operations, operation[6])
