@@ -140,6 +140,32 @@ class Planner:
         if self.coloring.turned:
             turn_readers(self.colors, self.coloring)
             self.elsewhere.begin()
+        self._plan_functions()
+        if self.coloring.turned:
+            self._plan_surroundings()
+        else:
+            self.misused = list(misuses(self.colors, self.coloring))
+        self._plan_last()
+        tests = turning(self.colors, self.coloring) and not runs_on_anyio(self.colors)
+        if tests:
+            share_loops(self.inference.program, self.draft)
+        files = tuple(
+            FilePlan(draft.module.path, decisions)
+            for draft in sorted(self.drafts.values(), key=lambda d: d.module.path)
+            if draft.module.path not in self.colors.blocked and (decisions := draft.finish())
+        )
+        return Plan(
+            files,
+            self.support.files(),
+            self._findings(files),
+            self._summary(files),
+            tuple(f.qualname for f in self._ordered(self.coloring.turned)),
+            unproven=tuple(self._unproven()),
+            tests=tests,
+        )
+
+    def _plan_functions(self) -> None:
+        """What turns, the islands, what stays sync on purpose, and where programs are entered."""
         for function in self._ordered(self.coloring.turned | self._entering()):
             self._hold_back(function)
             self._in_style(function)
@@ -159,24 +185,27 @@ class Planner:
                 self.functions.plan_entry_points(function, self.draft(function.module))
         for function in self._ordered(set(self.inference.evaluations)):
             self._without_needless_awaits(function)
-        if self.coloring.turned:
-            FactoryPlanner(self.colors, self.coloring, self.draft).plan()
-            self.queries.drop_kept_methods(self.draft)
-            self.infrastructure.plan()
-            self.clients.plan()
-            self.mocks = MockPlanner(self.colors, self.coloring, self.draft).plan()
-            RunnerPlanner(self.colors, self.coloring, self.draft, self.support.name).plan()
-            CasePlanner(self.colors, self.coloring, self.draft).plan()
-            MarkPlanner(self.colors, self.coloring, self.draft).plan()
-            ThreadKeywords(self.colors, self.coloring, self.draft).plan()
-            self.queries.plan_properties(self.draft)
-            self.sides.plan()
-            self.misused = list(misuses(self.colors, self.coloring))
-            self.loading.plan(self.elsewhere.found())
-            self.infrastructure.engines.finish()
-            self.infrastructure.engines.bound()
-        else:
-            self.misused = list(misuses(self.colors, self.coloring))
+
+    def _plan_surroundings(self) -> None:
+        """What stands around the functions that turn: engines, clients, tests, sides, loading."""
+        FactoryPlanner(self.colors, self.coloring, self.draft).plan()
+        self.queries.drop_kept_methods(self.draft)
+        self.infrastructure.plan()
+        self.clients.plan()
+        self.mocks = MockPlanner(self.colors, self.coloring, self.draft).plan()
+        RunnerPlanner(self.colors, self.coloring, self.draft, self.support.name).plan()
+        CasePlanner(self.colors, self.coloring, self.draft).plan()
+        MarkPlanner(self.colors, self.coloring, self.draft).plan()
+        ThreadKeywords(self.colors, self.coloring, self.draft).plan()
+        self.queries.plan_properties(self.draft)
+        self.sides.plan()
+        self.misused = list(misuses(self.colors, self.coloring))
+        self.loading.plan(self.elsewhere.found())
+        self.infrastructure.engines.finish()
+        self.infrastructure.engines.bound()
+
+    def _plan_last(self) -> None:
+        """What goes by the drafts of all that."""
         self.blocking.plan()
         self.cleanups.plan()
         if self.sides.alongside is not None:
@@ -184,23 +213,6 @@ class Planner:
             self.support.settle(list(self.drafts.values()))
         self.renames.plan()
         self.support.complete(self.draft)
-        tests = turning(self.colors, self.coloring) and not runs_on_anyio(self.colors)
-        if tests:
-            share_loops(self.inference.program, self.draft)
-        files = tuple(
-            FilePlan(draft.module.path, decisions)
-            for draft in sorted(self.drafts.values(), key=lambda d: d.module.path)
-            if draft.module.path not in self.colors.blocked and (decisions := draft.finish())
-        )
-        return Plan(
-            files,
-            self.support.files(),
-            self._findings(files),
-            self._summary(files),
-            tuple(f.qualname for f in self._ordered(self.coloring.turned)),
-            unproven=tuple(self._unproven()),
-            tests=tests,
-        )
 
     def _hold_back(self, function: Function) -> None:
         """What needs 1.4's own style stays with its component: inside ``run_sync`` the connection
