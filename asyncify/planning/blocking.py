@@ -13,21 +13,20 @@ from asyncify.decisions import ReplaceCall
 from asyncify.findings import Finding
 from asyncify.planning.draft import Draft, call_reference
 from asyncify.planning.misuse_view import awaits_anything
+from asyncify.planning.planner import Planner
 from asyncify.rules import finding
 from asyncify.sites import Site
 from asyncify.vocabulary.blocking import ALWAYS_ASYNC, ENTERED, IN_A_THREAD
 from asyncify.vocabulary.frameworks import Rule
 
 
-class BlockingPlanner:
+class BlockingPlanner(Planner):
     """Finds them once for a plan; ``wrap-blocking`` says whether they are edited."""
 
     def __init__(
         self, colors: Colors, coloring: Coloring, draft: Callable[[Module], Draft]
     ) -> None:
-        self.colors = colors
-        self.coloring = coloring
-        self.draft = draft
+        super().__init__(colors, coloring, draft)
         self.wraps = colors.inference.config.wrap_blocking
         self._found: list[tuple[BlockingCall, bool]] = []
 

@@ -14,19 +14,18 @@ from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.program import Class, Function, Module
 from asyncify.decisions import AwaitExpression, RenameReference
 from asyncify.planning.draft import Draft, call_reference, reference
+from asyncify.planning.planner import Planner
 from asyncify.vocabulary.rows import Form
 from asyncify.vocabulary.testing import ASYNC_CASE, CASES, CLEANUPS, LIFECYCLE
 
 
-class CasePlanner:
+class CasePlanner(Planner):
     """Plans the classes after their methods."""
 
     def __init__(
         self, colors: Colors, coloring: Coloring, draft: Callable[[Module], Draft]
     ) -> None:
-        self.colors = colors
-        self.coloring = coloring
-        self.draft = draft
+        super().__init__(colors, coloring, draft)
         self.cases = colors.cases
 
     def plan(self) -> None:

@@ -12,17 +12,16 @@ from asyncify.planning.cleanups_guards import Guards
 from asyncify.planning.cleanups_loaders import Loaders
 from asyncify.planning.cleanups_pages import Pages
 from asyncify.planning.draft import Draft
+from asyncify.planning.planner import Planner
 
 
-class Cleanups:
+class Cleanups(Planner):
     """Plans all clean-ups of a program, after the migration itself."""
 
     def __init__(
         self, colors: Colors, coloring: Coloring, draft: Callable[[Module], Draft]
     ) -> None:
-        self.colors = colors
-        self.coloring = coloring
-        self.draft = draft
+        super().__init__(colors, coloring, draft)
         config = colors.inference.config
         self.caches = Caches(colors, coloring, draft)
         self.pages = Pages(colors, coloring)

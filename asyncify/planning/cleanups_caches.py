@@ -20,6 +20,7 @@ from asyncify.findings import Finding
 from asyncify.planning.cleanups_cache_reads import Reads
 from asyncify.planning.cleanups_cache_uses import Edit, NotACache, Reader, Reading
 from asyncify.planning.draft import Draft, node_reference
+from asyncify.planning.planner import Planner
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.caches import CONTAINERS, PATCHING
@@ -34,16 +35,14 @@ _EMPTY = {
 }  # fmt: skip
 
 
-class Caches:
+class Caches(Planner):
     """Plans the caches of a program. ``removed`` and ``unwrapped`` are the statements that go, and
     those of which only the body stays, by identity."""
 
     def __init__(
         self, colors: Colors, coloring: Coloring, draft: Callable[[Module], Draft]
     ) -> None:
-        self.colors = colors
-        self.coloring = coloring
-        self.draft = draft
+        super().__init__(colors, coloring, draft)
         self.program = colors.inference.program
         config = colors.inference.config
         self.setting = config.caches

@@ -23,6 +23,7 @@ from asyncify.decisions import (
 )
 from asyncify.findings import Finding
 from asyncify.planning.draft import Draft, call_reference, reference
+from asyncify.planning.planner import Planner
 from asyncify.planning.rendered import rendering_transport
 from asyncify.rules import finding
 from asyncify.sites import Site
@@ -45,15 +46,13 @@ from asyncify.vocabulary.testing import (
 _ADVICE = "It keeps a loop of its own: give what it calls an engine without a pool (NullPool)."
 
 
-class ClientPlanner:
+class ClientPlanner(Planner):
     """Plans requests, and the calls that make clients."""
 
     def __init__(
         self, colors: Colors, coloring: Coloring, draft: Callable[[Module], Draft]
     ) -> None:
-        self.colors = colors
-        self.coloring = coloring
-        self.draft = draft
+        super().__init__(colors, coloring, draft)
         self.clients = colors.clients
 
     # -- requests

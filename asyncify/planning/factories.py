@@ -19,6 +19,7 @@ from asyncify.decisions import (
     ReplaceExpression,
 )
 from asyncify.planning.draft import Draft, node_of, reference
+from asyncify.planning.planner import Planner
 from asyncify.sites import NodeRef, Site
 
 _OVERRIDES = "dependency_overrides"
@@ -26,15 +27,13 @@ _GENERIC = "typing.Generic"
 _LOCAL = "<locals>"
 
 
-class FactoryPlanner:
+class FactoryPlanner(Planner):
     """Writes the decisions about constructors that turned."""
 
     def __init__(
         self, colors: Colors, coloring: Coloring, draft: Callable[[Module], Draft]
     ) -> None:
-        self.colors = colors
-        self.coloring = coloring
-        self.draft = draft
+        super().__init__(colors, coloring, draft)
         self.program = colors.program
         self.inference = colors.inference
 

@@ -3,27 +3,20 @@ them, and the library warns of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from asyncify import facts as f
-from asyncify.analysis.colors import Coloring, Colors
-from asyncify.analysis.program import Function, Module, dotted
+from asyncify.analysis.program import Function, dotted
 from asyncify.decisions import EditArguments
-from asyncify.planning.draft import Draft, reference
+from asyncify.planning.draft import reference
+from asyncify.planning.planner import Planner
 from asyncify.vocabulary.frameworks import THREAD_KEYWORDS, Rule, boundary
 
 _Operations = tuple[f.Operation, ...]
 
 
-class ThreadKeywords:
+class ThreadKeywords(Planner):
     """Takes such a keyword from the calls that get what turned, or decorate it."""
-
-    def __init__(
-        self, colors: Colors, coloring: Coloring, draft: Callable[[Module], Draft]
-    ) -> None:
-        self.colors = colors
-        self.coloring = coloring
-        self.draft = draft
 
     def plan(self) -> None:
         for module in self.colors.program.modules.values():
