@@ -425,8 +425,10 @@ class StripCache(Decision):
     """One part of a cache goes. ``part``:
 
     ``statement``: the statement, with the comments right above it and on its line (node: Assign,
-    AnnAssign, Delete, Expr, If or FunctionDef);
-    ``lookup``: the ``if`` goes, and what stood below it is always done (node: If);
+    AnnAssign, Delete, Expr, If, Try or FunctionDef);
+    ``lookup``: the ``if`` goes, and what stood below it is always done, or below the handler of a
+    ``try`` (node: If or Try);
+    ``otherwise``: as that, with what stood below ``else`` (node: If);
     ``store``: what is assigned goes to the variable ``name`` instead (node: Assign);
     ``global``: ``names`` go from the ``global`` statements of a function (node: FunctionDef).
     """

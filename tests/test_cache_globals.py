@@ -13,7 +13,7 @@ import pytest
 from tests import programs
 from tests.engine import migrate, write
 
-FIXTURE = Path(__file__).resolve().parent.parent / "fixtures" / "programs" / "cache_globals.md"
+FIXTURES = Path(__file__).resolve().parent.parent / "fixtures" / "programs"
 # Asks, lets another connection change what is there, and asks again.
 ASK = """
 import asyncio, inspect, json, sqlite3
@@ -59,7 +59,7 @@ def asked(folder: Path) -> list[list[object]]:
 
 
 def test_a_second_call_sees_what_another_connection_changed(tmp_path: Path) -> None:
-    programs.write(programs.load(FIXTURE), tmp_path)
+    programs.write(programs.load(FIXTURES / "cache_globals.md"), tmp_path)
     before = asked(tmp_path)
     assert all(first == second for first, second in before), "the program has caches"
     write(tmp_path, migrate(tmp_path))
@@ -69,6 +69,46 @@ def test_a_second_call_sees_what_another_connection_changed(tmp_path: Path) -> N
         ["changed 1", "changed 2"],
         [True, False],
     ]
+
+
+# Asks each function twice, and lets another connection change the one row between.
+ASK_SHAPES = """
+import asyncio, inspect, sqlite3
+import items
+
+def finished(value):
+    async def waiting():
+        return await value
+    return asyncio.run(waiting()) if inspect.isawaitable(value) else value
+
+fresh = []
+for name in ("entry", "tried", "passed", "other", "either", "known", "recent", "names",
+             "everything", "counted", "filled"):
+    given = () if name in ("names", "everything") else (1 + (name == "either"),)
+    first = finished(getattr(items, name)(*given))
+    with sqlite3.connect("app.db") as connection:
+        connection.execute("UPDATE items SET name = name || '!'")
+    connection.close()
+    if finished(getattr(items, name)(*given)) != first:
+        fresh.append(name)
+print(*fresh)
+"""
+
+
+def test_however_a_cache_is_asked(tmp_path: Path) -> None:
+    programs.write(programs.load(FIXTURES / "cache_shapes.md"), tmp_path)
+    with sqlite3.connect(tmp_path / "app.db") as connection:
+        connection.execute("CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT)")
+        connection.execute("INSERT INTO items VALUES (1, 'new'), (2, 'newer')")
+    connection.close()
+    command = [sys.executable, "-W", "error", "-c", ASK_SHAPES]
+    before = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert not before.stdout.split(), "all are kept"
+    write(tmp_path, migrate(tmp_path))
+    after = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert after.stdout.split() == [  # all but those that are no caches
+        "entry", "tried", "passed", "other", "either", "known", "recent", "names", "everything",
+    ]  # fmt: skip
 
 
 PROGRAM = """\
@@ -110,6 +150,8 @@ OTHER_USES = {
     "cleared at exit": "def clear():\n    _cache.clear()\n\n\natexit.register(clear)",
     "cleared by something": "def clear():\n    _cache.clear()\n\n\ndef later():\n    return clear",
     "stored and looked up": "def keep(one, two):\n    _cache[one] = 1\n    return _cache[two]",
+    "put there": "def put(number, found):\n    _cache[number] = found",
+    "put there as a whole": "def put(found):\n    global _cache\n    _cache = found",
     "a default": "def titles(found=_cache):\n    return found",
     "cleared by a default": "def clear():\n    _cache.clear()\n\n\ndef f(g=clear):\n    g()",
     "found or else": "def found(number):\n    return _cache.get(number) or title(number)",

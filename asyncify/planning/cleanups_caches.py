@@ -17,8 +17,9 @@ from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.program import Function, Module, Variable, dotted, statements_of
 from asyncify.decisions import RenameReference, ReplaceExpression, StripCache
 from asyncify.findings import Finding
+from asyncify.planning.cleanups_cache_places import Edit, NotACache, Reading
 from asyncify.planning.cleanups_cache_reads import Reads
-from asyncify.planning.cleanups_cache_uses import Edit, NotACache, Reader, Reading
+from asyncify.planning.cleanups_cache_uses import Reader
 from asyncify.planning.draft import Draft, node_reference
 from asyncify.planning.planner import Planner
 from asyncify.rules import finding
@@ -27,7 +28,7 @@ from asyncify.vocabulary.caches import CONTAINERS, PATCHING
 
 _KINDS = {
     f.ASSIGN: "Assign", f.ANNOTATED: "AnnAssign", f.DELETE: "Delete", f.EXPRESSION: "Expr",
-    f.IF: "If",
+    f.IF: "If", f.TRY: "Try",
 }  # fmt: skip
 
 _EMPTY = {
@@ -36,8 +37,8 @@ _EMPTY = {
 
 
 class Caches(Planner):
-    """Plans the caches of a program. ``removed`` and ``unwrapped`` are the statements that go, and
-    those of which only the body stays, by identity."""
+    """Plans the caches of a program. ``removed`` are the statements that go, ``unwrapped`` what
+    stays of others, by identity."""
 
     def __init__(
         self, colors: Colors, coloring: Coloring, draft: Callable[[Module], Draft]
@@ -49,7 +50,7 @@ class Caches(Planner):
         self.pattern = re.compile("|".join(map(translate, config.cache_names)) or r"(?!)")
         self.findings: list[Finding] = []
         self.removed: set[int] = set()
-        self.unwrapped: set[int] = set()
+        self.unwrapped: dict[int, tuple[f.Statement, ...]] = {}
         self.refused: dict[Variable, str] = {}  # why
         self.clearing: dict[Function, frozenset[Variable]] = {}
 
@@ -95,15 +96,32 @@ class Caches(Planner):
             return None
         value = found[0][8] if found[0][0] == f.ASSIGN else found[0][9]
         single = found[0][0] == f.ANNOTATED or len(found[0][7]) == 1
-        return found[0] if single and value >= 0 and _is_container(body.operations, value) else None
+        if not single or value < 0:
+            return None
+        kept = _is_container(body.operations, value) or (
+            _is_number(body.operations[value]) and self._is_stamp(module, name)
+        )
+        return found[0] if kept else None
+
+    def _is_stamp(self, module: Module, name: str) -> bool:
+        """A number that functions assign, and don't count up: when something was loaded."""
+        assigning = [fn for fn in module.functions if name in fn.facts.declared]
+        counting = any(
+            s[0] == f.AUGMENTED and s[7][:2] == (f.TO_NAME, name)
+            for fn in assigning for s in statements_of(fn.body.statements)
+        )  # fmt: skip
+        return bool(assigning) and not counting
 
     # -- uses
 
     def _mentioning(self, cache: Variable) -> list[Function]:
-        """The functions in which a cache's name may mean the cache."""
+        """The functions in which a cache's name may mean the cache; some only assign it."""
         return [
             function for function in self.program.mentioning(cache.name)
             if function.module is cache.module or self._reaches(function.module, cache)
+        ] + [
+            function for function in cache.module.functions
+            if cache.name in function.facts.declared and cache.name not in function.facts.names
         ]  # fmt: skip
 
     def _reaches(self, module: Module, cache: Variable) -> bool:
@@ -185,7 +203,8 @@ class Caches(Planner):
             cleared = frozenset(reading.used)
             facts = function.facts
             plain = (
-                facts.parent == 0 and not facts.is_async and not function.signature.decorators
+                not reading.stored and facts.parent == 0 and not facts.is_async
+                and not function.signature.decorators
                 and facts.name not in (function.module.facts.exports or ())
                 and not self.program.imported_as(function)
             )  # fmt: skip
@@ -285,7 +304,10 @@ class Caches(Planner):
         draft.add(StripCache(node=node, site=site, group=group, part=part, name=name))
         if part == "store":
             return
-        (self.removed if part == "statement" else self.unwrapped).add(id(statement))
+        if part == "statement":
+            self.removed.add(id(statement))
+        else:
+            self.unwrapped[id(statement)] = _left_of(statement, part)
         for operation in function.body.operations[statement[4] : statement[5]]:
             if operation and operation[0] == f.NAME:
                 draft.drop(operation[5])
@@ -315,6 +337,19 @@ def _is_container(operations: tuple[f.Operation, ...], index: int) -> bool:
     if kind == f.CALL:
         return dotted(operations, payload[0]).rpartition(".")[2] in CONTAINERS
     return (kind, *payload) in _EMPTY
+
+
+def _is_number(operation: f.Operation) -> bool:
+    """Is it 0, or a constant that isn't looked into, as 0.0?"""
+    return operation[0] == f.CONSTANT and (operation[5] is ... or operation[5] == 0)
+
+
+def _left_of(statement: f.Statement, part: str) -> tuple[f.Statement, ...]:
+    """The block that stays of a lookup: what was done where nothing was found."""
+    if statement[0] == f.TRY:
+        block: tuple[f.Statement, ...] = statement[8][0][2]
+        return block
+    return tuple(statement[9 if part == "otherwise" else 8])
 
 
 def _by_name(cache: Variable) -> tuple[str, str]:

@@ -42,9 +42,9 @@ class Guards:
         self.groups = groups
         self.draft_of = draft_of
         self.findings: list[Finding] = []
-        # Statements that other clean-ups take away, and those of which only the body stays.
+        # Statements that other clean-ups take away, and what stays of others.
         self.gone: set[int] = set()
-        self.unwrapped: set[int] = set()
+        self.unwrapped: Mapping[int, Block] = {}
 
     def plan(self, turning: Iterable[Function], every: Callable[[], Iterable[Function]]) -> None:
         """Guard clauses in the functions that turn, or in all."""
@@ -76,7 +76,7 @@ class Guards:
             if id(statement) in self.gone:
                 continue
             if id(statement) in self.unwrapped:
-                left += self._left(statement[8])
+                left += self._left(self.unwrapped[id(statement)])
             elif statement[0] == f.IF:
                 body, orelse = self._left(statement[8]), self._left(statement[9])
                 left.append((*statement[:8], body or _PASS, orelse))

@@ -12,13 +12,20 @@ CONTAINERS = frozenset({
 # Methods of containers.
 LOOKING_UP = frozenset({"get"})
 CLEARING = frozenset({"clear", "discard"})
-TAKING_OUT = frozenset({"pop"})  # with a default it never raises
+TAKING_OUT = frozenset({"pop", "popitem"})  # with a default it never raises
+MOVING = frozenset({"move_to_end"})
 FILLING = frozenset({"update", "append", "add", "extend"})
+
+# Methods that change what a container holds.
+MUTATING = frozenset({
+    "add", "append", "appendleft", "clear", "discard", "extend", "insert", "pop", "popitem",
+    "remove", "reverse", "setdefault", "sort", "update",
+})  # fmt: skip
 
 # What has no effect and gives the same again, or the time.
 PURE_FUNCTIONS = frozenset({
     "bool", "dict", "float", "frozenset", "hash", "int", "isinstance", "len", "list", "repr", "set",
-    "sorted", "str", "tuple", "OrderedDict", "time", "monotonic",
+    "sorted", "str", "timedelta", "tuple", "OrderedDict", "time", "monotonic",
 })  # fmt: skip
 PURE_METHODS = frozenset({
     "copy", "get", "isoformat", "items", "join", "keys", "lower", "monotonic", "now",

@@ -50,8 +50,8 @@ def apply(decision: StripCache, target: Any, place: Place) -> cst.CSTNode | None
     """The node, or what is left of it."""
     if decision.part == "statement":
         return target if place.remove_statement(comments=True) else None
-    if decision.part == "lookup" and isinstance(target, cst.If):
-        return target if _always(target, place) else None
+    if decision.part in ("lookup", "otherwise") and isinstance(target, (cst.If, cst.Try)):
+        return _always(target, decision.part, place)
     if decision.part == "store" and isinstance(target, cst.Assign) and len(target.targets) == 1:
         variable = target.targets[0].with_changes(target=cst.Name(decision.name))
         return target.with_changes(targets=[variable])
@@ -61,14 +61,30 @@ def apply(decision: StripCache, target: Any, place: Place) -> cst.CSTNode | None
     return None
 
 
-def _always(statement: cst.If, place: Place) -> bool:
-    """What stands below an ``if`` is put in its place."""
-    statements = statements_of(statement.body)
-    if isinstance(statement.body, cst.IndentedBlock):
-        lines = [line for line in statement.body.footer if line.comment is not None]
+def _always(target: cst.If | cst.Try, part: str, place: Place) -> cst.CSTNode | None:
+    """One block of a statement is put in its place."""
+    suite: cst.BaseSuite | None = None
+    if isinstance(target, cst.Try):
+        suite = target.handlers[0].body if len(target.handlers) == 1 else None
+    elif part == "lookup":
+        suite = target.body
+    elif isinstance(target.orelse, cst.Else):
+        suite = target.orelse.body
+    if suite is None:
+        place.refuse(f"This node has no {part} of a cache.")
+        return None
+    done = place.insert(_lines(suite), "after") and place.remove_statement(comments=True)
+    return target if done else None
+
+
+def _lines(suite: cst.BaseSuite) -> list[Any]:
+    """The statements of a block, with all its comments."""
+    statements = statements_of(suite)
+    if isinstance(suite, cst.IndentedBlock):
+        lines = [line for line in suite.footer if line.comment is not None]
         lines += statements[0].leading_lines
         statements[0] = statements[0].with_changes(leading_lines=lines)
-    return place.insert(statements, "after") and place.remove_statement(comments=True)
+    return statements
 
 
 def _without_global(
@@ -141,5 +157,33 @@ EXAMPLES = (
         "\n"
         "\n"
         "def last(): ...\n",
+    ),
+    Example(
+        "def job(number):\n"
+        "    if number in _cache:\n"
+        "        return _cache[number]\n"
+        "    else:\n"
+        "        # from the database\n"
+        "        return load(number)\n"
+        "\n"
+        "\n"
+        "def name(number):\n"
+        "    try:\n"
+        "        return _names[number]\n"
+        "    except KeyError:  # not yet\n"
+        "        found = load(number)\n"
+        "        return found.name\n",
+        (
+            StripCache(**node("If", 0), part="otherwise"),
+            StripCache(**node("Try", 0), part="lookup"),
+        ),
+        "def job(number):\n"
+        "    # from the database\n"
+        "    return load(number)\n"
+        "\n"
+        "\n"
+        "def name(number):\n"
+        "    found = load(number)\n"
+        "    return found.name\n",
     ),
 )

@@ -1,0 +1,232 @@
+"""Where a function speaks of caches: their names, what clears them, what is kept under a key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from asyncify import facts as f
+from asyncify.analysis.layout import Layout, operands
+from asyncify.analysis.program import Function, Module, Program, Variable
+from asyncify.vocabulary.caches import LOOKING_UP, PURE_FUNCTIONS, PURE_METHODS
+
+Slot = tuple[Any, ...]  # what is stored under one key, or in a variable as a whole
+_ALWAYS = frozenset({f.NAME, f.CONSTANT, f.ATTRIBUTE, f.SUBSCRIPT, f.SEQUENCE, f.DICT, f.BOOLEAN,
+                     f.CONDITIONAL, f.OPERATOR, f.FORMAT, f.SLICE})  # fmt: skip
+
+
+class NotACache(Exception):
+    """A use that isn't one of a cache."""
+
+    def __init__(self, variables: frozenset[Variable], function: Function, line: int) -> None:
+        super().__init__(line)
+        self.variables = variables
+        self.function = function
+        self.line = line
+
+
+@dataclass(slots=True)
+class State:
+    """What is known at one place: variables that hold what was looked up, and what became of
+    what was stored."""
+
+    found: set[str] = field(default_factory=set)
+    slots: dict[Slot, str] = field(default_factory=dict)
+
+    def copy(self) -> State:
+        return State(set(self.found), dict(self.slots))
+
+    def assign(self, name: str) -> None:
+        """A variable gets a new value: keys that are made of it mean something else."""
+        self.found.discard(name)
+        self.slots = {
+            slot: local for slot, local in self.slots.items()
+            if name != local and ("name", name) not in slot
+        }  # fmt: skip
+
+
+class Edit(NamedTuple):
+    """One part of a cache that goes: of a statement, or of the expression ``operation``."""
+
+    part: str
+    statement: f.Statement | None
+    name: str = ""
+    operation: int = -1
+
+
+@dataclass(slots=True)
+class Reading:
+    """What a function does with caches. ``stored`` are pairs of a cache and the operation that is
+    stored, ``is_empty`` tells that nothing else is left of the function."""
+
+    edits: list[Edit] = field(default_factory=list)
+    stored: list[tuple[Variable, int]] = field(default_factory=list)
+    used: set[Variable] = field(default_factory=set)
+    is_empty: bool = False
+
+
+class Places:
+    """The places of one function."""
+
+    def __init__(
+        self,
+        program: Program,
+        function: Function,
+        caches: frozenset[Variable],
+        clearing: Mapping[Function, frozenset[Variable]],
+        layout: Layout,
+    ) -> None:
+        self.program = program
+        self.function = function
+        mentioned = function.facts.names | function.facts.bound
+        self.caches = frozenset(cache for cache in caches if cache.name in mentioned)
+        self.clearing = clearing
+        self.layout = layout
+        self.operations = function.body.operations
+        self.reading = Reading()
+        self.names = {cache.name for cache in self.caches}
+        self.mentions = {
+            index: cache
+            for index, operation in enumerate(self.operations)
+            if operation and (cache := self._cache_at(index, operation)) is not None
+        }
+        self.calls = {
+            index: cleared
+            for index, operation in enumerate(self.operations)
+            if operation and operation[0] == f.CALL
+            and (cleared := self._cleared_by(operation)) is not None
+        }  # fmt: skip
+        self.given = self._given()
+
+    def _given(self) -> dict[int, frozenset[Variable]]:
+        """Where functions that clear are named without being called."""
+        names = {function.name for function in self.clearing}
+        called = {self.operations[index][5] for index in self.calls}
+        found = {}
+        for index, operation in enumerate(self.operations):
+            if not operation or operation[0] not in (f.NAME, f.ATTRIBUTE) or index in called:
+                continue
+            if operation[5 if operation[0] == f.NAME else 6] in names:
+                meant = self.program.resolve_expression(self.function, self.operations, index)
+                if isinstance(meant, Function) and meant in self.clearing:
+                    found[index] = self.clearing[meant]
+        return found
+
+    @property
+    def concerned(self) -> bool:
+        """Is there anything about a cache in the function?"""
+        declared = self.names.intersection(self.function.facts.declared)
+        assigned = self.names & self.function.facts.stores
+        return bool(self.mentions or self.calls or self.given or declared or assigned)
+
+    # -- names
+
+    def _cache_at(self, index: int, operation: f.Operation) -> Variable | None:
+        if operation[0] == f.NAME and operation[5] in self.names:
+            found = self.meaning(operation[5])
+        elif operation[0] == f.ATTRIBUTE and operation[6] in self.names:
+            owner = self.program.resolve_expression(self.function, self.operations, operation[5])
+            found = self.program.member(owner, operation[6]) if isinstance(owner, Module) else None
+        else:
+            return None
+        return found if isinstance(found, Variable) and found in self.caches else None
+
+    def meaning(self, name: str) -> object:
+        """What a name stands for in the function; a ``global`` one is the module's."""
+        facts = self.function.facts
+        if name in facts.bound and name in facts.declared:
+            return self.program.resolve(self.function.module, name)
+        return self.program.lookup(self.function, name)
+
+    def _cleared_by(self, operation: f.Operation) -> frozenset[Variable] | None:
+        callee = self.operations[operation[5]]
+        if not self.clearing or callee[0] not in (f.NAME, f.ATTRIBUTE):
+            return None
+        found = self.program.resolve_expression(self.function, self.operations, operation[5])
+        return self.clearing.get(found) if isinstance(found, Function) else None
+
+    def _target(self, target: tuple[Any, ...]) -> Variable | None:
+        """The cache that is assigned as a whole."""
+        found: object = None
+        if target[0] == f.TO_NAME and target[1] in self.function.facts.declared:
+            found = self.meaning(target[1])
+        elif target[0] == f.TO_ATTRIBUTE and target[2] in self.names:
+            owner = self.program.resolve_expression(self.function, self.operations, target[1])
+            found = self.program.member(owner, target[2]) if isinstance(owner, Module) else None
+        return found if isinstance(found, Variable) and found in self.caches else None
+
+    # -- what is kept
+
+    def _slot_of_target(self, target: tuple[Any, ...]) -> tuple[Variable, Slot] | None:
+        """The cache that is assigned, as a whole or under a key."""
+        whole = self._target(target)
+        if whole is not None:
+            return whole, (whole,)
+        if target[0] == f.TO_SUBSCRIPT and target[1] in self.mentions and target[2] >= 0:
+            cache = self.mentions[target[1]]
+            return cache, (cache, *self._shape(target[2]))
+        return None
+
+    def _slot(self, index: int) -> Slot | None:
+        """What an expression looks up: ``cache``, ``cache[key]``, ``cache.get(key)``."""
+        operation = self.operations[index]
+        if index in self.mentions:
+            return (self.mentions[index],)
+        if operation[0] == f.SUBSCRIPT and operation[5] in self.mentions:
+            return (self.mentions[operation[5]], *self._shape(operation[6]))
+        if operation[0] == f.CALL and not operation[7] and 0 < len(operation[6]) < 3:
+            cache = self._method(operation, LOOKING_UP)
+            if cache is not None:
+                return (cache, *self._shape(operation[6][0]))
+        return None
+
+    def _method(self, operation: f.Operation, names: frozenset[str]) -> Variable | None:
+        """The cache that one of these methods is called on."""
+        callee = self.operations[operation[5]]
+        if callee[0] == f.ATTRIBUTE and callee[6] in names:
+            return self.mentions.get(callee[5])
+        return None
+
+    def _shape(self, index: int) -> tuple[Any, ...]:
+        """An expression without its place: two of the same shape give the same."""
+        operation = self.operations[index if index >= 0 else ~index]
+        if operation[0] == f.NAME:
+            return (("name", operation[5]),)
+        parts = tuple(part for o in operands(operation) for part in self._shape(o))
+        return ((operation[0], self._own(index, operation)), *parts)
+
+    def _own(self, index: int, operation: f.Operation) -> object:
+        """What tells two operations of a kind apart, their operands left aside."""
+        if operation[0] == f.CONSTANT:
+            return index if operation[5] is ... else (type(operation[5]).__name__, operation[5])
+        return {f.ATTRIBUTE: operation[6:], f.OPERATOR: operation[5:6]}.get(operation[0], ())
+
+    # -- expressions
+
+    def _is_pure(self, index: int) -> bool:
+        """Does an expression do nothing but look?"""
+        index = index if index >= 0 else ~index
+        operation = self.operations[index]
+        if operation[0] == f.CALL:
+            callee = self.operations[operation[5]]
+            if callee[0] == f.NAME:
+                allowed = callee[5] in PURE_FUNCTIONS
+            else:
+                allowed = callee[0] == f.ATTRIBUTE and callee[6] in PURE_METHODS
+            if not allowed:
+                return False
+        elif operation[0] not in _ALWAYS:
+            return False
+        return all(map(self._is_pure, operands(operation)))
+
+    def _concerns(self, index: int, state: State) -> bool:
+        """Is an expression about a cache, or about what was looked up in one?"""
+        return any(
+            i in self.mentions
+            or (self.operations[i][0] == f.NAME and self.operations[i][5] in state.found)
+            for i in self.layout.subtree(index)
+        )
+
+    def _unknown(self, line: int, *caches: Variable) -> NotACache:
+        return NotACache(frozenset(caches), self.function, line)
