@@ -395,10 +395,20 @@ class KeepSyncTwin(Decision):
     """An assignment is repeated, as it was, under another name right after itself, for what stays
     sync (node: Call, the assigned value): ``engine = create_engine(url)`` is followed by
     ``sync_engine = create_engine(url)``. ``decisions`` are carried out in the repetition. Without
-    a ``name`` the call is a statement of its own, and is repeated as such."""
+    a ``name`` the call is a statement of its own, and is repeated as such. The assignment itself
+    may be the node, whatever it assigns."""
 
     name: str
     decisions: tuple[Decision, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameVariable(Decision):
+    """A function means another variable of its module by a name, wherever it reads, assigns or
+    declares it (node: FunctionDef)."""
+
+    old: str
+    new: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

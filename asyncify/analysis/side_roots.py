@@ -101,7 +101,7 @@ class Roots:
         return (
             self._coroutine(members)
             or self._made_unseen(function)
-            or self._crossing(function, members)
+            or self._crossing(function, members, sides)
             or self._foreign(function, members)
             or self._held_by_both(members)
             or self._without_twin(function, members, sides)
@@ -111,7 +111,7 @@ class Roots:
         """What stops a class that makes its own sessions from being a side."""
         unknown = any(not self._knows_sessions(member, members) for member in members)
         return (
-            self._coroutine(members) or self._leak(members)
+            self._coroutine(members) or self._leak(members, sides)
             or ("whose session it has isn't known" if unknown else "")
             or self._without_twin(method, members, sides)
         )  # fmt: skip
@@ -152,7 +152,7 @@ class Roots:
         if root.facts.kind == "module":
             named = {variable for variable in named if variable.module is not root.module}
         for variable in sorted(named, key=lambda x: (x.module.path, x.name)):
-            why = self.twins.twin_obstacle(variable, sides)
+            why = self.twins.twin_obstacle(variable, sides, members)
             if why:
                 return f"`{variable.name}` has no sync twin: {why}"
         return ""
@@ -226,7 +226,7 @@ class Roots:
             for atom in self.inference.given("return", function)
         )
 
-    def _crossing(self, root: Function, members: set[Function]) -> str:
+    def _crossing(self, root: Function, members: set[Function], sides: Sides) -> str:
         """Which session crosses over to the root, or from it to those who call it?"""
         outside = [
             (caller, use) for member in members
@@ -260,7 +260,7 @@ class Roots:
             return "it uses the session that its object holds"
         if self.spread.makes(root):
             return "it hands a session on"
-        return self._leak(members)
+        return self._leak(members, sides)
 
     def _shares_object(self, root: Function) -> bool:
         """Does a library call a method on the object on which it calls tests?"""
@@ -348,9 +348,13 @@ class Roots:
             scope = scope.parent
         return scope is None or scope.facts.kind == "module" or scope in members
 
-    def _leak(self, members: set[Function]) -> str:
-        """Who else reads a session, factory or engine that the members keep?"""
-        kept = {place for member in members for place in self._stored(member)}
+    def _leak(self, members: set[Function], sides: Sides) -> str:
+        """Who else reads a session, factory or engine that the members keep? A global variable
+        that can have a twin is kept by both sides."""
+        kept = {
+            place for member in members for place in self._stored(member)
+            if place[0] is not None or not self._is_doubled(member, place[1], members, sides)
+        }  # fmt: skip
         readers = [
             (function, name)
             for cls, name in kept for function in self.program.mentioning(name)
@@ -360,6 +364,14 @@ class Roots:
             return ""
         first = min(readers, key=lambda each: (each[0].module.path, each[0].index, each[1]))
         return f"`{first[0].qualname}` reads the session that it keeps as `{first[1]}`"
+
+    def _is_doubled(
+        self, function: Function, name: str, members: set[Function], sides: Sides
+    ) -> bool:
+        variable = self.program.resolve(function.module, name)
+        return isinstance(variable, Variable) and not self.twins.twin_obstacle(
+            variable, sides, members
+        )
 
     def _reads(self, function: Function, cls: Class | None, name: str) -> bool:
         """Does a function read an attribute of a class, or what may be a global variable?"""

@@ -56,8 +56,19 @@ class Sharing:
                 sides.twinned |= {m for m in self.colors.family(member) if m in sides.synced}
             else:
                 hopeless.add(member)
+        self._copy_listeners(sides, islands)
         sides.given -= sides.twinned
         return hopeless
+
+    def _copy_listeners(self, sides: Sides, islands: set[Function]) -> None:
+        """What listens to an engine, and reads it from the variable that a function fills, reads
+        the twin where it listens to that."""
+        for member in ordered(sides.synced & islands - sides.twinned):
+            if (
+                self.spread.lazy.are_named(member) and self.twins.can_be_copied(member)
+                and any(self._names(other, member) for other in sides.twinned)
+            ):  # fmt: skip
+                sides.twinned.add(member)
 
     def _entries(self, member: Function, sides: Sides, islands: set[Function]) -> list[Use]:
         """The calls by which the other side gets at what is shared."""

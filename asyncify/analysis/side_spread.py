@@ -10,6 +10,7 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.boundaries import rule_of
 from asyncify.analysis.injected import Injected
+from asyncify.analysis.lazy_sources import LazySources
 from asyncify.analysis.program import Class, Function
 from asyncify.analysis.sides import is_handed, is_parameter
 from asyncify.analysis.uses import SYNC_KINDS, Use
@@ -28,6 +29,7 @@ class Spread:
         self.program = colors.program
         self.uses = colors.uses
         self.injected = Injected(colors.inference)
+        self.lazy = LazySources(colors.inference)
         self._holders: tuple[int, frozenset[Class]] = (-1, frozenset())
         self._lambdas: tuple[int, dict[Function, list[Function]]] = (-1, {})
         self._below: tuple[int, dict[Function, set[Function]]] = (-1, {})
@@ -122,7 +124,7 @@ class Spread:
             return False  # a sync function can only run it in a loop of its own
         return (
             self.colors.does_io(function) or self.makes(function)
-            or bool(self._lambdas_in(function))
+            or bool(self._lambdas_in(function)) or self.lazy.are_named(function)
         )  # fmt: skip
 
     def _lambdas_in(self, function: Function) -> list[Function]:

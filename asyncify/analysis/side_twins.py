@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
@@ -71,15 +71,18 @@ class Twins:
         """Can a variable have a twin, with what it is made from?"""
         return not self.twin_obstacle(variable, sides)
 
-    def twin_obstacle(self, variable: Variable, sides: Sides) -> str:
+    def twin_obstacle(
+        self, variable: Variable, sides: Sides, members: Set[Function] = frozenset()
+    ) -> str:
         """Why a variable can have no twin, or what it is made from none, or the functions that make
-        these no copy; or ''."""
+        these no copy; or ''. The ``members`` are about to stay sync."""
         pending, seen = [variable], {variable}
         while pending:
             current = pending.pop()
             makers = self.makers(current)
             configured = self.configured(current)
-            why = self._unrepeatable(current) or self._unconfigurable(configured) or next(
+            why = self._unrepeatable(current) or self._unconfigurable(configured)
+            why = why or self._unfilled(current, sides.synced | members) or next(
                 (self.copy_obstacle(m) for m in ordered(makers - sides.twinned)
                  if self.copy_obstacle(m)), "",
             )  # fmt: skip
@@ -95,8 +98,9 @@ class Twins:
     def _made_from(self, variable: Variable, makers: set[Function]) -> set[Variable]:
         """The engines, factories and sessions from which another is made."""
         found = {source for maker in makers for source in self.sources(maker)}
-        place = self.assignment(variable)
-        return found | self._named_in(*place) if place is not None else found
+        for place in self._assigned(variable):
+            found |= self._named_in(*place)
+        return found
 
     def _named_in(self, function: Function, index: int) -> set[Variable]:
         """The engines, factories and sessions that are named among the arguments of a call."""
@@ -145,17 +149,14 @@ class Twins:
 
     def makers(self, variable: Variable) -> set[Function]:
         """The functions of the program by which a variable's value is made."""
-        place = self.assignment(variable)
-        if place is None:
-            return set()
-        function, index = place
-        operations = function.body.operations
         out: set[Function] = set()
-        pending: list[Function] = []
-        for inner in self.uses.layout(function).subtree(index):
-            if operations[inner][0] in (f.NAME, f.ATTRIBUTE):
-                symbol = self.program.resolve_expression(function, operations, inner)
-                pending += [symbol] if isinstance(symbol, Function) else []
+        pending = [fn for fn in self.spread.lazy.fillers(variable) if self.spread.makes(fn)]
+        for function, index in self._assigned(variable):
+            operations = function.body.operations
+            for inner in self.uses.layout(function).subtree(index):
+                if operations[inner][0] in (f.NAME, f.ATTRIBUTE):
+                    symbol = self.program.resolve_expression(function, operations, inner)
+                    pending += [symbol] if isinstance(symbol, Function) else []
         while pending:
             current = pending.pop()
             if current not in out and self.spread.makes(current):
@@ -168,16 +169,25 @@ class Twins:
         its database lives inside this process; or ''."""
         place = self.assignment(variable)
         value = self.inference.global_value(variable.module, variable.name)
-        if place is None:
+        fillers = self.spread.lazy.fillers(variable)
+        if place is None and not fillers:
             return f"`{variable.name}` isn't assigned once, by a call"
         if any(isinstance(a, v.Instance) for a in value):
             return f"`{variable.name}` is an object of the program"
         places = self.colors.places
-        inside = places.in_memory(*place) or any(
+        inside = (place is not None and places.in_memory(*place)) or any(
             places.in_memory(maker, call)
-            for maker in self.makers(variable) for call in self._engines_made(maker)
+            for maker in (*fillers, *self.makers(variable)) for call in self._engines_made(maker)
         )  # fmt: skip
         return f"the database of `{variable.name}` is in the engine's memory" if inside else ""
+
+    def _unfilled(self, variable: Variable, synced: Set[Function]) -> str:
+        """Why the twin of a variable that functions fill would stay empty, or ''."""
+        for function in self.spread.lazy.fillers(variable):
+            copied = function in synced and self.spread.makes(function)
+            if not copied and self.spread.lazy.assignments(function, variable.name) is None:
+                return f"`{function.qualname}` doesn't assign `{variable.name}` by calls alone"
+        return ""
 
     def _engines_made(self, function: Function) -> Iterator[int]:
         """The calls of a function that make engines."""
@@ -198,6 +208,19 @@ class Twins:
             if variable.name in function.facts.declared and variable.name in function.facts.bound
         )  # fmt: skip
         return None if any(writers) else (found[0], found[2])
+
+    def _assigned(self, variable: Variable) -> list[tuple[Function, int]]:
+        """The calls whose result a variable is, those in the functions that fill it included."""
+        place = self.assignment(variable)
+        return [place] if place is not None else self.filled(variable)
+
+    def filled(self, variable: Variable) -> list[tuple[Function, int]]:
+        """The calls in functions by which a variable is filled."""
+        return [
+            (function, statement[8]) for function in self.spread.lazy.fillers(variable)
+            for statement in self.spread.lazy.assignments(function, variable.name) or ()
+            if function.body.operations[statement[8]][0] == f.CALL
+        ]  # fmt: skip
 
     def only_synced(self, sides: Sides) -> set[v.Origin]:
         """The origins of what nobody but the sync side names or makes."""

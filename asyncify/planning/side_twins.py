@@ -8,27 +8,25 @@ from dataclasses import replace
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
-from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.program import Function, Module, Variable, dotted, statements_of
 from asyncify.analysis.sides import home, ordered, source_twin_name, twin_name
 from asyncify.decisions import (
-    CopyDecorator,
     CopyFunction,
     Decision,
     ImportName,
     InsertStatements,
     KeepSyncTwin,
     RenameReference,
+    RenameVariable,
 )
 from asyncify.findings import Finding
 from asyncify.planning.alongside import Alongside
 from asyncify.planning.draft import Draft, call_reference, reference
 from asyncify.planning.queries import QueryPlanner
+from asyncify.planning.side_listeners import SideListeners
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.testing import is_test_path
-
-_LISTENERS = {"sqlalchemy.event.listen", "sqlalchemy.event.listens_for"}
 
 
 class SidePlanner:
@@ -73,6 +71,7 @@ class SidePlanner:
             indexes = range(len(function.body.operations))
             self._rename(function, (index for index in indexes if index not in ambient))
             self._rename_decorators(function)
+            self._rename_filled(function)
             if function in self.sides.synced:
                 self._rename_injected(function)
         for function in self._plainly_decorated():
@@ -80,7 +79,8 @@ class SidePlanner:
         self._rename_given()
         while fresh := [fn for fn in ordered(self._uncopied() - staying) if home(fn) is fn]:
             self._copies(fresh)
-        self._listeners()
+        listeners = SideListeners(self.colors, self.sides, self.draft, self._twins, self._import)
+        listeners.plan(self.alongside, self._there)
         for draft, twin in self._made:
             draft.add(twin)
 
@@ -164,6 +164,21 @@ class SidePlanner:
             if operation[0] == f.NAME:
                 self._import(function, operation[5], new, draft)
 
+    def _rename_filled(self, function: Function) -> None:
+        """A function that fills a variable of its module fills the twin."""
+        for name in function.facts.declared:
+            variable = self.program.resolve(function.module, name)
+            if isinstance(variable, Variable) and function in self._fillers(variable):
+                new = self._twin(variable)
+                if new:
+                    node = NodeRef("FunctionDef", function.facts.number, function.name)
+                    draft = self.draft(function.module)
+                    site = Site(draft.module.path, function.facts.line, function.facts.column)
+                    draft.add(RenameVariable(node=node, site=site, old=name, new=new))
+
+    def _fillers(self, variable: Variable) -> tuple[Function, ...]:
+        return self.divider.spread.lazy.fillers(variable)
+
     def _plainly_decorated(self) -> list[Function]:
         """What doesn't turn, below a decorator that has."""
         return ordered(
@@ -225,8 +240,7 @@ class SidePlanner:
         name, there = self._variable_name(variable)
         self._twins[variable] = name
         draft = self.draft(variable.module)
-        inside = sorted(self.colors.uses.layout(function).subtree(index))
-        nested = self._apart(draft, lambda: self._rename(function, inside))
+        nested = self._renamed_inside(function, index, draft)
         operation = function.body.operations[index]
         self._make(variable, place, there, KeepSyncTwin(
             node=reference(operation), site=draft.site(operation), name=name, decisions=nested
@@ -344,14 +358,15 @@ class SidePlanner:
 
     def _make_twin(self, variable: Variable) -> str:
         place = self.divider.twins.assignment(variable)
+        if self._fillers(variable):
+            return self._make_filled(variable)
         if place is None or (self.alongside is not None and not self._can_stand(variable)):
             return ""
         function, index = place
         self.sides.twinned |= self.divider.twins.makers(variable)
         draft = self.draft(variable.module)
         name, there = self._variable_name(variable)
-        inside = sorted(self.colors.uses.layout(function).subtree(index))
-        nested = self._apart(draft, lambda: self._rename(function, inside))
+        nested = self._renamed_inside(function, index, draft)
         site = draft.site(function.body.operations[index])
         twin = KeepSyncTwin(
             node=call_reference(function, index), site=site, name=name, decisions=nested
@@ -365,16 +380,56 @@ class SidePlanner:
                 self._configure(caller, call)
         return name
 
+    def _make_filled(self, variable: Variable) -> str:
+        """A variable beside one that functions fill: their copies fill it, and they themselves
+        where there are none."""
+        statement = self.divider.spread.lazy.statement(variable)
+        if statement is None or self.alongside is not None:
+            return ""
+        name, _ = self._variable_name(variable)
+        self._twins[variable] = name
+        draft = self.draft(variable.module)
+        kind = "Assign" if statement[0] == f.ASSIGN else "AnnAssign"
+        site = draft.site(statement)
+        node = NodeRef(kind, statement[3])
+        self._made.append((draft, KeepSyncTwin(node=node, site=site, name=name)))
+        self.sides.twinned |= self.divider.twins.makers(variable) & self.sides.synced
+        for function in self._fillers(variable):
+            if function not in self.sides.synced:
+                self._fill_both(function, variable, name)
+        return name
+
+    def _fill_both(self, function: Function, variable: Variable, name: str) -> None:
+        """A function that nothing sync calls fills, or empties, the variables of both sides."""
+        draft = self.draft(function.module)
+        for statement in self.divider.spread.lazy.assignments(function, variable.name) or ():
+            index = statement[8]
+            nested = self._renamed_inside(function, index, draft)
+            is_call = function.body.operations[index][0] == f.CALL
+            node = call_reference(function, index) if is_call else NodeRef("Assign", statement[3])
+            self._made.append((
+                draft,
+                KeepSyncTwin(node=node, site=draft.site(statement), name=name, decisions=nested),
+            ))  # fmt: skip
+        node = NodeRef("FunctionDef", function.facts.number, function.name)
+        site = Site(draft.module.path, function.facts.line, function.facts.column)
+        declared = InsertStatements(node=node, site=site, source=f"global {name}\n", where="body")
+        self._made.append((draft, declared))
+
     def _configure(self, function: Function, index: int) -> None:
         """What is configured is configured on both sides."""
         draft = self.draft(function.module)
-        inside = sorted(self.colors.uses.layout(function).subtree(index))
-        nested = self._apart(draft, lambda: self._rename(function, inside))
+        nested = self._renamed_inside(function, index, draft)
         site = draft.site(function.body.operations[index])
         twin = KeepSyncTwin(
             node=call_reference(function, index), site=site, name="", decisions=nested
         )
         self._made.append((draft, twin))
+
+    def _renamed_inside(self, function: Function, index: int, draft: Draft) -> tuple[Decision, ...]:
+        """What lets an expression mean the sync side, in a copy of it."""
+        inside = sorted(self.colors.uses.layout(function).subtree(index))
+        return self._apart(draft, lambda: self._rename(function, inside))
 
     def _apart(self, draft: Draft, plan: Callable[[], None]) -> tuple[Decision, ...]:
         """Decisions for a copy, which don't hold for the original."""
@@ -429,6 +484,7 @@ class SidePlanner:
             for part in parts:
                 self._rename(part, range(len(part.body.operations)))
                 self._rename_decorators(part)
+                self._rename_filled(part)
                 self._rename_injected(part)
                 if queries is not None and part in with_queries and self.alongside is None:
                     queries.plan_sync(part, draft)
@@ -449,67 +505,3 @@ class SidePlanner:
             draft.add(copy)
         if self.alongside is not None:
             self.alongside.stands(draft, function, None if there else copy)
-
-    # -- events
-
-    def _listeners(self) -> None:
-        """What listens to an engine listens to its twin as well."""
-        if not any(self._twins.values()):
-            return
-        for function in self.program.mentioning("listens_for"):
-            if function.facts.kind == "def":
-                for place, index in enumerate(function.signature.decorators):
-                    self._decorated(function, place, index)
-        for function in self.program.mentioning("listen"):
-            if function.facts.kind == "module":
-                for index, operation in enumerate(function.body.operations):
-                    if operation and operation[0] == f.CALL:
-                        self._listen(function, index)
-
-    def _listened(
-        self, scope: Function, operations: tuple[f.Operation, ...], index: int
-    ) -> tuple[f.Operation, str] | None:
-        """The engine that a call listens to, and its twin."""
-        operation = operations[index]
-        if operation[0] != f.CALL or not operation[6] or operation[6][0] < 0:
-            return None
-        if foreign_name(scope, operations, operation[5], self.inference) not in _LISTENERS:
-            return None
-        symbol = self.program.resolve_expression(scope, operations, operation[6][0])
-        name = self._twins.get(symbol, "") if isinstance(symbol, Variable) else ""
-        target = operations[operation[6][0]]
-        if self.alongside is not None and name:
-            self.alongside.keeps(self.draft(scope.module), target)
-            name = "" if symbol in self._there else f"{name}.sync_engine"
-        return (target, name) if name else None
-
-    def _decorated(self, function: Function, place: int, index: int) -> None:
-        scope = function.parent or function
-        found = self._listened(scope, function.signature.operations, index)
-        if found is None:
-            return
-        draft, facts = self.draft(function.module), function.facts
-        draft.add(
-            CopyDecorator(
-                node=NodeRef("FunctionDef", facts.number, facts.name),
-                site=Site(draft.module.path, facts.line, facts.column),
-                decorator=place, decisions=(self._listening(function, *found, draft),),
-            )
-        )  # fmt: skip
-
-    def _listen(self, function: Function, index: int) -> None:
-        found = self._listened(function, function.body.operations, index)
-        if found is not None and self.colors.uses.layout(function).is_statement(index):
-            draft = self.draft(function.module)
-            site = draft.site(function.body.operations[index])
-            nested = (self._listening(function, *found, draft),)
-            node = call_reference(function, index)
-            draft.add(KeepSyncTwin(node=node, site=site, name="", decisions=nested))
-
-    def _listening(
-        self, function: Function, target: f.Operation, name: str, draft: Draft
-    ) -> Decision:
-        if target[0] == f.NAME:
-            local = name.partition(".")[0]
-            self._import(function.module.functions[0], target[5], local, draft)
-        return RenameReference(node=reference(target), site=draft.site(target), new=name)

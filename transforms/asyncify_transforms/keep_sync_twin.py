@@ -33,9 +33,14 @@ from asyncify.decisions import KeepSyncTwin, RenameReference
 from asyncify_transforms._transform import Example, Place, Transform, documented, node
 
 
-def apply(decision: KeepSyncTwin, call: cst.Call, place: Place) -> cst.CSTNode | None:
+def apply(
+    decision: KeepSyncTwin, call: cst.Call | cst.Assign | cst.AnnAssign, place: Place
+) -> cst.CSTNode | None:
     """The call itself, with the copy put behind its statement."""
     statement = place.statement
+    if isinstance(place.original, (cst.Assign, cst.AnnAssign)):
+        again = cst.SimpleStatementLine([_renamed(place.copied(()), decision.name)])
+        return call if place.insert([again], "after") else None
     if not decision.name and isinstance(statement, cst.Expr) and statement.value is place.original:
         again = cst.SimpleStatementLine([cst.Expr(place.copied(decision.decisions))])
         return call if place.insert([again], "after") else None
@@ -50,9 +55,22 @@ def apply(decision: KeepSyncTwin, call: cst.Call, place: Place) -> cst.CSTNode |
     return call if place.insert([twin], "after") else None
 
 
+def _renamed(statement: cst.Assign | cst.AnnAssign, name: str) -> cst.Assign | cst.AnnAssign:
+    """The assignment to a variable of another name."""
+    target = cst.Name(name)
+    if isinstance(statement, cst.AnnAssign):
+        return statement.with_changes(target=target)
+    return statement.with_changes(targets=[cst.AssignTarget(target)])
+
+
 TRANSFORM = Transform("keep-sync-twin", KeepSyncTwin, apply)
 EXAMPLES = (
     documented(__doc__, KeepSyncTwin(**node("Call", 0, "create_engine"), name="sync_engine")),
+    Example(
+        "engine: Engine | None = None\n",
+        (KeepSyncTwin(**node("AnnAssign", 0), name="sync_engine"),),
+        "engine: Engine | None = None\nsync_engine: Engine | None = None\n",
+    ),
     Example(
         'listen(engine, "connect", prepare)\n',
         (
