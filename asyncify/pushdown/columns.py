@@ -136,6 +136,8 @@ class _Reader:
             name = dotted(self.operations, callee).rpartition(".")[2]
             if operation[0] == f.CONSTANT or name == "ForeignKey":
                 continue
+            if operation[0] == f.CALL and any(key == "collation" for key, _ in operation[7]):
+                return ""  # not compared as in Python
             return KINDS.get(name, "")
         words = [word for word in self.words if word not in (*_OPTIONAL, "Mapped", "Union")]
         if not words and self.call and self._foreign(dict(self.call[7])):

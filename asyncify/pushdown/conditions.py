@@ -16,10 +16,11 @@ from asyncify.pushdown.paths import Names
 from asyncify.pushdown.spelling import Speller
 from asyncify.pushdown.syntax import Definition, Refused, method_call, names, unparsed
 from asyncify.pushdown.values import Value, Values, is_pure
-from asyncify.vocabulary.push_down import COMPARISONS, MATCHING, MIRRORED, ORDERED, SEVERAL
+from asyncify.vocabulary.push_down import COMPARISONS, FOLDED, MATCHING, MIRRORED, ORDERED, SEVERAL
 
 _LIKE = "SQLite's and MySQL's LIKE takes capitals for small letters"
 _TEXT = "the database compares text by its collation, Python by code points"
+_COLLATED = "MySQL's collations may take capitals for small letters, and leave out accents"
 Finder = Callable[[ast.Call], "tuple[Function, Definition] | None"]  # what a call means
 _BY_NAME = {"str": "text", "int": "number", "float": "number", "bool": "flag"}
 
@@ -50,6 +51,7 @@ class Conditions:
     def conditions(self, node: ast.expr, row: Names) -> Iterator[Condition]:
         """One condition for each part that has to hold."""
         if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.And):
+            self.values.guarded |= guards(node.values, row)
             for part in node.values:
                 yield from self.conditions(part, row)
             return
@@ -93,9 +95,16 @@ class Conditions:
             self.values.text = kept
 
     def _several(self, node: ast.BoolOp, row: Names, negated: bool) -> str:
-        is_and = isinstance(node.op, ast.And) != negated
+        kept = set(self.values.guarded)
         if isinstance(node.op, ast.And):
-            self.values.guarded |= {path for part in node.values if (path := row.path(part))}
+            self.values.guarded |= guards(node.values, row)
+        try:
+            return self._all_or_any(node, row, negated)
+        finally:
+            self.values.guarded = kept
+
+    def _all_or_any(self, node: ast.BoolOp, row: Names, negated: bool) -> str:
+        is_and = isinstance(node.op, ast.And) != negated
         parts = _without_guards(node, row) if not negated else node.values
         texts: list[str] = []
         for place, part in enumerate(parts):
@@ -156,6 +165,7 @@ class Conditions:
         other = self.values.python(right, row)
         if symbol in ("==", "!=") and _is_none(right):
             return f"{value.text}.{'is_' if symbol == '==' else 'is_not'}(None)"
+        self._collated(value)
         if symbol == "!=" and value.nullable:
             return f"{value.text}.is_distinct_from({other})"
         if symbol not in ("==", "!="):
@@ -163,9 +173,13 @@ class Conditions:
                 self.values.missing(value)
             if value.kind == "text":
                 self.values.corner(_TEXT)
-        elif value.kind == "text" and "mysql" in self.dialects:
-            self.values.corner(_TEXT)
         return f"{value.text} {symbol} {_operand(right, other)}"
+
+    def _collated(self, value: Value) -> None:
+        """MySQL's collations take capitals for small letters, letters with accents for those
+        without, and leave spaces at the end out, where text is compared for equality too."""
+        if value.kind == "text" and (FOLDED & self.dialects or not self.dialects):
+            self.values.corner(_COLLATED)
 
     def _comparable(self, value: Value, symbol: str) -> Value:
         known = value.kind in ORDERED or (value.kind == "key" and symbol in ("==", "!="))
@@ -175,6 +189,7 @@ class Conditions:
 
     def _of_two(self, value: Value, symbol: str, other: Value) -> str:
         other = self._comparable(other, symbol)
+        self._collated(value)
         if value.kind != other.kind:
             raise Refused(f"`{value.label}` and `{other.label}` are of different kinds")
         if symbol == "==" and value.nullable and other.nullable:
@@ -238,6 +253,7 @@ class Conditions:
         for each in right.elts if isinstance(right, (ast.List, ast.Tuple, ast.Set)) else ():
             if not isinstance(each, ast.Constant) or each.value is None:
                 raise Refused(f"`{unparsed(right)}` may hold None")
+        self._collated(value)
         text = self.values.python(right, row)
         if not negated:
             return f"{value.text}.in_({text})"
@@ -280,6 +296,7 @@ class Conditions:
             raise Refused(f"`{value.label}` isn't known to be text")
         if value.nullable:
             self.values.missing(value)
+        self._collated(value)
         return value
 
     def _minds_case(self, value: Value, term: ast.expr) -> bool:
@@ -316,6 +333,7 @@ class Conditions:
         empty = {"text": '""', "number": "0"}.get(value.kind)
         if empty is None:
             raise Refused(f"what `{value.label}` holds isn't known to be true or false")
+        self._collated(value)
         if not negated:
             return f"{value.text} != {empty}"
         if not value.nullable:
@@ -407,6 +425,18 @@ def _is_strict(node: ast.expr, path: tuple[str, ...], row: Names) -> bool:
         if found is not None and found[: len(path)] == path and len(found) > len(path):
             return True
     return False
+
+
+def guards(parts: list[ast.expr], row: Names) -> set[tuple[str, ...]]:
+    """What is there where all of these hold: ``row.owner``, ``row.price is not None``."""
+    asked = [
+        part.left
+        if isinstance(part, ast.Compare) and len(part.ops) == 1
+        and isinstance(part.ops[0], (ast.IsNot, ast.NotEq)) and _is_none(part.comparators[0])
+        else part
+        for part in parts
+    ]  # fmt: skip
+    return {path for part in asked if (path := row.path(part))}
 
 
 def _turned(node: ast.expr) -> ast.expr | None:

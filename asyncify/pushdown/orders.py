@@ -60,9 +60,7 @@ class Orders:
     def keys(self, key: ast.expr) -> tuple[list[str], bool]:
         """The keys that a lambda or ``attrgetter`` gives."""
         if isinstance(key, ast.Call) and unparsed(key.func).rpartition(".")[2] == "attrgetter":
-            paths = [a.value for a in key.args if isinstance(a, ast.Constant)]
-            found = [self.values._reached(tuple(str(path).split("."))) for path in paths]
-            return self._texts(found)
+            return self._texts([self._attribute(argument, key) for argument in key.args])
         if not isinstance(key, ast.Lambda) or len(key.args.args) != 1:
             raise Refused(f"the key `{unparsed(key)}` has no equal form in SQL")
         row = Names({key.args.args[0].arg: ()})
@@ -78,6 +76,12 @@ class Orders:
             texts += [_turned(text) for text in read] if is_negative else read
             unique = unique or is_key
         return texts, unique
+
+    def _attribute(self, argument: ast.expr, key: ast.Call) -> Value:
+        """What ``attrgetter("a.b")`` gets, for a path that stands there."""
+        if not isinstance(argument, ast.Constant) or not isinstance(argument.value, str):
+            raise Refused(f"the key `{unparsed(key)}` has no equal form in SQL")
+        return self.values._reached(tuple(argument.value.split(".")))
 
     def _texts(self, values: list[Value]) -> tuple[list[str], bool]:
         unique = False

@@ -20,6 +20,7 @@ from asyncify.suppressions import Suppressions
 from asyncify.vocabulary.push_down import DIALECTS
 from asyncify.vocabulary.testing import is_test_path
 
+_UNFLUSHED = re.compile(rb"\bautoflush\s*=\s*False|\bno_autoflush\b")
 _DIALECT = re.compile(rb"sqlite|postgres(?:ql)?|mysql|mariadb")
 _PAGE = "ASY801"
 
@@ -91,8 +92,10 @@ def push_down(
         return decoded.replace("\r\n", "\n")
 
     colors, coloring = make_coloring(inference)
-    dialects = _dialects((path for path in files if not is_test_path(path)), read)
-    overlay.result = PushDown(colors, coloring, text, dialects, ignored).make()
+    contents = [read(path) or b"" for path in files if not is_test_path(path)]
+    push = PushDown(colors, coloring, text, _dialects(contents), ignored)
+    push.unflushed = any(map(_UNFLUSHED.search, contents))
+    overlay.result = push.make()
     for path, new in overlay.result.texts.items():
         is_windows = b"\r\n" in overlay.before[path]
         overlay.after[path] = (new.replace("\n", "\r\n") if is_windows else new).encode()
@@ -103,7 +106,7 @@ def push_down(
     return overlay
 
 
-def _dialects(paths: Iterable[str], read: Callable[[str], bytes | None]) -> frozenset[str]:
+def _dialects(contents: Iterable[bytes]) -> frozenset[str]:
     """Which databases the program's own texts name."""
-    words = {word.decode() for path in paths for word in _DIALECT.findall(read(path) or b"")}
+    words = {word.decode() for content in contents for word in _DIALECT.findall(content)}
     return frozenset(name for name in DIALECTS if any(name.startswith(word) for word in words))

@@ -94,6 +94,7 @@ class PushDown:
         self.program = colors.inference.program
         self.text = text
         self.dialects = dialects
+        self.unflushed = False  # some sessions don't tell the database before it is asked
         self._sources: dict[Module, Source | None] = {}
         self.columns = Columns(Models(self.program))
         self.loads = Loads(self.source, self.columns)
@@ -187,6 +188,7 @@ class PushDown:
         imports = {module: dict(each.imports) for module, each in self.spellers.items()}
         try:
             region = self._region(scope, place, load, speller)
+            self._see_to_flushes(scope)
             region.read(self._lowest(scope))
             self._heed(region)
             kind = AcrossWriter if region.is_across else Writer
@@ -207,6 +209,12 @@ class PushDown:
         self.helpers.update(region.helpers.used)
         self.result.functions |= {scope.function.qualname, load.scope.function.qualname}
         self._report(region)
+
+    def _see_to_flushes(self, scope: Scope) -> None:
+        """What Python assigned, Python saw in the rows, whether or not the database knows it."""
+        facts = scope.function.facts
+        if self.unflushed and (facts.stores or "setattr" in facts.names):
+            raise Refused("what is assigned there may not be in the database yet (autoflush=False)")
 
     def _heed(self, region: Region) -> None:
         """A comment may ask for a page to stay."""

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from asyncify.pushdown.conditions import Condition, Conditions
+from asyncify.pushdown.conditions import Condition, Conditions, guards
 from asyncify.pushdown.orders import Order, Orders
 from asyncify.pushdown.paths import Names
 from asyncify.pushdown.syntax import (
@@ -112,6 +112,7 @@ class Steps:
         return [*before, lambda: self.filter(generator.ifs, row)]
 
     def filter(self, tests: list[ast.expr], row: Names) -> list[str]:
+        self.values.guarded |= guards(tests, row)
         found = [c for test in tests for c in self.conditions.conditions(test, row)]
         plain = [c.text for c in found if not c.unless]
         out = []
@@ -270,7 +271,7 @@ class Steps:
 
     def _branch(self, block: list[ast.stmt]) -> list[str]:
         """The statements of a branch; what it sorts by stands there."""
-        rows, before = self.rows, len(self.sorts)
+        rows, before, guarded = self.rows, len(self.sorts), set(self.values.guarded)
         lines: list[str] = []
         for statement in block:
             kind, new = self.translated(statement)
@@ -278,6 +279,7 @@ class Steps:
             if kind == "total":
                 raise Refused("the rows are counted in a branch")
             lines += new
+        self.values.guarded = guarded
         if self.rows != rows:
             raise Refused(f"`{self.rows}` holds the rows only in a branch")
         own, self.sorts = self.sorts[before:], self.sorts[:before]

@@ -60,3 +60,5 @@ LOWEST = {"ge": 0, "gt": 1}
 
 # Dialects in whose URLs a program's texts are looked for; whether LIKE minds case there.
 DIALECTS = {"sqlite": False, "mysql": False, "mariadb": False, "postgresql": True}
+# Where text that differs in case or accents may be equal, by the collation of its column.
+FOLDED = frozenset({"mysql", "mariadb"})
