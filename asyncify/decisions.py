@@ -98,10 +98,13 @@ class EditAnnotation(Decision):
     ``renames`` holds pairs (dotted name as written, replacement). ``arity`` cuts the subscript of
     a renamed generic to that many arguments (``Generator[Session, None, None]`` to
     ``AsyncGenerator[AsyncSession, None]``): pairs (replacement, number of arguments).
+    ``awaitable`` is how ``Awaitable`` is written, where functions give one from now on:
+    ``Callable[[A], Awaitable[B]]``; the node may be the type of a name then (Subscript).
     """
 
     renames: tuple[tuple[str, str], ...]
     arity: tuple[tuple[str, int], ...] = ()
+    awaitable: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,23 +25,12 @@ class ByName:
 
     def __init__(self, inference: Inference) -> None:
         self.inference = inference
-        self._methods: dict[str, tuple[Function, ...]] | None = None
         self._registered: dict[str, tuple[Function, ...]] = {}
         self._functions: dict[str, tuple[Function, ...]] | None = None
 
-    def methods(self, name: str) -> tuple[Function, ...]:
-        if self._methods is None:
-            found: dict[str, list[Function]] = {}
-            for cls in self.inference.program.classes.values():
-                for method in cls.methods.values():
-                    if not method.name.startswith("__"):
-                        found.setdefault(method.name, []).append(method)
-            self._methods = {name: tuple(methods) for name, methods in found.items()}
-        return self._methods.get(name, ())
-
     def names(self, name: str) -> bool:
         """May a member of that name be a function of the program?"""
-        return bool(self.methods(name) or self.registered(name))
+        return bool(self.inference.program.methods_named(name) or self.registered(name))
 
     def registered(self, name: str) -> tuple[Function, ...]:
         """What a library's object may give as an attribute of that name: the functions that its
@@ -81,7 +70,7 @@ class ByName:
         if imports(evaluation.values[callee[5]]):
             found = tuple(fn for fn in self.functions(callee[6]) if self._takes(fn, operation))
             return found if len(found) <= _FEW else ()
-        found, given = self.methods(callee[6]), self.registered(callee[6])
+        found, given = self.inference.program.methods_named(callee[6]), self.registered(callee[6])
         if not (found or given) or not is_hidden(evaluation.values[operation[5]]):
             return ()
         if evaluation.values[callee[5]] and not evaluation.values[operation[5]]:

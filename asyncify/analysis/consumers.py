@@ -33,7 +33,11 @@ _EXHAUSTING_METHODS = {
     "intersection", "difference", "issubset", "issuperset",
 }  # fmt: skip
 _SHORT = {"any", "all"}
-_PARTIAL = ("partial", "functools.partial")
+# What makes a function of another, that can be written out for one item.
+_MADE_BY = {
+    "partial", "functools.partial", "methodcaller", "operator.methodcaller", "attrgetter",
+    "operator.attrgetter",
+}  # fmt: skip
 _KEYED = {"sorted": {"key", "reverse"}, "max": {"key", "default"}, "min": {"key", "default"}}
 _PLAIN = (f.NAME, f.CONSTANT)  # evaluated later, they give the same
 
@@ -259,13 +263,20 @@ def _is_read(layout: Layout, call: int) -> bool:
     return stops_early(layout, parent) or exhausts(layout, parent)
 
 
-def is_partial(layout: Layout, index: int) -> bool:
-    """Is it ``partial(f, a, b=c)``, of what gives the same however often it is evaluated?"""
+def is_made(layout: Layout, index: int) -> bool:
+    """Is it ``partial(f, a, b=c)``, ``methodcaller("f", a)`` or ``attrgetter("a")``, of what gives
+    the same however often it is evaluated?"""
     operation = layout.operations[index]
-    if operation[0] != f.CALL or dotted(layout.operations, operation[5]) not in _PARTIAL:
+    maker = dotted(layout.operations, operation[5]) if operation[0] == f.CALL else ""
+    if maker not in _MADE_BY or not operation[6]:
         return False
+    if not maker.endswith("partial"):
+        first = layout.operations[operation[6][0]] if operation[6][0] >= 0 else ()
+        named = first and first[0] == f.CONSTANT and isinstance(first[5], str)
+        if not named or (maker.endswith("attrgetter") and len(operation[6]) > 1):
+            return False
     given = (*operation[6], *(i for _, i in operation[7]))
-    return bool(operation[6]) and all(name for name, _ in operation[7]) and all(
+    return all(name for name, _ in operation[7]) and all(
         i >= 0 and (layout.operations[i][0] == f.CONSTANT or bool(dotted(layout.operations, i)))
         for i in given
     )  # fmt: skip
@@ -275,7 +286,7 @@ def _inlines(layout: Layout, index: int) -> bool:
     """Can a function be called where it stands: by its name, or a lambda by its body?"""
     operation = layout.operations[index]
     if operation[0] == f.CALL:
-        return is_partial(layout, index)
+        return is_made(layout, index)
     if operation[0] != f.LAMBDA:
         return bool(dotted(layout.operations, index))
     function = layout.function.module.functions[operation[5]]

@@ -333,7 +333,8 @@ def is_dict(declared: v.Value) -> bool:
 def functions(value: v.Value) -> v.Value:
     """What of a value is called: functions of the program, and objects that may be callable."""
     kinds = (v.FunctionObject, v.KnownMethod, v.Known, v.Instance, v.ClassObject)
-    return frozenset(a for a in value if isinstance(a, kinds))
+    found = frozenset(a for a in value if isinstance(a, kinds))
+    return found and found | {a for a in value if isinstance(a, v.Foreign)}
 
 
 def dependency_target(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from asyncify import facts as f
 from asyncify.analysis import calls, declarations, members, operators, protocols
 from asyncify.analysis import values as v
+from asyncify.analysis.construction import construct
 from asyncify.analysis.program import Class, Function, Module, Variable
 from asyncify.analysis.slots import Slot
 from asyncify.vocabulary.names import FACTORY
@@ -226,7 +227,7 @@ class Evaluation:
                 wrappers = frozenset(a for a in made if isinstance(a, v.FunctionObject))
                 value = v.join((value, self._wrap(child, wrappers)))
             elif isinstance(atom, v.ClassObject) and atom.cls.find("__call__"):
-                made = calls.construct(self, atom.cls, [value], {})
+                made = construct(self, atom.cls, [value], {})
                 objects = frozenset(a for a in made if isinstance(a, v.Instance))
                 value = v.join((value, self._wrap(child, objects)))
 

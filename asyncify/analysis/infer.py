@@ -236,4 +236,6 @@ _MORE_SEEDS = {
     "TestClient",
     "import_module",
     "globals",
+    "methodcaller",
+    "attrgetter",
 }

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from asyncify import facts as f
-from asyncify.analysis import queries
+from asyncify.analysis import modules, queries
 from asyncify.analysis import values as v
 from asyncify.analysis.computed_names import beginning
 from asyncify.analysis.likely import spelled
@@ -98,6 +98,9 @@ def by_name(evaluation: Evaluation, given: list[v.Value], place: int) -> v.Value
                 if (method.startswith(start) if start else method in words)
                 and not method.startswith("__")
             ]
+        elif isinstance(atom, v.ModuleObject):
+            own = modules.own(evaluation.program, atom.module)
+            found += [v.one(member) for name, member in own if name.startswith(start)]
     return v.join(found)
 
 

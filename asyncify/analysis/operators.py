@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
-from asyncify.analysis import members, protocols, queries
+from asyncify.analysis import members, modules, protocols, queries
 from asyncify.analysis import values as v
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def awaited(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Val
 def subscript(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
     base = evaluation.values[operation[5]]
     key = key_of(evaluation.operations[operation[6]])
-    out = [v.under(base, key) if key is not None else _beginning(evaluation, base, operation[6])]
+    out = [v.under(base, key) if key is not None else _under_any(evaluation, base, operation[6])]
     for atom in base:
         if isinstance(atom, v.QueryValue):
             sliced = evaluation.operations[operation[6]][0] == f.SLICE
@@ -33,6 +33,8 @@ def subscript(evaluation: Evaluation, operation: f.Operation, index: int) -> v.V
             out += [members.read_property(evaluation.inference, method) for method in methods]
         elif isinstance(atom, v.Foreign) and atom.name == "typing.Annotated":
             out.append(_annotated(evaluation, operation))
+        elif isinstance(atom, v.Foreign) and atom.name == modules.LOADED:
+            out.append(modules.loaded(evaluation, operation[6]) or v.one(atom))
         elif isinstance(atom, (v.Foreign, v.Known)):
             out.append(v.one(atom))
     sliced = evaluation.operations[operation[6]][0] == f.SLICE
@@ -73,9 +75,14 @@ def key_of(operation: f.Operation) -> str | None:
     return operation[5] if constant else None
 
 
-def _beginning(evaluation: Evaluation, base: v.Value, key: int) -> v.Value:
-    """What may be under a key of which only the beginning is written down, if that much."""
-    named = evaluation.operations[key]
+def _under_any(evaluation: Evaluation, base: v.Value, key: int) -> v.Value:
+    """What may be under a key that is one of several, or of which only the beginning is written
+    down, if that much."""
+    named, keys = evaluation.operations[key], evaluation.values[key]
+    if keys and all(isinstance(a, v.Record) for a in base):
+        texts = [a.value for a in keys if isinstance(a, v.Literal) and isinstance(a.value, str)]
+        if len(texts) == len(keys):
+            return v.join(v.under(base, text) for text in sorted(texts))
     start = str(named[6]) if named[0] == f.FORMAT else ""
     if not start or not all(isinstance(atom, v.Record) for atom in base):
         return v.elements(base)

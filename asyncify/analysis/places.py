@@ -10,8 +10,8 @@ from asyncify.analysis import values as v
 from asyncify.analysis.consumers import iteration, unread
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Function, Variable, dotted, statements_of
-from asyncify.analysis.special_uses import UNSURE, VALUE_USED
 from asyncify.analysis.streams import Stream
+from asyncify.analysis.use import UNSURE, VALUE_USED
 from asyncify.analysis.uses import LOOPS, Use, Uses
 from asyncify.vocabulary.awaitables import ENSURING_NAMES
 from asyncify.vocabulary.rows import Form, Member

@@ -281,6 +281,19 @@ class Program:
             self._by_member[name] = found
         return found
 
+    def methods_named(self, name: str) -> tuple[Function, ...]:
+        """The methods of that name of all classes, but for what Python calls by itself."""
+        return self._methods_by_name.get(name, ())
+
+    @cached_property
+    def _methods_by_name(self) -> dict[str, tuple[Function, ...]]:
+        found: dict[str, list[Function]] = {}
+        for cls in self.classes.values():
+            for method in cls.methods.values():
+                if not method.name.startswith("__"):
+                    found.setdefault(method.name, []).append(method)
+        return {name: tuple(methods) for name, methods in found.items()}
+
     def may_name(self, candidate: Function, function: Function) -> bool:
         """May a name that occurs in ``candidate`` mean a module-level function of the program?"""
         module = candidate.module

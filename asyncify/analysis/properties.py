@@ -10,10 +10,11 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from asyncify import facts as f
+from asyncify.analysis import operators
 from asyncify.analysis import values as v
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.places import Obstacle
-from asyncify.analysis.program import Class, Function, Module, Variable, statements_of
+from asyncify.analysis.program import Class, Function, Module, Variable, dotted, statements_of
 from asyncify.analysis.uses import Use
 
 _PLAIN = {"property", "abc.abstractproperty", "abc.abstractmethod", "abstractmethod"}
@@ -106,6 +107,20 @@ class Properties:
                 base = evaluation.values[operation[5]]
                 if not base or any(isinstance(a, v.ClassObject) and a.cls in family for a in base):
                     return f"`{reader.qualname}` reads `{function.name}` (line {operation[1]})."
+        return self._got_with_others(function.name)
+
+    def _got_with_others(self, name: str) -> str:
+        """Where ``attrgetter("name", "other")`` would put the coroutine into a tuple."""
+        for reader in self.program.mentioning("attrgetter"):
+            operations = reader.body.operations
+            for operation in operations:
+                if not operation or operation[0] != f.CALL or len(operation[6]) < 2:
+                    continue
+                given = (operations[i] for i in operation[6] if i >= 0)
+                names = [o[5].rpartition(".")[2] for o in given if operators.key_of(o) is not None]
+                maker = dotted(operations, operation[5]).rpartition(".")[2]
+                if maker == "attrgetter" and name in names:
+                    return f"`{reader.qualname}` gets it with others (line {operation[1]})."
         return ""
 
     def _may_have(self, reader: Function, owner: Class) -> bool:

@@ -12,12 +12,10 @@ from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Class, Function
-from asyncify.analysis.use import Use
+from asyncify.analysis.use import UNSURE, VALUE_USED, Use
 from asyncify.vocabulary import special as words
 
 KIND = "special"
-# ``item`` of a use of which the object itself is the value, too, and of what may be another object.
-VALUE_USED, UNSURE = 1, 2
 _NAMES = (*words.AWAITED_AS, words.ITERATE)
 
 

@@ -38,6 +38,9 @@ _DOING_IO = {
 }
 _OF_MEMBERS = {"member", "thread", "expect", "handed"}
 
+# ``item`` of a use of which the object itself is the value, too, and of what may be another object.
+VALUE_USED, UNSURE = 1, 2
+
 
 @dataclass(frozen=True, slots=True)
 class Use:

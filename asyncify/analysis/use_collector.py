@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.program import Function
-from asyncify.analysis.use import SYNC_KINDS, Use
+from asyncify.analysis.use import SYNC_KINDS, UNSURE, Use
 from asyncify.analysis.use_calls import Calls, in_order
 from asyncify.vocabulary.names import (
     ALEMBIC_COMMANDS,
@@ -197,9 +197,11 @@ class Collector(Calls):
                     yield Use("member", self.function, index, atom, row, operation[6])
 
     def named_member(self, index: int, operation: f.Operation) -> Iterator[Use]:
-        """``getattr(client, verb)``: a member of a client, known by its verb or by none."""
+        """``getattr(client, verb)``: a member of a client, known by its verb or by none; or the
+        property of an object."""
         if len(operation[6]) < 2:
             return
+        yield from self.named_property(index, operation)
         clients = [a for a in self.values[operation[6][0]] if isinstance(a, v.Client)]
         names = [a.value for a in self.values[operation[6][1]] if isinstance(a, v.Literal)]
         row = CLIENT_MEMBERS.get(str(names[0]) if len(names) == 1 else REQUEST)
@@ -207,6 +209,25 @@ class Collector(Calls):
         name = row.name if row is not None and plain else "getattr"
         for atom in clients:
             yield Use("client", self.function, index, name=name, client=atom)
+
+    def named_property(self, index: int, operation: f.Operation) -> Iterator[Use]:
+        """``getattr(users, name)``: of a name that isn't known it may be any property."""
+        names = [a.value for a in self.values[operation[6][1]] if isinstance(a, v.Literal)]
+        methods: list[Function] = []
+        others = len(operation[6]) > 2 or not names
+        for atom in self.values[operation[6][0]]:
+            if isinstance(atom, v.Instance):
+                for name in names or [n for c in atom.cls.ancestors for n in c.methods]:
+                    found = self.inference.methods(atom.cls, str(name))
+                    found = tuple(fn for fn in found if self.inference.is_property(fn))
+                    methods += found
+                    others = others or not found
+            else:
+                others = True
+        if methods:
+            callees, item = in_order(methods, self.values[index]), UNSURE if others else -1
+            name = callees[0].name
+            yield Use("property", self.function, index, name=name, callees=callees, item=item)
 
     def _has_own(self, client: v.Client, operation: f.Operation) -> bool:
         """Is an attribute of a client one that the program's class of clients defines?"""

@@ -175,13 +175,16 @@ class Instance(Made):
 
 @dataclass(frozen=True, slots=True, eq=False, init=False)
 class ClassObject(Made):
-    """A class of the program, as a value."""
+    """A class of the program, as a value; ``given`` is the number of positional arguments that a
+    ``partial`` has given it already."""
 
     cls: Class
+    given: int = 0
 
-    def __new__(cls, of: Class) -> ClassObject:
-        found: ClassObject | None = of.atoms.get(ClassObject)
-        return _keep(of.atoms, ClassObject, cls, cls=of) if found is None else found
+    def __new__(cls, of: Class, given: int = 0) -> ClassObject:
+        key = (ClassObject, given) if given else ClassObject
+        found: ClassObject | None = of.atoms.get(key)
+        return _keep(of.atoms, key, cls, cls=of, given=given) if found is None else found
 
 
 @dataclass(frozen=True, slots=True, eq=False, init=False)

@@ -17,6 +17,7 @@ from asyncify.analysis.declarations import lowered
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Function, Module, dotted
 from asyncify.decisions import EditAnnotation
+from asyncify.planning.callable_annotations import CallableAnnotations
 from asyncify.planning.draft import Draft
 from asyncify.planning.queries import QueryPlanner
 from asyncify.planning.sync_names import SyncNames
@@ -67,6 +68,7 @@ class AnnotationPlanner:
         self.queries = queries
         self.names = names
         self.draft = draft
+        self.functions = CallableAnnotations(colors, coloring, draft)
 
     def signature(self, function: Function) -> None:
         """The annotations of the parameters, and of what is returned."""
@@ -118,17 +120,21 @@ class AnnotationPlanner:
     def _assigned(self, function: Function, statement: f.Statement) -> v.Value:
         """What an annotated assignment gives its target, or a class's field is given."""
         evaluation = self.inference.evaluations.get(function)
+        given = v.UNKNOWN
         if evaluation is not None and statement[9] >= 0:
-            return evaluation.values[statement[9]]
+            given = evaluation.values[statement[9]]
         owner = self.program.classes.get(function)
         if owner is not None and statement[7][0] == f.TO_NAME:
-            return self.inference.attribute(owner, statement[7][1])
-        return v.UNKNOWN
+            given |= self.inference.attribute(owner, statement[7][1])
+        return given
 
     def _plan(self, annotation: _Annotation) -> None:
-        for operations, index in parts_of(annotation.operations, annotation.index):
+        parts = list(parts_of(annotation.operations, annotation.index))
+        for operations, index in parts:
             self._plan_part(annotation, operations, index)
-        if annotation.renames:
+        scope, function = annotation.scope, annotation.function
+        awaitable = self.functions.awaitable(scope, function, parts, annotation.value)
+        if annotation.renames or awaitable:
             self._managers(annotation)
             draft = self.draft(annotation.scope.module)
             draft.add(
@@ -138,6 +144,7 @@ class AnnotationPlanner:
                     group=self.coloring.groups.get(annotation.function, 0),
                     renames=tuple(annotation.renames.items()),
                     arity=tuple(annotation.arity.items()),
+                    awaitable=awaitable,
                 )
             )  # fmt: skip
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from asyncify import facts as f
 from asyncify.analysis.consumers import (
     applied,
-    is_partial,
+    is_made,
     iteration,
     leaves,
     stops_early,
@@ -40,7 +40,7 @@ def plan_applied(use: Use, layout: Layout, draft: Draft, group: int) -> None:
     node = call_reference(use.function, use.operation)
     site = draft.site(layout.operations[use.operation])
     awaits = layout.operations[found.function][0] != f.LAMBDA  # else its body does
-    if is_partial(layout, found.function):
+    if is_made(layout, found.function):
         draft.drop(dotted(layout.operations, layout.operations[found.function][5]))
     if found.form not in ("map", "filter"):
         draft.add(SortByAwaitedKeys(node=node, site=site, group=group, awaits=awaits))

@@ -13,6 +13,7 @@ from asyncify.analysis.program import Function, Module, Variable, dotted
 from asyncify.decisions import RenameReference
 from asyncify.findings import Finding
 from asyncify.planning.annotations import AnnotationPlanner
+from asyncify.planning.callable_annotations import WORD
 from asyncify.planning.disposal import undisposed
 from asyncify.planning.draft import Draft, reference
 from asyncify.planning.engines import EnginePlanner
@@ -63,9 +64,24 @@ class InfrastructurePlanner:
                     self._function(function)
                 elif function in self.coloring.entered:
                     self.listeners.decorators(function)
+        self._functions_annotated()
         if not self.inference.config.alongside:
             self.sync_engines.plan()
             self.findings += undisposed(self.colors, self.engines.made)
+
+    def _functions_annotated(self) -> None:
+        """Annotations of functions, where no object of SQLAlchemy is named."""
+        if self.coloring.sync:
+            return
+        visited = set(self.names.modules())
+        for function in self.inference.program.mentioning(WORD):
+            if self._stays(function) or self.colors.is_outside(function):
+                continue
+            if function.module not in visited and function.facts.kind != "module":
+                self.annotations.signature(function)
+            if function.module not in visited or function.facts.names.isdisjoint(WORDS):
+                self.annotations.assignments(function, self.colors.uses.layout(function))
+        self.annotations.functions.name_types()
 
     # -- what stays sync
 

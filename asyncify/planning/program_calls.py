@@ -11,6 +11,7 @@ from asyncify.analysis.layout import Layout
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, dotted
 from asyncify.analysis.sides import home, is_handed
+from asyncify.analysis.use import UNSURE
 from asyncify.analysis.uses import Use
 from asyncify.decisions import (
     AwaitExpression,
@@ -126,14 +127,18 @@ class CallPlanner(UsePlanner):
         """The read of a property that turns is awaited."""
         if not any(map(self.is_coroutine, use.callees)) or layout.is_awaited(use.operation):
             return
-        if not all(map(self.is_coroutine, use.callees)):
+        mixed = use.item == UNSURE or not all(map(self.is_coroutine, use.callees))
+        if mixed and layout.operations[use.operation][0] == f.CALL:
+            self._await_perhaps(use, draft)
+            return
+        if mixed:
             reason = f"`{use.name}` (line {use.line}) may be a property that isn't async."
             self.impediments[use.function] = Obstacle("ASY105", reason)
             return
         operation = layout.operations[use.operation]
         draft.add(
             AwaitExpression(
-                node=reference(operation), site=draft.site(operation),
+                node=node_reference(use.function, use.operation), site=draft.site(operation),
                 group=self.coloring.groups.get(use.function, 0),
             )
         )  # fmt: skip

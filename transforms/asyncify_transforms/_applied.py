@@ -29,10 +29,15 @@ def per_item(function: Any, awaits: bool) -> PerItem | None:
     words = set(re.findall(r"\w+", code(function)))
     name = cst.Name(next(each for each in _NAMES if each not in words))
     if isinstance(function, cst.Call):
-        made = _completed(function, name)
+        made = _MADE[_last_name(function.func)](function, name)
         return PerItem(name, cst.Await(made) if awaits else made)
     template = "await {0}({entity})" if awaits else "{0}({entity})"
     return PerItem(name, fill(template, Values({"0": function, "entity": name})))
+
+
+def _last_name(callee: Any) -> str:
+    named = callee.attr if isinstance(callee, cst.Attribute) else callee
+    return str(named.value)
 
 
 def _completed(partial: Any, item: Any) -> Any:
@@ -45,3 +50,21 @@ def _completed(partial: Any, item: Any) -> Any:
         for argument in (*positional, cst.Arg(item), *keywords)
     ]
     return cst.Call(first.value, arguments)
+
+
+def _called(caller: Any, item: Any) -> Any:
+    """``methodcaller("f", a)`` with the item: ``item.f(a)``."""
+    first, *rest = caller.args
+    arguments = [argument.with_changes(comma=cst.MaybeSentinel.DEFAULT) for argument in rest]
+    return cst.Call(cst.Attribute(item, cst.Name(first.value.evaluated_value)), arguments)
+
+
+def _read(getter: Any, item: Any) -> Any:
+    """``attrgetter("a.b")`` with the item: ``item.a.b``."""
+    made = item
+    for name in getter.args[0].value.evaluated_value.split("."):
+        made = cst.Attribute(made, cst.Name(name))
+    return made
+
+
+_MADE = {"partial": _completed, "methodcaller": _called, "attrgetter": _read}

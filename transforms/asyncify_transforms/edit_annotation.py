@@ -4,6 +4,8 @@ What it does
     `Session` becomes `AsyncSession` wherever it stands in the annotation: in Optional, in a union,
     in a string, in the first part of Annotated. A generic that takes fewer arguments under its new
     name is cut (`Generator[Session, None, None]` becomes `AsyncGenerator[AsyncSession, None]`).
+    `Callable[[Session], User]` whose functions all turn becomes
+    `Callable[[AsyncSession], Awaitable[User]]`.
 
 Why
     Annotations are what people and type checkers read, and FastAPI resolves some of them.
@@ -37,15 +39,18 @@ from asyncify_transforms._expressions import code, dotted, dotted_node, with_par
 from asyncify_transforms._transform import Example, Place, Transform, documented, node
 
 
-def apply(decision: EditAnnotation, annotation: cst.Annotation, place: Place) -> cst.CSTNode | None:
+def apply(decision: EditAnnotation, annotation: Any, place: Place) -> cst.CSTNode | None:
     """The annotation with its names replaced; refused where none of them occurs."""
     editor = _Editor(decision)
-    result = editor.edit(annotation.annotation)
+    bare = isinstance(annotation, cst.Subscript)
+    result: cst.CSTNode = editor.edit(annotation if bare else annotation.annotation)
     if not editor.replaced:
         names = ", ".join(name for name, _ in decision.renames)
         place.refuse(f"The annotation holds none of: {names}.")
         return None
-    return annotation.with_changes(annotation=result)
+    if bare:
+        return result
+    return cst.ensure_type(annotation, cst.Annotation).with_changes(annotation=result)
 
 
 class _Editor:
@@ -54,6 +59,7 @@ class _Editor:
     def __init__(self, decision: EditAnnotation) -> None:
         self.renames = dict(decision.renames)
         self.arity = dict(decision.arity)
+        self.awaitable = decision.awaitable
         self.replaced = False
 
     def edit(self, node: Any, typed: bool = True) -> Any:
@@ -88,10 +94,16 @@ class _Editor:
 
     def _subscript(self, node: cst.Subscript, typed: bool) -> Any:
         generic = dotted(node.value).rpartition(".")[2]
+        awaitable = self.awaitable if generic == "Callable" and len(node.slice) == 2 else ""
+        if awaitable:
+            self.awaitable = ""  # not those that are given to it
         elements: list[cst.SubscriptElement] = []
         for index, element in enumerate(node.slice):
             holds_types = generic != "Literal" and not (generic == "Annotated" and index)
             elements.append(self.edit(element, typed and holds_types))
+        if awaitable:
+            elements[1] = _awaited(elements[1], awaitable)
+            self.awaitable, self.replaced = awaitable, True
         new_name = self.renames.get(dotted(node.value), "")
         length = self.arity.get(new_name, len(elements))
         if length == 0:
@@ -112,6 +124,13 @@ class _Editor:
         if edited is expression:
             return node
         return node.with_changes(value=node.value[:start] + code(edited) + node.quote)
+
+
+def _awaited(element: cst.SubscriptElement, awaitable: str) -> cst.SubscriptElement:
+    """``T`` becomes ``Awaitable[T]``."""
+    inside = cst.ensure_type(element.slice, cst.Index)
+    whole = cst.Subscript(dotted_node(awaitable), [cst.SubscriptElement(inside)])
+    return element.with_changes(slice=cst.Index(whole))
 
 
 # Where names stand that are expressions; what an attribute or a keyword is called is none.
@@ -152,6 +171,15 @@ EXAMPLES = (
         ),
         'def f(a: "Optional[AsyncSession]", b: AsyncSession | None, '
         "c: AsyncSession = make(Session)): ...\n",
+    ),
+    Example(
+        "def f(run: Optional[Callable[[Callable[[A], B]], C]]): ...\nHook = Callable[[A], None]\n",
+        (
+            EditAnnotation(**node("Annotation"), renames=(), awaitable="Awaitable"),
+            EditAnnotation(**node("Subscript", 3), renames=(), awaitable="Awaitable"),
+        ),
+        "def f(run: Optional[Callable[[Callable[[A], B]], Awaitable[C]]]): ...\n"
+        "Hook = Callable[[A], Awaitable[None]]\n",
     ),
     Example(
         'db: Annotated["Session", \'Session\', Literal["Session"]] = 1\n',

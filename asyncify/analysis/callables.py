@@ -1,0 +1,101 @@
+"""Callables: functions that libraries make of the program's: partials, callers of methods.
+
+What they make is called like the function itself, so that it is the function, with some of its
+arguments given already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from asyncify.analysis import protocols
+from asyncify.analysis import values as v
+from asyncify.analysis.construction import construct
+
+if TYPE_CHECKING:
+    from asyncify.analysis.evaluate import Evaluation
+
+Named = dict[str, v.Value]
+_FEW = 8  # more methods of one name say nothing
+
+
+def partial(evaluation: Evaluation, arguments: list[v.Value], named: Named) -> v.Value:
+    """``partial(f, a, b=c)``: the function or class, which has these arguments already."""
+    made = []
+    for atom in arguments[0]:
+        if isinstance(atom, v.FunctionObject):
+            given = [v.UNKNOWN] * atom.given + arguments[1:]
+            evaluation.inference.pass_arguments(atom.function, atom.bound, given, named)
+            atom = v.FunctionObject(atom.function, atom.bound, len(given))
+        elif isinstance(atom, v.ClassObject):
+            given = [v.UNKNOWN] * atom.given + arguments[1:]
+            construct(evaluation, atom.cls, given, named)
+            atom = v.ClassObject(atom.cls, len(given))
+        made.append(v.one(atom))
+    return v.join(made)
+
+
+def provider(evaluation: Evaluation, arguments: list[v.Value], named: Named) -> v.Value:
+    """``Factory(Service, repository=repository)``: whatever calls that makes a `Service`, of what
+    the providers among the arguments make."""
+    given = [_injected(value) for value in arguments[1:]]
+    keywords = {name: _injected(value) for name, value in named.items()}
+    made = partial(evaluation, [arguments[0], *given], keywords)
+    # Others of its arguments may be overridden where it is called.
+    return frozenset(v.ClassObject(a.cls) if isinstance(a, v.ClassObject) else a for a in made)
+
+
+def _injected(value: v.Value) -> v.Value:
+    """A provider, which is a class here, or a class that is given as such."""
+    made = frozenset(v.Instance(a.cls) for a in value if isinstance(a, v.ClassObject))
+    return v.join((value, made)) if made else value
+
+
+def reduced(evaluation: Evaluation, function: v.Value, items: v.Value, start: v.Value) -> v.Value:
+    """``reduce(f, items, start)``: ``start``, and what ``f`` makes of it again and again."""
+    value, item = start, protocols.iterate(evaluation, items)
+    for _ in range(2):
+        made = [
+            evaluation.inference.called(
+                a.function, a.bound, [*([v.UNKNOWN] * a.given), value, item], {}
+            )
+            for a in function if isinstance(a, v.FunctionObject)
+        ]  # fmt: skip
+        value = v.join([value, *made])
+    return value
+
+
+def method_caller(evaluation: Evaluation, arguments: list[v.Value], named: Named) -> v.Value:
+    """``methodcaller("save", x)``: the methods of that name, which get their object later."""
+    inference = evaluation.inference
+    methods = [
+        method for name in _literals(arguments[:1])
+        for method in inference.program.methods_named(name) if not inference.is_property(method)
+    ]  # fmt: skip
+    if len(methods) > _FEW:
+        return v.UNKNOWN
+    for method in methods:
+        inference.pass_arguments(method, True, arguments[1:], named)
+    return v.join(v.one(v.FunctionObject(method)) for method in methods)
+
+
+def attribute_getter(evaluation: Evaluation, arguments: list[v.Value]) -> v.Value:
+    """``attrgetter("total")``: the properties of that name, or what gives methods of it."""
+    inference = evaluation.inference
+    names = [name.rpartition(".")[2] for name in _literals(arguments)]
+    methods = [method for name in names for method in inference.program.methods_named(name)]
+    if len(arguments) != 1 or len(methods) > _FEW:
+        return v.UNKNOWN
+    return v.join(
+        v.one(v.FunctionObject(method)) if inference.is_property(method)
+        else v.one(v.Giving(v.one(v.FunctionObject(method, True))))
+        for method in methods
+    )  # fmt: skip
+
+
+def _literals(values: list[v.Value]) -> Iterator[str]:
+    for value in values:
+        for atom in value:
+            if isinstance(atom, v.Literal) and isinstance(atom.value, str):
+                yield atom.value

@@ -1,0 +1,32 @@
+"""Construction: what flows into a class of the program where an object of it is made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asyncify.analysis import declarations
+from asyncify.analysis import values as v
+from asyncify.analysis.program import Class
+
+if TYPE_CHECKING:
+    from asyncify.analysis.evaluate import Evaluation
+
+
+def construct(
+    evaluation: Evaluation, cls: Class, arguments: list[v.Value], named: dict[str, v.Value]
+) -> v.Value:
+    inference = evaluation.inference
+    constructor = cls.find("__init__")
+    if constructor is not None:
+        inference.pass_arguments(constructor, True, arguments, named)
+        given = (*arguments, *named.values())
+        if any(isinstance(a, v.FunctionObject) for value in given for a in value):
+            inference.need(constructor)  # it may keep a function, under another name
+    else:
+        for name, value in named.items():
+            inference.write(inference.slot("attribute", cls, name), value)
+        for name, value in zip(inference.fields(cls), arguments, strict=False):
+            inference.write(inference.slot("attribute", cls, name), value)
+    made = declarations.instance_of(cls)
+    origin = frozenset(a for a in made if isinstance(a, v.Known))
+    return origin or made

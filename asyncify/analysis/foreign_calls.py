@@ -1,0 +1,259 @@
+"""Foreign calls: what calling something outside the program gives, by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from asyncify import facts as f
+from asyncify.analysis import callables, declarations, members, modules, protocols, running
+from asyncify.analysis import values as v
+from asyncify.vocabulary import flask
+from asyncify.vocabulary.common import DESCRIBED
+from asyncify.vocabulary.injection import PROVIDERS
+from asyncify.vocabulary.names import BINDS, FUNCTIONS, KINDS
+from asyncify.vocabulary.runners import RUNNERS
+from asyncify.vocabulary.testing import CLIENTS, MOCKS
+
+if TYPE_CHECKING:
+    from asyncify.analysis.evaluate import Evaluation
+
+_SET_IN_CONTEXT = "contextvars.ContextVar().set"
+
+
+class Call(NamedTuple):
+    """A call of something foreign."""
+
+    evaluation: Evaluation
+    name: str
+    operation: f.Operation
+    arguments: list[v.Value]
+    named: dict[str, v.Value]
+
+    @property
+    def origin(self) -> v.Origin:
+        return v.Origin(self.evaluation.function, self.operation[3])
+
+
+class _Row(NamedTuple):
+    """How a call is answered, and the positional arguments without which nothing is known."""
+
+    answer: Callable[[Call], v.Value]
+    wanted: int = 0
+
+
+def call(
+    evaluation: Evaluation,
+    name: str,
+    operation: f.Operation,
+    arguments: list[v.Value],
+    named: dict[str, v.Value],
+) -> v.Value:
+    """What a call of something foreign gives."""
+    row = _ROWS.get(name)
+    if row is None or len(arguments) < row.wanted:
+        return _unknown_call(name)
+    return row.answer(Call(evaluation, name, operation, arguments, named))
+
+
+@lru_cache(maxsize=1 << 16)
+def made(name: str) -> v.Value | None:
+    """What calling something foreign gives, where it doesn't depend on the arguments."""
+    return None if name in _ROWS or name == "super" else _unknown_call(name)
+
+
+def _unknown_call(name: str) -> v.Value:
+    if "()" in name:
+        return v.foreign_instance(name) if _gives_session(name) else v.UNKNOWN
+    return v.foreign_instance(name) if "." in name else v.UNKNOWN
+
+
+def _gives_session(name: str) -> bool:
+    """Does an object of a library give a session that the library makes: ``Manager().session()``?
+    What is kept deeper, as in a framework's ``request.app.state``, the program may have put there.
+    """
+    _, _, member = name.partition("().")
+    return "session" in member.lower() and "." not in member and "(" not in member
+
+
+# -- SQLAlchemy
+
+
+def _constructed(of: Call) -> v.Value:
+    """An object of SQLAlchemy made here. A session, or a factory given to a registry, keeps
+    the origin of what it was made from."""
+    evaluation, origin, arguments, named = of.evaluation, of.origin, of.arguments, of.named
+    kind = KINDS.get(of.name) or FUNCTIONS[of.name]
+    if kind == "entity class":
+        return arguments[0] if arguments else v.UNKNOWN
+    if kind == "Inspection":
+        return _inspectors(arguments[0]) if arguments else v.UNKNOWN
+    source = origin
+    relate(evaluation, origin, (*arguments, *named.values()))
+    _note_bind(evaluation, kind, origin, named.get("bind", *arguments[:1] or (None,)))
+    if kind in ("scoped_session", "async_scoped_session", "Session", "AsyncSession"):
+        given = [*arguments, *(named[k] for k in ("bind", "session_factory") if k in named)]
+        found = [a.origin for g in given for a in g if isinstance(a, v.Known) and a.origin]
+        source = found[0] if found else origin
+    if kind == "sessionmaker":
+        classes = named.get("class_", v.UNKNOWN)
+        if any(isinstance(a, v.Foreign) and KINDS.get(a.name) == "AsyncSession" for a in classes):
+            kind = "async_sessionmaker"
+    return v.one(v.Known(kind, source))
+
+
+def _inspectors(given: v.Value) -> v.Value:
+    """What ``inspect`` gives for engines and connections."""
+    return frozenset(
+        v.Known("Inspector", a.origin) for a in given if isinstance(a, v.Known) and a.kind in BINDS
+    )
+
+
+def relate(evaluation: Evaluation, origin: v.Origin | None, values: Iterable[v.Value]) -> None:
+    """What is made at an origin is made of some values: a factory of its engine."""
+    if origin is None:
+        return
+    for value in values:
+        for atom in value:
+            if isinstance(atom, v.Known) and atom.origin is not None and atom.origin != origin:
+                evaluation.inference.related.add((origin, atom.origin))
+
+
+def _note_bind(evaluation: Evaluation, kind: str, origin: v.Origin, bind: v.Value | None) -> None:
+    """Note what is made on an engine of which nothing is known."""
+    unbound = evaluation.inference.unbound
+    is_known = bind is None or any(isinstance(a, (v.Known, v.Literal)) for a in bind)
+    if kind in ("Session", "sessionmaker") and not is_known:
+        unbound.add(origin)
+    elif unbound:
+        unbound.discard(origin)
+
+
+def _extension(of: Call) -> v.Value:
+    return extension(of.evaluation, of.origin)
+
+
+def extension(evaluation: Evaluation, origin: v.Origin) -> v.Value:
+    """What makes the sessions of a Flask application, which stay sync."""
+    evaluation.inference.staying.add(origin)
+    return v.one(v.Known(flask.EXTENSION, origin))
+
+
+def _described(of: Call) -> v.Value:
+    return declarations.described(of.evaluation.inference, of.name, of.arguments, of.named)
+
+
+# -- builtins and the standard library
+
+
+def _iterated(of: Call) -> v.Value:
+    return v.collection(protocols.iterate(of.evaluation, of.arguments[-1]))
+
+
+def _next(of: Call) -> v.Value:
+    return protocols.iterate(of.evaluation, of.arguments[0])
+
+
+def _type(of: Call) -> v.Value:
+    if len(of.arguments) != 1:
+        return _unknown_call(of.name)
+    return v.join(members.class_of(atom) for atom in of.arguments[0])
+
+
+def _object(of: Call) -> v.Value:
+    return v.join(
+        declarations.instance_of(a.cls) for a in of.arguments[0] if isinstance(a, v.ClassObject)
+    )
+
+
+def _dict(of: Call) -> v.Value:
+    return v.record(v.keyed(v.join(of.arguments)) | of.named)
+
+
+def _by_name(of: Call) -> v.Value:
+    return members.by_name(of.evaluation, of.arguments, of.operation[6][1])
+
+
+def _globals(of: Call) -> v.Value:
+    return modules.names(of.evaluation.program, of.evaluation.function.module)
+
+
+def _reduced(of: Call) -> v.Value:
+    return callables.reduced(of.evaluation, *of.arguments[:3])
+
+
+def _closing(of: Call) -> v.Value:
+    return v.one(v.Managed(of.arguments[0])) if of.arguments[0] else of.arguments[0]
+
+
+def _run(of: Call) -> v.Value:
+    return protocols.awaited(of.evaluation, of.arguments[0])
+
+
+def _runner(of: Call) -> v.Value:
+    return running.run(of.evaluation, RUNNERS[of.name], of.operation) or _unknown_call(of.name)
+
+
+def _mock(of: Call) -> v.Value:
+    effect = of.named.get("side_effect", v.UNKNOWN)
+    return _unknown_call(of.name) | {a for a in effect if isinstance(a, v.FunctionObject)}
+
+
+def _put_in_context(of: Call) -> v.Value:
+    """A ``ContextVar`` gives what anybody has set it to."""
+    if of.arguments and not of.evaluation.inference.is_plain(of.arguments[0]):
+        of.evaluation.fill(_owner(of), of.arguments[0])
+    return v.UNKNOWN
+
+
+def _taken_from_context(of: Call) -> v.Value:
+    return v.elements(of.evaluation.values[_owner(of)])
+
+
+def _owner(of: Call) -> int:
+    """The object whose method is called."""
+    place: int = of.evaluation.operations[of.operation[5]][5]
+    return place
+
+
+_ITERATING = ("list", "tuple", "set", "frozenset", "sorted", "iter", "reversed", "filter")
+# The calls whose result depends on their arguments.
+_ROWS: dict[str, _Row] = {
+    **dict.fromkeys(RUNNERS, _Row(_runner)),
+    **dict.fromkeys(declarations.DEPENDS, _Row(lambda _: v.UNKNOWN)),
+    "getattr": _Row(_by_name, 2),
+    **dict.fromkeys(("asyncio.run", "anyio.run"), _Row(_run, 1)),
+    "contextlib.closing": _Row(_closing, 1),
+    "typing.cast": _Row(lambda of: of.arguments[-1], 1),
+    "staticmethod": _Row(lambda of: of.arguments[0], 1),
+    **{f"unittest.mock.{name}": _Row(_mock) for name in MOCKS},
+    "functools.reduce": _Row(_reduced, 3),
+    **dict.fromkeys(
+        PROVIDERS, _Row(lambda of: callables.provider(of.evaluation, of.arguments, of.named), 1)
+    ),
+    "functools.partial": _Row(
+        lambda of: callables.partial(of.evaluation, of.arguments, of.named), 1
+    ),
+    "operator.methodcaller": _Row(
+        lambda of: callables.method_caller(of.evaluation, of.arguments, of.named), 1
+    ),
+    "operator.attrgetter": _Row(
+        lambda of: callables.attribute_getter(of.evaluation, of.arguments), 1
+    ),
+    **dict.fromkeys(("next", "anext"), _Row(_next, 1)),
+    "dict": _Row(_dict),
+    "globals": _Row(_globals),
+    "importlib.import_module": _Row(
+        lambda of: modules.imported(of.evaluation, of.arguments[0]) or _unknown_call(of.name), 1
+    ),
+    members.OBJECT_MAKER: _Row(_object, 1),
+    "type": _Row(_type),
+    **dict.fromkeys(_ITERATING, _Row(_iterated, 1)),
+    **dict.fromkeys(DESCRIBED, _Row(_described)),
+    _SET_IN_CONTEXT: _Row(_put_in_context),
+    "contextvars.ContextVar().get": _Row(_taken_from_context),
+    **dict.fromkeys(flask.EXTENSIONS, _Row(_extension)),
+    **dict.fromkeys(CLIENTS, _Row(lambda of: v.one(v.Client(of.origin)))),
+    **{name: _Row(_constructed) for table in (FUNCTIONS, KINDS) for name in table if table[name]},
+}

@@ -1,0 +1,137 @@
+"""What is annotated as a function: ``Callable[[Session], T]`` whose functions all turn gives an
+``Awaitable[T]`` from now on.
+
+So do the names that modules give such types, if that holds wherever one is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cached_property
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.declarations import is_callable
+from asyncify.analysis.program import Function, Module, Variable, dotted
+from asyncify.decisions import EditAnnotation
+from asyncify.planning.draft import Draft, node_of
+
+WORD = "Callable"
+_OWNERS = ("typing", "collections.abc", "typing_extensions")
+# What may be awaited already, or may be anything.
+_ANYTHING = {"Any", "object", "Awaitable", "Coroutine", "Future", "Task"}
+
+
+class CallableAnnotations:
+    """Tells which annotations of functions give something that is awaited."""
+
+    def __init__(
+        self, colors: Colors, coloring: Coloring, draft: Callable[[Module], Draft]
+    ) -> None:
+        self.inference = colors.inference
+        self.program = colors.inference.program
+        self.coloring = coloring
+        self.draft = draft
+        self._named: dict[Variable, list[tuple[Function, bool]]] = {}
+
+    def awaitable(
+        self,
+        scope: Function,
+        function: Function,
+        parts: list[tuple[tuple[f.Operation, ...], int]],
+        value: Callable[[], v.Value],
+    ) -> str:
+        """How ``Awaitable`` is written, where an annotation is one of functions that all turn."""
+        owner = ""
+        for operations, index in parts:
+            word = _word(operations[index])
+            if word == WORD and _says_what_it_gives(operations, index):
+                owner = owner or self._owner(scope, operations, index)
+            elif word in self._aliases:
+                symbol = self.program.resolve_expression(scope, operations, index)
+                if isinstance(symbol, Variable):
+                    self._named.setdefault(symbol, []).append((function, self._turn(value())))
+        gives = owner and not any(_word(o[i]) in _ANYTHING for o, i in parts)
+        if not gives or not self._turn(value()):
+            return ""
+        return self.draft(scope.module).spell(f"{owner}.Awaitable")
+
+    def name_types(self) -> None:
+        """The names that modules give to types of functions: asked last."""
+        for variable, named in self._named.items():
+            found = self.program.variable_expression(variable)
+            if found is None or not all(turns for _, turns in named):
+                continue
+            body, operations, index = found
+            owner = self._owner(body, operations, operations[index][5])
+            inside = {_word(o) for o in operations[operations[index][6] : index] if o}
+            if not owner or not inside.isdisjoint(_ANYTHING):
+                continue
+            draft = self.draft(variable.module)
+            draft.add(
+                EditAnnotation(
+                    node=node_of(operations, index), site=draft.site(operations[index]),
+                    group=self.coloring.groups.get(named[0][0], 0), renames=(),
+                    awaitable=draft.spell(f"{owner}.Awaitable"),
+                )
+            )  # fmt: skip
+
+    @cached_property
+    def _aliases(self) -> set[str]:
+        """The names of variables that may be types of functions."""
+        bodies = [fn for fn in self.program.mentioning(WORD) if fn.facts.kind == "module"]
+        found = set()
+        for body in bodies:
+            for name in body.facts.bound:
+                value = self.program.variable_expression(Variable(body.module, name))
+                if value is not None and _is_type(value[1], value[2]):
+                    found.add(name)
+        return found
+
+    def _owner(self, scope: Function, operations: tuple[f.Operation, ...], index: int) -> str:
+        """The module whose ``Callable`` a name is, or ''."""
+        symbol = self.program.resolve_expression(scope, operations, index)
+        owner = symbol.rpartition(".")[0] if isinstance(symbol, str) else ""
+        return owner if owner in _OWNERS else ""
+
+    def _turn(self, value: v.Value) -> bool:
+        """Are the functions that are there all awaited from now on, and is nothing else called?"""
+        found = [
+            atom for atom in _flat(value)
+            if not isinstance(atom, v.Literal) and not is_callable(v.one(atom))
+        ]  # fmt: skip
+        return bool(found) and all(
+            isinstance(atom, v.FunctionObject) and not atom.function.facts.is_generator
+            and (atom.function.facts.is_async or atom.function in self.coloring.turned)
+            for atom in found
+        )  # fmt: skip
+
+
+def _flat(value: v.Value) -> Iterator[v.Atom]:
+    """What is in containers, and what is in none."""
+    for atom in value:
+        if isinstance(atom, (v.Collection, v.TupleValue)):
+            yield from _flat(v.elements(v.one(atom)))
+        else:
+            yield atom
+
+
+def _says_what_it_gives(operations: tuple[f.Operation, ...], index: int) -> bool:
+    """Does ``Callable`` stand before a bracket?"""
+    return any(o and o[0] == f.SUBSCRIPT and o[5] == index for o in operations)
+
+
+def _word(operation: f.Operation) -> str:
+    """The last name of an expression, or ''."""
+    if operation[0] == f.NAME:
+        return str(operation[5])
+    return str(operation[6]) if operation[0] == f.ATTRIBUTE else ""
+
+
+def _is_type(operations: tuple[f.Operation, ...], index: int) -> bool:
+    """Is it ``Callable[[A], B]``?"""
+    operation = operations[index]
+    if operation[0] != f.SUBSCRIPT:
+        return False
+    return dotted(operations, operation[5]).rpartition(".")[2] == WORD
