@@ -195,4 +195,19 @@ class Components(Islands):
     def _apart(self, coloring: Coloring) -> set[v.Origin]:
         """What only the sync side uses, and nothing that turns is made from."""
         alone = self.divider.twins.only_synced(coloring.sides)
+        alone |= self._engines_of(alone, coloring)
         return alone - self._made_from(coloring.alive - alone)
+
+    def _engines_of(self, alone: set[v.Origin], coloring: Coloring) -> set[v.Origin]:
+        """The engines of what only the sync side uses, that no other function has in hand."""
+        below = (self._made_from(alone) - alone) & coloring.alive
+        if not below:
+            return below
+        quiet = coloring.sides.quiet
+        held = {
+            atom.origin for function in self._evaluated()
+            if function.facts.kind == "def" and function not in quiet
+            for _, value in self.inference.evaluations[function].objects for atom in value
+            if isinstance(atom, v.Known)
+        }  # fmt: skip
+        return below - held

@@ -11,6 +11,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.program import Class, Function, Variable
 from asyncify.source.extract import lower_expression
 from asyncify.vocabulary import flask
+from asyncify.vocabulary.classes import BINDING, BOUND_TO
 from asyncify.vocabulary.common import DESCRIBED
 from asyncify.vocabulary.names import KINDS
 from asyncify.vocabulary.testing import CLIENTS
@@ -174,6 +175,21 @@ def _named(inference: Signatures, symbol: object, nesting: int) -> v.Value:
         if found is not None:
             function, operations, index = found
             return annotation_value(inference, function, operations, index, nesting + 1)
+    return v.UNKNOWN
+
+
+def bound_to(inference: Signatures, function: Function) -> v.Value:
+    """The object that a decorator gives a function first: `@app.task(bind=True, base=OurTask)`."""
+    operations, scope = function.signature.operations, function.parent or function
+    for index in function.signature.decorators:
+        keywords = dict(operations[index][7]) if operations[index][0] == f.CALL else {}
+        if BINDING not in keywords or operations[keywords[BINDING]][5:6] != (True,):
+            continue
+        for keyword, bases in BOUND_TO.items():
+            made = keywords.get(keyword, -1)
+            cls = inference.program.resolve_expression(scope, operations, made) if made >= 0 else ""
+            if isinstance(cls, Class) and bases & cls.foreign_bases:
+                return v.join((v.one(v.Instance(cls)), instance_of(cls)))
     return v.UNKNOWN
 
 

@@ -63,6 +63,7 @@ class Signatures(Flow):
         self.fixtures = Fixtures(self)
         self.fulfilled: dict[Class, dict[Class, None]] = {}  # protocols and classes, both ways
         self.dependencies: set[Function] = set()  # what FastAPI calls and injects
+        self._providing: set[Function] = set()
         self._injected = 0  # how often something was injected: such values grow
         self._declared: dict[tuple[Function, int], v.Value] = {}
         self._decorators: dict[Function, tuple[str, ...]] = {}
@@ -229,8 +230,11 @@ class Signatures(Flow):
         return declarations.foreign_name(scope, operations, annotation, self) in _ANYTHING
 
     def _receiver(self, function: Function, position: int) -> v.Value:
-        if position or not function.is_method or function.owner is None:
+        if position:
             return v.UNKNOWN
+        if not function.is_method or function.owner is None:
+            decorated = function.facts.kind == "def" and function.signature.decorators
+            return declarations.bound_to(self, function) if decorated else v.UNKNOWN
         decorators = self.decorators(function)
         if "staticmethod" in decorators:
             return v.UNKNOWN
@@ -382,7 +386,12 @@ class Signatures(Flow):
         if function.facts.is_generator:
             given = self.read(self.shape(function).yielded)
             return given if self.holds_objects(given) else self._yield_declared(function) or given
-        return self.result(function)
+        if function in self._providing:
+            return v.UNKNOWN  # its own annotation is an alias of what it provides
+        self._providing.add(function)
+        given = self.result(function)
+        self._providing.discard(function)
+        return given
 
     def _yield_declared(self, function: Function) -> v.Value:
         self.demand(function)

@@ -59,7 +59,8 @@ class Specials:
     def obstacle(self, function: Function) -> Obstacle | None:
         """Why a special method can't turn, or None."""
         name, cls = function.name, function.owner
-        assert cls is not None
+        if cls is None:  # a module's `__getattr__`
+            return self._called(name)
         is_iterator = name == words.ITERATE and (
             function.facts.is_generator or returned_iterator(function) is not None
         )

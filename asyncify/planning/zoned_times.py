@@ -15,6 +15,7 @@ from asyncify.analysis.infer import Inference
 from asyncify.analysis.program import Class, Variable, dotted, statements_of
 from asyncify.planning.misuse_view import View, bound_in
 from asyncify.vocabulary.types import (
+    DECLARATIVE,
     MAKES_AWARE,
     NAIVE_TYPES,
     NO_TYPES,
@@ -74,7 +75,8 @@ class ZonedTimes:
                 return not (is_call and (operations[part][6] or operations[part][7]))
             if operations[part][0] != f.CONSTANT and kind.rpartition(".")[2] not in NO_TYPES:
                 return False  # a type of which nothing is known, as the program's own are
-        return annotation >= 0 and not any(map(self._maps_types, cls.ancestors))
+        is_known = annotation >= 0 and not _is_of_a_library(cls)
+        return is_known and not any(map(self._maps_types, cls.ancestors))
 
     def _maps_types(self, cls: Class) -> bool:
         """Does a class say what annotations mean, or the call that it comes from?"""
@@ -96,6 +98,13 @@ class ZonedTimes:
         found = program.variable_expression(symbol) if isinstance(symbol, Variable) else None
         if found is not None:
             yield found[1][found[2]]
+
+
+def _is_of_a_library(cls: Class) -> bool:
+    """Does a library make the base of a class? advanced-alchemy's map times to one with a zone."""
+    packages = {base.partition(".")[0] for base in cls.foreign_bases}
+    is_made_here = any(isinstance(base, Variable) for c in cls.ancestors for base in c.bases)
+    return bool(packages) and not is_made_here and packages.isdisjoint(DECLARATIVE)
 
 
 def declarations(cls: Class, name: str) -> Iterator[tuple[int, int]]:

@@ -25,6 +25,10 @@ LOOKED_AT = frozenset({
     "fastapi.Security", "fastapi.param_functions.Depends",
 })  # fmt: skip
 
+# `@app.task(bind=True, base=DatabaseTask)`: the function gets an object of its class first.
+BINDING = "bind"
+BOUND_TO: dict[str, frozenset[str]] = {"base": frozenset({"celery.Task", "celery.app.task.Task"})}
+
 
 class Calls(NamedTuple):
     """What a library's class does with methods of the classes below it, by patterns of names."""

@@ -77,3 +77,5 @@ NO_TYPES = {
     "DefaultClause",
 }  # fmt: skip
 TYPE_MAP = "type_annotation_map"
+# The packages whose declarative bases have no such map.
+DECLARATIVE = frozenset({"sqlalchemy", "sqlmodel", "flask_sqlalchemy"})
