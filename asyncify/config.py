@@ -320,7 +320,7 @@ def load_config(
         raise ConfigError(problems)
     if given[0].file is not None:
         fields["file"] = Path(os.path.relpath(given[0].file, root)).as_posix()
-        fields["lines"] = given[0].lines
+        fields["lines"] = tuple((key, line) for key, line in given[0].lines if key not in words)
     config = replace(Config(root), **fields, suite=suite_of(root, python), scripts=scripts_of(root))
     return _with_version(config, "sqlalchemy_version" in fields, python)
 
@@ -355,7 +355,7 @@ def _read_file(root: Path, config_file: Path | None) -> _Given:
             return _Given({}, str)
         raise ConfigError([f"--config: there is no file {path}."]) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([f"{path}: can't be read: {error}."]) from None
+        raise ConfigError([f"{_shown(path)}: can't be read: {error}."]) from None
     if config_file is None and "asyncify" not in text:
         # Parsing TOML costs more than the rest of this module, and most files don't mention us.
         return _Given({}, str)
@@ -379,7 +379,9 @@ def _table(path: Path, text: str) -> dict[str, object]:
     if table is None:
         return {} if path.name == "pyproject.toml" else document
     if not isinstance(table, dict):
-        raise ConfigError([f"{_shown(path)}: [tool.asyncify] is not a table."])
+        raise ConfigError(
+            [f"{_shown(path)}:{_line_of('asyncify', text)}:1: [tool.asyncify] is not a table."]
+        )
     return table
 
 

@@ -103,6 +103,8 @@ BAD = (
     Bad("UTF-16", "x = 1\n".encode("utf-16"), r"\d+:\d+", "ASY30[23]", "This file"),
     Bad("unknown cookie", b"# coding: klingon\n", "1:1", "ASY302", "klingon"),
     Bad("not UTF-8 in a comment", b"x = 1\ny = 2  # \xe9\n", "2:10", "ASY302", "can't be decoded"),
+    Bad("not UTF-8 above all", b"# \xe9\nx = 1\n", "1:3", "ASY302", "can't be decoded"),
+    Bad("5,000 digits", b"x = " + b"1" * 5_000 + b"\n", r"1:\d", "ASY303", "too many digits"),
     Bad("20,000 operators", chain(20_000), "1:1", "ASY305", "nested too deeply"),
     Bad(
         "20,000 operators and an error", chain(20_000) + b"(\n", r"\d:\d+", "ASY30[35]", "This file"

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from asyncify.config import DEFAULT_EXCLUDE, KEYS, Config, ConfigError, load_config
+from asyncify.planning.settings import site_of, spelled
+from asyncify.sites import Site
 from asyncify.source.target import sqlalchemy_line
 
 
@@ -186,7 +188,7 @@ def test_flags_win_over_the_file(tmp_path: Path) -> None:
             "[tool.asyncify]\nstyle = \n",
             "pyproject.toml:2:9: not valid TOML: Invalid value.",
         ),
-        ("[tool]\nasyncify = 1\n", "pyproject.toml: [tool.asyncify] is not a table."),
+        ("[tool]\nasyncify = 1\n", "pyproject.toml:2:1: [tool.asyncify] is not a table."),
     ],
 )
 def test_what_is_wrong_is_named_with_its_place(tmp_path: Path, text: str, expected: str) -> None:
@@ -205,6 +207,13 @@ def test_a_flag_with_a_wrong_value_names_itself(tmp_path: Path) -> None:
         '--delete-style: delete-style is "marks" but takes one of "await", "mark"; '
         'did you mean "mark"?'
     ]
+
+
+def test_what_a_flag_names_is_not_told_at_the_file(tmp_path: Path) -> None:
+    text = '[tool.asyncify]\nsync = ["app"]\nonly = ["app.users"]\n'
+    config = configured(tmp_path, text, only=["app.jobs"])
+    assert (spelled(config, "sync"), site_of(config, "sync").line) == ("`sync`", 2)
+    assert (spelled(config, "only"), site_of(config, "only")) == ("`--only`", Site(".", 1, 1))
 
 
 def test_another_file_may_hold_the_keys_alone(tmp_path: Path) -> None:

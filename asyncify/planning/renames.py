@@ -28,7 +28,7 @@ from asyncify.decisions import (
 from asyncify.findings import Finding
 from asyncify.planning.annotations import parts_of
 from asyncify.planning.draft import Draft, call_reference, reference
-from asyncify.planning.settings import site_of
+from asyncify.planning.settings import site_of, spelled
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.names import ASYNC_FACTORY, ASYNC_SESSION, FACTORY
@@ -117,8 +117,9 @@ class Renames:
         return ""
 
     def _refuse(self, reason: str) -> None:
-        site = site_of(self.config, "rename-classes")
-        self.findings.append(finding("ASY504", site, f"`rename-classes` {reason}"))
+        key = "rename-classes"
+        sentence = f"{spelled(self.config, key)} {reason}"
+        self.findings.append(finding("ASY504", site_of(self.config, key), sentence))
 
     # -- factories
 

@@ -20,16 +20,24 @@ def misnamed(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
     ):  # fmt: skip
         for pattern, nearest in unknown(program, patterns):
             guess = f'; did you mean "{nearest}"?' if nearest else "."
-            reason = f'`{key}` names "{pattern}", which is nothing in the program{guess}'
+            reason = (
+                f'{spelled(config, key)} names "{pattern}", which is nothing in the program{guess}'
+            )
             yield finding("ASY504", site_of(config, key), reason)
     for function in named(program, config.also_async):
         obstacle = colors.obstacle(function)
         if function.facts.kind == "def" and obstacle is not None:
-            reason = f"`also-async` names `{function.qualname}`, which can't turn."
-            yield finding("ASY504", site_of(config, "also-async"), f"{reason} {obstacle.reason}")
+            sentence = f"names `{function.qualname}`, which can't turn. {obstacle.reason}"
+            site, key = site_of(config, "also-async"), spelled(config, "also-async")
+            yield finding("ASY504", site, f"{key} {sentence}")
 
 
 def site_of(config: Config, key: str) -> Site:
-    """The place of a key in the configuration file; the file's beginning for a flag."""
-    path, lines = config.file or "pyproject.toml", dict(config.lines)
-    return Site(path, lines.get(key, 1), 1)
+    """The place of a key in the configuration file; the program's folder for a flag."""
+    lines = dict(config.lines)
+    return Site(config.file, lines[key], 1) if key in lines else Site(".", 1, 1)
+
+
+def spelled(config: Config, key: str) -> str:
+    """A key as it was written: in a file, or as a flag."""
+    return f"`{key}`" if key in dict(config.lines) else f"`--{key}`"

@@ -324,6 +324,8 @@ class _Selection:
             self._take_folder(path, "" if relative == "." else f"{relative}/")
         elif path.suffix in NOT_EDITED:
             self._refuse(relative, f"This is {NOT_EDITED[path.suffix]}, which is not edited.")
+        elif not path.is_file():  # reading a pipe would wait for ever
+            self._refuse(relative, "This is neither a file nor a folder.")
         else:
             self.walk.files.setdefault(relative, os.fspath(path))
             self.editable.add(relative)

@@ -24,7 +24,8 @@ _RECURSION_LIMIT = 12_000  # deeper code than CPython's own parser accepts never
 
 
 class ExtractError(Exception):
-    """A file that gives no facts: ``kind`` is ``syntax``, ``decode`` or ``depth``."""
+    """A file that gives no facts: ``kind`` is ``syntax``, ``decode``, ``depth`` or
+    ``limit``."""
 
     def __init__(self, kind: str, message: str, line: int = 1, column: int = 1) -> None:
         super().__init__(message)
@@ -71,6 +72,8 @@ def _parse(source: bytes) -> ast.Module:
         kind = "decode" if undecodable or "(unicode error)" in reason else "syntax"
         if reason.startswith(("too many nested", "too many levels")):
             kind, reason = "depth", "the code is nested too deeply to be read"
+        if reason.startswith("Exceeds the limit"):
+            kind, reason = "limit", "a number has too many digits"
         raise ExtractError(kind, reason, error.lineno or 1, error.offset or 1) from error
     except (UnicodeDecodeError, LookupError) as error:
         raise ExtractError("decode", str(error)) from error
@@ -81,7 +84,10 @@ def _parse(source: bytes) -> ast.Module:
 
 
 def _decode(source: bytes) -> None:
-    encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+    except SyntaxError:  # without a place
+        encoding = "utf-8"
     try:
         source.decode(encoding)
     except UnicodeDecodeError as error:

@@ -29,7 +29,7 @@ from asyncify.source.parallel import extract_all
 _NESTING = re.compile(rb"[-+*/%@&|^<>.(\[]|\b(?:not|else|elif|lambda|await)\b")
 _NESTING_IN_PROCESS = 1_000
 _PATIENCE = 5.0  # seconds
-_CODES = {"decode": "ASY302", "syntax": "ASY303", "depth": "ASY305"}
+_CODES = {"decode": "ASY302", "syntax": "ASY303", "depth": "ASY305", "limit": "ASY303"}
 
 
 class Reader:
