@@ -9,6 +9,9 @@ MariaDB (or takes the one of ASYNCIFY_MARIADB), a stub that answers like a langu
 fixed time, and both versions of the program. Between the program and MariaDB stands a network:
 every packet arrives half a round trip later. Nothing leaves this machine.
 
+The pool has room for every client, as one has that is sized for its load: what is more than
+`pool_size` is connected anew for each request, which takes several round trips.
+
 One request alone is measured first, in each version; then as many clients as asked for send
 requests one after the other, each for a report of its own. With `--limits` the exit code is 1 where
 the 95th percentile of the async version is more than 1.2 times the work of one request alone.
@@ -32,9 +35,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import URL, create_engine, make_url, text
 
-PROJECT = Path(__file__).resolve().parent.parent
+FILE = Path(__file__).resolve()
+PROJECT = FILE.parent.parent
 sys.path[:0] = [str(PROJECT), str(PROJECT / "transforms")]
 
 from asyncify import engine  # noqa: E402
@@ -128,26 +132,39 @@ async def _later(
 # -- the program
 
 
-def migrated(folder: Path) -> Path:
+def migrated(folder: Path, app: Path = APP) -> Path:
     """The program as asyncify migrates it."""
-    shutil.copytree(APP, folder)
+    shutil.copytree(app, folder)
     config = load_config(folder, {})
     outcome = engine.run(engine.Request(config=config, paths=(folder,), jobs=1, cache=False))
     for change in outcome.changes:
-        (folder / change.path).write_bytes(change.after)
+        target = folder / change.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(change.after)
     return folder
 
 
 @contextmanager
-def mariadb(folder: Path) -> Iterator[str]:
+def server(kind: servers.Server, folder: Path) -> Iterator[str]:
     """The URL of a server; one of its own, unless one is named."""
-    given = os.environ.get(servers.MARIADB.variable)
-    if not given and not servers.programs(servers.MARIADB):
-        raise SystemExit(f"MariaDB isn't installed: {servers.MARIADB.package}")
+    given = os.environ.get(kind.variable)
+    if not given and not servers.programs(kind):
+        raise SystemExit(f"{kind.name} isn't installed: {kind.package}")
     try:
-        yield given or servers.start(servers.MARIADB, folder)
+        yield given or servers.start(kind, folder)
     finally:
         servers.stop(folder)
+
+
+@contextmanager
+def surrounded(database: int, model_ms: float, network_ms: float) -> Iterator[tuple[int, int]]:
+    """The ports of the stub, and of the network in front of a database."""
+    command = [sys.executable, str(FILE), "--surroundings", str(database),
+               "--model", str(model_ms), "--network", str(network_ms)]  # fmt: skip
+    with started(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        model, network = json.loads(process.stdout.readline())
+        yield model, network
 
 
 @contextmanager
@@ -167,15 +184,20 @@ def served(folder: Path, environment: dict[str, str]) -> Iterator[str]:
     command = [sys.executable, "-m", "uvicorn", "main:app", "--port", str(port),
                "--log-level", "warning"]  # fmt: skip
     with started(command, cwd=folder, env={**os.environ, **environment}) as process:
-        deadline = time.monotonic() + STARTING
-        while time.monotonic() < deadline and process.poll() is None:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-            except OSError:
-                time.sleep(0.1)
-            else:
-                break
+        wait_for(port, process)
         yield f"http://127.0.0.1:{port}"
+
+
+def wait_for(port: int, process: subprocess.Popen[str]) -> None:
+    """Wait until a process listens."""
+    deadline = time.monotonic() + STARTING
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
 
 
 # -- the requests
@@ -230,29 +252,29 @@ def measured(options: argparse.Namespace) -> Iterator[Figures]:
     with ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="asyncify-reports-")))
         work.chmod(0o711)
-        server = make_url(stack.enter_context(mariadb(work / "servers")))
-        command = [sys.executable, __file__, "--surroundings", str(server.port),
-                   "--model", str(options.model), "--network", str(options.network)]  # fmt: skip
-        process = stack.enter_context(started(command, stdout=subprocess.PIPE))
-        assert process.stdout is not None
-        model, network = json.loads(process.stdout.readline())
+        url = make_url(stack.enter_context(server(servers.MARIADB, work / "servers")))
+        admin = url.set(drivername="mysql+pymysql")
+        assert url.port is not None
+        ports = surrounded(url.port, options.model, options.network)
+        model, network = stack.enter_context(ports)
         for name, folder in (("before", APP), ("after", migrated(work / "program"))):
-            url = server.set(drivername="mysql+pymysql", database=f"reports_{name}_{os.getpid()}")
-            with database(url.database or "", server.set(drivername="mysql+pymysql")):
+            url = admin.set(database=f"reports_{name}_{os.getpid()}")
+            with database(url.database or "", admin, "CHARACTER SET utf8mb4"):
                 environment = {
                     "DATABASE_URL": url.set(port=network).render_as_string(hide_password=False),
                     "LLM_URL": f"http://127.0.0.1:{model}", "PYTHONDONTWRITEBYTECODE": "1",
+                    "POOL_SIZE": str(max(options.clients, 5)),
                 }  # fmt: skip
                 with served(folder, environment) as address:
                     yield asyncio.run(asked(name, address, options.clients, options.requests))
 
 
 @contextmanager
-def database(name: str, server: object) -> Iterator[None]:
+def database(name: str, url: URL, options: str) -> Iterator[None]:
     """A database without tables, gone at the end."""
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")  # type: ignore[call-overload]
+    admin = create_engine(url, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} CHARACTER SET utf8mb4"))
+        connection.execute(text(f"CREATE DATABASE {name} {options}"))
     yield
     with admin.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name}"))
