@@ -66,6 +66,13 @@ HAZARDS = (
     Hazard("H01", "sort_key", OWNER, ""),
     Hazard("H01", "pattern", OWNER, ""),
     Hazard(
+        "H01", "deferred_of_a_new_object", "await user.awaitable_attrs.bio", "user.bio", "ASY702"
+    ),
+    Hazard(
+        "H01", "listed_columns", "await db.run_sync(lambda _: getattr(user, column.name))",
+        "getattr(user, column.name)", "ASY702",
+    ),
+    Hazard(
         "H02", "caught_by_class", "(MissingGreenlet, StatementError)", "MissingGreenlet:",
         "ASY703", mended=True, result="not loaded",
     ),
@@ -112,6 +119,7 @@ HAZARDS = (
         "H17", "dynamic_iterated", "(await db.execute(user.notes.statement)).scalars()",
         "user.notes",
     ),
+    Hazard("H17", "dynamic_item", "await db.run_sync(lambda _: user.notes[0])", None, "ASY702"),
     Hazard("H18", "scoped_session", "await registry.remove()", "registry.remove()"),
     Hazard("H19", "poolclass", "poolclass=AsyncAdaptedQueuePool", "poolclass=QueuePool"),
     Hazard("H21", "schema", BOOKS, ""),
@@ -124,7 +132,8 @@ HAZARDS = (
     Hazard("H23", "asyncpg", '{"ssl": "disable"}', None),
     Hazard("H24", "aiomysql", '{"password": "secret"}', None),
 )  # fmt: skip
-SAFE = ("h05_server_default", "h17_dynamic_append")  # what loads nothing stays as it is
+# What loads nothing stays as it is.
+SAFE = ("h01_refused", "h05_server_default", "h17_dynamic_append")
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,11 @@ from asyncify.analysis import (
     load_readers,
     load_reads,
     load_sessions,
+    load_specials,
     load_statements,
     load_summaries,
     load_templates,
+    model_fields,
 )
 from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
@@ -28,8 +30,6 @@ from asyncify.vocabulary.testing import INVOKING
 
 if TYPE_CHECKING:
     from asyncify.analysis.load_evaluation import LoadEvaluation
-
-_DATACLASS = "MappedAsDataclass"
 
 
 def call(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
@@ -60,11 +60,11 @@ def call(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
     if name == words.FORMAT and run.operations[callee[5]][0] == f.CONSTANT:
         for place in (*operation[6], *(i for _, i in operation[7])):
             if place >= 0 and run.values[place]:
-                load_summaries.formatted(run, run.values[place], index, place)
+                load_specials.formatted(run, run.values[place], index, place)
     if name in words.LOGGING and not run.body.callees(operation[5]):
         for place in operation[6]:
             if place >= 0 and run.values[place]:
-                load_summaries.formatted(run, run.values[place], index, place)
+                load_specials.formatted(run, run.values[place], index, place)
     if name in words.VALIDATING:
         load_readers.validated(run, operation, index)
     elif name in words.DUMPING:
@@ -179,14 +179,17 @@ def _foreign(
         return load_statements.started(run, operation, index, legacy=False)
     if name in words.GOING_THROUGH:
         pairs = zip(operation[6], arguments, strict=True)
-        arguments = [value or (run.iterable(i) if i >= 0 else value) for i, value in pairs]
+        arguments = [run.iterable(i) if i >= 0 else value for i, value in pairs]
     _lambdas(run, operation, arguments, index)
     if name in words.CALLING:
         for place, value in zip(operation[6], arguments, strict=True):
-            load_summaries.formatted(run, value, index, place, words.CALLING[name])
+            load_specials.formatted(run, value, index, place, words.CALLING[name])
         return s.NOTHING
     if name.rpartition(".")[2] in words.PARSING:
         load_readers.parsed(run, operation, index)
+        return s.NOTHING
+    if name in words.TAKING_APART and operation[6] and operation[6][0] >= 0:
+        load_specials.taken_apart(run, arguments[0], index, operation[6][0], name)
         return s.NOTHING
     if name in words.READING:
         return load_reads.by_name(run, operation, index)
@@ -196,10 +199,8 @@ def _foreign(
     if name in words.ORDERING and "key" not in dict(operation[7]):
         for place, value in zip(operation[6], arguments, strict=True):
             items = run.elements(value)
-            load_summaries.compared(run, items, index, place, words.ORDERING[name])
+            load_specials.compared(run, items, index, place, words.ORDERING[name])
     if name in words.ITERATING:
-        for place, value in zip(operation[6], arguments, strict=True):
-            load_statements.iterated(run, value, place)
         return s.many(s.join(run.elements(value) for value in arguments))
     if name == words.DICT and operation[7] and not operation[6] and all(n for n, _ in operation[7]):
         names, values = zip(*operation[7], strict=True)
@@ -241,9 +242,9 @@ def _constructed(run: LoadEvaluation, cls: Class, operation: f.Operation, index:
     constructor = cls.find("__init__")
     names = {name for name, _ in operation[7] if name}
     names |= constructor.facts.stores if constructor is not None else set()
-    if any(base.endswith(_DATACLASS) for base in cls.foreign_bases):
+    if model_fields.is_dataclass(cls):
         names |= set(links)
-    run.state.load((source, ()), names & links.keys())
+    run.state.load((source, ()), names & (links.keys() | run.loading.models.deferred(cls)))
     load_commits.constructed(run, s.Entity(source, (), cls), operation)
     missing = run.loading.defaulted(cls) - names
     if missing:

@@ -14,7 +14,7 @@ from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_demands import Demand
 from asyncify.analysis.load_histories import NO_HISTORY, Key, Pair, Write
-from asyncify.analysis.models import Relationship
+from asyncify.analysis.model_bodies import Relationship
 from asyncify.analysis.program import Class
 from asyncify.vocabulary.loading import APPENDING, EAGER, QUERYING, REQUEST
 

@@ -15,6 +15,7 @@ from asyncify.analysis import (
     load_readers,
     load_reads,
     load_sessions,
+    load_specials,
     load_statements,
     load_summaries,
 )
@@ -22,8 +23,8 @@ from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_bodies import INSTANCE
 from asyncify.analysis.load_demands import Summary
+from asyncify.analysis.load_operations import OPERATIONS
 from asyncify.analysis.program import Class, Function
-from asyncify.vocabulary import loading as words
 
 if TYPE_CHECKING:
     from asyncify.analysis.loading import Loading
@@ -52,6 +53,9 @@ class LoadEvaluation:
         self.left: list[s.State] = []  # at `break` and `continue` of the innermost loop
         for parameter, value in zip(function.signature.parameters, given, strict=False):
             self.environment[parameter.name] = value
+        parameters = len(function.signature.parameters)
+        for name, value in zip(loading.free(function), given[parameters:], strict=False):
+            self.environment[name] = value
 
     def run(self) -> None:
         if self.function.facts.kind == "lambda":
@@ -313,7 +317,7 @@ class LoadEvaluation:
                 index = operation[9]
                 continue
             elif kind != f.CONSTANT:
-                handler = _OPERATIONS.get(kind)
+                handler = OPERATIONS.get(kind)
                 if handler is not None:
                     values[index] = handler(self, operation, index)
             index += 1
@@ -343,14 +347,15 @@ class LoadEvaluation:
     def on_attribute(self, operation: f.Operation, index: int) -> s.Value:
         """An attribute of something that was given or loaded."""
         name, base = operation[6], self.values[operation[5]]
-        if len(base) == 1:
-            (atom,) = base
-            if isinstance(atom, s.Entity):
-                return load_reads.read(self, atom, name, index)
-            return self.body.by_type(index)
         found = [a for a in base if isinstance(a, s.Entity)]
         if found:
             return s.join([load_reads.read(self, a, name, index) for a in s.ordered(found)])
+        parts = [  # ``row.User``
+            part for row in base if isinstance(row, s.Row) and not row.names for part in row.items
+            if any(isinstance(a, s.Entity) and a.cls.name == name for a in part)
+        ]  # fmt: skip
+        if parts:
+            return s.join(parts)
         return self.body.by_type(index)
 
     def is_maybe(self, index: int) -> bool:
@@ -377,6 +382,8 @@ class LoadEvaluation:
         value = self.values[index]
         if value:
             load_statements.iterated(self, value, index)
+            if self.loading.has_iterables:
+                value = s.join([value, *load_specials.gone_through(self, value, index)])
             return value
         methods = [
             method for atom in self.types(index) if isinstance(atom, v.Instance)
@@ -404,21 +411,6 @@ class LoadEvaluation:
         load_statements.executed(self, statement)
         return load_statements.item(statement, statement.single)
 
-    def on_subscript(self, operation: f.Operation, index: int) -> s.Value:
-        base, key = self.values[operation[5]], self.operations[operation[6]]
-        if not base:
-            return s.NOTHING
-        if key[0] == f.SLICE:
-            return s.many(self.elements(base))
-        named = self.by_key(base, operation[6])
-        if named is not None:
-            return named
-        if key[0] == f.CONSTANT and isinstance(key[5], int):
-            rows = [a for a in base if isinstance(a, s.Row) and 0 <= key[5] < len(a.items)]
-            if rows:
-                return s.join(row.items[key[5]] for row in rows)
-        return self.elements(base)
-
     def by_key(self, base: s.Value, key: int) -> s.Value | None:
         """What dicts have under a key, if all of their keys are known."""
         operation = self.operations[key]
@@ -428,66 +420,6 @@ class LoadEvaluation:
         if len(rows) != len(base) or not any(operation[5] in row for row in rows):
             return None
         return s.join(row.get(operation[5], s.NOTHING) for row in rows)
-
-    def on_await(self, operation: f.Operation, index: int) -> s.Value:
-        return self.values[operation[5]]
-
-    def on_sequence(self, operation: f.Operation, index: int) -> s.Value:
-        values = self.values
-        parts = [values[i] if i >= 0 else self.elements(values[~i]) for i in operation[6]]
-        if not any(parts):
-            return s.NOTHING
-        if operation[5] == "tuple" and all(i >= 0 for i in operation[6]):
-            return s.one(s.Row(tuple(parts)))
-        return s.many(s.join(parts))
-
-    def on_dict(self, operation: f.Operation, index: int) -> s.Value:
-        parts = tuple(self.values[i] for i in operation[6])
-        keys = [self.operations[key] if key >= 0 else () for key in operation[5]]
-        names = tuple(key[5] for key in keys if key and key[0] == f.CONSTANT)
-        if any(parts) and len(names) == len(parts) and all(isinstance(n, str) for n in names):
-            return s.one(s.Row(parts, names))
-        return s.many(s.join(parts))
-
-    def on_boolean(self, operation: f.Operation, index: int) -> s.Value:
-        return s.join([self.values[i] for i in operation[5]])
-
-    def on_conditional(self, operation: f.Operation, index: int) -> s.Value:
-        return s.join((self.values[operation[6]], self.values[operation[7]]))
-
-    def on_format(self, operation: f.Operation, index: int) -> s.Value:
-        for part in operation[5]:
-            if self.values[part]:
-                load_summaries.formatted(self, self.values[part], index, part)
-        return s.NOTHING
-
-    def on_operator(self, operation: f.Operation, index: int) -> s.Value:
-        """What compares instances, or makes text of them, calls their methods."""
-        if operation[5] == words.MODULO:
-            for part in operation[6][1:]:
-                load_summaries.formatted(self, s.flat(self.values[part]), index, part)
-            return s.NOTHING
-        method = words.COMPARED.get(operation[5])
-        if method is not None:
-            for part in operation[6]:
-                if self.values[part]:
-                    load_summaries.compared(self, self.values[part], index, part, method)
-        elif operation[5] == words.ADDED:  # [*one] + two
-            return s.join([self.values[part] for part in operation[6]])
-        return s.NOTHING
-
-    def on_yield(self, operation: f.Operation, index: int) -> s.Value:
-        if operation[5] >= 0:
-            self.returned(s.many(self.values[operation[5]]))
-        return s.NOTHING
-
-    def on_yield_from(self, operation: f.Operation, index: int) -> s.Value:
-        self.returned(s.many(self.elements(self.iterable(operation[5]))))
-        return s.NOTHING
-
-    def on_walrus(self, operation: f.Operation, index: int) -> s.Value:
-        self.environment[operation[5]] = self.values[operation[6]]
-        return self.values[operation[6]]
 
 
 def _joined(left: Environment, right: Environment) -> Environment:
@@ -519,19 +451,4 @@ _STATEMENTS: dict[int, Callable[[LoadEvaluation, f.Statement], None]] = {
     f.WITH: LoadEvaluation.on_with,
     f.TRY: LoadEvaluation.on_try,
     f.MATCH: LoadEvaluation.on_match,
-}
-
-# Names, attributes, calls and comprehensions are told apart where operations are run.
-_OPERATIONS: dict[int, Callable[[LoadEvaluation, f.Operation, int], s.Value]] = {
-    f.SUBSCRIPT: LoadEvaluation.on_subscript,
-    f.AWAIT: LoadEvaluation.on_await,
-    f.SEQUENCE: LoadEvaluation.on_sequence,
-    f.DICT: LoadEvaluation.on_dict,
-    f.BOOLEAN: LoadEvaluation.on_boolean,
-    f.CONDITIONAL: LoadEvaluation.on_conditional,
-    f.FORMAT: LoadEvaluation.on_format,
-    f.OPERATOR: LoadEvaluation.on_operator,
-    f.YIELD: LoadEvaluation.on_yield,
-    f.YIELD_FROM: LoadEvaluation.on_yield_from,
-    f.WALRUS: LoadEvaluation.on_walrus,
 }

@@ -200,20 +200,27 @@ def _read(
     at: int,
     below: tuple[str, ...],
 ) -> None:
-    for method in before_validators(schema.cls):
-        given = [s.NOTHING for _ in method.signature.parameters]
-        if len(given) > 1:
-            given[1] = s.one(entity)
-            load_summaries.apply(run, method, given, index, [at] * len(given), below)
-    is_table = run.loading.is_model(schema.cls)  # SQLModel's: without their relationships
     reading = load_reads.Reading(index, schema.name, at, below)
+    for method in before_validators(schema.cls):
+        _validate(run, method, s.one(entity), reading)
     for field in run.loading.fields(schema):
-        _field(run, entity, field, reading, is_table)
+        _field(run, entity, field, reading, schema.cls)
+
+
+def _validate(
+    run: LoadEvaluation, method: Function, value: s.Value, reading: load_reads.Reading
+) -> None:
+    """A validator sees what a schema, or one of its fields, is filled from."""
+    given = [s.NOTHING for _ in method.signature.parameters]
+    if len(given) > 1:
+        given[1], places = value, [reading.at] * len(given)
+        load_summaries.apply(run, method, given, reading.place, places, reading.below)
 
 
 def _field(
-    run: LoadEvaluation, entity: s.Entity, field: Field, reading: load_reads.Reading, is_table: bool
+    run: LoadEvaluation, entity: s.Entity, field: Field, reading: load_reads.Reading, schema: Class
 ) -> None:
+    is_table = run.loading.is_model(schema)  # SQLModel's: without their relationships
     name, rest = field.path[0], field.path[1:]
     link = run.loading.models.links(entity.cls).get(name)
     if link is not None and not is_table:
@@ -225,13 +232,19 @@ def _field(
             return
         child = s.Entity(entity.source, (*entity.path, name), link.target)
         if rest:
-            _field(run, child, field._replace(path=rest), reading._replace(below=below), False)
+            _field(run, child, field._replace(path=rest), reading._replace(below=below), schema)
         for nested in field.held if not rest else ():
             _read(run, child, nested, reading.place, reading.at, below)
+        for validator in () if rest else before_validators(schema, field.name):
+            value = s.many(s.one(child)) if link.to_many else s.one(child)
+            _validate(run, validator, value, reading._replace(below=below))
         return
-    method = entity.cls.find(name)
+    method = run.loading.models.method(entity.cls, name)
     if method is not None and run.loading.inference.is_property(method):
         given, places = [s.one(entity)], [reading.at]
         load_summaries.apply(run, method, given, reading.place, places, reading.below)
     elif method is None and name in run.loading.models.columns(entity.cls):
         load_reads.column(run, entity, name, reading)
+    elif method is None and not is_table:
+        for other, path in load_reads.standing(run, entity, field.path):
+            _field(run, other, field._replace(path=path), reading, schema)

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from asyncify import facts as f
-from asyncify.analysis import load_commits, load_sessions, load_summaries
+from asyncify.analysis import load_commits, load_sessions, load_summaries, model_fields
 from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_demands import Demand
-from asyncify.analysis.models import Relationship
+from asyncify.analysis.model_bodies import Relationship
 from asyncify.analysis.program import Class
 from asyncify.vocabulary import loading as words
 from asyncify.vocabulary.loading import AWAITABLE, DYNAMIC, EAGER, QUERYING, RAISING
@@ -38,6 +38,9 @@ def along(run: LoadEvaluation, value: s.Value, path: tuple[str, ...], index: int
     for name in path:
         reading, found = Reading(index, PATTERN, index, below), []
         for entity in s.ordered([a for a in value if isinstance(a, s.Entity)]):
+            if name.isdigit():  # a class pattern reads its first attributes by their position
+                names = model_fields.positional(entity.cls)
+                name = names[int(name)] if int(name) < len(names) else ""
             found.append(read(run, entity, name, index, reading))
         value, below = s.join(found), (*below, name)
     return value
@@ -52,18 +55,8 @@ def read(
     models = run.loading.models
     link = models.links(entity.cls).get(name)
     if link is None:
-        proxy = models.proxy(entity.cls, name)
-        if proxy is not None:
-            return _through(run, entity, proxy, index)
-        method = entity.cls.find(name)
-        if method is not None:
-            return load_summaries.property_read(run, method, entity, index)
-        if name in models.columns(entity.cls):
-            column(run, entity, name, reading or Reading(index))
-        elif models.comes_later(entity.cls, name):
-            _column_of_subclass(run, entity, name, reading or Reading(index))
-        return s.NOTHING
-    parent = _inverse(entity, link)
+        return _read_other(run, entity, name, index, reading)
+    parent = inverse(entity, link)
     if parent is not None:
         return s.one(parent)
     if link.lazy in QUERYING:
@@ -73,6 +66,49 @@ def read(
         return s.NOTHING
     item = s.one(s.Entity(entity.source, (*entity.path, name), link.target))
     return s.many(item) if link.to_many else item
+
+
+def _read_other(
+    run: LoadEvaluation, entity: s.Entity, name: str, index: int, reading: Reading | None
+) -> s.Value:
+    """An attribute that is no relationship, or one of subclasses alone."""
+    models = run.loading.models
+    proxy = models.proxy(entity.cls, name)
+    if proxy is not None:
+        return _through(run, entity, proxy, index)
+    method = models.method(entity.cls, name)
+    if method is not None:
+        return load_summaries.property_read(run, method, entity, index)
+    if name in models.columns(entity.cls):
+        column(run, entity, name, reading or Reading(index))
+        return s.NOTHING
+    if models.comes_later(entity.cls, name):
+        _column_of_subclass(run, entity, name, reading or Reading(index))
+    behind = models.synonym(entity.cls, name)
+    found = [read(run, entity, each, index, reading) for each in behind]
+    subclasses = models.having(entity.cls, name) if not found else ()
+    found += [
+        read(run, s.Entity(entity.source, entity.path, cls), name, index, reading)
+        for cls in subclasses
+    ]
+    return s.join(found)
+
+
+def standing(
+    run: LoadEvaluation, entity: s.Entity, path: tuple[str, ...]
+) -> list[tuple[s.Entity, tuple[str, ...]]]:
+    """What a path means that begins with an attribute which stands for others, or which subclasses
+    alone have; nothing where it doesn't."""
+    models, name, rest = run.loading.models, path[0], path[1:]
+    proxy = models.proxy(entity.cls, name)
+    if proxy is not None:
+        return [(entity, (*proxy, *rest))]
+    behind = models.synonym(entity.cls, name)
+    if behind:
+        return [(entity, (each, *rest)) for each in behind]
+    return [
+        (s.Entity(entity.source, entity.path, cls), path) for cls in models.having(entity.cls, name)
+    ]
 
 
 def _holder(run: LoadEvaluation, index: int, name: str) -> int:
@@ -113,7 +149,12 @@ def by_name(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
         return s.NOTHING
     base = run.values[operation[6][0]]
     found = s.ordered([a for a in base if isinstance(a, s.Entity)])
-    names = run.body.texts(operation[6][1]) if found else ()
+    names = run.body.texts(operation[6][1]) if found else []
+    if found and not names and run.function.facts.members & words.COLUMN_LISTS:
+        for entity in found:
+            reading = Reading(index, at=operation[6][0])
+            for name in sorted(run.loading.models.columns(entity.cls)):
+                column(run, entity, name, reading)
     return s.join([read(run, entity, name, index) for name in names for entity in found])
 
 
@@ -131,7 +172,7 @@ def by_getter(run: LoadEvaluation, index: int, items: s.Value) -> None:
                 value = s.join([read(run, entity, name, index) for entity in found])
 
 
-def _inverse(entity: s.Entity, link: Relationship) -> s.Entity | None:
+def inverse(entity: s.Entity, link: Relationship) -> s.Entity | None:
     """The instance whose collection this one comes from: the session has it already."""
     if not entity.path or link.to_many or not link.back or link.back != entity.path[-1]:
         return None
@@ -170,7 +211,8 @@ def column(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -
         or is_uncomputed(run, entity, name)
     )
     if deferred and name not in state.loaded.get(key, frozenset()):
-        if entity.source.kind != "new" or entity.path or models.is_queried(entity.cls, name):
+        fresh = entity.source.kind == "new" and not entity.path
+        if not fresh or entity.source in state.stored or models.is_queried(entity.cls, name):
             _note(run, entity, name, True, reading)
         if load_sessions.settles(run, entity.source, reading.place):
             state.load(key, (name,))
@@ -202,14 +244,16 @@ def demand(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -
     if load_commits.is_outdated(run, entity, name):
         renew(run, entity, _demanded(run, entity, name, False, reading), reading.place)
         return
-    if name in state.loaded.get(entity.key, frozenset()):
+    loaded = state.loaded.get(entity.key, frozenset())
+    if name in loaded or s.EVERYTHING in loaded:
         return
+    postponed = s.WITHOUT + name in loaded
     if load_sessions.settles(run, entity.source, reading.place):
         state.load(entity.key, (name,))
     fresh = entity.source.kind == "new" and not entity.path
     if fresh and entity.source not in state.stored:
         return  # what was never in the database loads nothing
-    if link.lazy in RAISING or (link.lazy in EAGER and not fresh) or not link.lazy:
+    if link.lazy in RAISING or (link.lazy in EAGER and not (fresh or postponed)) or not link.lazy:
         return
     _note(run, entity, name, False, reading)
 
@@ -284,6 +328,8 @@ def store(run: LoadEvaluation, base: int, name: str, value: s.Value, index: int)
                 state.put(item.key, others)
                 state.lapse([item.key] if others else [])
             continue
+        if name in models.deferred(atom.cls):
+            state.load(atom.key, (name,))
         if name in models.foreign_keys(atom.cls):
             state.write(atom.cls)
             load_commits.stored(run, atom.cls, name)

@@ -167,21 +167,25 @@ def _alias(operations: tuple[f.Operation, ...], index: int) -> Iterator[tuple[st
             yield from _alias(operations, each)
 
 
-def before_validators(schema: Class) -> Iterator[Function]:
-    """The methods that see the object itself, before its attributes are read."""
+def before_validators(schema: Class, field: str = "") -> Iterator[Function]:
+    """The methods that see the object itself, before its attributes are read; or what one of them
+    gives, before its field is filled."""
     for cls in schema.ancestors:
         for method in cls.methods.values():
-            if any(_is_before(method, index) for index in method.signature.decorators):
+            if any(_is_before(method, index, field) for index in method.signature.decorators):
                 yield method
 
 
-def _is_before(method: Function, index: int) -> bool:
-    """Is it ``@model_validator(mode="before")``?"""
+def _is_before(method: Function, index: int, field: str) -> bool:
+    """Is it ``@model_validator(mode="before")``, or ``@field_validator(..., mode="before")``?"""
     operations = method.signature.operations
     operation = operations[index]
     if operation[0] != f.CALL:
         return False
-    keyword = words.BEFORE.get(dotted(operations, operation[5]).rpartition(".")[2])
+    table = words.BEFORE_FIELD if field else words.BEFORE
+    keyword = table.get(dotted(operations, operation[5]).rpartition(".")[2])
+    if field and not {field, "*"} & {operations[i][5] for i in operation[6] if i >= 0}:
+        return False
     mode = dict(operation[7]).get(keyword, -1) if keyword is not None else -1
     return mode >= 0 and operations[mode][5] in (True, "before", "wrap")
 

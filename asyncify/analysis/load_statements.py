@@ -66,14 +66,19 @@ def _option_paths(
         index = argument if argument >= 0 else ~argument
         if argument >= 0 and run.operations[index][0] == f.CALL:
             paths |= option(run, index)[1]
+            if any(s.LATER in path[-1] for path in paths):  # which no other option may contradict
+                run.loading.unreadable |= _sources(statement)
             continue
         kept = _kept_options(run, index)
         for view, inner in kept:
             paths |= option(view, inner)[1]
         if not kept:
-            sources = {entity.source for entity in statement.entities if entity is not None}
-            run.loading.unreadable |= sources
+            run.loading.unreadable |= _sources(statement)
     return paths
+
+
+def _sources(statement: s.Statement) -> set[s.Source]:
+    return {entity.source for entity in statement.entities if entity is not None}
 
 
 class _View(NamedTuple):
@@ -152,7 +157,9 @@ def executed(run: LoadEvaluation, statement: s.Statement) -> None:
         if entity is not None:
             run.state.forget(entity.source)
             for path in statement.paths:
-                names = _left_out(run, entity, path) if s.ONLY in path[-1] else path[-1:]
+                names = _left_out(run, entity, path) if s.ONLY in path[-1] else {
+                path[-1].replace(s.LATER, s.WITHOUT)
+            }  # fmt: skip
                 run.state.load((entity.source, path[:-1]), names)
 
 
@@ -199,7 +206,11 @@ def option(run: LoadEvaluation | _View, index: int) -> tuple[tuple[str, ...], se
         else:
             paths |= {(*prefix, s.WITHOUT + each) for each in named}
         return prefix, paths
-    loads = name in words.LOADING or name in words.UNDEFERRING
+    if name in words.POSTPONING:
+        parts = [attributes(run, argument) for argument in operation[6]]
+        paths |= {(*prefix, s.LATER + each) for part in parts for each in part}
+        return prefix, paths
+    loads = name in words.LOADING or name in words.UNDEFERRING or name in words.REFUSING
     if not loads and name not in words.LEADING:
         return prefix, paths
     for argument in operation[6]:

@@ -21,7 +21,8 @@ FAILED = "!"  # all columns, where something has failed and was handled
 ALL = frozenset((EVERYTHING, FAILED))
 SUBCLASSES = "<subclasses>"  # among loaded attributes: the columns of all subclasses
 EACH = "[]"  # behind a name in a path: what is in a container of that name
-ONLY, WITHOUT = "only:", "-"  # what a statement's options leave out: all but these; this column
+# What a statement's options leave out: all but these; this column; what is loaded when it is read.
+ONLY, WITHOUT, LATER = "only:", "-", "later:"
 _set = object.__setattr__
 
 

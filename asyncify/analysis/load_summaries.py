@@ -16,7 +16,6 @@ from asyncify.analysis import values as v
 from asyncify.analysis.load_demands import Demand, Summary, moved
 from asyncify.analysis.load_schemas import is_schema
 from asyncify.analysis.program import Function
-from asyncify.vocabulary import loading as words
 
 if TYPE_CHECKING:
     from asyncify.analysis.load_evaluation import LoadEvaluation
@@ -32,7 +31,13 @@ def call(
 ) -> s.Value:
     """A call of a function of the program."""
     classes = _classes(run, operation) if function in run.loading.generic else {}
-    if not classes and not run.is_given_something(operation) and not _asks(run, function):
+    closed = _closed(run, function)
+    if (
+        not classes
+        and not closed
+        and not run.is_given_something(operation)
+        and not _asks(run, function)
+    ):
         return apply_bare(run, function)
     parameters = function.signature.parameters
     given = [s.NOTHING] * len(parameters)
@@ -57,6 +62,14 @@ def call(
                 given[place], places_of[place] = value, argument
     found = apply(run, function, given, index, places_of)
     return _own(run, found, function, index) if classes else found
+
+
+def _closed(run: LoadEvaluation, function: Function) -> list[str]:
+    """The variables around a nested function that it reads, if any of them holds an instance."""
+    if function.parent is not run.function:
+        return []
+    names = run.loading.free(function)
+    return list(names) if any(run.environment.get(name) for name in names) else []
 
 
 def _asks(run: LoadEvaluation, function: Function) -> bool:
@@ -104,6 +117,11 @@ def apply(
 ) -> s.Value:
     """What a function gives for these values; what it demands of them is demanded here. ``below``
     is the path to them from the values of the operations ``places``."""
+    closed = _closed(run, function)
+    if closed:
+        missing = len(given) - len(places or ())
+        given = [*given, *(run.environment.get(name, s.NOTHING) for name in closed)]
+        places = [*(places or ()), *[-1] * missing, *(_last(run, n, index) for n in closed)]
     shapes = tuple(_shape(value, function, n) if value else value for n, value in enumerate(given))
     summary = run.loading.summary(function, shapes)
     handed = {
@@ -117,6 +135,12 @@ def apply(
         _leave(run, summary.state)
         _take_over(run, summary.state, function, given)
     return _put_back(summary.returned, function, given) if summary.returned else s.NOTHING
+
+
+def _last(run: LoadEvaluation, name: str, index: int) -> int:
+    """Where a variable was named last, or -1."""
+    named = (n for n in range(index, -1, -1) if run.operations[n][:1] == (f.NAME,))
+    return next((n for n in named if run.operations[n][5] == name), -1)
 
 
 def apply_bare(run: LoadEvaluation, function: Function) -> s.Value:
@@ -329,22 +353,3 @@ def property_read(run: LoadEvaluation, method: Function, entity: s.Entity, index
     if not run.loading.inference.is_property(method):
         return s.NOTHING
     return apply(run, method, [s.one(entity)], index, [run.operations[index][5]])
-
-
-def formatted(
-    run: LoadEvaluation, value: s.Value, index: int, at: int, name: str = "__str__"
-) -> None:
-    """An instance becomes text, or those of a container, which shows them by ``repr``."""
-    for entity in s.entities(value):
-        asked = name if entity in value else "__repr__"
-        method = entity.cls.find(asked) or entity.cls.find("__repr__")
-        if method is not None:
-            apply(run, method, [s.one(entity)], index, [at])
-
-
-def compared(run: LoadEvaluation, value: s.Value, index: int, at: int, name: str) -> None:
-    """Instances are compared, or those of a container."""
-    for entity in s.entities(value):
-        method = entity.cls.find(name) or entity.cls.find(words.REFLECTED.get(name, name))
-        if method is not None:
-            apply(run, method, [s.one(entity), s.one(entity)], index, [at, at])

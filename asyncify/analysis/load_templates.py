@@ -10,9 +10,15 @@ from asyncify import facts as f
 from asyncify.analysis import load_reads, load_summaries
 from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
-from asyncify.analysis.program import Class, statements_of
+from asyncify.analysis.program import Class, Variable, dotted, statements_of
 from asyncify.source.templates import Read
-from asyncify.vocabulary.loading import CONTEXT, GETS_TEMPLATE, QUERYING, TEMPLATE_NAMES
+from asyncify.vocabulary.loading import (
+    CONTEXT,
+    GETS_TEMPLATE,
+    MAKES_TEMPLATE,
+    QUERYING,
+    TEMPLATE_NAMES,
+)
 
 if TYPE_CHECKING:
     from asyncify.analysis.load_evaluation import LoadEvaluation
@@ -21,11 +27,8 @@ if TYPE_CHECKING:
 def rendered(run: LoadEvaluation, operation: f.Operation, index: int) -> None:
     """``templates.TemplateResponse("order.html", {"order": order})``"""
     callee = run.operations[operation[5]]
-    names = list(_names(run.operations, operation)) or _got(run, callee)
-    if len(names) != 1:
-        return
     given = dict(_given(run, operation))
-    for read in run.loading.templates.reads(names[0]):
+    for read in _reads(run, operation, callee):
         at = given.get(read.path[0], -1)
         if at < 0 or len(read.path) < 2:
             continue
@@ -36,8 +39,20 @@ def rendered(run: LoadEvaluation, operation: f.Operation, index: int) -> None:
             _read(run, entity, read.path[1:], load_reads.Reading(index, read.file, at))
 
 
-def _got(run: LoadEvaluation, callee: f.Operation) -> list[str]:
-    """The name of what ``environment.get_template("order.html")`` gives, also by a variable."""
+def _reads(run: LoadEvaluation, operation: f.Operation, callee: f.Operation) -> list[Read]:
+    """What the template reads, which the call names or that was got or made before."""
+    names = list(_names(run.operations, operation))
+    if not names:
+        made = _made(run, callee)
+        text = _text(run, made)
+        if text:
+            return run.loading.templates.reads_of(text)
+        names = list(_got(run, made))
+    return run.loading.templates.reads(names[0]) if len(names) == 1 else []
+
+
+def _made(run: LoadEvaluation, callee: f.Operation) -> f.Operation:
+    """The call that gave what renders, also by a variable."""
     operations = run.operations
     index = callee[5] if callee[0] == f.ATTRIBUTE else -1
     if index >= 0 and operations[index][0] == f.NAME:
@@ -48,11 +63,27 @@ def _got(run: LoadEvaluation, callee: f.Operation) -> list[str]:
         ]  # fmt: skip
         index = values[0] if len(values) == 1 else -1
     operation = operations[index] if index >= 0 else ()
-    if not operation or operation[0] != f.CALL:
-        return []
-    method = operations[operation[5]]
-    is_getter = method[0] == f.ATTRIBUTE and method[6] in GETS_TEMPLATE
-    return list(_names(operations, operation)) if is_getter else []
+    return operation if operation and operation[0] == f.CALL else ()
+
+
+def _got(run: LoadEvaluation, made: f.Operation) -> Iterator[str]:
+    """The name of what ``environment.get_template("order.html")`` gives."""
+    method = run.operations[made[5]] if made else ()
+    if method and method[0] == f.ATTRIBUTE and method[6] in GETS_TEMPLATE:
+        yield from _names(run.operations, made)
+
+
+def _text(run: LoadEvaluation, made: f.Operation) -> str:
+    """What stands in ``Template("...")`` or ``environment.from_string(TEXT)``."""
+    name = dotted(run.operations, made[5]).rpartition(".")[2] if made else ""
+    if name not in MAKES_TEMPLATE or not made[6] or made[6][0] < 0:
+        return ""
+    given, program = run.operations[made[6][0]], run.loading.inference.program
+    symbol = program.resolve_expression(run.function, run.operations, made[6][0])
+    found = program.variable_expression(symbol) if isinstance(symbol, Variable) else None
+    if found is not None:
+        given = found[1][found[2]]
+    return given[5] if given[0] == f.CONSTANT and isinstance(given[5], str) else ""
 
 
 def _called(run: LoadEvaluation, cls: Class, read: Read) -> None:
@@ -124,9 +155,12 @@ def _read(
             child = s.Entity(entity.source, (*entity.path, name), link.target)
             _read(run, child, rest, reading._replace(below=(*reading.below, name)))
         return
-    method = entity.cls.find(name)
+    method = models.method(entity.cls, name)
     if method is not None:
         places = [reading.at] if not reading.below else [-1]
         load_summaries.apply(run, method, [s.one(entity)], reading.place, places)
     elif name in models.columns(entity.cls):
         load_reads.column(run, entity, name, reading)
+    else:
+        for other, way in load_reads.standing(run, entity, path):
+            _read(run, other, way, reading)

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from asyncify import facts as f
-from asyncify.analysis import load_schemas, load_sessions
+from asyncify.analysis import load_schemas, load_sessions, model_fields
 from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
@@ -25,6 +25,7 @@ from asyncify.source.templates import Templates
 from asyncify.vocabulary.common import REGISTERED
 from asyncify.vocabulary.loading import (
     CALLING,
+    COLUMN_LISTS,
     COMPARED,
     DEFERRING,
     DUMPING,
@@ -34,11 +35,13 @@ from asyncify.vocabulary.loading import (
     KEEPS_ON_COMMIT,
     LOGGING,
     MAKES_SESSIONS,
+    MATCH_ARGUMENTS,
     NARROWING,
     ORDERING,
     PARSING,
     RENDERING,
     SHARING,
+    TAKING_APART,
     VALIDATING,
     VALUES,
 )
@@ -72,6 +75,7 @@ class Loading:
         self._asked_again: set[Key] = set()  # those that did so in this run
         self._again = 0  # runs inside one another that are their function's second
         self._nothing: dict[Function, tuple[s.Value, ...]] = {}
+        self._free: dict[Function, tuple[str, ...]] = {}
         self._fields: dict[Schema, list[Field]] = {}
         self._handed: dict[Class, v.Value] = {}
 
@@ -158,6 +162,7 @@ class Loading:
             model = self.models.declared(cls)
             names |= model.relationships.keys() | model.deferred | model.expiring
             names |= model.queried | model.proxies.keys() | self.defaulted(cls)
+            names |= model.synonyms.keys()
             names |= {link.back for link in model.relationships.values() if link.behind}
             names |= self.computed.get(cls, set())
             if model.columns and any(self.models.declared(c).table for c in cls.ancestors[1:]):
@@ -168,7 +173,7 @@ class Loading:
         if names or any(self.models.declared(c).table for c in program.classes.values()):
             for name in sorted(load_sessions.EXPIRING | NARROWING | DEFERRING):
                 yield from program.mentioning(name)
-            for name in sorted(VALIDATING | DUMPING | RENDERING):
+            for name in sorted(VALIDATING | DUMPING | RENDERING | COLUMN_LISTS | {MATCH_ARGUMENTS}):
                 yield from program.mentioning_member(name)
             for name in sorted(PARSING):
                 yield from program.mentioning(name)
@@ -176,6 +181,10 @@ class Loading:
                 holds = is_schema(cls) and any(field.held for field in self.fields(Schema(cls)))
                 if holds and not self.is_model(cls):
                     yield from program.mentioning(cls.name)
+            if any(map(model_fields.is_dataclass, filter(self.is_model, program.classes.values()))):
+                yield from (*self._formatting, *self._comparing)
+                for name in sorted(TAKING_APART):
+                    yield from program.mentioning(name.rpartition(".")[2])
             turned = self.coloring.turned
             yield from (fn for fn in turned if fn.facts.stores or fn.signature_is_decorated)
         if self.requests_expire:
@@ -356,6 +365,20 @@ class Loading:
 
     def is_model(self, cls: Class) -> bool:
         return self.telling.is_model(cls)
+
+    def free(self, function: Function) -> tuple[str, ...]:
+        """The variables of the function around it that a nested function reads."""
+        parent = function.parent
+        if parent is None or parent.facts.kind != "def":
+            return ()
+        found = self._free.get(function)
+        if found is None:
+            own = {parameter.name for parameter in function.signature.parameters}
+            own |= function.facts.bound - set(function.facts.declared)
+            around = {parameter.name for parameter in parent.signature.parameters}
+            around |= parent.facts.bound
+            found = self._free[function] = tuple(sorted((function.facts.names - own) & around))
+        return found
 
     def body(self, function: Function) -> LoadBody:
         found = self._bodies.get(function)

@@ -25,7 +25,7 @@ from asyncify.sites import Site
 # What a lambda can't do for the function around it.
 _BOUND = {f.AWAIT, f.YIELD, f.YIELD_FROM, f.WALRUS}
 _LAZY = {"map", "filter"}
-_ENTERED = (f.CALL, f.ATTRIBUTE)
+_ENTERED = (f.CALL, f.ATTRIBUTE, f.SUBSCRIPT)
 _NODES = {f.CALL, f.ATTRIBUTE, f.NAME, f.SUBSCRIPT, f.COMPREHENSION}
 
 

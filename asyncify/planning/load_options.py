@@ -8,7 +8,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.colors import Colors
 from asyncify.analysis.load_demands import Demand
 from asyncify.analysis.load_states import Source
-from asyncify.analysis.models import Relationship
+from asyncify.analysis.model_bodies import Relationship
 from asyncify.analysis.program import Class, Module, dotted
 from asyncify.planning.draft import Draft
 from asyncify.planning.load_depths import DEEP

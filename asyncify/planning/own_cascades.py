@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Colors
-from asyncify.analysis.models import Relationship
+from asyncify.analysis.model_bodies import Relationship
 from asyncify.analysis.program import Class, Function
 from asyncify.planning.own_style import is_future
 

@@ -234,7 +234,9 @@ class Statements(Expressions):
             if case.guard is not None:
                 self.maybe(case.guard)
             reads = tuple(_reads(case.pattern, ()))
-            self.scope.members.update(name for path, _ in reads for name in path)
+            self.scope.members.update(
+                "__match_args__" if name.isdigit() else name for path, _ in reads for name in path
+            )
             cases.append((tuple(bound), tuple(classes), self.block(case.body), reads))
         return (
             f.MATCH, node.lineno, node.col_offset + 1, -1, first, end, fixed, subject, tuple(cases)
@@ -270,9 +272,12 @@ class Statements(Expressions):
 
 def _reads(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
     """What a pattern reads of the subject, and the names that this is given:
-    ``case User(team=Team(name=name))``."""
+    ``case User(team=Team(name=name))``; the position stands for a name where there is none."""
     kind = node.__class__.__name__
     if kind == "MatchClass":
+        for position, part in enumerate(node.patterns):
+            yield (*path, str(position)), ""
+            yield from _reads(part, (*path, str(position)))
         for name, part in zip(node.kwd_attrs, node.kwd_patterns, strict=True):
             yield (*path, name), ""
             yield from _reads(part, (*path, name))

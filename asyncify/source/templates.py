@@ -36,6 +36,7 @@ _STRING = re.compile(r"'[^']*'|\"[^\"]*\"")
 _PATH = re.compile(r"(?<![\w.)\]|])(?P<path>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(?P<call>\s*\()?")
 _FILTER = re.compile(r"\|\s*[A-Za-z_]\w*")
 _DEPTH = 5
+_INLINE = "a template"
 
 Aliases = dict[str, tuple[str, ...]]
 
@@ -63,6 +64,10 @@ class Templates:
             self._reads[name] = []
             self._reads[name] = list(self.inside(name, {}, {}, 0))
         return self._reads[name]
+
+    def reads_of(self, text: str) -> list[Read]:
+        """What a template reads that stands in the program."""
+        return list(_Reader(self, _INLINE, {}, {}, 0).read(text))
 
     def inside(
         self, name: str, aliases: Aliases, macros: dict[str, _Macro], depth: int

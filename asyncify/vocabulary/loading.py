@@ -45,6 +45,9 @@ JOINED, SELECTED = "sqlalchemy.orm.joinedload", "sqlalchemy.orm.selectinload"
 LEADING = {"defaultload", "Load"}
 # Those that load columns.
 UNDEFERRING = {"undefer"}
+# Those after which a relationship is not loaded by itself: what isn't there raises, or is empty;
+# and those that leave it to the first read.
+REFUSING, POSTPONING = {"raiseload", "noload"}, {"lazyload"}
 # Those that load only the columns that they name, or all but those.
 NARROWING, DEFERRING = {"load_only"}, {"defer"}
 # Strategies of relationships that load with their parent.
@@ -158,8 +161,11 @@ EXTENDING = {"extend", "extendleft", "update"}  # by all that they are given
 # Attributes that stand for those of a relationship, and columns that only a SELECT computes.
 PROXIES = {"association_proxy", "AssociationProxy"}
 EXPRESSIONS = "column_property"
+STANDING = {"synonym", "composite"}  # what reads others
 # Builtins that read an attribute by its name.
 READING = {"getattr", "hasattr"}
+# What lists columns: their names are no literals, and getattr reads each of them.
+COLUMN_LISTS = {"__table__", "__mapper__", "column_attrs"}
 SETTING = {"setattr"}
 # What makes text of an instance.
 FORMATTED = {"__repr__", "__str__", "__format__"}
@@ -171,6 +177,12 @@ COMPARED = {
 REFLECTED = {"__lt__": "__gt__", "__gt__": "__lt__", "__le__": "__ge__", "__ge__": "__le__"}
 ORDERING = {"sorted": "__lt__", "min": "__lt__", "max": "__gt__"}
 ADDED = "Add"  # two lists
+# What dataclasses read of themselves: the flags that leave a field out, and the functions that read
+# all fields. A class pattern reads the first ones.
+SHOWN, COMPARES, IN_ORDER, BY_KEYWORD = "repr", "compare", "init", "kw_only"
+TAKING_APART = {"dataclasses.asdict", "dataclasses.astuple", "dataclasses.replace"}
+DATACLASSES = {"MappedAsDataclass", "mapped_as_dataclass", "dataclass"}
+MATCH_ARGUMENTS = "__match_args__"
 MODULO, FORMAT = "Mod", "format"  # what makes text of more than one value
 # What makes a function that reads attributes by their names.
 GETTERS = {"operator.attrgetter"}
@@ -191,6 +203,7 @@ RENDERS_TEMPLATES = frozenset(
     {"Jinja2Templates", "Environment", "render_template", "get_template", "TemplateResponse"}
 )
 GETS_TEMPLATE = {"get_template", "select_template"}
+MAKES_TEMPLATE = {"from_string", "Template"}  # of a text
 
 # Factories of a suite: what makes instances of the class that they name.
 # https://factoryboy.readthedocs.io/en/stable/reference.html#factory.Factory
@@ -226,6 +239,7 @@ PARSING = {"parse_obj_as"}  # functions: of a type, and a value
 # object itself, with the keyword that says so.
 ALIASES, ALIAS_PATH = ("validation_alias", "alias"), "AliasPath"
 BEFORE = {"model_validator": "mode", "root_validator": "pre"}
+BEFORE_FIELD = {"field_validator": "mode", "validator": "pre"}
 # Schemas of marshmallow, their methods that read an object, and fields that hold other schemas.
 # https://marshmallow.readthedocs.io/en/stable/nesting.html
 DUMPING_SCHEMAS = {"marshmallow.Schema", "marshmallow.schema.Schema"}

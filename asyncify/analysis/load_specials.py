@@ -1,0 +1,96 @@
+"""What reads an instance without naming its attributes: text that is made of it, comparisons, loops
+over it, and what dataclasses do with all of their fields.
+
+https://docs.sqlalchemy.org/en/20/orm/dataclasses.html#declarative-dataclass-mapping
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asyncify.analysis import load_reads, load_summaries, model_fields
+from asyncify.analysis import load_states as s
+from asyncify.vocabulary import loading as words
+
+if TYPE_CHECKING:
+    from asyncify.analysis.load_evaluation import LoadEvaluation
+
+_NESTING = 5
+
+
+def formatted(
+    run: LoadEvaluation, value: s.Value, index: int, at: int, name: str = "__str__"
+) -> None:
+    """An instance becomes text, or those of a container, which shows them by ``repr``."""
+    for entity in s.entities(value):
+        asked = name if entity in value else "__repr__"
+        method = entity.cls.find(asked) or entity.cls.find("__repr__")
+        if method is not None:
+            load_summaries.apply(run, method, [s.one(entity)], index, [at])
+        elif model_fields.is_dataclass(entity.cls):
+            reading = load_reads.Reading(index, f"{entity.cls.name}.__repr__", at)
+            _read_fields(run, entity, reading, words.SHOWN)
+
+
+def compared(
+    run: LoadEvaluation, value: s.Value, index: int, at: int, name: str, by_fields: bool = False
+) -> None:
+    """Instances are compared, or those of a container; ``by_fields``: with others of their kind,
+    which dataclasses do field by field."""
+    for entity in s.entities(value):
+        method = entity.cls.find(name) or entity.cls.find(words.REFLECTED.get(name, name))
+        if method is not None:
+            given = [s.one(entity), s.one(entity)]
+            load_summaries.apply(run, method, given, index, [at, at])
+        elif by_fields and model_fields.is_dataclass(entity.cls):
+            reading = load_reads.Reading(index, f"{entity.cls.name}.{name}", at)
+            for field in model_fields.fields(entity.cls, words.COMPARES):
+                _read_field(run, entity, field, reading)
+
+
+def taken_apart(run: LoadEvaluation, value: s.Value, index: int, at: int, name: str) -> None:
+    """``dataclasses.asdict(user)``: all fields, and those of what they hold."""
+    for entity in s.entities(value):
+        if model_fields.is_dataclass(entity.cls):
+            _read_fields(run, entity, load_reads.Reading(index, name, at), "")
+
+
+def gone_through(run: LoadEvaluation, value: s.Value, index: int) -> list[s.Value]:
+    """What the ``__iter__`` of instances gives."""
+    return [
+        load_summaries.apply(run, method, [s.one(atom)], index, [index])
+        for atom in s.ordered([a for a in value if isinstance(a, s.Entity)])
+        if (method := atom.cls.find("__iter__")) is not None
+    ]
+
+
+def _read_fields(
+    run: LoadEvaluation, entity: s.Entity, reading: load_reads.Reading, flag: str
+) -> None:
+    """All fields of an instance but those without the flag, and what these hold in their turn."""
+    for name in model_fields.fields(entity.cls, flag):
+        child = _read_field(run, entity, name, reading)
+        below = (*reading.below, name)
+        if child is None or len(below) > _NESTING:
+            continue
+        method = child.cls.find("__repr__") if flag == words.SHOWN else None
+        if method is not None:
+            load_summaries.apply(run, method, [s.one(child)], reading.place, [reading.at], below)
+        elif model_fields.is_dataclass(child.cls):
+            _read_fields(run, child, reading._replace(below=below), flag)
+
+
+def _read_field(
+    run: LoadEvaluation, entity: s.Entity, name: str, reading: load_reads.Reading
+) -> s.Entity | None:
+    """The instance that a field holds, if it is another one."""
+    link = run.loading.models.links(entity.cls).get(name)
+    if link is None:
+        load_reads.column(run, entity, name, reading)
+        return None
+    if link.lazy in words.QUERYING or load_reads.inverse(entity, link) is not None:
+        return None
+    load_reads.demand(run, entity, name, reading)
+    if link.target is None:
+        return None
+    return s.Entity(entity.source, (*entity.path, name), link.target)

@@ -1,0 +1,455 @@
+"""What one class body declares of its mapping: columns, relationships, and what stands for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from asyncify import facts as f
+from asyncify.analysis.program import Class, Function, Variable, dotted
+from asyncify.vocabulary.loading import ADDED, EXPRESSIONS, PROXIES, STANDING
+
+if TYPE_CHECKING:
+    from asyncify.analysis.models import Models
+
+Keywords = dict[str | None, int]
+
+RELATIONSHIPS = {"relationship", "relation", "dynamic_loader", "Relationship"}
+TABLE_NAME, TABLE, DECLARED = "__tablename__", "__table__", "declared_attr"
+_COLLECTIONS = ("list", "List", "set", "Set", "Sequence", "Collection", "dict", "Dict")
+_SQL_FUNCTIONS = {"func", "text", "sa", "sqlalchemy", "select"}
+_TO_MANY_WRAPPERS = ("DynamicMapped", "WriteOnlyMapped")
+_LAZY_WRAPPERS = {"DynamicMapped": "dynamic", "WriteOnlyMapped": "write_only"}
+_LAZY: dict[object, str] = {
+    True: "select", False: "joined", None: "noload",
+    **{name: name for name in (
+        "select", "joined", "selectin", "subquery", "immediate", "noload", "raise", "raise_on_sql",
+        "dynamic", "write_only",
+    )},
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Relationship:
+    """One relationship attribute. ``to_many`` is true where it is, or may be, a collection;
+    ``cascades`` where deleting the parent deletes through it; ``joined`` for ``lazy="joined"``.
+    ``lazy`` is the strategy as written (``select`` where none is, empty where it is no literal);
+    ``back`` the name of the other side (``back_populates``, ``backref``); ``behind`` that side,
+    where it is declared here alone; ``ordered`` says by what the database orders it: ``key``, where
+    what comes last stands last, or ``other``."""
+
+    name: str
+    target: Class | None
+    to_many: bool
+    cascades: bool = False
+    passive: bool = False
+    joined: bool = False
+    lazy: str = "select"
+    back: str = ""
+    behind: Relationship | None = None
+    ordered: str = ""
+
+
+@dataclass(slots=True)
+class Model:
+    """What one mapped class declares itself."""
+
+    cls: Class
+    table: str = ""
+    primary_keys: set[str] = field(default_factory=set)
+    foreign_tables: set[str] = field(default_factory=set)
+    foreign_keys: dict[str, str] = field(default_factory=dict)  # column: table, "" if unknown
+    relationships: dict[str, Relationship] = field(default_factory=dict)
+    columns: set[str] = field(default_factory=set)
+    deferred: set[str] = field(default_factory=set)
+    expiring: set[str] = field(default_factory=set)  # the database sets them at an UPDATE
+    defaulted: set[str] = field(default_factory=set)  # the database sets them at an INSERT
+    queried: set[str] = field(default_factory=set)  # expressions of SQL: new instances have none
+    proxies: dict[str, tuple[str, str]] = field(default_factory=dict)  # (relationship, attribute)
+    synonyms: dict[str, tuple[str, ...]] = field(default_factory=dict)  # what reads others
+    computed: set[str] = field(default_factory=set)  # what functions declare, for all that inherit
+
+    @property
+    def is_mapped(self) -> bool:
+        """Has it a table? What a mixin declares by functions belongs to those that inherit it."""
+        return bool(self.table) or not self.relationships.keys() <= self.computed
+
+
+def is_declared(method: Function) -> bool:
+    """Is it what declares an attribute of all classes that inherit it?"""
+    signature = method.signature
+    return method.signature_is_decorated and any(
+        DECLARED in dotted(signature.operations, index).split(".") for index in signature.decorators
+    )
+
+
+def table_name(method: Function, name: str) -> str:
+    """What ``def __tablename__(cls): return cls.__name__.lower() + "s"`` gives for a class; what
+    isn't understood is taken to put underscores between its words."""
+    for statement in method.body.statements:
+        if statement[0] == f.RETURN and statement[7] >= 0:
+            return _text(method.body.operations, statement[7], name)
+    return name
+
+
+def _text(operations: tuple[f.Operation, ...], index: int, name: str) -> str:
+    operation = operations[index] if index >= 0 else ()
+    if not operation:
+        return name
+    if operation[0] == f.CONSTANT:
+        return str(operation[5])
+    if operation[0] == f.OPERATOR and operation[5] == ADDED:
+        return "".join(_text(operations, part, name) for part in operation[6])
+    if operation[0] == f.CALL and operations[operation[5]][0] == f.ATTRIBUTE:
+        callee = operations[operation[5]]
+        if callee[6] == "lower" and not operation[6]:
+            return _text(operations, callee[5], name).lower()
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    if operation[0] == f.FORMAT:
+        return str(operation[6]) + "".join(_text(operations, part, name) for part in operation[5])
+    return name
+
+
+class Reader:
+    """Reads one class body, or a function in which the class is mapped."""
+
+    def __init__(self, models: Models, model: Model, body: Function | None = None) -> None:
+        self.models = models
+        self.model = model
+        self.body = body or model.cls.body
+        self.operations = self.body.body.operations
+        self.pending: list[tuple[str, int, list[str]]] = []  # relationships: name, call, annotation
+
+    def read(self) -> None:
+        for statement in self.body.body.statements:
+            if statement[0] == f.ASSIGN:
+                for target in statement[7]:
+                    if target[0] == f.TO_NAME:
+                        self.attribute(target[1], statement[8], -1)
+            elif statement[0] == f.ANNOTATED and statement[7][0] == f.TO_NAME:
+                self.attribute(statement[7][1], statement[9], statement[8])
+        self.relate()
+        for name, method in self.model.cls.methods.items():
+            if name != TABLE_NAME and is_declared(method):
+                Reader(self.models, self.model, method).declaration(name)
+
+    def relate(self) -> None:
+        """The relationships, whose direction the columns tell."""
+        for name, call, annotation in self.pending:
+            self.model.relationships[name] = self.relationship(name, call, annotation)
+
+    def declaration(self, name: str) -> None:
+        """``@declared_attr def owner(cls): return relationship(...)``"""
+        self.model.computed.add(name)
+        signature = self.body.signature
+        annotated = self.words(signature.returns, signature.operations)
+        for statement in self.body.body.statements:
+            if statement[0] == f.RETURN and statement[7] >= 0:
+                self.attribute(name, statement[7], -1, annotated)
+        self.relate()
+
+    def addition(self, name: str, value: int) -> None:
+        """``User.age = column_property(...)`` in a module."""
+        self.attribute(name, value, -1)
+        self.relate()
+
+    def mapping(self, call: int) -> None:
+        """A class, its table and its further properties, in one call."""
+        operation = self.operations[call]
+        keywords = dict(operation[7])
+        table = operation[6][1] if len(operation[6]) > 1 else keywords.get("local_table", -1)
+        self.model.table = "?"  # mapped, whatever the table
+        if table >= 0:
+            symbol = self.models.program.resolve_expression(self.body, self.operations, table)
+            found = (
+                self.models.program.variable_expression(symbol)
+                if isinstance(symbol, Variable) else None
+            )  # fmt: skip
+            if found is not None:
+                Reader(self.models, self.model, found[0]).table(found[2])
+        properties = self.operations[keywords["properties"]] if "properties" in keywords else None
+        if properties is not None and properties[0] == f.DICT:
+            for key, value in zip(properties[5], properties[6], strict=True):
+                name = self.constant(key) if key >= 0 else None
+                if isinstance(name, str):
+                    self.attribute(name, value, -1)
+        self.relate()
+
+    def given_table(self, index: int) -> None:
+        """A class has a table that is made elsewhere, or on the spot."""
+        if self.operations[index][0] == f.CALL:
+            self.table(index)
+            return
+        symbol = self.models.program.resolve_expression(self.body, self.operations, index)
+        if isinstance(symbol, Variable):
+            found = self.models.program.variable_expression(symbol)
+            if found is not None:
+                Reader(self.models, self.model, found[0]).table(found[2])
+
+    def table(self, call: int) -> None:
+        """``Table("users", metadata, Column("id", Integer, primary_key=True))``."""
+        operation = self.operations[call]
+        if operation[0] != f.CALL or not operation[6]:
+            return
+        name = self.constant(operation[6][0])
+        self.model.table = name if isinstance(name, str) else self.model.table
+        for argument in operation[6][1:]:
+            column = self.operations[argument] if argument >= 0 else ()
+            if column and column[0] == f.CALL and column[6]:
+                name = self.constant(column[6][0])
+                if isinstance(name, str) and dotted(self.operations, column[5]).endswith("Column"):
+                    self.attribute(name, argument, -1)
+
+    def attribute(
+        self, name: str, value: int, annotation: int, annotated: list[str] | None = None
+    ) -> None:
+        operation = self.operations[value] if value >= 0 else None
+        if name == TABLE_NAME and operation is not None and operation[0] == f.CONSTANT:
+            self.model.table = str(operation[5])
+            return
+        if name == TABLE and value >= 0:
+            self.model.table = "?"
+            self.given_table(value)
+            return
+        if operation is None or operation[0] != f.CALL:
+            if annotation >= 0:
+                self.model.columns.add(name)
+            return
+        callee = dotted(self.operations, operation[5]).rpartition(".")[2]
+        if callee in RELATIONSHIPS:
+            words = self.words(annotation) if annotated is None else annotated
+            self.pending.append((name, value, words))
+            return
+        if callee in STANDING:
+            self.model.synonyms[name] = tuple(self.stands_for(operation))
+            return
+        if callee in PROXIES and len(operation[6]) > 1 and min(operation[6]) >= 0:
+            link, target = (self.constant(index) for index in operation[6][:2])
+            if isinstance(link, str) and isinstance(target, str):
+                self.model.proxies[name] = link, target
+                return
+        self.model.columns.add(name)
+        keywords = dict(operation[7])
+        primary = keywords.get("primary_key", -1)
+        if primary is not None and primary >= 0 and self.operations[primary][-1] is True:
+            self.model.primary_keys.add(name)
+        self.strategy(name, callee, keywords)
+        foreign = keywords.get("foreign_key", -1)
+        if foreign >= 0:
+            self.model.foreign_keys[name] = self.foreign(self.operations[foreign])
+        for argument in operation[6]:
+            inner = self.operations[argument]
+            if inner[0] == f.CALL and dotted(self.operations, inner[5]).endswith("ForeignKey"):
+                found = self.foreign(self.operations[inner[6][0]] if inner[6] else None)
+                self.model.foreign_keys[name] = found
+
+    def stands_for(self, operation: f.Operation) -> Iterator[str]:
+        """The attributes that ``synonym("name")`` or ``composite(Point, "x", "y")`` reads."""
+        for index in operation[6]:
+            given = self.operations[index] if index >= 0 else ()
+            if not given:
+                continue
+            is_text = given[0] == f.CONSTANT and isinstance(given[5], str)
+            name = given[6] if given[0] == f.ATTRIBUTE else given[5]
+            if is_text or (given[0] in (f.NAME, f.ATTRIBUTE) and name in self.model.columns):
+                yield name
+
+    def strategy(self, name: str, callee: str, keywords: Keywords) -> None:
+        """Is a column deferred, or set by the database at an UPDATE?"""
+        keywords = {**keywords, **self.own_column(keywords)}
+        if callee == "deferred" or self.constant(keywords.get("deferred", -1)) is True:
+            self.model.deferred.add(name)
+        update = self.operations[keywords["onupdate"]] if "onupdate" in keywords else None
+        if callee == EXPRESSIONS:
+            self.model.queried.add(name)
+        if "server_default" in keywords:
+            self.model.defaulted.add(name)
+        if "server_onupdate" in keywords or (
+            update is not None
+            and update[0] == f.CALL
+            and dotted(self.operations, update[5]).partition(".")[0] in _SQL_FUNCTIONS
+        ):
+            self.model.expiring.add(name)
+
+    def own_column(self, keywords: Keywords) -> Keywords:
+        """The options of the column that SQLModel's ``Field`` is given."""
+        column = self.operations[keywords.get("sa_column", 0)] if "sa_column" in keywords else ()
+        if column and column[0] == f.CALL:
+            return dict(column[7])
+        options = keywords.get("sa_column_kwargs", -1)
+        given = self.operations[options] if options >= 0 else ()
+        if not given or given[0] != f.DICT:
+            return {}
+        pairs = zip(given[5], given[6], strict=True)
+        return {str(self.constant(key)): value for key, value in pairs if key >= 0}
+
+    def foreign(self, operation: f.Operation | None) -> str:
+        """The table that a foreign key refers to."""
+        table = ""
+        if operation is None:
+            return table
+        if operation[0] == f.CONSTANT and isinstance(operation[5], str):
+            table = operation[5].rpartition(".")[0].rpartition(".")[2]
+            self.model.foreign_tables.add(table)
+        elif operation[0] == f.ATTRIBUTE:
+            symbol = self.models.program.resolve_expression(
+                self.body, self.operations, operation[5]
+            )
+            if isinstance(symbol, Class):
+                table = self.models.declared(symbol).table
+                self.model.foreign_tables.add(table)
+        return table
+
+    def relationship(self, name: str, call: int, text: list[str]) -> Relationship:
+        operation = self.operations[call]
+        keywords = dict(operation[7])
+        target = self.target(operation[6][0]) if operation[6] else None
+        if "argument" in keywords:
+            target = self.target(keywords["argument"])
+        many: bool | None = None
+        if text:
+            target = target or self.annotated_target(text)
+            many = bool(set(text) & {*_COLLECTIONS, *_TO_MANY_WRAPPERS})
+            if not many and not target:
+                many = None
+        uselist = self.constant(keywords.get("uselist", -1))
+        if uselist is not None:
+            many = bool(uselist)
+        if "secondary" in keywords:
+            many = True
+        if many is None:
+            many = not self.points_to_one(target, keywords)
+        found = self.with_options(name, target, many, keywords, self.lazy(call, keywords, text))
+        back, options = self.other_side(keywords)
+        if options is None:
+            return replace(found, back=back)
+        # The other side of what may be a collection may be one too where a third table links them.
+        uselist = self.constant(options.get("uselist", -1))
+        many = "secondary" in keywords or not many if uselist is None else bool(uselist)
+        lazy = _LAZY.get(self.constant(options["lazy"]), "") if "lazy" in options else "select"
+        behind = self.with_options(back, self.model.cls, many, options, lazy)
+        return replace(found, back=back, behind=replace(behind, back=name))
+
+    def with_options(
+        self, name: str, target: Class | None, many: bool, options: Keywords, lazy: str
+    ) -> Relationship:
+        cascade = self.constant(options.get("cascade", -1))
+        return Relationship(
+            name,
+            target,
+            many,
+            isinstance(cascade, str) and ("delete" in cascade or "all" in cascade),
+            self.constant(options.get("passive_deletes", -1)) in (True, "all"),
+            self.constant(options.get("lazy", -1)) in ("joined", False),
+            lazy,
+            ordered=self.order(target, options.get("order_by", -1)),
+        )
+
+    def order(self, target: Class | None, index: int) -> str:
+        """``order_by="Child.id"``"""
+        if index < 0:
+            return ""
+        operation = self.operations[index]
+        if operation[0] not in (f.CONSTANT, f.NAME, f.ATTRIBUTE):
+            return "other"
+        name = self.constant(index) if operation[0] == f.CONSTANT else operation[-1]
+        name = name.rpartition(".")[2] if isinstance(name, str) else ""
+        is_key = target is not None and self.models.has_primary_key(target, name)
+        return "key" if is_key else "other"
+
+    def lazy(self, call: int, keywords: dict[str | None, int], text: list[str]) -> str:
+        """How the relationship loads, in SQLAlchemy's words."""
+        wrapper = set(text) & _LAZY_WRAPPERS.keys()
+        if wrapper:
+            return _LAZY_WRAPPERS[wrapper.pop()]
+        if dotted(self.operations, self.operations[call][5]).endswith("dynamic_loader"):
+            return "dynamic"
+        if "sa_relationship_kwargs" in keywords:
+            return self.lazy_in(self.operations[keywords["sa_relationship_kwargs"]])
+        if "lazy" not in keywords:
+            return "select"
+        return _LAZY.get(self.constant(keywords["lazy"]), "")
+
+    def lazy_in(self, options: f.Operation) -> str:
+        """The strategy in a dict of SQLModel's ``Relationship``."""
+        if options[0] != f.DICT:
+            return ""
+        for key, value in zip(options[5], options[6], strict=True):
+            if self.constant(key) == "lazy":
+                return _LAZY.get(self.constant(value), "")
+        return "select"
+
+    def other_side(self, keywords: Keywords) -> tuple[str, Keywords | None]:
+        """The name of the other side, and its options where only ``backref`` declares it."""
+        back = self.constant(keywords.get("back_populates", -1))
+        if isinstance(back, str):
+            return back, None
+        index, options = keywords.get("backref", -1), Keywords()
+        if index >= 0 and self.operations[index][0] == f.CALL:
+            arguments, options = self.operations[index][6], dict(self.operations[index][7])
+            index = arguments[0] if arguments else options.get("name", -1)
+        back = self.constant(index)
+        return (back, options) if isinstance(back, str) else ("", None)
+
+    def constant(self, index: int) -> object:
+        if index < 0 or self.operations[index][0] != f.CONSTANT:
+            return None
+        value: object = self.operations[index][5]
+        return value
+
+    def target(self, index: int) -> Class | None:
+        operation = self.operations[index]
+        if operation[0] == f.CONSTANT and isinstance(operation[5], str):
+            return self.models.named(operation[5])
+        if operation[0] == f.LAMBDA:
+            function = self.body.module.functions[operation[5]]
+            value = function.body.statements[0][7]
+            symbol = self.models.program.resolve_expression(
+                function, function.body.operations, value
+            )
+            return symbol if isinstance(symbol, Class) else None
+        symbol = self.models.program.resolve_expression(self.body, self.operations, index)
+        return symbol if isinstance(symbol, Class) else None
+
+    def words(
+        self, annotation: int, operations: tuple[f.Operation, ...] | None = None
+    ) -> list[str]:
+        """The identifiers of an annotation, strings included."""
+        operations = self.operations if operations is None else operations
+        pending, out = [annotation] if annotation >= 0 else [], list[str]()
+        while pending:
+            operation = operations[pending.pop(0)]
+            if operation[0] == f.NAME:
+                out.append(operation[5])
+            elif operation[0] == f.ATTRIBUTE:
+                out.append(operation[6])
+            elif operation[0] == f.CONSTANT and isinstance(operation[5], str):
+                cleaned = "".join(c if c.isalnum() or c == "_" else " " for c in operation[5])
+                out += cleaned.split()
+            elif operation[0] == f.SUBSCRIPT:
+                pending += [operation[5], operation[6]]
+            elif operation[0] in (f.SEQUENCE, f.OPERATOR):
+                pending += operation[6]
+        return out
+
+    def annotated_target(self, words: list[str]) -> Class | None:
+        for word in words:
+            found = self.models.named(word)
+            if found is not None:
+                return found
+        return None
+
+    def points_to_one(self, target: Class | None, keywords: Keywords) -> bool:
+        """Has this table a foreign key to the target's, and the target's none to this one?"""
+        if target is None:
+            return False
+        if target is self.model.cls and "remote_side" in keywords:
+            words = self.words(keywords["remote_side"])
+            return any(self.models.has_primary_key(target, word) for word in words)
+        tables = {self.models.declared(c).table for c in target.ancestors} - {""}
+        if target is self.model.cls or not tables & self.model.foreign_tables:
+            return False
+        own = {self.models.declared(c).table for c in self.model.cls.ancestors} - {""}
+        return not any(self.models.declared(c).foreign_tables & own for c in target.ancestors)
