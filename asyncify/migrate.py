@@ -27,7 +27,8 @@ from asyncify.source.extract import ExtractError
 from asyncify.source.read import extracted, unreadable
 from asyncify.workers import Task, Workers
 
-_PARALLEL_BYTES = 50_000  # below that, starting processes takes longer than rewriting
+# Below that, starting processes takes longer than rewriting what the largest file leaves to them.
+_PARALLEL_BYTES = 25_000
 Replan = Callable[[dict[str, ModuleFacts]], Plan]
 Progress = Callable[[str, int, int], None]
 
@@ -95,7 +96,7 @@ def _rewrite(
 
     workers = Workers(
         Task(work, _leave, _found), count,
-        jobs if sum(sizes.values()) >= _PARALLEL_BYTES else 1,
+        jobs if sum(sorted(sizes.values())[:-1]) >= _PARALLEL_BYTES else 1,
         lambda number: progress("Rewriting", number, count),
     )  # fmt: skip
     made = dict(zip((file.path for file in files), workers.results(), strict=True))

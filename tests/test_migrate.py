@@ -75,6 +75,16 @@ def test_processes_rewrite_what_one_rewrites(
     assert engine.run(replace(request(tmp_path), jobs=3)) == alone
 
 
+def test_one_file_alone_is_rewritten_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process would only hold everything a second time."""
+    (tmp_path / "one.py").write_text(HALF)
+    alone = migrate(tmp_path)
+    assert [change.path for change in alone.changes] == ["one.py"]
+    monkeypatch.setattr(migrating, "_PARALLEL_BYTES", 1)
+    monkeypatch.setattr(os, "fork", pytest.fail, raising=False)
+    assert engine.run(replace(request(tmp_path), jobs=3)) == alone
+
+
 LOADING = sorted((Path(__file__).parents[1] / "fixtures" / "programs").glob("load*.md"))
 
 

@@ -150,3 +150,10 @@ def test_graph_as_json(folder: Path) -> None:
     assert {"caller": "app:route", "callee": "app:Users.both", "line": 24} in document["calls"]
     assert all(call[end] in names for call in document["calls"] for end in ("caller", "callee"))
     assert invoke("graph", folder).stdout.startswith("digraph asyncify {")
+
+
+@pytest.mark.parametrize("arguments", [("graph",), ("why", "app:Users.get")])
+def test_formats_that_there_are_not_are_refused(folder: Path, arguments: tuple[str, ...]) -> None:
+    result = invoke(*arguments, folder, "--output-format", "github")
+    assert result.exit_code == 2
+    assert '--output-format: is "github" but takes one of' in result.output

@@ -283,6 +283,7 @@ def why(options: Options) -> int:
     from asyncify import engine
     from asyncify.report.turning import explained
 
+    _one_of("--output-format", options.output_format, ("text",))
     with _progress(options) as progress:
         turning = engine.turning(_request(options), progress)
     name = turning.find(options.name)
@@ -298,11 +299,12 @@ def why(options: Options) -> int:
 def graph(options: Options) -> int:
     """Print the call graph of what turns, for Graphviz, or as JSON."""
     from asyncify import engine
-    from asyncify.report.turning import as_dot, as_json
+    from asyncify.report.turning import GRAPH_FORMATS
 
+    _one_of("--output-format", options.output_format, GRAPH_FORMATS)
     with _progress(options) as progress:
         turning = engine.turning(_request(options), progress)
-    typer.echo((as_json if options.output_format == "json" else as_dot)(turning), nl=False)
+    typer.echo(GRAPH_FORMATS[options.output_format](turning), nl=False)
     return DONE
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
 from asyncify.turning import Node, Turning
@@ -65,3 +66,6 @@ def as_json(turning: Turning) -> str:
 
 def _quoted(name: str) -> str:
     return json.dumps(name, ensure_ascii=False)
+
+
+GRAPH_FORMATS: Mapping[str, Callable[[Turning], str]] = {"text": as_dot, "json": as_json}
