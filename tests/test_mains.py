@@ -55,19 +55,33 @@ def test_moved(text: str, header: str) -> None:
         f"{GUARD}    a()\nb()\n",
         f"{GUARD.strip()} a()\n",
         'if (\n    __name__ == "__main__"\n):\n    a()\n',
-        f"def f(): return db\n{GUARD}    db = 1\n    f()\n",
-        f"class A:\n    def f(self): return lambda: db\n{GUARD}    db = 1\n    A().f()\n",
-        f"def f():\n    global db\n    db = 2\n{GUARD}    db = 1\n    f()\n",
-        f"count = 0\n{GUARD}    count += 1\n    print(count)\n",
-        f"for n in (): pass\n{GUARD}    for n in (1,): print(n)\n",
-        f"{GUARD}    input = input()\n    print(input)\n",
         f"{GUARD}    from os import *\n    print(sep)\n",
         f"{GUARD}    a = 1\n    print(globals())\n",
+        f"def f(): return a\n{GUARD}    a: int = 1\n    f()\n",
         f"main = run_main = _main = 1\n{GUARD}    print(1)\n",
     ],
 )
 def test_left_alone(text: str) -> None:
     assert with_main_function(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (f"def f(): return db\n{GUARD}    db = 1\n    f()\n", "db"),
+        (f"class A:\n    def f(self): return lambda: db\n{GUARD}    db = 1\n    A().f()\n", "db"),
+        (f"def f():\n    global db\n    db = 2\n{GUARD}    db = 1\n    f()\n", "db"),
+        (f"count = 0\n{GUARD}    count += 1\n    print(count)\n", "count"),
+        (f"for n in (): pass\n{GUARD}    for n in (1,): print(n)\n", "n"),
+        (f"{GUARD}    input = input\n    print(input)\n", "input"),
+    ],
+)
+def test_names_that_others_see_stay_global(text: str, name: str) -> None:
+    moved = with_main_function(text)
+    assert moved is not None
+    assert f"def main():\n    global {name}\n" in moved.text
+    assert moved.place(moved.line + 2, 5) == (moved.line + 1, 5)
+    exec(compile(moved.text, "main.py", "exec"), {"__name__": "__main__"})
 
 
 SCRIPT = """\
@@ -112,7 +126,12 @@ if __name__ == "__main__":
 HEAD, _, MAIN = SCRIPT.partition(GUARD)
 
 
-@pytest.mark.parametrize("script", [SCRIPT, HEAD + dedent(MAIN)], ids=["condition", "none"])
+SHARED = SCRIPT.replace("def texts(db: Session)", "def texts()").replace("texts(db),", "texts(),")
+
+
+@pytest.mark.parametrize(
+    "script", [SCRIPT, HEAD + dedent(MAIN), SHARED], ids=["condition", "none", "shared"]
+)
 def test_script_does_what_it_did(script: str, tmp_path: Path) -> None:
     pytest.importorskip("aiosqlite")
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "notes"\n')

@@ -57,6 +57,8 @@ class Program:
                     owner = self.classes[parent]
             function = Function(module, index, facts, parent, owner)
             functions.append(function)
+            if facts.declared:
+                module.bindings.update(dict.fromkeys(_made_global(function), VARIABLE))
             if facts.kind == "class":
                 self.classes[function] = Class(module, function)
             elif owner is not None and facts.kind == "def":
@@ -250,6 +252,10 @@ class Program:
         body = variable.module.functions[0]
         return (body, body.body.operations, found[0]) if len(found) == 1 else None
 
+    def values_assigned(self, variable: Variable) -> tuple[int, ...]:
+        """The operations of its module's body that a variable is assigned."""
+        return self._assigned(variable.module).get(variable.name, ())
+
     def _assigned(self, module: Module) -> dict[str, tuple[int, ...]]:
         """The operations that module-level variables are assigned."""
         if module not in self._assignments:
@@ -352,6 +358,16 @@ class Program:
 def is_implicit(function: Function) -> bool:
     """Is it a method that Python calls itself: ``__len__`` and its like?"""
     return function.name.startswith("__") and function.name.endswith("__")
+
+
+def _made_global(function: Function) -> set[str]:
+    """The names of its module that a function assigns; a nonlocal one is another function's."""
+    names = set(function.facts.declared) & function.facts.bound
+    scope = function.parent
+    while scope is not None and scope.facts.kind != "module":
+        names -= scope.facts.bound - set(scope.facts.declared)
+        scope = scope.parent
+    return names
 
 
 def _only_annotated(scope: Function, name: str) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.declarations import foreign_name
-from asyncify.analysis.program import Function, Variable
+from asyncify.analysis.program import Function, Variable, statements_of
 from asyncify.analysis.side_spread import Spread
 from asyncify.analysis.sides import Sides, ordered, says, twin_name
 from asyncify.analysis.uses import SYNC_KINDS
@@ -165,17 +165,17 @@ class Twins:
         return out
 
     def _unrepeatable(self, variable: Variable) -> str:
-        """Why the assignment of a variable can't be repeated: it isn't the only one, or no call, or
-        its database lives inside this process; or ''."""
-        place = self.assignment(variable)
+        """Why the assignments of a variable can't be repeated: one is no call, or stands in a
+        function, or its database lives inside this process; or ''."""
+        assigned = self.assignments(variable)
         value = self.inference.global_value(variable.module, variable.name)
         fillers = self.spread.lazy.fillers(variable)
-        if place is None and not fillers:
-            return f"`{variable.name}` isn't assigned once, by a call"
+        if not assigned and not fillers:
+            return f"`{variable.name}` isn't assigned by calls of its module alone"
         if any(isinstance(a, v.Instance) for a in value):
             return f"`{variable.name}` is an object of the program"
         places = self.colors.places
-        inside = (place is not None and places.in_memory(*place)) or any(
+        inside = any(places.in_memory(*place) for place in assigned) or any(
             places.in_memory(maker, call)
             for maker in (*fillers, *self.makers(variable)) for call in self._engines_made(maker)
         )  # fmt: skip
@@ -198,21 +198,39 @@ class Twins:
             ):  # fmt: skip
                 yield index
 
-    def assignment(self, variable: Variable) -> tuple[Function, int] | None:
-        """The one call, at the level of its module, whose result a variable is."""
-        found = self.program.variable_expression(variable)
-        if found is None or found[1][found[2]][0] != f.CALL:
-            return None
+    def assignments(self, variable: Variable) -> list[tuple[Function, int]]:
+        """The calls, at the level of its module, whose results a variable is: one, or one in each
+        branch. None beside them is as good."""
+        body = variable.module.functions[0]
+        operations = body.body.operations
+        found = self.program.values_assigned(variable)
+        calls = [index for index in found if operations[index][0] == f.CALL]
+        empty = len(list(self.empty(variable))) if len(found) > len(calls) else 0
+        if len(found) > len(calls) + empty or (len(found) > 1 and self.inference.config.alongside):
+            return []
         writers = (
             function for function in variable.module.functions
             if variable.name in function.facts.declared and variable.name in function.facts.bound
         )  # fmt: skip
-        return None if any(writers) else (found[0], found[2])
+        return [] if any(writers) else [(body, index) for index in calls]
+
+    def empty(self, variable: Variable) -> Iterator[f.Statement]:
+        """The assignments by which a variable is None."""
+        body = variable.module.functions[0]
+        for statement in statements_of(body.body.statements):
+            if statement[0] == f.ASSIGN:
+                targets, value = statement[7], statement[8]
+            elif statement[0] == f.ANNOTATED:
+                targets, value = (statement[7],), statement[9]
+            else:
+                continue
+            named = [target[:2] for target in targets] == [(f.TO_NAME, variable.name)]
+            if named and value >= 0 and _is_none(body.body.operations[value]):
+                yield statement
 
     def _assigned(self, variable: Variable) -> list[tuple[Function, int]]:
         """The calls whose result a variable is, those in the functions that fill it included."""
-        place = self.assignment(variable)
-        return [place] if place is not None else self.filled(variable)
+        return self.assignments(variable) or self.filled(variable)
 
     def filled(self, variable: Variable) -> list[tuple[Function, int]]:
         """The calls in functions by which a variable is filled."""
@@ -249,9 +267,8 @@ class Twins:
         """What a variable is made by; of a registry, that is its factory too."""
         value = self.inference.global_value(variable.module, variable.name)
         found = {a.origin for a in value if isinstance(a, v.Known) and a.origin is not None}
-        place = self.assignment(variable) if found else None
-        if place is not None:
-            found.add(v.Origin(place[0], place[0].body.operations[place[1]][3]))
+        for body, index in self.assignments(variable) if found else ():
+            found.add(v.Origin(body, body.body.operations[index][3]))
         return found
 
     def is_named_outside(self, variable: Variable, quiet: set[Function]) -> bool:
@@ -304,3 +321,7 @@ class Twins:
         if function.owner is not None:
             return any(name in cls.methods for cls in function.owner.ancestors)
         return name in function.module.bindings
+
+
+def _is_none(operation: f.Operation) -> bool:
+    return bool(operation[0] == f.CONSTANT and operation[5] is None)

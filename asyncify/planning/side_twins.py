@@ -345,10 +345,8 @@ class SidePlanner:
 
     def _bind(self, variable: Variable) -> None:
         """What only the sync side uses stays as it is, on engines that are sync."""
-        place = self.divider.twins.assignment(variable)
-        for function, index in (
-            *((place,) if place is not None else ()), *self.divider.twins.configured(variable)
-        ):  # fmt: skip
+        twins = self.divider.twins
+        for function, index in (*twins.assignments(variable), *twins.configured(variable)):
             self._rename(function, sorted(self.colors.uses.layout(function).subtree(index)))
 
     def _can_stand(self, variable: Variable) -> bool:
@@ -357,24 +355,19 @@ class SidePlanner:
         return not obstacle and not is_test_path(variable.module.path)
 
     def _make_twin(self, variable: Variable) -> str:
-        place = self.divider.twins.assignment(variable)
         if self._fillers(variable):
             return self._make_filled(variable)
-        if place is None or (self.alongside is not None and not self._can_stand(variable)):
+        places = self.divider.twins.assignments(variable)
+        if not places or (self.alongside is not None and not self._can_stand(variable)):
             return ""
-        function, index = place
         self.sides.twinned |= self.divider.twins.makers(variable)
-        draft = self.draft(variable.module)
         name, there = self._variable_name(variable)
-        nested = self._renamed_inside(function, index, draft)
-        site = draft.site(function.body.operations[index])
-        twin = KeepSyncTwin(
-            node=call_reference(function, index), site=site, name=name, decisions=nested
-        )
-        self._make(variable, place, there, twin)
+        for place in places:
+            self._repeat(variable, place, name, there)
         self._twins[variable] = name
         if there:
             return name
+        self._leave_empty(variable, name)
         for caller, call in self.divider.twins.configured(variable):
             if caller not in self.sides.quiet:
                 self._configure(caller, call)
@@ -389,15 +382,18 @@ class SidePlanner:
         name, _ = self._variable_name(variable)
         self._twins[variable] = name
         draft = self.draft(variable.module)
-        kind = "Assign" if statement[0] == f.ASSIGN else "AnnAssign"
-        site = draft.site(statement)
-        node = NodeRef(kind, statement[3])
-        self._made.append((draft, KeepSyncTwin(node=node, site=site, name=name)))
+        self._made.append((draft, self._beside(statement, name, draft)))
         self.sides.twinned |= self.divider.twins.makers(variable) & self.sides.synced
         for function in self._fillers(variable):
             if function not in self.sides.synced:
                 self._fill_both(function, variable, name)
         return name
+
+    def _beside(self, statement: f.Statement, name: str, draft: Draft) -> KeepSyncTwin:
+        """An assignment of no call, for the twin."""
+        kind = "Assign" if statement[0] == f.ASSIGN else "AnnAssign"
+        node, site = NodeRef(kind, statement[3]), draft.site(statement)
+        return KeepSyncTwin(node=node, site=site, name=name)
 
     def _fill_both(self, function: Function, variable: Variable, name: str) -> None:
         """A function that nothing sync calls fills, or empties, the variables of both sides."""
@@ -415,6 +411,24 @@ class SidePlanner:
         site = Site(draft.module.path, function.facts.line, function.facts.column)
         declared = InsertStatements(node=node, site=site, source=f"global {name}\n", where="body")
         self._made.append((draft, declared))
+
+    def _repeat(
+        self, variable: Variable, place: tuple[Function, int], name: str, there: bool
+    ) -> None:
+        """The twin is made as its original is, in the same branch."""
+        function, index = place
+        draft = self.draft(variable.module)
+        nested = self._renamed_inside(function, index, draft)
+        site = draft.site(function.body.operations[index])
+        node = call_reference(function, index)
+        twin = KeepSyncTwin(node=node, site=site, name=name, decisions=nested)
+        self._make(variable, place, there, twin)
+
+    def _leave_empty(self, variable: Variable, name: str) -> None:
+        """Where there is no engine, there is none for the sync side either."""
+        draft = self.draft(variable.module)
+        for statement in self.divider.twins.empty(variable):
+            self._made.append((draft, self._beside(statement, name, draft)))
 
     def _configure(self, function: Function, index: int) -> None:
         """What is configured is configured on both sides."""

@@ -36,7 +36,8 @@ class SyncNames:
 
     def modules(self) -> list[Module]:
         """The files in which such a name may occur."""
-        found = {fn.module for word in WORDS for fn in self.program.mentioning(word)}
+        words = {*WORDS, *(name for word in WORDS for name in self.program.imported_names(word))}
+        found = {fn.module for word in words for fn in self.program.mentioning(word)}
         return [module for module in self.program.modules.values() if module in found]
 
     def replacement(self, name: str) -> str | None:

@@ -2,8 +2,9 @@
 
 The lines stay where they are: ``def main():`` takes the place of the condition, which comes again
 behind the last line. So whatever is found in them is found at the lines that a person sees. It is
-done only where it changes nothing: a name that is assigned below the condition becomes a local one,
-and nobody else may ask for it. A script without a condition gets one.
+done only where it changes nothing: a name that is assigned below the condition becomes a local one;
+one that functions above ask for is declared global, and stays what it was. A script without a
+condition gets one.
 """
 
 from __future__ import annotations
@@ -54,9 +55,13 @@ def with_main_function(text: str) -> Moved | None:
     if guard.test.end_lineno != guard.lineno or guard.body[0].lineno == guard.lineno:
         return None
     name = _name(tree)
-    if not name or not _may_move(text, tree, [guard]):
+    if not name or not _is_plain([guard]):
         return None
-    return Moved(_moved(text, guard, f"def {name}(){_result(tree)}:", name), guard.lineno)
+    shared = _shared(text, tree, [guard])
+    if shared & _annotated([guard]):
+        return None  # such a name can't be declared
+    moved = _moved(text, guard, f"def {name}(){_result(tree)}:", name, sorted(shared))
+    return Moved(moved, guard.lineno, 1 if shared else 0)
 
 
 def with_script_function(text: str, start: int) -> Moved | None:
@@ -72,9 +77,9 @@ def with_script_function(text: str, start: int) -> Moved | None:
         return None
     tail = [s for s in tree.body if (s.end_lineno or s.lineno) >= start]
     name = _name(tree)
-    if not name or not tail or not _may_move(text, tree, tail):
+    if not name or not tail or not _is_plain(tail) or _shared(text, tree, tail):
         return None
-    inside = [node for statement in tail for node in ast.walk(statement)]
+    inside = list(_inside(tail))
     if any(isinstance(s, (*_SCOPES, ast.Import, ast.ImportFrom)) for s in tail):
         return None
     if any(
@@ -101,11 +106,12 @@ def _name(tree: ast.Module) -> str:
     return next((name for name in _NAMES if name not in taken), "")
 
 
-def _moved(text: str, guard: ast.If, header: str, name: str) -> str:
+def _moved(text: str, guard: ast.If, header: str, name: str, shared: Sequence[str]) -> str:
     lines = text.split("\n")
     condition, body = lines[guard.lineno - 1], lines[guard.body[0].lineno - 1]
-    lines[guard.lineno - 1] = header
     indent = body[: len(body) - len(body.lstrip())]
+    declared = [f"{indent}global {', '.join(shared)}"] if shared else []
+    lines[guard.lineno - 1 : guard.lineno] = [header, *declared]
     end = "\n" if text.endswith("\n") else ""
     return "\n".join(lines).rstrip("\n") + f"\n\n\n{condition}\n{indent}{name}()" + end
 
@@ -128,21 +134,37 @@ def _is_main_guard(test: ast.expr) -> bool:
     return names == {"__name__"} and values == {"__main__"}
 
 
-def _may_move(text: str, tree: ast.Module, tail: Sequence[ast.stmt]) -> bool:
-    """Does nobody else see the names that the last statements assign?"""
-    inside = [node for statement in tail for node in ast.walk(statement)]
+def _is_plain(tail: Sequence[ast.stmt]) -> bool:
+    """Do the last statements mean the same in a function?"""
+    inside = list(_inside(tail))
     if any(isinstance(node, (ast.Global, ast.Nonlocal)) for node in inside):
         return False
     if any(isinstance(node, ast.Name) and node.id in _DYNAMIC for node in inside):
         return False
-    if any(isinstance(node, ast.alias) and node.name == "*" for node in inside):
-        return False
-    bound = {name for node in inside for name in _names_of(node)}
+    return not any(isinstance(node, ast.alias) and node.name == "*" for node in inside)
+
+
+def _shared(text: str, tree: ast.Module, tail: Sequence[ast.stmt]) -> set[str]:
+    """The names that the last statements assign, and others see: assigned above, too, or taken by
+    functions from the module."""
+    bound = {name for node in _inside(tail) for name in _names_of(node)}
     before = tree.body[: len(tree.body) - len(tail)]
     others = {name for statement in before for name in _of_module(statement)}
-    if bound & (_BUILTINS | others):
-        return False
-    return not bound & _globals_of(symtable.symtable(text, "main", "exec"), tail[0].lineno)
+    others |= _BUILTINS | _globals_of(symtable.symtable(text, "main", "exec"), tail[0].lineno)
+    return bound & others
+
+
+def _annotated(tail: Sequence[ast.stmt]) -> set[str]:
+    """The names that the last statements assign with an annotation."""
+    return {
+        node.target.id for node in _inside(tail)
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }  # fmt: skip
+
+
+def _inside(tail: Sequence[ast.stmt]) -> Iterator[ast.AST]:
+    for statement in tail:
+        yield from ast.walk(statement)
 
 
 def _of_module(node: ast.AST) -> Iterator[str]:
