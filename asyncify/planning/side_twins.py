@@ -382,14 +382,14 @@ class SidePlanner:
         name, _ = self._variable_name(variable)
         self._twins[variable] = name
         draft = self.draft(variable.module)
-        self._made.append((draft, self._beside(statement, name, draft)))
+        self._made.append((draft, self._empty_beside(statement, name, draft)))
         self.sides.twinned |= self.divider.twins.makers(variable) & self.sides.synced
         for function in self._fillers(variable):
             if function not in self.sides.synced:
                 self._fill_both(function, variable, name)
         return name
 
-    def _beside(self, statement: f.Statement, name: str, draft: Draft) -> KeepSyncTwin:
+    def _empty_beside(self, statement: f.Statement, name: str, draft: Draft) -> KeepSyncTwin:
         """An assignment of no call, for the twin."""
         kind = "Assign" if statement[0] == f.ASSIGN else "AnnAssign"
         node, site = NodeRef(kind, statement[3]), draft.site(statement)
@@ -428,7 +428,7 @@ class SidePlanner:
         """Where there is no engine, there is none for the sync side either."""
         draft = self.draft(variable.module)
         for statement in self.divider.twins.empty(variable):
-            self._made.append((draft, self._beside(statement, name, draft)))
+            self._made.append((draft, self._empty_beside(statement, name, draft)))
 
     def _configure(self, function: Function, index: int) -> None:
         """What is configured is configured on both sides."""
