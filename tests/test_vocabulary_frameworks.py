@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import pytest
 
-from asyncify.vocabulary import frameworks
+from asyncify.vocabulary import frameworks, generics
 from asyncify.vocabulary.blocking import BLOCKING, BUILTINS
 from asyncify.vocabulary.frameworks import Rule
 from tests.test_vocabulary import resolve
@@ -60,7 +60,7 @@ NEW_IN_PYTHON = {"typing.override", "warnings.deprecated", "contextlib.aclosing"
 def test_names_exist() -> None:
     new = {row.new for row in frameworks.BOUNDARIES.values() if "." in row.new}
     every = {*frameworks.BOUNDARIES, *frameworks.METHODS, *frameworks.MAKERS, *new}
-    every |= {*frameworks.GENERICS, *(each.new for each in frameworks.GENERICS.values())}
+    every |= {*generics.GENERICS, *(each.new for each in generics.GENERICS.values())}
     found = {name for name in every - NEW_IN_PYTHON if installed(name)}
     assert {name for name in found if resolve(name.removesuffix("()")) is None} == set()
 
@@ -431,8 +431,8 @@ def test_commands_are_called_plainly() -> None:
 # Annotations
 
 
-@pytest.mark.parametrize(("name", "generic"), tuple(frameworks.GENERICS.items()), ids=str)
-def test_generics_take_that_many_arguments(name: str, generic: frameworks.Generic) -> None:
+@pytest.mark.parametrize(("name", "generic"), tuple(generics.GENERICS.items()), ids=str)
+def test_generics_take_that_many_arguments(name: str, generic: generics.Generic) -> None:
     if not installed(name):
         pytest.skip(f"no {name}")
     found = resolve(generic.new)
@@ -440,5 +440,5 @@ def test_generics_take_that_many_arguments(name: str, generic: frameworks.Generi
 
 
 def test_generators_keep_two_arguments() -> None:
-    assert frameworks.GENERICS["typing.Generator"].arity == 2
-    assert frameworks.GENERICS["collections.abc.Iterator"].new == "collections.abc.AsyncIterator"
+    assert generics.GENERICS["typing.Generator"].arity == 2
+    assert generics.GENERICS["collections.abc.Iterator"].new == "collections.abc.AsyncIterator"

@@ -23,7 +23,7 @@ from asyncify.planning.queries import QueryPlanner
 from asyncify.planning.sync_names import SyncNames
 from asyncify.planning.sync_sides import is_behind
 from asyncify.sites import NodeRef
-from asyncify.vocabulary.frameworks import GENERICS, MANAGERS
+from asyncify.vocabulary.generics import GENERICS, MANAGERS
 from asyncify.vocabulary.names import KINDS
 from asyncify.vocabulary.special import ITERATE
 
