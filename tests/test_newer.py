@@ -18,6 +18,8 @@ from tests.engine import check, described, migrate, write
 
 SNIPPETS = {
     "type parameters": "@a(1)\nasync def f[T: b(2), *Ts, **P](x: T = c()) -> T: d()",
+    "many parameters": "class A[\n T: a(),  # b\n S,\n](c()):\n def d[\n  T,\n ](e): f()",
+    "in a block": "if a:\n  b = f'-{\n   c(\n     d[0], (e)\n   )\n  }'\n  g()",
     "defaults of type parameters": "class A[T = b(1), *Ts = *c[int], **P = d](e(), f=g()): h()",
     "several definitions on the way": "def f[T](): ...\ndef g(): ...\nclass A:\n  def h[S](s): i()",
     "type aliases": "type X = a()\ntype  Y[T: b()] = list[T]; c()\nif d():\n    type Z = e",

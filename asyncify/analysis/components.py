@@ -177,6 +177,9 @@ class Components(Islands):
                     coloring.groups.setdefault(member, number)
         if sides.synced:
             coloring.alive |= self._made_from(self.divider.twins.own_origins(sides.twinned))
+            # What works on `Books(SessionLocal())` may be the other side's as well.
+            opened = map(self.divider.spread.opened, coloring.turned - sides.synced)
+            coloring.alive |= self._made_from(set().union(*opened))
             coloring.alive -= self._apart(coloring)
 
     def _made_from(self, origins: set[v.Origin]) -> set[v.Origin]:

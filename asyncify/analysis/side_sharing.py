@@ -10,7 +10,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.program import Function, Variable
 from asyncify.analysis.side_spread import Spread
 from asyncify.analysis.side_twins import Twins
-from asyncify.analysis.sides import Sides, home, is_handed, ordered
+from asyncify.analysis.sides import ENTERED_AS, Sides, home, is_handed, ordered
 from asyncify.analysis.use import MAKING
 from asyncify.analysis.uses import Use
 from asyncify.vocabulary.testing import is_test_path
@@ -57,6 +57,7 @@ class Sharing:
             else:
                 hopeless.add(member)
         self._copy_listeners(sides, islands)
+        self._copy_pairs(sides)
         sides.given -= sides.twinned
         return hopeless
 
@@ -69,6 +70,15 @@ class Sharing:
                 and any(self._names(other, member) for other in sides.twinned)
             ):  # fmt: skip
                 sides.twinned.add(member)
+
+    def _copy_pairs(self, sides: Sides) -> None:
+        """What `with` calls is there as a whole on each side."""
+        for member in ordered(m for m in sides.twinned if m.name in ENTERED_AS):
+            for name in ENTERED_AS:
+                other = member.owner.find(name) if member.owner is not None else None
+                if other is not None and other not in sides.twinned:
+                    sides.synced.add(other)
+                    sides.twinned.add(other)
 
     def _entries(self, member: Function, sides: Sides, islands: set[Function]) -> list[Use]:
         """The calls by which the other side gets at what is shared."""

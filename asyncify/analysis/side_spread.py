@@ -19,6 +19,8 @@ from asyncify.vocabulary.frameworks import Rule
 if TYPE_CHECKING:
     from asyncify.analysis.colors import Colors
 
+_OPENED = frozenset({"Session", "Connection"})
+
 
 class Spread:
     """Looks at what is below a function of the sync side, and what is handed to it."""
@@ -138,12 +140,27 @@ class Spread:
         return self._lambdas[1].get(function, [])
 
     def makes(self, function: Function) -> bool:
-        """Does a function hand out engines, factories or sessions?"""
-        return any(
-            isinstance(atom, v.Known) and atom.kind in SYNC_KINDS
-            for atom in (*self.inference.given("return", function),
-                         *self.inference.given("yield", function))
-        )  # fmt: skip
+        """Does a function hand out engines, factories or sessions, or `Books(SessionLocal())`?"""
+        given = (
+            *self.inference.given("return", function),
+            *self.inference.given("yield", function),
+        )
+        if any(isinstance(atom, v.Known) and atom.kind in SYNC_KINDS for atom in given):
+            return True
+        holders = self.holders() if any(isinstance(a, v.Instance) for a in given) else ()
+        return any(isinstance(a, v.Instance) and a.cls in holders for a in given) and (
+            bool(self.opened(function))
+        )
+
+    def opened(self, function: Function) -> set[v.Origin]:
+        """The factories of the sessions that a function opens."""
+        evaluation = self.inference.evaluations.get(function)
+        return {
+            atom.origin for index, value in (evaluation.objects if evaluation is not None else ())
+            if evaluation is not None and evaluation.operations[index][0] == f.CALL
+            for atom in value
+            if isinstance(atom, v.Known) and atom.origin is not None and atom.kind in _OPENED
+        }  # fmt: skip
 
     def holders(self) -> frozenset[Class]:
         """The classes whose instances hold sessions, factories or engines, and those below them."""

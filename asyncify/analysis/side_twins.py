@@ -10,7 +10,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.program import Function, Variable, statements_of
 from asyncify.analysis.side_spread import Spread
-from asyncify.analysis.sides import Sides, ordered, says, twin_name
+from asyncify.analysis.sides import ENTERED_AS, Sides, ordered, says, twin_name
 from asyncify.analysis.uses import SYNC_KINDS
 from asyncify.vocabulary.names import TABLES
 
@@ -317,7 +317,7 @@ class Twins:
     def _is_taken(self, function: Function) -> bool:
         if self.inference.config.alongside:
             return False  # what is there is used
-        name = twin_name(function.name)
+        name = ENTERED_AS.get(function.name) or twin_name(function.name)
         if function.owner is not None:
             return any(name in cls.methods for cls in function.owner.ancestors)
         return name in function.module.bindings

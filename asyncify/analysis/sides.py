@@ -16,6 +16,8 @@ from asyncify.analysis.program import Function
 from asyncify.analysis.uses import Use
 
 COPY = "_sync"
+# What `with` calls, and what `async with` does.
+ENTERED_AS = {"__enter__": "__aenter__", "__exit__": "__aexit__"}
 
 
 @dataclass(slots=True)
@@ -103,8 +105,9 @@ def ordered(functions: Iterable[Function]) -> list[Function]:
 
 
 def twin_name(name: str) -> str:
-    """The name of a function's sync copy."""
-    return f"{name}{COPY}"
+    """The name of a function's sync copy. What `with` calls keeps its own: the async one has
+    another."""
+    return name if name in ENTERED_AS else f"{name}{COPY}"
 
 
 def beside_name(name: str) -> str:

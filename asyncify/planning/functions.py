@@ -12,6 +12,7 @@ from asyncify.analysis.layout import Layout
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, dotted
 from asyncify.analysis.properties import CACHED
+from asyncify.analysis.sides import ENTERED_AS
 from asyncify.analysis.specials import returned_iterator
 from asyncify.analysis.uses import Use
 from asyncify.decisions import (
@@ -32,7 +33,7 @@ from asyncify.planning.draft import Draft, call_reference, reference
 from asyncify.planning.entry_points import EntryPlanner
 from asyncify.planning.hoisting import Hoister
 from asyncify.planning.member_calls import MemberPlanner
-from asyncify.planning.program_calls import MANAGER_METHODS, CallPlanner
+from asyncify.planning.program_calls import CallPlanner
 from asyncify.planning.pytest_suite import is_fixture
 from asyncify.planning.queries import QueryPlanner
 from asyncify.planning.special_calls import SpecialPlanner
@@ -135,7 +136,7 @@ class FunctionPlanner:
         facts = function.facts
         site = Site(draft.module.path, facts.line, facts.column)
         node = NodeRef("FunctionDef", facts.number, facts.name)
-        new = MANAGER_METHODS.get(facts.name, "")
+        new = ENTERED_AS.get(facts.name, "")
         if function.is_method and (facts.name in AWAITED_AS or facts.name == ITERATE):
             new = self.colors.specials.name(function)
             self._yield_items(function, draft, group)

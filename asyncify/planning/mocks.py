@@ -11,13 +11,13 @@ from asyncify import facts as f
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.program import Function, Module, dotted, statements_of
+from asyncify.analysis.sides import ENTERED_AS
 from asyncify.decisions import RenameReference
 from asyncify.findings import Finding
 from asyncify.planning.draft import Draft, reference
 from asyncify.planning.mocked_chains import Chains
 from asyncify.planning.mocked_functions import MockedFunctions
 from asyncify.planning.mocked_sessions import Mocked, MockedSessions, is_session
-from asyncify.planning.program_calls import MANAGER_METHODS
 from asyncify.rules import finding
 from asyncify.vocabulary.names import KINDS, async_name
 from asyncify.vocabulary.rows import Form
@@ -72,10 +72,10 @@ class MockPlanner:
         """``db.__enter__.return_value = db``: it is entered by ``async with``."""
         operations = function.body.operations
         for operation in operations:
-            if not operation or operation[0] != f.ATTRIBUTE or operation[6] not in MANAGER_METHODS:
+            if not operation or operation[0] != f.ATTRIBUTE or operation[6] not in ENTERED_AS:
                 continue
             if dotted(operations, operation[5]) == name:
-                draft, new = self.draft(function.module), MANAGER_METHODS[operation[6]]
+                draft, new = self.draft(function.module), ENTERED_AS[operation[6]]
                 site = draft.site(operation)
                 draft.add(RenameReference(node=reference(operation), site=site, new=new))
 

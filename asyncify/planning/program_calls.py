@@ -10,7 +10,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, dotted
-from asyncify.analysis.sides import home, is_handed
+from asyncify.analysis.sides import ENTERED_AS, home, is_handed
 from asyncify.analysis.use import UNSURE
 from asyncify.analysis.uses import Use
 from asyncify.decisions import (
@@ -30,7 +30,6 @@ from asyncify.vocabulary.special import AWAITED_AS
 from asyncify.vocabulary.testing import EXPECTING
 
 # Context managers by hand: what the methods are called where they are async.
-MANAGER_METHODS = {"__enter__": "__aenter__", "__exit__": "__aexit__"}
 
 
 class CallPlanner(UsePlanner):
@@ -94,7 +93,7 @@ class CallPlanner(UsePlanner):
     def _renamed(self, use: Use, turned: list[Function], layout: Layout, draft: Draft) -> None:
         """``super().__enter__()``: the method has another name from now on."""
         callee = layout.operations[layout.operations[use.operation][5]]
-        new = MANAGER_METHODS.get(callee[6]) if callee[0] == f.ATTRIBUTE else None
+        new = ENTERED_AS.get(callee[6]) if callee[0] == f.ATTRIBUTE else None
         if callee[0] == f.ATTRIBUTE and callee[6] in AWAITED_AS and turned:
             new = self.colors.specials.name(turned[0])
         if new is not None and turned:

@@ -167,6 +167,9 @@ class _Lowering:
             found.append(TypeParameter(self._expression(bound), self._expression(each.default)))
         self.found.parameters[self._key(self._span(node)[0])] = found
         self._blank(start, end)
+        for index in range(start + 1, end):
+            if self.source[index] in "\r\n" and self.source[index - 1] not in "\r\n":
+                self.characters[index - 1] = self.characters[index - 1][:-1] + "\\"
 
     def _expression(self, node: Any) -> ast.expr | None:
         """An expression that goes, read by itself in its place."""
@@ -242,9 +245,11 @@ class _Lowering:
         expression = node.expression
         if isinstance(expression, _OPEN) and not expression.lpar:
             raise UnreadError("a tuple, lambda or yield without parentheses inside a string")
-        lead = len(self.module.code_for_node(node.whitespace_before_expression))
-        start = self._span(node)[0] + 1 + lead
-        end = start + len(self.module.code_for_node(expression))
+        start, end = self._span(expression)
+        for _ in expression.lpar:  # its own parentheses aren't in its place
+            start = self.source.rindex("(", 0, start)
+        for _ in expression.rpar:
+            end = self.source.index(")", end) + 1
         self.characters[start:end] = self.source[start:end]
         while self.source[end] in "\r\n":
             end += 1
