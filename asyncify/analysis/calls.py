@@ -77,13 +77,22 @@ def call(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
         made = v.capped(_call(evaluation, single, operation, arguments, named))
         if isinstance(single, v.FunctionObject) and not single.given:
             told = generics.returned(evaluation, operation, single.function)
-            is_code = any(isinstance(atom, (v.Generated, v.Managed)) for atom in made)
-            made = v.join((made, told)) if is_code else told or made
+            made = _told(made, told)
         return receivers.narrowed(evaluation, callee, made)
     made = v.join([_call(evaluation, atom, operation, arguments, named) for atom in callees])
     if all(v.one(atom) in inference.results for atom in callees):
         inference.results[callees] = made
     return made
+
+
+def _told(made: v.Value, told: v.Value) -> v.Value:
+    """What a call gives, of which the type variables of its annotation say more than its body; of a
+    Query the body says more."""
+    if any(isinstance(atom, (v.Generated, v.Managed)) for atom in made):
+        return v.join((made, told))
+    if any(isinstance(atom, v.QueryValue) for atom in made) or v.inner_queries(made):
+        return made
+    return told or made
 
 
 def _named(

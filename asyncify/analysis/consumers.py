@@ -184,8 +184,8 @@ def leaves(block: tuple[f.Statement, ...], outermost: bool = True) -> bool:
 
 def iteration(layout: Layout, index: int) -> str:
     """How what iterates over an operation's value can iterate over an async generator: ``for``,
-    ``comprehension``, ``next``, ``list``, ``any``, ``all``, ``delegate`` (``yield from``), or
-    ``listed``, where a list can take its place; '' where there is no form."""
+    ``comprehension``, ``next``, ``next iter``, ``list``, ``any``, ``all``, ``delegate`` (``yield
+    from``), or ``listed``, where a list can take its place; '' where there is no form."""
     if layout.loop(index) is not None:
         return "for"
     comprehension = layout.comprehension_of(index)
@@ -210,9 +210,21 @@ def _argument(layout: Layout, call: int) -> str:
     name = _builtin(layout, call)
     if name in ("next", "list"):
         return name
+    if name == "iter":
+        return "next iter" if _steps(layout, call) else ""
     if name in _SHORT and stops_early(layout, call):
         return name
     return "listed" if exhausts(layout, call) or hands_all_on(layout, call) else ""
+
+
+def _steps(layout: Layout, call: int) -> bool:
+    """Is it the ``iter(items)`` of ``next(iter(items))``?"""
+    parent = layout.parent(call)
+    operation = layout.operations[parent] if parent >= 0 else ()
+    return (
+        bool(operation) and operation[0] == f.CALL and operation[6][:1] == (call,)
+        and _builtin(layout, parent) == "next" and len(layout.operations[call][6]) == 1
+    )  # fmt: skip
 
 
 def _builtin(layout: Layout, call: int) -> str:

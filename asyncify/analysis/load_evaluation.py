@@ -385,9 +385,13 @@ class LoadEvaluation:
             if self.loading.has_iterables:
                 value = s.join([value, *load_specials.gone_through(self, value, index)])
             return value
+        return self.special(index, "__iter__")
+
+    def special(self, index: int, name: str) -> s.Value:
+        """What a special method of an object gives."""
         methods = [
             method for atom in self.types(index) if isinstance(atom, v.Instance)
-            if (method := atom.cls.find("__iter__")) is not None
+            if (method := atom.cls.find(name)) is not None
         ]  # fmt: skip
         methods.sort(key=lambda method: (method.module.path, method.index))
         return s.join([load_summaries.apply_bare(self, method) for method in methods])

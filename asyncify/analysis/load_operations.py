@@ -33,6 +33,14 @@ def on_subscript(run: LoadEvaluation, operation: f.Operation, index: int) -> s.V
     return run.elements(base)
 
 
+def _item(run: LoadEvaluation, base: int, index: int) -> s.Value:
+    """``users[1]``, of an object with a ``__getitem__``."""
+    if not run.body.hot[base] and not run.body.hot[index]:
+        return s.NOTHING
+    value, known = run.special(base, "__getitem__"), run.body.by_type(index)
+    return s.restricted(value, known, False) if value else known
+
+
 def on_await(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
     return run.values[operation[5]]
 

@@ -72,8 +72,9 @@ class Specials:
         )
         if not plain or not self.name(function) or function.signature_is_decorated:
             return self._called(name)
-        if not any(use.kind != "pass" for _, use in self.callers.callers().get(function, ())):
-            return self._called(name)  # by whom isn't seen
+        seen = any(use.kind != "pass" for _, use in self.callers.callers().get(function, ()))
+        if name == words.TRUTH and not seen:
+            return self._called(name)  # of an object without it Python takes for granted: True
         given = self._given_away(set(line))
         if given is not None:
             shown, where, number = given

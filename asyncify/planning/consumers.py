@@ -87,6 +87,8 @@ def plan_iteration(use: Use, layout: Layout, draft: Draft, group: int, of_fixtur
         _loop(use, layout, draft, group)
     elif form == "next":
         first_item(use, layout, draft, group, of_fixture)
+    elif form == "next iter":
+        _step(layout, layout.parent(use.operation), draft, group)
     elif form == "comprehension":
         _comprehend(use.operation, layout, draft, group)
     elif form == "delegate":
@@ -127,6 +129,17 @@ def _give(form: str, use: Use, layout: Layout, draft: Draft, group: int) -> None
             group=group, awaited=awaited, result=result, awaits=awaits,
         )
     )  # fmt: skip
+
+
+def _step(layout: Layout, iterator: int, draft: Draft, group: int) -> None:
+    """``next(iter(items))``"""
+    for call, text, awaits in (
+        (iterator, "aiter", False),
+        (layout.parent(iterator), "anext", True),
+    ):
+        node, site = call_reference(layout.function, call), draft.site(layout.operations[call])
+        awaited = text + "({args})"
+        draft.add(ReplaceCall(node=node, site=site, group=group, awaited=awaited, awaits=awaits))
 
 
 def _comprehend(index: int, layout: Layout, draft: Draft, group: int) -> None:

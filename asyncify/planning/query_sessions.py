@@ -276,7 +276,10 @@ class QuerySessions:
             if not called <= set(uses):
                 return []
             found += [(caller, uses[index].operation) for index in sorted(called)]
-        return found
+        others = {
+            (caller, use.operation) for caller, use in self.colors.callers().get(function, ())
+        }
+        return found if others <= set(found) else []  # getattr(module, "count")(query)
 
     def _calls_of_partial(self, caller: Function, index: int) -> set[int]:
         """What is called where a ``partial`` of the function at ``index`` is: nothing where that

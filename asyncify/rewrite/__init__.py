@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from asyncify.decisions import Decision, FilePlan
+from asyncify.rewrite.lines import split_lines
 from asyncify.rewrite.pieces import LONG, NotInPieces, rewritten_in_pieces
 from asyncify.rewrite.traversal import Catalogue, Transform, Traversal
 
@@ -69,6 +70,10 @@ def _rewrite(source: bytes, plan: FilePlan, catalogue: Catalogue) -> RewriteResu
         return _failure("LibCST doesn't keep every byte of the file (a form feed does that).")
     traversal = Traversal(plan.decisions, catalogue, plan.path)
     rewritten = traversal.run(module)
+    crowded = traversal.crowded
+    if crowded:
+        traversal = Traversal(plan.decisions, catalogue, plan.path)
+        rewritten = traversal.run(split_lines(module, crowded))
     if traversal.problems:
         problems = tuple(RewriteProblem(*problem) for problem in traversal.problems)
         return RewriteResult(None, problems)

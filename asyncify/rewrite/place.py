@@ -82,6 +82,13 @@ class Place:
         self.refused = True
         self._traversal.problems.append((self._decision, sentence))
 
+    def _refuse_here(self, sentence: str) -> None:
+        """As ``refuse``; told apart is what a line of its own would help."""
+        piece = self._context.piece
+        if piece is not None and not piece.alone:
+            self._traversal.crowded.append(piece.line)
+        self.refuse(sentence)
+
     def found(self, node: NodeRef) -> cst.CSTNode | None:
         """What became of a node that the transform watches."""
         return self._traversal.found.get((node.kind, node.number))
@@ -98,7 +105,7 @@ class Place:
         """Put a statement that evaluates part of this one right before it."""
         slot, reason = self._context.slot, self._context.no_insert or self._context.no_hoist
         if slot is None or reason:
-            self.refuse(f"No statement can be put before {reason or 'this node'}.")
+            self._refuse_here(f"No statement can be put before {reason or 'this node'}.")
             return False
         slot.before.append(statement)
         self.acted = True
@@ -108,21 +115,28 @@ class Place:
         """Put statements before or after the statement that holds the node."""
         slot, piece, reason = self._context.slot, self._context.piece, self._context.no_insert
         if slot is None or reason:
-            self.refuse(f"No statement can be put {where} {reason or 'this node'}.")
+            self._refuse_here(f"No statement can be put {where} {reason or 'this node'}.")
             return False
         if where == "after" and piece is not None and not piece.alone:
-            self.refuse("No statement can be put after one that a semicolon follows.")
+            self._refuse_here("No statement can be put after one that a semicolon follows.")
             return False
         (slot.before if where == "before" else slot.after).extend(statements)
         self.acted = True
         return True
 
+    def has_line(self) -> bool:
+        """Whether the simple statement that holds the node has its line to itself; else refused."""
+        piece = self._context.piece
+        if piece is None or not piece.alone or self._context.slot is None:
+            self._refuse_here("The statement doesn't stand on a line of its own.")
+            return False
+        return True
+
     def replace_line(self, statements: Sequence[Any]) -> bool:
         """Replace the simple statement that holds the node, which has its line to itself. The
         first of the new statements takes over its leading lines."""
-        slot, piece = self._context.slot, self._context.piece
-        if slot is None or piece is None or not piece.alone:
-            self.refuse("The statement doesn't stand on a line of its own.")
+        slot = self._context.slot
+        if not self.has_line() or slot is None:
             return False
         first = statements[0].with_changes(leading_lines=slot.original.leading_lines)
         slot.replacement = [first, *statements[1:]]

@@ -85,9 +85,10 @@ def _spaced(
 
 @dataclass(slots=True)
 class Piece:
-    """One small statement of a line, which may hold several."""
+    """One small statement of a line, which may hold several, or follow the header of a block."""
 
     original: cst.BaseSmallStatement
+    line: cst.SimpleStatementLine | cst.SimpleStatementSuite
     alone: bool
     removed: bool = False
 

@@ -66,7 +66,7 @@ def _line(node: Any, edit: SmallStatementEdit) -> Any:
     if all(new is old for new, old in zip(edited, node.body, strict=True)):
         return node
     pieces = [
-        Piece(old, len(edited) == 1, new is None)
+        Piece(old, node, len(edited) == 1, new is None)
         for new, old in zip(edited, node.body, strict=True)
     ]
     kept = [old if new is None else new for new, old in zip(edited, node.body, strict=True)]

@@ -50,6 +50,7 @@ class Traversal:
         self.catalogue = catalogue
         self.path = path
         self.problems: list[tuple[Decision | None, str]] = []
+        self.crowded: list[cst.CSTNode] = []  # lines on which a statement had to stand alone
         self.carried_out: set[int] = set()
         self.found: dict[tuple[str, int], cst.CSTNode | None] = {}
         self.memory: dict[object, Any] = {}
@@ -261,7 +262,7 @@ class Traversal:
         statements: list[cst.BaseSmallStatement] = []
         for statement in node.body:
             reason = other_reason if pieces else first_reason
-            piece = Piece(statement, len(node.body) == 1 and not first_reason)
+            piece = Piece(statement, node, len(node.body) == 1 and not first_reason)
             pieces.append(piece)
             self._context = outer._replace(
                 piece=piece,

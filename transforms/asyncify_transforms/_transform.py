@@ -55,6 +55,9 @@ class Place(Protocol):
     def insert(self, statements: Sequence[Any], where: str) -> bool:
         """Put statements ``before`` or ``after`` the one that holds the node."""
 
+    def has_line(self) -> bool:
+        """Whether the simple statement that holds the node has its line to itself; else refused."""
+
     def replace_line(self, statements: Sequence[Any]) -> bool:
         """Replace the simple statement that holds the node."""
 

@@ -24,8 +24,8 @@ Leaves alone
     redundant go.
 
 Safety
-    Safe. Where no statement can be put before (an elif, a lambda, a comprehension, behind a
-    semicolon), a variable is refused, and the file with it.
+    Safe. Where no statement can be put before (an elif, a lambda, a comprehension), a variable is
+    refused, and the file with it.
 
 Source
     https://docs.python.org/3/reference/expressions.html#await-expression

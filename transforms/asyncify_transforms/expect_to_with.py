@@ -40,8 +40,7 @@ from asyncify_transforms._transform import Example, Place, Transform, documented
 def apply(decision: ExpectToWith, call: cst.Call, place: Place) -> cst.CSTNode | None:
     """The call without the function, around a call of the function."""
     line, small = place.line, place.statement
-    if not isinstance(line, cst.SimpleStatementLine):
-        place.refuse("The call doesn't stand on a line of its own.")
+    if not place.has_line() or not isinstance(line, cst.SimpleStatementLine):
         return None
     name: cst.AsName | None = None
     if isinstance(small, cst.Assign) and len(small.targets) == 1:

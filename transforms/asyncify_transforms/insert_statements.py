@@ -22,7 +22,8 @@ Leaves alone
     The statement itself, and its comments.
 
 Safety
-    Refused where no line can be put: an elif, a block on the line of its header, a semicolon.
+    Refused where no line can be put: an elif. Statements that share a line, or follow the header of
+    their block, get lines of their own.
 
 Source
     https://docs.python.org/3/reference/compound_stmts.html

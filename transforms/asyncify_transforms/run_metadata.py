@@ -49,8 +49,7 @@ def apply(decision: RunMetadata, call: cst.Call, place: Place) -> cst.CSTNode | 
     if not (isinstance(statement, cst.Expr) and statement.value is place.original):
         place.refuse("The call is part of a larger statement.")
         return None
-    if not isinstance(line, cst.SimpleStatementLine):
-        place.refuse("The call doesn't stand on a line of its own.")
+    if not place.has_line() or not isinstance(line, cst.SimpleStatementLine):
         return None
     return call if place.replace_line([_block(decision, bind, run_sync, line)]) else None
 
