@@ -1,55 +1,99 @@
 """Names that a program computes: how they begin, as far as that is written down.
 
 ``getattr(self, f"on_{kind}")`` may be any method that begins so. The name may have been put
-together before, or be one of those that ``startswith`` lets through.
+together before, of a constant of the module or class, or be one of those that ``startswith`` lets
+through.
 """
 
 from __future__ import annotations
 
 from asyncify import facts as f
 from asyncify.analysis.layout import Layout
+from asyncify.analysis.program import Class, Program, Variable, names_assigned, statements_of
 
 _STEPS = 4  # assignments and operators between a name and what it is made of
 _FILTER = "startswith"
 _KEEPING = {"lower", "strip", "rstrip", "removesuffix"}  # methods that leave a beginning as it is
 
 
-def beginning(layout: Layout, index: int, steps: int = _STEPS) -> str:
+def beginning(program: Program, layout: Layout, index: int, steps: int = _STEPS) -> str:
     """The text that the value of an operation begins with, or ''."""
     operation = layout.operations[index]
     kind = operation[0]
-    if kind == f.FORMAT:
-        return str(operation[6])
     if kind == f.CONSTANT:
         return operation[5] if isinstance(operation[5], str) else ""
+    if kind == f.FORMAT and operation[6]:
+        return str(operation[6])
     if steps == 0:
         return ""
+    if kind == f.FORMAT:
+        return beginning(program, layout, operation[5][0], steps - 1) if operation[5] else ""
     if kind == f.NAME:
-        return _of_name(layout, operation[5], steps - 1)
+        return _of_name(program, layout, index, steps - 1)
+    if kind == f.ATTRIBUTE:
+        return _of_attribute(program, layout, index)
     if kind == f.OPERATOR and operation[5] in ("Add", "Mod"):
-        text = beginning(layout, operation[6][0], steps - 1)
+        text = beginning(program, layout, operation[6][0], steps - 1)
         return text.partition("%")[0] if operation[5] == "Mod" else text
     if kind == f.CALL:
-        return _of_call(layout, operation, steps - 1)
+        return _of_call(program, layout, operation, steps - 1)
     return ""
 
 
-def _of_call(layout: Layout, operation: f.Operation, steps: int) -> str:
+def _of_call(program: Program, layout: Layout, operation: f.Operation, steps: int) -> str:
     """``"on_{}".format(kind)``, ``name.lower()``"""
     callee = layout.operations[operation[5]]
     if callee[0] != f.ATTRIBUTE:
         return ""
     if callee[6] == "format":
-        return beginning(layout, callee[5], steps).partition("{")[0]
-    text = beginning(layout, callee[5], steps) if callee[6] in _KEEPING else ""
+        return beginning(program, layout, callee[5], steps).partition("{")[0]
+    text = beginning(program, layout, callee[5], steps) if callee[6] in _KEEPING else ""
     return text if text == text.lower().strip() else ""
 
 
-def _of_name(layout: Layout, name: str, steps: int) -> str:
+def _of_name(program: Program, layout: Layout, index: int, steps: int) -> str:
     """What a variable begins with: all that is assigned to it, or the filter that it passes."""
-    found = {beginning(layout, index, steps) for index in assignments(layout, name)}
+    name = layout.operations[index][5]
+    if name not in layout.function.facts.bound:
+        return _of_constant(program, layout, index)
+    found = {beginning(program, layout, place, steps) for place in assignments(layout, name)}
     found = found or {_filtered(layout, name)}
     return found.pop() if len(found) == 1 else ""
+
+
+def _of_constant(program: Program, layout: Layout, index: int) -> str:
+    """``PREFIX``, of this module or another."""
+    symbol = program.resolve_expression(layout.function, layout.operations, index)
+    made = program.variable_expression(symbol) if isinstance(symbol, Variable) else None
+    return _text(made[1][made[2]]) if made is not None else ""
+
+
+def _of_attribute(program: Program, layout: Layout, index: int) -> str:
+    """``self.prefix``, of the class, or ``settings.PREFIX``."""
+    operation, function = layout.operations[index], layout.function
+    base, parameters = layout.operations[operation[5]], function.signature.parameters
+    own = function.is_method and bool(parameters) and base[0] == f.NAME
+    if not own or base[5] != parameters[0].name or function.owner is None:
+        return _of_constant(program, layout, index)
+    family = dict.fromkeys((*function.owner.ancestors, *function.owner.descendants()))
+    if any(operation[6] in m.facts.stores for cls in family for m in cls.methods.values()):
+        return ""
+    found = {text for cls in family for text in _in_class(cls, operation[6])}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _in_class(cls: Class, name: str) -> list[str]:
+    """What the body of a class assigns to a name."""
+    return [
+        _text(cls.body.body.operations[value])
+        for statement in statements_of(cls.body.body.statements)
+        for assigned, value in names_assigned(statement)
+        if assigned == name
+    ]
+
+
+def _text(operation: f.Operation) -> str:
+    return operation[5] if operation[0] == f.CONSTANT and isinstance(operation[5], str) else ""
 
 
 def assignments(layout: Layout, name: str) -> list[int]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def on_subscript(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
     base, key = run.values[operation[5]], run.operations[operation[6]]
     if not base:
-        return s.NOTHING
+        return _item(run, operation[5], index)
     for atom in base:
         if isinstance(atom, s.Statement) and atom.dynamic is not None:
             load_reads.executed(run, atom, s.EACH, index)

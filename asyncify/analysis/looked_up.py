@@ -37,7 +37,7 @@ def lookup(evaluation: Evaluation, place: int) -> f.Operation | None:
 def methods(evaluation: Evaluation, operation: f.Operation) -> Iterator[Function]:
     """The methods that a ``getattr`` may give."""
     layout = evaluation.inference.layout(evaluation.function)
-    start = beginning(layout, operation[6][1])
+    start = beginning(evaluation.program, layout, operation[6][1])
     for atom in evaluation.values[operation[6][0]]:
         if isinstance(atom, v.Instance):
             for cls in dict.fromkeys((*atom.cls.ancestors, *atom.cls.descendants())):

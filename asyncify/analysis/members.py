@@ -85,7 +85,7 @@ def by_name(evaluation: Evaluation, given: list[v.Value], place: int) -> v.Value
         return v.join(
             of(evaluation, a, name) for name in names if isinstance(name, str) for a in given[0]
         )
-    start = beginning(evaluation.inference.layout(evaluation.function), place)
+    start = beginning(evaluation.program, evaluation.inference.layout(evaluation.function), place)
     default = v.join(given[2:])
     found: list[v.Value] = [frozenset(a for a in default if isinstance(a, v.FunctionObject))]
     for atom in given[0]:

@@ -261,7 +261,7 @@ class Program:
         if module not in self._assignments:
             table: dict[str, tuple[int, ...]] = {}
             for statement in statements_of(module.functions[0].body.statements):
-                for name, value in _names_assigned(statement):
+                for name, value in names_assigned(statement):
                     table[name] = (*table.get(name, ()), value)
             self._assignments[module] = table
         return self._assignments[module]
@@ -386,7 +386,8 @@ def statements_of(statements: tuple[f.Statement, ...]) -> Iterator[f.Statement]:
             yield from statements_of(block)
 
 
-def _names_assigned(statement: f.Statement) -> Iterator[tuple[str, int]]:
+def names_assigned(statement: f.Statement) -> Iterator[tuple[str, int]]:
+    """The names that a statement assigns, with the operations of their values."""
     if statement[0] == f.ASSIGN:
         for target in statement[7]:
             if target[0] == f.TO_NAME:

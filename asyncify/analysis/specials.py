@@ -73,8 +73,8 @@ class Specials:
         if not plain or not self.name(function) or function.signature_is_decorated:
             return self._called(name)
         seen = any(use.kind != "pass" for _, use in self.callers.callers().get(function, ()))
-        if name == words.TRUTH and not seen:
-            return self._called(name)  # of an object without it Python takes for granted: True
+        if name in words.ASKED_FOR_TRUTH and not seen:
+            return self._called(name)  # without it the object would be true, for whoever asks
         given = self._given_away(set(line))
         if given is not None:
             shown, where, number = given

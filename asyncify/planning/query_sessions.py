@@ -278,7 +278,8 @@ class QuerySessions:
             found += [(caller, uses[index].operation) for index in sorted(called)]
         others = {
             (caller, use.operation) for caller, use in self.colors.callers().get(function, ())
-        }
+            if use.kind == "call"
+        }  # fmt: skip
         return found if others <= set(found) else []  # getattr(module, "count")(query)
 
     def _calls_of_partial(self, caller: Function, index: int) -> set[int]:
