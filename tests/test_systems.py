@@ -42,11 +42,21 @@ def test_a_program_works_after_each_module(tmp_path: Path) -> None:
     own_tests(tmp_path, "after")
 
 
-def test_infrastructure_services_and_routes(tmp_path: Path) -> None:
+STEPS = {
+    "reading_notes": ("app/database.py app/main.py alembic/env.py", "app/services", ""),
+    "research_reports": (
+        "database.py main.py",
+        "services/auth_service.py services/user_service.py models.py tests", "services", "",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_infrastructure_services_and_routes(name: str, tmp_path: Path) -> None:
     """One commit for each: it ends where a single run ends."""
-    app, folder = next(app for app in SYSTEMS if app.name == "reading_notes"), tmp_path / "program"
+    app, folder = next(app for app in SYSTEMS if app.name == name), tmp_path / "program"
     shutil.copytree(app / "before", folder)
-    for names in ("app/database.py app/main.py alembic/env.py", "app/services", ""):
+    for names in STEPS[name]:
         paths = tuple(folder / name for name in names.split() or ("",))
         write(folder, engine.run(replace(request(folder), paths=paths)))
     for path in (app / "after").rglob("*.py"):

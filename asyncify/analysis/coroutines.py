@@ -9,11 +9,11 @@ it in the end.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from enum import IntEnum
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.boundaries import Boundaries
+from asyncify.analysis.coroutine_signs import Fate, holds_coroutine, taking, words_of
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Class, Function, Variable, dotted
 from asyncify.analysis.uses import SYNC_KINDS, Use, Uses
@@ -23,14 +23,6 @@ from asyncify.vocabulary.rows import Form
 
 Callers = Callable[[], dict[Function, list[tuple[Function, Use]]]]
 _DEEP = 6  # borders of functions; what goes further is followed by nobody who reads the code
-
-
-class Fate(IntEnum):
-    """What becomes of a coroutine."""
-
-    LOST = 0  # used as if it were its result, or dropped
-    OPEN = 1  # handed on to somebody who isn't known
-    TAKEN = 2  # awaited, scheduled, or looked at by code that knows what it is
 
 
 class Coroutines:
@@ -103,14 +95,14 @@ class Coroutines:
         """Does a plain function return a coroutine, whatever way it went? A wrapper that chooses
         between a sync function and an async one doesn't."""
         evaluation = self.inference.evaluations.get(function)
-        if evaluation is None or not _holds_coroutine(self.inference.result(function)):
+        if evaluation is None or not holds_coroutine(self.inference.result(function)):
             return False
         for statement in self.uses.layout(function).statements:
             if statement[0] == f.RETURN and statement[7] >= 0:
                 operation = evaluation.operations[statement[7]]
                 callee = evaluation.values[operation[5]] if operation[0] == f.CALL else v.UNKNOWN
                 if any(isinstance(a, v.FunctionObject) and not a.function.facts.is_async
-                       and not _holds_coroutine(self.inference.result(a.function))
+                       and not holds_coroutine(self.inference.result(a.function))
                        for a in callee):  # fmt: skip
                     return False
         return True
@@ -244,7 +236,7 @@ class Coroutines:
             if op and op[0] == f.NAME and op[5] == name
         ]  # fmt: skip
         if evaluation is not None:
-            holding = [i for i in loads if _holds_coroutine(evaluation.values[i])]
+            holding = [i for i in loads if holds_coroutine(evaluation.values[i])]
             loads = holding or loads
         layout = self.uses.layout(function)
         fates = [
@@ -279,7 +271,7 @@ class Coroutines:
         operation = layout.operations[call]
         if operation[0] != f.CALL or operation[5] == index:
             return False
-        return _taking(dotted(layout.operations, operation[5])) is not Fate.LOST
+        return taking(dotted(layout.operations, operation[5])) is not Fate.LOST
 
     # -- over the border of a function
 
@@ -301,6 +293,8 @@ class Coroutines:
                 return promised  # a plain `list` says nothing of what is in it
         if self._is_provided(function):
             return Fate.LOST
+        if self.inference.fixtures.is_fixture(function):
+            return self._of_fixture(function, packed)
         if not words.LOOKING_NAMES.isdisjoint(function.facts.names):
             return Fate.OPEN  # it knows when that is a coroutine, and so do its callers
         if function.facts.is_generator or self._depth >= _DEEP:
@@ -316,6 +310,12 @@ class Coroutines:
         if function.facts.kind == "lambda" and self._is_mocking(function):
             return Fate.TAKEN
         return Fate.LOST if self._handles_sync(function) else Fate.OPEN
+
+    def _of_fixture(self, fixture: Function, packed: bool) -> Fate:
+        """The fate of what pytest gives to tests: one that awaits it is enough."""
+        requesting = self.inference.fixtures.requesting(fixture)
+        fates = [self._loads(function, name, packed) for function, name in requesting]
+        return Fate.TAKEN if Fate.TAKEN in fates else min(fates, default=Fate.OPEN)
 
     def _is_mocking(self, function: Function) -> bool:
         """Is a lambda what a mock calls, to give what that gives?"""
@@ -352,7 +352,7 @@ class Coroutines:
         operations = function.signature.operations
         if annotation < 0:
             return None
-        found = _words_of(operations, annotation)
+        found = words_of(operations, annotation)
         if any(word in text for text in found for word in words.AWAITABLE_WORDS):
             return Fate.TAKEN
         if found & words.OPEN_WORDS:
@@ -382,9 +382,9 @@ class Coroutines:
         last = callee[6] if callee[0] == f.ATTRIBUTE else name
         if last.rpartition(".")[2] in words.ENSURING_NAMES:
             return self._follow(function, call, packed)
-        taking = max(_taking(name), _taking(last))
-        if taking is not Fate.LOST:
-            return taking
+        taken = max(taking(name), taking(last))
+        if taken is not Fate.LOST:
+            return taken
         if last in words.KEEPING_NAMES and callee[0] == f.ATTRIBUTE:
             receiver = layout.operations[callee[5]]
             is_name = receiver[0] == f.NAME
@@ -435,7 +435,7 @@ class Coroutines:
         keyword = next((name for name, i in operation[7] if i == index), None)
         for statement in cls.body.body.statements:
             if statement[0] == f.ANNOTATED and statement[7][0] == f.TO_NAME:
-                texts = _words_of(cls.body.body.operations, statement[8])
+                texts = words_of(cls.body.body.operations, statement[8])
                 awaited = any(w in text for text in texts for w in words.AWAITABLE_WORDS)
                 if awaited and keyword in (None, statement[7][1]):
                     return Fate.TAKEN
@@ -451,51 +451,8 @@ def _is_async(owner: v.Known) -> bool:
     return owner.kind.lower().startswith("async")
 
 
-def _taking(name: str) -> Fate:
-    """Does something foreign, or unknown, take coroutines for what they are?"""
-    last = name.removesuffix("()").rpartition(".")[2]
-    if name.partition(".")[0] in words.TAKING_MODULES or name.startswith("unittest.mock"):
-        return Fate.TAKEN
-    if last in words.TAKING_NAMES:
-        return Fate.TAKEN
-    perhaps = last in words.PERHAPS_NAMES or any(p in last.lower() for p in words.TAKING_PARTS)
-    return Fate.OPEN if perhaps else Fate.LOST
-
-
-def _words_of(operations: tuple[f.Operation, ...], index: int) -> frozenset[str]:
-    """The names that occur in an annotation, strings as they are."""
-    found: set[str] = set()
-    pending = [index]
-    while pending:
-        operation = operations[pending.pop()]
-        kind = operation[0]
-        if kind == f.NAME:
-            found.add(operation[5])
-        elif kind == f.ATTRIBUTE:
-            found.add(operation[6])
-        elif kind == f.CONSTANT and isinstance(operation[5], str):
-            found.add(operation[5])
-        elif kind == f.SUBSCRIPT:
-            pending += operation[5:7]
-        elif kind in (f.SEQUENCE, f.OPERATOR):
-            pending += [i if i >= 0 else ~i for i in operation[6]]
-    return frozenset(found)
-
-
 def _overrides(method: Function, other: Function) -> bool:
     """Are they methods of one name, of classes of which one is below the other?"""
     if method.owner is None or other.owner is None or method.name != other.name:
         return False
     return method.owner in other.owner.ancestors or other.owner in method.owner.ancestors
-
-
-def _holds_coroutine(value: v.Value) -> bool:
-    """Is a coroutine of the program among the alternatives, or in a container among them?"""
-    for atom in value:
-        if isinstance(atom, v.CoroutineValue):
-            return True
-        if isinstance(atom, v.Collection) and _holds_coroutine(atom.items):
-            return True
-        if isinstance(atom, v.TupleValue) and any(map(_holds_coroutine, atom.items)):
-            return True
-    return False

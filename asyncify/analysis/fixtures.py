@@ -55,6 +55,15 @@ class Fixtures:
         visible = [c for c in candidates if c is not function and self._sees(function, c)]
         return max(visible, key=_nearness, default=None)
 
+    def requesting(self, fixture: Function) -> list[tuple[Function, str]]:
+        """The tests and fixtures that read what a fixture gives, with their parameter."""
+        name = self.name(fixture)
+        return [
+            (function, name) for function in self.inference.program.mentioning(name)
+            if any(p.name == name for p in function.signature.parameters)
+            and self.given(function, name) is fixture
+        ]  # fmt: skip
+
     def value(self, function: Function, parameter: str) -> v.Value:
         """What it gives."""
         fixture = self.given(function, parameter)
