@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
-from asyncify.analysis.coroutines import Coroutines, Fate
+from asyncify.analysis.coroutine_signs import Fate
+from asyncify.analysis.coroutines import Coroutines
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function
 from asyncify.analysis.uses import Use
