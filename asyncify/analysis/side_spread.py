@@ -11,8 +11,9 @@ from asyncify.analysis import values as v
 from asyncify.analysis.boundaries import rule_of
 from asyncify.analysis.injected import Injected
 from asyncify.analysis.lazy_sources import LazySources
-from asyncify.analysis.program import Class, Function
+from asyncify.analysis.program import Class, Function, Variable
 from asyncify.analysis.sides import is_handed, is_parameter
+from asyncify.analysis.use import MAKING
 from asyncify.analysis.uses import SYNC_KINDS, Use
 from asyncify.vocabulary.frameworks import Rule
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from asyncify.analysis.colors import Colors
 
 _OPENED = frozenset({"Session", "Connection"})
+_REFERENCES = (f.NAME, f.ATTRIBUTE)
 
 
 class Spread:
@@ -58,6 +60,8 @@ class Spread:
             pending += [m for m in self.colors.family(current) if self._matters(m)]
             pending += [c for c in self.called_by(current) if self._matters(c)]
             pending += self._lambdas_in(current)
+            if self._is_brought(current):
+                pending += self._bringing(current)
             if current.is_constructor and current.owner in self.holders():
                 assert current.owner is not None
                 pending += [m for m in current.owner.methods.values() if self._matters(m)]
@@ -127,7 +131,52 @@ class Spread:
         return (
             self.colors.does_io(function) or self.makes(function)
             or bool(self._lambdas_in(function)) or self.lazy.are_named(function)
+            or (function.is_constructor and self.brings(function))
         )  # fmt: skip
+
+    def _is_brought(self, method: Function) -> bool:
+        """Does a method use an engine or factory that its object holds?"""
+        return method.owner in self.holders() and any(a.kind in MAKING for a in self.held(method))
+
+    def _bringing(self, method: Function) -> list[Function]:
+        """The constructors of a method's class that bring along what the objects hold."""
+        assert method.owner is not None
+        found = (cls.own_constructor for cls in (method.owner, *method.owner.ancestors))
+        return [fn for fn in dict.fromkeys(found) if fn is not None and self.brings(fn)]
+
+    def brings(self, constructor: Function) -> bool:
+        """Does a constructor name an engine or factory of a module, that its object keeps?"""
+        held = (value for cls, value in self.inference.attributes_held() if cls is constructor.owner)
+        if not any(isinstance(a, v.Known) and a.kind in MAKING for value in held for a in value):
+            return False
+        return bool(self.defaults(constructor)) or any(
+            isinstance(atom, v.Known) and atom.kind in MAKING
+            for index, value in self.inference.evaluations[constructor].objects
+            if self._is_global(constructor, constructor.body.operations, index)
+            for atom in value
+        )
+
+    def defaults(self, function: Function) -> list[tuple[int, Variable]]:
+        """The engines and factories of modules that are defaults of a function's parameters."""
+        operations, scope = function.signature.operations, function.parent or function
+        found = []
+        for parameter in function.signature.parameters:
+            if parameter.default < 0 or operations[parameter.default][0] not in _REFERENCES:
+                continue
+            symbol = self.program.resolve_expression(scope, operations, parameter.default)
+            if isinstance(symbol, Variable) and any(
+                isinstance(a, v.Known) and a.kind in MAKING
+                for a in self.inference.global_value(symbol.module, symbol.name)
+            ):
+                found.append((parameter.default, symbol))
+        return found
+
+    def _is_global(
+        self, function: Function, operations: tuple[f.Operation, ...], index: int
+    ) -> bool:
+        return operations[index][0] in _REFERENCES and isinstance(
+            self.program.resolve_expression(function, operations, index), Variable
+        )
 
     def _lambdas_in(self, function: Function) -> list[Function]:
         """The lambdas of a function that do I/O, wherever it hands them."""

@@ -73,6 +73,7 @@ class SidePlanner:
             self._rename_decorators(function)
             self._rename_filled(function)
             if function in self.sides.synced:
+                self._rename_defaults(function)
                 self._rename_injected(function)
         for function in self._plainly_decorated():
             self._rename_decorators(function)
@@ -175,6 +176,18 @@ class SidePlanner:
                     draft = self.draft(function.module)
                     site = Site(draft.module.path, function.facts.line, function.facts.column)
                     draft.add(RenameVariable(node=node, site=site, old=name, new=new))
+
+    def _rename_defaults(self, function: Function) -> None:
+        """`def __init__(self, factory=SessionLocal)`: the default is the sync one."""
+        operations, scope = function.signature.operations, function.parent or function
+        draft = self.draft(function.module)
+        for index, variable in self.divider.spread.defaults(function):
+            new, operation = self._twin(variable), operations[index]
+            if new:
+                node, site = reference(operation), draft.site(operation)
+                draft.add(RenameReference(node=node, site=site, new=new))
+                if operation[0] == f.NAME:
+                    self._import(scope, operation[5], new, draft)
 
     def _fillers(self, variable: Variable) -> tuple[Function, ...]:
         return self.divider.spread.lazy.fillers(variable)
@@ -499,6 +512,7 @@ class SidePlanner:
                 self._rename(part, range(len(part.body.operations)))
                 self._rename_decorators(part)
                 self._rename_filled(part)
+                self._rename_defaults(part)
                 self._rename_injected(part)
                 if queries is not None and part in with_queries and self.alongside is None:
                     queries.plan_sync(part, draft)
