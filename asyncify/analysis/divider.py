@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asyncify.analysis.held_twins import HeldTwins
 from asyncify.analysis.side_classes import OwnClasses
 from asyncify.analysis.side_roots import Roots
 from asyncify.analysis.side_sharing import Sharing
@@ -20,6 +21,8 @@ class Divider:
     def __init__(self, colors: Colors) -> None:
         self.spread = Spread(colors)
         self.twins = Twins(colors, self.spread)
+        self.held = HeldTwins(colors, self.spread, self.twins)
+        self.spread.is_doubled = self.held.is_doubled
         self.sharing = Sharing(colors, self.spread, self.twins)
         self.roots = Roots(colors, self.spread, self.twins, self.sharing)
         self.classes = OwnClasses(colors, self.spread, self.roots)

@@ -161,7 +161,11 @@ class Roots:
         """Whose object makes an engine or session for itself that methods of both sides use?"""
         for member in ordered(members):
             cls = member.owner
-            if cls is None or not (self._keeps_own(member) or self._holds_own(member, members)):
+            if (
+                cls is None
+                or self.spread.is_doubled(cls)
+                or not (self._keeps_own(member) or self._holds_own(member, members))
+            ):
                 continue
             for method in cls.methods.values():
                 if self.spread.reads_held(method) and self._is_used_outside(method, members):
@@ -249,14 +253,14 @@ class Roots:
         outer = home(root)
         if (
             outer is not root
-            and outer.owner in self.spread.holders()
+            and self.spread.holds_one(outer.owner)
             and (self.spread.reads_held(root))
         ):
             return "it uses the session that its object holds"
         called = any(use.kind != "pass" for _, use in own) or is_implicit(root)
         if not called and not self._shares_object(root):
             return ""
-        if root.is_method and not root.is_constructor and root.owner in self.spread.holders():
+        if root.is_method and not root.is_constructor and self.spread.holds_one(root.owner):
             return "it uses the session that its object holds"
         if self.spread.makes(root):
             return "it hands a session on"
@@ -353,7 +357,7 @@ class Roots:
         that can have a twin is kept by both sides."""
         kept = {
             place for member in members for place in self._stored(member)
-            if place[0] is not None or not self._is_doubled(member, place[1], members, sides)
+            if not self._is_doubled(member, *place, members, sides)
         }  # fmt: skip
         readers = [
             (function, name)
@@ -366,8 +370,15 @@ class Roots:
         return f"`{first[0].qualname}` reads the session that it keeps as `{first[1]}`"
 
     def _is_doubled(
-        self, function: Function, name: str, members: set[Function], sides: Sides
+        self,
+        function: Function,
+        cls: Class | None,
+        name: str,
+        members: set[Function],
+        sides: Sides,
     ) -> bool:
+        if cls is not None:
+            return self.spread.is_doubled(cls)
         variable = self.program.resolve(function.module, name)
         return isinstance(variable, Variable) and not self.twins.twin_obstacle(
             variable, sides, members

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
@@ -34,6 +34,7 @@ class Spread:
         self.uses = colors.uses
         self.injected = Injected(colors.inference)
         self.lazy = LazySources(colors.inference)
+        self.is_doubled: Callable[[Class], bool] = lambda cls: False  # can it hold all twice?
         self._holders: tuple[int, frozenset[Class]] = (-1, frozenset())
         self._lambdas: tuple[int, dict[Function, list[Function]]] = (-1, {})
         self._below: tuple[int, dict[Function, set[Function]]] = (-1, {})
@@ -136,7 +137,9 @@ class Spread:
 
     def _is_brought(self, method: Function) -> bool:
         """Does a method use an engine or factory that its object holds?"""
-        return method.owner in self.holders() and any(a.kind in MAKING for a in self.held(method))
+        if method.owner is None or not self.holds_one(method.owner):
+            return False
+        return any(a.kind in MAKING for a in self.held(method))
 
     def _bringing(self, method: Function) -> list[Function]:
         """The constructors of a method's class that bring along what the objects hold."""
@@ -146,7 +149,11 @@ class Spread:
 
     def brings(self, constructor: Function) -> bool:
         """Does a constructor name an engine or factory of a module, that its object keeps?"""
-        held = (value for cls, value in self.inference.attributes_held() if cls is constructor.owner)
+        if constructor.owner is not None and self.is_doubled(constructor.owner):
+            return False
+        held = (
+            value for cls, value in self.inference.attributes_held() if cls is constructor.owner
+        )
         if not any(isinstance(a, v.Known) and a.kind in MAKING for value in held for a in value):
             return False
         return bool(self.defaults(constructor)) or any(
@@ -223,8 +230,17 @@ class Spread:
 
     def is_held(self, atom: v.Atom) -> bool:
         if isinstance(atom, v.Instance):
-            return atom.cls in self.holders()
+            return self.holds_one(atom.cls)
         return isinstance(atom, v.Known) and atom.kind in SYNC_KINDS
+
+    def holds_one(self, cls: Class | None) -> bool:
+        """Does an object hold a session, factory or engine that only one side can use?"""
+        return cls is not None and cls in self.holders() and not self.is_doubled(cls)
+
+    def _crosses(self, atom: v.Atom) -> bool:
+        if isinstance(atom, v.FunctionObject) and atom.bound:
+            return self.holds_one(atom.function.owner)
+        return self.holds_one(atom.cls) if isinstance(atom, v.Instance) else self._carries(atom)
 
     def _carries(self, atom: v.Atom) -> bool:
         if isinstance(atom, v.FunctionObject):
@@ -235,7 +251,7 @@ class Spread:
 
     def hands_session(self, use: Use) -> bool:
         """Is a session, or an object that holds one, among the arguments of a call?"""
-        return any(map(self._carries, self._given(use, starred=True)))
+        return any(map(self._crosses, self._given(use, starred=True)))
 
     def hands_object(self, use: Use) -> bool:
         """Is an object that holds a session among the arguments of a call?"""

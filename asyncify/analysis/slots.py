@@ -256,9 +256,14 @@ class Flow:
 
     def attributes_held(self) -> Iterator[tuple[Class, v.Value]]:
         """The classes with attributes that hold objects of SQLAlchemy, and what these hold."""
+        for cls, _, value in self.named_attributes_held():
+            yield cls, value
+
+    def named_attributes_held(self) -> Iterator[tuple[Class, str, v.Value]]:
+        """The same, with the attributes' names."""
         for slot in self._written:
             if slot.kind == "attribute" and self.holds_objects(slot.value):
-                yield slot.owner, slot.value
+                yield slot.owner, str(slot.name), slot.value
 
 
 def _is_received(atom: v.Atom) -> bool:

@@ -12,6 +12,7 @@ from asyncify.analysis.sides import Sides, home
 from asyncify.decisions import CopyDecorator, Decision, KeepSyncTwin, RenameReference
 from asyncify.planning.alongside import Alongside
 from asyncify.planning.draft import Draft, call_reference, reference
+from asyncify.planning.held_twins import HeldPlanner
 from asyncify.sites import NodeRef, Site
 
 _LISTENERS = {"sqlalchemy.event.listen", "sqlalchemy.event.listens_for"}
@@ -27,7 +28,9 @@ class SideListeners:
         draft: Callable[[Module], Draft],
         twins: Mapping[Variable, str],
         imported: Callable[[Function, str, str, Draft], None],
+        held: HeldPlanner,
     ) -> None:
+        self.held = held
         self.colors = colors
         self.program = colors.program
         self.inference = colors.inference
@@ -43,17 +46,21 @@ class SideListeners:
         made by this plan."""
         self.alongside = alongside
         self._there = there
-        if not any(self._twins.values()):
-            return
         for function in self.program.mentioning("listens_for"):
             if function.facts.kind == "def" and home(function) not in self.sides.synced:
                 for place, index in enumerate(function.signature.decorators):
                     self._decorated(function, place, index)
         for function in self.program.mentioning("listen"):
-            if function.facts.kind == "module" or self._fills_both(function):
+            if self._may_listen(function):
                 for index, operation in enumerate(function.body.operations):
                     if operation and operation[0] == f.CALL:
                         self._listen(function, index)
+
+    def _may_listen(self, function: Function) -> bool:
+        return (
+            function.facts.kind == "module" or self._fills_both(function)
+            or self.held.is_listening(function)
+        )  # fmt: skip
 
     def _fills_both(self, function: Function) -> bool:
         """Does a function fill a variable and its twin?"""
@@ -72,6 +79,9 @@ class SideListeners:
             return None
         if foreign_name(scope, operations, operation[5], self.inference) not in _LISTENERS:
             return None
+        held = self.held.listened(scope, operations, operation[6][0])
+        if held:
+            return operations[operation[6][0]], held
         symbol = self._source(scope, operations, operation[6][0])
         name = self._twins.get(symbol, "") if symbol is not None else ""
         target = operations[operation[6][0]]

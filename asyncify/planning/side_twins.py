@@ -22,6 +22,7 @@ from asyncify.decisions import (
 from asyncify.findings import Finding
 from asyncify.planning.alongside import Alongside
 from asyncify.planning.draft import Draft, call_reference, reference
+from asyncify.planning.held_twins import HeldPlanner
 from asyncify.planning.queries import QueryPlanner
 from asyncify.planning.side_listeners import SideListeners
 from asyncify.rules import finding
@@ -53,7 +54,8 @@ class SidePlanner:
         self._twins: dict[Variable, str] = {}
         self._there: set[Variable] = set()  # of those whose twin isn't made here
         self._copied: set[Function] = set()
-        self._made: list[tuple[Draft, Decision]] = []
+        self.held = HeldPlanner(self)
+        self.made: list[tuple[Draft, Decision]] = []
         self.alongside: Alongside | None = None
         if colors.inference.config.alongside:
             self.alongside = Alongside(colors, coloring)
@@ -69,20 +71,23 @@ class SidePlanner:
             if function in self.sides.synced or function not in self.coloring.islands:
                 ambient = set()  # else it runs inside run_sync, on what its callers have
             indexes = range(len(function.body.operations))
-            self._rename(function, (index for index in indexes if index not in ambient))
+            self.rename(function, (index for index in indexes if index not in ambient))
             self._rename_decorators(function)
             self._rename_filled(function)
+            self.held.rename_targets(function)
             if function in self.sides.synced:
-                self._rename_defaults(function)
+                self.rename_defaults(function)
                 self._rename_injected(function)
         for function in self._plainly_decorated():
             self._rename_decorators(function)
         self._rename_given()
         while fresh := [fn for fn in ordered(self._uncopied() - staying) if home(fn) is fn]:
             self._copies(fresh)
-        listeners = SideListeners(self.colors, self.sides, self.draft, self._twins, self._import)
+        listeners = SideListeners(
+            self.colors, self.sides, self.draft, self._twins, self.let_import, self.held
+        )
         listeners.plan(self.alongside, self._there)
-        for draft, twin in self._made:
+        for draft, twin in self.made:
             draft.add(twin)
 
     def _rename_given(self) -> None:
@@ -90,13 +95,13 @@ class SidePlanner:
         for root in ordered(self.sides.roots):
             for caller, use in self.colors.callers().get(root, ()):
                 if caller not in self.sides.quiet and self.divider.sharing.gives_sources(use):
-                    self._rename(caller, self.divider.spread.carried(use))
+                    self.rename(caller, self.divider.spread.carried(use))
 
     def _beside(self, alongside: Alongside) -> None:
         """What turns names what is async, and all that sessions come from has that beside it."""
         users = alongside.users()
         for function in users:
-            self._rename(function, range(len(function.body.operations)))
+            self.rename(function, range(len(function.body.operations)))
             self._rename_injected(function)
         sources = {
             x for fn in (*users, *self.sides.twinned) for x in self.divider.twins.sources(fn)
@@ -113,7 +118,7 @@ class SidePlanner:
             if replaced not in self.sides.twinned or override in self.sides.twinned:
                 continue
             if override in self.coloring.turned:
-                self._rename(function, [key])
+                self.rename(function, [key])
             else:
                 operation = function.body.operations[key]
                 reason = f"`{replaced.name}` is overridden here, and what turns is given "
@@ -145,7 +150,7 @@ class SidePlanner:
 
     # -- names
 
-    def _rename(self, function: Function, indexes: Iterable[int]) -> None:
+    def rename(self, function: Function, indexes: Iterable[int]) -> None:
         """Let the names in a function mean what stays sync."""
         draft = self.draft(function.module)
         for index in indexes:
@@ -163,7 +168,7 @@ class SidePlanner:
                 owner = written.rpartition(".")[0]
                 self.alongside.spells(draft, written, f"{owner}.{new}" if owner else new)
             if operation[0] == f.NAME:
-                self._import(function, operation[5], new, draft)
+                self.let_import(function, operation[5], new, draft)
 
     def _rename_filled(self, function: Function) -> None:
         """A function that fills a variable of its module fills the twin."""
@@ -177,7 +182,7 @@ class SidePlanner:
                     site = Site(draft.module.path, function.facts.line, function.facts.column)
                     draft.add(RenameVariable(node=node, site=site, old=name, new=new))
 
-    def _rename_defaults(self, function: Function) -> None:
+    def rename_defaults(self, function: Function) -> None:
         """`def __init__(self, factory=SessionLocal)`: the default is the sync one."""
         operations, scope = function.signature.operations, function.parent or function
         draft = self.draft(function.module)
@@ -187,7 +192,7 @@ class SidePlanner:
                 node, site = reference(operation), draft.site(operation)
                 draft.add(RenameReference(node=node, site=site, new=new))
                 if operation[0] == f.NAME:
-                    self._import(scope, operation[5], new, draft)
+                    self.let_import(scope, operation[5], new, draft)
 
     def _fillers(self, variable: Variable) -> tuple[Function, ...]:
         return self.divider.spread.lazy.fillers(variable)
@@ -216,7 +221,7 @@ class SidePlanner:
                 RenameReference(node=reference(operation), site=draft.site(operation), new=new)
             )
             if operation[0] == f.NAME:
-                self._import(scope, operation[5], new, draft)
+                self.let_import(scope, operation[5], new, draft)
 
     def _rename_injected(self, function: Function) -> None:
         """What FastAPI gives a function comes from the copy that is sync."""
@@ -239,7 +244,7 @@ class SidePlanner:
                 RenameReference(node=reference(operation), site=draft.site(operation), new=new)
             )
             if operation[0] == f.NAME:
-                self._import(scope, operation[5], new, draft)
+                self.let_import(scope, operation[5], new, draft)
 
     def _alias_twin(self, variable: Variable) -> str:
         """``SyncSessionDep = Annotated[Session, Depends(get_session_sync)]``, or ''."""
@@ -253,7 +258,7 @@ class SidePlanner:
         name, there = self._variable_name(variable)
         self._twins[variable] = name
         draft = self.draft(variable.module)
-        nested = self._renamed_inside(function, index, draft)
+        nested = self.renamed_inside(function, index, draft)
         operation = function.body.operations[index]
         self._make(variable, place, there, KeepSyncTwin(
             node=reference(operation), site=draft.site(operation), name=name, decisions=nested
@@ -278,7 +283,7 @@ class SidePlanner:
         if there:
             self._there.add(variable)
         else:
-            self._made.append((draft, twin))
+            self.made.append((draft, twin))
         if self.alongside is not None:
             self.alongside.assigned(draft, *place, None if there else twin)
 
@@ -286,6 +291,9 @@ class SidePlanner:
         variable = self.divider.twins.variable(function, index)
         if variable is not None:
             return self._twin(variable)
+        held = self.held.new_name(function, index)
+        if held:
+            return held
         symbol = self.program.resolve_expression(function, function.body.operations, index)
         found = {symbol} if isinstance(symbol, Function) else self._methods(function, index)
         twinned = found & self.sides.twinned
@@ -305,7 +313,7 @@ class SidePlanner:
                 found |= set(use.callees)
         return found
 
-    def _import(self, function: Function, local: str, new: str, draft: Draft) -> None:
+    def let_import(self, function: Function, local: str, new: str, draft: Draft) -> None:
         """Import the new name where the old one is imported."""
         scope: Function | None = function
         while scope is not None and scope.parent is not None:
@@ -360,7 +368,7 @@ class SidePlanner:
         """What only the sync side uses stays as it is, on engines that are sync."""
         twins = self.divider.twins
         for function, index in (*twins.assignments(variable), *twins.configured(variable)):
-            self._rename(function, sorted(self.colors.uses.layout(function).subtree(index)))
+            self.rename(function, sorted(self.colors.uses.layout(function).subtree(index)))
 
     def _can_stand(self, variable: Variable) -> bool:
         """Can an engine or factory be there twice? Those of tests are replaced."""
@@ -395,7 +403,7 @@ class SidePlanner:
         name, _ = self._variable_name(variable)
         self._twins[variable] = name
         draft = self.draft(variable.module)
-        self._made.append((draft, self._empty_beside(statement, name, draft)))
+        self.made.append((draft, self._empty_beside(statement, name, draft)))
         self.sides.twinned |= self.divider.twins.makers(variable) & self.sides.synced
         for function in self._fillers(variable):
             if function not in self.sides.synced:
@@ -413,17 +421,17 @@ class SidePlanner:
         draft = self.draft(function.module)
         for statement in self.divider.spread.lazy.assignments(function, variable.name) or ():
             index = statement[8]
-            nested = self._renamed_inside(function, index, draft)
+            nested = self.renamed_inside(function, index, draft)
             is_call = function.body.operations[index][0] == f.CALL
             node = call_reference(function, index) if is_call else NodeRef("Assign", statement[3])
-            self._made.append((
+            self.made.append((
                 draft,
                 KeepSyncTwin(node=node, site=draft.site(statement), name=name, decisions=nested),
             ))  # fmt: skip
         node = NodeRef("FunctionDef", function.facts.number, function.name)
         site = Site(draft.module.path, function.facts.line, function.facts.column)
         declared = InsertStatements(node=node, site=site, source=f"global {name}\n", where="body")
-        self._made.append((draft, declared))
+        self.made.append((draft, declared))
 
     def _repeat(
         self, variable: Variable, place: tuple[Function, int], name: str, there: bool
@@ -431,7 +439,7 @@ class SidePlanner:
         """The twin is made as its original is, in the same branch."""
         function, index = place
         draft = self.draft(variable.module)
-        nested = self._renamed_inside(function, index, draft)
+        nested = self.renamed_inside(function, index, draft)
         site = draft.site(function.body.operations[index])
         node = call_reference(function, index)
         twin = KeepSyncTwin(node=node, site=site, name=name, decisions=nested)
@@ -441,22 +449,22 @@ class SidePlanner:
         """Where there is no engine, there is none for the sync side either."""
         draft = self.draft(variable.module)
         for statement in self.divider.twins.empty(variable):
-            self._made.append((draft, self._empty_beside(statement, name, draft)))
+            self.made.append((draft, self._empty_beside(statement, name, draft)))
 
     def _configure(self, function: Function, index: int) -> None:
         """What is configured is configured on both sides."""
         draft = self.draft(function.module)
-        nested = self._renamed_inside(function, index, draft)
+        nested = self.renamed_inside(function, index, draft)
         site = draft.site(function.body.operations[index])
         twin = KeepSyncTwin(
             node=call_reference(function, index), site=site, name="", decisions=nested
         )
-        self._made.append((draft, twin))
+        self.made.append((draft, twin))
 
-    def _renamed_inside(self, function: Function, index: int, draft: Draft) -> tuple[Decision, ...]:
+    def renamed_inside(self, function: Function, index: int, draft: Draft) -> tuple[Decision, ...]:
         """What lets an expression mean the sync side, in a copy of it."""
         inside = sorted(self.colors.uses.layout(function).subtree(index))
-        return self._apart(draft, lambda: self._rename(function, inside))
+        return self._apart(draft, lambda: self.rename(function, inside))
 
     def _apart(self, draft: Draft, plan: Callable[[], None]) -> tuple[Decision, ...]:
         """Decisions for a copy, which don't hold for the original."""
@@ -509,10 +517,11 @@ class SidePlanner:
 
         def plan() -> None:
             for part in parts:
-                self._rename(part, range(len(part.body.operations)))
+                self.rename(part, range(len(part.body.operations)))
                 self._rename_decorators(part)
                 self._rename_filled(part)
-                self._rename_defaults(part)
+                self.held.rename_targets(part)
+                self.rename_defaults(part)
                 self._rename_injected(part)
                 if queries is not None and part in with_queries and self.alongside is None:
                     queries.plan_sync(part, draft)

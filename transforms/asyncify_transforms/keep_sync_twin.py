@@ -39,7 +39,7 @@ def apply(
     """The call itself, with the copy put behind its statement."""
     statement = place.statement
     if isinstance(place.original, (cst.Assign, cst.AnnAssign)):
-        again = cst.SimpleStatementLine([_renamed(place.copied(()), decision.name)])
+        again = cst.SimpleStatementLine([_renamed(place.copied(decision.decisions), decision.name)])
         return call if place.insert([again], "after") else None
     if not decision.name and isinstance(statement, cst.Expr) and statement.value is place.original:
         again = cst.SimpleStatementLine([cst.Expr(place.copied(decision.decisions))])
@@ -56,10 +56,11 @@ def apply(
 
 
 def _renamed(statement: cst.Assign | cst.AnnAssign, name: str) -> cst.Assign | cst.AnnAssign:
-    """The assignment to a variable of another name."""
-    target = cst.Name(name)
+    """The assignment to a variable, or an attribute, of another name."""
     if isinstance(statement, cst.AnnAssign):
-        return statement.with_changes(target=target)
+        return statement.with_changes(target=cst.Name(name))
+    old, new = statement.targets[0].target, cst.Name(name)
+    target = old.with_changes(attr=new) if isinstance(old, cst.Attribute) else new
     return statement.with_changes(targets=[cst.AssignTarget(target)])
 
 
