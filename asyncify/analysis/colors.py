@@ -252,6 +252,7 @@ class Colors(Components):
         apart = [
             fn for fn, obstacle in open_ones.items()
             if not (fn in called or fn.is_constructor)
+            and not (fn.facts.kind == "module" and self.divider.roots.needs_doubles(fn))
             and self.divider.roots.add_root(fn, obstacle, sides)
         ]  # fmt: skip
         if apart:
@@ -268,7 +269,8 @@ class Colors(Components):
             else:
                 roots = self.divider.roots
                 moved |= (
-                    roots.add_root(function, obstacle, sides)
+                    (roots.needs_doubles(function) and self.may_run_at_import(function))
+                    or roots.add_root(function, obstacle, sides)
                     or roots.add_called(function, obstacle, sides)
                     or self._enclose([function, *open_ones], coloring, islands)
                     or roots.add_above(function, obstacle, sides)

@@ -71,6 +71,11 @@ class HeldTwins:
             if not own and self._writes_another(function, name, family):
                 return None
             found += [(function, statement) for statement in own or ()]
+        for owner in ordered(c.body for c in family if name in c.body.facts.bound):
+            statements = [s for s in owner.body.statements if _is_plain(s, name)]
+            if len(statements) != 1:
+                return None  # a field of a dataclass, say: another one would move its parameters
+            found.append((owner, statements[0]))
         return found or None
 
     def _own_writes(self, method: Function, name: str) -> list[f.Statement]:
@@ -208,6 +213,14 @@ class HeldTwins:
                 for operation in function.body.operations
             )
         )  # fmt: skip
+
+
+def _is_plain(statement: f.Statement, name: str) -> bool:
+    """Does a statement assign a name, and nothing else?"""
+    return (
+        statement[0] == f.ASSIGN and len(statement[7]) == 1
+        and statement[7][0][:2] == (f.TO_NAME, name)
+    )  # fmt: skip
 
 
 def _targets(statement: f.Statement) -> Iterator[tuple[Any, ...]]:

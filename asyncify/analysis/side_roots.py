@@ -172,6 +172,13 @@ class Roots:
                     return f"`{method.qualname}` uses the session or engine that its object holds"
         return ""
 
+    def needs_doubles(self, function: Function) -> bool:
+        """Would a root need objects to hold a second engine or factory?"""
+        return any(
+            member.owner is not None and self.spread.is_doubled(member.owner)
+            and self.spread.reads_held(member) for member in self.spread.below(function)
+        )  # fmt: skip
+
     def _holds_own(self, member: Function, members: set[Function]) -> bool:
         """Does a method use what another method of its class, which turns, makes and keeps?"""
         owner = member.owner

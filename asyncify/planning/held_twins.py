@@ -54,6 +54,8 @@ class HeldPlanner:
         key = (writes[0][0].owner or cls if writes else cls), name
         if key not in self._names:
             self._names[key] = ""
+            if self._stays(cls, name, writes):
+                return ""
             if self._is_sync_only(cls, name, writes):
                 for function, statement in writes:
                     self._rename_value(function, statement[8])
@@ -63,6 +65,11 @@ class HeldPlanner:
                 if function not in self.sides.sides.synced:
                     self._repeat(function, statement, new)
         return self._names[key]
+
+    def _stays(self, cls: Class, name: str, writes: list[Write]) -> bool:
+        """Does nothing but the sync side assign and read an attribute?"""
+        users = [*self.held.readers(cls, name), *(fn for fn, _ in writes if fn.facts.kind == "def")]
+        return all(user in self.sides.sides.quiet for user in users)
 
     def _is_sync_only(self, cls: Class, name: str, writes: list[Write]) -> bool:
         """Does nothing but the sync side read an attribute, that is given what others make?"""
