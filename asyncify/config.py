@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
@@ -70,6 +70,7 @@ class Config:
     # Where keys were read, relative to the root, and their lines there.
     file: str = field(default="", compare=False)
     lines: tuple[tuple[str, int], ...] = field(default=(), compare=False)
+    isolated: bool = field(default=False, compare=False)  # no file was to be read
 
     @property
     def alongside(self) -> bool:
@@ -107,6 +108,10 @@ class Key:
     def repeats(self) -> bool:
         """Whether the flag may be given several times."""
         return self.split not in (_only, _switched)
+
+
+# Where the settings begin in a TOML file.
+_TABLE = re.compile(r"^\s*\[\s*tool\s*\.\s*asyncify\b", re.MULTILINE)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -321,6 +326,7 @@ def load_config(
     if given[0].file is not None:
         fields["file"] = Path(os.path.relpath(given[0].file, root)).as_posix()
         fields["lines"] = tuple((key, line) for key, line in given[0].lines if key not in words)
+    fields["isolated"] = isolated
     config = replace(Config(root), **fields, suite=suite_of(root, python), scripts=scripts_of(root))
     return _with_version(config, "sqlalchemy_version" in fields, python)
 
@@ -344,6 +350,19 @@ def _take(name: str, value: object, root: Path, fields: dict[str, Any]) -> str:
     except ValueError as error:
         return f"{name} {error}{'' if str(error).endswith(('?', '.')) else '.'}"
     return ""
+
+
+def unread_tables(config: Config, folders: Iterable[str]) -> Iterator[tuple[str, int]]:
+    """The files in folders of the program that have settings which nobody reads, and where."""
+    for folder in () if config.isolated else folders:
+        path = f"{folder}/pyproject.toml"
+        try:
+            text = (config.root / path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            continue
+        table = _TABLE.search(text)
+        if table and path != config.file:
+            yield path, text.count("\n", 0, table.end()) + 1
 
 
 def _read_file(root: Path, config_file: Path | None) -> _Given:
@@ -398,7 +417,7 @@ def _line_of(name: str, text: str) -> int:
         rf"^\s*\[\s*tool\s*\.\s*asyncify\s*\.\s*{bare}\s*[\].]",
         rf"\basyncify\b.*?{bare}\s*=",
     ):
-        start = re.search(r"^\s*\[\s*tool\s*\.\s*asyncify\b", text, re.MULTILINE)
+        start = _TABLE.search(text)
         compiled = re.compile(pattern, re.MULTILINE)
         match = compiled.search(text, start.start() if start else 0)
         if match:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from asyncify.analysis.infer import infer
 from asyncify.analysis.program import Program
-from asyncify.config import Config
+from asyncify.config import Config, unread_tables
 from asyncify.facts import ModuleFacts
 from asyncify.findings import Finding
 from asyncify.limits import Limits, restrict, unread_callers
@@ -26,8 +26,9 @@ from asyncify.outcome import FileChange, Outcome
 from asyncify.phases import STILL_SYNC, plan_phase
 from asyncify.plan import Plan, make_plan, make_turning, settled
 from asyncify.planning.standing import StatusMaker
-from asyncify.rules import FAILURES
+from asyncify.rules import FAILURES, finding
 from asyncify.shown import shown_usage
+from asyncify.sites import Site
 from asyncify.source.discover import Discovered, SourceFile, discover
 from asyncify.source.kept import OutcomeCache
 from asyncify.source.read import Reader, content_digest
@@ -280,7 +281,7 @@ def _read(request: Request, progress: Progress) -> _Read:
     files: dict[str, ModuleFacts] = {}
     suppressions: dict[str, Suppressions] = {}
     unread = list(found.others)
-    problems = list(found.problems)
+    problems = [*found.problems, *_unread_settings(request.config, found)]
     for source, result in reader.read(found.program, progress):
         if isinstance(result, ModuleFacts):
             files[source.path] = result
@@ -304,6 +305,18 @@ def _read(request: Request, progress: Progress) -> _Read:
         digests=reader.digests,
         projects=found.projects,
     )
+
+
+def _unread_settings(config: Config, found: Discovered) -> Iterator[Finding]:
+    """Projects inside the program have no settings of their own."""
+    edited = [
+        project for project in found.projects
+        if any(path.startswith(f"{project}/") for path in found.editable)
+    ]  # fmt: skip
+    reason = "These settings aren't read: the program begins in a folder above."
+    advice = "Move them to the `pyproject.toml` there, or run asyncify on this folder alone."
+    for path, line in unread_tables(config, edited):
+        yield finding("ASY504", Site(path, line, 1), reason, advice)
 
 
 def _program(read: _Read, config: Config) -> Program:

@@ -199,6 +199,8 @@ def test_root_is_the_work_tree_or_the_path_without_a_pyproject(tmp_path: Path) -
     assert find_root([base / "app" / "sub" / "x.py"]) == base / "app" / "sub"
     (base / ".git").mkdir()
     assert find_root([base / "app" / "sub" / "x.py"]) == base
+    (base.parent / "pyproject.toml").touch()
+    assert find_root([base / "app" / "sub" / "x.py"]) == base  # that one is of another program
 
 
 def test_ignore_files_above_and_below_the_root_hold(tmp_path: Path) -> None:

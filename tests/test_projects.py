@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from asyncify.config import load_config
+from asyncify.engine import check
 from asyncify.outcome import Outcome
 from asyncify.source.discover import discover, find_root
 from tests.engine import described, migrate, request
@@ -86,3 +89,14 @@ def test_projects_are_folders_with_a_manifest(repository: Path) -> None:
     assert find_root((repository,)) == repository
     found = discover(request(repository).config, (repository,))
     assert found.projects == ("backend", "tools")
+
+
+def test_settings_of_a_project_inside_the_program_are_named(repository: Path) -> None:
+    with (repository / "backend" / "pyproject.toml").open("a") as stream:
+        stream.write('\n[tool.asyncify]\nsync = ["shop.users"]\n')
+    [said] = [line for line in described(migrate(repository)) if "ASY504" in line]
+    assert said.startswith("backend/pyproject.toml:8 ASY504 These settings aren't read")
+    assert not any("ASY504" in line for line in described(migrate(repository / "backend")))
+    isolated = load_config(repository, {}, isolated=True)
+    outcome = check(replace(request(repository), config=isolated))
+    assert not any("ASY504" in line for line in described(outcome))

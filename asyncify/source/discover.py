@@ -90,14 +90,17 @@ class Discovered:
 
 
 def find_root(paths: Iterable[Path]) -> Path:
-    """The root of the program that ``paths`` belong to: the folder of the nearest pyproject.toml,
-    else the root of the git work tree, else the folder that holds the paths."""
+    """The root of the program that ``paths`` belong to: the folder of the nearest pyproject.toml
+    in the git work tree, else its root, else the folder that holds the paths."""
     absolute = [real_path(path) for path in paths] or [Path.cwd()]
     start = Path(os.path.commonpath([_nearest_folder(path) for path in absolute]))
+    work_tree = work_tree_of(start)
     for folder in (start, *start.parents):
         if (folder / "pyproject.toml").is_file():
             return folder
-    return work_tree_of(start) or start
+        if folder == work_tree:
+            return folder
+    return start
 
 
 def real_path(path: Path) -> Path:

@@ -156,6 +156,8 @@ def awaited(node: Any, parent: cst.CSTNode, field: str) -> Any:
 
 def has_newline(node: cst.CSTNode) -> bool:
     """Whether the text of a node goes over several lines."""
+    if isinstance(node, cst.Name) and not node.lpar:  # most are
+        return False
     return "\n" in code(node)
 
 
