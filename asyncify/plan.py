@@ -45,7 +45,7 @@ from asyncify.planning.mocks import MockPlanner
 from asyncify.planning.own_cascades import left_outside
 from asyncify.planning.own_rows import OwnRows
 from asyncify.planning.own_strings import OwnStrings
-from asyncify.planning.own_style import kept_for_style
+from asyncify.planning.own_style import kept_for_style, plan_commits
 from asyncify.planning.plugin_loops import share_loops
 from asyncify.planning.pytest_suite import turning
 from asyncify.planning.queries import QueryPlanner
@@ -234,6 +234,7 @@ class Planner:
             self.functions.impediments[function] = obstacle
             self.colors.held_back.setdefault(function, obstacle)
         OwnRows(self.colors, function).plan(draft, group)
+        plan_commits(self.colors, function, draft, group)
 
     def _without_needless_awaits(self, function: Function) -> None:
         operations = function.body.operations

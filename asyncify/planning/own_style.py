@@ -2,8 +2,8 @@
 which are always of the 2.0 style, don't. Such code stays sync and is told.
 
 A plain connection commits what changes data by itself: the async one would lose it without a word.
-Others raise at run time: connections that branch, statements that an engine executes, transactions
-begun inside others.
+Where a function opens it, the commit is written behind the statement. Others raise at run time:
+connections that branch, statements that an engine executes, transactions begun inside others.
 https://docs.sqlalchemy.org/en/14/changelog/migration_20.html
 """
 
@@ -20,6 +20,8 @@ from asyncify.analysis.layout import Layout
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, Variable, dotted
 from asyncify.analysis.uses import Use
+from asyncify.decisions import InsertStatements
+from asyncify.planning.draft import Draft, call_reference
 from asyncify.planning.transactions import Transactions
 from asyncify.vocabulary.sqlalchemy_engine import PLAIN_ONLY
 from asyncify.vocabulary.sqlalchemy_schema import BOUND_METADATA
@@ -32,6 +34,7 @@ _OF_SESSIONS = {"Session", "scoped_session", "sessionmaker"}
 _READING = re.compile(r"\s*(select|values|explain|pragma|show|set)\b", re.IGNORECASE)
 _STATEMENTS = {"select"}  # `values` is also what an insert has
 _RUNNING = {"execute", "exec_driver_sql", "scalar", "scalars"}
+_NOT_ALWAYS = f.MAYBE | f.REPEATED | f.GENERATOR
 _TRANSACTIONS = {"begin", "begin_nested", "begin_twophase"}
 
 
@@ -41,10 +44,24 @@ def kept_for_style(colors: Colors, function: Function) -> Obstacle | None:
         return None
     style = _Style(colors, function)
     for use in colors.uses.of(function):
-        reason = _gone(use) or _joins(function, use) or style.commits(use) or style.begins(use)
+        commits = "" if style.can_commit(use) else style.commits(use)
+        reason = _gone(use) or _joins(function, use) or commits or style.begins(use)
         if reason:
             return Obstacle("ASY203", reason)
     return None
+
+
+def plan_commits(colors: Colors, function: Function, draft: Draft, group: int) -> None:
+    """What a plain connection commits by itself is committed in a line of its own."""
+    style = _Style(colors, function)
+    for use in colors.uses.of(function):
+        if style.commits(use) and style.can_commit(use):
+            node = call_reference(function, use.operation)
+            site = draft.site(function.body.operations[use.operation])
+            source = f"await {style.receiver(use)}.commit()"
+            draft.add(
+                InsertStatements(node=node, site=site, group=group, source=source, where="after")
+            )
 
 
 def bound_metadata(colors: Colors) -> Iterator[tuple[v.Known, Function, int]]:
@@ -114,16 +131,28 @@ class _Style:
             return ""
         return f"1.4 commits by itself after line {use.line}, and async connections don't."
 
+    def can_commit(self, use: Use) -> bool:
+        """Can the commit be written behind the statement, on a connection that nobody else has?"""
+        operation, name = self.operations[use.operation], self.receiver(use)
+        statement = self.transactions.layout.statement(use.operation)
+        parameters = {parameter.name for parameter in self.function.signature.parameters}
+        return (
+            operation[0] == f.CALL and not operation[4] & _NOT_ALWAYS
+            and self.function.facts.kind == "def" and not self.function.has_children
+            and statement is not None and statement[0] in (f.EXPRESSION, f.ASSIGN)
+            and name in self.function.facts.bound - parameters
+        )  # fmt: skip
+
     def begins(self, use: Use) -> str:
         """A transaction that begins behind a statement, with which one of the 2.0 style has begun
         already."""
         if use.row is None or use.row.name not in _TRANSACTIONS or not self._is_plain(use):
             return ""
-        receiver = self._receiver(use)
+        receiver = self.receiver(use)
         before = [
             other for other in self.colors.uses.of(self.function)
             if other.operation < use.operation and self._runs(other)
-            and self._receiver(other) == receiver
+            and self.receiver(other) == receiver
             and not self.transactions.hold(other.operation)
             and not self._is_bound_between(receiver, other.operation, use.operation)
         ]  # fmt: skip
@@ -158,9 +187,9 @@ class _Style:
 
     def _is_begun(self, use: Use) -> bool:
         hold = self.transactions
-        return hold.hold(use.operation) or hold.hold_parameter(self._receiver(use))
+        return hold.hold(use.operation) or hold.hold_parameter(self.receiver(use))
 
-    def _receiver(self, use: Use) -> str:
+    def receiver(self, use: Use) -> str:
         operation = self.operations[use.operation]
         callee = self.operations[operation[5]] if operation[0] == f.CALL else operation
         return dotted(self.operations, callee[5]) if callee[0] == f.ATTRIBUTE else ""
