@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def note(run: LoadEvaluation, write: Write) -> None:
-    if run.loading.keeps_on_commit:
+    if run.loading.keeping.all:
         return
     run.state.history = run.state.history.writing(write)
 
@@ -68,11 +68,20 @@ def added(run: LoadEvaluation, value: s.Value) -> None:
 
 def deleted(run: LoadEvaluation, value: s.Value) -> None:
     """``db.delete(child)``: who has it in a collection keeps it there."""
-    for entity in s.unordered(value):
-        note(run, Write(entity.cls, "gone"))
+    for cls in {entity.cls for entity in s.unordered(value)}:
+        gone(run, cls, "gone")
     history, keys = run.state.history, {entity.key for entity in s.unordered(value)}
     if history.dirty:
         run.state.history = replace(history, gone=history.gone | keys)
+
+
+def gone(run: LoadEvaluation, cls: Class, kind: str) -> None:
+    """Rows of a class go, or may; and others with them."""
+    if run.loading.keeping.all:
+        return
+    note(run, Write(cls, kind))
+    for each in run.loading.models.dependents(cls):
+        note(run, Write(each, kind))
 
 
 def before_request(run: LoadEvaluation, index: int) -> None:
@@ -112,7 +121,7 @@ def requested(run: LoadEvaluation) -> None:
     """A request has written and committed whatever it may have."""
     if run.loading.is_shared:
         note(run, Write(None, "bulk"))
-        committed(run)
+        commits(run)
 
 
 def invoked(run: LoadEvaluation, operation: f.Operation) -> bool:
@@ -131,6 +140,14 @@ def invoked(run: LoadEvaluation, operation: f.Operation) -> bool:
 
 
 # -- commits
+
+
+def commits(run: LoadEvaluation) -> None:
+    """The function commits; what its session holds may be kept."""
+    if not run.loading.keeping.keeps(run.function):
+        committed(run)
+    elif run.state.history.dirty:
+        run.state.history = replace(run.state.history, dirty=frozenset())
 
 
 def committed(run: LoadEvaluation) -> None:
@@ -188,7 +205,9 @@ def _changes(run: LoadEvaluation, write: Write, cls: Class, link: Relationship) 
     """May a write have changed what a relationship leads to?"""
     if link.target is None or link.lazy in QUERYING:
         return False
-    if write.cls is None:
+    if write.between:
+        return write.between == link.between
+    if write.cls is None or link.between in run.loading.models.tables(write.cls):
         return True
     if not link.to_many and write.kind in ("moved", "bulk") and _related(write.cls, cls):
         return _refers(run, write, link.target)

@@ -28,13 +28,15 @@ class Write:
     known (``bulk``).
 
     ``cls`` is None where nobody knows which; ``tables`` those that the rows refer to by keys that
-    were set, None: any; ``links`` the relationships that were set.
+    were set, None: any; ``links`` the relationships that were set. ``between`` is the table of a
+    many-to-many relationship, where rows of that alone were written.
     """
 
     cls: Class | None
     kind: str
     tables: frozenset[str] | None = None
     links: frozenset[str] = frozenset()
+    between: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,14 +82,26 @@ def _write_many(run: LoadEvaluation, index: int) -> None:
             cls = _updated_class(run, place)
             run.state.write(cls)
             if cls is not None:
-                load_commits.note(run, Write(cls, "bulk"))
+                load_commits.gone(run, cls, "bulk")
+            elif operation[6] and operation[6][0] >= 0:
+                _write_between(run, operation[6][0])
             return
         callee = run.operations[operation[5]]
         place = callee[5] if callee[0] == f.ATTRIBUTE else -1
+        if place >= 0 and callee[6] in words.WRITING_TABLES:
+            _write_between(run, place)
     if index >= 0 and any(
         isinstance(a, v.Known) and a.kind in words.WRITERS for a in run.types(index)
     ):
         run.state.write(None)
+
+
+def _write_between(run: LoadEvaluation, index: int) -> None:
+    """``insert(links)`` or ``links.delete()``: rows of a table that links many to many."""
+    models = run.loading.models
+    table = models.table_at(run.function, run.operations, index) if index >= 0 else ""
+    if table:
+        load_commits.note(run, Write(None, "bulk", between=table))
 
 
 def _executed_by(run: LoadEvaluation, argument: s.Value, gives: Gives, index: int) -> s.Value:
@@ -237,7 +249,7 @@ def _affect(run: LoadEvaluation, effect: Effect, operation: f.Operation, argumen
         state.flush()
     elif effect is Effect.COMMIT:
         state.flush()
-        load_commits.committed(run)
+        load_commits.commits(run)
     elif effect is Effect.EXPIRE_ALL:
         expire_all(run)
     elif effect is Effect.KEEP:
@@ -275,7 +287,7 @@ def ended(run: LoadEvaluation, index: int) -> None:
     run.state.flush()
     callee = run.operations[run.operations[index][5]]
     if callee[0] != f.ATTRIBUTE or callee[6] not in words.NESTED:
-        load_commits.committed(run)
+        load_commits.commits(run)
 
 
 def is_opened(run: LoadEvaluation, index: int) -> bool:

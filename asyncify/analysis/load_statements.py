@@ -10,7 +10,6 @@ from asyncify import facts as f
 from asyncify.analysis import load_commits, load_reads, load_sessions
 from asyncify.analysis import load_states as s
 from asyncify.analysis import values as v
-from asyncify.analysis.load_histories import Write
 from asyncify.analysis.program import Class, Variable
 from asyncify.vocabulary import loading as words
 from asyncify.vocabulary.loading import Gives
@@ -42,7 +41,7 @@ def statement_method(
         entity = statement.entities[0]
         run.state.write(entity.cls if entity is not None else None)
         if entity is not None:
-            load_commits.note(run, Write(entity.cls, "bulk"))
+            load_commits.gone(run, entity.cls, "bulk")
     if name in words.UPDATING and statement.entities and statement.entities[0] is not None:
         run.state.flush()
         names = load_sessions.computed_keys(run, operation)

@@ -19,6 +19,7 @@ from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.load_bodies import LoadBody, Telling
 from asyncify.analysis.load_demands import Demand, Summary
 from asyncify.analysis.load_evaluation import LoadEvaluation
+from asyncify.analysis.load_keeping import Keeping
 from asyncify.analysis.load_schemas import Field, Schema, is_schema
 from asyncify.analysis.program import Class, Function, statements_of
 from asyncify.source.templates import Templates
@@ -32,9 +33,7 @@ from asyncify.vocabulary.loading import (
     EAGER_DEFAULTS,
     EXPIRING_ALL,
     FORMATTED,
-    KEEPS_ON_COMMIT,
     LOGGING,
-    MAKES_SESSIONS,
     MATCH_ARGUMENTS,
     NARROWING,
     ORDERING,
@@ -64,6 +63,7 @@ class Loading:
         self.coloring = coloring
         self.inference = colors.inference
         self.models = self.inference.models
+        self.keeping = Keeping(self.inference)
         self.telling = Telling(self)
         self.templates = Templates(self.inference.config.root)
         self.called_by_templates: dict[tuple[Function, str, int], None] = {}
@@ -189,7 +189,7 @@ class Loading:
             yield from (fn for fn in turned if fn.facts.stores or fn.signature_is_decorated)
         if self.requests_expire:
             yield from self.requests
-        elif names and self.is_shared and not self.keeps_on_commit:
+        elif names and self.is_shared and not self.keeping.all:
             committing = load_sessions.COMMITTING
             yield from (fn for fn in self.requests if fn.facts.members & committing)
 
@@ -212,22 +212,6 @@ class Loading:
     def is_shared(self) -> bool:
         """May tests share their session with the program?"""
         return any(self.inference.program.mentioning(word) for word in SHARING)
-
-    @cached_property
-    def keeps_on_commit(self) -> bool:
-        """Do the sessions expire nothing at a commit, even now?"""
-        found = (fn for name in MAKES_SESSIONS for fn in self.inference.program.mentioning(name))
-        return any(
-            self._keeps(function, index)
-            for function in found for operation in function.body.operations
-            if operation and operation[0] == f.CALL
-            for name, index in operation[7] if name == KEEPS_ON_COMMIT
-        )  # fmt: skip
-
-    @staticmethod
-    def _keeps(function: Function, index: int) -> bool:
-        given = function.body.operations[index]
-        return given[0] == f.CONSTANT and given[5] is False
 
     @cached_property
     def requests(self) -> dict[Function, set[int]]:

@@ -37,7 +37,8 @@ class Relationship:
     ``cascades`` where deleting the parent deletes through it; ``joined`` for ``lazy="joined"``.
     ``lazy`` is the strategy as written (``select`` where none is, empty where it is no literal);
     ``back`` the name of the other side (``back_populates``, ``backref``); ``behind`` that side,
-    where it is declared here alone; ``ordered`` says by what the database orders it: ``key``, where
+    where it is declared here alone; ``between`` the table that links many to many, if it is known;
+    ``ordered`` says by what the database orders it: ``key``, where
     what comes last stands last, or ``other``."""
 
     name: str
@@ -50,6 +51,7 @@ class Relationship:
     back: str = ""
     behind: Relationship | None = None
     ordered: str = ""
+    between: str = ""
 
 
 @dataclass(slots=True)
@@ -61,6 +63,7 @@ class Model:
     primary_keys: set[str] = field(default_factory=set)
     foreign_tables: set[str] = field(default_factory=set)
     foreign_keys: dict[str, str] = field(default_factory=dict)  # column: table, "" if unknown
+    cascading: set[str] = field(default_factory=set)  # tables: with their rows those here change
     relationships: dict[str, Relationship] = field(default_factory=dict)
     columns: set[str] = field(default_factory=set)
     deferred: set[str] = field(default_factory=set)
@@ -244,6 +247,8 @@ class Reader:
             if inner[0] == f.CALL and dotted(self.operations, inner[5]).endswith("ForeignKey"):
                 found = self.foreign(self.operations[inner[6][0]] if inner[6] else None)
                 self.model.foreign_keys[name] = found
+                if "ondelete" in dict(inner[7]):
+                    self.model.cascading.add(found)
 
     def stands_for(self, operation: f.Operation) -> Iterator[str]:
         """The attributes that ``synonym("name")`` or ``composite(Point, "x", "y")`` reads."""
@@ -322,6 +327,9 @@ class Reader:
         if many is None:
             many = not self.points_to_one(target, keywords)
         found = self.with_options(name, target, many, keywords, self.lazy(call, keywords, text))
+        if many and not {"secondary", "link_model"}.isdisjoint(keywords):
+            index = keywords.get("secondary", keywords.get("link_model", -1))
+            found = replace(found, between=self.models.table_at(self.body, self.operations, index))
         back, options = self.other_side(keywords)
         if options is None:
             return replace(found, back=back)
@@ -330,7 +338,8 @@ class Reader:
         many = "secondary" in keywords or not many if uselist is None else bool(uselist)
         lazy = _LAZY.get(self.constant(options["lazy"]), "") if "lazy" in options else "select"
         behind = self.with_options(back, self.model.cls, many, options, lazy)
-        return replace(found, back=back, behind=replace(behind, back=name))
+        behind = replace(behind, back=name, between=found.between)
+        return replace(found, back=back, behind=behind)
 
     def with_options(
         self, name: str, target: Class | None, many: bool, options: Keywords, lazy: str

@@ -72,6 +72,33 @@ class Models:
         theirs = set(self.foreign_keys(target).values())
         return bool(theirs & self.tables(cls)) and not own & self.tables(target)
 
+    def table_at(self, function: Function, operations: tuple[f.Operation, ...], index: int) -> str:
+        """The name of the table that an expression stands for, or ''."""
+        operation = operations[index]
+        if operation[0] == f.CONSTANT:
+            return str(operation[5])
+        if operation[0] == f.ATTRIBUTE and operation[6] == TABLE:
+            index = operation[5]
+        symbol = self.program.resolve_expression(function, operations, index)
+        if isinstance(symbol, Class):
+            return self.declared(symbol).table
+        found = self.program.variable_expression(symbol) if isinstance(symbol, Variable) else None
+        made = found[1][found[2]] if found is not None else ()
+        if found is None or not made or made[0] != f.CALL or not made[6] or made[6][0] < 0:
+            return ""
+        name = found[1][made[6][0]]
+        return str(name[5]) if name[0] == f.CONSTANT else ""
+
+    def dependents(self, cls: Class) -> set[Class]:
+        """The classes whose rows go, or change, with those of a class."""
+        tables = self.tables(cls)
+        found = {
+            each for each in self.program.classes.values()
+            if tables and not tables.isdisjoint(self.declared(each).cascading)
+        }  # fmt: skip
+        found |= {link.target for link in self.links(cls).values() if link.cascades and link.target}
+        return found - {cls}
+
     def relationships(self, cls: Class) -> dict[str, Relationship]:
         out: dict[str, Relationship] = {}
         for ancestor in reversed(cls.ancestors):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from functools import cached_property
 
 from asyncify.analysis import values as v
@@ -62,7 +62,7 @@ def run_async(function: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[...
     @wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
         work = function(*args, **kwargs)
-        return await_only(work) if _loop_runs() else asyncio.run(work)
+        return await_only(work) if _loop_runs() else asyncio.run(_alone(work))
 
     return run
 
@@ -80,9 +80,11 @@ def run_at_import(work: Coroutine[Any, Any, Any]) -> Any:
     """What a coroutine gives, run in an event loop of its own: one may run here already."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, _alone(work)).result()
-
+'''
+_ALONE = '''
 
 async def _alone(work: Coroutine[Any, Any, Any]) -> Any:
+    """The loop ends with the work; connections that belong to it must not stay in the pools."""
     used: set[Engine] = set()
 
     def note(connection: Any, *_: Any) -> None:
@@ -94,7 +96,7 @@ async def _alone(work: Coroutine[Any, Any, Any]) -> Any:
     finally:
         event.remove(Engine, "engine_connect", note)
         for engine in used:
-            if engine.dialect.name != "sqlite":  # whose connections belong to no loop
+            if engine.dialect.is_async and engine.dialect.name != "sqlite":  # that has no loop
                 await AsyncEngine(engine).dispose()
 '''
 _RUN_SYNC = '''
@@ -156,6 +158,9 @@ _IMPORTS = {
         ("collections.abc", "Coroutine"),
         ("functools", "wraps"),
         ("typing", "Any"),
+        ("sqlalchemy", "event"),
+        ("sqlalchemy.engine", "Engine"),
+        ("sqlalchemy.ext.asyncio", "AsyncEngine"),
         ("sqlalchemy.util", "await_only"),
     ),
     "run_at_import": (
@@ -181,9 +186,11 @@ _IMPORTS = {
 }
 _TEXTS = {
     **driver_helpers.TEXTS,
-    "run_async": _RUN_ASYNC, "run_at_import": _RUN_AT_IMPORT, "run_sync": _RUN_SYNC,
-    "maybe_await": _MAYBE_AWAIT, "serve_uvicorn": _SERVE_UVICORN, "sliced": _SLICED, "nth": _NTH,
+    "run_async": _RUN_ASYNC, "run_at_import": _RUN_AT_IMPORT, "_alone": _ALONE,
+    "run_sync": _RUN_SYNC, "maybe_await": _MAYBE_AWAIT,
+    "serve_uvicorn": _SERVE_UVICORN, "sliced": _SLICED, "nth": _NTH,
 }  # fmt: skip
+_RUNS = {"run_async", "run_at_import"}  # those that end a loop: `_alone`
 
 
 class Support:
@@ -228,7 +235,8 @@ class Support:
         module = self.program.modules.get(self._path()) if self._needed else None
         if module is None:
             return
-        missing = self._needed - module.functions[0].facts.bound
+        bound = module.functions[0].facts.bound
+        missing = self._needed - bound
         functions = [fn for fn in module.functions if fn.facts.kind == "def" and not fn.owner]
         last = max(functions, key=lambda fn: fn.facts.line, default=None)
         if not missing or last is None:
@@ -241,15 +249,15 @@ class Support:
             InsertStatements(
                 node=NodeRef("FunctionDef", facts.number, facts.name),
                 site=Site(module.path, facts.line, facts.column),
-                source=self._parts(missing), where="after",
+                source=self._parts(missing, bound), where="after",
             )
         )  # fmt: skip
 
     def _text(self) -> str:
         return _HEAD + _import_lines(self._needed) + self._parts(self._needed)
 
-    def _parts(self, names: set[str]) -> str:
-        text = ""
+    def _parts(self, names: set[str], known: Set[str] = frozenset()) -> str:
+        text, names = "", names | ({"_alone"} if names & _RUNS else set()) - known
         if "async_url" in names:
             text = _ASYNC_URL.replace("{drivers}", self._drivers())
         for name in (name for name in _TEXTS if name in names):

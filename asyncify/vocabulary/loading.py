@@ -123,6 +123,7 @@ MAKES_SESSIONS = {
     "sessionmaker", "Session", "create_session", "scoped_session", "SQLAlchemy",
     "async_sessionmaker",
 }  # fmt: skip
+SCOPED = "scoped_session"  # of a factory that was made before
 
 # Methods of sessions that write rows of what they are given, and the statements that do.
 WRITING = {
@@ -131,6 +132,7 @@ WRITING = {
 }  # fmt: skip
 DELETING = {"delete", "delete_all"}
 WRITERS = {"Insert", "Update", "Delete"}
+WRITING_TABLES = {"insert", "update", "delete"}  # methods of a table
 
 # Methods that raise rather than give None.
 NEVER_NONE = {"one", "scalar_one", "get_one"}
