@@ -85,7 +85,7 @@ _ALONE = '''
 
 async def _alone(work: Coroutine[Any, Any, Any]) -> Any:
     """The loop ends with the work; connections that belong to it must not stay in the pools."""
-    used: set[Engine] = set()
+    used: set[Any] = set()
 
     def note(connection: Any, *_: Any) -> None:
         used.add(connection.engine)
