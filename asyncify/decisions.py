@@ -134,7 +134,8 @@ class ReplaceCall(Decision):
     ``awaited`` is the expression that does the I/O: ``{session}.execute({receiver}.limit(1))``.
     ``result`` is what the call is replaced by: ``{awaited}.scalars().first()``. ``awaits`` puts
     the ``await`` in front of ``awaited`` (false in code that stays sync). ``hoist`` as in
-    ``AwaitExpression``.
+    ``AwaitExpression``. ``longest``: a call with more characters has its arguments on lines of
+    their own.
     """
 
     awaited: str
@@ -142,6 +143,7 @@ class ReplaceCall(Decision):
     session: SessionSource = SessionSource()
     awaits: bool = True
     hoist: str = ""
+    longest: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

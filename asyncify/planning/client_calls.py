@@ -45,6 +45,8 @@ from asyncify.vocabulary.testing import (
 
 _ADVICE = "It keeps a loop of its own: give what it calls an engine without a pool (NullPool)."
 
+_LONGEST = 100  # characters of a call that stay on one line
+
 
 class ClientPlanner(Planner):
     """Plans requests, and the calls that make clients."""
@@ -164,6 +166,7 @@ class ClientPlanner(Planner):
                 node=call_reference(origin.function, index), site=draft.site(operation),
                 group=self.coloring.groups.get(origin.function, 0), awaits=False, hoist=hoisted,
                 awaited=application if hoisted else call, result=call if hoisted else "{awaited}",
+                longest=_LONGEST,
             )
         )  # fmt: skip
         if cls is None:

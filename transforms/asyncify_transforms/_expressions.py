@@ -310,3 +310,15 @@ def without_argument(arguments: Sequence[cst.Arg], index: int) -> list[cst.Arg]:
             comma=cst.MaybeSentinel.DEFAULT, whitespace_after_arg=whitespace
         )
     return left
+
+
+def one_per_line(call: cst.Call, longest: int) -> cst.Call:
+    """A call that is longer, with each argument on a line of its own."""
+    if not call.args or has_newline(call) or len(cst.Module([]).code_for_node(call)) <= longest:
+        return call
+    inner = cst.ParenthesizedWhitespace(indent=True, last_line=cst.SimpleWhitespace("    "))
+    comma = cst.Comma(whitespace_after=inner)
+    end = cst.Comma(whitespace_after=cst.ParenthesizedWhitespace(indent=True))
+    *first, last = call.args
+    arguments = [*(arg.with_changes(comma=comma) for arg in first), last.with_changes(comma=end)]
+    return call.with_changes(whitespace_before_args=inner, args=arguments)

@@ -49,6 +49,7 @@ from asyncify_transforms._expressions import (
     fit,
     has_bare_newline,
     has_newline,
+    one_per_line,
     standalone,
     with_parentheses_of,
     without_comments,
@@ -110,6 +111,8 @@ def _replaced(
     if call.lpar and has_bare_newline(without_parentheses(result)):
         result = with_parentheses_of(result, call)
     node: cst.CSTNode = result
+    if decision.longest and isinstance(node, cst.Call):
+        return one_per_line(node, decision.longest)
     return node
 
 
@@ -194,6 +197,23 @@ EXAMPLES = (
             hoist="result",
         ),
         QueryToSelect(**node("Call", 2, "query")),
+    ),
+    Example(
+        "def made():\n    return TestClient(app, headers={})\n",
+        (
+            ReplaceCall(
+                **node("Call", 0, "TestClient"),
+                awaited='AsyncClient(transport={0}, base_url="http://test", headers={kw:headers})',
+                awaits=False,
+                longest=40,
+            ),
+        ),
+        "def made():\n"
+        "    return AsyncClient(\n"
+        "        transport=app,\n"
+        '        base_url="http://test",\n'
+        "        headers={},\n"
+        "    )\n",
     ),
     Example(
         "async def f(db):\n    return [b for b in db.query(Book).all()]\n",

@@ -40,20 +40,13 @@ async def get_jobs_details(job_id: int) -> dict[str, Any]:
 
 async def is_job_applied(company: str, title: str) -> bool:
     """Has somebody applied for a job?"""
-    if not company:
-        return False
-    identifiers = await get_applied_identifiers()
-    if (company.lower(), title.lower()) in identifiers:
-        return True
-    return any(
-        _fuzzy_match_company(company, known) and title.lower() == known_title
-        for known, known_title in identifiers
-    )
+    return _is_among(company, title, await get_applied_identifiers())
 
 
 async def filter_jobs(jobs: list[dict[str, str]]) -> list[dict[str, str]]:
     """The jobs of a list that nobody applied for."""
-    return [job for job in jobs if not await is_job_applied(job["company"], job["title"])]
+    applied = await get_applied_identifiers()
+    return [job for job in jobs if not _is_among(job["company"], job["title"], applied)]
 
 
 async def add_job(company: str, title: str, url: Optional[str] = None) -> Job:
@@ -113,8 +106,8 @@ async def get_jobs_with_status(names: list[str]) -> list[Job]:
 
 async def get_recent_resume_date() -> Optional[date]:
     """When a resume was sent last."""
-    dates = [job.resume_date for job in await get_all_jobs() if job.resume_date]
-    return max(dates, default=None)
+    jobs, _ = await get_jobs_paginated(1, 1, "resume", "DESC")
+    return jobs[0].resume_date if jobs else None
 
 
 async def update_job(job_id: int, data: dict[str, Any]) -> Job:
@@ -144,12 +137,12 @@ async def update_job_by_company(company: str, title: str, data: dict[str, Any]) 
 
 async def _find_status_id(name: Optional[str]) -> Optional[int]:
     """The id of a status; no name is no status."""
-    if name:
-        for status in await get_statuses():
-            if status.name == name.lower():
-                return status.id
+    if not name:
+        return None
+    ids = {status.name: status.id for status in await get_statuses()}
+    if name.lower() not in ids:
         raise NotFound(f"There is no status {name}.")
-    return None
+    return ids[name.lower()]
 
 
 def _map_to_dict(job: Job) -> dict[str, Any]:
@@ -166,6 +159,18 @@ def _map_to_dict(job: Job) -> dict[str, Any]:
         "date": job.lead.created_at.isoformat(),
         "resume": job.resume_date.isoformat() if job.resume_date else None,
     }
+
+
+def _is_among(company: str, title: str, known: set[tuple[str, str]]) -> bool:
+    """Is a job among some of which company and title are known?"""
+    if not company:
+        return False
+    if (company.lower(), title.lower()) in known:
+        return True
+    return any(
+        _fuzzy_match_company(company, other) and title.lower() == other_title
+        for other, other_title in known
+    )
 
 
 def _fuzzy_match_company(name: str, other: str) -> bool:

@@ -21,6 +21,11 @@ async def client(tmp_path, monkeypatch):
             del sys.modules[name]
     command.upgrade(Config("alembic.ini"), "head")
     app = importlib.import_module("main").app
-    async with app.router.lifespan_context(app), AsyncClient(transport=ASGITransport(app=app), base_url="http://testserver", follow_redirects=True, headers={"Authorization": "Bearer secret"}) as client:
+    async with app.router.lifespan_context(app), AsyncClient(
+        transport=ASGITransport(app=app),
+        base_url="http://testserver",
+        follow_redirects=True,
+        headers={"Authorization": "Bearer secret"},
+    ) as client:
         yield client
     command.downgrade(Config("alembic.ini"), "base")
