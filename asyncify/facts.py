@@ -66,7 +66,9 @@ IMPORT = 12  # bindings ((local, module, name or None, level, star))
 RAISE = 13  # value or -1
 ASSERT = 14  # test, message or -1
 DELETE = 15  # targets
-MATCH = 16  # subject, cases ((bound names, class names, body, reads: (path, bound name or "")))
+# subject, cases ((bound names, class names, body, reads: (path, bound name or ""))); the body of
+# a case with a guard is an IF
+MATCH = 16
 GLOBAL = 17  # names
 FLOW = 18  # "pass", "break", "continue"
 

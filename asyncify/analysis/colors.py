@@ -257,9 +257,13 @@ class Colors(Components):
         ]  # fmt: skip
         if apart:
             return None
-        moved = False
+        moved, made = False, set(self.factories.made)
         for function, obstacle in open_ones.items():
-            if function in islands or function in sides.quiet or function in self.factories.made:
+            if (
+                function in islands
+                or function in sides.quiet
+                or function in self.factories.made - made
+            ):
                 moved = True  # it went with another
             elif function.is_constructor and self._turns_later(function, coloring):
                 moved = True
@@ -313,7 +317,12 @@ class Colors(Components):
         return self._make_factory(constructor, coloring)
 
     def _make_factory(self, function: Function, coloring: Coloring) -> bool:
-        if not function.is_constructor:
+        if (
+            not function.is_constructor
+            or function in coloring.boundaries.keys() & self.factories.made
+        ):
+            return False  # it has turned, and something in it can't be awaited
+        if any(use.kind == "refused" for use in self.uses.of(function)):
             return False
         made = self.factories.add(function, coloring.sides.synced)
         for member in self.factories.made:

@@ -187,6 +187,10 @@ def _closing(of: Call) -> v.Value:
     return v.one(v.Managed(of.arguments[0])) if of.arguments[0] else of.arguments[0]
 
 
+def _entered(of: Call) -> v.Value:
+    return protocols.entered(of.evaluation, of.arguments[0])
+
+
 def _run(of: Call) -> v.Value:
     return protocols.awaited(of.evaluation, of.arguments[0])
 
@@ -225,6 +229,14 @@ _ROWS: dict[str, _Row] = {
     "getattr": _Row(_by_name, 2),
     **dict.fromkeys(("asyncio.run", "anyio.run"), _Row(_run, 1)),
     "contextlib.closing": _Row(_closing, 1),
+    **dict.fromkeys(
+        (
+            "contextlib.ExitStack().enter_context",
+            "contextlib.AsyncExitStack().enter_context",
+            "contextlib.AsyncExitStack().enter_async_context",
+        ),
+        _Row(_entered, 1),
+    ),
     "typing.cast": _Row(lambda of: of.arguments[-1], 1),
     "staticmethod": _Row(lambda of: of.arguments[0], 1),
     **{f"unittest.mock.{name}": _Row(_mock) for name in MOCKS},

@@ -36,12 +36,15 @@ class OwnClasses:
         """Keep the class of a method sync that can't turn, if it is a side of its own and something
         else turns."""
         sides = coloring.sides
-        if obstacle.whole or function in sides.refused or function.owner is None:
+        if obstacle.whole or function in sides.refused or function in sides.roots:
+            return False
+        if function.owner is None:
             return False
         if function.owner not in self.spread.holders():
             return False
         family = self._family(function.owner)
         methods = {m for cls in family for m in cls.methods.values() if self._works(m)}
+        methods.add(function)
         members = {fn for method in methods for fn in self.spread.below(method)}
         if (
             not members.isdisjoint(sides.refused) or not self._is_own(family, methods, members)

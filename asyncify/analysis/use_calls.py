@@ -58,6 +58,9 @@ _HARMLESS = (
     "sqlalchemy.event.", "contextlib.", "functools.", "typing.", "unittest.mock", "logging.",
     "fastapi.", "starlette.", "builtins.", "weakref.", "copy.", "asyncio.", "dataclasses.",
 )  # fmt: skip
+# What `with` calls, and `async with`.
+ENTERING, ENTERING_ASYNC = ("__enter__", "__exit__"), ("__aenter__", "__aexit__")
+_STACK = "ExitStack().enter_context"
 _KEEPING = {
     "append", "add", "setattr", "put", "get", "pop", "add_task", "set", "info",
     "debug", "warning", "isinstance", "object", "patch", "spy", "override", "add_middleware",
@@ -67,7 +70,8 @@ _KEEPING = {
 
 # Bases of classes that keep what they are made with in their fields.
 _OF_RECORDS = {"typing.NamedTuple", "typing.Generic", "typing.Protocol", "abc.ABC", "NamedTuple"}
-_CLOSING = v.Foreign("contextlib.closing")
+CLOSING = "contextlib.closing"
+_CLOSING = v.Foreign(CLOSING)
 _OWN_SESSIONS = "Sessions of a class of the program stay sync: an async session only wraps them."
 _OF_QUERIES = {"Session", "scoped_session", "Connection"}
 _MADE_QUERIES = "A Query that its class makes on a session has no form on an async one."
@@ -273,9 +277,12 @@ class Calls:
         """``closing(session)``: nobody would await what it calls; entered by ``with``, the session
         closes itself."""
         for atom in self.values[operation[6][0]] if operation[6] else ():
+            position = self._with_item(index)
+            if isinstance(atom, v.Generated) and not atom.function.facts.is_async:
+                kind, callees = "enter manager" if position >= 0 else "pass", (atom.function,)
+                yield Use(kind, self.function, index, name=CLOSING, callees=callees, item=position)
             if not isinstance(atom, v.Known):
                 continue
-            position = self._with_item(index)
             if atom.kind in GREENLET_KINDS:
                 reason = "`closing` would close it outside of a greenlet."
                 yield Use("refused", self.function, index, atom, name=reason)
@@ -299,8 +306,12 @@ class Calls:
         for argument in operation[6]:
             for atom in self.values[argument] if argument >= 0 else ():
                 if isinstance(atom, v.Managed) and atom.function is not None:
-                    name = "ExitStack().enter_context"
-                    yield Use(kind, self.function, index, name=name, callees=(atom.function,))
+                    yield Use(kind, self.function, index, name=_STACK, callees=(atom.function,))
+                elif isinstance(atom, v.Instance):
+                    own = [m for name in ENTERING for m in self.inference.methods(atom.cls, name)]
+                    callees = tuple(dict.fromkeys(own))
+                    if callees:
+                        yield Use(kind, self.function, index, name=_STACK, callees=callees)
                 elif isinstance(atom, v.Known) and atom.kind in SYNC_KINDS and kind != "pass":
                     yield Use(kind, self.function, index, atom)
                 elif isinstance(atom, v.Known) and atom.kind in SYNC_KINDS:

@@ -8,7 +8,7 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.program import Function
 from asyncify.analysis.use import SYNC_KINDS, UNSURE, Use
-from asyncify.analysis.use_calls import Calls, in_order
+from asyncify.analysis.use_calls import ENTERING, ENTERING_ASYNC, Calls, in_order
 from asyncify.vocabulary.names import (
     ALEMBIC_COMMANDS,
     GREENLET_ALWAYS,
@@ -16,8 +16,6 @@ from asyncify.vocabulary.names import (
 from asyncify.vocabulary.rows import Form
 from asyncify.vocabulary.testing import CLIENT_MEMBERS, REQUEST
 
-# What `with` calls, and `async with`.
-ENTERING, ENTERING_ASYNC = ("__enter__", "__exit__"), ("__aenter__", "__aexit__")
 # The last parts of the names of what reaches sessions that it isn't given.
 _REACHING = {
     "close_all",

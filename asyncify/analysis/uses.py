@@ -9,8 +9,16 @@ from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Function
 from asyncify.analysis.special_uses import SpecialUses
 from asyncify.analysis.use import GREENLET_KINDS, SYNC_KINDS, Use
-from asyncify.analysis.use_calls import ITERATING, LISTENING, LOOPS, is_session_class, merged
-from asyncify.analysis.use_collector import ENTERING, ENTERING_ASYNC, Collector
+from asyncify.analysis.use_calls import (
+    ENTERING,
+    ENTERING_ASYNC,
+    ITERATING,
+    LISTENING,
+    LOOPS,
+    is_session_class,
+    merged,
+)
+from asyncify.analysis.use_collector import Collector
 
 __all__ = [
     "ENTERING", "ENTERING_ASYNC", "GREENLET_KINDS", "ITERATING", "LISTENING", "LOOPS",

@@ -8,6 +8,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Variable, dotted, statements_of
+from asyncify.analysis.use_calls import CLOSING
 from asyncify.analysis.uses import Use
 from asyncify.decisions import (
     CloseToAsyncWith,
@@ -49,12 +50,27 @@ class WithPlanner(UsePlanner):
             return
         if use.kind == "enter manager" and not self.is_turned(use):
             return
+        if use.kind == "enter manager" and use.name == CLOSING:
+            self._close_generator(use)
         if use.kind == "enter closing":
             self.replace(use, draft, "{0}", "{awaited}", False)
             draft.drop(dotted(layout.operations, layout.operations[use.operation][5]))
         statement = layout.statement(use.operation)
         if statement is not None and not statement[9]:
             self.entered.setdefault(id(statement), set()).add(use.item)
+
+    def _close_generator(self, use: Use) -> None:
+        """``closing(rows(db))``: an async generator is closed by ``aclosing``."""
+        operations = self.layout.operations
+        callee = operations[operations[use.operation][5]]
+        self.draft.add(
+            RenameReference(
+                node=reference(callee), site=self.draft.site(callee),
+                group=self.coloring.groups.get(use.function, 0),
+                new=self.draft.spell("contextlib.aclosing"), whole=True,
+            )
+        )  # fmt: skip
+        self.draft.drop(dotted(operations, operations[use.operation][5]))
 
     def enter_stacked(self, use: Use) -> None:
         """What an ``ExitStack`` enters is entered by an ``AsyncExitStack``."""

@@ -14,6 +14,7 @@ from typing import Any
 from asyncify import facts as f
 
 Ops = list[tuple[Any, ...]]
+Counters = tuple[dict[str, int], int, int, int]
 
 _LONGEST_CHAIN = 5_000  # operators; LibCST is ended by a signal at 20,000
 _NAME, _CONSTANT, _ATTRIBUTE, _CALL = f.NAME, f.CONSTANT, f.ATTRIBUTE, f.CALL
@@ -43,6 +44,15 @@ class Expressions:
         self.flags = 0
         self.calls = self.attributes = self.names = 0
         self.enter(Scope())
+
+    def counters(self) -> Counters:
+        """How many nodes have been counted."""
+        return dict(self.counts), self.calls, self.attributes, self.names
+
+    def count_from(self, counters: Counters) -> None:
+        """Go on counting from there."""
+        counts, self.calls, self.attributes, self.names = counters
+        self.counts = dict(counts)
 
     def enter(self, scope: Scope) -> None:
         """From now on, operations and names are those of another function."""

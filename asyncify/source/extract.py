@@ -17,7 +17,7 @@ import warnings
 from typing import Any
 
 from asyncify import facts as f
-from asyncify.source.expressions import Scope, merged
+from asyncify.source.expressions import Counters, Scope, merged
 from asyncify.source.statements import Statements
 
 _RECURSION_LIMIT = 12_000  # deeper code than CPython's own parser accepts never gets here
@@ -115,6 +115,7 @@ class _Extractor(Statements):
         super().__init__()
         self.functions: list[Any] = []
         self.prefix = ""
+        self.run_outside: list[tuple[ast.expr, Counters]] = []
 
     def module(self, tree: ast.Module, source: bytes) -> f.ModuleFacts:
         self.functions.append(None)
@@ -173,6 +174,8 @@ class _Extractor(Statements):
         name = "<lambda>" if kind == "lambda" else node.name
         outer, outer_flags = self.scope, self.flags
         signature, scope = self.head(node, kind, outer)
+        if self.run_outside:
+            self.read_outside(outer, outer_flags, scope)
         outer_current, outer_prefix = self.current, self.prefix
         qualname = self.prefix + name
         self.current = index
@@ -214,6 +217,34 @@ class _Extractor(Statements):
         self.enter(scope)
         return signature, scope
 
+    def read_outside(self, outer: Scope, flags: int, scope: Scope) -> None:
+        """What of a signature calls something is run in the function around: it is an operation
+        there, too, of the same nodes."""
+        again, self.run_outside = self.run_outside, []
+        after = self.counters()
+        self.enter(outer)
+        self.flags = flags
+        for node, before in again:
+            self.count_from(before)
+            self.expression(node)
+        self.count_from(after)
+        self.enter(scope)
+        self.flags = 0
+
+    def outside(self, node: ast.expr) -> int:
+        """An expression of a signature."""
+        if node.__class__ not in _QUIET and _runs_functions(node):
+            self.run_outside.append((node, self.counters()))
+        return self.expression(node)
+
+    def decorator(self, node: ast.expr) -> int:
+        """A decorator of a function; what its arguments call is run in the function around."""
+        if isinstance(node, ast.Call) and self.prefix.endswith(".<locals>."):
+            given = (*node.args, *(keyword.value for keyword in node.keywords))
+            if any(map(_runs_functions, given)):
+                self.run_outside.append((node, self.counters()))
+        return self.expression(node)
+
     def body(self, node: Any, kind: str) -> tuple[Any, ...]:
         if kind != "lambda":
             return self.block(node.body)
@@ -238,7 +269,7 @@ class _Extractor(Statements):
         if kind == "lambda":
             parameters = self.parameters(node.args)
             return tuple(self.ops), (), parameters, -1, -1, (), ()
-        decorators = tuple(self.expression(d) for d in node.decorator_list)
+        decorators = tuple(self.decorator(d) for d in node.decorator_list)
         self.type_parameters(node)
         parameters = self.parameters(node.args)
         returns = returns_number = -1
@@ -269,5 +300,26 @@ class _Extractor(Statements):
             number = self.count("Annotation")
             annotation = self.expression(node.annotation)
         if default is not None:
-            value = self.expression(default)
+            value = self.outside(default)
         return node.arg, kind, annotation, number, value
+
+
+_QUIET = (ast.Constant, ast.Name, ast.Attribute)  # most defaults
+
+
+def _runs_functions(node: ast.expr) -> bool:
+    """Does an expression call something, other than what makes an object: ``Depends(f)``?"""
+    if isinstance(node, ast.Call) and _makes(node):
+        return False
+    inside = list(ast.walk(node))
+    return not any(isinstance(each, ast.Lambda) for each in inside) and any(
+        isinstance(each, ast.Call) and not _makes(each) for each in inside
+    )
+
+
+def _makes(node: ast.Call) -> bool:
+    """Is it a class that is called, by its name?"""
+    callee = node.func
+    name = callee.id if isinstance(callee, ast.Name) else ""
+    name = callee.attr if isinstance(callee, ast.Attribute) else name
+    return name.lstrip("_")[:1].isupper()

@@ -231,15 +231,25 @@ class Statements(Expressions):
             classes: list[int] = []
             self.pattern(case.pattern, bound, classes)
             self.scope.bound.update(bound)
-            if case.guard is not None:
-                self.maybe(case.guard)
+            guard = self.guard(case.guard) if case.guard is not None else None
             reads = tuple(_reads(case.pattern, ()))
             self.scope.members.update(
                 "__match_args__" if name.isdigit() else name for path, _ in reads for name in path
             )
-            cases.append((tuple(bound), tuple(classes), self.block(case.body), reads))
+            block = self.block(case.body)
+            if guard is not None:
+                block = ((*guard, block, ()),)
+            cases.append((tuple(bound), tuple(classes), block, reads))
         return (
             f.MATCH, node.lineno, node.col_offset + 1, -1, first, end, fixed, subject, tuple(cases)
+        )  # fmt: skip
+
+    def guard(self, node: ast.expr) -> tuple[Any, ...]:
+        """The condition of a case is that of an ``if`` around what the case does."""
+        first = len(self.ops)
+        value = self.maybe(node)
+        return (
+            f.IF, node.lineno, node.col_offset + 1, -1, first, len(self.ops), True, value,
         )  # fmt: skip
 
     def pattern(self, node: Any, bound: list[str], classes: list[int]) -> None:
