@@ -36,6 +36,14 @@ def partial(evaluation: Evaluation, arguments: list[v.Value], named: Named) -> v
     return v.join(made)
 
 
+def partial_method(evaluation: Evaluation, arguments: list[v.Value], named: Named) -> v.Value:
+    """``partialmethod(f, a, b=c)``: the method, which gets its object before that."""
+    bound = frozenset(
+        v.FunctionObject(a.function, True) for a in arguments[0] if isinstance(a, v.FunctionObject)
+    )
+    return partial(evaluation, [bound, *arguments[1:]], named)
+
+
 def provider(evaluation: Evaluation, arguments: list[v.Value], named: Named) -> v.Value:
     """``Factory(Service, repository=repository)``: whatever calls that makes a `Service`, of what
     the providers among the arguments make."""

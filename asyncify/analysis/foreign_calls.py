@@ -247,6 +247,9 @@ _ROWS: dict[str, _Row] = {
     "functools.partial": _Row(
         lambda of: callables.partial(of.evaluation, of.arguments, of.named), 1
     ),
+    "functools.partialmethod": _Row(
+        lambda of: callables.partial_method(of.evaluation, of.arguments, of.named), 1
+    ),
     "operator.methodcaller": _Row(
         lambda of: callables.method_caller(of.evaluation, of.arguments, of.named), 1
     ),

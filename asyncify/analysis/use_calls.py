@@ -61,6 +61,7 @@ _HARMLESS = (
 # What `with` calls, and `async with`.
 ENTERING, ENTERING_ASYNC = ("__enter__", "__exit__"), ("__aenter__", "__aexit__")
 _STACK = "ExitStack().enter_context"
+STACK_CALLBACK = "contextlib.ExitStack().callback"
 _KEEPING = {
     "append", "add", "setattr", "put", "get", "pop", "add_task", "set", "info",
     "debug", "warning", "isinstance", "object", "patch", "spy", "override", "add_middleware",
@@ -138,9 +139,11 @@ class Calls:
             yield from self.closing(index, operation)
         if name == "enter_context":
             yield from self.stacked(index, operation)
+        pushed = list(self.pushed(index, operation, callee)) if name == "callback" else []
+        yield from pushed
         spawned = list(self.in_greenlet(index, operation, callee))
         yield from spawned
-        if not functions and not spawned:
+        if not functions and not spawned and not pushed:
             if not self._gives_nothing(operation):
                 yield from self.passed(index, operation, callee)
                 yield from self.given(index, operation)
@@ -317,6 +320,28 @@ class Calls:
                 elif isinstance(atom, v.Known) and atom.kind in SYNC_KINDS:
                     reason = "An ExitStack doesn't await what it enters."
                     yield Use("refused", self.function, index, atom, name=reason)
+
+    def pushed(self, index: int, operation: f.Operation, callee: v.Value) -> Iterator[Use]:
+        """``stack.callback(session.rollback)``: what an ExitStack calls when it is left."""
+        if not any(isinstance(a, v.Foreign) and a.name == STACK_CALLBACK for a in callee):
+            return
+        stack = dotted(self.operations, self.operations[operation[5]][5])
+        entered, given = self.layout.entered_as(stack) >= 0, operation[6][:1]
+        for atom in self.values[given[0]] if given and given[0] >= 0 else ():
+            if isinstance(atom, v.FunctionObject):
+                kind, callees = "enter stacked" if entered else "pass", (atom.function,)
+                yield Use(kind, self.function, index, name=STACK_CALLBACK, callees=callees)
+            elif isinstance(atom, v.KnownMethod) and isinstance(atom.owner, v.Known):
+                row = self.inference.row(atom.owner.kind, atom.name)
+                if row is None or not row.io:
+                    continue
+                if entered:
+                    yield Use(
+                        "enter stacked", self.function, index, atom.owner, None, STACK_CALLBACK
+                    )
+                else:
+                    reason = "An ExitStack doesn't await what it calls."
+                    yield Use("refused", self.function, index, atom.owner, name=reason)
 
     def in_greenlet(self, index: int, operation: f.Operation, callee: v.Value) -> Iterator[Use]:
         """Something of SQLAlchemy's own that takes an engine or a connection, and stays sync."""

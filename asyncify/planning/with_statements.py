@@ -8,7 +8,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Variable, dotted, statements_of
-from asyncify.analysis.use_calls import CLOSING
+from asyncify.analysis.use_calls import CLOSING, STACK_CALLBACK
 from asyncify.analysis.uses import Use
 from asyncify.decisions import (
     CloseToAsyncWith,
@@ -89,6 +89,10 @@ class WithPlanner(UsePlanner):
             site = draft.site(made)
             draft.add(RenameReference(node=reference(made), site=site, group=group, new=name))
             draft.drop(dotted(layout.operations, layout.operations[stack][5]))
+        if use.name == STACK_CALLBACK:
+            call = "{receiver}.push_async_callback({args})"
+            self.replace(use, draft, call, "{awaited}", False)
+            return
         call = "{receiver}.enter_async_context({args})"
         self.replace(use, draft, call, "{awaited}", True)
 
