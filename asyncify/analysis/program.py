@@ -36,13 +36,13 @@ class Program:
             self.modules[path] = Module(path, self._layout.name(path), module_facts)
         for module in self.modules.values():
             self._add_functions(module)
-        for cls in self.classes.values():
-            self._add_bases(cls)
         self._by_name: dict[str, list[Function]] | None = None
         self._by_member: dict[str, list[Function]] = {}
         self._nameable: dict[tuple[Module, Function], bool] = {}
         self._renamed: dict[str, list[tuple[Module, str]]] | None = None
         self._assignments: dict[Module, dict[str, tuple[int, ...]]] = {}
+        for cls in self.classes.values():
+            self._add_bases(cls)
 
     # -- building
 
@@ -93,6 +93,38 @@ class Program:
                 # A variable (`Base = declarative_base()`) stands for itself.
                 name = dotted(signature.operations, index) if symbol is None else ""
                 cls.bases.append(symbol if isinstance(symbol, Variable) else name)
+        for base in self._bases_below(cls):
+            cls.bases.append(base)
+            base.subclasses.append(cls)
+
+    def _bases_below(self, cls: Class) -> list[Class]:
+        """The classes that a base which a call makes was given: ``declarative_base(cls=Mixin)``."""
+        parent, signature = cls.body.parent, cls.body.signature
+        found: list[Class] = []
+        for number, index in enumerate(signature.bases):
+            base = cls.bases[number]
+            made: tuple[Any, Any, int] | None = (parent, signature.operations, index)
+            if isinstance(base, Variable):
+                made = self.variable_expression(base)
+            elif base or index < 0:
+                continue
+            if made is not None:
+                found += self._classes_given(*made)
+        return [each for each in found if each is not cls and each not in cls.bases]
+
+    def _classes_given(
+        self, function: Function, operations: tuple[f.Operation, ...], index: int
+    ) -> list[Class]:
+        """The classes of the program among the arguments of a call."""
+        if operations[index][0] != f.CALL:
+            return []
+        positional, keywords = operations[index][6:8]
+        symbols = (
+            self.resolve_expression(function, operations, argument)
+            for argument in (*positional, *(value for _, value in keywords))
+            if argument >= 0
+        )
+        return [symbol for symbol in symbols if isinstance(symbol, Class)]
 
     # -- resolving
 

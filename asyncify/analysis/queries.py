@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from asyncify.analysis.evaluate import Evaluation
 
 _LIMITING = {"limit", "offset", "distinct", "group_by", "slice", "having"}
+_ITEMS = {"first", "one", "one_or_none", "get"}  # terminals that give one of the results
 _SETS = {"union", "union_all", "except_", "except_all", "intersect", "intersect_all"}
 _REPEATING_SETS = {"union_all", "except_all", "intersect_all"}
 
@@ -134,17 +135,26 @@ def method(
     """A method called on a Query."""
     row = QUERY.member(name)
     if row is None:
-        # A class of the program's own may give a Query again.
-        return v.one(_unequal(query, f"`{name}` is no method of SQLAlchemy's Query"))
+        return _own_method(evaluation, query, name)
     if row.role is Role.BUILDER:
         checked = _refused(evaluation, query, name, operation)
         return v.one(_marked(_built(evaluation, checked, name, operation), "built"))
-    if row.role is Role.TERMINAL:
-        if name in ("all",):
-            return v.collection(item(query))
-        if name in ("first", "one", "one_or_none", "get"):
-            return item(query)
-    return v.UNKNOWN
+    return _executed(query, name) if row.role is Role.TERMINAL else v.UNKNOWN
+
+
+def _executed(query: v.QueryValue, name: str) -> v.Value:
+    """What a terminal gives."""
+    if name == "all":
+        return v.collection(item(query))
+    return item(query) if name in _ITEMS else v.UNKNOWN
+
+
+def _own_method(evaluation: Evaluation, query: v.QueryValue, name: str) -> v.Value:
+    """A method of a class of queries of the program's own; what isn't known may build a Query."""
+    own = evaluation.inference.own_queries.method(name)
+    if own is None or own.builds:
+        return v.one(_unequal(query, f"`{name}` is no method of SQLAlchemy's Query"))
+    return v.join(_executed(query, each) for each in sorted(own.terminals))
 
 
 def _refused(

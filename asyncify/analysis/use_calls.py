@@ -225,8 +225,13 @@ class Calls:
 
     def _terminal(self, index: int, query: v.QueryValue, name: str) -> Iterator[Use]:
         row = QUERY.member(name)
-        if row is not None and row.role is Role.TERMINAL:
-            yield Use("query", self.function, index, query, name=row.name)
+        if row is not None:
+            executes = row.role is Role.TERMINAL
+        else:
+            own = self.inference.own_queries.method(name)
+            executes = own is not None and bool(own.terminals)
+        if executes:
+            yield Use("query", self.function, index, query, name=name)
 
     def _owned(
         self, index: int, operation: f.Operation, owner: v.Known, name: str

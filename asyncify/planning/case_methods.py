@@ -57,7 +57,7 @@ class CasePlanner(Planner):
     def _rebase(self, cls: Class) -> None:
         """``unittest.TestCase`` gives way to the class that awaits."""
         draft, signature = self.draft(cls.module), cls.body.signature
-        for index, base in zip(signature.bases, cls.bases, strict=True):
+        for index, base in zip(signature.bases, cls.bases, strict=False):
             if index < 0 or not isinstance(base, str) or base not in CASES:
                 continue
             operation = signature.operations[index]

@@ -269,7 +269,8 @@ class QueryFlows(QueryPlaces):
     def _judge(self, flow: Flow) -> None:
         if flow.reason:
             return
-        writing = {QUERY.member(use.name).starts for use, _ in flow.terminals}  # type: ignore[union-attr]
+        rows = [QUERY.member(use.name) for use, _ in flow.terminals]
+        writing = {row.starts for row in rows if row is not None}
         dml = sorted(writing - {"select"})
         functions = (flow.origin.function, *(use.function for use, _ in flow.terminals))
         stays, entered = self.coloring.stays, self.coloring.entered
@@ -411,7 +412,8 @@ class QueryFlows(QueryPlaces):
     def _row(self, use: Use, value: v.QueryValue) -> QueryMember | None:
         """What a terminal becomes, or None where that isn't equal."""
         row = QUERY.member(use.name)
-        assert row is not None
+        if row is None:
+            return None  # the method of a class of the program
         operations = use.function.body.operations
         operation = operations[use.operation]
         if "text" in value.marks:
