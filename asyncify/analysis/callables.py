@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from asyncify.analysis import protocols
 from asyncify.analysis import values as v
 from asyncify.analysis.construction import construct
 
@@ -58,20 +57,6 @@ def _injected(value: v.Value) -> v.Value:
     """A provider, which is a class here, or a class that is given as such."""
     made = frozenset(v.Instance(a.cls) for a in value if isinstance(a, v.ClassObject))
     return v.join((value, made)) if made else value
-
-
-def reduced(evaluation: Evaluation, function: v.Value, items: v.Value, start: v.Value) -> v.Value:
-    """``reduce(f, items, start)``: ``start``, and what ``f`` makes of it again and again."""
-    value, item = start, protocols.iterate(evaluation, items)
-    for _ in range(2):
-        made = [
-            evaluation.inference.called(
-                a.function, a.bound, [*([v.UNKNOWN] * a.given), value, item], {}
-            )
-            for a in function if isinstance(a, v.FunctionObject)
-        ]  # fmt: skip
-        value = v.join([value, *made])
-    return value
 
 
 def method_caller(evaluation: Evaluation, arguments: list[v.Value], named: Named) -> v.Value:

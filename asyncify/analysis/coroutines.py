@@ -52,7 +52,17 @@ class Coroutines:
             return all(c.facts.is_async for c in use.callees) and not awaited
         if use.kind not in ("iterate", "enter manager"):
             return False
-        return all(c.facts.is_async for c in use.callees) and not self._is_async_place(use)
+        if not all(c.facts.is_async for c in use.callees) or self._is_async_place(use):
+            return False
+        return use.kind != "iterate" or not self._tells_iterables(use.function)
+
+    def _tells_iterables(self, function: Function) -> bool:
+        """Does a function look whether what it goes through is async?"""
+        return not words.ITERABLE_NAMES.isdisjoint(function.facts.names) and any(
+            operation and operation[0] in (f.NAME, f.ATTRIBUTE)
+            and operation[5 if operation[0] == f.NAME else 6] in words.ITERABLE_NAMES
+            for operation in function.body.operations
+        )  # fmt: skip
 
     def fate(self, use: Use) -> Fate:
         """What becomes of the value of an un-awaited use."""

@@ -7,7 +7,15 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from asyncify import facts as f
-from asyncify.analysis import callables, declarations, members, modules, protocols, running
+from asyncify.analysis import (
+    callables,
+    declarations,
+    item_functions,
+    members,
+    modules,
+    protocols,
+    running,
+)
 from asyncify.analysis import values as v
 from asyncify.vocabulary import flask
 from asyncify.vocabulary.common import DESCRIBED
@@ -179,8 +187,8 @@ def _globals(of: Call) -> v.Value:
     return modules.names(of.evaluation.program, of.evaluation.function.module)
 
 
-def _reduced(of: Call) -> v.Value:
-    return callables.reduced(of.evaluation, *of.arguments[:3])
+def _with_items(of: Call) -> v.Value:
+    return item_functions.call(of.evaluation, of.name, of.arguments, of.named)
 
 
 def _closing(of: Call) -> v.Value:
@@ -221,7 +229,8 @@ def _owner(of: Call) -> int:
     return place
 
 
-_ITERATING = ("list", "tuple", "set", "frozenset", "sorted", "iter", "reversed", "filter")
+_ITERATING = ("list", "tuple", "set", "frozenset", "iter", "reversed")
+_SAME = ("staticmethod", "copy.copy", "copy.deepcopy")  # what they give does what they are given
 # The calls whose result depends on their arguments.
 _ROWS: dict[str, _Row] = {
     **dict.fromkeys(RUNNERS, _Row(_runner)),
@@ -238,9 +247,9 @@ _ROWS: dict[str, _Row] = {
         _Row(_entered, 1),
     ),
     "typing.cast": _Row(lambda of: of.arguments[-1], 1),
-    "staticmethod": _Row(lambda of: of.arguments[0], 1),
+    **dict.fromkeys(_SAME, _Row(lambda of: of.arguments[0], 1)),
     **{f"unittest.mock.{name}": _Row(_mock) for name in MOCKS},
-    "functools.reduce": _Row(_reduced, 3),
+    **dict.fromkeys(item_functions.NAMES, _Row(_with_items, 1)),
     **dict.fromkeys(
         PROVIDERS, _Row(lambda of: callables.provider(of.evaluation, of.arguments, of.named), 1)
     ),

@@ -1,8 +1,8 @@
 """Classes of queries of the program's own: what their methods do.
 
 ``query_cls=Pages``, ``query_property(Pages)`` and ``Pages(User, session=session)`` give queries
-with methods that SQLAlchemy doesn't know. Which of these execute the query and which only build it
-is seen in their bodies: a terminal that is called on what begins with ``self``, or a loop over that.
+with methods that SQLAlchemy doesn't know. Which of these execute the query and which only build
+it is seen in their bodies: a terminal called on what begins with ``self``, or a loop over that.
 """
 
 from __future__ import annotations

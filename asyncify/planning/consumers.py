@@ -80,15 +80,25 @@ def consume_generator(layout: Layout, generator: f.Operation, draft: Draft, grou
         draft.add(ReplaceCall(node=node, site=site, group=group, awaited=_FIRST, awaits=False))
 
 
-def plan_iteration(use: Use, layout: Layout, draft: Draft, group: int, of_fixture: bool) -> None:
-    """What iterates over a generator that is async from now on."""
+def plan_iteration(
+    use: Use, layout: Layout, draft: Draft, group: int, of_fixture: bool, helper: str
+) -> None:
+    """What iterates over a generator that is async from now on; the helper goes through what may
+    be no generator."""
     form = iteration(layout, use.operation)
-    if form == "for":
-        _loop(use, layout, draft, group)
-    elif form == "next":
+    if form == "next":
         first_item(use, layout, draft, group, of_fixture)
-    elif form == "next iter":
+        return
+    if form == "next iter":
         _step(layout, layout.parent(use.operation), draft, group)
+        return
+    source = f"{helper}({{node}})" if helper else "{node}"
+    if helper and form != "listed":
+        node = node_reference(use.function, use.operation)
+        site = draft.site(layout.operations[use.operation])
+        draft.add(ReplaceExpression(node=node, site=site, group=group, template=source))
+    if form == "for":
+        _loop(use, layout, draft, group, bool(helper))
     elif form == "comprehension":
         _comprehend(use.operation, layout, draft, group)
     elif form == "delegate":
@@ -96,7 +106,7 @@ def plan_iteration(use: Use, layout: Layout, draft: Draft, group: int, of_fixtur
     elif form == "listed":
         node = node_reference(use.function, use.operation)
         site = draft.site(layout.operations[use.operation])
-        template = "[item async for item in {node}]"
+        template = f"[item async for item in {source}]"
         draft.add(ReplaceExpression(node=node, site=site, group=group, template=template))
     elif form:
         _give(form, use, layout, draft, group)
@@ -152,9 +162,9 @@ def _comprehend(index: int, layout: Layout, draft: Draft, group: int) -> None:
         consume_generator(layout, comprehension, draft, group)
 
 
-def _loop(use: Use, layout: Layout, draft: Draft, group: int) -> None:
+def _loop(use: Use, layout: Layout, draft: Draft, group: int, helped: bool) -> None:
     """A loop that can be left early closes its generator where that has something to close: the
-    garbage collector doesn't, as it did for a plain generator."""
+    garbage collector doesn't, as it did for a plain generator. ``helped``: it is one anyway."""
     statement = layout.loop(use.operation)
     if statement is None or statement[11]:
         return
@@ -164,7 +174,7 @@ def _loop(use: Use, layout: Layout, draft: Draft, group: int) -> None:
     if leaves(statement[9]) and any(map(_holds_open, use.callees)):
         closing = draft.spell("contextlib.aclosing")
         variable = free_name(layout, "items", "generator", "iterator")
-        if any(callee.name == ITERATE for callee in use.callees):
+        if not helped and any(callee.name == ITERATE for callee in use.callees):
             operation = layout.operations[use.operation]
             draft.add(
                 ReplaceExpression(

@@ -33,6 +33,7 @@ from asyncify.planning.draft import Draft, call_reference, reference
 from asyncify.planning.entry_points import EntryPlanner
 from asyncify.planning.hoisting import Hoister
 from asyncify.planning.member_calls import MemberPlanner
+from asyncify.planning.mixed_iterables import HELPER, MixedIterables
 from asyncify.planning.program_calls import CallPlanner
 from asyncify.planning.pytest_suite import is_fixture
 from asyncify.planning.queries import QueryPlanner
@@ -86,6 +87,7 @@ class FunctionPlanner:
         self.calls = CallPlanner(*shared)
         self.entries = EntryPlanner(*shared)
         self.specials = SpecialPlanner(*shared)
+        self.mixed = MixedIterables(colors, coloring)
 
     def plan(self, function: Function, draft: Draft) -> None:
         """All decisions inside one function that turns, or that is async already."""
@@ -192,7 +194,8 @@ class FunctionPlanner:
     def _iterate(self, use: Use, turning: _Turning) -> None:
         if self.calls.is_turned(use):
             of_fixture = is_fixture(self.inference, turning.function)
-            plan_iteration(use, turning.layout, turning.draft, turning.group, of_fixture)
+            helper = self.support(turning.draft, HELPER) if self.mixed.holds(use) else ""
+            plan_iteration(use, turning.layout, turning.draft, turning.group, of_fixture, helper)
 
     def _may_call(self, use: Use, turning: _Turning) -> None:
         if self.colors.turns_by_name(use, self.coloring):

@@ -17,7 +17,7 @@ from asyncify.decisions import RemoveStatement, ReplaceExpression, SessionSource
 from asyncify.planning.draft import Draft, reference
 from asyncify.planning.kept_methods import drop_kept_methods
 from asyncify.planning.query_flows import QueryFlows
-from asyncify.planning.query_places import Flow
+from asyncify.planning.query_places import Flow, receiver_of
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
 
@@ -221,9 +221,9 @@ class KeptQueries(QueryFlows):
 
     def _plan_run_sync(self, use: Use, draft: Draft) -> None:
         """A Query that stays one is executed inside run_sync."""
-        value = self._value(use.function, self._executed(use))
+        value = self._one(self.executed(use))
         assert value is not None
-        source = self._text_source(value, use.function, self._executed(use))
+        source = self._text_source(value, use.function, receiver_of(use))
         node = self._node(use.function, use.operation)
         if node is None or not self._fits_lambda(use.function, use.operation):
             where = f"A query that stays a Query is executed at line {use.line}, and"

@@ -91,7 +91,10 @@ class QueryPlaces:
         return found
 
     def _value(self, function: Function, index: int) -> v.QueryValue | None:
-        atoms = self._queries(function, index)
+        return self._one(self._queries(function, index))
+
+    def _one(self, atoms: Queries) -> v.QueryValue | None:
+        """One Query that stands for those that a value may be."""
         if len(atoms) < 2:
             return atoms[0] if atoms else None
         if atoms not in self._merged:
@@ -110,13 +113,11 @@ class QueryPlaces:
     def session(self, function: Function, index: int) -> SessionSource | None:
         """Where the session comes from at a place that executes a query: ``index`` is the call,
         the subscript or the iterated expression."""
-        operation = function.body.operations[index]
+        operations = function.body.operations
         receiver = index
-        if operation[0] == f.CALL and not self._queries(function, index):
-            receiver = function.body.operations[operation[5]][5]
-        elif operation[0] == f.SUBSCRIPT:
-            receiver = operation[5]
-        queries = self._queries(function, receiver)
+        if not (operations[index][0] == f.CALL and self._queries(function, index)):
+            receiver = receiver_at(operations, index)
+        queries = self._queries(function, receiver) or self._of_method(function, receiver)
         found = {self._source(a, function, receiver) for a in queries}
         if len(found) < 2 or None in found:
             return found.pop() if len(found) == 1 else None
@@ -126,6 +127,18 @@ class QueryPlaces:
 
     def _queries(self, function: Function, index: int) -> Queries:
         return self.places.get(function, {}).get(index, ())
+
+    def _of_method(self, function: Function, index: int) -> Queries:
+        """The Query whose method is kept under a name: ``run = query.first``."""
+        methods = self.inference.evaluations[function].values[index]
+        owners = (a.owner for a in methods if isinstance(a, v.KnownMethod))
+        return tuple(owner for owner in owners if isinstance(owner, v.QueryValue))
+
+    def executed(self, use: Use) -> Queries:
+        """The Query that a use executes."""
+        receiver = receiver_of(use)
+        found = self._queries(use.function, receiver)
+        return found or self._of_method(use.function, receiver)
 
     def _source(
         self, value: v.QueryValue, function: Function, receiver: int
@@ -166,6 +179,24 @@ class QueryPlaces:
             return "*"
         shared = function.owner is not None and function.owner is start.owner
         return name if shared and name.startswith("self.") else ""
+
+
+def receiver_of(use: Use) -> int:
+    """The operation whose value is the Query that a use executes; a method that was kept stands for
+    it."""
+    iterated = use.kind == "iterate query"
+    return use.operation if iterated else receiver_at(use.function.body.operations, use.operation)
+
+
+def receiver_at(operations: tuple[f.Operation, ...], index: int) -> int:
+    """The same for a call or brackets."""
+    operation = operations[index]
+    if operation[0] == f.SUBSCRIPT:
+        return int(operation[5])
+    if operation[0] != f.CALL:
+        return index
+    callee = operations[operation[5]]
+    return int(callee[5] if callee[0] == f.ATTRIBUTE else operation[5])
 
 
 def _one_of(found: Queries) -> v.QueryValue:

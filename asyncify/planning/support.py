@@ -114,6 +114,22 @@ async def maybe_await(value: Any) -> Any:
     """A value, or what awaiting it gives: for functions as values, of which some are async."""
     return await value if isawaitable(value) else value
 '''
+_ITERATED = '''
+
+async def iterated(items: Any) -> AsyncIterator[Any]:
+    """The items of what one goes through by ``for`` or by ``async for``."""
+    if not isinstance(items, AsyncIterable):
+        for item in items:
+            yield item
+        return
+    iterator = items.__aiter__()
+    try:
+        async for item in iterator:
+            yield item
+    finally:
+        if hasattr(iterator, "aclose"):
+            await iterator.aclose()
+'''
 _SLICED = '''
 
 def sliced(statement: Any, start: int | None, stop: int | None) -> Any:
@@ -179,6 +195,11 @@ _IMPORTS = {
         ("sqlalchemy.util", "greenlet_spawn"),
     ),
     "maybe_await": (("inspect", "isawaitable"), ("typing", "Any")),
+    "iterated": (
+        ("collections.abc", "AsyncIterable"),
+        ("collections.abc", "AsyncIterator"),
+        ("typing", "Any"),
+    ),
     "serve_uvicorn": (("typing", "Any"), ("uvicorn", "")),
     "sliced": (("typing", "Any"),),
     "nth": (("typing", "Any"),),
@@ -187,7 +208,7 @@ _IMPORTS = {
 _TEXTS = {
     **driver_helpers.TEXTS,
     "run_async": _RUN_ASYNC, "run_at_import": _RUN_AT_IMPORT, "_alone": _ALONE,
-    "run_sync": _RUN_SYNC, "maybe_await": _MAYBE_AWAIT,
+    "run_sync": _RUN_SYNC, "maybe_await": _MAYBE_AWAIT, "iterated": _ITERATED,
     "serve_uvicorn": _SERVE_UVICORN, "sliced": _SLICED, "nth": _NTH,
 }  # fmt: skip
 _RUNS = {"run_async", "run_at_import"}  # those that end a loop: `_alone`

@@ -19,6 +19,10 @@ MOCKING = ("unittest.mock.", "monkeypatch.")
 LOOKING_NAMES = frozenset({
     "isawaitable", "iscoroutine", "iscoroutinefunction", "isasyncgenfunction", "isasyncgen",
 })  # fmt: skip
+# What a value is compared with to tell whether it is gone through by `async for`.
+ITERABLE_NAMES = frozenset({
+    "AsyncIterable", "AsyncIterator", "AsyncGenerator", "isasyncgen", "isasyncgenfunction",
+})  # fmt: skip
 # Functions and methods of any library, by their last name.
 TAKING_NAMES = frozenset({
     "run_until_complete", "create_task", "ensure_future", "gather", "wait_for", "shield",

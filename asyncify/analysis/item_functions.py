@@ -1,0 +1,61 @@
+"""Builtins that call a function with one item after the other: ``map``, ``sorted``, ``reduce``.
+
+What the items are, the parameters of the function are.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asyncify.analysis import protocols
+from asyncify.analysis import values as v
+
+if TYPE_CHECKING:
+    from asyncify.analysis.evaluate import Evaluation
+
+_ONE = {"min", "max"}  # they give one of the items
+_REDUCE, _MAP, _FILTER, _STARMAP = "functools.reduce", "map", "filter", "itertools.starmap"
+NAMES = frozenset({*_ONE, "sorted", _REDUCE, _MAP, _FILTER, _STARMAP})
+
+
+def call(
+    evaluation: Evaluation, name: str, arguments: list[v.Value], named: dict[str, v.Value]
+) -> v.Value:
+    """What one of these builtins gives."""
+    if name == _REDUCE:
+        return _reduced(evaluation, *arguments[:3]) if len(arguments) > 2 else v.UNKNOWN
+    if name in (_MAP, _STARMAP):
+        return _mapped(evaluation, arguments, starred=name == _STARMAP)
+    if not arguments:
+        return v.UNKNOWN
+    item = protocols.iterate(evaluation, arguments[-1])
+    function = arguments[0] if name == _FILTER else named.get("key", v.UNKNOWN)
+    if item and len(arguments) == 1 + (name == _FILTER):
+        _called(evaluation, function, [item])
+    if name in _ONE:
+        return item if len(arguments) == 1 else v.UNKNOWN
+    return v.collection(item)
+
+
+def _mapped(evaluation: Evaluation, arguments: list[v.Value], starred: bool) -> v.Value:
+    items = [protocols.iterate(evaluation, given) for given in arguments[1:]]
+    if starred and items:
+        parts = next((a.items for a in items[0] if isinstance(a, v.TupleValue)), ())
+        items = list(parts)
+    return v.collection(_called(evaluation, arguments[0], items)) if any(items) else v.UNKNOWN
+
+
+def _reduced(evaluation: Evaluation, function: v.Value, items: v.Value, start: v.Value) -> v.Value:
+    """``reduce(f, items, start)``: ``start``, and what ``f`` makes of it again and again."""
+    value, item = start, protocols.iterate(evaluation, items)
+    for _ in range(2):
+        value = v.join([value, _called(evaluation, function, [value, item])])
+    return value
+
+
+def _called(evaluation: Evaluation, function: v.Value, given: list[v.Value]) -> v.Value:
+    """What a function of the program gives for an item."""
+    return v.join(
+        evaluation.inference.called(a.function, a.bound, [*([v.UNKNOWN] * a.given), *given], {})
+        for a in function if isinstance(a, v.FunctionObject)
+    )  # fmt: skip
