@@ -11,7 +11,7 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.layout import operands
 from asyncify.analysis.program import Class, dotted
-from asyncify.vocabulary.loading import JOINED
+from asyncify.vocabulary.loading import JOINED, LOADER_OPTIONS
 
 if TYPE_CHECKING:
     from asyncify.analysis.evaluate import Evaluation
@@ -266,11 +266,18 @@ def joins_one(evaluation: Evaluation, target: Class, rest: tuple[int, ...]) -> b
 
 
 def loads_collection(evaluation: Evaluation, index: int) -> bool:
-    """Does a loader option join a collection? Where the relationship is unknown it may."""
+    """Does a loader option join a collection? Where the relationship is unknown it may, and so may
+    an option that comes from elsewhere."""
     operation = evaluation.operations[index if index >= 0 else ~index]
+    if operation[0] == f.SEQUENCE:
+        return any(loads_collection(evaluation, each) for each in operation[6])
+    if operation[0] != f.CALL:
+        return True
     while operation[0] == f.CALL:
         callee = evaluation.operations[operation[5]]
         name = callee[5] if callee[0] == f.NAME else callee[6] if callee[0] == f.ATTRIBUTE else ""
+        if name not in LOADER_OPTIONS:
+            return True
         if name in _JOINED_LOADERS and not _is_loaded_apart(evaluation, operation, name):
             found = [relationship_at(evaluation, i) for i in operation[6]]
             if not found or any(part is None or part[1] for part in found):

@@ -6,8 +6,8 @@ where the async one would fail, and what a program works without is dropped and 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
@@ -19,15 +19,15 @@ from asyncify.analysis.program import Function, Module, Variable, dotted
 from asyncify.analysis.sides import home
 from asyncify.decisions import (
     CopyFunction,
-    EditArguments,
     KeepSyncTwin,
     RenameReference,
     ReplaceString,
 )
 from asyncify.findings import Finding
 from asyncify.planning.connect_arguments import Mapping, map_argument, map_query
-from asyncify.planning.draft import Draft, call_reference, reference
+from asyncify.planning.draft import Draft, reference
 from asyncify.planning.driver_helpers import HELPERS
+from asyncify.planning.factory_calls import FactoryCall
 from asyncify.planning.own_style import bound_metadata
 from asyncify.planning.session_scopes import scope_function
 from asyncify.planning.support import Support
@@ -52,49 +52,6 @@ _SYNC_BINDS = {"SyncEngine", "SyncConnection"}
 _BOUND_ADVICE = "Give the engine to what needs it, and take `bind` away."
 
 
-@dataclass(slots=True)
-class _Call:
-    """One call that makes an engine or a factory, and what is to be edited in it."""
-
-    function: Function
-    layout: Layout
-    index: int
-    draft: Draft
-    site: Site
-    group: int
-    literals: list[tuple[int | str, str]] = field(default_factory=list)
-    wrap: list[tuple[int | str, str]] = field(default_factory=list)
-    entries: list[tuple[str, str, str]] = field(default_factory=list)
-    keywords: list[tuple[str, str]] = field(default_factory=list)
-    remove: list[str] = field(default_factory=list)
-    rename: list[tuple[str, str]] = field(default_factory=list)
-
-    @property
-    def operation(self) -> f.Operation:
-        return self.layout.operations[self.index]
-
-    def given(self) -> Iterator[tuple[str, int]]:
-        """The keywords with their values; unpacked dicts have no name."""
-        return ((keyword, value) for keyword, value in self.operation[7] if keyword)
-
-    def argument(self, position: int, name: str) -> tuple[int | str, int] | None:
-        """An argument by position or keyword: how to name it in an edit, and its value."""
-        if len(self.operation[6]) > position:
-            return position, self.operation[6][position]
-        return next(((name, value) for keyword, value in self.given() if keyword == name), None)
-
-    def finish(self) -> None:
-        edits = EditArguments(
-            node=call_reference(self.function, self.index), site=self.site, group=self.group,
-            set_keywords=tuple(self.keywords), remove_keywords=tuple(self.remove),
-            wrap=tuple(self.wrap), literals=tuple(self.literals), entries=tuple(self.entries),
-            rename_keywords=tuple(self.rename),
-        )  # fmt: skip
-        changes = (*self.literals, *self.wrap, *self.entries, *self.keywords, *self.rename)
-        if changes or self.remove:
-            self.draft.add(edits)
-
-
 class EnginePlanner:
     """Plans the calls of factories. ``unfit`` are the ones whose async form would fail."""
 
@@ -117,7 +74,7 @@ class EnginePlanner:
         self.unfit: dict[v.Origin, Finding] = {}
         self.impediments: dict[Function, Obstacle] = {}
         self.made: list[tuple[v.Origin, Site]] = []
-        self._waiting: list[_Call] = []
+        self._waiting: list[FactoryCall] = []
 
     def construction(
         self, function: Function, layout: Layout, call: int, name: str, group: int
@@ -129,7 +86,7 @@ class EnginePlanner:
         if any(isinstance(a, v.Known) and a.kind.startswith("async_") for a in made):
             return  # 1.4: sessionmaker(class_=AsyncSession)
         site = draft.site(layout.operations[call])
-        edited = _Call(function, layout, call, draft, site, group)
+        edited = FactoryCall(function, layout, call, draft, site, group)
         if name in _MAKERS:
             self.made.append((v.Origin(function, edited.operation[3]), site))
         if name in _SESSIONS:
@@ -156,7 +113,7 @@ class EnginePlanner:
             call.finish()
         self._waiting.clear()
 
-    def _is_kept(self, call: _Call) -> bool:
+    def _is_kept(self, call: FactoryCall) -> bool:
         """Is what makes an engine there a second time, as it was?"""
         copied = {
             (d.node.kind, d.node.number) for d in call.draft.decisions
@@ -170,7 +127,7 @@ class EnginePlanner:
             place = call.layout.parent(place)
         return ("FunctionDef", home(call.function).facts.number) in copied
 
-    def _refuse(self, call: _Call, reason: str) -> None:
+    def _refuse(self, call: FactoryCall, reason: str) -> None:
         """The async engine would not do: this one stays sync, and whatever uses it."""
         origin = v.Origin(call.function, call.operation[3])
         text = f"{reason}; it stays sync, with what uses it."
@@ -188,7 +145,7 @@ class EnginePlanner:
 
     # -- sessions
 
-    def _session(self, call: _Call, name: str) -> None:
+    def _session(self, call: FactoryCall, name: str) -> None:
         call.keywords.append(("expire_on_commit", "False"))
         for keyword, value in call.given():
             action = session_keyword(keyword, self.line, _text(call.layout.operations[value]))
@@ -205,7 +162,7 @@ class EnginePlanner:
             call.keywords.append(("class_", cls))
             call.remove = [keyword for keyword in call.remove if keyword != "class_"]
 
-    def _on_sync_bind(self, call: _Call) -> None:
+    def _on_sync_bind(self, call: FactoryCall) -> None:
         """``Session(other.get_bind())``: that is a sync engine, behind an async session too."""
         bind = call.argument(0, "bind")
         evaluation = self.inference.evaluations.get(call.function)
@@ -217,7 +174,7 @@ class EnginePlanner:
             reason = f"The session of line {line} is on a sync engine or connection."
             self.impediments[call.function] = Obstacle("ASY203", reason)
 
-    def _session_class(self, call: _Call, value: int) -> str:
+    def _session_class(self, call: FactoryCall, value: int) -> str:
         """A class of the program's own stays the sync session behind the async one."""
         name = foreign_name(call.function, call.layout.operations, value, self.inference)
         if name not in _PLAIN_SESSIONS:
@@ -227,7 +184,7 @@ class EnginePlanner:
 
     # -- engines
 
-    def _engine(self, call: _Call) -> None:
+    def _engine(self, call: FactoryCall) -> None:
         mapping, driver = Mapping(), ""
         url = call.argument(0, "url")
         if url is not None:
@@ -235,11 +192,17 @@ class EnginePlanner:
         self._engine_keywords(call, driver, mapping)
         self._report(call, driver, mapping)
 
-    def _engine_from_config(self, call: _Call) -> None:
+    def _engine_from_config(self, call: FactoryCall) -> None:
         """``url`` overrides the dict's: ``engine_from_config`` takes every keyword."""
         config, prefix = call.argument(0, "configuration"), call.argument(1, "prefix")
         written = call.layout.operations[prefix[1]] if prefix is not None else ()
         start = _string(written) if written else "sqlalchemy."
+        written_url = self._in_dict(call, config[1], f"{start}url") if config and start else None
+        if written_url is not None:
+            new = self._mapped(call, written_url, Mapping())
+            if new and new != written_url:
+                call.keywords.append(("url", json.dumps(new)))
+            return
         url = self._configured_url(call, config[1], f"{start}url") if config and start else ""
         if not url or call.argument(9, "url") is not None:
             self._refuse(call, "Where the URL of `engine_from_config` comes from isn't known")
@@ -247,7 +210,21 @@ class EnginePlanner:
         helper = self.support.name(call.draft, "async_url")
         call.keywords.append(("url", f"{helper}({url})"))
 
-    def _configured_url(self, call: _Call, index: int, key: str) -> str:
+    def _in_dict(self, call: FactoryCall, index: int, key: str) -> str | None:
+        """The URL that is written in a dict, right there or in a variable of the module."""
+        body, operations = call.function, call.layout.operations
+        symbol = self.program.resolve_expression(body, operations, index)
+        if isinstance(symbol, Variable) and symbol.module is body.module:
+            found = self.program.variable_expression(symbol)
+            _, operations, index = found if found is not None else (body, operations, index)
+        operation = operations[index]
+        if operation[0] != f.DICT:
+            return None
+        pairs = zip(operation[5], operation[6], strict=True)
+        values = {_string(operations[name]): value for name, value in pairs if name >= 0}
+        return _string(operations[values[key]]) if key in values else None
+
+    def _configured_url(self, call: FactoryCall, index: int, key: str) -> str:
         """What reads the URL from a dict, or where Alembic's configuration has it."""
         operations = call.layout.operations
         source = dotted(operations, index)
@@ -260,7 +237,7 @@ class EnginePlanner:
         source = dotted(operations, callee[5])
         return f'{source}.get_main_option("{key}")' if source else ""
 
-    def _url(self, call: _Call, argument: int | str, index: int, mapping: Mapping) -> str:
+    def _url(self, call: FactoryCall, argument: int | str, index: int, mapping: Mapping) -> str:
         """Map the URL, or have the helper do it. The async driver is returned if it is known."""
         constant = call.layout.operations[index]
         text = _string(constant)
@@ -284,7 +261,7 @@ class EnginePlanner:
         name = async_drivername(url.partition("://")[0], self.line, self.chosen) or ""
         return name.partition("+")[2] or {"postgresql": "psycopg"}.get(name, "")
 
-    def _mapped(self, call: _Call, url: str, mapping: Mapping) -> str:
+    def _mapped(self, call: FactoryCall, url: str, mapping: Mapping) -> str:
         new = async_url(url, self.line, self.chosen)
         if new is None:
             name = url.partition("://")[0]
@@ -292,7 +269,7 @@ class EnginePlanner:
             return ""
         return map_query(self._driver(url), new, mapping)
 
-    def _single_setting(self, call: _Call) -> Variable | None:
+    def _single_setting(self, call: FactoryCall) -> Variable | None:
         """The literal that nothing but a call's URL reads."""
         url = call.argument(0, "url")
         operation = call.layout.operations[url[1]] if url is not None else ()
@@ -312,7 +289,7 @@ class EnginePlanner:
         text = _string(found[1][found[2]]) if found is not None else None
         return None if found is None or text is None else (symbol, found[0], found[2], text)
 
-    def _replace_setting(self, call: _Call, body: Function, value: int, new: str) -> None:
+    def _replace_setting(self, call: FactoryCall, body: Function, value: int, new: str) -> None:
         for statement in self.colors.uses.layout(body).statements:
             if statement[0] not in (f.ASSIGN, f.ANNOTATED):
                 continue
@@ -339,7 +316,7 @@ class EnginePlanner:
 
     # -- keywords
 
-    def _engine_keywords(self, call: _Call, driver: str, mapping: Mapping) -> None:
+    def _engine_keywords(self, call: FactoryCall, driver: str, mapping: Mapping) -> None:
         """Keywords, pool classes and driver arguments by the tables."""
         self._unpacked(call)
         for keyword, value in call.given():
@@ -356,7 +333,7 @@ class EnginePlanner:
             elif action == "refuse":
                 self._refuse(call, f"`{keyword}` has no form for an async engine")
 
-    def _unpacked(self, call: _Call) -> None:
+    def _unpacked(self, call: FactoryCall) -> None:
         """Keywords in a dict that is unpacked: nothing can be changed in them."""
         for keyword, value in call.operation[7]:
             entries = () if keyword else self._written(call.function, call.layout.operations, value)
@@ -365,7 +342,7 @@ class EnginePlanner:
                 if key and action not in ("keep", "value"):
                     self._refuse(call, f"`{key}`, in a dict, has no form for an async engine")
 
-    def _pool(self, call: _Call, index: int) -> str:
+    def _pool(self, call: FactoryCall, index: int) -> str:
         operations = call.layout.operations
         row = pool_class(foreign_name(call.function, operations, index, self.inference), self.line)
         if row is None or row.action != "rename":
@@ -380,7 +357,7 @@ class EnginePlanner:
 
     # -- arguments of drivers
 
-    def _connect_args(self, call: _Call, driver: str, index: int, mapping: Mapping) -> None:
+    def _connect_args(self, call: FactoryCall, driver: str, index: int, mapping: Mapping) -> None:
         """The entries of a dict that is written where the engine is made; those of one that is
         written elsewhere are only looked at."""
         here = call.layout.operations[index][0] == f.DICT
@@ -465,7 +442,7 @@ class EnginePlanner:
         fitting = [name for name in sorted(drivers) if keys <= CONNECT_ARGUMENTS[name].keys()]
         return fitting[0] if len(fitting) == 1 else ""
 
-    def _report(self, call: _Call, driver: str, mapping: Mapping) -> None:
+    def _report(self, call: FactoryCall, driver: str, mapping: Mapping) -> None:
         """Bring in what came from a URL; tell what is lost, and what can't be had."""
         given = call.argument(99, "connect_args")
         if mapping.helper:
@@ -480,7 +457,7 @@ class EnginePlanner:
             reason = f"`{name}` goes, the async driver doesn't take it: {why}."
             self.findings.append(finding("ASY204", call.site, reason, _ADVICE))
 
-    def _translated(self, call: _Call, given: bool, mapping: Mapping) -> None:
+    def _translated(self, call: FactoryCall, given: bool, mapping: Mapping) -> None:
         """Have a helper say at run time what the async driver calls the arguments."""
         helper = self.support.name(call.draft, HELPERS[mapping.driver])
         raw = ", ".join([*mapping.raw, *(template[1:-1] for template in mapping.added)])

@@ -39,6 +39,13 @@ LOADING = {
     "joinedload_all", "selectinload_all", "subqueryload_all",
 }  # fmt: skip
 DEPTH = "recursion_depth"  # the keyword of those that go on along the same relationship
+# All options: what else is given to a statement may be a joined collection, too.
+LOADER_OPTIONS = LOADING | {
+    "load_only", "defer", "undefer", "undefer_group", "lazyload", "noload", "raiseload",
+    "defaultload", "Load", "with_loader_criteria", "with_expression", "selectin_polymorphic",
+    "lazyload_all", "defaultload_all", "immediateload_all", "noload_all", "raiseload_all",
+    "options", "load", "set_shard_id", "FromCache", "RelationshipCache",
+}  # fmt: skip
 # What ``joined-loading`` is about: the option that joins, and the one that comes instead.
 JOINED, SELECTED = "sqlalchemy.orm.joinedload", "sqlalchemy.orm.selectinload"
 # Those that lead to the next one, and load nothing themselves.
