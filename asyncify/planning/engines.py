@@ -44,7 +44,9 @@ from asyncify.vocabulary.urls import (
 )
 
 _SESSIONS = ("sqlalchemy.orm.sessionmaker", "sqlalchemy.orm.Session", "sqlmodel.Session")
-_PLAIN_SESSIONS = {"sqlalchemy.orm.Session", "sqlalchemy.orm.session.Session", "sqlmodel.Session"}
+_WITH_EXEC = {"sqlmodel.Session", "sqlmodel.orm.session.Session"}
+_PLAIN_SESSIONS = {"sqlalchemy.orm.Session", "sqlalchemy.orm.session.Session", *_WITH_EXEC}
+_ASYNC_WITH_EXEC = "sqlmodel.ext.asyncio.session.AsyncSession"
 _MAKERS = {"sqlalchemy.create_engine", "sqlalchemy.engine_from_config", "sqlmodel.create_engine"}
 _CONTEXTS = {"ssl.create_default_context", "ssl.SSLContext"}
 _ADVICE = "Look it up in the driver's documentation, or choose another one in `async-driver`."
@@ -157,7 +159,11 @@ class EnginePlanner:
                 call.rename.append(("class_", "sync_session_class"))
             elif action == "refuse":
                 self._refuse(call, f"`{keyword}` has no form for async sessions")
-        if self.line == "1.4" and name.endswith("sessionmaker"):
+        if (
+            self.line == "1.4"
+            and name.endswith("sessionmaker")
+            and "class_" not in dict(call.keywords)
+        ):
             cls = call.draft.spell("sqlalchemy.ext.asyncio.AsyncSession")
             call.keywords.append(("class_", cls))
             call.remove = [keyword for keyword in call.remove if keyword != "class_"]
@@ -180,7 +186,10 @@ class EnginePlanner:
         if name not in _PLAIN_SESSIONS:
             return "rename"
         call.draft.drop(dotted(call.layout.operations, value))
-        return "drop"
+        if name not in _WITH_EXEC:
+            return "drop"
+        call.keywords.append(("class_", call.draft.spell(_ASYNC_WITH_EXEC)))
+        return ""
 
     # -- engines
 

@@ -59,18 +59,25 @@ class Access:
         """The session of an instance that has a name, where no other is in hand: of ``hero`` in
         ``hero.powers.count()``."""
         operations = function.body.operations
+        named = ""
         while index >= 0 and operations[index][0] in (f.CALL, f.ATTRIBUTE, f.NAME):
+            operation = operations[index]
             name = dotted(operations, index)
-            if name and self._is_mapped(function, index):
+            mapped = self._is_mapped(function, index) if name else False
+            if mapped:
                 return f"{self._session_of(function)}({name})"
-            index = operations[index][5] if operations[index][0] != f.NAME else -1
-        return ""
+            named = named or (name if mapped is None else "")
+            if operation[0] == f.CALL and operations[operation[5]][0] == f.ATTRIBUTE:
+                operation = operations[operation[5]]  # the method itself is no instance
+            index = operation[5] if operation[0] != f.NAME else -1
+        return f"{self._session_of(function)}({named})" if named else ""
 
-    def _is_mapped(self, function: Function, index: int) -> bool:
+    def _is_mapped(self, function: Function, index: int) -> bool | None:
+        """Is a value an instance of a model? None where nothing is known of it."""
         evaluation = self.inference.evaluations.get(function)
         value = evaluation.values[index] if evaluation is not None else v.UNKNOWN
         classes = [a.cls for a in value if isinstance(a, v.Instance)]
-        return not value or any(self.inference.models.is_mapped(cls) for cls in classes)
+        return any(map(self.inference.models.is_mapped, classes)) if value else None
 
     def _session_of(self, function: Function) -> str:
         return self.draft(function.module).spell(SESSION_OF)

@@ -20,6 +20,7 @@ from asyncify.planning.query_flows import QueryFlows
 from asyncify.planning.query_places import Flow, receiver_of
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
+from asyncify.vocabulary.sqlalchemy_query import LAZY
 
 _BINDING = {f.AWAIT, f.YIELD, f.YIELD_FROM, f.WALRUS}  # what a lambda can't hold for its function
 _ENTERED = "sync_session"  # what run_sync gives, in a lambda
@@ -230,6 +231,8 @@ class KeptQueries(QueryFlows):
             self._impede(use.function, f"{where} run_sync can't be entered there.")
             return
         inner = "list({node})" if use.kind == "iterate query" else "{node}"
+        if use.name in LAZY:
+            inner = "iter(list({node}))"
         if source is not None:
             begun = self._executed_around(self.flows[value.origin]) is use
             template = f"{{session}}.run_sync(lambda {_ENTERED if begun else '_'}: {inner})"

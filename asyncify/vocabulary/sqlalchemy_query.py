@@ -697,3 +697,5 @@ UNSYNCHRONIZED: tuple[str, bool] = ("synchronize_session", False)
 UPDATE = "update"  # what such a statement begins with
 # What has a statement load the objects of the session anew.
 ANEW = "{receiver}.execution_options(populate_existing=True)"
+# Terminals that give an iterator, which executes the Query only when it is asked for a row.
+LAZY = frozenset({"values"})

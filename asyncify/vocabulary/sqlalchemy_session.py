@@ -409,9 +409,11 @@ TEXTUAL: frozenset[tuple[str, str]] = frozenset(
     for member in ("execute", "scalar", "scalars")
 )
 
+# What asks the scope function, which needs a task that runs: by the attribute that asks nobody.
+ON_FACTORY = {("scoped_session", "configure"): "session_factory"}
 _SCOPED_ONLY = (
     Member("__call__", returns="Session", async_returns="AsyncSession"),
-    Member("configure", returns="configured"),
+    Member("configure", returns="configured", note="of the factory: see ON_FACTORY"),
     Member("invalidate", Form.AWAIT, io=True, returns="none", sync_lines=_NONE),
     Member(
         "query_property",
