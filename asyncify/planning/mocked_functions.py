@@ -15,12 +15,12 @@ from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.declarations import normalised
 from asyncify.analysis.program import Class, Function, Module, Symbol, Variable, dotted
-from asyncify.decisions import EditArguments, RenameReference
+from asyncify.decisions import DefineLambda, EditArguments, MakeAsync, RenameReference
 from asyncify.findings import Finding
 from asyncify.planning.draft import Draft, reference
 from asyncify.planning.mocked_awaits import Awaits
 from asyncify.rules import finding
-from asyncify.sites import NodeRef
+from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.names import KINDS, async_name
 from asyncify.vocabulary.testing import (
     ASYNC_MOCK,
@@ -197,9 +197,50 @@ class MockedFunctions:
             return  # it gives what can be awaited
         elif target.owner is None and value[0] in (f.LAMBDA, f.NAME):
             self._wrap(draft, operations, operation, given)
-        else:
+        elif not self._define(function, operations, given, target):
             reason = f"`{target.qualname}` turns async, and what stands in for it here may not."
             self.findings.append(finding("ASY608", draft.site(operation), reason, _ADVICE))
+
+    def _define(
+        self,
+        function: Function,
+        operations: tuple[f.Operation, ...],
+        given: int,
+        target: Function,
+    ) -> bool:
+        """What stands in for a method is given the object: it becomes an async function, as no mock
+        is given one."""
+        value, draft = operations[given], self.draft(function.module)
+        if operations is not function.body.operations:
+            return False
+        if value[0] == f.LAMBDA:
+            name = f"fake_{target.name.strip('_')}"
+            while name in function.facts.names or name in function.facts.bound:
+                name += "_"
+            node = NodeRef("Lambda", value[3])
+            draft.add(DefineLambda(node=node, site=draft.site(value), name=name))
+            return True
+        fake = self._only_given(function, value) if value[0] == f.NAME else None
+        if fake is None:
+            return False
+        node = NodeRef("FunctionDef", fake.facts.number, fake.name)
+        draft.add(MakeAsync(node=node, site=Site(draft.module.path, *_place(fake))))
+        return True
+
+    def _only_given(self, function: Function, value: f.Operation) -> Function | None:
+        """The function, defined in this one, that nothing names but the place where it is given."""
+        found = [
+            c for c in function.module.functions if c.parent is function and c.name == value[5]
+        ]
+        plain = len(found) == 1 and not (
+            found[0].facts.is_generator or found[0].signature.decorators
+        )
+        named = [
+            operation for other in function.module.functions if value[5] in other.facts.names
+            for operation in other.body.operations
+            if operation and operation[0] == f.NAME and operation[5] == value[5]
+        ]  # fmt: skip
+        return found[0] if plain and len(named) == 1 else None
 
     def _answer(
         self, function: Function, operations: tuple[f.Operation, ...], operation: f.Operation
@@ -305,6 +346,10 @@ class MockedFunctions:
         draft, node = self.draft(function.module), NodeRef("Call", operation[3], name)
         draft.add(EditArguments(node=node, site=draft.site(operation), literals=literals))
         return True
+
+
+def _place(function: Function) -> tuple[int, int]:
+    return function.facts.line, function.facts.column
 
 
 def is_last(name: str, call: str) -> bool:
