@@ -237,7 +237,8 @@ def test_every_kind_of_io_is_named() -> None:
 
 def test_words() -> None:
     for kind, row in all_rows():
-        assert {row.returns, row.async_returns} <= WORDS, f"{kind}.{row.name}"
+        words = {word for word in (row.returns, row.async_returns) if "." not in word}
+        assert words <= WORDS, f"{kind}.{row.name}"
     for query_row in all_query_rows():
         assert {query_row.returns, query_row.rows_returns} <= WORDS, query_row.name
 

@@ -240,7 +240,7 @@ def known_result(
     if returns in inference.kinds:
         keeps = returns in _KEEPING_ORIGIN
         return v.one(v.Known(returns, owner.origin or (origin if keeps else None)))
-    return v.UNKNOWN
+    return v.one(v.ForeignInstance(returns)) if "." in returns else v.UNKNOWN
 
 
 def _guess(evaluation: Evaluation, base: int, attribute: str) -> v.Value:

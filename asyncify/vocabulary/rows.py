@@ -40,7 +40,8 @@ class Member:
     ``io``: using it on the sync object may do I/O (the function that does has to turn or become an
     island). ``returns``: what the sync use gives, in the words of the lattice (``Result``,
     ``ScalarResult``, ``Row``, ``entity``, ``entities``, ``value``, ``Connection``, ``self``, ...);
-    empty: nothing the analysis follows. ``async_returns`` is the same for the async use where it
+    empty: nothing the analysis follows; a
+    dotted name: an object of that class. ``async_returns`` is the same for the async use where it
     differs. The words are the kinds of ``asyncify.vocabulary.names`` and ``Row``, ``rows``,
     ``entity``, ``entities``, ``value``, ``values``, ``self``, ``bool``, ``int``, ``none``, and
     ``configured``: nothing, but from now on the object is made of the arguments too; ``applied``:

@@ -39,6 +39,9 @@ PLAIN_ONLY: frozenset[tuple[str, str]] = frozenset(
     }
 )
 
+# A dialect does I/O on the connection that it is given: `dialect.has_table(connection, name)`.
+_DIALECT = "sqlalchemy.engine.Dialect"
+
 ENGINE = Table(
     "sqlalchemy.engine.Engine",
     "sqlalchemy.ext.asyncio.AsyncEngine",
@@ -59,7 +62,7 @@ ENGINE = Table(
             async_returns="AsyncConnection",
         ),
         Member("clear_compiled_cache", returns="none"),
-        Member("dialect", attribute=True),
+        Member("dialect", returns=_DIALECT, attribute=True),
         Member(
             "dispatch",
             Form.SYNC_OBJECT,
@@ -228,7 +231,7 @@ CONNECTION = Table(
         ),
         Member("default_isolation_level", returns="value", attribute=True),
         Member("detach", Form.RUN_SYNC, io=True, returns="none", async_lines=_NONE),
-        Member("dialect", attribute=True),
+        Member("dialect", returns=_DIALECT, attribute=True),
         Member(
             "dispatch",
             Form.SYNC_OBJECT,
