@@ -28,6 +28,7 @@ from asyncify.decisions import (
 from asyncify.findings import Finding
 from asyncify.planning.annotations import parts_of
 from asyncify.planning.draft import Draft, call_reference, reference
+from asyncify.planning.named_texts import call_of, texts_naming
 from asyncify.planning.settings import site_of, spelled
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
@@ -100,6 +101,27 @@ class Renames:
             node = NodeRef("ClassDef", cls.body.facts.number, cls.name)
             self.draft(cls.module).add(RenameName(node=node, site=site, old=cls.name, new=new))
             self._references(cls, cls.name, new)
+            self._texts(cls, (cls.name, new))
+
+    def _texts(self, symbol: Symbol, names: tuple[str, str]) -> None:
+        """Calls that are given a path to a symbol, wherever they stand; other texts that are one
+        are said, as nobody knows who reads them. A factory's old name goes on working."""
+        old, new = names
+        for function in self.program.functions():
+            scope, draft = function.parent or function, self.draft(function.module)
+            for where, operations in (
+                (scope, function.signature.operations), (function, function.body.operations),
+            ):  # fmt: skip
+                for index in texts_naming(self.program, where, operations, symbol, old):
+                    call, site = call_of(operations, index), draft.site(operations[index])
+                    if call >= 0:
+                        node = self._call(operations, call)
+                        draft.add(RenameName(node=node, site=site, old=old, new=new))
+                    elif isinstance(symbol, Class):
+                        self._refuse(
+                            f"leaves `{operations[index][5]}` in {site.path}:{site.line} as it is: "
+                            f"name `{new}` there, where the text is for finding the class."
+                        )
 
     def _named(self, name: str) -> list[Class]:
         """The classes of modules under a name."""
@@ -158,6 +180,7 @@ class Renames:
             )
         )
         self._references(variable, old, new)
+        self._texts(variable, (old, new))
 
     @staticmethod
     def _turns(draft: Draft, call: f.Operation, made: f.Operation) -> bool:
@@ -228,11 +251,7 @@ class Renames:
         for index, operation in enumerate(operations):
             if not operation:
                 continue
-            if operation[0] == f.CALL:
-                if self._names_in_string(scope, operations, operation, symbol, old):
-                    node, site = self._call(operations, index), draft.site(operation)
-                    draft.add(RenameName(node=node, site=site, old=old, new=new))
-            elif (
+            if (
                 self._is_named(operation, old)
                 and self.program.resolve_expression(scope, operations, index) == symbol
                 and reference(operation) not in renamed
@@ -251,30 +270,6 @@ class Renames:
         callee = operations[operation[5]]
         name = callee[5] if callee[0] == f.NAME else callee[6] if callee[0] == f.ATTRIBUTE else ""
         return NodeRef("Call", operation[3], name)
-
-    def _names_in_string(
-        self,
-        scope: Function,
-        operations: tuple[f.Operation, ...],
-        call: f.Operation,
-        symbol: Symbol,
-        old: str,
-    ) -> bool:
-        """Is there a path to it among the arguments: ``patch("app.jobs.Executor")``, or its name
-        behind its module: ``setattr(jobs, "Executor", other)``?"""
-        texts = [
-            operations[i][5] if i >= 0 and operations[i][0] == f.CONSTANT else None for i in call[6]
-        ]
-        for position, text in enumerate(texts):
-            if not isinstance(text, str) or text.rpartition(".")[2] != old:
-                continue
-            if "." in text:
-                return self.program.named(text) == symbol
-            before = call[6][0]
-            if position == 1 and before >= 0:
-                owner = self.program.resolve_expression(scope, operations, before)
-                return isinstance(owner, Module) and self.program.resolve(owner, old) == symbol
-        return False
 
     def _annotated(self, function: Function, symbol: Symbol, old: str, new: str) -> None:
         """The names inside annotations that are strings."""

@@ -89,15 +89,15 @@ def _renamed(
 
 
 def _string(decision: RenameName, value: Any) -> Any:
-    """A string that is the name, or ends with it behind a dot."""
+    """A string that is the name, or ends with it behind a dot or a colon."""
     if not isinstance(value, cst.SimpleString):
         return value
     start, quote = len(value.prefix) + len(value.quote), value.quote
     text = value.value[start : -len(quote)]
-    owner, dot, last = text.rpartition(".")
-    if last != decision.old:
+    owner = text.removesuffix(decision.old)
+    if owner == text or (owner and not owner.endswith((".", ":"))):
         return value
-    return value.with_changes(value=f"{value.prefix}{quote}{owner}{dot}{decision.new}{quote}")
+    return value.with_changes(value=f"{value.prefix}{quote}{owner}{decision.new}{quote}")
 
 
 TRANSFORM = Transform("rename-name", RenameName, apply)
