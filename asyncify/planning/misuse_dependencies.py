@@ -38,7 +38,7 @@ class Dependencies:
         if view.function.facts.kind == "def":
             yield from self._parameters(view.function)
         for statement in view.layout.statements:
-            if statement[0] == f.FOR and statement[11]:
+            if statement[0] == f.FOR and statement[11] and not self._hands_on(view, statement):
                 yield from self._iterated(view, statement[8])
         for index, operation in view.calls():
             first = operation[6][0] if operation[6] else -1
@@ -130,6 +130,14 @@ class Dependencies:
             )
             advice = f"Enter it: `async with contextlib.asynccontextmanager({name})() as ...`."
             yield finding("ASY407", view.site(place if place >= 0 else index), reason, advice)
+
+    def _hands_on(self, view: View, loop: f.Statement) -> bool:
+        """Is it a fixture that yields what the dependency does? Pytest throws nothing into it."""
+        body = loop[9]
+        if len(body) != 1 or body[0][0] != f.EXPRESSION:
+            return False
+        is_yield = view.operations[body[0][7]][0] == f.YIELD
+        return is_yield and self.inference.fixtures.is_fixture(view.function)
 
     def _is_dependency(self, function: Function) -> bool:
         """Is it an async generator that yields one session, once?"""
