@@ -117,7 +117,7 @@ def write(program: Program, folder: Path, newline: str = "\n") -> None:
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(with_newlines(text, newline))
-    (folder / "pyproject.toml").write_text(program.config, encoding="utf-8")
+    (folder / "pyproject.toml").write_bytes(with_newlines(program.config, newline))
 
 
 def with_newlines(text: str, newline: str) -> bytes:
