@@ -212,8 +212,9 @@ def _validate(
 ) -> None:
     """A validator sees what a schema, or one of its fields, is filled from."""
     given = [s.NOTHING for _ in method.signature.parameters]
-    if len(given) > 1:
-        given[1], places = value, [reading.at] * len(given)
+    position = 0 if method.facts.kind == "lambda" else 1
+    if len(given) > position:
+        given[position], places = value, [reading.at] * len(given)
         load_summaries.apply(run, method, given, reading.place, places, reading.below)
 
 

@@ -174,6 +174,8 @@ def before_validators(schema: Class, field: str = "") -> Iterator[Function]:
         for method in cls.methods.values():
             if any(_is_before(method, index, field) for index in method.signature.decorators):
                 yield method
+        if not field and schema.foreign_bases & words.DUMPING_SCHEMAS:
+            yield from _called_for_fields(cls)
 
 
 def _is_before(method: Function, index: int, field: str) -> bool:
@@ -181,13 +183,31 @@ def _is_before(method: Function, index: int, field: str) -> bool:
     operations = method.signature.operations
     operation = operations[index]
     if operation[0] != f.CALL:
-        return False
+        return not field and dotted(operations, index).rpartition(".")[2] == words.BEFORE_DUMP
+    if not field and dotted(operations, operation[5]).rpartition(".")[2] == words.BEFORE_DUMP:
+        return True
     table = words.BEFORE_FIELD if field else words.BEFORE
     keyword = table.get(dotted(operations, operation[5]).rpartition(".")[2])
     if field and not {field, "*"} & {operations[i][5] for i in operation[6] if i >= 0}:
         return False
     mode = dict(operation[7]).get(keyword, -1) if keyword is not None else -1
     return mode >= 0 and operations[mode][5] in (True, "before", "wrap")
+
+
+def _called_for_fields(cls: Class) -> Iterator[Function]:
+    """``fields.Method("get_name")`` and ``fields.Function(lambda user: ...)``"""
+    operations = cls.body.body.operations
+    for operation in operations:
+        if not operation or operation[0] != f.CALL or not operation[6] or operation[6][0] < 0:
+            continue
+        kind = dotted(operations, operation[5]).rpartition(".")[2]
+        given = operations[operation[6][0]]
+        if kind == words.BY_METHOD and given[0] == f.CONSTANT:
+            method = cls.find(str(given[5]))
+            if method is not None:
+                yield method
+        elif kind == words.BY_FUNCTION and given[0] == f.LAMBDA:
+            yield cls.module.functions[given[5]]
 
 
 def _dumped(inference: Inference, schema: Class) -> Iterator[Field]:
@@ -222,7 +242,11 @@ def _nested(inference: Inference, schema: Class, index: int) -> Class | None:
     if operations[first][0] == f.CONSTANT and isinstance(operations[first][5], str):
         found = inference.program.resolve(schema.module, operations[first][5].rpartition(".")[2])
         return found if isinstance(found, Class) else None
+    body = schema.body
+    if operations[first][0] == f.LAMBDA:  # Nested(lambda: BookSchema)
+        body = schema.module.functions[operations[first][5]]
+        operations, first = body.body.operations, body.body.statements[0][7]
     if operations[first][0] == f.CALL:  # Nested(BookSchema(only=...))
         first = operations[first][5]
-    symbol = inference.program.resolve_expression(schema.body, operations, first)
+    symbol = inference.program.resolve_expression(body, operations, first)
     return symbol if isinstance(symbol, Class) else None

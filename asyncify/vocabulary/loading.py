@@ -254,6 +254,8 @@ BEFORE_FIELD = {"field_validator": "mode", "validator": "pre"}
 DUMPING_SCHEMAS = {"marshmallow.Schema", "marshmallow.schema.Schema"}
 DUMPING = {"dump", "dumps"}
 NESTED_FIELDS = {"Nested", "Pluck"}
+# What sees the object itself: methods with this decorator, and those, or functions, of such fields.
+BEFORE_DUMP, BY_METHOD, BY_FUNCTION = "pre_dump", "Method", "Function"
 READS_FROM = "attribute"  # the keyword of a field that reads another attribute than its name
 ROUTING = ("fastapi.",)
 ROUTES = {"get", "post", "put", "patch", "delete", "head", "options", "api_route"}
