@@ -79,6 +79,7 @@ HAZARDS = (
     ),
     Hazard("H03", "commit", "expire_on_commit=False", "expire_on_commit=True"),
     Hazard("H03", "rows_by_key", 'db.expire(user, ["books"])', "pass", "ASY702"),
+    Hazard("H03", "member", 'db.expire(user, ["mood"])', "pass", "ASY702"),
     Hazard("H03", "rows_between", 'db.expire(user, ["tags"])', "pass", "ASY702"),
     Hazard("H03", "commits", 'db.expire(book, ["user"])', "pass", "ASY702"),
     Hazard("H03", "rollback", "await user.awaitable_attrs.name", "user.name", "ASY702"),

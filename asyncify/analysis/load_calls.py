@@ -247,6 +247,11 @@ def _constructed(run: LoadEvaluation, cls: Class, operation: f.Operation, index:
     run.state.load((source, ()), names & (links.keys() | run.loading.models.deferred(cls)))
     load_commits.constructed(run, s.Entity(source, (), cls), operation)
     missing = run.loading.defaulted(cls) - names
+    missing |= {
+        s.UNLIKE + name
+        for name, i in operation[7]
+        if name and load_reads.is_unlike(run, cls, name, i)
+    }
     if missing:
         run.state.set_changed((source, ()), frozenset(missing))
     for name, argument in operation[7]:

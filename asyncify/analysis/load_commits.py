@@ -145,9 +145,19 @@ def invoked(run: LoadEvaluation, operation: f.Operation) -> bool:
 def commits(run: LoadEvaluation) -> None:
     """The function commits; what its session holds may be kept."""
     if not run.loading.keeping.keeps(run.function):
+        _give_back(run)
         committed(run)
     elif run.state.history.dirty:
         run.state.history = replace(run.state.history, dirty=frozenset())
+
+
+def _give_back(run: LoadEvaluation) -> None:
+    """What was set to something else than the database gives is read again."""
+    for key, names in list(run.state.expired.items()):
+        unlike = {name for name in names if name.startswith(s.UNLIKE)}
+        if unlike:
+            given = {name.replace(s.UNLIKE, s.GIVEN_BACK) for name in unlike}
+            run.state.set_expired(key, names - unlike | given)
 
 
 def committed(run: LoadEvaluation) -> None:

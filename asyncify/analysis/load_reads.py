@@ -192,6 +192,11 @@ def _comes_from(entity: s.Entity, target: Class) -> bool:
 def column(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -> None:
     """A column is needed: has it expired, or was it never loaded?"""
     state, key = run.state, entity.key
+    if s.GIVEN_BACK + name in state.expired.get(key, frozenset()):
+        found = _demanded(run, entity, name, True, reading)
+        run.summary.demands[replace(found, outdated=True)] = None
+        state.set_expired(key, state.expired[key] - {s.GIVEN_BACK + name})
+        return
     if state.is_expired(key, name):
         _note(run, entity, name, True, reading)
         if load_sessions.settles(run, entity.source, reading.place):
@@ -333,6 +338,9 @@ def store(run: LoadEvaluation, base: int, name: str, value: s.Value, index: int)
         if name in models.foreign_keys(atom.cls):
             state.write(atom.cls)
             load_commits.stored(run, atom.cls, name)
+        if index >= 0 and is_unlike(run, atom.cls, name, index):
+            known = state.changed.get(atom.key, frozenset())
+            state.set_changed(atom.key, known | {s.UNLIKE + name})
         changed = state.changed.get(atom.key, frozenset()) | models.expiring(atom.cls)
         if name in changed and name in run.loading.defaulted(atom.cls):
             changed -= {name}
@@ -341,4 +349,24 @@ def store(run: LoadEvaluation, base: int, name: str, value: s.Value, index: int)
             changed |= {name}
         if changed:
             state.set_changed(atom.key, changed)
-            state.computes |= {(atom.cls, each) for each in changed}
+            state.computes |= {
+                (atom.cls, each) for each in changed if not each.startswith(s.UNLIKE)
+            }
+
+
+def is_unlike(run: LoadEvaluation, cls: Class, name: str, index: int) -> bool:
+    """Is a column of members of an enumeration set to text? The database gives back a member."""
+    if not run.loading.models.is_enum(cls, name):
+        return False
+    operation = run.operations[index]
+    if operation[0] == f.ATTRIBUTE:
+        return operation[6] in words.ENUM_VALUES
+    if operation[0] == f.CONSTANT:
+        return isinstance(operation[5], str)
+    signature = run.function.signature
+    return operation[0] == f.NAME and any(
+        parameter.name == operation[5] and parameter.annotation >= 0
+        and signature.operations[parameter.annotation][:1] == (f.NAME,)
+        and signature.operations[parameter.annotation][5] == "str"
+        for parameter in signature.parameters
+    )  # fmt: skip

@@ -21,6 +21,9 @@ FAILED = "!"  # all columns, where something has failed and was handled
 ALL = frozenset((EVERYTHING, FAILED))
 SUBCLASSES = "<subclasses>"  # among loaded attributes: the columns of all subclasses
 EACH = "[]"  # behind a name in a path: what is in a container of that name
+# Among changed and expired attributes: what was set to something else than the database gives for
+# it, and stays so until it is loaded; what a commit has expired of that.
+UNLIKE, GIVEN_BACK = "unlike:", "given back:"
 # What a statement's options leave out: all but these; this column; what is loaded when it is read.
 ONLY, WITHOUT, LATER = "only:", "-", "later:"
 _set = object.__setattr__

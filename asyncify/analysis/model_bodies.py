@@ -69,6 +69,7 @@ class Model:
     deferred: set[str] = field(default_factory=set)
     expiring: set[str] = field(default_factory=set)  # the database sets them at an UPDATE
     defaulted: set[str] = field(default_factory=set)  # the database sets them at an INSERT
+    enums: set[str] = field(default_factory=set)  # the database gives members for their values
     queried: set[str] = field(default_factory=set)  # expressions of SQL: new instances have none
     proxies: dict[str, tuple[str, str]] = field(default_factory=dict)  # (relationship, attribute)
     synonyms: dict[str, tuple[str, ...]] = field(default_factory=dict)  # what reads others
@@ -216,6 +217,8 @@ class Reader:
             self.model.table = "?"
             self.given_table(value)
             return
+        if annotation >= 0 and self.models.enums.intersection(self.words(annotation)):
+            self.model.enums.add(name)
         if operation is None or operation[0] != f.CALL:
             if annotation >= 0:
                 self.model.columns.add(name)
@@ -244,6 +247,10 @@ class Reader:
             self.model.foreign_keys[name] = self.foreign(self.operations[foreign])
         for argument in operation[6]:
             inner = self.operations[argument]
+            if inner[0] == f.CALL and self.models.enums.intersection(
+                self.words(inner[6][0]) if inner[6] else ()
+            ):
+                self.model.enums.add(name)
             if inner[0] == f.CALL and dotted(self.operations, inner[5]).endswith("ForeignKey"):
                 found = self.foreign(self.operations[inner[6][0]] if inner[6] else None)
                 self.model.foreign_keys[name] = found

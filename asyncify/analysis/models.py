@@ -23,7 +23,7 @@ from asyncify.analysis.model_bodies import (
     table_name,
 )
 from asyncify.analysis.program import Class, Function, Program, Variable, dotted
-from asyncify.vocabulary.loading import POLYMORPHIC_SETTINGS, PROXIES
+from asyncify.vocabulary.loading import ENUMS, POLYMORPHIC_SETTINGS, PROXIES
 
 _MAPPING = RELATIONSHIPS | {"Column", "mapped_column", "Field", "Table", DECLARED, TABLE} | PROXIES
 _OWN_TABLE = "table"  # the keyword of SQLModel's classes
@@ -185,6 +185,17 @@ class Models:
     def defaulted(self, cls: Class) -> set[str]:
         """Columns of which only the database knows the value after an INSERT."""
         return set().union(*(self.declared(ancestor).defaulted for ancestor in cls.ancestors))
+
+    @cached_property
+    def enums(self) -> frozenset[str]:
+        """The names of the program's enumerations."""
+        return frozenset(
+            cls.name for cls in self.program.classes.values() if cls.foreign_bases & ENUMS
+        )
+
+    def is_enum(self, cls: Class, name: str) -> bool:
+        """Does a column give members of an enumeration?"""
+        return any(name in self.declared(c).enums for c in cls.ancestors)
 
     def is_queried(self, cls: Class, name: str) -> bool:
         """Is a column an expression that only a SELECT computes?"""

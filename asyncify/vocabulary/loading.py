@@ -170,6 +170,8 @@ EXTENDING = {"extend", "extendleft", "update"}  # by all that they are given
 # Attributes that stand for those of a relationship, and columns that only a SELECT computes.
 PROXIES = {"association_proxy", "AssociationProxy"}
 EXPRESSIONS = "column_property"
+ENUMS = {"enum.Enum", "enum.IntEnum", "enum.StrEnum"}
+ENUM_VALUES = {"value", "name"}  # attributes of a member: what is stored of it
 STANDING = {"synonym", "composite"}  # what reads others
 # Builtins that read an attribute by its name.
 READING = {"getattr", "hasattr"}
