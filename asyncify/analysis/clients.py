@@ -15,7 +15,7 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.infer import client_classes
 from asyncify.analysis.places import Obstacle
-from asyncify.analysis.program import Class, Function
+from asyncify.analysis.program import Class, Function, Module
 from asyncify.analysis.uses import Use
 from asyncify.vocabulary.testing import CLIENT_KEYWORDS, CLIENT_MEMBERS, CLIENT_RESPONSE, CLIENTS
 
@@ -61,10 +61,11 @@ class Clients:
 
     def decide(self, coloring: Coloring) -> bool:
         """Say which clients turn, with an application that turns; True where that is news."""
-        if not any(not function.facts.is_async for function in coloring.turned):
+        turned = {function.module for function in coloring.turned if not function.facts.is_async}
+        uses = list(self.uses()) if turned else []
+        if not self._reaches(uses, turned):
             news, self.turning, self.stopped = bool(self.turning), frozenset(), {}
             return news
-        uses = list(self.uses())
         found = frozenset(use.client for use in uses if use.client is not None) | self._all_made()
         if self._decided:
             found &= self.turning
@@ -82,6 +83,23 @@ class Clients:
         news = found != self.turning
         self.turning = found
         return news
+
+    def _reaches(self, uses: list[Use], turned: set[Module]) -> bool:
+        """Does anything turn in what a module with a client imports, or has from a conftest? An
+        application that is async already has nothing that turns but scripts beside it."""
+        program = self.colors.program
+        tests = (m for m in program.modules.values() if m.name.rpartition(".")[2] == "conftest")
+        seen = {use.function.module for use in uses} | {m for m in tests if uses}
+        pending = list(seen)
+        while pending and turned.isdisjoint(seen):
+            module = pending.pop()
+            found = set(program.imported_modules(module))
+            for function in module.functions:
+                if function.imports_inside:
+                    found.update(program.imported_inside(function))
+            pending += found - seen
+            seen |= found
+        return not turned.isdisjoint(seen)
 
     def _spread(self, uses: list[Use]) -> None:
         """One expression may hold several clients: they turn together, and so do those of a

@@ -149,6 +149,18 @@ class Program:
                 found |= {inner} if inner is not None else set()
         return found
 
+    def imported_inside(self, function: Function) -> Iterator[Module]:
+        """The modules of the program that a function's own import statements mean."""
+        for _, name, member, level in function.facts.imports:
+            package = self.module_named(name, function.module, level)
+            if package is not None:
+                yield package
+                inner = (
+                    self.module_named(member, package, 1) if member and package.is_package else None
+                )
+                if inner is not None:
+                    yield inner
+
     def resolve(self, module: Module, name: str) -> Symbol | None:
         """What a module-level name means, through imports and re-exports; None if unknown."""
         key = (module, name)

@@ -89,9 +89,13 @@ FORGETTING = frozenset({"delete", "expunge", "expunge_all"})
 # Give the next value of an async generator, which waits behind its `yield` then.
 STEPPING = frozenset({"anext", "builtins.anext"})
 
-# Get functions that run before the first request: nobody else waits for the loop then.
+# Get functions that run before the first request, or in a loop of their own: nobody else waits for
+# the loop then.
 STARTUP = frozenset(
     {
+        "cyclopts.App().command",
+        "cyclopts.App().default",
+        "cyclopts.App().meta.default",
         "fastapi.FastAPI",
         "starlette.applications.Starlette",
         "fastapi.FastAPI().on_event",
