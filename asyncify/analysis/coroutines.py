@@ -319,6 +319,8 @@ class Coroutines:
             return min(fates)
         if function.facts.kind == "lambda" and self._is_mocking(function):
             return Fate.TAKEN
+        if function.facts.kind == "lambda" and self._is_applied(function):
+            return Fate.LOST
         return Fate.LOST if self._handles_sync(function) else Fate.OPEN
 
     def _of_fixture(self, fixture: Function, packed: bool) -> Fate:
@@ -332,6 +334,14 @@ class Coroutines:
         uses = [use for _, use in self.callers().get(function, ())]
         return bool(uses) and all(
             use.kind == "pass" and use.name.startswith(words.MOCKING) for use in uses
+        )
+
+    def _is_applied(self, function: Function) -> bool:
+        """Does what a lambda is given to look at what it gives: `sorted(users, key=lambda ...)`?"""
+        uses = [use for _, use in self.callers().get(function, ())]
+        return bool(uses) and all(
+            use.kind in ("apply", "pass") and use.name.rpartition(".")[2] in words.APPLYING
+            for use in uses
         )
 
     def _of_call(self, caller: Function, use: Use, function: Function, packed: bool) -> Fate:

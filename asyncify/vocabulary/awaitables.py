@@ -15,6 +15,11 @@ TAKING_MODULES = (
 )  # fmt: skip
 # What calls a lambda that it is given in the place of something that is awaited.
 MOCKING = ("unittest.mock.", "monkeypatch.")
+# What looks at the results of a function that it applies: a coroutine is always true, and compares
+# with nothing.
+APPLYING = frozenset(
+    {"sorted", "sort", "min", "max", "filter", "groupby", "takewhile", "dropwhile"}
+)
 # What looks whether something is one, or makes one.
 LOOKING_NAMES = frozenset({
     "isawaitable", "iscoroutine", "iscoroutinefunction", "isasyncgenfunction", "isasyncgen",
