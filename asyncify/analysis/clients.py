@@ -63,10 +63,13 @@ class Clients:
         """Say which clients turn, with an application that turns; True where that is news."""
         turned = {function.module for function in coloring.turned if not function.facts.is_async}
         uses = list(self.uses()) if turned else []
-        if not self._reaches(uses, turned):
+        made = self._all_made() if turned else frozenset[v.Client]()
+        places = {use.function.module for use in uses}
+        places |= {client.origin.function.module for client in made if client.origin is not None}
+        if not self._reaches(places, turned):
             news, self.turning, self.stopped = bool(self.turning), frozenset(), {}
             return news
-        found = frozenset(use.client for use in uses if use.client is not None) | self._all_made()
+        found = frozenset(use.client for use in uses if use.client is not None) | made
         if self._decided:
             found &= self.turning
         self._decided = True
@@ -84,12 +87,12 @@ class Clients:
         self.turning = found
         return news
 
-    def _reaches(self, uses: list[Use], turned: set[Module]) -> bool:
+    def _reaches(self, places: set[Module], turned: set[Module]) -> bool:
         """Does anything turn in what a module with a client imports, or has from a conftest? An
         application that is async already has nothing that turns but scripts beside it."""
         program = self.colors.program
         tests = (m for m in program.modules.values() if m.name.rpartition(".")[2] == "conftest")
-        seen = {use.function.module for use in uses} | {m for m in tests if uses}
+        seen = places | {module for module in tests if places}
         pending = list(seen)
         while pending and turned.isdisjoint(seen):
             module = pending.pop()
