@@ -50,7 +50,7 @@ class CallableAnnotations:
                 owner = owner or self._owner(scope, operations, index)
             elif word in self._aliases:
                 symbol = self.program.resolve_expression(scope, operations, index)
-                if isinstance(symbol, Variable):
+                if isinstance(symbol, Variable) and (len(parts) == 1 or not self._is_bound(symbol)):
                     self._named.setdefault(symbol, []).append((function, self._turn(value())))
         gives = owner and not any(_word(o[i]) in _ANYTHING for o, i in parts)
         if not gives or not self._turn(value()):
@@ -63,7 +63,8 @@ class CallableAnnotations:
             found = self.program.variable_expression(variable)
             if found is None or not all(turns for _, turns in named):
                 continue
-            body, operations, index = found
+            body, operations, _ = found
+            index = _type_in(operations, found[2])
             owner = self._owner(body, operations, operations[index][5])
             inside = {_word(o) for o in operations[operations[index][6] : index] if o}
             if not owner or not inside.isdisjoint(_ANYTHING):
@@ -85,9 +86,14 @@ class CallableAnnotations:
         for body in bodies:
             for name in body.facts.bound:
                 value = self.program.variable_expression(Variable(body.module, name))
-                if value is not None and _is_type(value[1], value[2]):
+                if value is not None and _type_in(value[1], value[2]) >= 0:
                     found.add(name)
         return found
+
+    def _is_bound(self, variable: Variable) -> bool:
+        """Is it a type variable? `Callable[[F], F]` says nothing of what an `F` gives."""
+        found = self.program.variable_expression(variable)
+        return found is not None and found[1][found[2]][0] == f.CALL
 
     def _owner(self, scope: Function, operations: tuple[f.Operation, ...], index: int) -> str:
         """The module whose ``Callable`` a name is, or ''."""
@@ -129,9 +135,12 @@ def _word(operation: f.Operation) -> str:
     return str(operation[6]) if operation[0] == f.ATTRIBUTE else ""
 
 
-def _is_type(operations: tuple[f.Operation, ...], index: int) -> bool:
-    """Is it ``Callable[[A], B]``?"""
+def _type_in(operations: tuple[f.Operation, ...], index: int) -> int:
+    """Where it says ``Callable[[A], B]``: there, or in ``TypeVar("F", bound=...)``; else -1."""
     operation = operations[index]
-    if operation[0] != f.SUBSCRIPT:
-        return False
-    return dotted(operations, operation[5]).rpartition(".")[2] == WORD
+    if operation[0] == f.CALL and dotted(operations, operation[5]).rpartition(".")[2] == "TypeVar":
+        index = dict(operation[7]).get("bound", -1)
+        operation = operations[index] if index >= 0 else ()
+    if not operation or operation[0] != f.SUBSCRIPT:
+        return -1
+    return index if dotted(operations, operation[5]).rpartition(".")[2] == WORD else -1
