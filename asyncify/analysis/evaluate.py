@@ -336,6 +336,8 @@ class Evaluation:
         for position, part in enumerate(names):
             if tuples and target[2] < 0:
                 self.bind(part, v.join(t.items[position] for t in tuples))
+            elif position == target[2]:
+                self.bind(part, v.collection(v.elements(value)))
             else:
                 self.bind(part, v.elements(value))
 
