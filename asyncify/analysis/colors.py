@@ -19,6 +19,7 @@ from asyncify.analysis.coloring import Coloring
 from asyncify.analysis.components import Components, connected
 from asyncify.analysis.configured import named
 from asyncify.analysis.divider import Divider
+from asyncify.analysis.enclosed import enclosed
 from asyncify.analysis.environments import is_alembic
 from asyncify.analysis.factories import Factories
 from asyncify.analysis.infer import Inference
@@ -280,6 +281,7 @@ class Colors(Components):
                     or roots.add_above(function, obstacle, sides)
                     or self.may_run_at_import(function)
                     or self._make_factory(function, coloring)
+                    or self._enclose_users(function, open_ones, coloring, islands)
                 )
         return None if moved else set(open_ones)
 
@@ -293,6 +295,25 @@ class Colors(Components):
             outer = {home(fn) for fn in group} - islands
             members = {m for fn in outer for m in self._closure(fn, coloring)}
             if members.issuperset(group) and self._can_be_islands(members, coloring):
+                self._add_islands(members, coloring, islands)
+                return True
+        return False
+
+    def _enclose_users(
+        self,
+        function: Function,
+        others: Iterable[Function],
+        coloring: Coloring,
+        islands: set[Function],
+    ) -> bool:
+        """Make islands of a class that Python calls by itself, and of who has its objects."""
+        users = enclosed(self, function)
+        if function not in users:
+            return False
+        # Others may share what is below them.
+        for group in (users, users.union(*(enclosed(self, other) for other in others))):
+            members = {m for fn in group for m in self._closure(fn, coloring)}
+            if self._can_be_islands(members, coloring):
                 self._add_islands(members, coloring, islands)
                 return True
         return False

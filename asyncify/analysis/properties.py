@@ -16,6 +16,8 @@ from asyncify.analysis.infer import Inference
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Class, Function, Module, Variable, dotted, statements_of
 from asyncify.analysis.uses import Use
+from asyncify.source.templates import Templates
+from asyncify.vocabulary.loading import RENDERS_TEMPLATES
 
 _PLAIN = {"property", "abc.abstractproperty", "abc.abstractmethod", "abstractmethod"}
 CACHED = {"functools.cached_property", "cached_property"}  # they become properties
@@ -37,7 +39,8 @@ class Properties:
         decorators = set(self.inference.decorators(function))
         if owner is None or not decorators <= _PLAIN | CACHED:
             return Obstacle("ASY101", "A property can't be awaited by those who read it.")
-        if self.inference.models.is_mapped(owner) or self._is_read_elsewhere(owner):
+        mapped = self.inference.models.is_mapped(owner)
+        if self._is_read_by_schemas(function.name) if mapped else self._is_read_elsewhere(owner):
             return Obstacle("ASY101", "A property that libraries may read can't be awaited.")
         stored = self._stored(function.name, owner) if decorators & CACHED else ""
         if stored:
@@ -63,6 +66,22 @@ class Properties:
         return any(
             isinstance(base, Variable) or (isinstance(base, str) and base not in _BASES)
             for each in cls.ancestors for base in each.bases
+        )  # fmt: skip
+
+    def _is_read_by_schemas(self, name: str) -> bool:
+        """May a library read an attribute of that name of a model: has a class that is no model
+        such a field, is the name written as a string, or does a template read it?"""
+        strings = (fn.body.operations for fn in self.program.mentioning(name))
+        if any(o[:1] == (f.CONSTANT,) and o[5] == name for found in strings for o in found):
+            return True
+        if any(map(self.program.mentioning, RENDERS_TEMPLATES)) and any(
+            name in read.path for read in Templates(self.inference.config.root).all_reads()
+        ):
+            return True
+        return any(
+            name in cls.body.facts.bound and name not in cls.methods
+            and not self.inference.models.is_mapped(cls)
+            for cls in self.program.classes.values()
         )  # fmt: skip
 
     def _stored(self, name: str, owner: Class) -> str:
