@@ -150,6 +150,14 @@ OTHER_USES = {
     "cleared at exit": "def clear():\n    _cache.clear()\n\n\natexit.register(clear)",
     "cleared by something": "def clear():\n    _cache.clear()\n\n\ndef later():\n    return clear",
     "stored and looked up": "def keep(one, two):\n    _cache[one] = 1\n    return _cache[two]",
+    "looked up, and not loaded": (
+        "def known(number):\n    if number in _cache:\n        return _cache[number]\n"
+        "    return '?'"
+    ),
+    "tried, and not loaded": (
+        "def known(number):\n    try:\n        return _cache[number]\n"
+        "    except KeyError:\n        raise LookupError(number) from None"
+    ),
     "put there": "def put(number, found):\n    _cache[number] = found",
     "put there as a whole": "def put(found):\n    global _cache\n    _cache = found",
     "a default": "def titles(found=_cache):\n    return found",

@@ -58,11 +58,13 @@ class Edit(NamedTuple):
 @dataclass(slots=True)
 class Reading:
     """What a function does with caches. ``stored`` are pairs of a cache and the operation that is
-    stored, ``is_empty`` tells that nothing else is left of the function."""
+    stored, ``asked`` the caches in which it looks for something, ``is_empty`` tells that nothing
+    else is left of the function."""
 
     edits: list[Edit] = field(default_factory=list)
     stored: list[tuple[Variable, int]] = field(default_factory=list)
     used: set[Variable] = field(default_factory=set)
+    asked: set[Variable] = field(default_factory=set)
     is_empty: bool = False
 
 

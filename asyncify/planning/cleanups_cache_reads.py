@@ -24,6 +24,14 @@ class Reads:
         """Is a value made of what the database gave?"""
         return self._comes_from(index, self.variables)
 
+    @property
+    def are_returned(self) -> bool:
+        """Does the function give what it has from the database?"""
+        return any(
+            statement[0] == f.RETURN and statement[7] >= 0 and self.gives(statement[7])
+            for statement in self.layout.statements
+        )
+
     def _comes_from(self, index: int, variables: set[str]) -> bool:
         return any(
             i in self.io or (self.operations[i][0] == f.NAME and self.operations[i][5] in variables)

@@ -123,7 +123,7 @@ class Reader(Hits):
         names = [target[1] for target in targets if target[0] == f.TO_NAME]
         single = len(targets) == 1 and bool(names)
         if single and self._slot(value) is not None and self._slot(value) not in state.slots:
-            self._use(value)
+            self._ask(value)
             state.assign(names[0])
             state.found.add(names[0])
             return self._remove(statement)
@@ -200,7 +200,8 @@ class Reader(Hits):
 
     def _hit(self, statement: f.Statement, state: State) -> bool:
         """What is done where something was found goes, and what else is done is done always."""
-        self._use(statement[7])
+        for inner in (statement[7], *self._values(statement[8])):
+            self._ask(inner)
         before = len(self.reading.edits)
         if not statement[9] or self._block(statement[9], state):
             del self.reading.edits[before:]
@@ -210,7 +211,7 @@ class Reader(Hits):
 
     def _miss(self, statement: f.Statement, state: State) -> bool:
         """What is done where nothing was found is done always."""
-        self._use(statement[7])
+        self._ask(statement[7])
         before = len(self.reading.edits)
         if self._block(statement[8], state):
             del self.reading.edits[before:]
@@ -238,8 +239,8 @@ class Reader(Hits):
     def _tried(self, statement: f.Statement, state: State) -> bool:
         """What was done where the cache raised is done always."""
         before = len(self.reading.edits)
-        for inner in statement[7]:
-            self._use(inner[8] if inner[0] == f.ASSIGN else inner[7])
+        for inner in self._values(statement[7]):
+            self._ask(inner)
         if self._block(statement[8][0][2], state) or self._passes(statement[8][0][2]):
             del self.reading.edits[before:]
             return self._remove(statement)
@@ -305,6 +306,18 @@ class Reader(Hits):
             return False
         call = self.layout.parent(parent)
         return call >= 0 and self._slot(call) is not None
+
+    def _values(self, block: tuple[f.Statement, ...]) -> list[int]:
+        """What is assigned and returned in a block."""
+        found = [s[8 if s[0] == f.ASSIGN else 7] for s in block if s[0] in (f.ASSIGN, f.RETURN)]
+        return [index for index in found if index >= 0]
+
+    def _ask(self, index: int) -> None:
+        """Something is looked for in the caches of an expression."""
+        self._use(index)
+        self.reading.asked |= {
+            self.mentions[i] for i in self.layout.subtree(index) if i in self.mentions
+        }
 
     def _use(self, index: int) -> None:
         self.reading.used |= {

@@ -227,6 +227,9 @@ class Caches(Planner):
             reads = Reads(self.colors, self.coloring, function)
             if function in turning:
                 kept |= {cache for cache, value in reading.stored if reads.gives(value)}
+            alone = reading.asked - {cache for cache, _ in reading.stored}
+            if alone and not reads.are_returned:
+                self._refuse(alone, function, function.facts.line)
         together = [(fn, r.used | {c for c, _ in r.stored}) for fn, r in readings.items()]
         while True:
             before = len(kept), len(self.refused)
