@@ -12,6 +12,7 @@ from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.islands import Islands
 from asyncify.analysis.program import Function
+from asyncify.analysis.routed_binds import engines_routed
 from asyncify.analysis.uses import (
     GREENLET_KINDS,
     SYNC_KINDS,
@@ -95,7 +96,7 @@ class Components(Islands):
                 factories |= own.factories
             for other in own.links:
                 _link(links, function, other)
-        for origin, other in self._related():
+        for origin, other in self._related() | engines_routed(self.inference):
             _link(links, origin, other)
         if _SOMEWHERE in links:
             # A session that comes from nobody knows where may come from any factory.

@@ -19,6 +19,7 @@ from asyncify.planning.draft import Draft, reference
 from asyncify.planning.engines import EnginePlanner
 from asyncify.planning.listeners import ListenerPlanner
 from asyncify.planning.queries import QueryPlanner
+from asyncify.planning.routed_binds import plan_routed
 from asyncify.planning.scoped_factories import plan_on_factories
 from asyncify.planning.support import Support
 from asyncify.planning.sync_engines import SyncEnginePlanner
@@ -67,6 +68,7 @@ class InfrastructurePlanner:
                     self.listeners.decorators(function)
         self._functions_annotated()
         plan_on_factories(self.colors, self.coloring, self.draft)
+        plan_routed(self.colors, self.coloring, self.draft)
         if not self.inference.config.alongside:
             self.sync_engines.plan()
             self.findings += undisposed(self.colors, self.engines.made)

@@ -15,3 +15,5 @@ CALLED_BY = {"len": LENGTH, "bool": TRUTH}
 ASKED_FOR_TRUTH = (TRUTH, LENGTH)
 # Methods of what isn't known that go through what they are given.
 READING_METHODS = frozenset({"join", "extend", "update", "extendleft"})
+# The method of a session by which a class of the program's own chooses the engine.
+ROUTING = "get_bind"
