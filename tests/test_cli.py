@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -261,6 +262,17 @@ def test_an_error_in_the_engine_is_one_sentence_without_debug(
     assert result.exit_code == 2
     assert result.stderr == "internal error: RuntimeError: broken (--debug shows more)\n"
     assert isinstance(call("check", "--debug").exception, RuntimeError)
+
+
+def test_what_the_system_refuses_is_one_sentence(engine: Engine, program: Path) -> None:
+    def fail() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    engine.during = fail
+    result = call("check")
+    assert result.exit_code == 2
+    assert result.stderr == "The system refuses: no space left on device (--debug shows more)\n"
+    assert isinstance(call("check", "--debug").exception, OSError)
 
 
 def test_findings_are_selected(engine: Engine, program: Path) -> None:

@@ -164,6 +164,13 @@ def guarded(command: Callable[[Options], int], options: Options) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         raise
+    except OSError as error:  # a full disk behind standard output, a working directory that went
+        if options.debug:
+            raise
+        complain(
+            f"The system refuses: {(error.strerror or str(error)).lower()} (--debug shows more)"
+        )
+        return FAILED
     except Exception as error:
         if options.debug:
             raise
