@@ -229,7 +229,7 @@ def _owner(of: Call) -> int:
     return place
 
 
-_ITERATING = ("list", "tuple", "set", "frozenset", "iter", "reversed")
+_ITERATING = ("list", "tuple", "set", "frozenset", "iter", "reversed", "itertools.cycle")
 _SAME = ("staticmethod", "copy.copy", "copy.deepcopy")  # what they give does what they are given
 # The calls whose result depends on their arguments.
 _ROWS: dict[str, _Row] = {
@@ -265,7 +265,7 @@ _ROWS: dict[str, _Row] = {
     "operator.attrgetter": _Row(
         lambda of: callables.attribute_getter(of.evaluation, of.arguments), 1
     ),
-    **dict.fromkeys(("next", "anext"), _Row(_next, 1)),
+    **dict.fromkeys(("next", "anext", "random.choice"), _Row(_next, 1)),
     "dict": _Row(_dict),
     "globals": _Row(_globals),
     "importlib.import_module": _Row(

@@ -10,6 +10,7 @@ from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, Module, Variable, dotted
+from asyncify.analysis.use_calls import is_session_class
 from asyncify.decisions import RenameReference
 from asyncify.findings import Finding
 from asyncify.planning.annotations import AnnotationPlanner
@@ -95,6 +96,8 @@ class InfrastructurePlanner:
         if function in coloring.islands or function in coloring.stays:
             return True
         owner = self.inference.program.classes.get(function) or function.owner
+        if function.owner is not None and is_session_class(function.owner):
+            return True  # what an async session has behind it
         if owner is not None:
             methods = owner.methods.values()
             sync = any(m in coloring.islands or m in coloring.stays for m in methods)
