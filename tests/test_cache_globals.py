@@ -158,6 +158,10 @@ OTHER_USES = {
         "def known(number):\n    try:\n        return _cache[number]\n"
         "    except KeyError:\n        raise LookupError(number) from None"
     ),
+    "in a chain": (
+        "def known(number, wanted):\n    if not wanted:\n        log()\n"
+        "    elif number in _cache:\n        return _cache[number]\n    return title(number)"
+    ),
     "put there": "def put(number, found):\n    _cache[number] = found",
     "put there as a whole": "def put(found):\n    global _cache\n    _cache = found",
     "a default": "def titles(found=_cache):\n    return found",

@@ -328,4 +328,4 @@ class Reader(Hits):
 def _is_chained(statement: f.Statement) -> bool:
     """Is it a part of a chain, or the start of one, in which more is asked?"""
     orelse = statement[9]
-    return bool(orelse and (statement[6] or (orelse[0][0] == f.IF and orelse[0][6])))
+    return bool(statement[6] or (orelse and orelse[0][0] == f.IF and orelse[0][6]))
