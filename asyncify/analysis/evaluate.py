@@ -224,7 +224,9 @@ class Evaluation:
             called = self._decorator(atom)
             if called is not None:
                 made = self.inference.called(called.function, called.bound, [value], {})
-                wrappers = frozenset(a for a in made if isinstance(a, v.FunctionObject))
+                # Handed through, `return fn`, it is what it was: no other that is decorated so.
+                others = self.inference.passed(called.function, int(called.bound)) - value
+                wrappers = frozenset(a for a in made - others if isinstance(a, v.FunctionObject))
                 value = v.join((value, self._wrap(child, wrappers)))
             elif isinstance(atom, v.ClassObject) and atom.cls.find("__call__"):
                 made = construct(self, atom.cls, [value], {})

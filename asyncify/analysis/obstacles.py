@@ -31,7 +31,7 @@ from asyncify.analysis.uses import (
 )
 from asyncify.vocabulary import flask
 from asyncify.vocabulary.frameworks import CACHE_MEMBERS, NAMESPACE_DEFAULTS, Rule
-from asyncify.vocabulary.testing import is_test_path
+from asyncify.vocabulary.testing import FIXTURES, HOOK_PREFIX, is_test_path
 
 # Protocols that have an async form of their own, or whose result Python hands through.
 _TURNING_DUNDERS = {
@@ -115,11 +115,22 @@ class Obstacles(Callers):
             return self.properties.item_obstacle(function, self.callers().get(function, ()))
         if self.inference.is_property(function):
             return self.properties.obstacle(function)
+        if name.startswith(HOOK_PREFIX) and self._is_hook(function):
+            return self._called_plainly(Rule.SYNC, "pytest")
         return (
             self._decorated(function) or self._lent(function) or self.cases.obstacle(function)
             or self._given_away(function) or self.places.generator_obstacle(function)
             or self.servers.obstacle(function)
         )  # fmt: skip
+
+    def _is_hook(self, function: Function) -> bool:
+        """Is it what pytest calls of a conftest, or of a plugin, and no fixture?"""
+        module = function.module
+        is_plugin = module.name.rpartition(".")[2] == "conftest" or any(
+            item.module.partition(".")[0] in ("pytest", "_pytest") for item in module.facts.imports
+        )
+        decorators = {d.name for d in self.bounds.decorators(function)}
+        return is_plugin and FIXTURES.isdisjoint(decorators)
 
     def _decorated(self, function: Function) -> Obstacle | None:
         """Does a decorator of a library call the function without awaiting it?"""

@@ -15,6 +15,9 @@ FIXTURES: frozenset[str] = frozenset(
     {"pytest.fixture", "pytest_asyncio.fixture", "pytest.yield_fixture"}
 )
 
+# How the names of its hooks begin, in a conftest.py and in plugins; pytest calls them plainly.
+# https://docs.pytest.org/en/stable/reference/reference.html#hooks
+HOOK_PREFIX = "pytest_"
 PLAIN_FIXTURE = "pytest.fixture"
 ASYNC_FIXTURE = "pytest_asyncio.fixture"
 MARK = "pytest.mark.asyncio"
