@@ -23,6 +23,8 @@ from asyncify.outcome import Summary
 from asyncify.plan import Plan, make_plan, pending_queries, with_figures
 from asyncify.planning.annotations import AnnotationPlanner
 from asyncify.planning.draft import Draft
+from asyncify.planning.mocked_chains import Chains
+from asyncify.planning.mocked_sessions import MockedSessions, is_session
 from asyncify.planning.queries import QueryPlanner
 from asyncify.planning.support import Support
 from asyncify.planning.sync_names import SyncNames
@@ -87,8 +89,10 @@ class _Queries:
         self.blocked = blocked
         self.colors = Colors(inference, blocked)
         # Finds whatever has to do with the database, and where the helpers will stand.
-        alive = self.colors.solve().alive
-        self.coloring = Coloring(alive=alive, sync=True, stays=self._out_of_reach())
+        whole = self.colors.solve()
+        self.coloring = Coloring(alive=whole.alive, sync=True, stays=self._out_of_reach())
+        # What is given to what turns later on is a session, where it is a mock.
+        self.turning = replace(self.coloring, turned=whole.turned | whole.islands)
         self.support = Support(inference, self.coloring)
         self.queries = QueryPlanner(self.colors, self.coloring, self.support.name)
         self.coloring.groups = self._groups()
@@ -110,6 +114,7 @@ class _Queries:
         for function in sorted({*functions, *callers}, key=lambda fn: (fn.module.path, fn.index)):
             self.queries.plan_sync(function, self.draft(function.module))
         self._annotations()
+        mocked = self._mocks()
         self.support.complete(self.draft)
         files = tuple(
             FilePlan(draft.module.path, decisions)
@@ -120,8 +125,18 @@ class _Queries:
             files = ()  # a builder in such a file is a part of what others execute
         summary = Summary(files_read=len(self.inference.program.modules))
         new = self.support.files() if files else ()
-        plan = _still_sync(files, (*pending_queries(files), *self._staying()), summary)
+        findings = (*pending_queries(files), *self._staying(), *(mocked if files else ()))
+        plan = _still_sync(files, findings, summary)
         return replace(plan, new_files=new, summary=with_figures(summary, files, new))
+
+    def _mocks(self) -> list[Finding]:
+        """The chains of mocked queries answer statements; what is said of those that can't."""
+        sessions = MockedSessions(self.colors, self.turning, self.draft)
+        chains = Chains(self.colors, self.draft)
+        for mocked in list(sessions.find(is_session)):
+            if sessions.is_ours(mocked):
+                chains.plan(mocked, sessions.reached)
+        return chains.findings
 
     def _annotations(self) -> None:
         """``Query`` in annotations; the names of sessions stay."""

@@ -143,3 +143,42 @@ def test_queries_of_the_named_files_only(tmp_path: Path) -> None:
     assert [change.path for change in outcome.changes] == ["other.py"]
     assert not errors(outcome)
     assert not outcome.left_out
+
+
+MOCKED = """\
+from unittest.mock import MagicMock
+
+import pytest
+from reading import find
+
+
+def test_found():
+    db = MagicMock()
+    db.query.return_value.filter.return_value.first.return_value = 7
+    assert find(db, 1) == 7
+
+
+def test_asserted():
+    db = MagicMock()
+    find(db, 1)
+    db.query.assert_called_once()
+"""
+FINDING = """\
+from models import User
+from sqlalchemy.orm import Session
+
+
+def find(db: Session, key: int):
+    return db.query(User).filter(User.id == key).first()
+"""
+
+
+def test_mocks_answer_the_statements_that_queries_become(tmp_path: Path) -> None:
+    written(tmp_path, models=MODELS, reading=FINDING, test_reading=MOCKED)
+    outcome = in_phase("queries")(tmp_path)
+    texts = {change.path: change.after.decode() for change in outcome.changes}
+    answer = "db.execute.return_value.scalars.return_value.first.return_value = 7"
+    assert answer in texts["test_reading.py"]
+    assert [(x.code, x.site.line) for x in outcome.findings if x.code == "ASY608"] == [
+        ("ASY608", 16)
+    ]
