@@ -22,6 +22,8 @@ from asyncify.vocabulary.testing import CLIENT_KEYWORDS, CLIENT_MEMBERS, CLIENT_
 if TYPE_CHECKING:
     from asyncify.analysis.colors import Coloring, Colors
 
+_IMPORTING = frozenset({"import_module", "__import__"})
+
 
 class Clients:
     """``turning`` are the clients that turn, as values; ``stopped`` those that would have to and
@@ -100,6 +102,8 @@ class Clients:
             for function in module.functions:
                 if function.imports_inside:
                     found.update(program.imported_inside(function))
+                if not _IMPORTING.isdisjoint(function.facts.names):
+                    return True  # whatever that is
             pending += found - seen
             seen |= found
         return not turned.isdisjoint(seen)
