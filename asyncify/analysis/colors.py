@@ -16,10 +16,10 @@ from asyncify.analysis import values as v
 from asyncify.analysis.boundaries import Boundaries
 from asyncify.analysis.clients import Clients
 from asyncify.analysis.coloring import Coloring
-from asyncify.analysis.components import Components, connected
+from asyncify.analysis.components import connected
 from asyncify.analysis.configured import named
 from asyncify.analysis.divider import Divider
-from asyncify.analysis.enclosed import enclosed
+from asyncify.analysis.enclosed import Enclosures
 from asyncify.analysis.environments import is_alembic
 from asyncify.analysis.factories import Factories
 from asyncify.analysis.infer import Inference
@@ -27,7 +27,7 @@ from asyncify.analysis.lambdas import Lambdas
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, is_implicit
 from asyncify.analysis.reach import Reach
-from asyncify.analysis.sides import Sides, home, is_handed, ordered
+from asyncify.analysis.sides import Sides, is_handed, ordered
 from asyncify.analysis.unawaited import AsyncAlready
 from asyncify.analysis.uses import (
     LISTENING,
@@ -50,7 +50,7 @@ class _State:
     sides: Sides = field(default_factory=Sides)
 
 
-class Colors(Components):
+class Colors(Enclosures):
     """Computes a ``Coloring`` from the settled types."""
 
     def __init__(self, inference: Inference, blocked: frozenset[str] = frozenset()) -> None:
@@ -284,71 +284,6 @@ class Colors(Components):
                     or self._enclose_users(function, open_ones, coloring, islands)
                 )
         return None if moved else set(open_ones)
-
-    def _enclose(
-        self, functions: Iterable[Function], coloring: Coloring, islands: set[Function]
-    ) -> bool:
-        """Make islands of the functions in which some are defined that can be none themselves:
-        they are handed to a library there, which calls them."""
-        given = [fn for fn in functions if home(fn) is not fn and fn not in islands]
-        for group in ([fn] for fn in given) if len(given) < 2 else (*([fn] for fn in given), given):
-            outer = {home(fn) for fn in group} - islands
-            members = {m for fn in outer for m in self._closure(fn, coloring)}
-            if members.issuperset(group) and self._can_be_islands(members, coloring):
-                self._add_islands(members, coloring, islands)
-                return True
-        return False
-
-    def _enclose_users(
-        self,
-        function: Function,
-        others: Iterable[Function],
-        coloring: Coloring,
-        islands: set[Function],
-    ) -> bool:
-        """Make islands of a class that Python calls by itself, and of who has its objects."""
-        users = enclosed(self, function)
-        if function not in users:
-            return False
-        # Others may share what is below them.
-        for group in (users, users.union(*(enclosed(self, other) for other in others))):
-            members = {m for fn in group for m in self._closure(fn, coloring)}
-            if self._can_be_islands(members, coloring):
-                self._add_islands(members, coloring, islands)
-                return True
-        return False
-
-    def _add_islands(
-        self, members: set[Function], coloring: Coloring, islands: set[Function]
-    ) -> None:
-        fresh = members - coloring.sides.synced
-        islands |= fresh
-        coloring.islands |= fresh  # the next one may be called by those
-
-    def _turns_later(self, constructor: Function, coloring: Coloring) -> bool:
-        """Does a class method make the objects from now on, because their methods do I/O as well,
-        or because nobody can enter the constructor?"""
-        if not self.factories.is_reached_by_async(constructor):
-            return False
-        if not (
-            self.factories.is_used_later(constructor)
-            or any(map(self.divider.twins.sources, self._closure(constructor, coloring)))
-        ) and self._can_be_island(constructor, coloring):
-            return False
-        return self._make_factory(constructor, coloring)
-
-    def _make_factory(self, function: Function, coloring: Coloring) -> bool:
-        if (
-            not function.is_constructor
-            or function in coloring.boundaries.keys() & self.factories.made
-        ):
-            return False  # it has turned, and something in it can't be awaited
-        if any(use.kind == "refused" for use in self.uses.of(function)):
-            return False
-        made = self.factories.add(function, coloring.sides.synced)
-        for member in self.factories.made:
-            self._obstacles.pop(member, None)
-        return made
 
     def _is_called(self, function: Function) -> bool:
         return any(use.kind != "pass" for _, use in self.callers().get(function, ()))

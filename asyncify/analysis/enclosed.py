@@ -3,20 +3,89 @@ stay sync with them, and are entered through ``run_sync`` by those who have none
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from asyncify.analysis import values as v
+from asyncify.analysis.coloring import Coloring
+from asyncify.analysis.components import Components
 from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.program import Class, Function, is_implicit
+from asyncify.analysis.sides import home
 from asyncify.vocabulary.testing import is_test_path
-
-if TYPE_CHECKING:
-    from asyncify.analysis.colors import Colors
 
 _FEW = 8  # functions that have such objects; more of them are no place of their own
 
 
-def enclosed(colors: Colors, method: Function) -> set[Function]:
+class Enclosures(Components):
+    """Finds a place inside ``run_sync`` for what can't turn, with others around it."""
+
+    def _enclose(
+        self, functions: Iterable[Function], coloring: Coloring, islands: set[Function]
+    ) -> bool:
+        """Make islands of the functions in which some are defined that can be none themselves:
+        they are handed to a library there, which calls them."""
+        given = [fn for fn in functions if home(fn) is not fn and fn not in islands]
+        for group in ([fn] for fn in given) if len(given) < 2 else (*([fn] for fn in given), given):
+            outer = {home(fn) for fn in group} - islands
+            members = {m for fn in outer for m in self._closure(fn, coloring)}
+            if members.issuperset(group) and self._can_be_islands(members, coloring):
+                self._add_islands(members, coloring, islands)
+                return True
+        return False
+
+    def _enclose_users(
+        self,
+        function: Function,
+        others: Iterable[Function],
+        coloring: Coloring,
+        islands: set[Function],
+    ) -> bool:
+        """Make islands of a class that Python calls by itself, and of who has its objects."""
+        users = enclosed(self, function)
+        if function not in users:
+            return False
+        # Others may share what is below them.
+        for group in (users, users.union(*(enclosed(self, other) for other in others))):
+            members = {m for fn in group for m in self._closure(fn, coloring)}
+            if self._can_be_islands(members, coloring):
+                self._add_islands(members, coloring, islands)
+                return True
+        return False
+
+    def _add_islands(
+        self, members: set[Function], coloring: Coloring, islands: set[Function]
+    ) -> None:
+        fresh = members - coloring.sides.synced
+        islands |= fresh
+        coloring.islands |= fresh  # the next one may be called by those
+
+    def _turns_later(self, constructor: Function, coloring: Coloring) -> bool:
+        """Does a class method make the objects from now on, because their methods do I/O as well,
+        or because nobody can enter the constructor?"""
+        if not self.factories.is_reached_by_async(constructor):
+            return False
+        if not (
+            self.factories.is_used_later(constructor)
+            or any(map(self.divider.twins.sources, self._closure(constructor, coloring)))
+        ) and self._can_be_island(constructor, coloring):
+            return False
+        return self._make_factory(constructor, coloring)
+
+    def _make_factory(self, function: Function, coloring: Coloring) -> bool:
+        if (
+            not function.is_constructor
+            or function in coloring.boundaries.keys() & self.factories.made
+        ):
+            return False  # it has turned, and something in it can't be awaited
+        if any(use.kind == "refused" for use in self.uses.of(function)):
+            return False
+        made = self.factories.add(function, coloring.sides.synced)
+        for member in self.factories.made:
+            self._obstacles.pop(member, None)
+        return made
+
+
+def enclosed(colors: Components, method: Function) -> set[Function]:
     """A special method with the other methods of its class, and the functions that have objects of
     that class; none where some of these are called by nobody who is known."""
     owner = method.owner
@@ -40,7 +109,7 @@ def _has(evaluation: Evaluation, family: set[Class]) -> bool:
     )  # fmt: skip
 
 
-def _is_called(colors: Colors, user: Function, users: set[Function]) -> bool:
+def _is_called(colors: Components, user: Function, users: set[Function]) -> bool:
     """Is a function called by the program, and by nobody else?"""
     if user.facts.kind == "lambda":
         return user.parent in users

@@ -8,15 +8,13 @@ from asyncify import facts as f
 from asyncify.analysis import alembic_runs
 from asyncify.analysis import values as v
 from asyncify.analysis.boundaries import calls_what_it_gets, fits, may_call_items
-from asyncify.analysis.by_name import ByName, imports, is_hidden
+from asyncify.analysis.by_name import imports, is_hidden
 from asyncify.analysis.calls import BY_KEY
 from asyncify.analysis.consumers import applied
-from asyncify.analysis.evaluate import Evaluation
-from asyncify.analysis.infer import Inference
-from asyncify.analysis.layout import Layout
 from asyncify.analysis.looked_up import GETATTR
 from asyncify.analysis.program import Class, Function, dotted
-from asyncify.analysis.use import GREENLET_KINDS, MAKING, SYNC_KINDS, Use
+from asyncify.analysis.use import MAKING, SYNC_KINDS, Use
+from asyncify.analysis.use_stacks import CLOSING, Stacks
 from asyncify.vocabulary.frameworks import CONSTRUCTORS
 from asyncify.vocabulary.names import (
     BINDS,
@@ -58,10 +56,6 @@ _HARMLESS = (
     "sqlalchemy.event.", "contextlib.", "functools.", "typing.", "unittest.mock", "logging.",
     "fastapi.", "starlette.", "builtins.", "weakref.", "copy.", "asyncio.", "dataclasses.",
 )  # fmt: skip
-# What `with` calls, and `async with`.
-ENTERING, ENTERING_ASYNC = ("__enter__", "__exit__"), ("__aenter__", "__aexit__")
-_STACK = "ExitStack().enter_context"
-STACK_CALLBACK = "contextlib.ExitStack().callback"
 _KEEPING = {
     "append", "add", "setattr", "put", "get", "pop", "add_task", "set", "info",
     "debug", "warning", "isinstance", "object", "patch", "spy", "override", "add_middleware",
@@ -71,28 +65,14 @@ _KEEPING = {
 
 # Bases of classes that keep what they are made with in their fields.
 _OF_RECORDS = {"typing.NamedTuple", "typing.Generic", "typing.Protocol", "abc.ABC", "NamedTuple"}
-CLOSING = "contextlib.closing"
 _CLOSING = v.Foreign(CLOSING)
 _OWN_SESSIONS = "Sessions of a class of the program stay sync: an async session only wraps them."
 _OF_QUERIES = {"Session", "scoped_session", "Connection"}
 _MADE_QUERIES = "A Query that its class makes on a session has no form on an async one."
-_CLOSED = {"Session", "Connection", "scoped_session"}  # entered, they close themselves
 
 
-class Calls:
+class Calls(Stacks):
     """The uses that are calls."""
-
-    def __init__(
-        self, inference: Inference, evaluation: Evaluation, layout: Layout, by_name: ByName
-    ) -> None:
-        self.inference = inference
-        self.by_name = by_name
-        self.evaluation = evaluation
-        self.function = evaluation.function
-        self.values = evaluation.values
-        self.operations = evaluation.operations
-        self.layout = layout
-        self.is_plain = inference.is_plain
 
     def _gives_nothing(self, operation: f.Operation) -> bool:
         """Is nothing of the program and no object of SQLAlchemy given to a call?"""
@@ -280,73 +260,6 @@ class Calls:
         found = self.by_name.candidates(self.evaluation, operation)
         if found:
             yield Use("maybe", self.function, index, name=found[0].name, callees=found)
-
-    def closing(self, index: int, operation: f.Operation) -> Iterator[Use]:
-        """``closing(session)``: nobody would await what it calls; entered by ``with``, the session
-        closes itself."""
-        for atom in self.values[operation[6][0]] if operation[6] else ():
-            position = self._with_item(index)
-            if isinstance(atom, v.Generated) and not atom.function.facts.is_async:
-                kind, callees = "enter manager" if position >= 0 else "pass", (atom.function,)
-                yield Use(kind, self.function, index, name=CLOSING, callees=callees, item=position)
-            if not isinstance(atom, v.Known):
-                continue
-            if atom.kind in GREENLET_KINDS:
-                reason = "`closing` would close it outside of a greenlet."
-                yield Use("refused", self.function, index, atom, name=reason)
-            elif atom.kind in _CLOSED and position < 0:
-                reason = "`closing` wouldn't await its `close`."
-                yield Use("refused", self.function, index, atom, name=reason)
-            elif atom.kind in _CLOSED:
-                yield Use("enter closing", self.function, index, atom, item=position)
-
-    def _with_item(self, index: int) -> int:
-        """The place of an operation among the items of a ``with``, or -1."""
-        statement = self.layout.statement(index)
-        if statement is None or statement[0] != f.WITH:
-            return -1
-        return next((n for n, (value, _) in enumerate(statement[7]) if value == index), -1)
-
-    def stacked(self, index: int, operation: f.Operation) -> Iterator[Use]:
-        """``stack.enter_context(manager)``, on a stack that this function has entered."""
-        stack = dotted(self.operations, self.operations[operation[5]][5])
-        kind = "enter stacked" if self.layout.entered_as(stack) >= 0 else "pass"
-        for argument in operation[6]:
-            for atom in self.values[argument] if argument >= 0 else ():
-                if isinstance(atom, v.Managed) and atom.function is not None:
-                    yield Use(kind, self.function, index, name=_STACK, callees=(atom.function,))
-                elif isinstance(atom, v.Instance):
-                    own = [m for name in ENTERING for m in self.inference.methods(atom.cls, name)]
-                    callees = tuple(dict.fromkeys(own))
-                    if callees:
-                        yield Use(kind, self.function, index, name=_STACK, callees=callees)
-                elif isinstance(atom, v.Known) and atom.kind in SYNC_KINDS and kind != "pass":
-                    yield Use(kind, self.function, index, atom)
-                elif isinstance(atom, v.Known) and atom.kind in SYNC_KINDS:
-                    reason = "An ExitStack doesn't await what it enters."
-                    yield Use("refused", self.function, index, atom, name=reason)
-
-    def pushed(self, index: int, operation: f.Operation, callee: v.Value) -> Iterator[Use]:
-        """``stack.callback(session.rollback)``: what an ExitStack calls when it is left."""
-        if not any(isinstance(a, v.Foreign) and a.name == STACK_CALLBACK for a in callee):
-            return
-        stack = dotted(self.operations, self.operations[operation[5]][5])
-        entered, given = self.layout.entered_as(stack) >= 0, operation[6][:1]
-        for atom in self.values[given[0]] if given and given[0] >= 0 else ():
-            if isinstance(atom, v.FunctionObject):
-                kind, callees = "enter stacked" if entered else "pass", (atom.function,)
-                yield Use(kind, self.function, index, name=STACK_CALLBACK, callees=callees)
-            elif isinstance(atom, v.KnownMethod) and isinstance(atom.owner, v.Known):
-                row = self.inference.row(atom.owner.kind, atom.name)
-                if row is None or not row.io:
-                    continue
-                if entered:
-                    yield Use(
-                        "enter stacked", self.function, index, atom.owner, None, STACK_CALLBACK
-                    )
-                else:
-                    reason = "An ExitStack doesn't await what it calls."
-                    yield Use("refused", self.function, index, atom.owner, name=reason)
 
     def in_greenlet(self, index: int, operation: f.Operation, callee: v.Value) -> Iterator[Use]:
         """Something of SQLAlchemy's own that takes an engine or a connection, and stays sync."""

@@ -10,8 +10,6 @@ from asyncify.analysis.program import Function
 from asyncify.analysis.special_uses import SpecialUses
 from asyncify.analysis.use import GREENLET_KINDS, SYNC_KINDS, Use
 from asyncify.analysis.use_calls import (
-    ENTERING,
-    ENTERING_ASYNC,
     ITERATING,
     LISTENING,
     LOOPS,
@@ -19,6 +17,7 @@ from asyncify.analysis.use_calls import (
     merged,
 )
 from asyncify.analysis.use_collector import Collector
+from asyncify.analysis.use_stacks import ENTERING, ENTERING_ASYNC
 
 __all__ = [
     "ENTERING", "ENTERING_ASYNC", "GREENLET_KINDS", "ITERATING", "LISTENING", "LOOPS",

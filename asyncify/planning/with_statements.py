@@ -8,7 +8,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Variable, dotted, statements_of
-from asyncify.analysis.use_calls import CLOSING, STACK_CALLBACK
+from asyncify.analysis.use_stacks import CLOSING, STACK_CALLBACK
 from asyncify.analysis.uses import Use
 from asyncify.decisions import (
     CloseToAsyncWith,
