@@ -127,6 +127,21 @@ def test_why_prints_the_chain_and_who_is_forced(folder: Path) -> None:
     assert "(3):\n  app:Users.long_way\n  app:Users.both\n  app:route\n" in result.output
 
 
+def test_what_starts_a_loop_is_no_function_that_stays(folder: Path) -> None:
+    script = (
+        "from sqlalchemy import create_engine, text\n"
+        'engine = create_engine("sqlite:///app.db")\n\n\n'
+        "def count() -> int:\n"
+        "    with engine.connect() as connection:\n"
+        '        return connection.scalar(text("SELECT 1"))\n\n\n'
+        'if __name__ == "__main__":\n'
+        "    print(count())\n"
+    )
+    (folder / "script.py").write_text(script)
+    colors = {node.name: node.color for node in engine.turning(request(folder)).nodes}
+    assert (colors["script"], colors["script:count"]) == ("starts", "turns")
+
+
 def test_why_of_what_stays(folder: Path, turning: Turning) -> None:
     assert "stays as it is" in explained(turning, "app:around")
     (folder / "app.py").write_text(STAYING)

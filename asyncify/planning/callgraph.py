@@ -39,4 +39,6 @@ def _color(function: Function, colors: Colors, coloring: Coloring) -> tuple[str,
         return "island", reason
     if function in coloring.turned and function not in coloring.stays:
         return ("async" if function.facts.is_async else "turns"), ""
+    if function.facts.kind == "module" and function not in coloring.stays and not reason:
+        return "starts", ""
     return "stays", reason or "It shares sessions or calls with what can't turn."

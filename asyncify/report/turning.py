@@ -12,12 +12,14 @@ _SAID = {
     "turns": "would turn async",
     "async": "is async already, and would be edited",
     "island": "stays sync, and is entered through `run_sync`",
+    "starts": "starts an event loop for what it calls",
     "stays": "stays sync",
 }
 _STYLES = {
     "turns": "",
     "async": "style=bold",
     "island": "style=dashed",
+    "starts": "style=dotted",
     "stays": "color=red",
 }
 
@@ -45,7 +47,7 @@ def _reason(node: Node) -> list[str]:
 
 def as_dot(turning: Turning) -> str:
     """A directed graph from callers to callees: what can't turn is red, what is async already
-    bold, islands are dashed, and what does I/O itself is a box."""
+    bold, islands are dashed, what starts a loop is dotted, and what does I/O itself is a box."""
     lines = ["digraph asyncify {", "  rankdir=LR;", "  node [shape=ellipse];"]
     for node in turning.nodes:
         styles = [s for s in (_STYLES[node.color], "shape=box" if node.io else "") if s]
