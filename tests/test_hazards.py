@@ -64,6 +64,9 @@ HAZARDS = (
     Hazard("H01", "hasattr", OWNER, ""),
     Hazard("H01", "getattr", OWNER, ""),
     Hazard("H01", "repr", OWNER, ""),
+    Hazard(
+        "H01", "in_a_dict", "await db.run_sync(lambda _: str(found))", "str(found)", "ASY702"
+    ),
     Hazard("H01", "sort_key", OWNER, ""),
     Hazard("H01", "pattern", OWNER, ""),
     Hazard(
@@ -89,6 +92,7 @@ HAZARDS = (
     ),
     Hazard("H04", "populate_existing", "await db.refresh(user)", "pass"),
     Hazard("H05", "onupdate", "await user.awaitable_attrs.changed", "user.changed", "ASY702"),
+    Hazard("H05", "by_name", "await user.awaitable_attrs.changed", "user.changed", "ASY702"),
     Hazard("H05", "expression", "await user.awaitable_attrs.name", "user.name", "ASY702"),
     Hazard("H06", "append", BOOKS, ""),
     Hazard("H06", "replace", BOOKS, ""),

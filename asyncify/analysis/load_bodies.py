@@ -280,7 +280,24 @@ class LoadBody:
         made = self.assigned(index)
         if made >= 0:
             return self.texts(made)
-        return [text for source in self._sources(operation[5]) for text in self.texts(source)]
+        found = [text for source in self._sources(operation[5]) for text in self.texts(source)]
+        return found or self._handed_texts(operation[5])
+
+    def _handed_texts(self, name: str) -> list[str]:
+        """The texts that callers give a parameter: ``user.as_dict("books", "team")``."""
+        parameters = {each.name: each for each in self.function.signature.parameters}
+        if name not in parameters:
+            return []
+        out: dict[str, None] = {}
+        for caller, use in self.loading.colors.callers().get(self.function, ()):
+            operations = caller.body.operations
+            operation = operations[use.operation]
+            if operation[0] == f.CALL:
+                given = [*operation[6], *(i for keyword, i in operation[7] if keyword == name)]
+                body = self.loading.body(caller)
+                held = [i for i in given if i >= 0 and operations[i][0] in (f.CONSTANT, f.SEQUENCE)]
+                out |= dict.fromkeys(text for i in held for text in body.texts(i))
+        return list(out)
 
     def _sources(self, name: str) -> Iterator[int]:
         """What loops and comprehensions with such a variable run over."""

@@ -195,7 +195,7 @@ def _foreign(
         return load_reads.by_name(run, operation, index)
     if name in words.SETTING:
         for entity in s.unordered(arguments[0] if arguments else s.NOTHING):
-            run.state.write(entity.cls)
+            load_reads.set_by_name(run, entity)
     if name in words.ORDERING and "key" not in dict(operation[7]):
         for place, value in zip(operation[6], arguments, strict=True):
             items = run.elements(value)
@@ -273,7 +273,7 @@ def _fill(run: LoadEvaluation, target: int, operation: f.Operation) -> s.Value:
             filled = run.operations[filled[5]]
             if filled[0] != f.ATTRIBUTE or filled[6] not in words.NAMED_GETS:
                 break
-        filled, put = run.operations[filled[5]], s.many(put)
+        filled, put = run.operations[filled[5]], s.many(put, keyed=True)
     if given and filled[0] == f.NAME:
         known = run.environment.get(filled[5], s.NOTHING)
         run.environment[filled[5]] = s.join((known, put))

@@ -240,7 +240,7 @@ class LoadEvaluation:
                 known = self.environment.get(operation[5], s.NOTHING)
                 key = self.operations[target[2]] if len(target) > 2 and target[2] >= 0 else ()
                 is_named = bool(key) and key[0] == f.CONSTANT and isinstance(key[5], str)
-                put = s.one(s.Row((value,), (key[5],))) if is_named else s.many(value)
+                put = s.one(s.Row((value,), (key[5],))) if is_named else s.many(value, keyed=True)
                 self.environment[operation[5]] = s.join((known, put))
 
     def part(self, value: s.Value, position: int, length: int) -> s.Value:
@@ -342,7 +342,7 @@ class LoadEvaluation:
             self.evaluate(middle, end)
         self.evaluate(first, element_end)
         self.environment = saved
-        return s.many(self.values[parts[-1]])
+        return s.many(self.values[parts[-1]], keyed=operation[5] == "DictComp")
 
     def on_attribute(self, operation: f.Operation, index: int) -> s.Value:
         """An attribute of something that was given or loaded."""
@@ -372,6 +372,11 @@ class LoadEvaluation:
         items?"""
         is_first = self.summary.state is None
         return is_first and not self.forks and not self.is_maybe(index)
+
+    def reached(self, index: int) -> int:
+        """The operation from whose value statements can reach the instances in it, if any."""
+        is_flat = index < 0 or s.is_flat(self.values[index])
+        return index if is_flat else load_reads.NOWHERE
 
     def is_many(self, index: int) -> bool:
         """Is the value of an operation a container?"""

@@ -61,11 +61,15 @@ def on_dict(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
     names = tuple(key[5] for key in keys if key and key[0] == f.CONSTANT)
     if any(parts) and len(names) == len(parts) and all(isinstance(n, str) for n in names):
         return s.one(s.Row(parts, names))
-    return s.many(s.join(parts))
+    return s.many(s.join(parts), keyed=True)
 
 
 def on_boolean(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
-    return s.join([run.values[i] for i in operation[5]])
+    parts = operation[5]
+    if operation[6] == words.AND:  # the others come of it where they are false: no instance is
+        last: int = parts[-1]
+        return run.values[last]
+    return s.join([run.values[i] for i in parts])
 
 
 def on_conditional(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:

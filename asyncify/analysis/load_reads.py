@@ -258,9 +258,19 @@ def demand(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -
     fresh = entity.source.kind == "new" and not entity.path
     if fresh and entity.source not in state.stored:
         return  # what was never in the database loads nothing
-    if link.lazy in RAISING or (link.lazy in EAGER and not (fresh or postponed)) or not link.lazy:
+    if link.lazy in RAISING or not link.lazy:
+        return
+    if link.lazy in EAGER and not postponed and comes_loaded(run, entity.source):
         return
     _note(run, entity, name, False, reading)
+
+
+def comes_loaded(run: LoadEvaluation, source: s.Source) -> bool:
+    """Is what relationships load with their parents there? Not of new instances, nor of what was
+    put into theirs; of those that a function is given its caller knows, if that has to await."""
+    if source.kind == "given":
+        return run.function in run.loading.coloring.turned
+    return source.kind != "new"
 
 
 def renew(run: LoadEvaluation, entity: s.Entity, demand: Demand, place: int) -> None:
@@ -296,11 +306,12 @@ def _demanded(
     run: LoadEvaluation, entity: s.Entity, name: str, is_column: bool, reading: Reading
 ) -> Demand:
     place, reader, at, below = reading
+    at = place if at == -1 else run.reached(at)
     return Demand(
         run.function, place, name, entity, entity.source, entity.path, (), is_column, reader,
-        place if at == -1 else at, below, late=run.state.has_lapsed(entity.key),
+        at, below, late=run.state.has_lapsed(entity.key),
         stale=is_stale(run, entity.source, entity, name),
-        maybe=entity.source.kind == "held" and not run.is_certain(place), many=run.is_many(at),
+        maybe=entity.source.kind == "held" and not run.is_certain(place), many=run.is_many(reading.at),
     )  # fmt: skip
 
 
@@ -347,11 +358,22 @@ def store(run: LoadEvaluation, base: int, name: str, value: s.Value, index: int)
             state.set_changed(atom.key, changed)
         if index >= 0 and run.is_computed(index):
             changed |= {name}
-        if changed:
-            state.set_changed(atom.key, changed)
-            state.computes |= {
-                (atom.cls, each) for each in changed if not each.startswith(s.UNLIKE)
-            }
+        _compute(run, atom, changed)
+
+
+def set_by_name(run: LoadEvaluation, entity: s.Entity) -> None:
+    """``setattr(user, name, value)``: something changes, and what the database sets then."""
+    run.state.write(entity.cls)
+    known = run.state.changed.get(entity.key, frozenset())
+    _compute(run, entity, known | run.loading.models.expiring(entity.cls))
+
+
+def _compute(run: LoadEvaluation, entity: s.Entity, changed: frozenset[str]) -> None:
+    """The next flush changes the instance: of some attributes only the database knows the value."""
+    if changed:
+        run.state.set_changed(entity.key, changed)
+        computed = {(entity.cls, each) for each in changed if not each.startswith(s.UNLIKE)}
+        run.state.computes |= computed
 
 
 def is_unlike(run: LoadEvaluation, cls: Class, name: str, index: int) -> bool:

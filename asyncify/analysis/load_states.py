@@ -99,9 +99,10 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class Many:
-    """A container or an iterator of values."""
+    """A container or an iterator of values; ``keyed``: a dict, which gives its keys."""
 
     items: Value
+    keyed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +160,25 @@ def join(values: Iterable[Value]) -> Value:
     return out if len(out) <= WIDTH else NOTHING
 
 
-def many(items: Value, nesting: int = 3) -> Value:
+def many(items: Value, nesting: int = 3, keyed: bool = False) -> Value:
     """A container, unless nothing is known of what it holds."""
     if not items or _depth(items) > nesting:
         return NOTHING
-    return one(Many(items))
+    return one(Many(items, keyed))
+
+
+def is_flat(value: Value) -> bool:
+    """Does going through a value, if it is a container, give the instances that it holds?"""
+    return all(
+        not isinstance(a, (Many, Row))
+        or (isinstance(a, Many) and not a.keyed and _are_entities(a.items))
+        or (isinstance(a, Row) and not a.names and all(map(_are_entities, a.items)))
+        for a in value
+    )
+
+
+def _are_entities(value: Value) -> bool:
+    return bool(value) and all(isinstance(a, Entity) for a in value)
 
 
 def _depth(value: Value) -> int:
@@ -218,7 +233,7 @@ def mapped(value: Value, become: Callable[[Entity], Iterable[Entity]]) -> Value:
         if isinstance(atom, Entity):
             out.update(become(atom))
         elif isinstance(atom, Many):
-            out.add(Many(mapped(atom.items, become)))
+            out.add(Many(mapped(atom.items, become), atom.keyed))
         elif isinstance(atom, Row):
             out.add(Row(tuple(mapped(part, become) for part in atom.items), atom.names))
         else:
@@ -235,7 +250,7 @@ def remade(value: Value, become: Callable[[Entity], Entity]) -> Value:
         elif isinstance(atom, Outcome):
             out.add(Outcome(_restated(atom.statement, become), atom.scalars))
         elif isinstance(atom, Many):
-            out.add(Many(remade(atom.items, become)))
+            out.add(Many(remade(atom.items, become), atom.keyed))
         elif isinstance(atom, Row):
             out.add(Row(tuple(remade(part, become) for part in atom.items), atom.names))
         else:

@@ -16,6 +16,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.load_demands import Demand, Summary, moved
 from asyncify.analysis.load_schemas import is_schema
 from asyncify.analysis.program import Function
+from asyncify.vocabulary import loading as words
 
 if TYPE_CHECKING:
     from asyncify.analysis.load_evaluation import LoadEvaluation
@@ -181,7 +182,7 @@ def _demand(
         if demand.source.kind == "held":
             _ask_holder(run, function, demand, call_site, places or [])
         elif demand.source.kind == "given" and demand.source.function is function:
-            at = places[demand.source.index] if places else -1
+            at = run.reached(places[demand.source.index]) if places else -1
             for entity in s.entities(given[demand.source.index]) if not demand.outdated else ():
                 _pass_on(run, moved(demand, entity, call_site, at, below, run.is_many(at)))
         elif demand.source in handed:
@@ -225,7 +226,7 @@ def _read(
     for ((source, _), name), demand in list(summary.reads.items()):
         if source.function is not function:
             continue
-        at = places[source.index] if places else -1
+        at = run.reached(places[source.index]) if places else -1
         for entity in s.entities(given[source.index]):
             found = moved(demand, entity, call_site, at, below, run.is_many(at))
             key = found.source, found.path
@@ -258,6 +259,13 @@ def _pass_on(run: LoadEvaluation, demand: Demand) -> None:
             load_reads.renew(run, entity, demand, demand.calls[0][1])
             return
     if demand.attribute in state.loaded.get(key, frozenset()):
+        return
+    link = run.loading.models.links(demand.entity.cls).get(demand.attribute)
+    if (
+        link is not None
+        and link.lazy in words.EAGER
+        and load_reads.comes_loaded(run, demand.source)
+    ):
         return
     stale = load_reads.is_stale(run, demand.source, demand.entity, demand.attribute)
     if stale and not demand.stale:

@@ -457,15 +457,20 @@ def blocks_of(statement: f.Statement) -> tuple[tuple[f.Statement, ...], ...]:
     return ()
 
 
+# What stands beside a property of the same name.
+# https://docs.sqlalchemy.org/en/20/orm/extensions/hybrid.html
+_BESIDE = ("setter", "deleter", "expression", "comparator", "update_expression")
+
+
 def _key(owner: Class, function: Function) -> str:
-    """The name that a class has a method by; the setter of a property, which has the same name,
-    stands beside that as ``name.setter``."""
+    """The name that a class has a method by; the setter of a property, or the expression of a
+    hybrid one, which has the same name, stands beside that as ``name.setter``."""
     name = function.facts.name
     if name not in owner.methods or not function.signature_is_decorated:
         return name
     signature = function.signature
     found = {dotted(signature.operations, index) for index in signature.decorators}
-    last = found & {f"{name}.setter", f"{name}.deleter"}
+    last = found & {f"{name}.{kind}" for kind in _BESIDE}
     return last.pop() if last else name
 
 
