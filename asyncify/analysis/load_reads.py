@@ -311,7 +311,8 @@ def _demanded(
         run.function, place, name, entity, entity.source, entity.path, (), is_column, reader,
         at, below, late=run.state.has_lapsed(entity.key),
         stale=is_stale(run, entity.source, entity, name),
-        maybe=entity.source.kind == "held" and not run.is_certain(place), many=run.is_many(reading.at),
+        maybe=entity.source.kind == "held" and not run.is_certain(place),
+        many=run.is_many(reading.at),
     )  # fmt: skip
 
 
