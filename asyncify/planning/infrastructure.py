@@ -24,7 +24,7 @@ from asyncify.planning.routed_binds import plan_routed
 from asyncify.planning.scoped_factories import plan_on_factories
 from asyncify.planning.support import Support
 from asyncify.planning.sync_engines import SyncEnginePlanner
-from asyncify.planning.sync_names import WORDS, SyncNames
+from asyncify.planning.sync_names import SyncNames
 from asyncify.rules import finding
 from asyncify.vocabulary.names import CANONICAL, GREENLET_ALWAYS, KINDS
 from asyncify.vocabulary.rows import Form
@@ -84,7 +84,7 @@ class InfrastructurePlanner:
                 continue
             if function.module not in visited and function.facts.kind != "module":
                 self.annotations.signature(function)
-            if function.module not in visited or function.facts.names.isdisjoint(WORDS):
+            if function.module not in visited or function.facts.names.isdisjoint(self.names.words):
                 self.annotations.assignments(function, self.colors.uses.layout(function))
         self.annotations.functions.name_types()
 
@@ -118,7 +118,7 @@ class InfrastructurePlanner:
         if function.facts.kind != "module":
             self.annotations.signature(function)
             self.listeners.decorators(function)
-        if function.facts.names.isdisjoint(WORDS):
+        if function.facts.names.isdisjoint(self.names.words):
             return
         operations = function.body.operations
         layout = self.colors.uses.layout(function)

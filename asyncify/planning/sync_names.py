@@ -7,6 +7,8 @@ one of SQLAlchemy's are resolved at all.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from asyncify import facts as f
 from asyncify.analysis.colors import Colors
 from asyncify.analysis.declarations import foreign_name
@@ -34,10 +36,15 @@ class SyncNames:
         self._own: dict[tuple[Function, str], str] = {}
         self._of_module: dict[tuple[Module, str], str] = {}
 
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """The last words of all those names, those under which they are imported included."""
+        renamed = (name for word in WORDS for name in self.program.imported_names(word))
+        return WORDS.union(renamed)
+
     def modules(self) -> list[Module]:
         """The files in which such a name may occur."""
-        words = {*WORDS, *(name for word in WORDS for name in self.program.imported_names(word))}
-        found = {fn.module for word in words for fn in self.program.mentioning(word)}
+        found = {fn.module for word in self.words for fn in self.program.mentioning(word)}
         return [module for module in self.program.modules.values() if module in found]
 
     def replacement(self, name: str) -> str | None:
