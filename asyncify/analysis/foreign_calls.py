@@ -229,7 +229,16 @@ def _owner(of: Call) -> int:
     return place
 
 
-_ITERATING = ("list", "tuple", "set", "frozenset", "iter", "reversed", "itertools.cycle")
+_ITERATING = (
+    "list",
+    "tuple",
+    "set",
+    "frozenset",
+    "iter",
+    "reversed",
+    "itertools.cycle",
+    "collections.deque",
+)
 _SAME = ("staticmethod", "copy.copy", "copy.deepcopy")  # what they give does what they are given
 # The calls whose result depends on their arguments.
 _ROWS: dict[str, _Row] = {

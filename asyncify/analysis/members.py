@@ -89,6 +89,8 @@ def by_name(evaluation: Evaluation, given: list[v.Value], place: int) -> v.Value
     default = v.join(given[2:])
     found: list[v.Value] = [frozenset(a for a in default if isinstance(a, v.FunctionObject))]
     for atom in given[0]:
+        if isinstance(atom, v.QueryValue):
+            found.append(v.KnownMethod(atom, queries.COMPUTED).alone)
         if isinstance(atom, (v.Instance, v.ClassObject)):
             family = (*atom.cls.ancestors, *atom.cls.descendants())
             words = {o[5] for cls in family for o in cls.body.body.operations if o[0] == f.CONSTANT}

@@ -16,8 +16,10 @@ from asyncify.vocabulary.sqlalchemy_query import QUERY
 
 if TYPE_CHECKING:
     from asyncify.analysis.evaluate import Evaluation
+    from asyncify.analysis.layout import Layout
 
 _LIMITING = {"limit", "offset", "distinct", "group_by", "slice", "having"}
+COMPUTED = ""  # the name of a method that `getattr` is asked for, and that nobody knows
 _ITEMS = {"first", "one", "one_or_none", "get"}  # terminals that give one of the results
 _SETS = {"union", "union_all", "except_", "except_all", "intersect", "intersect_all"}
 _REPEATING_SETS = {"union_all", "except_all", "intersect_all"}
@@ -134,12 +136,34 @@ def method(
 ) -> v.Value:
     """A method called on a Query."""
     row = QUERY.member(name)
+    if name == COMPUTED:
+        place = evaluation.operations.index(operation)
+        built = rebuilds(evaluation.inference.layout(evaluation.function), place)
+        return (
+            v.one(_unequal(query, "methods of computed names are called on it"))
+            if built
+            else (v.UNKNOWN)
+        )
     if row is None:
         return _own_method(evaluation, query, name)
     if row.role is Role.BUILDER:
         checked = _refused(evaluation, query, name, operation)
         return v.one(_marked(_built(evaluation, checked, name, operation), "built"))
     return _executed(query, name) if row.role is Role.TERMINAL else v.UNKNOWN
+
+
+def rebuilds(layout: Layout, call: int) -> bool:
+    """``query = getattr(query, name)(...)``: is what a method of a computed name gives put in the
+    place of the Query? Else it may have been executed."""
+    statement, operations = layout.statement(call), layout.operations
+    method = operations[operations[call][5]]
+    if statement is None or statement[0] != f.ASSIGN or statement[8] != call:
+        return False
+    if method[0] != f.CALL or not method[6] or method[6][0] < 0:
+        return False
+    receiver = operations[method[6][0]]
+    targets = {target[1] for target in statement[7] if target[0] == f.TO_NAME}
+    return bool(receiver[0] == f.NAME and receiver[5] in targets)
 
 
 def _executed(query: v.QueryValue, name: str) -> v.Value:

@@ -13,6 +13,7 @@ from asyncify.analysis.calls import BY_KEY
 from asyncify.analysis.consumers import applied
 from asyncify.analysis.looked_up import GETATTR
 from asyncify.analysis.program import Class, Function, dotted
+from asyncify.analysis.queries import COMPUTED, rebuilds
 from asyncify.analysis.use import MAKING, SYNC_KINDS, Use
 from asyncify.analysis.use_stacks import CLOSING, Stacks
 from asyncify.vocabulary.frameworks import CONSTRUCTORS
@@ -207,6 +208,8 @@ class Calls(Stacks):
         row = QUERY.member(name)
         if row is not None:
             executes = row.role is Role.TERMINAL
+        elif name == COMPUTED:
+            executes, name = not rebuilds(self.layout, index), "getattr"
         else:
             own = self.inference.own_queries.method(name)
             executes = own is not None and bool(own.terminals)
