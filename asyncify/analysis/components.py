@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 
+from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.coloring import Coloring
 from asyncify.analysis.environments import is_alembic
@@ -13,10 +14,7 @@ from asyncify.analysis.infer import Inference
 from asyncify.analysis.islands import Islands
 from asyncify.analysis.program import Function
 from asyncify.analysis.routed_binds import engines_routed
-from asyncify.analysis.uses import (
-    GREENLET_KINDS,
-    SYNC_KINDS,
-)
+from asyncify.analysis.uses import GREENLET_KINDS, SYNC_KINDS, Use
 
 _HANDLED = SYNC_KINDS | GREENLET_KINDS
 _SOMEWHERE = "somewhere"  # stands for the unknown origin of a session
@@ -128,6 +126,8 @@ class Components(Islands):
         links: set[Hashable] = set()
         for use in self.uses.of(function):
             owner = use.owner
+            if function.facts.is_async and self._is_on_async_side(use):
+                continue
             if isinstance(owner, v.Known) and owner.kind in _HANDLED:
                 links.add(owner.origin or _SOMEWHERE)
             elif isinstance(owner, v.QueryValue):
@@ -137,6 +137,19 @@ class Components(Islands):
         own = _Own(frozenset(links), self._factories(evaluation))
         self._own[function] = evaluation, own
         return own
+
+    def _is_on_async_side(self, use: Use) -> bool:
+        """Is it awaited already, on an attribute that holds a session of each side? Sync code has
+        a method of its own for the sync one."""
+        operations = use.function.body.operations
+        operation = operations[use.operation]
+        if operation[0] != f.CALL or operations[operation[5]][0] != f.ATTRIBUTE:
+            return False
+        if not self.uses.layout(use.function).is_awaited(use.operation):
+            return False
+        held = self.inference.evaluations[use.function].values[operations[operation[5]][5]]
+        kinds = {atom.kind for atom in held if isinstance(atom, v.Known)}
+        return any(kind.startswith("Async") for kind in kinds) and not kinds.isdisjoint(SYNC_KINDS)
 
     def _factories(self, evaluation: Evaluation) -> frozenset[v.Origin]:
         """The session factories, registries and engines that application code makes."""
