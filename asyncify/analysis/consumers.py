@@ -107,7 +107,7 @@ def unreadable(layout: Layout, generator: f.Operation) -> str:
     index = layout.operations.index(generator)
     parent = layout.parent(index)
     consumer = layout.operations[parent] if parent >= 0 else ()
-    if is_unpacked(layout, index):
+    if is_unpacked(layout, index) or layout.is_unpacked(index) or layout.loop(index) is not None:
         return ""
     if not consumer or consumer[0] != f.CALL or consumer[5] == index:
         return "It stands in a generator expression, which is consumed elsewhere."

@@ -240,6 +240,10 @@ _ITERATING = (
     "collections.deque",
 )
 _SAME = ("staticmethod", "copy.copy", "copy.deepcopy")  # what they give does what they are given
+_STACKING = (
+    "contextlib.ExitStack().enter_context", "contextlib.AsyncExitStack().enter_context",
+    "contextlib.AsyncExitStack().enter_async_context",
+)  # fmt: skip
 # The calls whose result depends on their arguments.
 _ROWS: dict[str, _Row] = {
     **dict.fromkeys(RUNNERS, _Row(_runner)),
@@ -247,14 +251,7 @@ _ROWS: dict[str, _Row] = {
     "getattr": _Row(_by_name, 2),
     **dict.fromkeys(("asyncio.run", "anyio.run"), _Row(_run, 1)),
     "contextlib.closing": _Row(_closing, 1),
-    **dict.fromkeys(
-        (
-            "contextlib.ExitStack().enter_context",
-            "contextlib.AsyncExitStack().enter_context",
-            "contextlib.AsyncExitStack().enter_async_context",
-        ),
-        _Row(_entered, 1),
-    ),
+    **dict.fromkeys(_STACKING, _Row(_entered, 1)),
     "typing.cast": _Row(lambda of: of.arguments[-1], 1),
     **dict.fromkeys(_SAME, _Row(lambda of: of.arguments[0], 1)),
     **{f"unittest.mock.{name}": _Row(_mock) for name in MOCKS},

@@ -25,6 +25,7 @@ from asyncify.analysis.load_bodies import INSTANCE
 from asyncify.analysis.load_demands import Summary
 from asyncify.analysis.load_operations import OPERATIONS
 from asyncify.analysis.program import Class, Function
+from asyncify.vocabulary import loading as words
 
 if TYPE_CHECKING:
     from asyncify.analysis.loading import Loading
@@ -108,6 +109,8 @@ class LoadEvaluation:
             self.returned(value)
             for schema in self.body.schemas if value else ():
                 load_readers.returned(self, schema, statement[7])
+        else:
+            self.returned(s.NOTHING)
         self.has_ended = True
 
     def on_raise(self, statement: f.Statement) -> None:
@@ -187,11 +190,29 @@ class LoadEvaluation:
             if target is not None:
                 self.bind(target, self.values[value], value)
         before = self.state.history
-        self.block(statement[8])
+        if any(self._stops_errors(value) for value, _ in statement[7]):
+            self._tried(lambda: self.block(statement[8]))
+        else:
+            self.block(statement[8])
         for value, _ in statement[7]:
             load_sessions.ended(self, value)
         if any(load_sessions.is_opened(self, value) for value, _ in statement[7]):
             self.state.history = before  # of another session: nothing of this one expires
+
+    def _stops_errors(self, index: int) -> bool:
+        """Does a ``with`` go on behind its block where that raises: ``suppress``?"""
+        made = self.types(index)
+        return any(isinstance(a, v.ForeignInstance) and a.name in words.STOPPING for a in made)
+
+    def _tried(self, block: Callable[[], None]) -> None:
+        """What follows a block is reached from its end, and from anywhere in it."""
+        before = dict(self.environment), self.state.copy()
+        block()
+        after = self.environment, self.state
+        middle = _joined(before[0], after[0]), before[1].joined(after[1])
+        ends = [middle] if self.has_ended else [after, middle]
+        self.has_ended = False
+        self.go_on(ends)
 
     def on_try(self, statement: f.Statement) -> None:
         before = dict(self.environment), self.state.copy()

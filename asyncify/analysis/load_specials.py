@@ -32,6 +32,14 @@ def formatted(
             _read_fields(run, entity, reading, words.SHOWN)
 
 
+def measured(run: LoadEvaluation, value: s.Value, index: int, at: int, name: str) -> None:
+    """``len(account)``"""
+    for entity in s.ordered([a for a in value if isinstance(a, s.Entity)]):
+        method = entity.cls.find(name)
+        if method is not None:
+            load_summaries.apply(run, method, [s.one(entity)], index, [at])
+
+
 def compared(
     run: LoadEvaluation, value: s.Value, index: int, at: int, name: str, by_fields: bool = False
 ) -> None:

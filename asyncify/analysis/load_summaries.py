@@ -183,11 +183,12 @@ def _demand(
             _ask_holder(run, function, demand, call_site, places or [])
         elif demand.source.kind == "given" and demand.source.function is function:
             at = run.reached(places[demand.source.index]) if places else -1
+            before = function not in run.loading.coloring.turned
             for entity in s.entities(given[demand.source.index]) if not demand.outdated else ():
-                _pass_on(run, moved(demand, entity, call_site, at, below, run.is_many(at)))
+                _pass_on(run, moved(demand, entity, call_site, at, below, run.is_many(at)), before)
         elif demand.source in handed:
             entity = s.Entity(demand.source, (), demand.entity.cls)
-            _pass_on(run, moved(demand, entity, call_site, -1))
+            _pass_on(run, moved(demand, entity, call_site, -1), True)
 
 
 def _ask_holder(
@@ -242,7 +243,9 @@ def _read(
                 run.summary.reads.setdefault((key, name), found)
 
 
-def _pass_on(run: LoadEvaluation, demand: Demand) -> None:
+def _pass_on(run: LoadEvaluation, demand: Demand, before: bool) -> None:
+    """A callee's demand is one of the caller. ``before``: where nothing else loads it, that is done
+    before the call; else the callee may do it, and what it leaves loaded is taken over."""
     key = demand.source, demand.path
     state = run.state
     if demand.executes:
@@ -270,7 +273,7 @@ def _pass_on(run: LoadEvaluation, demand: Demand) -> None:
     stale = load_reads.is_stale(run, demand.source, demand.entity, demand.attribute)
     if stale and not demand.stale:
         demand = replace(demand, stale=True)
-    if load_sessions.settles(run, demand.source, demand.calls[0][1]):
+    if before and load_sessions.settles(run, demand.source, demand.calls[0][1]):
         state.load(key, (demand.attribute,))
     fresh = demand.source.kind == "new" and not demand.path
     if not (fresh and demand.source not in state.stored):

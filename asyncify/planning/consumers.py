@@ -67,11 +67,17 @@ def consume_generators(layout: Layout, index: int, draft: Draft, group: int) -> 
 
 
 def consume_generator(layout: Layout, generator: f.Operation, draft: Draft, group: int) -> None:
-    """It becomes a list, for a consumer that exhausts it; else its first match is awaited."""
+    """It becomes a list, for a consumer that exhausts it; a loop over it awaits its items; else its
+    first match is awaited."""
     call = layout.parent(layout.operations.index(generator))
     if call >= 0 and layout.operations[call][0] == f.CALL and stops_early(layout, call):
         node, site = call_reference(layout.function, call), draft.site(layout.operations[call])
         draft.add(AwaitFirstMatch(node=node, site=site, group=group))
+        return
+    loop = layout.loop(layout.operations.index(generator))
+    if loop is not None:
+        site = Site(draft.module.path, loop[1], loop[2])
+        draft.add(MakeAsyncFor(node=NodeRef("For", loop[3]), site=site, group=group))
         return
     node = NodeRef("GeneratorExp", generator[3])
     draft.add(ConsumeGenerator(node=node, site=draft.site(generator), group=group))

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis.load_demands import Demand
 from asyncify.analysis.load_states import EVERYTHING
-from asyncify.analysis.program import Function
 from asyncify.decisions import ReplaceCall, ReplaceExpression, SessionSource
 from asyncify.planning.draft import call_reference, reference
 from asyncify.planning.query_forms import spelled
@@ -23,12 +22,25 @@ if TYPE_CHECKING:
 _NODES = (f.NAME, f.ATTRIBUTE, f.CALL, f.SUBSCRIPT)
 
 
-def execute(planner: LoadPlanner, holder: Function, demand: Demand) -> bool:
-    """Execute the Query by the session; False where that can't be done."""
+def executes_itself(planner: LoadPlanner, demand: Demand) -> bool:
+    """Can the function that reads the relationship execute the Query by a session that it has?"""
+    holder = demand.function
+    operation = holder.body.operations[demand.operation]
+    if holder not in planner.coloring.turned or operation[0] not in _NODES:
+        return False
+    if not planner.access.session(holder, demand.operation):
+        return False
+    if demand.executes == EVERYTHING:
+        return True
+    known = QUERY.member(demand.executes) is not None
+    return known and operation[0] == f.CALL and not operation[6] and not operation[7]
+
+
+def execute(planner: LoadPlanner, demand: Demand) -> None:
+    """Execute the Query by the session."""
+    holder = demand.function
     operation = holder.body.operations[demand.operation]
     session = planner.access.session(holder, demand.operation)
-    if not session or operation[0] not in _NODES:
-        return False
     draft, source = planner.draft(holder.module), SessionSource(text=session)
     group, site = planner.coloring.groups.get(holder, 0), draft.site(operation)
     link = planner.models.links(demand.entity.cls)[demand.attribute]
@@ -42,10 +54,9 @@ def execute(planner: LoadPlanner, holder: Function, demand: Demand) -> bool:
                 result=f"{{awaited}}{unique}.scalars()", session=source, awaits=True,
             )
         )  # fmt: skip
-        return True
+        return
     row = QUERY.member(demand.executes)
-    if row is None or operation[0] != f.CALL or operation[6] or operation[7]:
-        return False
+    assert row is not None
     awaited, result = row.entity
     awaited = spelled(awaited.replace("{receiver}", "{receiver}.statement"), row.imports, draft)
     draft.add(
@@ -54,4 +65,3 @@ def execute(planner: LoadPlanner, holder: Function, demand: Demand) -> bool:
             awaited=awaited, result=result.replace("{unique}", unique), session=source,
         )
     )  # fmt: skip
-    return True

@@ -23,7 +23,7 @@ from asyncify.planning.draft import Draft, call_reference, node_reference, refer
 from asyncify.planning.elsewhere import Found
 from asyncify.planning.load_access import Access
 from asyncify.planning.load_depths import deepened
-from asyncify.planning.load_dynamic import execute
+from asyncify.planning.load_dynamic import execute, executes_itself
 from asyncify.planning.load_entries import Entries
 from asyncify.planning.load_gets import Gets
 from asyncify.planning.load_models import EagerModels
@@ -107,8 +107,10 @@ class LoadPlanner:
         if any(self._is_in_greenlet(*p) or self.entries.holds(*p) for p in places):
             return
         if demand.executes:
-            if demand.calls or not execute(self, holder, demand):
+            if not executes_itself(self, demand):
                 self._enter(holder, demand)
+            elif not demand.calls:
+                execute(self, demand)
             return
         if self.config.lazy_loading == "report":
             if demand.source.kind != "given" or not self.colors.callers().get(holder):

@@ -55,7 +55,11 @@ class UsePlanner:
         self.impediments[use.function] = Obstacle(code, f"{reason} (line {use.line})")
 
     def is_entered(self, index: int, layout: Layout) -> bool:
-        statement = layout.statement(index)
+        """Is an operation's value entered where it stands: by a ``with``, or an ``ExitStack``?"""
+        parent, statement = layout.parent(index), layout.statement(index)
+        if parent >= 0:
+            uses = self.colors.uses.of(layout.function)
+            return any(use.kind == "enter stacked" and use.operation == parent for use in uses)
         return (
             statement is not None
             and statement[0] == f.WITH

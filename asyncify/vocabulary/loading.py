@@ -156,6 +156,7 @@ ENUMERATING = {"enumerate"}
 GOING_THROUGH: set[str] = ITERATING | PICKING | PAIRING | ENUMERATING
 # Builtins that call a method of what they are given.
 CALLING = {"str": "__str__", "repr": "__repr__", "print": "__str__", "format": "__format__"}
+MEASURING = {"len": "__len__", "bool": "__bool__"}
 
 # Methods of containers.
 CONTAINER_GIVES = {
@@ -265,3 +266,6 @@ ROUTES = {"get", "post", "put", "patch", "delete", "head", "options", "api_route
 # Methods that give all rows as a list, and those that leave some of them to the database.
 LISTS = frozenset({"all", "fetchall"})
 LIMITING = frozenset({"limit", "slice", "offset", "fetch"})
+# Behind whose block the function goes on where that raises.
+# https://docs.python.org/3/library/contextlib.html#contextlib.suppress
+STOPPING = frozenset({"contextlib.suppress"})
