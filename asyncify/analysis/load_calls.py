@@ -292,6 +292,8 @@ def _container_method(
         target = run.operations[callee[5]]
         for item in s.unordered(base) if target[0] == f.ATTRIBUTE else ():
             run.state.mix(item.key, [each.key for each in s.unordered(given)])
+            if item.path and name not in words.EXTENDING:  # which may be by nothing
+                run.state.load((item.source, item.path[:-1]), item.path[-1:])
             load_commits.put(run, item, name)
         return s.NOTHING
     if name in words.NAMED_GETS and operation[6]:

@@ -98,7 +98,7 @@ class LoadEvaluation:
     def on_augmented(self, statement: f.Statement) -> None:
         target = statement[7]
         if target[0] == f.TO_ATTRIBUTE:
-            self.bind(target, s.NOTHING, statement[8])
+            load_reads.add(self, target[1], target[2], statement[8])
         elif target[0] == f.TO_NAME and self.values[statement[8]]:  # names += others
             known = self.environment.get(target[1], s.NOTHING)
             self.environment[target[1]] = s.join((known, self.values[statement[8]]))

@@ -253,11 +253,11 @@ def demand(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -
     if name in loaded or s.EVERYTHING in loaded:
         return
     postponed = s.WITHOUT + name in loaded
-    if load_sessions.settles(run, entity.source, reading.place):
-        state.load(entity.key, (name,))
     fresh = entity.source.kind == "new" and not entity.path
     if fresh and entity.source not in state.stored:
-        return  # what was never in the database loads nothing
+        return  # what was never in the database loads nothing, and doesn't keep what isn't there
+    if load_sessions.settles(run, entity.source, reading.place):
+        state.load(entity.key, (name,))
     if link.lazy in RAISING or not link.lazy:
         return
     if link.lazy in EAGER and not postponed and comes_loaded(run, entity.source):
@@ -375,6 +375,20 @@ def _compute(run: LoadEvaluation, entity: s.Entity, changed: frozenset[str]) -> 
         run.state.set_changed(entity.key, changed)
         computed = {(entity.cls, each) for each in changed if not each.startswith(s.UNLIKE)}
         run.state.computes |= computed
+
+
+def add(run: LoadEvaluation, base: int, name: str, index: int) -> None:
+    """``job.logs += logs``: of what was never in the database, nothing is kept if that is empty."""
+    state = run.state
+    unset = [
+        atom.key for atom in run.values[base]
+        if isinstance(atom, s.Entity) and atom.source.kind == "new" and not atom.path
+        and atom.source not in state.stored and name in run.loading.models.links(atom.cls)
+        and name not in state.loaded.get(atom.key, ())
+    ]  # fmt: skip
+    store(run, base, name, s.NOTHING, index)
+    for key in unset:
+        state.set_loaded(key, state.loaded.get(key, frozenset()) - {name})
 
 
 def is_unlike(run: LoadEvaluation, cls: Class, name: str, index: int) -> bool:
