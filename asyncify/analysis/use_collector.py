@@ -232,12 +232,30 @@ class Collector(Calls):
         """Is an attribute of a client one that the program's class of clients defines?"""
         base = self.operations[operation[5]]
         callee = self.operations[base[5]] if base[0] == f.CALL else ()
+        if operation[6] not in CLIENT_MEMBERS and self._is_put_there(operation[6]):
+            return True
         if client.cls is None or (callee and callee[0] == f.NAME and callee[5] == "super"):
             return False
         return client.cls.find(operation[6]) is not None or any(
             operation[6] in method.facts.stores
             for cls in client.cls.ancestors for method in cls.methods.values()
         )  # fmt: skip
+
+    def _is_put_there(self, name: str) -> bool:
+        """``client.events = []``: does the program keep something of its own in a client?"""
+        for function in self.inference.program.mentioning(name):
+            evaluation = self.inference.evaluations.get(function)
+            if evaluation is None or name not in function.facts.stores:
+                continue
+            targets = (
+                target for statement in self.inference.layout(function).statements
+                for target in (statement[7] if statement[0] == f.ASSIGN else ())
+                if target[0] == f.TO_ATTRIBUTE and target[2] == name
+            )  # fmt: skip
+            for target in targets:
+                if any(isinstance(a, v.Client) for a in evaluation.values[target[1]]):
+                    return True
+        return False
 
     def entered(self, index: int, position: int, bound: bool) -> Iterator[Use]:
         managers: list[Function] = []
