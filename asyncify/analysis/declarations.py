@@ -313,6 +313,11 @@ def called(declared: v.Value, given: v.Value) -> v.Value:
     return given if functions(v.elements(given)) else declared
 
 
+def is_bare(declared: v.Value) -> bool:
+    """Is an annotation a container of which it doesn't say what is in it: ``queue: deque``?"""
+    return any(isinstance(a, v.ForeignInstance) and a.name in _COLLECTIONS for a in declared)
+
+
 def is_container(declared: v.Value) -> bool:
     """Does an annotation say that something is iterated over, and nothing else?"""
     return bool(declared) and all(

@@ -156,6 +156,9 @@ class Signatures(Flow):
             if v.declares_queries(declared):
                 given = self.read(slot)
                 return given if v.inner_queries(given) else declared
+            if declarations.is_bare(declared):
+                given = self.read(slot)
+                return declared if self.holds_nothing(given) else given
             if declarations.is_protocol(declared):
                 passed = self.fixtures.value(function, parameter.name) or self.read(slot)
                 if not passed:
@@ -348,6 +351,10 @@ class Signatures(Flow):
                 self.demand(function)
                 given = self.read(shape.returned)
                 return given if v.inner_queries(given) else declared
+            if declarations.is_bare(declared):
+                self.demand(function)
+                given = self.read(shape.returned)
+                return declared if self.holds_nothing(given) else given
             if self._may_have_keys(declared):
                 self.demand(function)
                 given = self.read(shape.returned)
