@@ -79,7 +79,9 @@ class Draft:
         module_alias = self._known_spellings().get(owner)
         if module_alias is not None and owner.count(".") == 0:
             return f"{module_alias}.{last}"
-        alias = "" if last not in self._taken() else f"{owner.partition('.')[0]}_{last}"
+        added = {item.alias or item.name for item in self._added.values()}
+        is_free = last not in self._taken() and last not in added
+        alias = "" if is_free else f"{owner.partition('.')[0]}_{last}"
         self._added[name] = ImportName(owner, last, alias)
         return alias or last
 

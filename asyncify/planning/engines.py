@@ -184,7 +184,10 @@ class EnginePlanner:
         """A class of the program's own stays the sync session behind the async one."""
         name = foreign_name(call.function, call.layout.operations, value, self.inference)
         if name not in _PLAIN_SESSIONS:
-            return "rename"
+            evaluation = self.inference.evaluations.get(call.function)
+            meant = evaluation.values[value] if evaluation is not None else ()
+            is_alias = any(isinstance(a, v.Foreign) and a.name in _PLAIN_SESSIONS for a in meant)
+            return "" if is_alias else "rename"  # what the alias stands for is edited there
         call.draft.drop(dotted(call.layout.operations, value))
         if name not in _WITH_EXEC:
             return "drop"
