@@ -153,10 +153,7 @@ class Signatures(Flow):
             if declarations.names_callables(declared):
                 passed = self.fixtures.value(function, parameter.name) or self.read(slot)
                 return declarations.called(declared, passed)
-            if v.declares_queries(declared):
-                given = self.read(slot)
-                return given if v.inner_queries(given) else declared
-            if declarations.is_bare(declared):
+            if v.declares_queries(declared) or declarations.is_bare(declared):
                 given = self.read(slot)
                 return declared if self.holds_nothing(given) else given
             if declarations.is_protocol(declared):
@@ -347,11 +344,7 @@ class Signatures(Flow):
             if declarations.names_callables(declared):
                 self.demand(function)
                 return declarations.called(declared, self.read(shape.returned))
-            if v.declares_queries(declared):
-                self.demand(function)
-                given = self.read(shape.returned)
-                return given if v.inner_queries(given) else declared
-            if declarations.is_bare(declared):
+            if v.declares_queries(declared) or declarations.is_bare(declared):
                 self.demand(function)
                 given = self.read(shape.returned)
                 return declared if self.holds_nothing(given) else given
