@@ -89,6 +89,9 @@ def on_operator(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Va
         for part in operation[6][1:]:
             load_specials.formatted(run, s.flat(run.values[part]), index, part)
         return s.NOTHING
+    if operation[5] in words.CONTAINING:
+        part = operation[6][-1]
+        load_specials.measured(run, run.values[part], index, part, *words.ASKED_BY_IN)
     method = words.COMPARED.get(operation[5])
     if method is not None:
         held = [part for part in operation[6] if run.values[part]]

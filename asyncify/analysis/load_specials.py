@@ -32,11 +32,11 @@ def formatted(
             _read_fields(run, entity, reading, words.SHOWN)
 
 
-def measured(run: LoadEvaluation, value: s.Value, index: int, at: int, name: str) -> None:
-    """``len(account)``"""
+def measured(run: LoadEvaluation, value: s.Value, index: int, at: int, *names: str) -> None:
+    """``len(account)``: the first of these methods that an instance has is called."""
     for entity in s.ordered([a for a in value if isinstance(a, s.Entity)]):
-        method = entity.cls.find(name)
-        if method is not None:
+        methods = [method for name in names if (method := entity.cls.find(name)) is not None]
+        for method in methods[:1]:
             load_summaries.apply(run, method, [s.one(entity)], index, [at])
 
 

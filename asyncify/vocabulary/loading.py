@@ -157,6 +157,8 @@ GOING_THROUGH: set[str] = ITERATING | PICKING | PAIRING | ENUMERATING
 # Builtins that call a method of what they are given.
 CALLING = {"str": "__str__", "repr": "__repr__", "print": "__str__", "format": "__format__"}
 MEASURING = {"len": "__len__", "bool": "__bool__"}
+CONTAINING = {"In", "NotIn"}
+ASKED_BY_IN = ("__contains__", "__iter__")
 
 # Methods of containers.
 CONTAINER_GIVES = {
