@@ -57,7 +57,12 @@ from asyncify.planning.support import Support
 from asyncify.planning.template_calls import template_calls
 from asyncify.planning.test_marks import MarkPlanner, runs_on_anyio
 from asyncify.planning.thread_keywords import ThreadKeywords
-from asyncify.planning.unproven_calls import unproven_calls, unseen_binds, unseen_sessions
+from asyncify.planning.unproven_calls import (
+    storing_factories,
+    unproven_calls,
+    unseen_binds,
+    unseen_sessions,
+)
 from asyncify.planning.unseen_calls import unseen_calls
 from asyncify.rules import finding
 from asyncify.sites import Site
@@ -330,6 +335,7 @@ class Planner:
         found += unseen_sessions(self.colors, self.coloring)
         found += unseen_binds(self.colors, self.coloring)
         found += unseen_calls(self.colors, self.coloring)
+        found += storing_factories(self.colors, self.coloring)
         if self.sides.alongside is not None:
             found = self.sides.alongside.without_settled(found)
         return tuple(sorted(set(found), key=lambda x: (x.site, x.code, x.reason)))

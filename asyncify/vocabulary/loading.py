@@ -226,6 +226,7 @@ FACTORIES = {
     "pytest_factoryboy.Factory",
 }  # fmt: skip
 STORING_FACTORIES = {"factory.alchemy.SQLAlchemyModelFactory"}
+STORED_WITH = ("sqlalchemy_session", "sqlalchemy_session_factory")
 FACTORY_SETTINGS, FACTORY_MODEL = "Meta", "model"
 FACTORY_GIVES = {
     "build": Gives.ONE, "create": Gives.ONE, "build_batch": Gives.MANY, "create_batch": Gives.MANY,
