@@ -194,7 +194,7 @@ def test_root_is_the_nearest_pyproject(root: Path, selected: list[str], expected
 
 
 def test_root_is_the_work_tree_or_the_path_without_a_pyproject(tmp_path: Path) -> None:
-    base = Path(os.path.realpath(tmp_path))
+    base = Path(os.path.realpath(tmp_path)) / "tree"
     make(base, "app/sub/x.py")
     assert find_root([base / "app" / "sub" / "x.py"]) == base / "app" / "sub"
     (base / ".git").mkdir()

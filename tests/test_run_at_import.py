@@ -23,7 +23,8 @@ def run_at_import() -> Callable[..., Any]:
         f"from {module} import {name}" if name else f"import {module}"
         for module, name in support._IMPORTS["run_at_import"]
     )
-    exec(f"from __future__ import annotations\n{imports}\n{support._RUN_AT_IMPORT}", names)
+    helpers = support._RUN_AT_IMPORT + support._ALONE
+    exec(f"from __future__ import annotations\n{imports}\n{helpers}", names)
     found: Callable[..., Any] = names["run_at_import"]
     return found
 

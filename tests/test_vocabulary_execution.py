@@ -198,7 +198,8 @@ def is_of(value: Any, word: str) -> bool:
         return KINDS_OF_VALUES[word](value)
     if word == "RawCursor":
         return hasattr(value, "fetchall")
-    found = [objects_named(name) for name in names.SPELLINGS[word.removeprefix("Sync")]]
+    kind = word.removeprefix("Sync")  # one of the tables, or a class by its name
+    found = [objects_named(name) for name in names.SPELLINGS.get(kind, (kind,))]
     classes = tuple(each for each in found if isinstance(each, type))
     return value is None or not classes or isinstance(value, classes)
 

@@ -12,10 +12,18 @@ from tests.lines import LINES, python_of
 
 # What a line of SQLAlchemy hasn't got, and why.
 ABSENT = {
+    ("mappings", "1.4"): "mapped columns came with 2.0",
+    ("properties_of_models", "1.4"): "mapped columns came with 2.0",
+    ("read_like_containers", "1.4"): "AsyncAttrs came with 2.0",
+    ("readers", "1.4"): "mapped columns came with 2.0",
+    ("stacks", "1.4"): "a connection begins nothing there until it writes",
+    ("two_loops", "1.4"): "click isn't there",
+    ("two_loops", "2.0"): "click isn't there",
     ("lapses", "1.4"): "mapped columns came with 2.0",
     ("loads", "1.4"): "mapped columns came with 2.0",
     ("pages", "1.4"): "FastAPI isn't there",
     ("schemas", "1.4"): "mapped columns came with 2.0",
+    ("sqlmodel_aliases", "1.4"): "SQLModel is for 2.0",
     ("sqlmodel_api", "1.4"): "SQLModel is for 2.0",
     ("sqlmodel_results", "1.4"): "SQLModel is for 2.0",
     ("trees", "1.4"): "mapped columns came with 2.0",
