@@ -8,6 +8,7 @@ import pytest
 
 from asyncify.findings import Finding
 from asyncify.manifests import Needs, follow
+from asyncify.manifests.wanted import holds_old_sqlalchemy
 from asyncify.source.suite import suite_of
 from tests.engine import migrate, write
 
@@ -90,6 +91,36 @@ testpaths = ["tests"]
 """
         + SETTINGS
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "held"),
+    [
+        ("sqlalchemy==2.0.30\n", True),
+        ("SQLAlchemy[asyncio] >=1.4,<2.0  # not yet\n", True),
+        ('dependencies = ["sqlalchemy<=2.0.45", "pytest==8.0"]', True),
+        ('sqlalchemy = "2.0.35"\n', True),
+        ('sqlalchemy = {extras = ["mypy"], version = "^1.4"}\n', True),
+        ("sqlalchemy~=1.4.50\n", True),
+        ("sqlalchemy\n", False),
+        ("sqlalchemy>=2.0.20,<2.1\n", False),
+        ('sqlalchemy = "^2.0.35"\npytest = "7.4"\n', False),
+        ("sqlalchemy==2.0.46\n", False),
+        ('[[package]]\nname = "sqlalchemy"\nversion = "2.0.35"\n', True),
+        ('"sqlalchemy": {"hashes": ["sha256:1"],\n"index": "x", "version": "==1.4.4"}', True),
+        ('[[package]]\nname = "sqlalchemy"\nversion = "2.0.51"\n', False),
+        ('[{ name = "sqlalchemy" }]\nname = "pytest"\nversion = "1.1.0"\n', False),
+        ("sqlalchemy-utils==0.41\nsqlmodel==0.0.14\n", False),
+    ],
+)
+def test_sqlalchemy_that_leaves_threads(text: str, held: bool) -> None:
+    assert holds_old_sqlalchemy(text) is held
+
+
+def test_aiosqlite_beside_a_held_sqlalchemy(tmp_path: Path) -> None:
+    files = {"requirements.txt": "sqlalchemy==2.0.30\n"}
+    changes, _ = followed(tmp_path, files, Needs(sqlite="program"))
+    assert changes["requirements.txt"] == ("sqlalchemy[asyncio]==2.0.30\naiosqlite>=0.20,<0.22\n")
 
 
 def test_requirements_files_with_includes(tmp_path: Path) -> None:

@@ -16,8 +16,15 @@ from tomlkit.items import Array
 
 from asyncify.manifests.changes import Manifests, Needs
 from asyncify.manifests.tables import edit_tables
-from asyncify.manifests.wanted import Wanted, name_of, with_extra
-from asyncify.vocabulary.packages import BY_HAND, GENERATED, PYTEST, PYTEST_ASYNCIO, SQLALCHEMY
+from asyncify.manifests.wanted import Wanted, holds_old_sqlalchemy, name_of, with_extra
+from asyncify.vocabulary.packages import (
+    BY_HAND,
+    GENERATED,
+    LOCK_FILES,
+    PYTEST,
+    PYTEST_ASYNCIO,
+    SQLALCHEMY,
+)
 
 _INCLUDE = re.compile(r"^\s*(?:-r|--requirement)[ =]\s*(\S+)", re.MULTILINE)
 _OPTIONS = re.compile(r"^\[(options|options\.extras_require)\]\s*$")
@@ -31,7 +38,9 @@ def requirements(manifests: Manifests, needs: Needs) -> None:
     tables = [name for name in names if name.rpartition("/")[2] in ("pyproject.toml", "Pipfile")]
     config = [name for name in names if name.rpartition("/")[2] == "setup.cfg"]
     every = [*lines, *tables, *config]
-    wanted = Wanted(needs, _known(manifests, [*every, *_by_hand(names)]))
+    locks = [name for name in names if name.rpartition("/")[2] in LOCK_FILES]
+    holds_old = any(holds_old_sqlalchemy(manifests.text(name) or "") for name in [*every, *locks])
+    wanted = Wanted(needs, _known(manifests, [*every, *_by_hand(names)]), holds_old)
     for name in tables:
         _edit(manifests, name, _toml(manifests.text(name) or "", wanted))
     for name in config:

@@ -7,8 +7,10 @@ from collections.abc import Collection, Iterator, Mapping
 
 from asyncify.manifests.changes import Needs
 from asyncify.vocabulary.packages import (
+    AIOSQLITE_OF_DAEMONS,
     ASYNC_REQUIREMENTS,
     ASYNCIO_EXTRA,
+    FIRST_ENDING_THREADS,
     FIRST_PYTEST,
     HTTPX,
     HTTPX_VERSION,
@@ -26,16 +28,27 @@ _REQUIREMENT = re.compile(
     r"^(?P<before>\s*)(?P<name>[A-Za-z0-9][\w.-]*)(?P<extras>\s*\[[^\]]*\])?(?=\s*(?:[=<>!~;@#(,]|$))"
 )
 _PIN = re.compile(r"(?:==|<=?|\^|~=?|^\s*[\"'])\s*(\d+)(?:\.(\d+))?")
+# What is said of SQLAlchemy's version: behind its name, or in the string that it is set to.
+_SQLALCHEMY = re.compile(
+    r"\bsqlalchemy(?![-\w.])(?:\s*\[[^\]]*\])?"
+    r"(\s*=\s*(?:\{[^}\n]*?version\s*=\s*)?[\"'][^\"']*|[^\"'\n;#]*)",
+    re.IGNORECASE,
+)
+_LOCKED = re.compile(  # the version in a lock file, of TOML and of JSON
+    r"\"sqlalchemy\"(?:\nversion = |: \{[^}]*?\"version\": )(\"[^\"]*)", re.IGNORECASE
+)
+_BOUND = re.compile(r"(===?|<=?|~=?|\^|[\"'])\s*(\d+)(?:\.(\d+))?(?:\.(\d+))?")
 
 Addition = tuple[str, str, str]  # behind which requirement, the name, the version
 
 
 class Wanted:
-    """``known`` are all words of all manifests."""
+    """``known`` are all words of all manifests; ``aiosqlite`` is what is wanted of that."""
 
-    def __init__(self, needs: Needs, known: frozenset[str]) -> None:
+    def __init__(self, needs: Needs, known: frozenset[str], holds_old: bool) -> None:
         self.needs = needs
         self.known = known
+        self.aiosqlite = AIOSQLITE_OF_DAEMONS if holds_old else ASYNC_REQUIREMENTS["aiosqlite"]
 
     def knows(self, name: str) -> bool:
         return name in self.known
@@ -49,7 +62,7 @@ class Wanted:
         if base == SQLMODEL and not self.knows(SQLALCHEMY):
             yield SQLMODEL, f"{SQLALCHEMY}[{ASYNCIO_EXTRA}]", ""
         if base and self.needs.sqlite == "program" and not self.knows("aiosqlite"):
-            yield base, "aiosqlite", ASYNC_REQUIREMENTS["aiosqlite"]
+            yield base, "aiosqlite", self.aiosqlite
         if PYTEST in names and self.needs.tests:
             yield from self._tests(written or {})
 
@@ -72,7 +85,19 @@ class Wanted:
         if self.needs.client and not self.knows(HTTPX):
             yield PYTEST, HTTPX, HTTPX_VERSION
         if self.needs.sqlite == "tests" and not self.knows("aiosqlite"):
-            yield PYTEST, "aiosqlite", ASYNC_REQUIREMENTS["aiosqlite"]
+            yield PYTEST, "aiosqlite", self.aiosqlite
+
+
+def holds_old_sqlalchemy(text: str) -> bool:
+    """Does a manifest or a lock file hold SQLAlchemy below the version that ends the threads of
+    aiosqlite? A lock that is written again keeps the version that it has."""
+    return any(
+        int(major) < FIRST_ENDING_THREADS[0]
+        if sign in ("~=", "~", "^")
+        else (int(major), int(minor or 0), int(patch or 0)) < FIRST_ENDING_THREADS
+        for said in (*_SQLALCHEMY.findall(text), *_LOCKED.findall(text))
+        for sign, major, minor, patch in _BOUND.findall(said)
+    )
 
 
 def name_of(text: str) -> str:

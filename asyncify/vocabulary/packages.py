@@ -33,6 +33,12 @@ ASYNC_REQUIREMENTS: dict[str, str] = {
     "aioodbc": ">=0.5",
 }
 
+# From 0.22 on the threads of aiosqlite are no daemons. Below this version SQLAlchemy doesn't end
+# them with its connections, and the process never ends:
+# https://github.com/sqlalchemy/sqlalchemy/issues/13039
+FIRST_ENDING_THREADS = (2, 0, 46)
+AIOSQLITE_OF_DAEMONS = ">=0.20,<0.22"
+
 SQLALCHEMY = "sqlalchemy"
 SQLMODEL = "sqlmodel"
 ASYNCIO_EXTRA = "asyncio"  # brings greenlet on every platform
