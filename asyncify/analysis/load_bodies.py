@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from asyncify import facts as f
 from asyncify.analysis import generics, load_readers
-from asyncify.analysis import load_states as s
+from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_schemas import Schema
 from asyncify.analysis.program import Class, Function, statements_of

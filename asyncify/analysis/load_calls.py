@@ -18,7 +18,7 @@ from asyncify.analysis import (
     load_templates,
     model_fields,
 )
-from asyncify.analysis import load_states as s
+from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_bodies import SESSION, Callee
 from asyncify.analysis.load_schemas import is_schema

@@ -10,10 +10,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
-from asyncify.analysis import load_states as s
+from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_demands import Demand
 from asyncify.analysis.load_histories import NO_HISTORY, Key, Pair, Write
+from asyncify.analysis.load_states import State
 from asyncify.analysis.model_bodies import Relationship
 from asyncify.analysis.program import Class
 from asyncify.vocabulary.loading import APPENDING, EAGER, QUERYING, REQUEST
@@ -175,7 +176,7 @@ def committed(run: LoadEvaluation) -> None:
     run.state.history = history
 
 
-def called(run: LoadEvaluation, state: s.State, own: Callable[[Key], list[Key]]) -> None:
+def called(run: LoadEvaluation, state: State, own: Callable[[Key], list[Key]]) -> None:
     """A callee has written, and may have committed."""
     theirs = state.history
     if theirs.commits:

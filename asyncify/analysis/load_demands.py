@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from asyncify.analysis.load_states import (
-    NOTHING,
-    Entity,
-    Key,
-    Source,
-    State,
-    Value,
-    sources,
-)
+from asyncify.analysis.load_states import State
+from asyncify.analysis.load_values import NOTHING, Entity, Key, Source, Value, sources
 from asyncify.analysis.program import Function
 
 

@@ -19,11 +19,12 @@ from asyncify.analysis import (
     load_statements,
     load_summaries,
 )
-from asyncify.analysis import load_states as s
+from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_bodies import INSTANCE
 from asyncify.analysis.load_demands import Summary
 from asyncify.analysis.load_operations import OPERATIONS
+from asyncify.analysis.load_states import State
 from asyncify.analysis.program import Class, Function
 from asyncify.vocabulary import loading as words
 
@@ -43,7 +44,7 @@ class LoadEvaluation:
         self.operations = self.body.operations
         self.values: list[s.Value] = [s.NOTHING] * len(self.operations)
         self.environment: Environment = {}
-        self.state = s.State()
+        self.state = State()
         self.summary = Summary()
         self.has_ended = False
         self.handlers = 0  # exception handlers around the statement
@@ -51,7 +52,7 @@ class LoadEvaluation:
         self.statement: f.Statement | None = None  # that is run
         self.committed_in: f.Statement | None = None  # the last one with a commit in it
         self.seen: set[tuple[Class, str]] = set()  # relationships that were read
-        self.left: list[s.State] = []  # at `break` and `continue` of the innermost loop
+        self.left: list[State] = []  # at `break` and `continue` of the innermost loop
         for parameter, value in zip(function.signature.parameters, given, strict=False):
             self.environment[parameter.name] = value
         parameters = len(function.signature.parameters)
@@ -144,7 +145,7 @@ class LoadEvaluation:
         if ends:
             self.go_on(ends)
 
-    def go_on(self, ends: list[tuple[Environment, s.State]]) -> None:
+    def go_on(self, ends: list[tuple[Environment, State]]) -> None:
         """What follows is reached from all of these."""
         self.environment, self.state = ends[0]
         for environment, state in ends[1:]:

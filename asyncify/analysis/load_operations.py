@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from asyncify import facts as f
 from asyncify.analysis import load_reads, load_specials
-from asyncify.analysis import load_states as s
+from asyncify.analysis import load_values as s
 from asyncify.vocabulary import loading as words
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from asyncify import facts as f
 from asyncify.analysis import load_reads, load_summaries
-from asyncify.analysis import load_states as s
+from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.generics import Expression
 from asyncify.analysis.load_schemas import (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from asyncify import facts as f
 from asyncify.analysis import load_commits, load_sessions, load_summaries, model_fields
-from asyncify.analysis import load_states as s
+from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_demands import Demand
 from asyncify.analysis.model_bodies import Relationship

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from asyncify import facts as f
 from asyncify.analysis import load_commits, load_statements
-from asyncify.analysis import load_states as s
+from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_bodies import session_of
 from asyncify.analysis.load_histories import Write

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asyncify.analysis import load_reads, load_summaries, model_fields
-from asyncify.analysis import load_states as s
+from asyncify.analysis import load_values as s
 from asyncify.vocabulary import loading as words
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from asyncify import facts as f
 from asyncify.analysis import load_commits, load_reads, load_sessions
-from asyncify.analysis import load_states as s
+from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
+from asyncify.analysis.load_states import State
 from asyncify.analysis.program import Class, Variable
 from asyncify.vocabulary import loading as words
 from asyncify.vocabulary.loading import Gives
@@ -139,7 +140,7 @@ def alternately(
     if len(statements) < 2:
         return [act(statement) for statement in statements]
     before, out = run.state, []
-    after: s.State | None = None
+    after: State | None = None
     for statement in statements:
         run.state = before.copy()
         out.append(act(statement))

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from asyncify import facts as f
 from asyncify.analysis import load_commits, load_reads, load_sessions
-from asyncify.analysis import load_states as s
+from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_demands import Demand, Summary, moved
 from asyncify.analysis.load_schemas import is_schema
+from asyncify.analysis.load_states import State
 from asyncify.analysis.program import Function
 from asyncify.vocabulary import loading as words
 
@@ -154,7 +155,7 @@ def apply_bare(run: LoadEvaluation, function: Function) -> s.Value:
     return summary.returned
 
 
-def _leave(run: LoadEvaluation, state: s.State) -> None:
+def _leave(run: LoadEvaluation, state: State) -> None:
     """What the session has done when a callee returns."""
     for cls in state.written:
         run.state.write(cls)
@@ -284,9 +285,7 @@ def _pass_on(run: LoadEvaluation, demand: Demand, before: bool) -> None:
         run.summary.demands[demand] = None
 
 
-def _take_over(
-    run: LoadEvaluation, state: s.State, function: Function, given: list[s.Value]
-) -> None:
+def _take_over(run: LoadEvaluation, state: State, function: Function, given: list[s.Value]) -> None:
     """What the callee has loaded, of its own instances and of those that it was given."""
     for source in state.born:  # what an earlier call gave is another instance
         run.state.forget(source)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from asyncify import facts as f
 from asyncify.analysis import load_reads, load_summaries
-from asyncify.analysis import load_states as s
+from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.program import Class, Variable, dotted, statements_of
 from asyncify.source.templates import Read

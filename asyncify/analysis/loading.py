@@ -13,7 +13,7 @@ from typing import Any
 
 from asyncify import facts as f
 from asyncify.analysis import load_schemas, load_sessions, model_fields
-from asyncify.analysis import load_states as s
+from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.load_bodies import LoadBody, Telling

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from asyncify.analysis import portable
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.load_demands import Demand
-from asyncify.analysis.load_states import Entity, Source
+from asyncify.analysis.load_values import Entity, Source
 from asyncify.analysis.loading import Loading
 from asyncify.analysis.program import Function
 from asyncify.workers import Meanwhile

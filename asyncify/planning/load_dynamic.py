@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from asyncify import facts as f
 from asyncify.analysis.load_demands import Demand
-from asyncify.analysis.load_states import EVERYTHING
+from asyncify.analysis.load_values import EVERYTHING
 from asyncify.decisions import ReplaceCall, ReplaceExpression, SessionSource
 from asyncify.planning.draft import call_reference, reference
 from asyncify.planning.query_forms import spelled

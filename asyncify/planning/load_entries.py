@@ -14,7 +14,7 @@ from asyncify import facts as f
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.load_demands import Demand
-from asyncify.analysis.load_states import EVERYTHING
+from asyncify.analysis.load_values import EVERYTHING
 from asyncify.analysis.program import Function, Module, dotted
 from asyncify.decisions import EnterRunSync, ReplaceExpression
 from asyncify.planning.consumers import consume_generators

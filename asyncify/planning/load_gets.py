@@ -11,7 +11,7 @@ from collections.abc import Callable
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Colors
-from asyncify.analysis.load_states import Source
+from asyncify.analysis.load_values import Source
 from asyncify.analysis.program import Class, Module, dotted
 from asyncify.decisions import AwaitExpression, Decision, ReplaceCall, SessionSource
 from asyncify.planning.draft import Draft, call_reference

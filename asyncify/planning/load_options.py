@@ -7,7 +7,7 @@ from collections.abc import Callable, Set
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Colors
 from asyncify.analysis.load_demands import Demand
-from asyncify.analysis.load_states import Source
+from asyncify.analysis.load_values import Source
 from asyncify.analysis.model_bodies import Relationship
 from asyncify.analysis.program import Class, Module, dotted
 from asyncify.planning.draft import Draft

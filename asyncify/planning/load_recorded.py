@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from asyncify import facts as f
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.load_demands import Demand
-from asyncify.analysis.load_states import Entity, Source
+from asyncify.analysis.load_values import Entity, Source
 from asyncify.analysis.program import Function, Module
 from asyncify.findings import Finding
 from asyncify.loads import RecordedLoad

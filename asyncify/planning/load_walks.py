@@ -17,7 +17,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.load_demands import Demand
-from asyncify.analysis.load_states import EACH, Source
+from asyncify.analysis.load_values import EACH, Source
 from asyncify.analysis.program import Class, Function, Module, dotted
 from asyncify.decisions import AwaitExpression, InsertStatements, ReplaceCall, ReplaceExpression
 from asyncify.planning.draft import Draft, node_reference

@@ -14,7 +14,7 @@ from asyncify import facts as f
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.consumers import unread
 from asyncify.analysis.load_demands import Demand
-from asyncify.analysis.load_states import Source
+from asyncify.analysis.load_values import Source
 from asyncify.analysis.program import Function, Module
 from asyncify.decisions import EnterRunSync, QueryToSelect, ReplaceExpression
 from asyncify.findings import Finding
