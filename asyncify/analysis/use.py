@@ -127,3 +127,11 @@ class Use:
         if self.kind in _DOING_IO:
             return not self.callees  # else what it calls does
         return self.kind in _OF_MEMBERS and self.row is not None and self.row.io
+
+
+def in_order(functions: list[Function], value: v.Value) -> tuple[Function, ...]:
+    """The functions that a value may run, each once: where there are alternatives, in the same
+    order in every run."""
+    if len(value) > 1:
+        functions = sorted(functions, key=lambda fn: (fn.module.path, fn.index))
+    return tuple(dict.fromkeys(functions))

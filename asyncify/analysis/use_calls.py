@@ -7,33 +7,26 @@ from collections.abc import Iterable, Iterator, Sequence
 from asyncify import facts as f
 from asyncify.analysis import alembic_runs
 from asyncify.analysis import values as v
-from asyncify.analysis.boundaries import calls_what_it_gets, fits, may_call_items
+from asyncify.analysis.boundaries import fits
 from asyncify.analysis.by_name import imports, is_hidden
-from asyncify.analysis.calls import BY_KEY
-from asyncify.analysis.consumers import applied
 from asyncify.analysis.looked_up import GETATTR
 from asyncify.analysis.program import Class, Function, dotted
 from asyncify.analysis.queries import COMPUTED, rebuilds
-from asyncify.analysis.use import MAKING, SYNC_KINDS, Use
-from asyncify.analysis.use_stacks import CLOSING, Stacks
-from asyncify.vocabulary.frameworks import CONSTRUCTORS
+from asyncify.analysis.use import SYNC_KINDS, Use, in_order
+from asyncify.analysis.use_arguments import Arguments
+from asyncify.analysis.use_stacks import CLOSING
 from asyncify.vocabulary.names import (
     BINDS,
-    FUNCTIONS,
     GREENLET_ALWAYS,
     GREENLET_FUNCTIONS,
     GREENLET_KEYWORDS,
     KINDS,
 )
 from asyncify.vocabulary.rows import Form, Role
-from asyncify.vocabulary.runners import RUNNERS
 from asyncify.vocabulary.sqlalchemy_query import QUERY
-from asyncify.vocabulary.tasks import STARTUP, STREAMING
-from asyncify.vocabulary.testing import CLEANUPS, EXPECTING
+from asyncify.vocabulary.tasks import STREAMING
 
 METADATA = ("create_all", "drop_all", "reflect")
-# Listeners run where the event happens: inside a greenlet.
-LISTENING = {"sqlalchemy.event.listen", "sqlalchemy.event.listens_for"}
 # Builtins that iterate over their arguments.
 ITERATING = {
     "list", "tuple", "set", "sorted", "iter", "enumerate", "sum", "any", "all", "zip", "map",
@@ -45,34 +38,16 @@ ITERATING = {
     "itertools.starmap", "itertools.takewhile", "itertools.tee", "itertools.zip_longest",
 }  # fmt: skip
 _REDUCE = "functools.reduce"  # of its arguments only the second is iterated
-# Awaited, they run a function in a thread and give its result.
-THREADS = {name for name, runner in RUNNERS.items() if runner.gives}
-_PROCESSES = "concurrent.futures.ProcessPoolExecutor"
-
 # Run a coroutine in an event loop of its own; https://docs.python.org/3/library/asyncio-runner.html
 LOOPS = {"asyncio.run", "asyncio.runners.run", "anyio.run"}
 
-# Foreign calls that do no I/O with a session that they are given.
-_HARMLESS = (
-    "sqlalchemy.event.", "contextlib.", "functools.", "typing.", "unittest.mock", "logging.",
-    "fastapi.", "starlette.", "builtins.", "weakref.", "copy.", "asyncio.", "dataclasses.",
-)  # fmt: skip
-_KEEPING = {
-    "append", "add", "setattr", "put", "get", "pop", "add_task", "set", "info",
-    "debug", "warning", "isinstance", "object", "patch", "spy", "override", "add_middleware",
-    "setdefault", "update", "insert", "create_all", "drop_all", "reflect", "SimpleNamespace",
-}  # fmt: skip
-
-
-# Bases of classes that keep what they are made with in their fields.
-_OF_RECORDS = {"typing.NamedTuple", "typing.Generic", "typing.Protocol", "abc.ABC", "NamedTuple"}
 _CLOSING = v.Foreign(CLOSING)
 _OWN_SESSIONS = "Sessions of a class of the program stay sync: an async session only wraps them."
 _OF_QUERIES = {"Session", "scoped_session", "Connection"}
 _MADE_QUERIES = "A Query that its class makes on a session has no form on an async one."
 
 
-class Calls(Stacks):
+class Calls(Arguments):
     """The uses that are calls."""
 
     def _gives_nothing(self, operation: f.Operation) -> bool:
@@ -82,15 +57,6 @@ class Calls(Stacks):
             if not is_plain(values[index if index >= 0 else ~index]):
                 return False
         return all(is_plain(values[index]) for _, index in operation[7])
-
-    def _gives_functions(self, operation: f.Operation) -> bool:
-        """``Runner(jobs=[job])``: are functions in a container given to something foreign?"""
-        values = self.values
-        given = (*(i for i in operation[6] if i >= 0), *(i for _, i in operation[7]))
-        return (
-            any(values[i] and not self.inference.holds_nothing(values[i]) for i in given)
-            and may_call_items(self._callee_name(operation))
-        )  # fmt: skip
 
     def _may_be_ours(self, operation: f.Operation) -> bool:
         """May a call be that of a method of the program, by its name?"""
@@ -128,7 +94,7 @@ class Calls(Stacks):
             if not self._gives_nothing(operation):
                 yield from self.passed(index, operation, callee)
                 yield from self.given(index, operation)
-            elif self._gives_functions(operation):
+            elif self.gives_functions(operation):
                 yield from self.passed(index, operation, callee)
         if functions:
             callees = in_order(functions, callee)
@@ -180,7 +146,7 @@ class Calls(Stacks):
                 and not atom.function.facts.is_async
             ]  # fmt: skip
             if made:
-                name = name or self._callee_name(operation)
+                name = name or self.callee_name(operation)
                 if name in ITERATING or name in STREAMING or fits(name):
                     return
                 callees = in_order(made, self.values[argument])
@@ -353,107 +319,6 @@ class Calls(Stacks):
         if row is not None and row.form is Form.TEMPLATE and not row.attribute:
             yield Use("member", self.function, index, v.Known(KINDS[owner]), row, method)
 
-    def passed(self, index: int, operation: f.Operation, callee: v.Value) -> Iterator[Use]:
-        """Functions of the program that are handed to something outside it."""
-        if any(isinstance(a, v.ClassObject) and self._keeps_fields(a.cls) for a in callee):
-            return
-        method = self.operations[operation[5]]
-        by_key = method[0] == f.ATTRIBUTE and method[6] in BY_KEY and not callee
-        if by_key and v.elements(self.values[method[5]]):
-            return  # `handlers.get(name, self.other)` gives it back
-        name = self._callee_name(operation)
-        kind = "pass"
-        enters = any(isinstance(a, v.KnownMethod) and a.name == "run_sync" for a in callee)
-        if enters or name in LISTENING:
-            kind = "run sync"
-        elif name in THREADS and self.layout.is_awaited(index) and not self._in_process(operation):
-            kind = "thread"
-        expected = EXPECTING.get(name, EXPECTING.get(name.rpartition(".")[2], -1))
-        consumer = applied(self.layout, index)
-        known = CONSTRUCTORS.get(name, {}) if name not in STARTUP else {}
-        words = {i: key for key, i in operation[7] if key in known}
-        for argument in (*operation[6], *(i for _, i in operation[7])):
-            value = self.values[argument if argument >= 0 else ~argument]
-            if argument in words:
-                name = f"{name.partition('(')[0]}({words[argument]})"
-            if expected >= 0 and operation[6][expected : expected + 1] == (argument,):
-                kind, name = "expect", name.rpartition(".")[2]
-            given = [a.function for a in value if isinstance(a, v.FunctionObject)]
-            here = consumer is not None and argument == consumer.function
-            if not given and (here or calls_what_it_gets(name)):
-                given = self._called_objects(value)
-            if not given and may_call_items(name):
-                given = [a.function for a in v.elements(value) if isinstance(a, v.FunctionObject)]
-            if given:
-                callees = in_order(given, value)
-                own = "apply" if here else kind
-                yield Use(own, self.function, index, name=name, callees=callees)
-            elif not fits(name) and name.rpartition(".")[2] not in CLEANUPS:
-                yield from self.handed(index, value, name, kind)
-
-    def _called_objects(self, value: v.Value) -> list[Function]:
-        """``Thread(target=job)``: what an object runs that is given as a function."""
-        objects = [a.cls for a in value if isinstance(a, v.Instance)]
-        return [m for cls in objects for m in self.inference.methods(cls, "__call__")]
-
-    def _in_process(self, operation: f.Operation) -> bool:
-        """Does ``run_in_executor`` run it in another process?"""
-        return any(
-            isinstance(atom, v.ForeignInstance) and atom.name == _PROCESSES
-            for index in operation[6][:1] if index >= 0 for atom in self.values[index]
-        )  # fmt: skip
-
-    def _keeps_fields(self, cls: Class) -> bool:
-        """Does a class of the program only keep what it is made with, as a dataclass does?"""
-        return cls.foreign_bases <= _OF_RECORDS and bool(self.inference.fields(cls))
-
-    def handed(self, index: int, value: v.Value, name: str, kind: str) -> Iterator[Use]:
-        """``run(session.commit)``: a method that does I/O is given to something foreign."""
-        for atom in value:
-            if isinstance(atom, v.KnownMethod) and isinstance(atom.owner, v.Known):
-                row = self.inference.row(atom.owner.kind, atom.name)
-                if row is not None and row.io and not row.attribute:
-                    shown = name or "something unknown"
-                    kind = "handed" if kind == "pass" else kind
-                    yield Use(kind, self.function, index, atom.owner, row, shown)
-
-    def given(self, index: int, operation: f.Operation) -> Iterator[Use]:
-        """Sessions that are handed to a library, which will do I/O on them."""
-        name = self._callee_name(operation)
-        if name in THREADS or not self._is_library(operation):
-            return
-        making = () if name in RUNNERS else MAKING
-        for argument in (*operation[6], *(i for _, i in operation[7])):
-            for atom in self.values[argument if argument >= 0 else ~argument]:
-                kind = atom.kind if isinstance(atom, v.Known) else ""
-                if isinstance(atom, v.Known) and kind in ("Session", "Connection", *making):
-                    yield Use("foreign", self.function, index, atom, name=name)
-                    if kind not in MAKING:
-                        return
-
-    def _is_library(self, operation: f.Operation) -> bool:
-        """Is a function, class or method called that neither the program nor the vocabulary has?"""
-        callee = self.values[operation[5]]
-        names = [a.name for a in callee if isinstance(a, v.Foreign)]
-        return bool(names) and all(
-            "." in name and (name not in KINDS or name in GREENLET_FUNCTIONS)
-            and FUNCTIONS.get(name, "Inspection") == "Inspection"
-            and not name.startswith(_HARMLESS) and name.rpartition(".")[2] not in _KEEPING
-            for name in names
-        )  # fmt: skip
-
-    def _callee_name(self, operation: f.Operation) -> str:
-        names = [atom.name for atom in self.values[operation[5]] if isinstance(atom, v.Foreign)]
-        if names:
-            return min(names)
-        callee = self.operations[operation[5]]
-        if callee[0] == f.CALL:  # a decorator with arguments, called by hand
-            return self._callee_name(callee)
-        name = dotted(self.operations, operation[5])
-        if not name and callee[0] == f.ATTRIBUTE and callee[6] in v.FILLING:
-            return str(callee[6])  # handlers[kind].append(handler)
-        return name
-
     def foreign(self, index: int, operation: f.Operation, name: str) -> Iterator[Use]:
         if name in ITERATING:
             given = operation[6]
@@ -497,14 +362,6 @@ class Calls(Stacks):
                 if isinstance(atom, v.Known) and atom.kind in ("Engine", "Connection"):
                     yield Use("metadata", self.function, index, atom, name=callee[6])
                     return
-
-
-def in_order(functions: list[Function], value: v.Value) -> tuple[Function, ...]:
-    """The functions that a value may run, each once: where there are alternatives, in the same
-    order in every run."""
-    if len(value) > 1:
-        functions = sorted(functions, key=lambda fn: (fn.module.path, fn.index))
-    return tuple(dict.fromkeys(functions))
 
 
 def _makes_query(atom: v.Atom) -> bool:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.program import Function
-from asyncify.analysis.use import SYNC_KINDS, UNSURE, Use
-from asyncify.analysis.use_calls import Calls, in_order
+from asyncify.analysis.use import SYNC_KINDS, UNSURE, Use, in_order
+from asyncify.analysis.use_calls import Calls
 from asyncify.analysis.use_stacks import ENTERING, ENTERING_ASYNC
 from asyncify.vocabulary.names import (
     ALEMBIC_COMMANDS,

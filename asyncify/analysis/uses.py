@@ -9,9 +9,9 @@ from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Function
 from asyncify.analysis.special_uses import SpecialUses
 from asyncify.analysis.use import GREENLET_KINDS, SYNC_KINDS, Use
+from asyncify.analysis.use_arguments import LISTENING
 from asyncify.analysis.use_calls import (
     ITERATING,
-    LISTENING,
     LOOPS,
     is_session_class,
     merged,
