@@ -12,7 +12,7 @@ from textwrap import dedent
 import pytest
 
 from asyncify import facts as f
-from asyncify.analysis.program import statements_of
+from asyncify.analysis.statements import statements_of
 from asyncify.facts import ModuleFacts
 from asyncify.source import order
 from asyncify.source.extract import ExtractError, extract, lower_expression

@@ -9,7 +9,8 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.infer import Inference
-from asyncify.analysis.program import Class, Function, Variable, dotted, statements_of
+from asyncify.analysis.program import Class, Function, Variable, dotted
+from asyncify.analysis.statements import statements_of
 from asyncify.vocabulary.classes import Calls, calls, is_unknown
 from asyncify.vocabulary.frameworks import (
     MAKERS,

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from asyncify import facts as f
 from asyncify.analysis.layout import Layout
-from asyncify.analysis.program import Class, Program, Variable, names_assigned, statements_of
+from asyncify.analysis.program import Class, Program, Variable
+from asyncify.analysis.statements import names_assigned, statements_of
 
 _STEPS = 4  # assignments and operators between a name and what it is made of
 _FILTER = "startswith"

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from asyncify import facts as f
 from asyncify.analysis.layout import Layout
-from asyncify.analysis.program import blocks_of, dotted, statements_of
+from asyncify.analysis.program import dotted
+from asyncify.analysis.statements import blocks_of, statements_of
 
 # Consumers of a generator expression that exhaust it: for them it can become a list.
 EXHAUSTING = {

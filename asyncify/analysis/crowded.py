@@ -16,7 +16,8 @@ from asyncify.analysis.colors import Colors
 from asyncify.analysis.environments import is_environment, runs_in_alembic
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.layout import Layout
-from asyncify.analysis.program import Function, blocks_of, statements_of
+from asyncify.analysis.program import Function
+from asyncify.analysis.statements import blocks_of, statements_of
 from asyncify.analysis.use import Use
 from asyncify.vocabulary.testing import is_test_path
 

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.likely import spelled
-from asyncify.analysis.program import Class, Function, Variable, statements_of
+from asyncify.analysis.program import Class, Function, Variable
 from asyncify.analysis.slots import Slot
+from asyncify.analysis.statements import statements_of
 from asyncify.vocabulary.common import NAMESPACES
 from asyncify.vocabulary.names import SQLMODEL, TABLES
 from asyncify.vocabulary.testing import is_test_path

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.infer import Inference
-from asyncify.analysis.program import Function, Variable, statements_of
+from asyncify.analysis.program import Function, Variable
+from asyncify.analysis.statements import statements_of
 
 _NESTING = 6
 

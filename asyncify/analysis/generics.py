@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from asyncify import facts as f
 from asyncify.analysis import declarations
 from asyncify.analysis import values as v
-from asyncify.analysis.program import Class, Function, Variable, dotted, statements_of
+from asyncify.analysis.program import Class, Function, Variable, dotted
+from asyncify.analysis.statements import statements_of
 
 if TYPE_CHECKING:
     from asyncify.analysis.evaluate import Evaluation

@@ -10,15 +10,15 @@ first: ``self.sync_factory = SyncSessionLocal``. What stays sync reads that one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
-from asyncify.analysis.program import Class, Function, Variable, statements_of
+from asyncify.analysis.program import Class, Function, Variable
 from asyncify.analysis.side_spread import Spread
 from asyncify.analysis.side_twins import Twins
 from asyncify.analysis.sides import Sides, ordered
+from asyncify.analysis.statements import statements_of, targets_of
 from asyncify.analysis.use import MAKING
 from asyncify.analysis.uses import SYNC_KINDS
 
@@ -96,7 +96,7 @@ class HeldTwins:
             return False
         bases = (
             target[1] for statement in statements_of(function.body.statements)
-            for target in _targets(statement)
+            for target in targets_of(statement)
             if target[0] == f.TO_ATTRIBUTE and target[2] == name
         )  # fmt: skip
         return any(
@@ -195,7 +195,7 @@ class HeldTwins:
             return None
         found = [
             statement for statement in statements_of(function.body.statements)
-            if any(target[:2] == (f.TO_NAME, name) for target in _targets(statement))
+            if any(target[:2] == (f.TO_NAME, name) for target in targets_of(statement))
         ]  # fmt: skip
         if len(found) != 1 or found[0][0] != f.ASSIGN or len(found[0][7]) != 1:
             return None
@@ -221,17 +221,3 @@ def _is_plain(statement: f.Statement, name: str) -> bool:
         statement[0] == f.ASSIGN and len(statement[7]) == 1
         and statement[7][0][:2] == (f.TO_NAME, name)
     )  # fmt: skip
-
-
-def _targets(statement: f.Statement) -> Iterator[tuple[Any, ...]]:
-    """All targets of an assignment, those in sequences included."""
-    kind = statement[0]
-    pending = list(statement[7]) if kind == f.ASSIGN else []
-    if kind in (f.ANNOTATED, f.AUGMENTED, f.FOR):
-        pending = [statement[7]]
-    while pending:
-        target = pending.pop()
-        if target[0] == f.TO_SEQUENCE:
-            pending += target[1]
-        else:
-            yield target

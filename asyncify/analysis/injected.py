@@ -13,7 +13,8 @@ from typing import NamedTuple
 from asyncify import facts as f
 from asyncify.analysis.declarations import DEPENDS, dependency_function, foreign_name
 from asyncify.analysis.infer import Inference
-from asyncify.analysis.program import Class, Function, Variable, statements_of
+from asyncify.analysis.program import Class, Function, Variable
+from asyncify.analysis.statements import statements_of
 
 
 class Override(NamedTuple):

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from asyncify import facts as f
-from asyncify.analysis.program import Function, blocks_of
+from asyncify.analysis.program import Function
+from asyncify.analysis.statements import blocks_of
 
 
 def operands(operation: f.Operation) -> tuple[int, ...]:

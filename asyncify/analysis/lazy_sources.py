@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
-from asyncify.analysis.program import Function, Module, Variable, statements_of
+from asyncify.analysis.program import Function, Module, Variable
+from asyncify.analysis.statements import statements_of
 from asyncify.analysis.uses import SYNC_KINDS
 
 if TYPE_CHECKING:

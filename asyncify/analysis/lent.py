@@ -16,7 +16,8 @@ from asyncify.analysis.declarations import dependency_target, foreign_name
 from asyncify.analysis.evidence import sources_of
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.injected import Injected
-from asyncify.analysis.program import Function, Variable, statements_of
+from asyncify.analysis.program import Function, Variable
+from asyncify.analysis.statements import statements_of
 from asyncify.analysis.uses import Uses
 from asyncify.vocabulary.frameworks import ROOTS
 

@@ -16,7 +16,8 @@ from asyncify.analysis import generics, load_readers
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_schemas import Schema
-from asyncify.analysis.program import Class, Function, statements_of
+from asyncify.analysis.program import Class, Function
+from asyncify.analysis.statements import statements_of
 from asyncify.vocabulary import loading as words
 from asyncify.vocabulary.names import FUNCTIONS
 from asyncify.vocabulary.testing import INVOKING, is_test_path

@@ -20,7 +20,8 @@ from asyncify.analysis.load_schemas import (
     is_schema,
     schemas_in,
 )
-from asyncify.analysis.program import Class, Function, Variable, statements_of
+from asyncify.analysis.program import Class, Function, Variable
+from asyncify.analysis.statements import statements_of
 from asyncify.vocabulary import loading as words
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from asyncify import facts as f
 from asyncify.analysis import load_reads, load_summaries
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
-from asyncify.analysis.program import Class, Variable, dotted, statements_of
+from asyncify.analysis.program import Class, Variable, dotted
+from asyncify.analysis.statements import statements_of
 from asyncify.source.templates import Read
 from asyncify.vocabulary.loading import (
     CONTEXT,

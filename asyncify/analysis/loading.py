@@ -21,7 +21,8 @@ from asyncify.analysis.load_demands import Demand, Summary
 from asyncify.analysis.load_evaluation import LoadEvaluation
 from asyncify.analysis.load_keeping import Keeping
 from asyncify.analysis.load_schemas import Field, Schema, is_schema
-from asyncify.analysis.program import Class, Function, statements_of
+from asyncify.analysis.program import Class, Function
+from asyncify.analysis.statements import statements_of
 from asyncify.source.templates import Templates
 from asyncify.vocabulary.common import REGISTERED
 from asyncify.vocabulary.loading import (

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from asyncify import facts as f
-from asyncify.analysis.program import Function, Program, statements_of
+from asyncify.analysis.program import Function, Program
+from asyncify.analysis.statements import statements_of
 from asyncify.vocabulary.names import KINDS
 from asyncify.vocabulary.rows import Role
 from asyncify.vocabulary.sqlalchemy_query import QUERY

@@ -9,7 +9,8 @@ from asyncify.analysis import streams
 from asyncify.analysis import values as v
 from asyncify.analysis.consumers import iteration, unread
 from asyncify.analysis.layout import Layout
-from asyncify.analysis.program import Function, Variable, dotted, statements_of
+from asyncify.analysis.program import Function, Variable, dotted
+from asyncify.analysis.statements import statements_of
 from asyncify.analysis.streams import Stream
 from asyncify.analysis.use import UNSURE, VALUE_USED
 from asyncify.analysis.uses import LOOPS, Use, Uses

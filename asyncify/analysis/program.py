@@ -12,6 +12,7 @@ from typing import Any
 
 from asyncify import facts as f
 from asyncify.analysis.import_roots import ImportRoots
+from asyncify.analysis.statements import names_assigned, statements_of
 from asyncify.analysis.symbols import VARIABLE, Binding, Class, Function, Module, Symbol, Variable
 
 __all__ = ["Binding", "Class", "Function", "Module", "Program", "Symbol", "Variable"]
@@ -420,41 +421,6 @@ def _only_annotated(scope: Function, name: str) -> bool:
         s for s in scope.body.statements if s[0] == f.ANNOTATED and s[7][:2] == (f.TO_NAME, name)
     ]
     return bool(found) and all(s[9] < 0 for s in found)
-
-
-def statements_of(statements: tuple[f.Statement, ...]) -> Iterator[f.Statement]:
-    """All statements below, outer ones first, in source order."""
-    for statement in statements:
-        yield statement
-        for block in blocks_of(statement):
-            yield from statements_of(block)
-
-
-def names_assigned(statement: f.Statement) -> Iterator[tuple[str, int]]:
-    """The names that a statement assigns, with the operations of their values."""
-    if statement[0] == f.ASSIGN:
-        for target in statement[7]:
-            if target[0] == f.TO_NAME:
-                yield target[1], statement[8]
-    elif statement[0] == f.ANNOTATED and statement[7][0] == f.TO_NAME and statement[9] >= 0:
-        yield statement[7][1], statement[9]
-
-
-def blocks_of(statement: f.Statement) -> tuple[tuple[f.Statement, ...], ...]:
-    """The blocks of a compound statement."""
-    kind = statement[0]
-    if kind == f.IF or kind == f.WHILE:
-        return statement[8], statement[9]
-    if kind == f.FOR:
-        return statement[9], statement[10]
-    if kind == f.WITH:
-        return (statement[8],)
-    if kind == f.TRY:
-        handlers = tuple(handler[2] for handler in statement[8])
-        return statement[7], *handlers, statement[9], statement[10]
-    if kind == f.MATCH:
-        return tuple(case[2] for case in statement[8])
-    return ()
 
 
 # What stands beside a property of the same name.

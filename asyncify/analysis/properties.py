@@ -6,15 +6,15 @@ be one of the class, and what libraries read (mapped classes, Pydantic models) c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from typing import Any
+from collections.abc import Collection
 
 from asyncify import facts as f
 from asyncify.analysis import operators
 from asyncify.analysis import values as v
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.places import Obstacle
-from asyncify.analysis.program import Class, Function, Module, Variable, dotted, statements_of
+from asyncify.analysis.program import Class, Function, Module, Variable, dotted
+from asyncify.analysis.statements import statements_of, targets_of
 from asyncify.analysis.uses import Use
 from asyncify.source.templates import Templates
 from asyncify.vocabulary.loading import RENDERS_TEMPLATES
@@ -98,7 +98,7 @@ class Properties:
         first = next((p.name for p in writer.signature.parameters), "") if writer.owner else ""
         bases = [
             target[1] for statement in statements_of(writer.body.statements)
-            for target in _targets(statement) if target[0] == f.TO_ATTRIBUTE and target[2] == name
+            for target in targets_of(statement) if target[0] == f.TO_ATTRIBUTE and target[2] == name
         ]  # fmt: skip
         for base in bases:
             operation = writer.body.operations[base]
@@ -163,20 +163,3 @@ class Properties:
                         pending.append(other)
             self._reachable[module] = found
         return found
-
-
-def _targets(statement: f.Statement) -> Iterator[tuple[Any, ...]]:
-    """All that a statement sets or deletes."""
-    kind, pending = statement[0], []
-    if kind in (f.ASSIGN, f.DELETE):
-        pending = list(statement[7])
-    elif kind in (f.ANNOTATED, f.AUGMENTED, f.FOR):
-        pending = [statement[7]]
-    elif kind == f.WITH:
-        pending = [target for _, target in statement[7] if target is not None]
-    while pending:
-        target = pending.pop()
-        if target[0] == f.TO_SEQUENCE:
-            pending += target[1]
-        else:
-            yield target

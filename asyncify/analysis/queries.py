@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis import query_entities as named
 from asyncify.analysis import values as v
-from asyncify.analysis.program import Class, Variable, dotted, statements_of
+from asyncify.analysis.program import Class, Variable, dotted
+from asyncify.analysis.statements import statements_of
 from asyncify.vocabulary.rows import Role
 from asyncify.vocabulary.sqlalchemy_query import QUERY
 

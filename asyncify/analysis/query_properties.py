@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis import queries
 from asyncify.analysis import values as v
-from asyncify.analysis.program import Class, Function, Program, Variable, statements_of
+from asyncify.analysis.program import Class, Function, Program, Variable
+from asyncify.analysis.statements import statements_of
 from asyncify.vocabulary.sqlalchemy_query import QUERY
 
 if TYPE_CHECKING:

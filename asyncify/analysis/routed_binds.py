@@ -16,7 +16,8 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.declarations import normalised
 from asyncify.analysis.infer import Inference
-from asyncify.analysis.program import Class, Function, statements_of
+from asyncify.analysis.program import Class, Function
+from asyncify.analysis.statements import statements_of
 from asyncify.vocabulary.names import KINDS
 from asyncify.vocabulary.special import ROUTING
 

@@ -9,11 +9,12 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.environments import is_alembic
 from asyncify.analysis.places import Obstacle
-from asyncify.analysis.program import Class, Function, Variable, is_implicit, statements_of
+from asyncify.analysis.program import Class, Function, Variable, is_implicit
 from asyncify.analysis.side_sharing import Sharing
 from asyncify.analysis.side_spread import Spread
 from asyncify.analysis.side_twins import Twins
 from asyncify.analysis.sides import COPY, Sides, home, is_handed, ordered
+from asyncify.analysis.statements import statements_of
 from asyncify.analysis.uses import SYNC_KINDS
 
 if TYPE_CHECKING:

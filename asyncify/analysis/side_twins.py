@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.declarations import foreign_name
-from asyncify.analysis.program import Function, Variable, statements_of
+from asyncify.analysis.program import Function, Variable
 from asyncify.analysis.side_spread import Spread
 from asyncify.analysis.sides import ENTERED_AS, Sides, ordered, says, twin_name
+from asyncify.analysis.statements import statements_of
 from asyncify.analysis.uses import SYNC_KINDS
 from asyncify.vocabulary.names import TABLES
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from asyncify import facts as f
-from asyncify.analysis.program import statements_of
+from asyncify.analysis.statements import statements_of
 from asyncify.planning.cleanups_cache_places import Places, State
 from asyncify.vocabulary.caches import CLEARING, FILLING, LOGGING, MOVING, TAKING_OUT
 

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 
 from asyncify import facts as f
 from asyncify.analysis.layout import Layout
-from asyncify.analysis.program import Function, Program, Variable, blocks_of
+from asyncify.analysis.program import Function, Program, Variable
+from asyncify.analysis.statements import blocks_of
 from asyncify.planning.cleanups_cache_hits import Hits
 from asyncify.planning.cleanups_cache_places import Edit, NotACache, Reading, Slot, State
 from asyncify.vocabulary.caches import MUTATING, PURE_FUNCTIONS

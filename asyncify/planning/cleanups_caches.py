@@ -14,7 +14,8 @@ from itertools import chain
 
 from asyncify import facts as f
 from asyncify.analysis.colors import Coloring, Colors
-from asyncify.analysis.program import Function, Module, Variable, dotted, statements_of
+from asyncify.analysis.program import Function, Module, Variable, dotted
+from asyncify.analysis.statements import statements_of
 from asyncify.decisions import RenameReference, ReplaceExpression, StripCache
 from asyncify.findings import Finding
 from asyncify.planning.cleanups_cache_places import Edit, NotACache, Reading

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from asyncify import facts as f
-from asyncify.analysis.program import Function, blocks_of, statements_of
+from asyncify.analysis.program import Function
+from asyncify.analysis.statements import blocks_of, statements_of
 from asyncify.decisions import Guard, UseGuardClauses
 from asyncify.findings import Finding
 from asyncify.planning.draft import Draft

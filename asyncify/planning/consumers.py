@@ -13,7 +13,8 @@ from asyncify.analysis.consumers import (
     takes_first,
 )
 from asyncify.analysis.layout import Layout
-from asyncify.analysis.program import Function, dotted, statements_of
+from asyncify.analysis.program import Function, dotted
+from asyncify.analysis.statements import statements_of
 from asyncify.analysis.uses import Use
 from asyncify.decisions import (
     ApplyInComprehension,

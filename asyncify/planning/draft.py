@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from asyncify import facts as f
-from asyncify.analysis.program import Class, Function, Module, Program, dotted, statements_of
+from asyncify.analysis.program import Class, Function, Module, Program, dotted
+from asyncify.analysis.statements import statements_of
 from asyncify.decisions import Decision, ImportName, UpdateImports
 from asyncify.sites import NodeRef, Site
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.held_twins import Write
-from asyncify.analysis.program import Class, Function, statements_of
+from asyncify.analysis.program import Class, Function
 from asyncify.analysis.sides import source_twin_name
+from asyncify.analysis.statements import statements_of
 from asyncify.analysis.use import MAKING
 from asyncify.decisions import KeepSyncTwin, RenameReference
 from asyncify.sites import NodeRef

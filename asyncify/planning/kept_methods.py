@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from asyncify import facts as f
-from asyncify.analysis.program import Function, Module, statements_of
+from asyncify.analysis.program import Function, Module
+from asyncify.analysis.statements import statements_of
 from asyncify.decisions import RemoveStatement
 from asyncify.findings import Finding
 from asyncify.planning.draft import Draft

@@ -13,7 +13,8 @@ from asyncify.analysis.declarations import (
     dependency_function,
     foreign_name,
 )
-from asyncify.analysis.program import Function, Variable, blocks_of
+from asyncify.analysis.program import Function, Variable
+from asyncify.analysis.statements import blocks_of
 from asyncify.findings import Finding
 from asyncify.planning.misuse_view import View
 from asyncify.rules import finding

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from asyncify import facts as f
 from asyncify.analysis.colors import Colors
-from asyncify.analysis.program import statements_of
+from asyncify.analysis.statements import statements_of
 from asyncify.findings import Finding
 from asyncify.planning.misuse_view import View
 from asyncify.rules import finding

@@ -9,7 +9,8 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Colors
 from asyncify.analysis.layout import Layout
-from asyncify.analysis.program import Function, dotted, statements_of
+from asyncify.analysis.program import Function, dotted
+from asyncify.analysis.statements import statements_of
 from asyncify.findings import Finding
 from asyncify.planning.misuse_view import View, bound_in, targets
 from asyncify.rules import finding

@@ -14,7 +14,8 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.declarations import foreign_name, lowered
-from asyncify.analysis.program import Class, Function, dotted, statements_of
+from asyncify.analysis.program import Class, Function, dotted
+from asyncify.analysis.statements import statements_of
 from asyncify.decisions import ReplaceExpression
 from asyncify.findings import Finding
 from asyncify.planning.draft import Draft, node_reference

@@ -8,7 +8,8 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Colors
 from asyncify.analysis.layout import Layout
-from asyncify.analysis.program import Function, blocks_of, dotted
+from asyncify.analysis.program import Function, dotted
+from asyncify.analysis.statements import blocks_of
 from asyncify.sites import Site
 
 _LEAVING = (f.RETURN, f.RAISE, f.FLOW)

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 
 from asyncify import facts as f
 from asyncify.analysis.colors import Colors
-from asyncify.analysis.program import Function, Module, dotted, statements_of
+from asyncify.analysis.program import Function, Module, dotted
+from asyncify.analysis.statements import statements_of
 from asyncify.decisions import RenameReference
 from asyncify.planning.draft import Draft, reference
 from asyncify.vocabulary.testing import ASSERTIONS

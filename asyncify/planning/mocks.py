@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from asyncify import facts as f
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.declarations import foreign_name
-from asyncify.analysis.program import Function, Module, dotted, statements_of
+from asyncify.analysis.program import Function, Module, dotted
 from asyncify.analysis.sides import ENTERED_AS
+from asyncify.analysis.statements import statements_of
 from asyncify.decisions import RenameReference
 from asyncify.findings import Finding
 from asyncify.planning.draft import Draft, reference

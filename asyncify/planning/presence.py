@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from asyncify import facts as f
 from asyncify.analysis.layout import Layout
-from asyncify.analysis.program import blocks_of, dotted
+from asyncify.analysis.program import dotted
+from asyncify.analysis.statements import blocks_of
 from asyncify.vocabulary.loading import NEVER_NONE
 
 _LEAVING = {f.RETURN, f.RAISE, f.FLOW}

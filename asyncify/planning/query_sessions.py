@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
-from asyncify.analysis.program import Class, Function, Variable, dotted, statements_of
+from asyncify.analysis.program import Class, Function, Variable, dotted
+from asyncify.analysis.statements import statements_of
 from asyncify.analysis.uses import Use
 from asyncify.decisions import SessionSource
 from asyncify.planning.draft import known_spelling

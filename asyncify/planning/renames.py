@@ -15,8 +15,9 @@ from typing import Any
 
 from asyncify import facts as f
 from asyncify.analysis.colors import Coloring, Colors
-from asyncify.analysis.program import Class, Function, Module, Variable, statements_of
+from asyncify.analysis.program import Class, Function, Module, Variable
 from asyncify.analysis.sides import source_beside_name
+from asyncify.analysis.statements import statements_of
 from asyncify.analysis.symbols import Symbol
 from asyncify.decisions import (
     EditAnnotation,

@@ -8,8 +8,9 @@ from dataclasses import replace
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
-from asyncify.analysis.program import Function, Module, Variable, dotted, statements_of
+from asyncify.analysis.program import Function, Module, Variable, dotted
 from asyncify.analysis.sides import home, ordered, source_twin_name, twin_name
+from asyncify.analysis.statements import statements_of
 from asyncify.decisions import (
     CopyFunction,
     Decision,

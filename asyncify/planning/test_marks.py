@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from asyncify import facts as f
 from asyncify.analysis.colors import Coloring, Colors
-from asyncify.analysis.program import Function, Module, dotted, statements_of
+from asyncify.analysis.program import Function, Module, dotted
+from asyncify.analysis.statements import statements_of
 from asyncify.decisions import AddDecorator, RenameReference
 from asyncify.planning.draft import Draft, reference
 from asyncify.planning.pytest_suite import is_fixture, is_test

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from asyncify import facts as f
 from asyncify.analysis.colors import Colors
 from asyncify.analysis.layout import Layout
-from asyncify.analysis.program import Function, blocks_of
+from asyncify.analysis.program import Function
+from asyncify.analysis.statements import blocks_of
 
 _BEGINNING = {"begin", "begin_nested", "begin_twophase"}
 _ENDING = {"commit", "rollback", "close"}

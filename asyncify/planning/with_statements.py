@@ -7,7 +7,8 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.layout import Layout
-from asyncify.analysis.program import Variable, dotted, statements_of
+from asyncify.analysis.program import Variable, dotted
+from asyncify.analysis.statements import statements_of
 from asyncify.analysis.use_stacks import CLOSING, STACK_CALLBACK
 from asyncify.analysis.uses import Use
 from asyncify.decisions import (

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from asyncify import facts as f
 from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.infer import Inference
-from asyncify.analysis.program import Class, Variable, dotted, statements_of
+from asyncify.analysis.program import Class, Variable, dotted
+from asyncify.analysis.statements import statements_of
 from asyncify.planning.misuse_view import View, bound_in
 from asyncify.vocabulary.types import (
     DECLARATIVE,
