@@ -8,7 +8,7 @@ otherwise the component that it belongs to stays sync, as a whole.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -259,31 +259,39 @@ class Colors(Enclosures):
         if apart:
             return None
         moved, made = False, set(self.factories.made)
-        for function, obstacle in open_ones.items():
-            if (
-                function in islands
-                or function in sides.quiet
-                or function in self.factories.made - made
-            ):
+        for function in open_ones:
+            if function in sides.quiet or function in self.factories.made - made:
                 moved = True  # it went with another
-            elif function.is_constructor and self._turns_later(function, coloring):
-                moved = True
-            elif self._can_be_island(function, coloring):
-                self._add_islands(self._closure(function, coloring), coloring, islands)
-                moved = True
             else:
-                roots = self.divider.roots
-                moved |= (
-                    (roots.needs_doubles(function) and self.may_run_at_import(function))
-                    or roots.add_root(function, obstacle, sides)
-                    or roots.add_called(function, obstacle, sides)
-                    or self._enclose([function, *open_ones], coloring, islands)
-                    or roots.add_above(function, obstacle, sides)
-                    or self.may_run_at_import(function)
-                    or self._make_factory(function, coloring)
-                    or self._enclose_users(function, open_ones, coloring, islands)
-                )
+                moved |= self._settle(function, open_ones, coloring, islands)
         return None if moved else set(open_ones)
+
+    def _settle(
+        self,
+        function: Function,
+        open_ones: Mapping[Function, Obstacle],
+        coloring: Coloring,
+        islands: set[Function],
+    ) -> bool:
+        """Is there a place for one function that can't turn? It is taken, the nearest first."""
+        if function in islands:  # it went with another
+            return True
+        if function.is_constructor and self._turns_later(function, coloring):
+            return True
+        if self._can_be_island(function, coloring):
+            self._add_islands(self._closure(function, coloring), coloring, islands)
+            return True
+        roots, sides, obstacle = self.divider.roots, coloring.sides, open_ones[function]
+        return (
+            (roots.needs_doubles(function) and self.may_run_at_import(function))
+            or roots.add_root(function, obstacle, sides)
+            or roots.add_called(function, obstacle, sides)
+            or self._enclose([function, *open_ones], coloring, islands)
+            or roots.add_above(function, obstacle, sides)
+            or self.may_run_at_import(function)
+            or self._make_factory(function, coloring)
+            or self._enclose_users(function, open_ones, coloring, islands)
+        )
 
     def _is_called(self, function: Function) -> bool:
         return any(use.kind != "pass" for _, use in self.callers().get(function, ()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -232,11 +232,27 @@ def _subscript(
 
     if name == "typing.Annotated":
         return v.join((_depends_in(inference, function, operations, parts[1:]) or argument(0),))
+    if name in _CALLABLES and len(parts) == 2:
+        given_back = argument(1)
+        called = annotation_value(inference, function, operations, base, nesting + 1, given)
+        return called | v.one(v.Giving(given_back)) if _gives_session(given_back) else called
+    if name in ("tuple", "typing.Tuple") and not (
+        len(parts) == 2 and operations[parts[1]][0] == f.CONSTANT
+    ):
+        return v.one(v.TupleValue(tuple(argument(i) for i in range(len(parts)))))
+    found = _standard(name, len(parts), argument)
+    if found is not None:
+        return found
+    return annotation_value(inference, function, operations, base, nesting + 1, given)
+
+
+def _standard(name: str, number: int, argument: Callable[[int], v.Value]) -> v.Value | None:
+    """What a generic of the standard library stands for, by its arguments."""
     if name in _UNIONS:
-        return _of_one_side(v.join(argument(i) for i in range(len(parts))))
+        return _of_one_side(v.join(argument(i) for i in range(number)))
     if name in _TRANSPARENT:
         return argument(0)
-    if name in _COLLECTIONS:
+    if name in _COLLECTIONS or name in ("tuple", "typing.Tuple"):
         return v.collection(argument(0))
     if name in _MAPPINGS:
         return v.collection(argument(1))
@@ -245,20 +261,12 @@ def _subscript(
         return v.one(v.Managed(items)) if items else v.UNKNOWN
     if name == "contextvars.ContextVar":
         return v.one(v.ForeignInstance(name)) | v.collection(argument(0))
-    if name in _CALLABLES and len(parts) == 2:
-        given_back = argument(1)
-        called = annotation_value(inference, function, operations, base, nesting + 1, given)
-        return called | v.one(v.Giving(given_back)) if _gives_session(given_back) else called
-    if name in ("tuple", "typing.Tuple"):
-        if len(parts) == 2 and operations[parts[1]][0] == f.CONSTANT:
-            return v.collection(argument(0))
-        return v.one(v.TupleValue(tuple(argument(i) for i in range(len(parts)))))
     if name in ("type", "typing.Type"):
         known = frozenset(v.ClassObject(a.cls) for a in argument(0) if isinstance(a, v.Instance))
         return known or v.one(v.Foreign(v.SOME_CLASS))
     if name in ("typing.Coroutine", "typing.Awaitable"):
-        return argument(len(parts) - 1)
-    return annotation_value(inference, function, operations, base, nesting + 1, given)
+        return argument(number - 1)
+    return None
 
 
 def _gives_session(value: v.Value) -> bool:

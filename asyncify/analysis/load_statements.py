@@ -196,20 +196,8 @@ def option(run: LoadEvaluation | _View, index: int) -> tuple[tuple[str, ...], se
         return prefix, paths
     if name in words.POLYMORPHIC_OPTIONS:
         paths.add((*prefix, s.SUBCLASSES))
-    if name in words.NARROWING or name in words.DEFERRING:
-        parts = [attributes(run, argument) for argument in operation[6]]
-        named = [part for each in parts for part in each]
-        if not all(parts):
-            return prefix, paths  # nobody knows which
-        if name in words.NARROWING:
-            paths.add((*prefix, s.ONLY + ",".join(named)))
-        else:
-            paths |= {(*prefix, s.WITHOUT + each) for each in named}
-        return prefix, paths
-    if name in words.POSTPONING:
-        parts = [attributes(run, argument) for argument in operation[6]]
-        paths |= {(*prefix, s.LATER + each) for part in parts for each in part}
-        return prefix, paths
+    if name in words.NARROWING or name in words.DEFERRING or name in words.POSTPONING:
+        return prefix, paths | {(*prefix, each) for each in _for_later(run, operation, name)}
     loads = name in words.LOADING or name in words.UNDEFERRING or name in words.REFUSING
     if not loads and name not in words.LEADING:
         return prefix, paths
@@ -223,6 +211,19 @@ def option(run: LoadEvaluation | _View, index: int) -> tuple[tuple[str, ...], se
         if name in words.UNDEFERRING and prefix:
             prefix = prefix[:-1]
     return prefix, paths
+
+
+def _for_later(run: LoadEvaluation | _View, operation: f.Operation, name: str) -> list[str]:
+    """What an option leaves for later, as the last part of a path."""
+    parts = [attributes(run, argument) for argument in operation[6]]
+    named = [part for each in parts for part in each]
+    if name in words.POSTPONING:
+        return [s.LATER + each for each in named]
+    if not all(parts):
+        return []  # nobody knows which
+    if name in words.NARROWING:
+        return [s.ONLY + ",".join(named)]
+    return [s.WITHOUT + each for each in named]
 
 
 def attributes(run: LoadEvaluation | _View, index: int) -> list[str]:

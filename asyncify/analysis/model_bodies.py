@@ -242,16 +242,20 @@ class Reader:
         if primary is not None and primary >= 0 and self.operations[primary][-1] is True:
             self.model.primary_keys.add(name)
         self.strategy(name, callee, keywords)
-        foreign = keywords.get("foreign_key", -1)
+        self._types(name, operation)
+
+    def _types(self, name: str, operation: f.Operation) -> None:
+        """What a column's type and its foreign key say."""
+        foreign = dict(operation[7]).get("foreign_key", -1)
         if foreign >= 0:
             self.model.foreign_keys[name] = self.foreign(self.operations[foreign])
         for argument in operation[6]:
             inner = self.operations[argument]
-            if inner[0] == f.CALL and self.models.enums.intersection(
-                self.words(inner[6][0]) if inner[6] else ()
-            ):
+            if inner[0] != f.CALL:
+                continue
+            if inner[6] and self.models.enums.intersection(self.words(inner[6][0])):
                 self.model.enums.add(name)
-            if inner[0] == f.CALL and dotted(self.operations, inner[5]).endswith("ForeignKey"):
+            if dotted(self.operations, inner[5]).endswith("ForeignKey"):
                 found = self.foreign(self.operations[inner[6][0]] if inner[6] else None)
                 self.model.foreign_keys[name] = found
                 if "ondelete" in dict(inner[7]):

@@ -150,23 +150,7 @@ class Signatures(Flow):
         kinds = {a.kind for a in declared if isinstance(a, v.Known)}
         is_client = any(isinstance(a, v.Client) for a in declared)
         if declared and not kinds and not is_client:
-            if declarations.names_callables(declared):
-                passed = self.fixtures.value(function, parameter.name) or self.read(slot)
-                return declarations.called(declared, passed)
-            if v.declares_queries(declared) or declarations.is_bare(declared):
-                given = self.read(slot)
-                return declared if self.holds_nothing(given) else given
-            if declarations.is_protocol(declared):
-                passed = self.fixtures.value(function, parameter.name) or self.read(slot)
-                if not passed:
-                    self._seek(function)
-                return declarations.unsaid(self, declared, passed)
-            if self._is_given_by_pytest(function, parameter.name, declared):
-                given = self.fixtures.value(function, parameter.name)
-                return declared if self.holds_nothing(given) else given
-            if injected is None and (function, parameter.annotation) in self._declared:
-                self._fixed[slot] = declared
-            return declared
+            return self._said(function, parameter, slot, declared, injected is None)
         passed = self.read(slot)
         passed = self.fixtures.value(function, parameter.name) or passed
         if is_client:
@@ -178,6 +162,34 @@ class Signatures(Flow):
         if not passed and not declared and self.is_open(function, parameter.annotation):
             self._seek(function)
         return passed
+
+    def _said(
+        self,
+        function: Function,
+        parameter: f.Parameter,
+        slot: Slot,
+        declared: v.Value,
+        alone: bool,
+    ) -> v.Value:
+        """A parameter whose annotation says what it is; where it doesn't say all, with what is
+        given. ``alone``: nothing is injected."""
+        if declarations.names_callables(declared):
+            passed = self.fixtures.value(function, parameter.name) or self.read(slot)
+            return declarations.called(declared, passed)
+        if v.declares_queries(declared) or declarations.is_bare(declared):
+            given = self.read(slot)
+            return declared if self.holds_nothing(given) else given
+        if declarations.is_protocol(declared):
+            passed = self.fixtures.value(function, parameter.name) or self.read(slot)
+            if not passed:
+                self._seek(function)
+            return declarations.unsaid(self, declared, passed)
+        if self._is_given_by_pytest(function, parameter.name, declared):
+            given = self.fixtures.value(function, parameter.name)
+            return declared if self.holds_nothing(given) else given
+        if alone and (function, parameter.annotation) in self._declared:
+            self._fixed[slot] = declared
+        return declared
 
     def _is_given_by_pytest(self, function: Function, name: str, declared: v.Value) -> bool:
         """Does a fixture give a parameter, of which the annotation knows no class of the program?

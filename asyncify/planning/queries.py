@@ -285,11 +285,7 @@ class QueryPlanner(QueryBuilders):
         layout = self.colors.uses.layout(use.function)
         operation = layout.operations[use.operation]
         awaited, result = self._execution(use, row, value, flow, draft)
-        if layout.is_statement(use.operation) and row.starts != "select":
-            result = "{awaited}"  # nobody looks at the number of rows
-        is_listed = self._is_given(use, layout) and ".all()" not in result
-        if is_listed or (_is_mapped(use, layout) and value.shape == "rows"):
-            result += ".all()"
+        result = self._needed(use, row, value, result)
         told = self._is_told(use)
         if told:
             kind = self._kind(value, draft)
@@ -315,6 +311,16 @@ class QueryPlanner(QueryBuilders):
                 awaited=awaited, result=result, session=source, hoist=hoist, awaits=awaits,
             )
         )  # fmt: skip
+
+    def _needed(self, use: Use, row: QueryMember, value: v.QueryValue, result: str) -> str:
+        """What is made of a result where it stands: a list of rows, or nothing at all."""
+        layout = self.colors.uses.layout(use.function)
+        if layout.is_statement(use.operation) and row.starts != "select":
+            return "{awaited}"  # nobody looks at the number of rows
+        is_listed = self._is_given(use, layout) and ".all()" not in result
+        if is_listed or (_is_mapped(use, layout) and value.shape == "rows"):
+            return f"{result}.all()"
+        return result
 
     def _is_given(self, use: Use, layout: Layout) -> bool:
         """Is what is iterated given to a function of the program, which takes a list?"""
