@@ -124,6 +124,8 @@ class Heat:
             self._note_given(slot, value)
         elif slot.kind in ("return", "yield") and self.fixture_name(slot.owner):
             self._note_aliases(self.fixture_name(slot.owner), value)
+        elif slot.kind == "return":
+            self._note_given(slot, value)
         known = self._held.get(value)
         if known is None:
             known = self._held[value] = _held(value)
@@ -153,7 +155,8 @@ class Heat:
                     self.need(function)
 
     def _note_given(self, slot: Slot, value: v.Value) -> None:
-        """A function that is given to another, as decorators are, is called there."""
+        """A function that is given to another, as decorators are, is called there; one that is
+        given back, as a wrapper is, by whoever asked for it."""
         for function in self._functions_in(value):
             self._given.setdefault(function, {})[slot] = None
             if function in self._called:
