@@ -126,6 +126,8 @@ class Colors(Enclosures):
                     self.inference.need(method)
             else:
                 self.inference.heat.callers(function)
+                if not all(d.foreign for d in self.bounds.decorators(function)):
+                    self.inference.need(function.parent or function)  # its decorator calls it
 
     def _inside_run_sync(self) -> set[Function]:
         """What already runs inside ``run_sync``: what is given to it, and what only that calls."""

@@ -48,7 +48,7 @@ class CallableAnnotations:
             word = _word(operations[index])
             if word == WORD and _says_what_it_gives(operations, index):
                 owner = owner or self._owner(scope, operations, index)
-            elif word in self._aliases:
+            elif word in self.aliases:
                 symbol = self.program.resolve_expression(scope, operations, index)
                 if isinstance(symbol, Variable) and (len(parts) == 1 or not self._is_bound(symbol)):
                     self._named.setdefault(symbol, []).append((function, self._turn(value())))
@@ -79,7 +79,7 @@ class CallableAnnotations:
             )  # fmt: skip
 
     @cached_property
-    def _aliases(self) -> set[str]:
+    def aliases(self) -> set[str]:
         """The names of variables that may be types of functions."""
         bodies = [fn for fn in self.program.mentioning(WORD) if fn.facts.kind == "module"]
         found = set()

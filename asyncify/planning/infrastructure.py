@@ -79,7 +79,9 @@ class InfrastructurePlanner:
         if self.coloring.sync:
             return
         visited = set(self.names.modules())
-        for function in self.inference.program.mentioning(WORD):
+        program = self.inference.program
+        words = [WORD, *sorted(self.annotations.functions.aliases)]
+        for function in dict.fromkeys(fn for word in words for fn in program.mentioning(word)):
             if self._stays(function) or self.colors.is_outside(function):
                 continue
             if function.module not in visited and function.facts.kind != "module":
