@@ -71,9 +71,9 @@ def test_a_second_call_sees_what_another_connection_changed(tmp_path: Path) -> N
     ]
 
 
-# Asks each function twice, and lets another connection change the one row between.
+# Asks each function twice, and lets another connection change the rows between.
 ASK_SHAPES = """
-import asyncio, inspect, sqlite3
+import asyncio, inspect, sqlite3, sys
 import items
 
 def finished(value):
@@ -82,33 +82,40 @@ def finished(value):
     return asyncio.run(waiting()) if inspect.isawaitable(value) else value
 
 fresh = []
-for name in ("entry", "tried", "passed", "other", "either", "known", "recent", "names",
-             "everything", "counted", "filled"):
-    given = () if name in ("names", "everything") else (1 + (name == "either"),)
-    first = finished(getattr(items, name)(*given))
+for name in sys.argv[1:]:
+    function = getattr(items, name)
+    given = (1 + (name == "either"),) if inspect.signature(function).parameters else ()
+    first = finished(function(*given))
     with sqlite3.connect("app.db") as connection:
         connection.execute("UPDATE items SET name = name || '!'")
     connection.close()
-    if finished(getattr(items, name)(*given)) != first:
+    if finished(function(*given)) != first:
         fresh.append(name)
 print(*fresh)
 """
+NO_CACHES = ("counted", "filled")
 
 
-def test_however_a_cache_is_asked(tmp_path: Path) -> None:
-    programs.write(programs.load(FIXTURES / "cache_shapes.md"), tmp_path)
+@pytest.mark.parametrize(
+    ("case", "names"),
+    [
+        ("cache_shapes", ("entry", "tried", "passed", "other", "either", "known", "recent", "names",
+                          "everything", *NO_CACHES)),
+        ("caches_behind_functions", ("name", "described")),
+    ],
+)  # fmt: skip
+def test_however_a_cache_is_asked(case: str, names: tuple[str, ...], tmp_path: Path) -> None:
+    programs.write(programs.load(FIXTURES / f"{case}.md"), tmp_path)
     with sqlite3.connect(tmp_path / "app.db") as connection:
         connection.execute("CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT)")
         connection.execute("INSERT INTO items VALUES (1, 'new'), (2, 'newer')")
     connection.close()
-    command = [sys.executable, "-W", "error", "-c", ASK_SHAPES]
+    command = [sys.executable, "-W", "error", "-c", ASK_SHAPES, *names]
     before = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert not before.stdout.split(), "all are kept"
     write(tmp_path, migrate(tmp_path))
     after = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert after.stdout.split() == [  # all but those that are no caches
-        "entry", "tried", "passed", "other", "either", "known", "recent", "names", "everything",
-    ]  # fmt: skip
+    assert after.stdout.split() == [name for name in names if name not in NO_CACHES]
 
 
 PROGRAM = """\
@@ -201,6 +208,83 @@ def test_without_other_uses_it_goes(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(PROGRAM.format(""), encoding="utf-8")
     (change,) = migrate(tmp_path).changes
     assert b"_cache" not in change.after
+
+
+# A cache that is asked and filled through functions.
+BEHIND = """\
+from sqlalchemy import create_engine, text
+from sqlalchemy.orm import sessionmaker
+
+SessionLocal = sessionmaker(bind=create_engine("sqlite:///app.db"))
+_cache = {{}}
+
+
+def get_cache(key):
+    return _cache.get(key)
+
+
+def set_cache(key, value):
+    _cache[key] = value
+
+
+def invalidate(prefix):
+    for key in [k for k in _cache if k.startswith(prefix)]:
+        del _cache[key]
+
+
+def title(number):
+    found = get_cache(f"title:{{number}}")
+    if found is not None:
+        return found
+    with SessionLocal() as db:
+        found = db.scalar(text("SELECT title FROM jobs"))
+    set_cache(f"title:{{number}}", found)
+    return found
+
+
+def rename(number):
+    with SessionLocal() as db:
+        db.execute(text("UPDATE jobs SET title = 'x'"))
+        db.commit()
+    invalidate("title:")
+
+
+{}
+"""
+OTHER_USES_BEHIND = {
+    "something else is kept": "def seen(ip):\n    set_cache(ip, 1)",
+    "kept by what turns": (
+        "def seen(ip):\n    with SessionLocal() as db:\n        db.commit()\n    set_cache(ip, 1)"
+    ),
+    "asked for something else": "def seen(ip):\n    return bool(get_cache(ip))",
+    "given back": "def user(token):\n    found = get_cache(token)\n    return found and found[0]",
+    "nobody asks": "def user(token):\n    return get_cache(token)",
+    "a route asks": "@route\ndef user(token):\n    return get_cache(token)",
+    "given away": "run(get_cache)",
+    "by another name": "lookup = get_cache",
+    "patched": "def test(monkeypatch):\n    monkeypatch.setattr('app.get_cache', None)",
+    "patched inside": "def test(monkeypatch):\n    monkeypatch.setattr(a, 'set_cache', None)",
+    "with effects": "def keep(key):\n    set_cache(key, count())",
+    "a method": "class Store:\n    def get(self, key):\n        return get_cache(key)",
+}
+
+
+@pytest.mark.parametrize("use", OTHER_USES_BEHIND.values(), ids=OTHER_USES_BEHIND)
+def test_any_other_use_keeps_the_functions_too(use: str, tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "program"\n', encoding="utf-8")
+    (tmp_path / "app.py").write_text(BEHIND.format(use), encoding="utf-8")
+    outcome = migrate(tmp_path)
+    after = {change.path: change.after.decode() for change in outcome.changes}["app.py"]
+    assert after.count("_cache") == BEHIND.count("_cache") + use.count("_cache")
+    assert "ASY209" in {x.code for x in outcome.findings}
+
+
+def test_without_other_uses_the_functions_go(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "program"\n', encoding="utf-8")
+    (tmp_path / "app.py").write_text(BEHIND.format(""), encoding="utf-8")
+    (change,) = migrate(tmp_path).changes
+    assert b"_cache" not in change.after
+    assert b"invalidate" not in change.after
 
 
 @pytest.mark.parametrize("setting", ["report", "off"])

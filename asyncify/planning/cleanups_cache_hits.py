@@ -80,10 +80,54 @@ class Hits(Places):
             return statement[7] >= 0 and self._is_error(statement[7])
         return self._is_logging(statement) or self._takes_out(statement)
 
+    @property
+    def only_looks_up(self) -> bool:
+        """Does the function nothing but give what a cache holds, or None?"""
+        given: list[int] = []
+        state = State()
+        body = self.function.body.statements
+        return all(self._gives(statement, state, given) for statement in body) and bool(given)
+
+    def _gives(self, statement: f.Statement, state: State, given: list[int]) -> bool:
+        """Does a statement only find out what to give? What was looked up is collected."""
+        kind = statement[0]
+        if kind == f.RETURN and statement[7] >= 0:
+            return self._gives_value(statement[7], state, given)
+        if kind in (f.IF, f.WITH):
+            blocks = statement[8:10] if kind == f.IF else statement[8:9]
+            plain = self._is_pure(statement[7]) if kind == f.IF else self._holds_locks(statement)
+            return plain and all(self._gives(s, state, given) for block in blocks for s in block)
+        if kind == f.TRY:
+            handled = self._is_tried(statement, state) and statement[8][0][2]
+            inner = (*statement[7], *(handled or ()))
+            return bool(handled) and all(self._gives(s, state, given) for s in inner)
+        if kind == f.ASSIGN:
+            return self._takes_apart(statement, state) or self._is_named(statement)
+        return (
+            self._is_nothing(statement) or self._is_logging(statement) or self._takes_out(statement)
+        )
+
+    def _gives_value(self, index: int, state: State, given: list[int]) -> bool:
+        operation = self.operations[index]
+        if operation[0] == f.CONSTANT:
+            return operation[5] is None
+        if operation[0] == f.CONDITIONAL:
+            either = operation[6:8]
+            return self._is_pure(operation[5]) and all(
+                self._gives_value(part, state, given) for part in either
+            )
+        given.append(index)
+        return self._is_pure(index) and self._is_lookup(index, state)
+
+    def _is_named(self, statement: f.Statement) -> bool:
+        """Does a variable get what has nothing to do with a cache, a key perhaps?"""
+        plain = None not in names_of(statement[7]) and self._is_pure(statement[8])
+        return plain and self.mentions.keys().isdisjoint(self.layout.subtree(statement[8]))
+
     def _takes_apart(self, statement: f.Statement, state: State) -> bool:
         """``stamp, value = entry``: more names of what was found."""
         value = statement[8]
-        names = list(_names(statement[7]))
+        names = list(names_of(statement[7]))
         if None in names or not (self._is_pure(value) and self._is_lookup(value, state)):
             return False
         state.found.update(filter(None, names))
@@ -132,6 +176,9 @@ class Hits(Places):
         if value in self.calls:
             if all(map(self._is_pure, arguments)):
                 self.reading.used |= self.calls[value]
+                if self.called[value] in self.helpers.filling:
+                    given = [i if i >= 0 else ~i for i in arguments]
+                    self.reading.filled.append((self.called[value], given))
                 return True
             raise self._unknown(statement[1], *self.calls[value])
         cache = self._method(operation, CLEARING | FILLING | MOVING | TAKING_OUT)
@@ -145,10 +192,10 @@ class Hits(Places):
         return True
 
 
-def _names(targets: tuple[Any, ...]) -> Iterator[str | None]:
+def names_of(targets: tuple[Any, ...]) -> Iterator[str | None]:
     """The names that are assigned; None for anything else."""
     for target in targets:
         if target[0] == f.TO_SEQUENCE:
-            yield from _names(target[1])
+            yield from names_of(target[1])
         else:
             yield target[1] if target[0] == f.TO_NAME else None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from asyncify import facts as f
 from asyncify.analysis.layout import Layout, operands
-from asyncify.analysis.program import Function, Module, Program, Variable
-from asyncify.vocabulary.caches import LOOKING_UP, PURE_FUNCTIONS, PURE_METHODS
+from asyncify.analysis.program import Function, Module, Program, Variable, dotted
+from asyncify.vocabulary.caches import LOCKS, LOOKING_UP, PURE_FUNCTIONS, PURE_METHODS
 
 Slot = tuple[Any, ...]  # what is stored under one key, or in a variable as a whole
 _ALWAYS = frozenset({f.NAME, f.CONSTANT, f.ATTRIBUTE, f.SUBSCRIPT, f.SEQUENCE, f.DICT, f.BOOLEAN,
@@ -24,6 +23,22 @@ class NotACache(Exception):
         self.variables = variables
         self.function = function
         self.line = line
+
+
+@dataclass(slots=True)
+class Helpers:
+    """Functions that do nothing but use caches, and go with them: ``clearing`` leave nothing when
+    the caches are gone, ``filling`` are those of them that store what they are given, ``looking``
+    give what a cache holds."""
+
+    clearing: dict[Function, frozenset[Variable]] = field(default_factory=dict)
+    filling: set[Function] = field(default_factory=set)
+    looking: dict[Function, Variable] = field(default_factory=dict)
+
+    @property
+    def all(self) -> dict[Function, frozenset[Variable]]:
+        """Each with its caches."""
+        return {**self.clearing, **{fn: frozenset({c}) for fn, c in self.looking.items()}}
 
 
 @dataclass(slots=True)
@@ -58,13 +73,16 @@ class Edit(NamedTuple):
 @dataclass(slots=True)
 class Reading:
     """What a function does with caches. ``stored`` are pairs of a cache and the operation that is
-    stored, ``asked`` the caches in which it looks for something, ``is_empty`` tells that nothing
-    else is left of the function."""
+    stored, ``filled`` of caches and what a function is given that stores it, ``asked`` the caches
+    in which it looks for something, ``called`` the functions that do nothing but use caches,
+    ``is_empty`` tells that nothing else is left of the function."""
 
     edits: list[Edit] = field(default_factory=list)
     stored: list[tuple[Variable, int]] = field(default_factory=list)
+    filled: list[tuple[Function, list[int]]] = field(default_factory=list)
     used: set[Variable] = field(default_factory=set)
     asked: set[Variable] = field(default_factory=set)
+    called: set[Function] = field(default_factory=set)
     is_empty: bool = False
 
 
@@ -76,14 +94,14 @@ class Places:
         program: Program,
         function: Function,
         caches: frozenset[Variable],
-        clearing: Mapping[Function, frozenset[Variable]],
+        helpers: Helpers,
         layout: Layout,
     ) -> None:
         self.program = program
         self.function = function
         mentioned = function.facts.names | function.facts.bound
         self.caches = frozenset(cache for cache in caches if cache.name in mentioned)
-        self.clearing = clearing
+        self.helpers = helpers
         self.layout = layout
         self.operations = function.body.operations
         self.reading = Reading()
@@ -93,26 +111,45 @@ class Places:
             for index, operation in enumerate(self.operations)
             if operation and (cache := self._cache_at(index, operation)) is not None
         }
+        self.called = self._called() if helpers.clearing or helpers.looking else {}
+        self.reading.called.update(self.called.values())
+        self.caches |= {c for function in self.reading.called for c in helpers.all[function]}
         self.calls = {
-            index: cleared
-            for index, operation in enumerate(self.operations)
-            if operation and operation[0] == f.CALL
-            and (cleared := self._cleared_by(operation)) is not None
+            index: helpers.clearing[function]
+            for index, function in self.called.items() if function in helpers.clearing
         }  # fmt: skip
-        self.given = self._given()
+        self.mentions |= {
+            index: helpers.looking[function]
+            for index, function in self.called.items() if function in helpers.looking
+        }  # fmt: skip
+        self.given = self._given() if helpers.clearing or helpers.looking else {}
+
+    def _called(self) -> dict[int, Function]:
+        """The calls of functions that only use caches."""
+        found = {}
+        for index, operation in enumerate(self.operations):
+            callee = self.operations[operation[5]] if operation and operation[0] == f.CALL else ()
+            if callee and callee[0] in (f.NAME, f.ATTRIBUTE):
+                meant = self.program.resolve_expression(
+                    self.function, self.operations, operation[5]
+                )
+                if isinstance(meant, Function) and meant in self.helpers.all:
+                    found[index] = meant
+        return found
 
     def _given(self) -> dict[int, frozenset[Variable]]:
-        """Where functions that clear are named without being called."""
-        names = {function.name for function in self.clearing}
-        called = {self.operations[index][5] for index in self.calls}
+        """Where functions that only use caches are named without being called."""
+        helpers = self.helpers.all
+        names = {function.name for function in helpers}
+        called = {self.operations[index][5] for index in self.called}
         found = {}
         for index, operation in enumerate(self.operations):
             if not operation or operation[0] not in (f.NAME, f.ATTRIBUTE) or index in called:
                 continue
             if operation[5 if operation[0] == f.NAME else 6] in names:
                 meant = self.program.resolve_expression(self.function, self.operations, index)
-                if isinstance(meant, Function) and meant in self.clearing:
-                    found[index] = self.clearing[meant]
+                if isinstance(meant, Function) and meant in helpers:
+                    found[index] = helpers[meant]
         return found
 
     @property
@@ -141,13 +178,6 @@ class Places:
             return self.program.resolve(self.function.module, name)
         return self.program.lookup(self.function, name)
 
-    def _cleared_by(self, operation: f.Operation) -> frozenset[Variable] | None:
-        callee = self.operations[operation[5]]
-        if not self.clearing or callee[0] not in (f.NAME, f.ATTRIBUTE):
-            return None
-        found = self.program.resolve_expression(self.function, self.operations, operation[5])
-        return self.clearing.get(found) if isinstance(found, Function) else None
-
     def _target(self, target: tuple[Any, ...]) -> Variable | None:
         """The cache that is assigned as a whole."""
         found: object = None
@@ -173,6 +203,8 @@ class Places:
     def _slot(self, index: int) -> Slot | None:
         """What an expression looks up: ``cache``, ``cache[key]``, ``cache.get(key)``."""
         operation = self.operations[index]
+        if index in self.called and index in self.mentions:
+            return (self.mentions[index], *self._shape(index))
         if index in self.mentions:
             return (self.mentions[index],)
         if operation[0] == f.SUBSCRIPT and operation[5] in self.mentions:
@@ -212,7 +244,9 @@ class Places:
         operation = self.operations[index]
         if operation[0] == f.CALL:
             callee = self.operations[operation[5]]
-            if callee[0] == f.NAME:
+            if index in self.mentions:
+                allowed = True
+            elif callee[0] == f.NAME:
                 allowed = callee[5] in PURE_FUNCTIONS
             else:
                 allowed = callee[0] == f.ATTRIBUTE and callee[6] in PURE_METHODS
@@ -221,6 +255,33 @@ class Places:
         elif operation[0] not in _ALWAYS:
             return False
         return all(map(self._is_pure, operands(operation)))
+
+    def _is_nothing(self, statement: f.Statement) -> bool:
+        """A docstring, ``pass``, a bare ``return`` at the end."""
+        if statement[0] == f.EXPRESSION:
+            return bool(self.operations[statement[7]][0] == f.CONSTANT)
+        if statement[0] == f.RETURN:
+            value = statement[7]
+            return value < 0 or self.operations[value][5:] == (None,)
+        return statement[0] == f.FLOW and bool(statement[7] == "pass")
+
+    def _holds_locks(self, statement: f.Statement) -> bool:
+        """Does a ``with`` hold nothing but locks of the program's modules?"""
+        return all(name is None and self._is_lock(value) for value, name in statement[7])
+
+    def _is_lock(self, index: int) -> bool:
+        found = self.program.resolve_expression(self.function, self.operations, index)
+        if not isinstance(found, Variable):
+            return False
+        body = found.module.functions[0].body
+        made = (
+            body.operations[s[8]] for s in body.statements
+            if s[0] == f.ASSIGN and any(t[:2] == (f.TO_NAME, found.name) for t in s[7])
+        )  # fmt: skip
+        return any(
+            o[0] == f.CALL and dotted(body.operations, o[5]).rpartition(".")[2] in LOCKS
+            for o in made
+        )
 
     def _concerns(self, index: int, state: State) -> bool:
         """Is an expression about a cache, or about what was looked up in one?"""

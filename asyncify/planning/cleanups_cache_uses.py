@@ -7,14 +7,19 @@ isn't one of these is no use as a cache, and the reader says so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from asyncify import facts as f
-from asyncify.analysis.layout import Layout
+from asyncify.analysis.layout import Layout, operands
 from asyncify.analysis.program import Function, Program, Variable
-from asyncify.analysis.statements import blocks_of
-from asyncify.planning.cleanups_cache_hits import Hits
-from asyncify.planning.cleanups_cache_places import Edit, NotACache, Reading, Slot, State
+from asyncify.analysis.statements import blocks_of, statements_of
+from asyncify.planning.cleanups_cache_hits import Hits, names_of
+from asyncify.planning.cleanups_cache_places import (
+    Edit,
+    Helpers,
+    NotACache,
+    Reading,
+    Slot,
+    State,
+)
 from asyncify.vocabulary.caches import MUTATING, PURE_FUNCTIONS
 
 
@@ -26,10 +31,10 @@ class Reader(Hits):
         program: Program,
         function: Function,
         caches: frozenset[Variable],
-        clearing: Mapping[Function, frozenset[Variable]],
+        helpers: Helpers,
         layout: Layout,
     ) -> None:
-        super().__init__(program, function, caches, clearing, layout)
+        super().__init__(program, function, caches, helpers, layout)
         self.unnamed: dict[Slot, int] = {}  # the edits of stores that nothing has read so far
         self.holding: dict[str, tuple[Variable, int]] = {}  # variables, from a line on
 
@@ -75,15 +80,6 @@ class Reader(Hits):
         ]  # fmt: skip
         return bool(block) and any(gone) and not kept
 
-    def _is_nothing(self, statement: f.Statement) -> bool:
-        """A docstring, ``pass``, a bare ``return`` at the end."""
-        if statement[0] == f.EXPRESSION:
-            return bool(self.operations[statement[7]][0] == f.CONSTANT)
-        if statement[0] == f.RETURN:
-            value = statement[7]
-            return value < 0 or self.operations[value][5:] == (None,)
-        return statement[0] == f.FLOW and bool(statement[7] == "pass")
-
     def _statement(self, statement: f.Statement, state: State) -> bool:
         """Reads a statement; whether it goes."""
         kind = statement[0]
@@ -99,9 +95,51 @@ class Reader(Hits):
             return self._tried(statement, state)
         if kind == f.DELETE and any(self._slot_of_target(t) for t in statement[7]):
             raise self._unknown(statement[1], *self.caches)
+        if kind == f.FOR and self._clears_each(statement, state):
+            return self._remove(statement)
         self._header(statement, state)
-        self._inside(statement, state)
+        before = len(self.reading.edits)
+        gone = self._inside(statement, state) and self._holds_locks(statement)
+        return self._goes(statement, before, gone, state)
+
+    def _clears_each(self, statement: f.Statement, state: State) -> bool:
+        """Does a loop over a cache do nothing but take things out of it?"""
+        every, body, orelse = statement[8:11]
+        looked = self._is_pure(every) and self._concerns(every, state)
+        plain = None not in names_of((statement[7],)) and not orelse
+        if not (looked or self._goes_through(every, state)) or not plain:
+            return False
+        if not self._only_clears(body, state):
+            return False
+        self._use(every)
+        return True
+
+    def _goes(self, statement: f.Statement, before: int, gone: bool, state: State) -> bool:
+        """A statement goes of which nothing is left, unless something that was stored in it is read
+        later: that gets a variable."""
+        stored = [
+            slot for slot, number in self.unnamed.items()
+            if gone and number >= before and self._is_read_after(statement, slot[0])
+        ]  # fmt: skip
+        if gone and not stored:
+            self._forget(before)
+            return self._remove(statement)
+        for slot in stored:
+            self._name(slot, slot[0], state)
         return False
+
+    def _is_read_after(self, statement: f.Statement, cache: Variable) -> bool:
+        end = max(s[5] for s in statements_of((statement,)))
+        return any(i >= end and found is cache for i, found in self.mentions.items())
+
+    def _unwrap(self, statement: f.Statement, part: str) -> bool:
+        self.reading.edits.append(Edit(part, statement))
+        return False
+
+    def _forget(self, before: int) -> None:
+        """What was done to statements doesn't matter: one goes in which they stand."""
+        del self.reading.edits[before:]
+        self.unnamed = {slot: n for slot, n in self.unnamed.items() if n < before}
 
     def _remove(self, statement: f.Statement) -> bool:
         self.reading.edits.append(Edit("statement", statement))
@@ -123,7 +161,8 @@ class Reader(Hits):
             return self._store(statement, *stored[0], state)
         names = [target[1] for target in targets if target[0] == f.TO_NAME]
         single = len(targets) == 1 and bool(names)
-        if single and self._slot(value) is not None and self._slot(value) not in state.slots:
+        looked = self._slot(value) is not None and self._slot(value) not in state.slots
+        if single and (looked or self._goes_through(value, state)):
             self._ask(value)
             state.assign(names[0])
             state.found.add(names[0])
@@ -135,6 +174,12 @@ class Reader(Hits):
         if kept is not None:
             self.holding.update((name, (kept[0], statement[1])) for name in names)
         return False
+
+    def _goes_through(self, index: int, state: State) -> bool:
+        """Is it a list of keys of a cache, to take out some of them?"""
+        operation = self.operations[index]
+        plain = operation[0] == f.COMPREHENSION and all(map(self._is_pure, operands(operation)))
+        return plain and self._concerns(index, state)
 
     def _store(self, statement: f.Statement, cache: Variable, slot: Slot, state: State) -> bool:
         value = statement[8]
@@ -204,33 +249,32 @@ class Reader(Hits):
         for inner in (statement[7], *self._values(statement[8])):
             self._ask(inner)
         before = len(self.reading.edits)
-        if not statement[9] or self._block(statement[9], state):
-            del self.reading.edits[before:]
-            return self._remove(statement)
-        self.reading.edits.append(Edit("otherwise", statement))
-        return False
+        gone = not statement[9] or self._block(statement[9], state)
+        return self._goes(statement, before, gone, state) or self._unwrap(statement, "otherwise")
 
     def _miss(self, statement: f.Statement, state: State) -> bool:
         """What is done where nothing was found is done always."""
         self._ask(statement[7])
         before = len(self.reading.edits)
-        if self._block(statement[8], state):
-            del self.reading.edits[before:]
-            return self._remove(statement)
-        self.reading.edits.append(Edit("lookup", statement))
-        return False
+        gone = self._block(statement[8], state)
+        return self._goes(statement, before, gone, state) or self._unwrap(statement, "lookup")
 
     def _only_clears(self, body: tuple[f.Statement, ...], state: State) -> bool:
         """Is a block about nothing but caches? Taking out what a condition found is clearing."""
         before, stored = len(self.reading.edits), len(self.reading.stored)
         try:
-            gone = all(self._takes_out(s) or self._is_cache_statement(s, state) for s in body)
+            gone = all(self._only_clears_by(s, state) for s in body)
         except NotACache:
             gone = False
-        del self.reading.edits[before:]
+        self._forget(before)
         if not gone:
             del self.reading.stored[stored:]
         return gone
+
+    def _only_clears_by(self, statement: f.Statement, state: State) -> bool:
+        if statement[0] == f.IF and not statement[9] and self._is_pure(statement[7]):
+            return all(self._only_clears_by(inner, state) for inner in statement[8])
+        return self._takes_out(statement) or self._is_cache_statement(statement, state)
 
     def _is_cache_statement(self, statement: f.Statement, state: State) -> bool:
         if statement[0] != f.ASSIGN or not any(map(self._slot_of_target, statement[7])):
@@ -242,24 +286,22 @@ class Reader(Hits):
         before = len(self.reading.edits)
         for inner in self._values(statement[7]):
             self._ask(inner)
-        if self._block(statement[8][0][2], state) or self._passes(statement[8][0][2]):
-            del self.reading.edits[before:]
-            return self._remove(statement)
-        self.reading.edits.append(Edit("lookup", statement))
-        return False
+        handler = statement[8][0][2]
+        gone = self._block(handler, state) or self._passes(handler)
+        return self._goes(statement, before, gone, state) or self._unwrap(statement, "lookup")
 
     def _passes(self, block: tuple[f.Statement, ...]) -> bool:
         return all(s[0] == f.FLOW and s[7] == "pass" for s in block)
 
     # -- everything else
 
-    def _inside(self, statement: f.Statement, state: State) -> None:
-        """The blocks of a statement that stays."""
+    def _inside(self, statement: f.Statement, state: State) -> bool:
+        """The blocks of a statement that stays; whether nothing of a ``with`` is left."""
         if statement[0] == f.WITH:
-            self._block(statement[8], state)
-            return
+            return self._block(statement[8], state)
         for block in blocks_of(statement):
             self._block(block, state.copy())
+        return False
 
     def _header(self, statement: f.Statement, state: State) -> None:
         """The expressions of a statement that stays: what was stored before is read from its
@@ -278,6 +320,8 @@ class Reader(Hits):
             raise self._unknown(statement[1], *self.caches)
 
     def _read(self, index: int, statement: f.Statement, state: State) -> None:
+        if index in self.called:
+            raise self._unknown(statement[1], self.mentions[index])
         whole = index
         for _ in range(2):  # the subscript around it, or the method and its call
             parent = self.layout.parent(whole)
@@ -295,6 +339,8 @@ class Reader(Hits):
 
     def _name(self, slot: Slot, cache: Variable, state: State) -> None:
         """What was stored is read again: it gets a variable after all."""
+        if slot not in self.unnamed:
+            raise self._unknown(self.function.facts.line, cache)
         number = self.unnamed.pop(slot)
         edit = self.reading.edits[number]
         state.slots[slot] = self._fresh(cache, slot)

@@ -18,7 +18,7 @@ from asyncify.analysis.program import Function, Module, Variable, dotted
 from asyncify.analysis.statements import statements_of
 from asyncify.decisions import RenameReference, ReplaceExpression, StripCache
 from asyncify.findings import Finding
-from asyncify.planning.cleanups_cache_places import Edit, NotACache, Reading
+from asyncify.planning.cleanups_cache_places import Edit, Helpers, NotACache, Reading
 from asyncify.planning.cleanups_cache_reads import Reads
 from asyncify.planning.cleanups_cache_uses import Reader
 from asyncify.planning.draft import Draft, node_reference
@@ -53,7 +53,7 @@ class Caches(Planner):
         self.removed: set[int] = set()
         self.unwrapped: dict[int, tuple[f.Statement, ...]] = {}
         self.refused: dict[Variable, str] = {}  # why
-        self.clearing: dict[Function, frozenset[Variable]] = {}
+        self.helpers = Helpers()
 
     def plan(self, turning: Iterable[Function]) -> None:
         """Strip the caches that functions use which turn."""
@@ -83,6 +83,19 @@ class Caches(Planner):
                 for module in (function.module, *self._imported(function.module)):
                     if self._definition(module, name) is not None:
                         yield Variable(module, name)
+                yield from self._behind(self.program.resolve(function.module, name))
+
+    def _behind(self, found: object) -> Iterator[Variable]:
+        """The caches that a function of that name uses, or a module of that name keeps."""
+        if isinstance(found, Function):
+            module, names = found.module, found.facts.names | found.facts.bound
+        elif isinstance(found, Module):
+            module, names = found, found.functions[0].facts.bound
+        else:
+            return
+        for name in sorted(names):
+            if self.pattern.match(name.lower()) and self._definition(module, name) is not None:
+                yield Variable(module, name)
 
     def _imported(self, module: Module) -> Iterator[Module]:
         yield from sorted(self.program.imported_modules(module), key=lambda m: m.path)
@@ -136,25 +149,30 @@ class Caches(Planner):
         more functions are found that only clear."""
         while True:
             left = frozenset(caches - self.refused.keys())
-            refused, clearing = len(self.refused), len(self.clearing)
+            refused, helpers = len(self.refused), len(self.helpers.all)
             readings = dict(self._read_all(left))
             for cache in left:
                 self._look_for_strings(cache)
             self._find_clearing(readings)
-            if (refused, clearing) == (len(self.refused), len(self.clearing)):
+            if (refused, helpers) == (len(self.refused), len(self.helpers.all)):
                 return readings
 
     def _read_all(self, caches: frozenset[Variable]) -> Iterator[tuple[Function, Reading]]:
         functions = {fn for cache in caches for fn in self._mentioning(cache)}
-        functions |= {fn for c in self.clearing for fn in self.program.mentioning(c.name)}
+        functions |= {fn for c in self.helpers.all for fn in self.program.mentioning(c.name)}
         for function in sorted(functions, key=lambda fn: (fn.module.path, fn.index)):
             if function.facts.kind in ("module", "class"):
                 self._module_body(function.module.functions[0], caches)
             if function.facts.kind == "module":
                 continue
             layout = self.colors.uses.layout(function)
-            reader = Reader(self.program, function, caches, self.clearing, layout)
+            reader = Reader(self.program, function, caches, self.helpers, layout)
             if not reader.concerned:
+                continue
+            if self._looks_up(function, reader):
+                found = {self.helpers.looking[function]}
+                called = set(reader.called.values())
+                yield function, Reading(used=found, called=called, is_empty=True)
                 continue
             try:
                 yield function, reader.read()
@@ -180,8 +198,8 @@ class Caches(Planner):
             found = self.program.resolve(body.module, name)
             if isinstance(found, Variable) and found in caches:
                 self._refuse((found,), body, operation[1])
-            if isinstance(found, Function) and found in self.clearing:
-                self._refuse(self.clearing[found], body, operation[1])
+            if isinstance(found, Function) and found in self.helpers.all:
+                self._refuse(self.helpers.all[found], body, operation[1])
 
     def _look_for_strings(self, cache: Variable) -> None:
         """A cache that is named in a string, as tests do to put something in its place."""
@@ -189,30 +207,46 @@ class Caches(Planner):
             for operation in function.body.operations:
                 if operation and operation[0] == f.CONSTANT and operation[5] == cache.name:
                     self._refuse((cache,), function, operation[1])
+        helpers = {h.name for h, caches in self.helpers.all.items() if cache in caches}
         for word in PATCHING:
             for function in self.program.mentioning(word):
                 for operation in function.body.operations:
                     value = operation[5] if operation and operation[0] == f.CONSTANT else None
-                    if isinstance(value, str) and value.endswith(f".{cache.name}"):
+                    name = value.rpartition(".")[2] if isinstance(value, str) else ""
+                    if name in helpers or (name == cache.name != value):
                         self._refuse((cache,), function, operation[1])
 
     def _find_clearing(self, readings: dict[Function, Reading]) -> None:
         """Functions of which nothing is left; what can't go keeps its caches."""
         for function, reading in readings.items():
-            if not reading.is_empty or function in self.clearing:
+            if not reading.is_empty or function in self.helpers.all:
                 continue
             cleared = frozenset(reading.used)
-            facts = function.facts
-            plain = (
-                not reading.stored and facts.parent == 0 and not facts.is_async
-                and not function.signature.decorators
-                and facts.name not in (function.module.facts.exports or ())
-                and not self.program.imported_as(function)
-            )  # fmt: skip
-            if plain and cleared:
-                self.clearing[function] = cleared
-            else:
-                self._refuse(cleared, function, facts.line)
+            if not (cleared and self._may_go(function)):
+                self._refuse(cleared, function, function.facts.line)
+                continue
+            self.helpers.clearing[function] = cleared
+            if reading.stored or reading.filled:
+                self.helpers.filling.add(function)
+
+    def _looks_up(self, function: Function, reader: Reader) -> bool:
+        """Is it a function that gives what a cache holds, and does nothing else?"""
+        if function in self.helpers.looking:
+            return True
+        used = set(reader.mentions.values())
+        if len(used) != 1 or not (self._may_go(function) and reader.only_looks_up):
+            return False
+        self.helpers.looking[function] = used.pop()
+        return True
+
+    def _may_go(self, function: Function) -> bool:
+        facts = function.facts
+        return (
+            facts.parent == 0 and facts.kind == "def" and not facts.is_async
+            and not function.signature.decorators
+            and facts.name not in (function.module.facts.exports or ())
+            and not self.program.imported_as(function)
+        )  # fmt: skip
 
     # -- the database
 
@@ -223,14 +257,19 @@ class Caches(Planner):
         stay with it."""
         kept: set[Variable] = set()
         for function, reading in readings.items():
-            if function in self.clearing:
+            if function in self.helpers.all:
                 continue
             reads = Reads(self.colors, self.coloring, function)
             if function in turning:
                 kept |= {cache for cache, value in reading.stored if reads.gives(value)}
-            alone = reading.asked - {cache for cache, _ in reading.stored}
+            filled = self._filled(reading, reads, function in turning)
+            kept |= filled
+            alone = reading.asked - {cache for cache, _ in reading.stored} - filled
             if alone and not reads.are_returned:
                 self._refuse(alone, function, function.facts.line)
+        called = {helper for reading in readings.values() for helper in reading.called}
+        for function in (self.helpers.filling | self.helpers.looking.keys()) - called:
+            self._refuse(self.helpers.all[function], function, function.facts.line)
         together = [(fn, r.used | {c for c, _ in r.stored}) for fn, r in readings.items()]
         while True:
             before = len(kept), len(self.refused)
@@ -244,6 +283,16 @@ class Caches(Planner):
                     )
             if before == (len(kept), len(self.refused)):
                 return frozenset(kept - self.refused.keys())
+
+    def _filled(self, reading: Reading, reads: Reads, turns: bool) -> set[Variable]:
+        """The caches that a function has others fill with what the database gave it."""
+        filled: set[Variable] = set()
+        for helper, given in reading.filled:
+            if turns and any(map(reads.gives, given)):
+                filled |= self.helpers.clearing[helper]
+            else:
+                self._refuse(self.helpers.clearing[helper], helper, helper.facts.line)
+        return filled
 
     # -- decisions and findings
 
@@ -268,7 +317,7 @@ class Caches(Planner):
             statement = self._definition(cache.module, cache.name)
             assert statement is not None
             self._statement(cache.module.functions[0], statement, "statement", group)
-        gone = {fn for fn, cleared in self.clearing.items() if cleared <= caches}
+        gone = {fn for fn, cleared in self.helpers.all.items() if cleared <= caches}
         for function, reading in readings.items():
             if function in gone:
                 self._definition_goes(function, group)
@@ -321,7 +370,7 @@ class Caches(Planner):
         node = NodeRef("FunctionDef", facts.number, facts.name)
         site = Site(draft.module.path, facts.line, facts.column)
         draft.add(StripCache(node=node, site=site, group=group, part="statement"))
-        for operation in function.signature.operations:
+        for operation in (*function.signature.operations, *function.body.operations):
             if operation and operation[0] == f.NAME:
                 draft.drop(operation[5])
 

@@ -9,6 +9,9 @@ CONTAINERS = frozenset({
     "TTLCache", "LRUCache", "LFUCache", "FIFOCache", "RRCache", "TLRUCache",
 })  # fmt: skip
 
+# What keeps threads apart. https://docs.python.org/3/library/threading.html#lock-objects
+LOCKS = frozenset({"Lock", "RLock"})
+
 # Methods of containers.
 LOOKING_UP = frozenset({"get"})
 CLEARING = frozenset({"clear", "discard"})
@@ -28,8 +31,9 @@ PURE_FUNCTIONS = frozenset({
     "sorted", "str", "timedelta", "tuple", "OrderedDict", "time", "monotonic",
 })  # fmt: skip
 PURE_METHODS = frozenset({
-    "copy", "get", "isoformat", "items", "join", "keys", "lower", "monotonic", "now",
-    "perf_counter", "strip", "time", "timestamp", "total_seconds", "upper", "utcnow", "values",
+    "copy", "endswith", "get", "isoformat", "items", "join", "keys", "lower", "monotonic", "now",
+    "perf_counter", "startswith", "strip", "time", "timestamp", "total_seconds", "upper", "utcnow",
+    "values",
 })  # fmt: skip
 LOGGING = frozenset({"debug", "info", "log", "print"})
 
