@@ -110,15 +110,17 @@ class Lent:
             given: list[tuple[int | str | None, int]] = [*enumerate(operation[6]), *operation[7]]
             for key, index in given:
                 lenders = _lenders(evaluation.values[index]) if index >= 0 else iter(())
-                if any(self._takes(callee, key) for callee in use.callees):
+                if any(
+                    self._takes(callee, key, self.inference.skipped(function, operation, callee))
+                    for callee in use.callees
+                ):
                     yield from lenders
 
-    def _takes(self, callee: Function, key: int | str | None) -> bool:
+    def _takes(self, callee: Function, key: int | str | None, skipped: int) -> bool:
         """Is the parameter at a position, or of a name, annotated as a session?"""
         parameters = callee.signature.parameters
         if isinstance(key, int):
-            key += callee.is_method
-            found = parameters[key : key + 1]
+            found = parameters[key + skipped : key + skipped + 1]
         else:
             found = tuple(each for each in parameters if each.name == key)
         return any(self._is_session(self.inference.declared(callee, p.annotation)) for p in found)

@@ -69,6 +69,7 @@ class Signatures(Flow):
         self._decorators: dict[Function, tuple[str, ...]] = {}
         self._shapes: dict[Function, Shape] = {}
         self._fixed: dict[Slot, v.Value] = {}  # parameters that are always the same
+        self._strange: set[Slot] = set()  # first parameters of methods that take other objects
         self._sought: set[Function] = set()
         self._defaults: set[Slot] = set()  # of the parameters whose defaults were read
 
@@ -138,7 +139,7 @@ class Signatures(Flow):
         if parameter.kind in ("*", "**"):
             return v.collection(self.read(slot))
         own = self._receiver(function, position)
-        if own:
+        if own and slot not in self._strange:
             self._fixed[slot] = own
             return own
         injected = self._default(function, parameter.default)
@@ -288,12 +289,40 @@ class Signatures(Flow):
         ):
             if value:
                 self.write(slot, value)
+        if not bound and arguments and shape.given is not shape.given_bound:
+            self._give_receiver(function, shape.given[:1], arguments[0])
         if named:
             for name, slot in shape.named:
                 if name in named:
                     self.write(slot, named[name])
         if shape.others:
             self._pass_others(shape, bound, arguments, named)
+
+    def _give_receiver(self, function: Function, slots: tuple[Slot, ...], value: v.Value) -> None:
+        """``Users.count(db)``: a class of functions without ``staticmethod``. Their first parameter
+        is what they are given."""
+        owner = function.owner
+        if not slots or slots[0] in self._strange or self.is_class_method(function):
+            return
+        if any(
+            isinstance(a, (v.Known, v.QueryValue, v.Client, v.FunctionObject))
+            or (isinstance(a, v.Instance) and owner not in a.cls.ancestors)
+            for a in value
+        ):
+            self._strange.add(slots[0])
+            self._fixed.pop(slots[0], None)
+            if function in self.evaluations:
+                self.again((function,))
+
+    def skipped(self, caller: Function, operation: f.Operation, callee: Function) -> int:
+        """How many parameters of a function a call leaves to the object that it is called on."""
+        if not callee.is_method or "staticmethod" in self.decorators(callee):
+            return 0
+        evaluation = self.evaluations.get(caller)
+        atoms = evaluation.values[operation[5]] if evaluation and operation[0] == f.CALL else ()
+        return int(not any(
+            isinstance(a, v.FunctionObject) and a.function is callee and not a.bound for a in atoms
+        ))  # fmt: skip
 
     def taken(self, atom: v.Atom, operation: f.Operation) -> Iterator[int]:
         """The arguments of a call of a function of the program for which it takes a container."""

@@ -51,12 +51,13 @@ class MixedIterables:
     def _given(self, function: Function, name: str) -> list[v.Value]:
         """What the calls of a function give one of its parameters, as far as that is told."""
         names = [parameter.name for parameter in function.signature.parameters]
-        place, found = names.index(name) - function.is_method, []
+        found = []
         for caller, use in self.colors.callers().get(function, ()):
             operation = caller.body.operations[use.operation]
             if use.kind != "call" or operation[0] != f.CALL:
                 continue
             index = dict(operation[7]).get(name, -1)
+            place = names.index(name) - self.inference.skipped(caller, operation, function)
             if index < 0 and 0 <= place < len(operation[6]):
                 index = operation[6][place]
             if index >= 0:

@@ -353,14 +353,14 @@ class QueryFlows(QueryTerminals):
     def _given(self, function: Function, name: str) -> list[v.Value]:
         """What the calls of a function give one of its parameters."""
         names = [p.name for p in function.signature.parameters]
-        place = names.index(name) - (1 if function.is_method else 0)
         values = []
         for caller, use in self._calls.get(function, ()):
             operation = caller.body.operations[use.operation]
             if operation[0] != f.CALL:
                 continue
             index = dict(operation[7]).get(name, -1)
-            shifted = place - self.sessions.given(caller, operation)
+            shifted = names.index(name) - self.inference.skipped(caller, operation, function)
+            shifted -= self.sessions.given(caller, operation)
             if index < 0 and 0 <= shifted < len(operation[6]):
                 index = operation[6][shifted]
             if index >= 0:

@@ -149,14 +149,14 @@ class QuerySessions:
         if head not in names:
             shared = function.module is callee.module and head not in callee.facts.bound
             return inner if shared else ""
-        if callee.is_method and head == names[0]:
+        skipped = self.inference.skipped(function, operation, callee)
+        if skipped and head == names[0]:
             reached = operation if use.kind == "property" else operations[operation[5]]
             base = self._path(function, reached[5]) if reached[0] == f.ATTRIBUTE else ""
         elif use.kind == "property":
             return ""
         else:
-            place = names.index(head) - (1 if callee.is_method else 0)
-            place -= self.given(function, operation)
+            place = names.index(head) - skipped - self.given(function, operation)
             index = dict(operation[7]).get(head, -1)
             if index < 0 and 0 <= place < len(operation[6]):
                 index = operation[6][place]

@@ -16,19 +16,19 @@ def is_behind(colors: Colors, function: Function, name: str) -> bool:
     program = colors.program
     if not any(program.mentioning(side) for side in SYNC_SIDES):
         return False
-    parameters = [p for p in function.signature.parameters if p.kind in ("p", "a", "k")]
-    place = next((n for n, p in enumerate(parameters) if p.name == name), -1)
-    skipped = 1 if function.is_method else 0
-    return place >= 0 and any(
-        _is_behind(caller, use.operation, place - skipped, name)
+    return any(
+        _is_behind(colors, caller, use.operation, function, name)
         for caller, use in colors.callers().get(function, ()) if use.kind == "call"
     )  # fmt: skip
 
 
-def _is_behind(caller: Function, index: int, place: int, name: str) -> bool:
+def _is_behind(colors: Colors, caller: Function, index: int, function: Function, name: str) -> bool:
     operations = caller.body.operations
     call = operations[index]
     if call[0] != f.CALL:
         return False
+    names = [p.name for p in function.signature.parameters if p.kind in ("p", "a")]
+    skipped = colors.inference.skipped(caller, call, function)
+    place = names.index(name) - skipped if name in names else -1
     given = dict(call[7]).get(name, call[6][place] if 0 <= place < len(call[6]) else -1)
     return given >= 0 and operations[given][0] == f.ATTRIBUTE and operations[given][6] in SYNC_SIDES
