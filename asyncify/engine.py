@@ -25,6 +25,7 @@ from asyncify.mains import Mains, move_mains
 from asyncify.outcome import FileChange, Outcome
 from asyncify.phases import STILL_SYNC, plan_phase
 from asyncify.plan import Plan, make_plan, make_turning, settled
+from asyncify.planning.settings import idle_globs
 from asyncify.planning.standing import StatusMaker
 from asyncify.rules import FAILURES, finding
 from asyncify.shown import shown_usage
@@ -308,7 +309,8 @@ def _read(request: Request, progress: Progress) -> _Read:
 
 
 def _unread_settings(config: Config, found: Discovered) -> Iterator[Finding]:
-    """Projects inside the program have no settings of their own."""
+    """Projects inside the program have no settings of their own, and a glob may have a slip."""
+    yield from idle_globs(config, found.idle)
     edited = [
         project for project in found.projects
         if any(path.startswith(f"{project}/") for path in found.editable)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -362,6 +363,14 @@ def test_version_in_a_process_of_its_own() -> None:
     command = [sys.executable, "-m", "asyncify", "--version"]
     result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
     assert result.stdout == f"asyncify {__version__}\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell that closes streams")
+def test_streams_that_the_shell_has_closed() -> None:
+    command = f"exec {shlex.quote(sys.executable)} -m asyncify check --no-cache nothing.py >&- 2>&-"
+    assert subprocess.run(["sh", "-c", command], cwd=PROJECT).returncode == 2
+    command = command.replace("check --no-cache nothing.py", "rules")
+    assert subprocess.run(["sh", "-c", command], cwd=PROJECT).returncode == 0
 
 
 @pytest.mark.parametrize(

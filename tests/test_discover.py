@@ -53,6 +53,15 @@ def test_program_is_whole_and_sorted_whatever_is_selected(root: Path) -> None:
     assert found(root).program[1].absolute == root / "b/a.py"
 
 
+def test_globs_that_exclude_nothing_are_named(root: Path) -> None:
+    make(
+        root, ".gitignore=local/", "local/a.py", "shop/old/a.py", "shop/b_pb2.py", "env/pyvenv.cfg"
+    )
+    globs = ("old", "odl/", "shop/*.py", "shop/*_pb3.py", "local", ".venv", "env/", "!b_pb2.py")
+    assert found(root, extend_exclude=globs).idle == ("odl/", "shop/*_pb3.py")
+    assert found(root, exclude=("a.py", "vendor")).idle == ()
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -100,3 +100,10 @@ def test_settings_of_a_project_inside_the_program_are_named(repository: Path) ->
     isolated = load_config(repository, {}, isolated=True)
     outcome = check(replace(request(repository), config=isolated))
     assert not any("ASY504" in line for line in described(outcome))
+
+
+def test_a_glob_that_excludes_nothing_is_named(repository: Path) -> None:
+    with (repository / "pyproject.toml").open("a") as stream:
+        stream.write('\n[tool.asyncify]\nextend-exclude = ["backend/shop", "backend/shpo"]\n')
+    [said] = [line for line in described(migrate(repository)) if "ASY504" in line]
+    assert '"backend/shpo", which no file or folder' in said

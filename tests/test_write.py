@@ -7,6 +7,8 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +20,9 @@ from asyncify.outcome import FileChange
 from asyncify.source import write as module
 from asyncify.source.textdiff import unified_diff
 from asyncify.source.write import JOURNAL, dirty_problems, recover, unfinished, write_changes
+
+if sys.platform != "win32":
+    import fcntl
 
 GIT_ENVIRONMENT = {
     **os.environ,
@@ -81,6 +86,23 @@ def test_new_files_are_written(root: Path) -> None:
 def test_nothing_to_write(root: Path) -> None:
     assert write_changes(root, ()) == ()
     assert tree(root) == BEFORE
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the system has no such locks")
+@pytest.mark.parametrize("writes", [lambda root: write_changes(root, CHANGES), recover])
+def test_runs_take_turns(root: Path, writes: Callable[[Path], object]) -> None:
+    other = os.open(root, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    (root / JOURNAL).write_text("[]")
+    before = tree(root)
+    waiting = threading.Thread(target=writes, args=(root,))
+    waiting.start()
+    waiting.join(0.1)
+    assert waiting.is_alive()
+    assert tree(root) == before
+    os.close(other)
+    waiting.join(10)
+    assert tree(root) == (BEFORE if writes is recover else AFTER)
 
 
 def test_mode_is_kept(root: Path) -> None:

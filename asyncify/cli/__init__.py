@@ -28,7 +28,13 @@ from asyncify.cli.options import (
     guarded,
     with_options,
 )
-from asyncify.cli.terminal import is_terminal, print_diff, print_markdown, wants_color
+from asyncify.cli.terminal import (
+    is_terminal,
+    open_closed_streams,
+    print_diff,
+    print_markdown,
+    wants_color,
+)
 from asyncify.config import Config, ConfigError, load_config, nearest
 
 if TYPE_CHECKING:
@@ -421,5 +427,6 @@ def _root(
 
 def main() -> NoReturn:
     """The console script."""
+    open_closed_streams()
     app(prog_name="asyncify")
     sys.exit(DONE)

@@ -7,6 +7,18 @@ import sys
 from typing import TextIO
 
 
+def open_closed_streams() -> None:
+    """What the shell has closed (`>&-`) leads nowhere: otherwise the next file that is opened would
+    get the number, and what children print."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8"))
+
+
 def print_diff(diff: bytes) -> None:
     """Bytes as they are, for `git apply`; only a terminal gets colors."""
     if wants_color(sys.stdout):

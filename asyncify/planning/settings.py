@@ -32,6 +32,14 @@ def misnamed(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
             yield finding("ASY504", site, f"{key} {sentence}")
 
 
+def idle_globs(config: Config, globs: tuple[str, ...]) -> Iterator[Finding]:
+    """One finding for each glob that excludes nothing."""
+    for glob in globs:
+        key = "exclude" if glob in config.exclude else "extend-exclude"
+        reason = f'{spelled(config, key)} names "{glob}", which no file or folder is called.'
+        yield finding("ASY504", site_of(config, key), reason)
+
+
 def site_of(config: Config, key: str) -> Site:
     """The place of a key in the configuration file; the program's folder for a flag."""
     lines = dict(config.lines)

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from asyncify.config import Config
+from asyncify.config import DEFAULT_EXCLUDE, Config
 from asyncify.findings import Finding
 from asyncify.rules import finding
 from asyncify.sites import Site
@@ -78,7 +78,8 @@ class Discovered:
     selects, ``explicit`` those among them that it names one by one, ``excluded`` those that the
     configuration or git keeps from being edited (problems with reading these are nobody's concern).
     ``others`` are notebooks and stubs: never edited, but they may mention what turns. ``projects``
-    are the folders below the root that have a pyproject.toml or the like: imports start there."""
+    are the folders below the root that have a pyproject.toml or the like: imports start there.
+    ``idle`` are the globs of the configuration that exclude nothing."""
 
     program: tuple[SourceFile, ...] = ()
     editable: frozenset[str] = frozenset()
@@ -87,6 +88,7 @@ class Discovered:
     explicit: frozenset[str] = frozenset()
     others: tuple[SourceFile, ...] = ()
     projects: tuple[str, ...] = ()
+    idle: tuple[str, ...] = ()
 
 
 def find_root(paths: Iterable[Path]) -> Path:
@@ -142,7 +144,34 @@ def discover(config: Config, paths: tuple[Path, ...]) -> Discovered:
         explicit=frozenset(selection.explicit),
         others=_sorted(walk.others),
         projects=tuple(sorted(walk.projects)),
+        idle=tuple(_idle_globs(config, walk)),
     )
+
+
+def _idle_globs(config: Config, walk: _Walk) -> Iterator[str]:
+    """The globs that somebody wrote and nothing has the name of. What is there and isn't read
+    (an environment, a folder that git ignores) is excluded all the same."""
+    written = {*config.exclude, *config.extend_exclude} - {*DEFAULT_EXCLUDE, *SKIPPED_FOLDERS}
+    if not written:
+        return
+    files = {*walk.files, *walk.others}
+    folders = {folder for path in files for folder in _folders_above(path)}
+    for glob in sorted(written):
+        rules = IgnoreRules([glob.removeprefix("!")])
+        if not rules or (config.root / glob.removeprefix("!").strip("/")).exists():
+            continue
+        if not (_any_named(rules, folders, True) or _any_named(rules, files, False)):
+            yield glob
+
+
+def _folders_above(path: str) -> Iterator[str]:
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
+
+
+def _any_named(rules: IgnoreRules, paths: Iterable[str], are_folders: bool) -> bool:
+    return any(rules.verdict(path, path.rpartition("/")[2], are_folders) for path in paths)
 
 
 def _sorted(files: dict[str, str]) -> tuple[SourceFile, ...]:

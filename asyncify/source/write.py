@@ -5,6 +5,9 @@ beside the old ones; only when all of these have reached the disk are they renam
 run that finds a journal was preceded by one that died: it finishes the renames where every new text
 is there and no file was changed since, and puts the old texts back otherwise. A signal that arrives
 while files are being written is kept until they all are, or none is.
+
+Runs take turns: whoever finds the journal of a run that is still writing would take it for dead.
+The lock is the system's, on the root itself, so that no file of it can be left behind.
 """
 
 from __future__ import annotations
@@ -27,6 +30,11 @@ from asyncify.outcome import FileChange
 from asyncify.rules import finding
 from asyncify.sites import Site
 from asyncify.source.git import dirty_files
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 JOURNAL = ".asyncify-journal"
 _SUFFIX = ".asyncify-new"
@@ -74,12 +82,27 @@ def write_changes(root: Path, changes: tuple[FileChange, ...]) -> tuple[Finding,
     """Write all changes and give nothing, or write none and give the reasons."""
     if not changes:
         return ()
-    with _deferred_signals() as signals:
+    with _alone(root), _deferred_signals() as signals:
         try:
             _write_all(root, changes, signals)
         except _Refused as refused:
             return (refused.finding,)
     return ()
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """Wait until no other run writes below the root; go on where the system has no such locks."""
+    descriptor = None
+    if fcntl is not None:
+        with suppress(OSError):
+            descriptor = os.open(root, os.O_RDONLY)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 @dataclass
@@ -269,7 +292,9 @@ def _sync_folder(folder: Path) -> None:
 
 def unfinished(root: Path) -> tuple[Finding, ...]:
     """A finding where an interrupted run has left a journal, for commands that don't write."""
-    if not (root / JOURNAL).exists():
+    with _alone(root):
+        is_there = (root / JOURNAL).exists()
+    if not is_there:
         return ()
     reason = "An interrupted run may have left some files migrated and others not."
     return (finding("ASY503", Site(JOURNAL, 1, 1), reason, "`asyncify run` repairs that first."),)
@@ -277,6 +302,11 @@ def unfinished(root: Path) -> tuple[Finding, ...]:
 
 def recover(root: Path) -> tuple[Finding, ...]:
     """Finish or undo the renames of a run that was interrupted; nothing where there was none."""
+    with _alone(root):
+        return _recovered(root)
+
+
+def _recovered(root: Path) -> tuple[Finding, ...]:
     try:
         _draft(root / JOURNAL).unlink(missing_ok=True)
         entries = _read_journal(root / JOURNAL)
