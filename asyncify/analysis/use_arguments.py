@@ -11,7 +11,7 @@ from asyncify.analysis.calls import BY_KEY
 from asyncify.analysis.consumers import applied
 from asyncify.analysis.program import Class, Function, dotted
 from asyncify.analysis.use import MAKING, Use, in_order
-from asyncify.analysis.use_stacks import Stacks
+from asyncify.analysis.use_holders import Holders
 from asyncify.vocabulary.frameworks import CONSTRUCTORS
 from asyncify.vocabulary.names import FUNCTIONS, GREENLET_FUNCTIONS, KINDS
 from asyncify.vocabulary.runners import RUNNERS
@@ -39,7 +39,7 @@ _KEEPING = {
 _OF_RECORDS = {"typing.NamedTuple", "typing.Generic", "typing.Protocol", "abc.ABC", "NamedTuple"}
 
 
-class Arguments(Stacks):
+class Arguments(Holders):
     """The uses that are arguments of calls."""
 
     def gives_functions(self, operation: f.Operation) -> bool:
@@ -127,6 +127,7 @@ class Arguments(Stacks):
                 if isinstance(atom, v.Known) and kind in ("Session", "Connection", *making):
                     yield Use("foreign", self.function, index, atom, name=name)
                     if kind not in MAKING:
+                        self.keep(name, atom)
                         return
 
     def _is_library(self, operation: f.Operation) -> bool:

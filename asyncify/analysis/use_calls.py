@@ -237,6 +237,7 @@ class Calls(Arguments):
         yield from self._migrating(index, callee)
         name = self._spawned(index, operation, callee)
         if not name:
+            yield from self.of_holder(index, operation, callee)
             return
         wanted = GREENLET_KEYWORDS.get(name, "")
         positional = () if wanted else operation[6]

@@ -62,6 +62,9 @@ class Collector(Calls):
         """Most calls are of something foreign, with nothing that matters here given to it."""
         if not self.is_plain(self.values[operation[5]]) or not self._gives_nothing(operation):
             return self._telling_call(index, operation)
+        held = list(self.of_holder(index, operation, self.values[operation[5]]))
+        if held:
+            return held
         if self._reaches_sessions(operation):
             return self.call(index, operation)
         for argument in (*operation[6], *[i for _, i in operation[7]]):
