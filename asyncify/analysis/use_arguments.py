@@ -13,7 +13,7 @@ from asyncify.analysis.program import Class, Function, dotted
 from asyncify.analysis.use import MAKING, Use, in_order
 from asyncify.analysis.use_holders import Holders
 from asyncify.vocabulary.frameworks import CONSTRUCTORS
-from asyncify.vocabulary.names import FUNCTIONS, GREENLET_FUNCTIONS, KINDS
+from asyncify.vocabulary.names import FUNCTIONS, GREENLET_FUNCTIONS, KINDS, WATCHING
 from asyncify.vocabulary.runners import RUNNERS
 from asyncify.vocabulary.tasks import STARTUP
 from asyncify.vocabulary.testing import CLEANUPS, EXPECTING
@@ -118,7 +118,7 @@ class Arguments(Holders):
     def given(self, index: int, operation: f.Operation) -> Iterator[Use]:
         """Sessions that are handed to a library, which will do I/O on them."""
         name = self.callee_name(operation)
-        if name in THREADS or not self._is_library(operation):
+        if name in THREADS or name in WATCHING or not self._is_library(operation):
             return
         making = () if name in RUNNERS else MAKING
         for argument in (*operation[6], *(i for _, i in operation[7])):

@@ -61,16 +61,25 @@ class ListenerPlanner:
         in_signature: bool = False,
     ) -> None:
         """``event.listens_for(engine, ...)`` goes to ``engine.sync_engine``."""
-        operation = operations[index]
         scope = function.parent or function if in_signature else function
-        if not operation[6] or not self.names.listens(scope, operations, index):
-            return
-        target = operations[operation[6][0]]
+        for place in self.names.listened(scope, operations, index):
+            if place >= 0:
+                self._target(function, operations, place, in_signature)
+
+    def _target(
+        self,
+        function: Function,
+        operations: tuple[f.Operation, ...],
+        index: int,
+        in_signature: bool,
+    ) -> None:
+        scope = function.parent or function if in_signature else function
+        target = operations[index]
         if target[0] not in (f.NAME, f.ATTRIBUTE):
             return
         if target[0] == f.NAME and is_behind(self.colors, scope, target[5]):
             return
-        atoms = self._targets(scope, function, operations, operation[6][0], in_signature)
+        atoms = self._targets(scope, function, operations, index, in_signature)
         draft = self.draft(function.module)
         for atom in sorted(atoms, key=lambda a: (a.kind, repr(a.origin))):
             if atom.origin is not None and atom.origin not in self.coloring.alive:
@@ -82,7 +91,7 @@ class ListenerPlanner:
                 draft.add(UseSyncSession(node=node, site=site, group=group, attribute=name))
                 return
             if atom.kind in ("sessionmaker", "scoped_session"):
-                self._listened_factory(function, atom, operations, operation[6][0], draft)
+                self._listened_factory(function, atom, operations, index, draft)
                 return
 
     def _targets(

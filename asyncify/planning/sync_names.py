@@ -10,19 +10,24 @@ from __future__ import annotations
 from functools import cached_property
 
 from asyncify import facts as f
+from asyncify.analysis import values as v
 from asyncify.analysis.colors import Colors
 from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.program import Function, Module
-from asyncify.vocabulary.names import CANONICAL, async_name
+from asyncify.vocabulary.names import CANONICAL, WATCHING, async_name
 from asyncify.vocabulary.testing import ASYNC_CLIENT, CLIENTS
 
-_OTHERS = {"event", "Query", *(name.rpartition(".")[2] for name in CLIENTS)}
+_OTHERS = {
+    "event", "Query", *(name.rpartition(".")[2] for name in CLIENTS),
+    *(name.partition("().")[0].rpartition(".")[2] for name in WATCHING),
+}  # fmt: skip
 WORDS = frozenset({name.rpartition(".")[2] for name in CANONICAL} | _OTHERS)
 _LISTENERS = {
     "sqlalchemy.event.listen", "sqlalchemy.event.listens_for", "sqlalchemy.event.remove",
     "sqlalchemy.event.contains",
 }  # fmt: skip
 _LISTENING = {name.rpartition(".")[2] for name in _LISTENERS}
+_WATCHING = {name.rpartition(".")[2] for name in WATCHING}
 
 
 class SyncNames:
@@ -81,12 +86,26 @@ class SyncNames:
             self._of_module[key] = foreign_name(function, operations, index, self.inference)
         return self._of_module[key]
 
-    def listens(self, function: Function, operations: tuple[f.Operation, ...], index: int) -> bool:
-        """Does a call have to do with the listeners of an event?"""
-        callee = operations[operations[index][5]]
-        if callee[0] == f.ATTRIBUTE and callee[6] not in _LISTENING:
-            return False
-        return self.is_listening(function, operations, operations[index][5])
+    def listened(
+        self, function: Function, operations: tuple[f.Operation, ...], index: int
+    ) -> tuple[int, ...]:
+        """The arguments of a call that are listened to: the target of an event, or what a library
+        watches."""
+        operation = operations[index]
+        callee = operations[operation[5]]
+        if callee[0] != f.ATTRIBUTE or callee[6] in _LISTENING:
+            found = self.is_listening(function, operations, operation[5])
+            return operation[6][:1] if found else ()
+        evaluation = self.inference.evaluations.get(function)
+        if callee[6] not in _WATCHING or evaluation is None:
+            return ()
+        atoms = [a for a in evaluation.values[operation[5]] if isinstance(a, v.Foreign)]
+        words = {word for atom in atoms for word in WATCHING.get(atom.name, ())}
+        given = [place for name, place in operation[7] if name in words]
+        return tuple(
+            part for place in given
+            for part in (operations[place][6] if operations[place][0] == f.SEQUENCE else (place,))
+        )  # fmt: skip
 
     def is_listening(
         self, function: Function, operations: tuple[f.Operation, ...], index: int

@@ -430,6 +430,16 @@ GREENLET_ALWAYS: frozenset[str] = frozenset(
 # The keyword of the function that makes the object do I/O; '': any engine or connection given.
 GREENLET_KEYWORDS: dict[str, str] = dict.fromkeys(SPELLINGS["Table"], "autoload_with")
 
+# Libraries' functions that only listen to what engines do, with the keywords by which they take
+# them: what is listened to is behind an async engine.
+# https://opentelemetry-python-contrib.readthedocs.io/en/latest/instrumentation/sqlalchemy/sqlalchemy.html
+WATCHING: dict[str, tuple[str, ...]] = {
+    "opentelemetry.instrumentation.sqlalchemy.SQLAlchemyInstrumentor().instrument": (
+        "engine",
+        "engines",
+    ),
+}
+
 # What stands for an engine or a connection, and the attribute of the async one that is the sync
 # one; '': it is the sync one already.
 BINDS: dict[str, str] = {
