@@ -474,9 +474,8 @@ class Colors(Enclosures):
                 continue  # its calls are entry points, which the obstacle has checked
             coloring.turned.add(member)
             if self.is_entry(member):
-                coloring.entries.add(member)
-            else:
-                pending.append(member)
+                coloring.entries.add(member)  # the functions that call it, run it
+            pending.append(member)
             for other in self.stand_ins.of(member):
                 if self.obstacle(other) is None and other not in coloring.turned:
                     coloring.causes.setdefault(other, use)

@@ -143,10 +143,10 @@ class Obstacles(Callers):
         if commands and not self.is_entry(function):
             reason = f"It stands for the command `{commands[0].qualname}`, which isn't awaited"
             return Obstacle("ASY105", f"{reason}, and for other functions.")
-        if self.is_entry(function):
+        if self.cases.runs_once(function):
             for caller, use in self.callers().get(function, ()):
                 if use.kind == "call" and caller.facts.kind != "module":
-                    reason = f"It is a command, and `{caller.qualname}` calls it too."
+                    reason = f"It runs in a loop of its own, and `{caller.qualname}` calls it too."
                     return Obstacle("ASY105", reason)
         return None
 

@@ -15,7 +15,7 @@ from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.program import Function, Module
 from asyncify.decisions import ReplaceCall
 from asyncify.planning.draft import Draft, call_reference
-from asyncify.vocabulary.testing import COMMAND_RUNNERS, INVOKING, RUNNER_METHOD
+from asyncify.vocabulary.testing import COMMAND_METHODS, COMMAND_RUNNERS, INVOKING, RUNNER_METHOD
 
 _HELPER = "run_sync"
 
@@ -39,7 +39,7 @@ class RunnerPlanner:
     def plan(self) -> None:
         if not self.coloring.entries:
             return
-        for method in INVOKING:
+        for method in (*INVOKING, *COMMAND_METHODS):
             for function in self.inference.program.mentioning_member(method):
                 if function in self.coloring.turned and function in self.inference.evaluations:
                     self._function(function, method)
@@ -48,12 +48,14 @@ class RunnerPlanner:
         for index in self._running(function, method):
             draft = self.draft(function.module)
             helper = self.support(draft, _HELPER)
+            operation = function.body.operations[index]
+            given = ", {args}" if operation[6] or operation[7] else ""
             draft.add(
                 ReplaceCall(
                     node=call_reference(function, index),
-                    site=draft.site(function.body.operations[index]),
+                    site=draft.site(operation),
                     group=self.coloring.groups.get(function, 0),
-                    awaited=f"{helper}({{receiver}}.{method}, {{args}})",
+                    awaited=f"{helper}({{receiver}}.{method}{given})",
                 )
             )  # fmt: skip
 
@@ -68,9 +70,12 @@ class RunnerPlanner:
             if callee[0] != f.ATTRIBUTE or callee[6] != method:
                 continue
             receiver = values[callee[5]]
-            if (method == RUNNER_METHOD and _is_runner(receiver)) or (
-                operation[6][:1] and self._is_entry(values[operation[6][0]])
-            ):
+            if method in COMMAND_METHODS:
+                runs = self._is_entry(receiver)
+            else:
+                given = operation[6][:1] and self._is_entry(values[operation[6][0]])
+                runs = given or (method == RUNNER_METHOD and _is_runner(receiver))
+            if runs:
                 yield index
 
     def _is_entry(self, value: v.Value) -> bool:

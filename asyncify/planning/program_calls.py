@@ -62,6 +62,9 @@ class CallPlanner(UsePlanner):
             or self.colors.places.is_ensured(use)
         ):
             return
+        if not self.coloring.entries.isdisjoint(use.callees):
+            self._run_command(use, layout, draft)
+            return
         is_mixed = any(not self.is_coroutine(c) for c in use.callees)
         if self._can_ask(use) and (is_mixed or self._may_be_foreign(use)):
             self._await_perhaps(use, draft)
@@ -154,6 +157,25 @@ class CallPlanner(UsePlanner):
                 group=self.coloring.groups.get(use.function, 0),
                 position=EXPECTING.get(use.name, EXPECTING.get(f"pytest.{use.name}", 1)),
                 awaits=all(callee.facts.kind != "lambda" for callee in turned),
+            )
+        )  # fmt: skip
+
+    def _run_command(self, use: Use, layout: Layout, draft: Draft) -> None:
+        """``main(["--all"])`` of an installed command, which starts a loop of its own elsewhere: in
+        a greenlet it finds the loop that runs, and is awaited in that."""
+        operation = layout.operations[use.operation]
+        name = dotted(layout.operations, operation[5])
+        if not name or not self.coloring.entries.issuperset(use.callees):
+            reason = f"Its call at line {use.line} may run a command, or what is none."
+            self.impediments[use.function] = Obstacle("ASY105", reason)
+            return
+        given = ", {args}" if operation[6] or operation[7] else ""
+        helper = self.support(draft, "run_sync")
+        draft.add(
+            ReplaceCall(
+                node=call_reference(use.function, use.operation), site=draft.site(operation),
+                group=self.coloring.groups.get(use.function, 0),
+                awaited=f"{helper}({name}{given})",
             )
         )  # fmt: skip
 

@@ -144,6 +144,8 @@ RUNNER_METHOD = "invoke"
 # Methods that run a command which they are given: a context's have the runner's name, too.
 # https://click.palletsprojects.com/en/stable/api/#click.Context.invoke
 INVOKING: tuple[str, ...] = (RUNNER_METHOD, "forward")
+# What a command of Click is run by itself: https://click.palletsprojects.com/en/stable/api/#commands
+COMMAND_METHODS: tuple[str, ...] = ("callback", "main")
 
 # Mocks whose calls give no awaitable, and the one whose calls do:
 # https://docs.python.org/3/library/unittest.mock.html#unittest.mock.AsyncMock
