@@ -57,6 +57,15 @@ def test_a_name_that_is_taken(tmp_path: Path) -> None:
     assert said.endswith("can't be renamed: `jobs.py` has a `AsyncExecutor` already.")
 
 
+def test_entry_points_are_said(tmp_path: Path) -> None:
+    (tmp_path / "setup.cfg").write_text("[options.entry_points]\nrun =\n    one = jobs:Executor\n")
+    text, [said] = jobs(tmp_path, "Executor")
+    assert "class AsyncExecutor:" in text
+    assert said.endswith(
+        "leaves `jobs:Executor` among the entry points: name `AsyncExecutor` there."
+    )
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [

@@ -1,4 +1,5 @@
-"""Texts that name a class or a variable: a path to it, or its name behind its module."""
+"""Texts that name a class or a variable: a path to it or into it, its name behind its module, or a
+name that a type checker or SQLAlchemy looks up."""
 
 from __future__ import annotations
 
@@ -10,8 +11,11 @@ from asyncify.analysis.symbols import Symbol
 
 Operations = tuple[f.Operation, ...]
 _GETTING = frozenset({"getattr", "setattr", "hasattr", "delattr", "object", "patch"})
-_LOGGER = "getLogger"  # configured by its name elsewhere
+# What is given the name of a logger, which is configured elsewhere.
+_LOGGERS = frozenset({"getLogger", "at_level", "set_level", "assertLogs", "assertNoLogs"})
 _IMPORTING = frozenset({"import_module", "__import__"})
+# What looks a name up where it stands.
+_LOOKING_UP = frozenset({"cast", "TypeVar", "NewType", "ForwardRef", "relationship"})
 
 
 def texts_naming(
@@ -21,20 +25,30 @@ def texts_naming(
     symbol: Symbol,
     name: str,
 ) -> Iterator[int]:
-    """The constants ``"app.jobs.Executor"`` and ``"app.jobs:Executor"``, and the second argument
-    of ``setattr(jobs, "Executor", other)``."""
+    """The constants ``"app.jobs.Executor"``, ``"app.jobs:Executor"``, ``"app.jobs.Executor.run"``,
+    the second argument of ``setattr(jobs, "Executor", other)``, and the first of
+    ``cast("Executor", found)``."""
     for index, operation in enumerate(operations):
         text = operation[5] if operation and operation[0] == f.CONSTANT else None
-        if not isinstance(text, str) or not text.endswith(name):
+        if not isinstance(text, str) or name not in text:
             continue
-        path = text.replace(":", ".", 1)
-        if path == name:
+        owner, found, rest = text.replace(":", ".", 1).partition(name)
+        if not found or (rest and not (owner and rest.startswith("."))):
+            continue
+        if not owner:
             if _is_member(program, scope, operations, index, symbol, name):
                 yield index
-        elif path.removesuffix(name).endswith(".") and program.named(path) == symbol:
-            call = call_of(operations, index)
-            if call < 0 or _called(operations, operations[call]) != _LOGGER:
-                yield index
+        elif (
+            owner.endswith(".") and program.named(owner + name) == symbol
+            and not is_of_logger(operations, index)
+        ):  # fmt: skip
+            yield index
+
+
+def is_of_logger(operations: Operations, index: int) -> bool:
+    """Is a constant the name of a logger?"""
+    call = call_of(operations, index)
+    return call >= 0 and _called(operations, operations[call]) in _LOGGERS
 
 
 def call_of(operations: Operations, index: int) -> int:
@@ -56,8 +70,10 @@ def _is_member(
     symbol: Symbol,
     name: str,
 ) -> bool:
-    """Is it the name of the class in a module that stands before it?"""
+    """Is it the name of the class in a module that stands before it, or where it stands?"""
     call = call_of(operations, index)
+    if call >= 0 and _called(operations, operations[call]) in _LOOKING_UP:
+        return program.resolve(scope.module, name) == symbol
     given: tuple[int, ...] = operations[call][6] if call >= 0 else ()
     if len(given) < 2 or given[1] != index or given[0] < 0:
         return False

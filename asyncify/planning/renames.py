@@ -20,6 +20,8 @@ from asyncify.analysis.sides import source_beside_name
 from asyncify.analysis.statements import statements_of
 from asyncify.analysis.symbols import Symbol
 from asyncify.decisions import (
+    CopyFunction,
+    Decision,
     EditAnnotation,
     EditArguments,
     InsertStatements,
@@ -29,7 +31,7 @@ from asyncify.decisions import (
 from asyncify.findings import Finding
 from asyncify.planning.annotations import parts_of
 from asyncify.planning.draft import Draft, call_reference, reference
-from asyncify.planning.named_texts import call_of, texts_naming
+from asyncify.planning.named_texts import call_of, is_of_logger, texts_naming
 from asyncify.planning.settings import site_of, spelled
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
@@ -75,6 +77,7 @@ class Renames:
         self.blocked = colors.blocked
         self.draft = draft
         self.findings: list[Finding] = []
+        self._made: dict[Function, list[Decision]] = {}  # what a copy of it needs as well
 
     def plan(self) -> None:
         for name, new in self.config.rename_classes:
@@ -82,6 +85,33 @@ class Renames:
         if self.config.factory_names == "deprecate":
             for module in list(self.program.modules.values()):
                 self._factories(module)
+        for module in {function.module for function in self._made}:
+            self._copies(module)
+
+    def _copies(self, module: Module) -> None:
+        """Sync copies of functions stand beside them, and name what they name."""
+        draft = self.draft(module)
+        for copy in [d for d in draft.decisions if isinstance(d, CopyFunction)]:
+            given = {d.node for d in copy.decisions}
+            more = [
+                d for function, made in self._made.items() for d in made
+                if d.node not in given and self._is_in(function, module, copy.node.number)
+            ]  # fmt: skip
+            if more:
+                del draft.decisions[copy]
+                draft.add(replace(copy, decisions=(*copy.decisions, *more)))
+
+    @staticmethod
+    def _is_in(function: Function, module: Module, number: int) -> bool:
+        """Is it the function of that number in the file, or inside it?"""
+        inner: Function | None = function
+        while inner is not None:
+            if inner.module is module and inner.facts.kind == "def" and (
+                inner.facts.number == number
+            ):  # fmt: skip
+                return True
+            inner = inner.parent
+        return False
 
     # -- classes
 
@@ -103,6 +133,9 @@ class Renames:
             self.draft(cls.module).add(RenameName(node=node, site=site, old=cls.name, new=new))
             self._references(cls, cls.name, new)
             self._texts(cls, (cls.name, new))
+            for script in self.config.scripts:
+                if self.program.named(script.replace(":", ".")) == cls:
+                    self._refuse(f"leaves `{script}` among the entry points: name `{new}` there.")
 
     def _texts(self, symbol: Symbol, names: tuple[str, str]) -> None:
         """Calls that are given a path to a symbol, wherever they stand; other texts that are one
@@ -113,16 +146,36 @@ class Renames:
             for where, operations in (
                 (scope, function.signature.operations), (function, function.body.operations),
             ):  # fmt: skip
-                for index in texts_naming(self.program, where, operations, symbol, old):
+                found = list(texts_naming(self.program, where, operations, symbol, old))
+                own = operations is function.body.operations
+                alone = self._alone(function, old) if own else []
+                for index in (*found, *(i for i in alone if i not in found)):
                     call, site = call_of(operations, index), draft.site(operations[index])
+                    call = call if index in found else -1
                     if call >= 0:
                         node = self._call(operations, call)
-                        draft.add(RenameName(node=node, site=site, old=old, new=new))
+                        self._add(function, RenameName(node=node, site=site, old=old, new=new))
                     elif isinstance(symbol, Class):
                         self._refuse(
                             f"leaves `{operations[index][5]}` in {site.path}:{site.line} as it is: "
                             f"name `{new}` there, where the text is for finding the class."
                         )
+
+    @staticmethod
+    def _alone(function: Function, old: str) -> list[int]:
+        """Texts that are nothing but the name: what ``__name__`` is compared with, or a key."""
+        if function.facts.kind == "module" and old in (function.module.facts.exports or ()):
+            return []
+        operations = function.body.operations
+        annotated = {
+            index for s in statements_of(function.body.statements) if s[0] == f.ANNOTATED
+            for index in range(s[4], s[8] + 1)
+        }  # fmt: skip
+        return [
+            index for index, operation in enumerate(operations)
+            if operation and operation[0] == f.CONSTANT and operation[5] == old
+            and index not in annotated and not is_of_logger(operations, index)
+        ]  # fmt: skip
 
     def _named(self, name: str) -> list[Class]:
         """The classes of modules under a name."""
@@ -258,7 +311,12 @@ class Renames:
                 and reference(operation) not in renamed
             ):
                 site = draft.site(operation)
-                draft.add(RenameReference(node=reference(operation), site=site, new=new))
+                decision = RenameReference(node=reference(operation), site=site, new=new)
+                self._add(function, decision)
+
+    def _add(self, function: Function, decision: Decision) -> None:
+        self.draft(function.module).add(decision)
+        self._made.setdefault(function, []).append(decision)
 
     @staticmethod
     def _is_named(operation: f.Operation, old: str) -> bool:
@@ -277,7 +335,7 @@ class Renames:
         for where, operations, index, number in _annotations(function):
             if index >= 0 and self._in_string(where, operations, index, symbol, old):
                 site = self.draft(function.module).site(operations[index])
-                self._annotation(function.module, number, site, (old, new))
+                self._annotation(function, number, site, (old, new))
 
     def _in_string(
         self,
@@ -294,15 +352,19 @@ class Renames:
             for inside, part in parts_of(operations, index)
         )
 
-    def _annotation(self, module: Module, number: int, site: Site, names: tuple[str, str]) -> None:
+    def _annotation(
+        self, function: Function, number: int, site: Site, names: tuple[str, str]
+    ) -> None:
         """One decision for each annotation: with what is renamed in it already."""
-        draft, node = self.draft(module), NodeRef("Annotation", number)
+        draft, node = self.draft(function.module), NodeRef("Annotation", number)
+        alone = EditAnnotation(node=node, site=site, renames=(names,))
+        self._made.setdefault(function, []).append(alone)
         for decision in list(draft.decisions):
             if isinstance(decision, EditAnnotation) and decision.node == node:
                 del draft.decisions[decision]
                 draft.add(replace(decision, renames=(*decision.renames, names)))
                 return
-        draft.add(EditAnnotation(node=node, site=site, renames=(names,)))
+        draft.add(alone)
 
     def _listed(self, function: Function, symbol: Symbol, old: str, new: str) -> None:
         """The lists of a module's names."""

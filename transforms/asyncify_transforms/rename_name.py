@@ -89,15 +89,16 @@ def _renamed(
 
 
 def _string(decision: RenameName, value: Any) -> Any:
-    """A string that is the name, or ends with it behind a dot or a colon."""
+    """A string that is the name, or a path in which it stands behind a dot or a colon."""
     if not isinstance(value, cst.SimpleString):
         return value
     start, quote = len(value.prefix) + len(value.quote), value.quote
     text = value.value[start : -len(quote)]
-    owner = text.removesuffix(decision.old)
-    if owner == text or (owner and not owner.endswith((".", ":"))):
+    owner, found, rest = text.partition(decision.old)
+    inside = owner.endswith((".", ":"))
+    if not found or (owner and not inside) or (rest and not (inside and rest.startswith("."))):
         return value
-    return value.with_changes(value=f"{value.prefix}{quote}{owner}{decision.new}{quote}")
+    return value.with_changes(value=f"{value.prefix}{quote}{owner}{decision.new}{rest}{quote}")
 
 
 TRANSFORM = Transform("rename-name", RenameName, apply)
@@ -106,14 +107,15 @@ EXAMPLES = (
     documented(__doc__, RenameName(**node("ImportFrom"), old=_OLD, new=_NEW)),
     Example(
         '__all__ = ["Job", "JobExecutor"]\n\n\nclass JobExecutor: ...\n\n\n'
-        "patch('jobs.JobExecutor', JobExecutor)\n",
+        "patch('jobs.JobExecutor', JobExecutor)\npatch('jobs.JobExecutor.run')\n",
         (
             RenameName(**node("Assign"), old=_OLD, new=_NEW),
             RenameName(**node("ClassDef", 0, "JobExecutor"), old=_OLD, new=_NEW),
             RenameName(**node("Call", 0, "patch"), old=_OLD, new=_NEW),
+            RenameName(**node("Call", 1, "patch"), old=_OLD, new=_NEW),
         ),
         '__all__ = ["Job", "AsyncJobExecutor"]\n\n\nclass AsyncJobExecutor: ...\n\n\n'
-        "patch('jobs.AsyncJobExecutor', JobExecutor)\n",
+        "patch('jobs.AsyncJobExecutor', JobExecutor)\npatch('jobs.AsyncJobExecutor.run')\n",
     ),
     Example(
         'from jobs import (\n    Job,\n    JobExecutor,\n)\n\n__all__ = ["JobExecutor"]\n',
