@@ -182,7 +182,7 @@ class Colors(Enclosures):
         fixed: set[Hashable] = {*self.unfit, *self._blocked_origins(), *self.held_back}
         fixed |= self.inference.staying
         state.failed |= {fn: why for fn, why in self.held_back.items() if why is not None}
-        self.keep_to_itself(set())
+        self._keep_to_itself(state.sides)
         self.divider.roots.add_copies(state.sides)
         while True:
             coloring = self._turn(state.islands, state.stays, state.sides)
@@ -249,7 +249,7 @@ class Colors(Enclosures):
             return set(torn)  # it has to turn for one side, and can't
         for function, obstacle in open_ones.items():
             if function.is_method and self.divider.classes.add(function, obstacle, coloring):
-                self.keep_to_itself(sides.own)
+                self._keep_to_itself(sides)
                 return None
         called = {fn for fn in open_ones if self._is_called(fn)}
         apart = [
@@ -294,6 +294,13 @@ class Colors(Enclosures):
             or self._make_factory(function, coloring)
             or self._enclose_users(function, open_ones, coloring, islands)
         )
+
+    def _keep_to_itself(self, sides: Sides) -> None:
+        """Whoever calls the classes that are a side of their own, or names what they hold, does no
+        I/O by that."""
+        self.keep_to_itself(sides.own)
+        if self.uses.keep_apart(frozenset(sides.registries)):
+            self._known_callers = self._reaching_io = self._starts = None
 
     def _is_called(self, function: Function) -> bool:
         return any(use.kind != "pass" for _, use in self.callers().get(function, ()))

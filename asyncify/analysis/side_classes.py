@@ -46,14 +46,19 @@ class OwnClasses:
         methods = {m for cls in family for m in cls.methods.values() if self._works(m)}
         methods.add(function)
         members = {fn for method in methods for fn in self.spread.below(method)}
+        held = self._held(family)
+        registries = self._registries(function, methods, members, held)
         if (
-            not members.isdisjoint(sides.refused) or not self._is_own(family, methods, members)
+            not members.isdisjoint(sides.refused) or not held
+            or any(self._is_given(atom, members) for atom in held if atom not in registries)
+            or self._hands_out(methods)
             or self.roots.refusal_below(function, members, sides)
             or not self._leaves_some(members, coloring)
         ):  # fmt: skip
             return False
         sides.roots[function] = obstacle
         sides.own |= methods
+        sides.registries |= set(registries.values())
         sides.synced |= members
         return True
 
@@ -68,16 +73,43 @@ class OwnClasses:
             or self.spread.reads_held(method)
         )  # fmt: skip
 
-    def _is_own(self, family: list[Class], methods: set[Function], members: set[Function]) -> bool:
-        """Is all that objects hold made by the class, and for itself?"""
-        kinds = set(family)
-        held = [
-            atom for cls, value in self.inference.attributes_held() if cls in kinds
+    def _held(self, family: list[Class]) -> list[v.Known]:
+        """The sessions and the like that objects hold."""
+        return [
+            atom for cls, value in self.inference.attributes_held() if cls in family
             for atom in value if isinstance(atom, v.Known) and atom.kind in SYNC_KINDS
         ]  # fmt: skip
-        if not held or any(a.origin is None or a.origin.function not in members for a in held):
-            return False
-        return not any(
+
+    def _is_given(self, atom: v.Known, members: set[Function]) -> bool:
+        """Is it made by others than the class?"""
+        return atom.origin is None or atom.origin.function not in members
+
+    def _registries(
+        self,
+        constructor: Function,
+        methods: set[Function],
+        members: set[Function],
+        held: list[v.Known],
+    ) -> dict[v.Known, Variable]:
+        """What objects hold of modules, that stays sync with them: where one is made at import it
+        works there, and it is nobody's who can await."""
+        given = {atom for atom in held if self._is_given(atom, members)}
+        if not given or not constructor.is_constructor:
+            return {}
+        if self.colors.factories.is_reached_by_async(constructor):
+            return {}
+        found = {x for method in methods for x in self.roots.twins.sources(method)}
+        registries = self.colors.uses.registries
+        return {
+            atom: variable for variable in found if registries.is_one(variable)
+            for atom in self.inference.global_value(variable.module, variable.name)
+            if isinstance(atom, v.Known) and atom in given
+            and registries.is_only_called(variable, members)
+        }  # fmt: skip
+
+    def _hands_out(self, methods: set[Function]) -> bool:
+        """Is a session that others made among what the class works with, or is one handed out?"""
+        return any(
             self.roots.wants_session(method)
             or (self.spread.makes(method) and self._is_called_outside(method, methods))
             for method in methods

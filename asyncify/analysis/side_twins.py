@@ -96,6 +96,17 @@ class Twins:
             pending += fresh
         return ""
 
+    def below(self, variable: Variable) -> set[Variable]:
+        """All engines, factories and sessions from which a variable is made, step by step."""
+        found: set[Variable] = set()
+        pending = [variable]
+        while pending:
+            current = pending.pop()
+            fresh = self._made_from(current, self.makers(current)) - found
+            found |= fresh
+            pending += fresh
+        return found
+
     def _made_from(self, variable: Variable, makers: set[Function]) -> set[Variable]:
         """The engines, factories and sessions from which another is made."""
         found = {source for maker in makers for source in self.sources(maker)}
@@ -245,10 +256,14 @@ class Twins:
         """The origins of what nobody but the sync side names or makes."""
         quiet = sides.quiet
         named = {variable for function in quiet for variable in self.sources(function)}
-        alone = {x for x in named if not self.is_named_outside(x, quiet)}
+        alone = {
+            x for x in named if x in sides.registries or not self.is_named_outside(x, quiet)
+        }
         named_alone = {origin for variable in alone for origin in self.origins(variable)}
-        # A script's own `session` comes from the factory that others name.
-        shared = {origin for variable in named - alone for origin in self.origins(variable)}
+        # A script's own `session` comes from the factory that others name, as does a registry.
+        below = {source for variable in alone for source in self.below(variable)}
+        theirs = named - alone | {x for x in below if self.is_named_outside(x, quiet)}
+        shared = {origin for variable in theirs for origin in self.origins(variable)}
         return (named_alone - shared) | self._made(quiet)
 
     def own_origins(self, functions: set[Function]) -> set[v.Origin]:
@@ -268,9 +283,12 @@ class Twins:
         """What a variable is made by; of a registry, that is its factory too."""
         value = self.inference.global_value(variable.module, variable.name)
         found = {a.origin for a in value if isinstance(a, v.Known) and a.origin is not None}
-        for body, index in self.assignments(variable) if found else ():
-            found.add(v.Origin(body, body.body.operations[index][3]))
-        return found
+        return found | (self.made_as(variable) if found else set())
+
+    def made_as(self, variable: Variable) -> set[v.Origin]:
+        """The calls that a variable is assigned, at the level of its module."""
+        found = self.assignments(variable)
+        return {v.Origin(body, body.body.operations[index][3]) for body, index in found}
 
     def is_named_outside(self, variable: Variable, quiet: set[Function]) -> bool:
         """Does anybody but some functions name a variable, its module aside?"""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from asyncify import facts as f
 from asyncify.analysis.places import Obstacle
-from asyncify.analysis.program import Function
+from asyncify.analysis.program import Function, Variable
 from asyncify.analysis.uses import Use
 
 COPY = "_sync"
@@ -25,7 +25,8 @@ class Sides:
     """``roots`` open sessions of their own and can't turn; ``synced`` are they and what they call;
     those of them that are ``twinned`` turn for the other side, and keep a sync copy; ``given`` are
     called by the other side too, with a session: they are entered through ``run_sync``; ``own`` are
-    the methods of classes that make their own sessions: anybody calls them as they stand."""
+    the methods of classes that make their own sessions: anybody calls them as they stand;
+    ``registries`` are what such classes hold, and stay sync for all who name them."""
 
     roots: dict[Function, Obstacle] = field(default_factory=dict)
     synced: set[Function] = field(default_factory=set)
@@ -33,6 +34,7 @@ class Sides:
     given: set[Function] = field(default_factory=set)
     own: set[Function] = field(default_factory=set)
     refused: set[Function] = field(default_factory=set)
+    registries: set[Variable] = field(default_factory=set)
 
     @property
     def quiet(self) -> set[Function]:

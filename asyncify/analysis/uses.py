@@ -6,7 +6,8 @@ from asyncify.analysis.by_name import ByName
 from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.layout import Layout
-from asyncify.analysis.program import Function
+from asyncify.analysis.program import Function, Variable
+from asyncify.analysis.registries import Registries
 from asyncify.analysis.special_uses import SpecialUses
 from asyncify.analysis.use import GREENLET_KINDS, SYNC_KINDS, Use
 from asyncify.analysis.use_arguments import LISTENING
@@ -32,6 +33,8 @@ class Uses:
         self.inference = inference
         self.by_name = ByName(inference)
         self.specials = SpecialUses(inference)
+        self.registries = Registries(inference)
+        self.apart: frozenset[Variable] = frozenset()  # registries that stay sync for everybody
         self._uses: dict[Function, tuple[Evaluation, tuple[Use, ...]]] = {}
         self._doing_io: dict[Function, tuple[tuple[Use, ...], tuple[Use, ...]]] = {}
 
@@ -47,8 +50,30 @@ class Uses:
             found = tuple(collector.collect())
             if self.specials.there:
                 found += tuple(self.specials.of(evaluation, layout))
+            if self.apart:
+                found = tuple(u for u in found if self.registries.of(u) not in self.apart)
             known = self._uses[function] = (evaluation, found)
         return known[1]
+
+    def keep_apart(self, registries: frozenset[Variable]) -> bool:
+        """What is done with these by their names has nothing to do with what turns. Says whether
+        that is new."""
+        if registries == self.apart:
+            return False
+        self.apart = registries
+        self._uses.clear()
+        self._doing_io.clear()
+        return True
+
+    def of_apart(self, function: Function) -> tuple[Use, ...]:
+        """The uses of a function that are left out for that."""
+        evaluation = self.inference.evaluations.get(function) if self.apart else None
+        if evaluation is None:
+            return ()
+        found = Collector(
+            self.inference, evaluation, self.layout(function), self.by_name
+        ).collect()
+        return tuple(use for use in found if self.registries.of(use) in self.apart)
 
     def doing_io(self, function: Function) -> tuple[Use, ...]:
         """Those among them that do I/O."""

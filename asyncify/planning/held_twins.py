@@ -3,7 +3,8 @@ async one, and what stays sync reads that."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
@@ -63,9 +64,18 @@ class HeldPlanner:
                 return ""
             new = self._names[key] = self._free(cls, name)
             for function, statement in writes:
-                if function not in self.sides.sides.synced:
+                if function not in self.sides.sides.twinned:
                     self._repeat(function, statement, new)
         return self._names[key]
+
+    def for_others(self, function: Function) -> set[int]:
+        """The operations by which what stays sync gives its object what async code reads: a
+        constructor makes both."""
+        layout = self.sides.colors.uses.layout(function)
+        return {
+            index for statement, _, _ in self._assigned(function)
+            for index in (statement[8], *layout.subtree(statement[8]))
+        }  # fmt: skip
 
     def _stays(self, cls: Class, name: str, writes: list[Write]) -> bool:
         """Does nothing but the sync side assign and read an attribute?"""
@@ -133,8 +143,16 @@ class HeldPlanner:
         return any(isinstance(a, v.Known) and a.kind in MAKING for a in value)
 
     def rename_targets(self, function: Function) -> None:
-        """A copy, or what stays sync, assigns the twin of an attribute."""
+        """A copy assigns the twin of an attribute."""
         draft = self.sides.draft(function.module)
+        for statement, target, new in self._assigned(function):
+            node = NodeRef("Attribute", target[3], target[2])
+            site = draft.site(statement)
+            draft.add(RenameReference(node=node, site=site, new=new))
+
+    def _assigned(self, function: Function) -> Iterator[tuple[f.Statement, tuple[Any, ...], str]]:
+        """The assignments of a function to attributes that have twins: each with its target, and
+        the name of the twin."""
         for statement in statements_of(function.body.statements):
             for target in statement[7] if statement[0] == f.ASSIGN else ():
                 if target[0] != f.TO_ATTRIBUTE:
@@ -142,9 +160,7 @@ class HeldPlanner:
                 cls = self._holder(function, target[1], target[2])
                 new = self._attribute(cls, target[2]) if cls is not None else ""
                 if new:
-                    node = NodeRef("Attribute", target[3], target[2])
-                    site = draft.site(statement)
-                    draft.add(RenameReference(node=node, site=site, new=new))
+                    yield statement, target, new
 
     def listened(self, scope: Function, operations: tuple[f.Operation, ...], index: int) -> str:
         """The twin of an engine that a method names, if it is made there: what listens to the one

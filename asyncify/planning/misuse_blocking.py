@@ -53,7 +53,9 @@ class Blocking:
 
     def _in_async(self, view: View) -> Iterator[Finding]:
         """The first place of a function: where one is, there are mostly more."""
-        uses = [u for u in self.colors.uses.of(view.function) if self._blocks(view, u)]
+        apart = self.colors.uses.of_apart(view.function)
+        found = (*self.colors.uses.of(view.function), *apart)
+        uses = [u for u in found if self._blocks(view, u)]
         if not uses:
             return
         use = min(uses, key=lambda u: (u.line, u.column))
@@ -64,7 +66,8 @@ class Blocking:
             f"`{name}` {what}, and `{view.function.facts.qualname}` is async: the event loop "
             "stands still until the database answers."
         )
-        fixed = view.function in self.coloring.turned and use not in self.coloring.lost
+        turned = view.function in self.coloring.turned and use not in self.coloring.lost
+        fixed = turned and use not in apart
         found = finding("ASY405", view.site(use.operation), reason, self._remedies(view), chain)
         yield Finding(
             found.site, found.code, found.severity, found.reason, found.advice, chain, fixed

@@ -71,11 +71,11 @@ class SidePlanner:
             ambient = self.colors.ambient.reached(function)
             if function in self.sides.synced or function not in self.coloring.islands:
                 ambient = set()  # else it runs inside run_sync, on what its callers have
+            kept = ambient | self.held.for_others(function)
             indexes = range(len(function.body.operations))
-            self.rename(function, (index for index in indexes if index not in ambient))
+            self.rename(function, (index for index in indexes if index not in kept))
             self._rename_decorators(function)
             self._rename_filled(function)
-            self.held.rename_targets(function)
             if function in self.sides.synced:
                 self.rename_defaults(function)
                 self._rename_injected(function)
@@ -359,7 +359,8 @@ class SidePlanner:
             self._twins[variable] = ""
             stays = variable.module.functions[0] in self.sides.quiet  # it is made there as it was
             origins = self.divider.twins.origins(variable)
-            if not stays and origins & self.coloring.alive:
+            made = self.divider.twins.made_as(variable) or origins
+            if not stays and made & self.coloring.alive:
                 self._twins[variable] = self._make_twin(variable)
             elif not stays and origins and self.alongside is None:
                 self._bind(variable)
