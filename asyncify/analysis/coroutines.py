@@ -36,6 +36,7 @@ class Coroutines:
         self.callers = callers
         self._returned: dict[tuple[Function, bool], Fate] = {}
         self._depth = 0
+        self._reading: set[tuple[Function, str, bool]] = set()
 
     def unawaited(self, use: Use) -> bool:
         """Does the use call, iterate or enter what is async, and only that, without awaiting?"""
@@ -240,6 +241,16 @@ class Coroutines:
         return (x for x in function.module.functions if x.parent is function)
 
     def _loads(self, function: Function, name: str, packed: bool) -> Fate:
+        """The fate of what is read by a name; that it is kept under the same name says nothing."""
+        key = function, name, packed
+        if key in self._reading:
+            return Fate.OPEN
+        self._reading.add(key)
+        found = self._read(function, name, packed)
+        self._reading.discard(key)
+        return found
+
+    def _read(self, function: Function, name: str, packed: bool) -> Fate:
         evaluation = self.inference.evaluations.get(function)
         loads = [
             i for i, op in enumerate(function.body.operations)

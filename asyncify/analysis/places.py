@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from asyncify import facts as f
-from asyncify.analysis import streams
+from asyncify.analysis import creators, streams
 from asyncify.analysis import values as v
 from asyncify.analysis.consumers import iteration, unread
 from asyncify.analysis.layout import Layout
@@ -18,7 +18,7 @@ from asyncify.vocabulary.awaitables import ENSURING_NAMES
 from asyncify.vocabulary.rows import Form, Member
 from asyncify.vocabulary.sqlalchemy_engine import STREAMED_BY, STREAMING_OPTIONS
 
-_MEMORY = ("sqlite://", "sqlite:///")
+MEMORY = ("sqlite://", "sqlite:///")
 _RESULTS = {"Result", "ScalarResult"}
 # What evaluating may do something else with.
 _EFFECTS = (f.CALL, f.AWAIT, f.YIELD, f.YIELD_FROM, f.WALRUS)
@@ -244,6 +244,9 @@ class Places:
         a variable that is one? Another engine would have another database."""
         operations = function.body.operations
         program = self.uses.inference.program
+        creator = creators.argument(operations, index)
+        if creator >= 0:  # the URL only says which kind of database it is
+            return not creators.makes_files(program, function, operations, creator)
         for part in self.uses.layout(function).subtree(index):
             operation, texts = operations[part], operations
             if operation[0] in (f.NAME, f.ATTRIBUTE):
@@ -253,7 +256,7 @@ class Places:
                 )
                 operation = found[1][found[2]] if found is not None else operation
             text = operation[5] if operation[0] == f.CONSTANT else None
-            if isinstance(text, str) and (":memory:" in text or text in _MEMORY):
+            if isinstance(text, str) and (":memory:" in text or text in MEMORY):
                 return True
         return False
 

@@ -94,18 +94,24 @@ class OwnClasses:
         """What objects hold of modules, that stays sync with them: where one is made at import it
         works there, and it is nobody's who can await."""
         given = {atom for atom in held if self._is_given(atom, members)}
-        if not given or not constructor.is_constructor:
+        if not given or not self._works_at_import(constructor):
             return {}
-        if self.colors.factories.is_reached_by_async(constructor):
-            return {}
+        others = {c.own_constructor for c in self.spread.holders()}
+        alike = {fn for fn in others if fn is not None and self._works_at_import(fn)}
         found = {x for method in methods for x in self.roots.twins.sources(method)}
         registries = self.colors.uses.registries
         return {
             atom: variable for variable in found if registries.is_one(variable)
             for atom in self.inference.global_value(variable.module, variable.name)
             if isinstance(atom, v.Known) and atom in given
-            and registries.is_only_called(variable, members)
+            and registries.is_only_called(variable, members | alike)
         }  # fmt: skip
+
+    def _works_at_import(self, constructor: Function) -> bool:
+        return (
+            constructor.is_constructor and self.colors.does_io(constructor)
+            and not self.colors.factories.is_reached_by_async(constructor)
+        )  # fmt: skip
 
     def _hands_out(self, methods: set[Function]) -> bool:
         """Is a session that others made among what the class works with, or is one handed out?"""

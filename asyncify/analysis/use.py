@@ -58,6 +58,7 @@ class Use:
     ``set``: a property of the program is assigned (``operation`` is the object);
     ``call``, ``property``, ``enter manager``, ``iterate``: functions of the program (``callees``);
     ``apply``: one is applied to items by a builtin that has a form which awaits it;
+    ``replace``: one is called for each match by something foreign, called ``name``, likewise;
     ``special``: a special method of an object is called by Python (``item`` is 1 where the object
     itself is the value, too);
     ``pass``: one is given as an argument to something foreign, called ``name``;

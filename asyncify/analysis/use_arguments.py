@@ -14,6 +14,7 @@ from asyncify.analysis.use import MAKING, Use, in_order
 from asyncify.analysis.use_holders import Holders
 from asyncify.vocabulary.frameworks import CONSTRUCTORS
 from asyncify.vocabulary.names import FUNCTIONS, GREENLET_FUNCTIONS, KINDS, WATCHING
+from asyncify.vocabulary.replacing import REPLACING
 from asyncify.vocabulary.runners import RUNNERS
 from asyncify.vocabulary.tasks import STARTUP
 from asyncify.vocabulary.testing import CLEANUPS, EXPECTING
@@ -68,6 +69,7 @@ class Arguments(Holders):
             kind = "thread"
         expected = EXPECTING.get(name, EXPECTING.get(name.rpartition(".")[2], -1))
         consumer = applied(self.layout, index)
+        replaced = _replaced(operation, name)
         known = CONSTRUCTORS.get(name, {}) if name not in STARTUP else {}
         words = {i: key for key, i in operation[7] if key in known}
         for argument in (*operation[6], *(i for _, i in operation[7])):
@@ -84,7 +86,7 @@ class Arguments(Holders):
                 given = [a.function for a in v.elements(value) if isinstance(a, v.FunctionObject)]
             if given:
                 callees = in_order(given, value)
-                own = "apply" if here else kind
+                own = "apply" if here else "replace" if argument == replaced else kind
                 yield Use(own, self.function, index, name=name, callees=callees)
             elif not fits(name) and name.rpartition(".")[2] not in CLEANUPS:
                 yield from self.handed(index, value, name, kind)
@@ -152,3 +154,13 @@ class Arguments(Holders):
         if not name and callee[0] == f.ATTRIBUTE and callee[6] in v.FILLING:
             return str(callee[6])  # handlers[kind].append(handler)
         return name
+
+
+def _replaced(operation: f.Operation, name: str) -> int:
+    """The function that what is called calls for each match, or -1."""
+    row = REPLACING.get(name)
+    if row is None or any(argument < 0 for argument in operation[6]):
+        return -1
+    if len(operation[6]) > row.position:
+        return int(operation[6][row.position])
+    return next((index for keyword, index in operation[7] if keyword == row.keyword), -1)

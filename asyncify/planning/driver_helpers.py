@@ -1,7 +1,8 @@
 """Helpers of the support module for what sync drivers are given, in the words of async ones.
 
 They are written where the arguments can't be read in the source, or where they name files for TLS:
-asyncpg reads libpq's words for these in a DSN, and aiomysql wants an ``ssl.SSLContext``.
+asyncpg reads libpq's words for these in a DSN, and aiomysql wants an ``ssl.SSLContext``. Whoever
+makes connections of SQLite itself makes those of aiosqlite of them.
 https://magicstack.github.io/asyncpg/current/api/index.html#connection
 https://aiomysql.readthedocs.io/en/stable/connection.html
 """
@@ -88,7 +89,24 @@ def _mysql_tls(words: Mapping[str, Any]) -> ssl.SSLContext:
         context.set_ciphers(words["cipher"])
     return context
 '''
+AIOSQLITE_CREATOR = '''
+
+def aiosqlite_creator(creator: Callable[[], Any]) -> Callable[[], Any]:
+    """Makes connections of aiosqlite of what makes those of SQLite."""
+
+    def connect() -> Any:
+        connection: Any = aiosqlite.Connection(creator, 64)
+        thread = connection if isinstance(connection, Thread) else connection._thread
+        thread.daemon = True  # as SQLAlchemy has it
+        return connection
+
+    return connect
+'''
 IMPORTS = {
+    "aiosqlite_creator": (
+        ("collections.abc", "Callable"), ("threading", "Thread"), ("typing", "Any"),
+        ("aiosqlite", ""),
+    ),
     "asyncpg_arguments": (
         ("collections.abc", "Mapping"), ("typing", "Any"), ("urllib.parse", "urlencode"),
     ),
@@ -96,4 +114,7 @@ IMPORTS = {
         ("ssl", ""), ("collections.abc", "Mapping"), ("typing", "Any"),
     ),
 }  # fmt: skip
-TEXTS = {"asyncpg_arguments": ASYNCPG_ARGUMENTS, "aiomysql_arguments": AIOMYSQL_ARGUMENTS}
+TEXTS = {
+    "asyncpg_arguments": ASYNCPG_ARGUMENTS, "aiomysql_arguments": AIOMYSQL_ARGUMENTS,
+    "aiosqlite_creator": AIOSQLITE_CREATOR,
+}  # fmt: skip

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
+from asyncify.analysis.creators import KEYWORD
 from asyncify.analysis.colors import Colors
 from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.layout import Layout
@@ -25,6 +26,7 @@ from asyncify.decisions import (
 )
 from asyncify.findings import Finding
 from asyncify.planning.connect_arguments import Mapping, map_argument, map_query
+from asyncify.planning.connection_creators import HELPER, give_creator, makes_connections
 from asyncify.planning.draft import Draft, reference
 from asyncify.planning.driver_helpers import HELPERS
 from asyncify.planning.factory_calls import FactoryCall
@@ -342,6 +344,8 @@ class EnginePlanner:
                 call.remove.append(keyword)
                 loss = engine_loss(keyword, self.line, written)
                 mapping.lost += [(keyword, loss)] if loss else []
+            elif keyword == KEYWORD and makes_connections(call, value, driver, self.line, self.program):
+                give_creator(call, self.support.name(call.draft, HELPER))
             elif action == "refuse":
                 self._refuse(call, f"`{keyword}` has no form for an async engine")
 

@@ -283,6 +283,7 @@ _USES: dict[str, _Handler] = {
     "special": lambda p, use, t: p.specials.special(use, t.layout, t.draft),
     "property": lambda p, use, t: p.calls.read(use, t.layout, t.draft),
     "apply": lambda p, use, t: p.calls.apply(use, t.layout, t.draft),
+    "replace": lambda p, use, t: p.calls.replacing(use, t.draft),
     "loop": lambda p, use, t: p.calls.await_instead(use, t.layout, t.draft),
     "expect": lambda p, use, t: p.calls.expect(use, t.layout, t.draft),
     "iterate": FunctionPlanner._iterate,

@@ -26,6 +26,7 @@ from asyncify.planning.consumers import plan_applied
 from asyncify.planning.draft import Draft, call_reference, node_reference, reference
 from asyncify.planning.use_planning import UsePlanner
 from asyncify.rules import finding
+from asyncify.vocabulary.replacing import REPLACING
 from asyncify.vocabulary.special import AWAITED_AS
 from asyncify.vocabulary.testing import EXPECTING
 
@@ -224,6 +225,15 @@ class CallPlanner(UsePlanner):
             self.impediments[use.function] = Obstacle("ASY105", reason)
         elif turned:
             plan_applied(use, layout, draft, self.coloring.groups.get(use.function, 0))
+
+    def replacing(self, use: Use, draft: Draft) -> None:
+        """`re.sub` calls what turned: a helper awaits that, and takes what doesn't turn as well."""
+        if any(map(self.is_coroutine, use.callees)):
+            row = REPLACING[use.name]
+            helper = self.support(draft, row.helper)
+            self.replace(use, draft, row.form.replace("{helper}", helper), "{awaited}", True)
+            operations = use.function.body.operations
+            draft.drop(dotted(operations, operations[use.operation][5]))
 
     def foreign(self, use: Use, layout: Layout, draft: Draft) -> None:
         """A library that takes the session is called inside run_sync, on the sync session."""

@@ -130,6 +130,20 @@ async def iterated(items: Any) -> AsyncIterator[Any]:
         if hasattr(iterator, "aclose"):
             await iterator.aclose()
 '''
+_SUBSTITUTED = '''
+
+async def substituted(pattern: Any, repl: Any, string: Any, count: int = 0, flags: int = 0) -> Any:
+    """What ``re.sub`` gives, with a function that may be async."""
+    parts, end = [], 0
+    for number, match in enumerate(re.compile(pattern, flags).finditer(string)):
+        if count and number >= count:
+            break
+        made = repl(match)
+        made = await made if isawaitable(made) else made
+        parts += [string[end : match.start()], string[:0] if made is None else made]
+        end = match.end()
+    return string[:0].join([*parts, string[end:]])
+'''
 _SLICED = '''
 
 def sliced(statement: Any, start: int | None, stop: int | None) -> Any:
@@ -201,6 +215,7 @@ _IMPORTS = {
         ("typing", "Any"),
     ),
     "serve_uvicorn": (("typing", "Any"), ("uvicorn", "")),
+    "substituted": (("re", ""), ("inspect", "isawaitable"), ("typing", "Any")),
     "sliced": (("typing", "Any"),),
     "nth": (("typing", "Any"),),
     **driver_helpers.IMPORTS,
@@ -209,7 +224,7 @@ _TEXTS = {
     **driver_helpers.TEXTS,
     "run_async": _RUN_ASYNC, "run_at_import": _RUN_AT_IMPORT, "_alone": _ALONE,
     "run_sync": _RUN_SYNC, "maybe_await": _MAYBE_AWAIT, "iterated": _ITERATED,
-    "serve_uvicorn": _SERVE_UVICORN, "sliced": _SLICED, "nth": _NTH,
+    "serve_uvicorn": _SERVE_UVICORN, "substituted": _SUBSTITUTED, "sliced": _SLICED, "nth": _NTH,
 }  # fmt: skip
 _RUNS = {"run_async", "run_at_import"}  # those that end a loop: `_alone`
 
