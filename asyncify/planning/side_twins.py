@@ -359,7 +359,9 @@ class SidePlanner:
             self._twins[variable] = ""
             stays = variable.module.functions[0] in self.sides.quiet  # it is made there as it was
             origins = self.divider.twins.origins(variable)
-            made = self.divider.twins.made_as(variable) or origins
+            made = self.divider.twins.made_as(variable)
+            if not self.colors.uses.registries.is_one(variable):
+                made = origins  # a registry's is that of its factory, too
             if not stays and made & self.coloring.alive:
                 self._twins[variable] = self._make_twin(variable)
             elif not stays and origins and self.alongside is None:
