@@ -1,4 +1,4 @@
-"""Creators: functions that make the connections of an engine, ``create_engine(creator=connect)``."""
+"""Creators: functions that make the connections of engines, ``create_engine(creator=connect)``."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def makes_files(
 
 def _is_made_there(creator: Function) -> bool:
     """Is what a function returns the result of a call in it?"""
-    operations, found = creator.body.operations, []
+    operations = creator.body.operations
+    found: list[int] = []
     local: dict[str, int] = {}
     for statement in creator.body.statements:
         if statement[0] == f.ASSIGN and [t[0] for t in statement[7]] == [f.TO_NAME]:

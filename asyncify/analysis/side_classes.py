@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from asyncify.analysis import values as v
 from asyncify.analysis.environments import is_alembic
 from asyncify.analysis.places import Obstacle
-from asyncify.analysis.program import Class, Function
+from asyncify.analysis.program import Class, Function, Variable
 from asyncify.analysis.side_roots import Roots
 from asyncify.analysis.side_spread import Spread
 from asyncify.analysis.uses import SYNC_KINDS

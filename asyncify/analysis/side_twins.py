@@ -256,9 +256,7 @@ class Twins:
         """The origins of what nobody but the sync side names or makes."""
         quiet = sides.quiet
         named = {variable for function in quiet for variable in self.sources(function)}
-        alone = {
-            x for x in named if x in sides.registries or not self.is_named_outside(x, quiet)
-        }
+        alone = {x for x in named if x in sides.registries or not self.is_named_outside(x, quiet)}
         named_alone = {origin for variable in alone for origin in self.origins(variable)}
         # A script's own `session` comes from the factory that others name, as does a registry.
         below = {source for variable in alone for source in self.below(variable)}

@@ -70,9 +70,7 @@ class Uses:
         evaluation = self.inference.evaluations.get(function) if self.apart else None
         if evaluation is None:
             return ()
-        found = Collector(
-            self.inference, evaluation, self.layout(function), self.by_name
-        ).collect()
+        found = Collector(self.inference, evaluation, self.layout(function), self.by_name).collect()
         return tuple(use for use in found if self.registries.of(use) in self.apart)
 
     def doing_io(self, function: Function) -> tuple[Use, ...]:

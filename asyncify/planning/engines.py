@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
-from asyncify.analysis.creators import KEYWORD
 from asyncify.analysis.colors import Colors
+from asyncify.analysis.creators import KEYWORD
 from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.places import Obstacle
@@ -344,7 +344,9 @@ class EnginePlanner:
                 call.remove.append(keyword)
                 loss = engine_loss(keyword, self.line, written)
                 mapping.lost += [(keyword, loss)] if loss else []
-            elif keyword == KEYWORD and makes_connections(call, value, driver, self.line, self.program):
+            elif keyword == KEYWORD and makes_connections(
+                call, value, driver, self.line, self.program
+            ):
                 give_creator(call, self.support.name(call.draft, HELPER))
             elif action == "refuse":
                 self._refuse(call, f"`{keyword}` has no form for an async engine")

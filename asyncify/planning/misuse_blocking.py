@@ -54,8 +54,8 @@ class Blocking:
     def _in_async(self, view: View) -> Iterator[Finding]:
         """The first place of a function: where one is, there are mostly more."""
         apart = self.colors.uses.of_apart(view.function)
-        found = (*self.colors.uses.of(view.function), *apart)
-        uses = [u for u in found if self._blocks(view, u)]
+        known = (*self.colors.uses.of(view.function), *apart)
+        uses = [u for u in known if self._blocks(view, u)]
         if not uses:
             return
         use = min(uses, key=lambda u: (u.line, u.column))
