@@ -496,7 +496,7 @@ def _settled(
         }  # fmt: skip
         uncopied = planner.sides.failed - colors.uncopied
         unfit = planner.infrastructure.engines.unfit
-        reading = planner.loading.readers.found - colors.reading
+        reading = (planner.loading.readers.found | planner.queries.reading) - colors.reading
         if not fresh and not uncopied and not unfit and not reading:
             undone = planner.undone()
             places |= {decision.site for decision in undone}

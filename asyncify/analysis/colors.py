@@ -58,7 +58,7 @@ class Colors(Enclosures):
         self.unfit: set[v.Origin] = set()  # engines and factories that can't be async
         self.held_back: dict[Function, Obstacle | None] = {}  # with their components
         self.uncopied: set[Function] = set()  # of those that were tried
-        self.reading: set[Function] = set()  # what turns for what it reads
+        self.reading: set[Function] = set()  # what turns for what it reads, or gives a library
         self.divider = Divider(self)
         self.lambdas = Lambdas(self)
         self.factories = Factories(self)

@@ -33,6 +33,7 @@ class KeptQueries(QueryFlows):
         self, colors: Colors, coloring: Coloring, support: Callable[[Draft, str], str]
     ) -> None:
         self.support = support
+        self.reading: set[Function] = set()  # what has to turn, so that a Query runs in run_sync
         super().__init__(colors, coloring)
 
     def _is_async(self, function: Function) -> bool:
@@ -141,7 +142,11 @@ class KeptQueries(QueryFlows):
             if index in self._inside.get(function, ()) or self._is_entered(function, index):
                 continue
             if not self._is_async(function):
-                if self._sessions_turn(function, index):
+                if not self._sessions_turn(function, index):
+                    continue
+                if function.facts.kind == "def" and function not in self.colors.reading:
+                    self.reading.add(function)  # it has nothing else to turn for
+                else:
                     self._impede(function, f"A query can't be executed here: {reason}.")
                 continue
             value = self._given_query(function, index)
