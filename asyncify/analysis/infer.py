@@ -51,6 +51,7 @@ class Inference(Signatures):
         self.staying: set[v.Origin] = set()  # what makes sessions that can't be async
         self.attributes: dict[v.Value, Attributes] = {}
         self.results: dict[v.Value, v.Value] = {}  # of calls that always give the same
+        self.holders: dict[str, v.Known | None] = {}  # classes of libraries, by what they are given
         self._layouts: dict[Function, Layout] = {}
         self._free_names: dict[Function, dict[str, Any]] = {}
         self._rows: dict[tuple[str, str], Member | None] = {}

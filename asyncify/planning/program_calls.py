@@ -12,6 +12,7 @@ from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, dotted
 from asyncify.analysis.sides import ENTERED_AS, home, is_handed
 from asyncify.analysis.use import UNSURE
+from asyncify.analysis.use_holders import keeps
 from asyncify.analysis.uses import Use
 from asyncify.decisions import (
     AwaitExpression,
@@ -244,6 +245,18 @@ class CallPlanner(UsePlanner):
                     f"`{use.name}` takes the session and is called through run_sync.",
                 )
             )  # fmt: skip
+            self._tell_kept(use, layout, draft)
+
+    def _tell_kept(self, use: Use, layout: Layout, draft: Draft) -> None:
+        """An object of a library that keeps the session may be used where nobody sees it."""
+        if keeps(use.name) and _leaves(layout, use.operation):
+            reason = (
+                f"What `{use.name}` gives keeps the session, and goes to other functions: what it "
+                "does with the database there isn't run in a greenlet."
+            )
+            advice = "Call its methods through `run_sync`."
+            site = draft.site(layout.operations[use.operation])
+            self.findings.append(finding("ASY106", site, reason, advice))
 
     def _is_entered_with(self, use: Use, layout: Layout) -> bool:
         """``Report(db).text()``: is a method of what a call gives, an island too, called at once?
@@ -377,6 +390,10 @@ class CallPlanner(UsePlanner):
         own = function.facts.bound
         ambient = {i for i, found in self.colors.ambient.places(function).items() if found}
         group = self.coloring.groups.get(function, 0)
+        layout = self.colors.uses.layout(function)
+        for use in self.colors.uses.of(function):
+            if use.kind == "foreign" and layout.parent(use.operation) < 0:
+                self._tell_kept(use, layout, draft)
         for index, operation in enumerate(evaluation.operations):
             kinds = {a.kind for a in evaluation.values[index] if isinstance(a, v.Known)}
             is_free = operation and operation[0] == f.NAME and operation[5] not in own
@@ -391,3 +408,14 @@ class CallPlanner(UsePlanner):
                         group=group, template="{node}().sync_session",
                     )
                 )  # fmt: skip
+
+
+def _leaves(layout: Layout, index: int) -> bool:
+    """Is the result of a call given to somebody else: returned, kept in an object, handed on?"""
+    parent = layout.parent(index)
+    if parent >= 0:
+        return bool(layout.operations[parent][0] != f.ATTRIBUTE)
+    statement = layout.statement(index)
+    if statement is None or statement[0] == f.EXPRESSION:
+        return False
+    return statement[0] != f.ASSIGN or any(target[0] != f.TO_NAME for target in statement[7])
