@@ -43,6 +43,14 @@ def partial_method(evaluation: Evaluation, arguments: list[v.Value], named: Name
     return partial(evaluation, [bound, *arguments[1:]], named)
 
 
+def manager(arguments: list[v.Value]) -> v.Value:
+    """``contextmanager(rows)``: what makes managers of generators, as the decorator does."""
+    return frozenset(
+        v.Managing(a.function, a.bound) for a in arguments[0]
+        if isinstance(a, v.FunctionObject) and a.function.facts.is_generator
+    )  # fmt: skip
+
+
 def provider(evaluation: Evaluation, arguments: list[v.Value], named: Named) -> v.Value:
     """``Factory(Service, repository=repository)``: whatever calls that makes a `Service`, of what
     the providers among the arguments make."""

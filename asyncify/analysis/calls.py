@@ -163,6 +163,17 @@ def _call_function(
     return evaluation.inference.called(atom.function, atom.bound, arguments, named)
 
 
+def _call_managing(
+    evaluation: Evaluation,
+    atom: v.Managing,
+    operation: f.Operation,
+    arguments: list[v.Value],
+    named: Named,
+) -> v.Value:
+    evaluation.inference.pass_arguments(atom.function, atom.bound, arguments, named)
+    return evaluation.inference.managed(atom.function)
+
+
 def _call_class(
     evaluation: Evaluation,
     atom: v.ClassObject,
@@ -281,6 +292,7 @@ def _call_declared(
 
 _HANDLERS: dict[type, Callable[[Evaluation, Any, f.Operation, list[v.Value], Named], v.Value]] = {
     v.FunctionObject: _call_function,
+    v.Managing: _call_managing,
     v.ClassObject: _call_class,
     v.KnownMethod: _call_method,
     v.Known: _call_known,

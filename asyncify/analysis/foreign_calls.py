@@ -19,6 +19,7 @@ from asyncify.analysis import (
 from asyncify.analysis import values as v
 from asyncify.vocabulary import flask
 from asyncify.vocabulary.common import DESCRIBED
+from asyncify.vocabulary.frameworks import MANAGERS
 from asyncify.vocabulary.injection import PROVIDERS
 from asyncify.vocabulary.names import BINDS, FUNCTIONS, KINDS
 from asyncify.vocabulary.runners import RUNNERS
@@ -251,6 +252,9 @@ _ROWS: dict[str, _Row] = {
     "getattr": _Row(_by_name, 2),
     **dict.fromkeys(("asyncio.run", "anyio.run"), _Row(_run, 1)),
     "contextlib.closing": _Row(_closing, 1),
+    **dict.fromkeys(
+        MANAGERS, _Row(lambda of: callables.manager(of.arguments) or _unknown_call(of.name), 1)
+    ),
     **dict.fromkeys(_STACKING, _Row(_entered, 1)),
     "typing.cast": _Row(lambda of: of.arguments[-1], 1),
     **dict.fromkeys(_SAME, _Row(lambda of: of.arguments[0], 1)),

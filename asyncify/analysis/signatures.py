@@ -16,13 +16,13 @@ from asyncify.analysis.models import Models
 from asyncify.analysis.program import Class, Function, Program, dotted
 from asyncify.analysis.slots import Flow, Slot
 from asyncify.config import Config
+from asyncify.vocabulary.frameworks import MANAGERS
 
 _PROPERTIES = {
     "property", "functools.cached_property", "cached_property", "abc.abstractproperty",
     "sqlalchemy.ext.hybrid.hybrid_property", "hybrid_property",
     "sqlalchemy.util.memoized_property",
 }  # fmt: skip
-_MANAGERS = {"contextlib.contextmanager", "contextlib.asynccontextmanager"}
 _ANYTHING = {"typing.Any", "object"}
 _SEVERAL = 60  # functions: nobody evaluates more of them to learn what a parameter is
 
@@ -107,7 +107,7 @@ class Signatures(Flow):
         return bool({"classmethod", "staticmethod"} & set(self.decorators(function)))
 
     def is_manager(self, function: Function) -> bool:
-        return bool(_MANAGERS & set(self.decorators(function)))
+        return not MANAGERS.isdisjoint(self.decorators(function))
 
     # -- parameters
 
@@ -366,13 +366,17 @@ class Signatures(Flow):
         self.pass_arguments(function, bound, arguments, named)
         shape = self._shapes[function]
         if shape.is_manager:
-            return v.one(v.Managed(self._yield_declared(function), function))
+            return self.managed(function)
         if function.facts.is_generator:
             self.demand(function)
             return v.one(v.Generated(function))
         if function.facts.is_async and not awaited:
             return v.one(v.CoroutineValue(function))
         return self.result(function)
+
+    def managed(self, function: Function) -> v.Value:
+        """The context manager that a generator function defines."""
+        return v.one(v.Managed(self._yield_declared(function), function))
 
     def result(self, function: Function) -> v.Value:
         """What a function returns, by its annotation and its ``return`` statements."""

@@ -316,6 +316,20 @@ class Managed:
     function: Function | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False, init=False)
+class Managing(Made):
+    """``contextmanager(rows)``: called, it gives the context manager that a generator function
+    defines; ``bound`` where that is taken from an object."""
+
+    function: Function
+    bound: bool = False
+
+    def __new__(cls, function: Function, bound: bool = False) -> Managing:
+        kept, key = function.atoms, (Managing, bound)
+        found: Managing | None = kept.get(key)
+        return _keep(kept, key, cls, function=function, bound=bound) if found is None else found
+
+
 @dataclass(frozen=True, slots=True)
 class Giving:
     """Something of which only the annotation says what a call of it gives."""
@@ -362,6 +376,7 @@ Atom = (
     | TupleValue
     | Generated
     | Managed
+    | Managing
     | Giving
     | CoroutineValue
     | Literal

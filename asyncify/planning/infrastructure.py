@@ -19,6 +19,7 @@ from asyncify.planning.disposal import undisposed
 from asyncify.planning.draft import Draft, reference
 from asyncify.planning.engines import EnginePlanner
 from asyncify.planning.listeners import ListenerPlanner
+from asyncify.planning.managers import plan_managers
 from asyncify.planning.queries import QueryPlanner
 from asyncify.planning.routed_binds import plan_routed
 from asyncify.planning.scoped_factories import plan_on_factories
@@ -69,6 +70,7 @@ class InfrastructurePlanner:
                     self.listeners.decorators(function)
         self._functions_annotated()
         plan_on_factories(self.colors, self.coloring, self.draft)
+        plan_managers(self.colors, self.coloring, self.draft)
         plan_routed(self.colors, self.coloring, self.draft)
         if not self.inference.config.alongside:
             self.sync_engines.plan()

@@ -357,6 +357,9 @@ class SidePlanner:
             return self._alias_twin(variable)
         if variable not in self._twins:
             self._twins[variable] = ""
+            if self._is_manager(variable):
+                self._twins[variable] = self._manager_twin(variable)
+                return self._twins[variable]
             stays = variable.module.functions[0] in self.sides.quiet  # it is made there as it was
             origins = self.divider.twins.origins(variable)
             made = self.divider.twins.made_as(variable)
@@ -367,6 +370,24 @@ class SidePlanner:
             elif not stays and origins and self.alongside is None:
                 self._bind(variable)
         return self._twins[variable]
+
+    def _is_manager(self, variable: Variable) -> bool:
+        """Does it make managers of a generator that is there twice: ``contextmanager(rows)``?"""
+        value = self.inference.global_value(variable.module, variable.name)
+        return any(isinstance(a, v.Managing) and a.function in self.sides.twinned for a in value)
+
+    def _manager_twin(self, variable: Variable) -> str:
+        body = variable.module.functions[0]
+        places = [
+            i for i in self.program.values_assigned(variable)
+            if body.body.operations[i][0] == f.CALL
+        ]  # fmt: skip
+        name, there = self._variable_name(variable)
+        if self.alongside is None:
+            name = twin_name(variable.name)
+        for index in places:
+            self._repeat(variable, (body, index), name, there)
+        return name if places else ""
 
     def _bind(self, variable: Variable) -> None:
         """What only the sync side uses stays as it is, on engines that are sync."""

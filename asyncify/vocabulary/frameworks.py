@@ -17,6 +17,8 @@ __all__ = [
     "CACHE_MEMBERS",
     "CONSTRUCTORS",
     "MAKERS",
+    "MANAGER",
+    "MANAGERS",
     "METHODS",
     "NAMESPACE_DEFAULTS",
     "PLAIN_THREADS",
@@ -32,6 +34,11 @@ __all__ = [
 # What runs a function in a thread with positional arguments: the keywords are its own.
 # https://anyio.readthedocs.io/en/stable/api.html#anyio.to_thread.run_sync
 PLAIN_THREADS: frozenset[str] = frozenset({"anyio.to_thread.run_sync"})
+
+# What makes context managers of generator functions.
+# https://docs.python.org/3/library/contextlib.html#contextlib.contextmanager
+MANAGER = "contextlib.contextmanager"
+MANAGERS = frozenset({MANAGER, "contextlib.asynccontextmanager"})
 
 # What argparse keeps for an attribute of the namespace: `parser.set_defaults(func=run)`.
 # https://docs.python.org/3/library/argparse.html#sub-commands
