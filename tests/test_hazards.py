@@ -68,6 +68,9 @@ HAZARDS = (
         "H01", "in_a_dict", "await db.run_sync(lambda _: str(found))", "str(found)", "ASY702"
     ),
     Hazard("H01", "sort_key", OWNER, ""),
+    Hazard("H01", "deferred_elsewhere", ".options(undefer(User.bio))", ""),
+    Hazard("H01", "load_only_elsewhere", "await user_.awaitable_attrs.name", "pass", "ASY702"),
+    Hazard("H01", "sort_by_function", ".options(selectinload(Book.user).undefer(User.bio))", ""),
     Hazard("H01", "pattern", OWNER, ""),
     Hazard(
         "H01", "deferred_of_a_new_object", "await user.awaitable_attrs.bio", "user.bio", "ASY702"
@@ -83,6 +86,9 @@ HAZARDS = (
     Hazard("H03", "commit", "expire_on_commit=False", "expire_on_commit=True"),
     Hazard("H03", "rows_by_key", 'db.expire(user, ["books"])', "pass", "ASY702"),
     Hazard("H03", "member", 'db.expire(user, ["mood"])', "pass", "ASY702"),
+    Hazard("H03", "member_set_elsewhere", 'db.expire(user, ["mood"])', "pass", "ASY702"),
+    Hazard("H03", "number", 'db.expire(coin, ["count"])', "pass", "ASY702"),
+    Hazard("H03", "savepoint", "await purse.awaitable_attrs.size", "purse.size", "ASY702"),
     Hazard("H03", "rows_between", 'db.expire(user, ["tags"])', "pass", "ASY702"),
     Hazard("H03", "commits", 'db.expire(book, ["user"])', "pass", "ASY702"),
     Hazard("H03", "rollback", "await user.awaitable_attrs.name", "user.name", "ASY702"),
@@ -92,6 +98,8 @@ HAZARDS = (
     ),
     Hazard("H04", "populate_existing", "await db.refresh(user)", "pass"),
     Hazard("H05", "onupdate", "await user.awaitable_attrs.changed", "user.changed", "ASY702"),
+    Hazard("H05", "column_property", "await user.awaitable_attrs.upper", "user.upper", "ASY702"),
+    Hazard("H05", "count_of_rows", 'db.expire(purse, ["coin_count"])', "pass", "ASY702"),
     Hazard("H05", "by_name", "await user.awaitable_attrs.changed", "user.changed", "ASY702"),
     Hazard("H05", "expression", "await user.awaitable_attrs.name", "user.name", "ASY702"),
     Hazard("H06", "append", BOOKS, ""),
@@ -111,6 +119,7 @@ HAZARDS = (
         expires=True,
     ),
     Hazard("H11", "bulk_update", "await db.run_sync(", None),
+    Hazard("H11", "unsynchronized", 'db.expire(purse, ["size"])', "pass", "ASY702"),
     Hazard(
         "H13", "listener", "\ndef hear", "\nasync def hear", "ASY412", True, ["new"], apart=True,
     ),
@@ -196,6 +205,7 @@ def fill(db: Session, models: types.ModuleType) -> None:
     db.add_all([ann, models.User(name="bob", books=[models.Book(title="three")])])
     db.flush()
     db.add_all([models.Note(text="a", user_id=1), models.Note(text="b", user_id=1)])
+    db.add(models.Purse(id=1, size=3))
     db.add(models.Dog(name="rex", trick="roll"))
     db.commit()
     db.expunge_all()

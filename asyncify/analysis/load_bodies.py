@@ -228,6 +228,8 @@ class LoadBody:
         base, name = self.operations[operation[5]], operation[6]
         parameters = {parameter.name for parameter in self.function.signature.parameters}
         cls = self.class_of(operation[5])
+        while base[0] == f.ATTRIBUTE:  # self.cache.last
+            base = self.operations[base[5]]
         if base[0] != f.NAME or base[5] not in parameters or cls is None:
             return None
         if self.loading.is_model(cls) or cls.find(name) is not None:
@@ -245,8 +247,13 @@ class LoadBody:
         return owner if is_self and not self.function.signature_is_decorated else None
 
     def _is_put_there(self, cls: Class, name: str) -> bool:
-        """Does a function that stays sync put an instance there? It may do so just before."""
-        methods = [method for each in cls.ancestors for method in each.methods.values()]
+        """Does a function that stays sync put an instance there just before: this one, or one that
+        it calls?"""
+        called = self.function.facts.members
+        methods = [
+            method for each in cls.ancestors for method in each.methods.values()
+            if method.name in called
+        ]  # fmt: skip
         return any(
             name in method.facts.stores
             for method in (self.function, *methods)
@@ -259,8 +266,7 @@ class LoadBody:
         found = self._callees.get(index)
         if found is None:
             types = self.types[index] if self.types is not None else v.UNKNOWN
-            found = [(a.function, a.bound) for a in types if isinstance(a, v.FunctionObject)]
-            found = found or [
+            found = self.functions(index) or [
                 (constructor, True) for a in types
                 if isinstance(a, v.ClassObject) and not self.loading.is_model(a.cls)
                 and (constructor := a.cls.find("__init__")) is not None
@@ -268,6 +274,12 @@ class LoadBody:
             found.sort(key=lambda callee: (callee[0].module.path, callee[0].index))
             self._callees[index] = found
         return found
+
+    def functions(self, index: int) -> list[Callee]:
+        """The functions of the program that an operation's value is."""
+        types = self.types[index] if self.types is not None else v.UNKNOWN
+        found = [(a.function, a.bound) for a in types if isinstance(a, v.FunctionObject)]
+        return sorted(found, key=lambda callee: (callee[0].module.path, callee[0].index))
 
     def texts(self, index: int) -> list[str]:
         """The names that an expression gives: a literal, or what runs over a list of literals."""

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from asyncify import facts as f
 from asyncify.analysis import (
+    load_applied,
     load_commits,
     load_factories,
+    load_kinds,
     load_readers,
     load_reads,
     load_sessions,
@@ -16,6 +18,7 @@ from asyncify.analysis import (
     load_statements,
     load_summaries,
     load_templates,
+    load_touches,
     model_fields,
 )
 from asyncify.analysis import load_values as s
@@ -98,10 +101,12 @@ def _on_value(
     outcomes = [a for a in base if isinstance(a, s.Outcome)]
     if outcomes:
         return s.join([load_statements.result_method(run, a, name) for a in outcomes])
-    if (name in words.CONTAINER_GIVES or name in words.FILLING) and any(
-        isinstance(a, (s.Many, s.Row)) for a in base
-    ):
-        return _container_method(run, callee, base, name, operation)
+    if any(isinstance(a, (s.Many, s.Row)) for a in base):
+        if name in words.CONTAINER_GIVES or name in words.FILLING:
+            return _container_method(run, callee, base, name, operation)
+        if name == words.SORTING:
+            load_applied.over(run, operation, run.elements(base), index, callee[5])
+            return s.NOTHING
     return None
 
 
@@ -153,10 +158,14 @@ def _other(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
                 _requested(run, atom.name.rpartition(".")[2], index)
             return _foreign(run, atom.name, operation, arguments, index)
     if not run.is_typed:
+        program = run.loading.inference.program
+        symbol = program.resolve_expression(run.function, run.operations, operation[5])
+        if isinstance(symbol, Class) and run.loading.is_model(symbol):
+            return _constructed(run, symbol, operation, index)
         callee = run.operations[operation[5]]
         if callee[0] == f.NAME:
             return _foreign(run, callee[5], operation, arguments, index)
-    _lambdas(run, operation, arguments, index)
+    load_applied.applied(run, operation, arguments, index)
     return s.NOTHING
 
 
@@ -180,7 +189,9 @@ def _foreign(
     if name in words.GOING_THROUGH:
         pairs = zip(operation[6], arguments, strict=True)
         arguments = [run.iterable(i) if i >= 0 else value for i, value in pairs]
-    _lambdas(run, operation, arguments, index)
+    given = load_applied.applied(run, operation, arguments, index)
+    if name in words.MAPPING:
+        return s.many(given)
     if name in words.CALLING:
         for place, value in zip(operation[6], arguments, strict=True):
             load_specials.formatted(run, value, index, place, words.CALLING[name])
@@ -214,25 +225,9 @@ def _foreign(
         return s.many(s.one(s.Row(tuple(run.elements(value) for value in arguments))))
     if name in words.ENUMERATING and arguments:
         return s.many(s.one(s.Row((s.NOTHING, run.elements(arguments[0])))))
+    if name in words.GROUPING and arguments:
+        return s.many(s.one(s.Row((s.NOTHING, s.many(run.elements(arguments[0]))))))
     return s.NOTHING
-
-
-def _lambdas(
-    run: LoadEvaluation, operation: f.Operation, arguments: list[s.Value], index: int
-) -> None:
-    """A lambda that a call is given runs over what else it is given: ``sorted(books, key=...)``."""
-    items = s.join([run.elements(value) for value in arguments if value])
-    if not items:
-        return
-    for argument in (*operation[6], *(i for _, i in operation[7])):
-        given = run.operations[argument] if argument >= 0 else ()
-        if given and given[0] == f.CALL:
-            load_reads.by_getter(run, argument, items)
-        if given and given[0] == f.LAMBDA:
-            function = run.function.module.functions[given[5]]
-            load_summaries.apply(
-                run, function, [items for _ in function.signature.parameters], index
-            )
 
 
 def _constructed(run: LoadEvaluation, cls: Class, operation: f.Operation, index: int) -> s.Value:
@@ -253,12 +248,13 @@ def _constructed(run: LoadEvaluation, cls: Class, operation: f.Operation, index:
     missing |= {
         s.UNLIKE + name
         for name, i in operation[7]
-        if name and load_reads.is_unlike(run, cls, name, i)
+        if name and load_kinds.is_unlike(run.loading.models, run.function, cls, name, i)
     }
     if missing:
         run.state.set_changed((source, ()), frozenset(missing))
     for name, argument in operation[7]:
         if name in links:
+            load_touches.put(run, links[name], run.values[argument])
             load_sessions.keep(run, run.values[argument])
             given = s.unordered(run.values[argument])
             run.state.put((source, (name,)), [entity.key for entity in given])
@@ -291,6 +287,7 @@ def _container_method(
         load_sessions.keep(run, given)
         target = run.operations[callee[5]]
         for item in s.unordered(base) if target[0] == f.ATTRIBUTE else ():
+            load_touches.filled(run, item, given)
             run.state.mix(item.key, [each.key for each in s.unordered(given)])
             if item.path and name not in words.EXTENDING:  # which may be by nothing
                 run.state.load((item.source, item.path[:-1]), item.path[-1:])

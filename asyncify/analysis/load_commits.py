@@ -167,6 +167,7 @@ def committed(run: LoadEvaluation) -> None:
     if not history.commits:
         history = replace(history, commits=True)
     if history.dirty:
+        _count_again(run)
         pairs = frozenset(_loaded(run, history.dirty))
         history = replace(
             history, dirty=frozenset(), past=history.past | history.dirty,
@@ -174,6 +175,19 @@ def committed(run: LoadEvaluation) -> None:
         )  # fmt: skip
         run.committed_in = run.statement
     run.state.history = history
+
+
+def _count_again(run: LoadEvaluation) -> None:
+    """What instances have selected of other rows, which have been written, is read again."""
+    models, state = run.loading.models, run.state
+    for value in run.environment.values():
+        for entity in s.unordered(value):
+            names = models.aggregated(entity.cls)
+            if names and entity.source.kind == "new" and not entity.path:
+                names &= state.loaded.get(entity.key, frozenset())  # else it is read for the first
+            if names:
+                known = state.expired.get(entity.key, frozenset())
+                state.set_expired(entity.key, known | {s.GIVEN_BACK + name for name in names})
 
 
 def called(run: LoadEvaluation, state: State, own: Callable[[Key], list[Key]]) -> None:

@@ -47,6 +47,7 @@ class LoadEvaluation:
         self.state = State()
         self.summary = Summary()
         self.has_ended = False
+        self.savepoints = 0  # that contexts have taken
         self.handlers = 0  # exception handlers around the statement
         self.forks = 0  # branches around the statement
         self.statement: f.Statement | None = None  # that is run
@@ -196,6 +197,7 @@ class LoadEvaluation:
         else:
             self.block(statement[8])
         for value, _ in statement[7]:
+            self.savepoints += load_sessions.is_savepoint(self, value)
             load_sessions.ended(self, value)
         if any(load_sessions.is_opened(self, value) for value, _ in statement[7]):
             self.state.history = before  # of another session: nothing of this one expires
@@ -216,7 +218,7 @@ class LoadEvaluation:
         self.go_on(ends)
 
     def on_try(self, statement: f.Statement) -> None:
-        before = dict(self.environment), self.state.copy()
+        before, savepoints = (dict(self.environment), self.state.copy()), self.savepoints
         self.block(statement[7])
         after, ended = (self.environment, self.state), self.has_ended
         ends = [] if ended else [after]
@@ -226,6 +228,8 @@ class LoadEvaluation:
             if name:
                 self.environment[name] = s.NOTHING
             self.has_ended = False
+            if self.savepoints > savepoints:
+                load_sessions.rolled_back(self)
             self.handlers += 1
             self.block(block)
             self.handlers -= 1

@@ -6,7 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from asyncify import facts as f
-from asyncify.analysis import load_commits, load_sessions, load_summaries, model_fields
+from asyncify.analysis import (
+    load_commits,
+    load_kinds,
+    load_sessions,
+    load_summaries,
+    load_touches,
+    model_fields,
+)
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_demands import Demand
@@ -212,7 +219,7 @@ def column(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -
     models = run.loading.models
     deferred = (
         name in models.deferred(entity.cls)
-        or s.WITHOUT + name in state.loaded.get(key, frozenset())
+        or is_left_out(run, key, name)
         or is_uncomputed(run, entity, name)
     )
     if deferred and name not in state.loaded.get(key, frozenset()):
@@ -221,6 +228,11 @@ def column(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -
             _note(run, entity, name, True, reading)
         if load_sessions.settles(run, entity.source, reading.place):
             state.load(key, (name,))
+
+
+def is_left_out(run: LoadEvaluation, key: s.Key, name: str) -> bool:
+    """Is it a column that the options of the statement have left out?"""
+    return s.WITHOUT + name in run.state.loaded.get(key, frozenset())
 
 
 def is_uncomputed(run: LoadEvaluation, entity: s.Entity, name: str) -> bool:
@@ -333,6 +345,7 @@ def store(run: LoadEvaluation, base: int, name: str, value: s.Value, index: int)
         load_sessions.keep(run, value)
         link = models.links(atom.cls).get(name)
         if link is not None:
+            load_touches.related(run, atom, link, value)
             if link.to_many and link.lazy not in EAGER and link.lazy not in QUERYING:
                 demand(run, atom, name, Reading(base))  # what was there is loaded to be replaced
             if run.operations[base][0] == f.SUBSCRIPT or load_sessions.is_shared(run, atom.source):
@@ -350,7 +363,9 @@ def store(run: LoadEvaluation, base: int, name: str, value: s.Value, index: int)
         if name in models.foreign_keys(atom.cls):
             state.write(atom.cls)
             load_commits.stored(run, atom.cls, name)
-        if index >= 0 and is_unlike(run, atom.cls, name, index):
+        if index >= 0 and load_kinds.is_unlike(
+            run.loading.models, run.function, atom.cls, name, index
+        ):
             known = state.changed.get(atom.key, frozenset())
             state.set_changed(atom.key, known | {s.UNLIKE + name})
         changed = state.changed.get(atom.key, frozenset()) | models.expiring(atom.cls)
@@ -359,17 +374,17 @@ def store(run: LoadEvaluation, base: int, name: str, value: s.Value, index: int)
             state.set_changed(atom.key, changed)
         if index >= 0 and run.is_computed(index):
             changed |= {name}
-        _compute(run, atom, changed)
+        compute(run, atom, changed)
 
 
 def set_by_name(run: LoadEvaluation, entity: s.Entity) -> None:
     """``setattr(user, name, value)``: something changes, and what the database sets then."""
     run.state.write(entity.cls)
     known = run.state.changed.get(entity.key, frozenset())
-    _compute(run, entity, known | run.loading.models.expiring(entity.cls))
+    compute(run, entity, known | run.loading.models.expiring(entity.cls))
 
 
-def _compute(run: LoadEvaluation, entity: s.Entity, changed: frozenset[str]) -> None:
+def compute(run: LoadEvaluation, entity: s.Entity, changed: frozenset[str]) -> None:
     """The next flush changes the instance: of some attributes only the database knows the value."""
     if changed:
         run.state.set_changed(entity.key, changed)
@@ -389,21 +404,3 @@ def add(run: LoadEvaluation, base: int, name: str, index: int) -> None:
     store(run, base, name, s.NOTHING, index)
     for key in unset:
         state.set_loaded(key, state.loaded.get(key, frozenset()) - {name})
-
-
-def is_unlike(run: LoadEvaluation, cls: Class, name: str, index: int) -> bool:
-    """Is a column of members of an enumeration set to text? The database gives back a member."""
-    if not run.loading.models.is_enum(cls, name):
-        return False
-    operation = run.operations[index]
-    if operation[0] == f.ATTRIBUTE:
-        return operation[6] in words.ENUM_VALUES
-    if operation[0] == f.CONSTANT:
-        return isinstance(operation[5], str)
-    signature = run.function.signature
-    return operation[0] == f.NAME and any(
-        parameter.name == operation[5] and parameter.annotation >= 0
-        and signature.operations[parameter.annotation][:1] == (f.NAME,)
-        and signature.operations[parameter.annotation][5] == "str"
-        for parameter in signature.parameters
-    )  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Set
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
-from asyncify.analysis import load_commits, load_statements
+from asyncify.analysis import load_bulk, load_commits, load_statements
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_bodies import session_of
@@ -79,7 +79,7 @@ def _write_many(run: LoadEvaluation, index: int) -> None:
             isinstance(a, v.Foreign) and FUNCTIONS.get(a.name) in words.WRITERS
             for a in run.types(operation[5])
         ):
-            cls = _updated_class(run, place)
+            cls = updated_class(run, place)
             run.state.write(cls)
             if cls is not None:
                 load_commits.gone(run, cls, "bulk")
@@ -109,6 +109,7 @@ def _executed_by(run: LoadEvaluation, argument: s.Value, gives: Gives, index: in
     if not statements:
         run.state.flush()
         _bulk_update(run, index)
+        load_bulk.executed(run, index)
         _write_many(run, index)
 
     def execute(statement: s.Statement) -> s.Value:
@@ -146,10 +147,10 @@ def bulk_values(run: LoadEvaluation, operation: f.Operation) -> tuple[Class | No
     if not callee or callee[0] != f.ATTRIBUTE or callee[6] != words.VALUES:
         return None, set()
     keywords = {n for n, i in operation[7] if n and run.is_computed(i, bulk=True)}
-    return _updated_class(run, callee[5]), keywords | computed_keys(run, operation)
+    return updated_class(run, callee[5]), keywords | computed_keys(run, operation)
 
 
-def _updated_class(run: LoadEvaluation, index: int) -> Class | None:
+def updated_class(run: LoadEvaluation, index: int) -> Class | None:
     """The class of ``update(User).where(...)``."""
     while run.operations[index][0] == f.CALL:
         operation = run.operations[index]
@@ -184,7 +185,7 @@ def expire_attributes(run: LoadEvaluation, attributes: Set[tuple[Class, str]]) -
         return
     if not attributes <= run.state.computes:
         run.state.computes |= attributes
-    for entity in _held(run):
+    for entity in held(run):
         names = {name for cls, name in attributes if cls in entity.cls.ancestors}
         if names:
             known = run.state.expired.get(entity.key, frozenset())
@@ -208,7 +209,7 @@ def is_shared(run: LoadEvaluation, source: s.Source) -> bool:
     return max(one, many) > 1
 
 
-def _held(run: LoadEvaluation) -> set[s.Entity]:
+def held(run: LoadEvaluation) -> set[s.Entity]:
     """The instances that variables of the function hold."""
     return {e for value in run.environment.values() if value for e in s.unordered(value)}
 
@@ -267,7 +268,7 @@ def expire_all(run: LoadEvaluation, failed: bool = False) -> None:
     load_commits.expired(run)
     run.state.recovers |= failed
     run.state.expires |= not failed
-    keys = {e.key for e in _held(run)} | run.state.loaded.keys()
+    keys = {e.key for e in held(run)} | run.state.loaded.keys()
     stored = run.state.stored
     run.state.expire((k for k in keys if k[0].kind != "new" or k[0] in stored), failed)
 
@@ -285,9 +286,21 @@ def ended(run: LoadEvaluation, index: int) -> None:
     if not _ends_flushing(run, index):
         return
     run.state.flush()
-    callee = run.operations[run.operations[index][5]]
-    if callee[0] != f.ATTRIBUTE or callee[6] not in words.NESTED:
+    if not is_savepoint(run, index):
         load_commits.commits(run)
+
+
+def is_savepoint(run: LoadEvaluation, index: int) -> bool:
+    """Is it a savepoint that a context takes? ``with db.begin_nested():``"""
+    operation = run.operations[index]
+    callee = run.operations[operation[5]] if operation[0] == f.CALL else ()
+    return callee[:1] == (f.ATTRIBUTE,) and callee[6] in words.NESTED
+
+
+def rolled_back(run: LoadEvaluation) -> None:
+    """A context's savepoint was rolled back, and the failure is handled: what was changed in it
+    expires."""
+    run.state.expire((e.key for e in held(run) if e.source.kind != "new"), failed=True)
 
 
 def is_opened(run: LoadEvaluation, index: int) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from asyncify import facts as f
-from asyncify.analysis import load_commits, load_reads, load_sessions
+from asyncify.analysis import load_bulk, load_commits, load_reads, load_sessions
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_states import State
@@ -48,6 +48,7 @@ def statement_method(
         names = load_sessions.computed_keys(run, operation)
         cls = statement.entities[0].cls
         load_sessions.expire_attributes(run, {(cls, name) for name in names})
+        load_bulk.by_query(run, operation, cls)
     gives = words.QUERY_GIVES.get(name)
     if gives is not None:
         executed(run, statement)

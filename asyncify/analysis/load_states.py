@@ -256,6 +256,8 @@ class State:
         out = State()
         out.loaded = {key: names for key, names in self.loaded.items() if known(key[0])}
         out.expired = {key: names for key, names in self.expired.items() if known(key[0])}
+        if self.changed:
+            out.changed = {key: names for key, names in self.changed.items() if known(key[0])}
         out.born = frozenset(source for source in self.born if source in sources)
         out.kept = frozenset(source for source in self.kept if known(source))
         out.stored = frozenset(source for source in self.stored if known(source))

@@ -236,7 +236,9 @@ def _read(
                 run.summary.demands[found] = None
                 if load_sessions.settles(run, found.source, call_site[1]):
                     run.state.read_again(key, name)
-            elif not demand.path and load_reads.is_uncomputed(run, entity, name):
+            elif (
+                not demand.path and load_reads.is_uncomputed(run, entity, name)
+            ) or load_reads.is_left_out(run, key, name):
                 if name not in run.state.loaded.get(key, frozenset()):
                     run.summary.demands[found] = None
                     run.state.load(key, () if run.is_maybe(call_site[1]) else (name,))
@@ -255,7 +257,9 @@ def _pass_on(run: LoadEvaluation, demand: Demand, before: bool) -> None:
     if demand.column:
         if state.is_expired(key, demand.attribute):
             run.summary.demands[demand] = None
-        return
+            return
+        if demand.attribute not in run.loading.models.deferred(demand.entity.cls):
+            return
     run.seen.add((demand.entity.cls, demand.attribute))
     if state.history.past:
         entity = s.Entity(demand.source, demand.path, demand.entity.cls)
@@ -305,6 +309,9 @@ def _take_over(run: LoadEvaluation, state: State, function: Function, given: lis
     for key, names in state.expired.items():
         for own in _keys(key, function, given):
             run.state.set_expired(own, names - {s.FAILED} if run.body.is_test else names)
+    for key, names in state.changed.items():
+        for own in _keys(key, function, given):
+            run.state.set_changed(own, names | run.state.changed.get(own, frozenset()))
     if state.aged:
         run.state.aged |= state.aged
     if state.kept:

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from asyncify import facts as f
-from asyncify.analysis import load_schemas, load_sessions, model_fields
+from asyncify.analysis import load_kinds, load_schemas, load_sessions, model_fields
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
@@ -169,6 +169,7 @@ class Loading:
             if model.columns and any(self.models.declared(c).table for c in cls.ancestors[1:]):
                 names |= model.columns - {n for c in cls.bases if isinstance(c, Class)
                                           for n in self.models.columns(c)}  # fmt: skip
+        names |= load_kinds.unlike(self.models)
         for name in sorted(names):
             yield from program.mentioning_member(name)
         if names or any(self.models.declared(c).table for c in program.classes.values()):
@@ -197,8 +198,11 @@ class Loading:
     @cached_property
     def expires(self) -> bool:
         """Does anything that turns expire what it has loaded, or leave columns to be read?"""
-        return any(map(self.defaulted, self.inference.program.classes.values())) or any(
-            not fn.facts.members.isdisjoint(EXPIRING_ALL) for fn in self.coloring.turned
+        program = self.inference.program
+        return (
+            any(map(self.defaulted, program.classes.values()))
+            or any(map(program.mentioning, NARROWING | DEFERRING))
+            or any(not fn.facts.members.isdisjoint(EXPIRING_ALL) for fn in self.coloring.turned)
         )
 
     @cached_property

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
+from asyncify.analysis import model_kinds
 from asyncify.analysis.program import Class, Function, Variable, dotted
 from asyncify.vocabulary.loading import ADDED, EXPRESSIONS, PROXIES, STANDING
 
@@ -69,8 +70,9 @@ class Model:
     deferred: set[str] = field(default_factory=set)
     expiring: set[str] = field(default_factory=set)  # the database sets them at an UPDATE
     defaulted: set[str] = field(default_factory=set)  # the database sets them at an INSERT
-    enums: set[str] = field(default_factory=set)  # the database gives members for their values
+    kinds: dict[str, str] = field(default_factory=dict)  # of values that the database gives
     queried: set[str] = field(default_factory=set)  # expressions of SQL: new instances have none
+    aggregated: set[str] = field(default_factory=set)  # those of them that select rows
     proxies: dict[str, tuple[str, str]] = field(default_factory=dict)  # (relationship, attribute)
     synonyms: dict[str, tuple[str, ...]] = field(default_factory=dict)  # what reads others
     computed: set[str] = field(default_factory=set)  # what functions declare, for all that inherit
@@ -217,8 +219,8 @@ class Reader:
             self.model.table = "?"
             self.given_table(value)
             return
-        if annotation >= 0 and self.models.enums.intersection(self.words(annotation)):
-            self.model.enums.add(name)
+        if annotation >= 0:
+            model_kinds.note(self, name, self.words(annotation))
         if operation is None or operation[0] != f.CALL:
             if annotation >= 0:
                 self.model.columns.add(name)
@@ -242,6 +244,8 @@ class Reader:
         if primary is not None and primary >= 0 and self.operations[primary][-1] is True:
             self.model.primary_keys.add(name)
         self.strategy(name, callee, keywords)
+        if callee == EXPRESSIONS and model_kinds.selects(self.operations, operation[6]):
+            self.model.aggregated.add(name)
         self._types(name, operation)
 
     def _types(self, name: str, operation: f.Operation) -> None:
@@ -251,10 +255,9 @@ class Reader:
             self.model.foreign_keys[name] = self.foreign(self.operations[foreign])
         for argument in operation[6]:
             inner = self.operations[argument]
+            model_kinds.note(self, name, model_kinds.type_words(self, argument))
             if inner[0] != f.CALL:
                 continue
-            if inner[6] and self.models.enums.intersection(self.words(inner[6][0])):
-                self.model.enums.add(name)
             if dotted(self.operations, inner[5]).endswith("ForeignKey"):
                 found = self.foreign(self.operations[inner[6][0]] if inner[6] else None)
                 self.model.foreign_keys[name] = found
@@ -280,6 +283,8 @@ class Reader:
         update = self.operations[keywords["onupdate"]] if "onupdate" in keywords else None
         if callee == EXPRESSIONS:
             self.model.queried.add(name)
+            if self.constant(keywords.get("expire_on_flush", -1)) is not False:
+                self.model.expiring.add(name)
         if "server_default" in keywords:
             self.model.defaulted.add(name)
         if "server_onupdate" in keywords or (

@@ -39,7 +39,7 @@ class Models:
         self._models: dict[Class, Model] = {}
         self._by_name: dict[str, list[Class]] | None = None
         self._all: dict[Class, dict[str, Relationship]] = {}
-        self._columns: dict[Class, tuple[frozenset[str], frozenset[str], frozenset[str]]] = {}
+        self._columns: dict[Class, tuple[frozenset[str], ...]] = {}
         self._backrefs: dict[Class, dict[str, Relationship]] | None = None
 
     def is_mapped(self, cls: Class) -> bool:
@@ -170,7 +170,7 @@ class Models:
         """Columns of which only the database knows the value after an UPDATE."""
         return self._kept(cls)[2]
 
-    def _kept(self, cls: Class) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    def _kept(self, cls: Class) -> tuple[frozenset[str], ...]:
         """The columns of a class and its bases: all, and those that are asked for by kind."""
         found = self._columns.get(cls)
         if found is None:
@@ -179,6 +179,7 @@ class Models:
                 frozenset(name for model in models for name in model.columns),
                 frozenset(name for model in models for name in model.deferred),
                 frozenset(name for model in models for name in model.expiring),
+                frozenset(name for model in models for name in model.aggregated),
             )
         return found
 
@@ -193,13 +194,17 @@ class Models:
             cls.name for cls in self.program.classes.values() if cls.foreign_bases & ENUMS
         )
 
-    def is_enum(self, cls: Class, name: str) -> bool:
-        """Does a column give members of an enumeration?"""
-        return any(name in self.declared(c).enums for c in cls.ancestors)
+    def kind(self, cls: Class, name: str) -> str:
+        """What kind of value the database gives for a column; '' where that isn't known."""
+        return next((k for c in cls.ancestors if (k := self.declared(c).kinds.get(name))), "")
 
     def is_queried(self, cls: Class, name: str) -> bool:
         """Is a column an expression that only a SELECT computes?"""
         return any(name in self.declared(c).queried for c in cls.ancestors)
+
+    def aggregated(self, cls: Class) -> frozenset[str]:
+        """Those of them that select rows, of other classes or of others of its own."""
+        return self._kept(cls)[3]
 
     def synonym(self, cls: Class, name: str) -> tuple[str, ...]:
         """The attributes that another one stands for."""

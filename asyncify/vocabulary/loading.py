@@ -146,14 +146,19 @@ NEVER_NONE = {"one", "scalar_one", "get_one"}
 # Builtins that give the elements of what they are given, those that give one of them, and those
 # that give a tuple of one of each.
 ITERATING = {
-    "list", "tuple", "set", "frozenset", "sorted", "iter", "reversed", "filter", "map",
-    "itertools.chain", "itertools.islice",
+    "list", "tuple", "set", "frozenset", "sorted", "iter", "reversed", "filter",
+    "itertools.chain", "itertools.islice", "itertools.filterfalse", "itertools.takewhile",
+    "itertools.dropwhile", "heapq.nlargest", "heapq.nsmallest", "collections.deque",
+    "random.sample", "random.choices",
 }  # fmt: skip
 DICT = "dict"
-PICKING = {"next", "min", "max"}
+PICKING = {"next", "min", "max", "random.choice"}
+MAPPING = {"map"}  # give what a function makes of each item
+GROUPING = {"itertools.groupby"}  # give pairs of a key and the items that have it
+SORTING = "sort"
 PAIRING = {"zip", "itertools.zip_longest", "itertools.product"}
 ENUMERATING = {"enumerate"}
-GOING_THROUGH: set[str] = ITERATING | PICKING | PAIRING | ENUMERATING
+GOING_THROUGH: set[str] = ITERATING | PICKING | PAIRING | ENUMERATING | MAPPING | GROUPING
 # Builtins that call a method of what they are given.
 CALLING = {"str": "__str__", "repr": "__repr__", "print": "__str__", "format": "__format__"}
 MEASURING = {"len": "__len__", "bool": "__bool__"}
@@ -174,6 +179,18 @@ EXTENDING = {"extend", "extendleft", "update"}  # by all that they are given
 PROXIES = {"association_proxy", "AssociationProxy"}
 EXPRESSIONS = "column_property"
 ENUMS = {"enum.Enum", "enum.IntEnum", "enum.StrEnum"}
+ENUM = "member"
+# What the types of columns give, and what they take and turn.
+TYPES_GIVE = {
+    "int": "int", "Integer": "int", "BigInteger": "int", "SmallInteger": "int",
+    "float": "float", "Float": "float", "Decimal": "Decimal", "Numeric": "Decimal",
+    "DECIMAL": "Decimal", "bool": "bool", "Boolean": "bool", "UUID": "UUID", "Uuid": "UUID",
+}  # fmt: skip
+TURNED = {  # a float in a literal is one of the constants of which nothing is kept
+    ENUM: {"str"}, "int": {"str"}, "float": {"str"}, "Decimal": {"str", "float", "ellipsis"},
+    "bool": {"str", "int"}, "UUID": {"str"},
+}  # fmt: skip
+KIND_KEYWORDS = {"asdecimal", "as_uuid"}  # keywords of types that may give something else
 ENUM_VALUES = {"value", "name"}  # attributes of a member: what is stored of it
 STANDING = {"synonym", "composite"}  # what reads others
 # Builtins that read an attribute by its name.

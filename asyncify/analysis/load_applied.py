@@ -1,0 +1,60 @@
+"""Functions that a call is given along with instances: ``sorted(orders, key=total)``, ``map``.
+
+They run over what else the call is given, and some calls give what they return.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asyncify import facts as f
+from asyncify.analysis import load_reads, load_summaries
+from asyncify.analysis import load_values as s
+from asyncify.analysis.load_bodies import Callee
+
+if TYPE_CHECKING:
+    from asyncify.analysis.load_evaluation import LoadEvaluation
+
+NOWHERE = -1  # there is no expression for what holds the instances
+
+
+def applied(
+    run: LoadEvaluation, operation: f.Operation, arguments: list[s.Value], index: int
+) -> s.Value:
+    """What functions give that are among the arguments of a call, for the others' items."""
+    items = s.join([run.elements(value) for value in arguments if value])
+    if not items:
+        return s.NOTHING
+    holding = [place for place, value in zip(operation[6], arguments, strict=True) if value]
+    at = holding[0] if len(holding) == 1 else NOWHERE
+    return over(run, operation, items, index, at)
+
+
+def over(
+    run: LoadEvaluation, operation: f.Operation, items: s.Value, index: int, at: int
+) -> s.Value:
+    """The same for items that the value of the operation ``at`` holds."""
+    if at < 0 or not all(isinstance(a, s.Many) for a in run.values[at]):
+        at = NOWHERE  # going through a result or a query takes its rows
+    found = []
+    for argument in (*operation[6], *(i for _, i in operation[7])):
+        if argument < 0 or argument == at:
+            continue
+        if run.operations[argument][0] == f.CALL:
+            load_reads.by_getter(run, argument, items)
+        for function, bound in _functions(run, argument):
+            count, skipped = len(function.signature.parameters), int(bound)
+            given = [s.NOTHING] * skipped + [items] * (count - skipped)
+            places = [NOWHERE] * skipped + [at] * (count - skipped)
+            found.append(load_summaries.apply(run, function, given, index, places))
+    return s.join(found)
+
+
+def _functions(run: LoadEvaluation, argument: int) -> list[Callee]:
+    """The functions of the program that an argument is."""
+    operation = run.operations[argument]
+    if operation[0] == f.LAMBDA:
+        return [(run.function.module.functions[operation[5]], False)]
+    if operation[0] in (f.NAME, f.ATTRIBUTE) and run.is_typed:
+        return run.body.functions(argument)
+    return []
