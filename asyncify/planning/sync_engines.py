@@ -84,9 +84,12 @@ class SyncEnginePlanner:
         """A factory that stays sync makes its sessions on the sync engine, where that which it
         names turns."""
         alive, inference = self.coloring.alive, self.inference
+        apart = self.coloring.stays_origins
         for made, engine in sorted(inference.related, key=lambda pair: pair[0].call):
-            if engine not in alive or made in alive or engine in self.coloring.stays_origins:
+            if engine not in alive or made in alive or engine in apart:
                 continue
+            if made.function in self.coloring.sides.quiet:
+                continue  # all that it has is sync
             evaluation = inference.evaluations.get(made.function)
             for operation in made.function.body.operations if evaluation is not None else ():
                 if operation and operation[0] == f.CALL and operation[3] == made.call:
