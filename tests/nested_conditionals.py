@@ -32,6 +32,8 @@ class Failure(Exception):
 Node = tuple[Any, ...]
 _plain = st.tuples(st.just("plain"), st.sampled_from(("t({})", "x = v({})")), st.booleans())
 _end = st.tuples(st.just("plain"), st.sampled_from(ENDS), st.booleans())
+# The lines of a text stay where they are, whatever becomes of the statement around them.
+_text = st.tuples(st.just("plain"), st.just("t(({}, '''a\n        b\n'''))"), st.just(False))
 _flow = st.tuples(st.just("plain"), st.sampled_from(("break", "continue")), st.just(False))
 
 
@@ -48,8 +50,10 @@ def _block(depth: int) -> st.SearchStrategy[Any]:
     )  # fmt: skip
     manager = st.tuples(st.just("with"), inner)
     attempt = st.tuples(st.just("try"), inner, orelse, orelse, orelse)
-    loop = st.tuples(st.just("for"), inner, orelse)
-    others = st.one_of(chain, manager, attempt, loop, _plain)
+    loop = st.tuples(st.sampled_from(("for", "while")), inner, orelse)
+    cases = st.tuples(st.just("match"), inner, orelse)
+    function = st.tuples(st.just("def"), inner)
+    others = st.one_of(chain, manager, attempt, loop, cases, function, _plain, _text)
     first = st.lists(st.one_of(_plain, single, others), max_size=1)
     last = st.lists(st.one_of(_end, _end, _plain, _flow), max_size=1)
     middle = st.one_of(single, single, single, others)
@@ -133,13 +137,37 @@ class Source:
             self.in_loop = outer
 
     def on_for(self, node: Node, depth: int, is_generator: bool) -> None:
-        self.line(depth, self.numbered("for x in r({}):", depth))
+        self.loop(node, self.numbered("for x in r({}):", depth), depth, is_generator)
+
+    def on_while(self, node: Node, depth: int, is_generator: bool) -> None:
+        name = f"w{next(self.numbers)}"
+        self.line(depth, f"{name} = 0")
+        header = self.numbered(f"while ({name} := {name} + 1) < 4 and c({{}}):", depth)
+        self.loop(node, header, depth, is_generator)
+
+    def loop(self, node: Node, header: str, depth: int, is_generator: bool) -> None:
+        self.line(depth, header)
         outer, self.in_loop = self.in_loop, True
         self.block(node[1], depth + 1, is_generator)
         self.in_loop = outer
         if node[2] is not None:
             self.line(depth, "else:")
             self.block(node[2], depth + 1, is_generator)
+
+    def on_match(self, node: Node, depth: int, is_generator: bool) -> None:
+        self.line(depth, self.numbered("match c({}):", depth))
+        for case, body in (("None | 1", node[1]), ("_", node[2])):
+            if body is not None:
+                self.line(depth + 1, f"case {case}:")
+                self.block(body, depth + 2, is_generator)
+
+    def on_def(self, node: Node, depth: int, is_generator: bool) -> None:
+        name = f"inner{next(self.numbers)}"
+        self.line(depth, f"def {name}():")
+        outer, self.in_loop = self.in_loop, False
+        self.block(node[1], depth + 1, False)
+        self.in_loop = outer
+        self.line(depth, f"t({name}())")
 
 
 def source(drawn: list[tuple[list[Node], bool]]) -> str:
