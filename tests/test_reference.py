@@ -129,8 +129,9 @@ async def main():
     )
     jobs, total = await job_service.get_jobs_paginated(2, 2, "job_title", "ASC", "company 0")
     loaded = [(job.job_title, job.lead.deal.tenant.name) for job in jobs]
+    pool = [type(engine.pool).__name__, engine.pool.checkedin(), engine.pool.checkedout()]
     await engine.dispose()
-    print(json.dumps([loaded, total, seen]))
+    print(json.dumps([loaded, total, seen, pool]))
 
 asyncio.run(main())
 """
@@ -143,11 +144,12 @@ def test_a_page_is_one_page_and_one_count(tmp_path: Path) -> None:
         [sys.executable, "-B", "-c", PAGE], cwd=folder, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    loaded, total, statements = json.loads(done.stdout)
+    loaded, total, statements, pool = json.loads(done.stdout)
     assert (loaded, total) == ([["T6", "default"]], 3)
     counted, page = statements
     assert "count(" in counted
     assert "LIMIT" in page and "OFFSET" in page
+    assert pool == ["AsyncAdaptedQueuePool", 1, 0], "one connection for all, and given back"
 
 
 def asyncify(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -76,11 +76,19 @@ def test_the_old_name_of_the_factory_warns(tmp_path: Path) -> None:
     assert "DeprecationWarning: SessionLocal gives sessions that are awaited" in done.stderr
 
 
-def test_the_reports_are_the_same_on_mariadb(started: dict[str, str]) -> None:
-    if "mariadb" not in started:
-        pytest.skip("MariaDB isn't installed")
-    with database(started["mariadb"], DRIVERS["aiomysql"]) as url:
-        given = url.update_query_dict({"charset": "utf8mb4"})
-        variable = given.render_as_string(hide_password=False)
-        app = next(app for app in SYSTEMS if app.name == "research_reports")
-        own_tests(app, "after", TEST_DATABASE_URL=variable)
+# The servers that two of the migrations were for.
+SERVERS = {"reading_notes": "asyncpg", "research_reports": "aiomysql"}
+
+
+@pytest.mark.parametrize("state", ["before", "after"])
+@pytest.mark.parametrize("name", SERVERS)
+def test_the_app_passes_them_on_its_server(name: str, state: str, started: dict[str, str]) -> None:
+    driver = DRIVERS[SERVERS[name]]
+    if driver.server.name not in started:
+        pytest.skip(f"{driver.server.package} isn't installed")
+    with database(started[driver.server.name], driver) as url:
+        if driver.server.name == "mariadb":
+            url = url.update_query_dict({"charset": "utf8mb4"})
+        given = url.render_as_string(hide_password=False)
+        app = next(app for app in SYSTEMS if app.name == name)
+        own_tests(app, state, TEST_DATABASE_URL=given)

@@ -60,6 +60,7 @@ async def test_no_such_status(jobs):
 async def test_pages(jobs):
     assert await titles(jobs, orderBy="job_title", order="ASC", limit=2) == (3, ["Baker", "Driver"])
     assert await titles(jobs, orderBy="job_title", order="ASC", limit=2, page=2) == (3, ["Welder"])
+    assert await titles(jobs, orderBy="job_title", order="ASC", limit=1, page=2) == (3, ["Driver"])
     assert await titles(jobs, limit=2, page=3) == (3, [])
 
 
@@ -87,4 +88,6 @@ async def test_a_failure_leaves_nothing_behind(jobs):
     with pytest.raises(Exception):
         await jobs.post("/jobs", json={"company": "Cold", "job_title": None})
     assert await titles(jobs, search="cold") == (0, [])
-    assert (await titles(jobs))[0] == 3
+    again = await jobs.post("/jobs", json={"company": "Cold", "job_title": "Cook"})
+    assert again.status_code == 201
+    assert (await titles(jobs))[0] == 4

@@ -60,6 +60,7 @@ def test_no_such_status(jobs):
 def test_pages(jobs):
     assert titles(jobs, orderBy="job_title", order="ASC", limit=2) == (3, ["Baker", "Driver"])
     assert titles(jobs, orderBy="job_title", order="ASC", limit=2, page=2) == (3, ["Welder"])
+    assert titles(jobs, orderBy="job_title", order="ASC", limit=1, page=2) == (3, ["Driver"])
     assert titles(jobs, limit=2, page=3) == (3, [])
 
 
@@ -87,4 +88,6 @@ def test_a_failure_leaves_nothing_behind(jobs):
     with pytest.raises(Exception):
         jobs.post("/jobs", json={"company": "Cold", "job_title": None})
     assert titles(jobs, search="cold") == (0, [])
-    assert titles(jobs)[0] == 3
+    again = jobs.post("/jobs", json={"company": "Cold", "job_title": "Cook"})
+    assert again.status_code == 201
+    assert titles(jobs)[0] == 4
