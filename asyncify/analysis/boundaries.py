@@ -40,6 +40,8 @@ _CONTAINING = (
     "unittest.", "aiohttp.", "weakref.",
 )  # fmt: skip
 
+_ASKING = ("apscheduler.", "fastapi.", "litestar.", "starlette.")
+
 
 @dataclass(frozen=True, slots=True)
 class Decorator:
@@ -73,6 +75,13 @@ def fits(name: str) -> bool:
         return rule in _FITTING
     last = name.rpartition(".")[2]
     return last in _LOOKING or name.startswith(_LOOKING_MODULES) or "dependency_overrides" in name
+
+
+@lru_cache(_NAMES)
+def asks_first(name: str) -> bool:
+    """Does something foreign await only functions that are async by themselves? What any other
+    gives it takes for the result, coroutines too."""
+    return name.startswith(_ASKING) or "dependency_overrides" in name
 
 
 @lru_cache(_NAMES)

@@ -1,7 +1,8 @@
 """Lambdas that do database work: they can't await, but somebody else can.
 
 A lambda that a builtin applies gives way to its body. One that is a single call hands on the
-coroutine which that call gives from now on, and whoever calls the lambda awaits it.
+coroutine which that call gives from now on, and whoever calls the lambda awaits it. A framework
+that asks first whether a function is async would lose it: there it becomes a function that is.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asyncify import facts as f
+from asyncify.analysis.boundaries import asks_first
 from asyncify.analysis.consumers import is_lambda
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function
@@ -55,8 +57,10 @@ class Lambdas:
             if use.does_io or any(map(self.colors.does_io, use.callees))
         }  # fmt: skip
         doing |= dict.fromkeys(self._requests(function), True)
-        called = bool(self.colors.callers().get(function))
-        return called and doing == {function.body.statements[0][7]: True}
+        callers = self.colors.callers().get(function, ())
+        if any(use.kind == "pass" and asks_first(use.name) for _, use in callers):
+            return False
+        return bool(callers) and doing == {function.body.statements[0][7]: True}
 
     def definition(self, function: Function) -> Definition | None:
         """How a lambda is defined that has to await more than one call, where a statement can
