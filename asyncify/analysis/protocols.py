@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def iterate(evaluation: Evaluation, value: v.Value, seen: v.Value = v.UNKNOWN) -> v.Value:
     """What a loop over a value binds; ``seen`` are iterators whose iterator this is."""
     inference = evaluation.inference
-    out = [v.elements(value)]
+    out = [v.elements(value - {a for a in value if a.__class__ is v.Record})]  # a dict's: its keys
     for atom in value:
         if isinstance(atom, v.QueryValue):
             out.append(queries.item(atom))

@@ -12,7 +12,7 @@ from asyncify.analysis.consumers import applied
 from asyncify.analysis.program import Class, Function, dotted
 from asyncify.analysis.use import MAKING, Use, in_order
 from asyncify.analysis.use_holders import Holders
-from asyncify.vocabulary.frameworks import CONSTRUCTORS
+from asyncify.vocabulary.frameworks import CHOICES_KEYWORD, CONSTRUCTORS
 from asyncify.vocabulary.names import FUNCTIONS, GREENLET_FUNCTIONS, KINDS, WATCHING
 from asyncify.vocabulary.replacing import REPLACING
 from asyncify.vocabulary.runners import RUNNERS
@@ -72,7 +72,7 @@ class Arguments(Holders):
         replaced = _replaced(operation, name)
         known = CONSTRUCTORS.get(name, {}) if name not in STARTUP else {}
         words = {i: key for key, i in operation[7] if key in known}
-        for argument in (*operation[6], *(i for _, i in operation[7])):
+        for argument in (*operation[6], *(i for key, i in operation[7] if key != CHOICES_KEYWORD)):
             value = self.values[argument if argument >= 0 else ~argument]
             if argument in words:
                 name = f"{name.partition('(')[0]}({words[argument]})"

@@ -15,6 +15,7 @@ __all__ = [
     "APPLICATIONS",
     "BOUNDARIES",
     "CACHE_MEMBERS",
+    "CHOICES_KEYWORD",
     "CONSTRUCTORS",
     "MAKERS",
     "MANAGER",
@@ -43,6 +44,10 @@ MANAGERS = frozenset({MANAGER, "contextlib.asynccontextmanager"})
 # What argparse keeps for an attribute of the namespace: `parser.set_defaults(func=run)`.
 # https://docs.python.org/3/library/argparse.html#sub-commands
 NAMESPACE_DEFAULTS = "set_defaults"
+
+# What takes a container for the words to choose from: of a dict that is its keys.
+# https://docs.python.org/3/library/argparse.html#choices
+CHOICES_KEYWORD = "choices"
 
 # What the decorators of functools that keep results put on a function.
 CACHE_MEMBERS = ("cache_clear", "cache_info", "cache_parameters", "__wrapped__")
