@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from asyncify import facts as f
 from asyncify.analysis.layout import Layout
+from asyncify.analysis.program import dotted
 
 _HOSTS = {f.EXPRESSION, f.ASSIGN, f.ANNOTATED, f.RETURN, f.IF, f.FOR, f.MATCH}
 _EFFECTS = {f.CALL, f.AWAIT, f.YIELD, f.YIELD_FROM, f.WALRUS, f.COMPREHENSION}
@@ -21,16 +22,30 @@ class Hoister:
         self.layout = layout
         self.enabled = style == "statement"
         facts = layout.function.facts
-        names = facts.bound | facts.names
-        self.name = next((n for n in _NAMES if n not in names), "")
+        self._taken = facts.bound | facts.names
+        self.name = next((n for n in _NAMES if n not in self._taken), "")
         self._hosts: set[int] = set()
+        self._named: dict[str, str] = {}
 
-    def take(self, index: int) -> str:
-        """The name of a new variable for the operation's value, or '' where it must stay."""
+    def take(self, index: int, kind: str = "") -> str:
+        """The name of a new variable for the operation's value, or '' where it must stay.
+        ``kind`` tells values of one type from those of another."""
         if not self.enabled or not self.name or not self.may(index):
             return ""
-        self._hosts.add(id(self.layout.statement(index)))
-        return self.name
+        name = self._name(index, kind or selected(self.layout, index))
+        if name:
+            self._hosts.add(id(self.layout.statement(index)))
+        return name
+
+    def _name(self, index: int, kind: str) -> str:
+        """A variable is of one type for whoever checks types, so what is of another type gets a
+        name of its own: after what it is read for, if that has a name."""
+        if kind not in self._named:
+            target = _target(self.layout.statement(index)) if self._named else ""
+            own = (f"{target}_{_NAMES[0]}",) if target and _NAMES[0] not in target else ()
+            taken = self._taken | set(self._named.values())
+            self._named[kind] = next((n for n in (*own, *_NAMES) if n not in taken), "")
+        return self._named[kind]
 
     def may(self, index: int) -> bool:
         statement = self.layout.statement(index)
@@ -56,6 +71,32 @@ class Hoister:
     def _effect(self, position: int) -> bool:
         operation = self.layout.operations[position]
         return bool(operation) and operation[0] in _EFFECTS
+
+
+def selected(layout: Layout, index: int) -> str:
+    """What tells the type of a result: the method, and what its statement selects."""
+    operations = layout.operations
+    if operations[index][0] != f.CALL:
+        return ""
+    callee = dotted(operations, operations[index][5]).rpartition(".")[2]
+    place = next(iter(operations[index][6]), -1)
+    operation = operations[place] if place >= 0 else ()
+    words = []
+    while operation and operation[0] in (f.CALL, f.ATTRIBUTE):  # down the chain to its `select()`
+        if operation[0] == f.CALL:
+            words = [dotted(operations, i if i >= 0 else ~i) for i in operation[6]]
+        place, operation = operation[5], operations[operation[5]]
+    return " ".join((callee, dotted(operations, place) if place >= 0 else "", *words))
+
+
+def _target(statement: f.Statement | None) -> str:
+    """The one variable that a statement assigns, or ''."""
+    targets: tuple[f.Operation, ...] = ()
+    if statement is not None and statement[0] == f.ASSIGN:
+        targets = tuple(statement[7])
+    elif statement is not None and statement[0] == f.ANNOTATED:
+        targets = (statement[7],)
+    return str(targets[0][1]) if len(targets) == 1 and targets[0][0] == f.TO_NAME else ""
 
 
 def is_read_from(layout: Layout, index: int) -> bool:

@@ -290,7 +290,8 @@ class QueryPlanner(QueryBuilders):
         if told:
             kind = self._kind(value, draft)
             result = f"{result} if isinstance({operation[5]}, {kind}) else {operation[5]}"
-        hoist = hoister.take(use.operation) if result != "{awaited}" and not told else ""
+        hoisted = result != "{awaited}" and not told
+        hoist = hoister.take(use.operation, _type_of(value)) if hoisted else ""
         site = draft.site(operation)
         group = self.coloring.groups.get(use.function, 0)
         awaits = self._is_async(use.function)
@@ -384,6 +385,12 @@ def _unique(use: Use, value: v.QueryValue) -> bool:
     if value.shape == "value" or not (value.shape == "entity" or value.mapped):
         return False
     return value.collections or (value.to_many and use.name != "first")
+
+
+def _type_of(value: v.QueryValue) -> str:
+    """What tells the type of a query's result from that of another."""
+    known = value.entities if value.mapped and None not in value.entities else ()
+    return f"{value.shape} {[cls.name for cls in known if cls is not None] or value.origin}"
 
 
 def _for_expression(template: str, use: Use) -> str:

@@ -58,8 +58,8 @@ async def find_all_jobs_page(
         offset = (page - 1) * limit
         stmt = stmt.order_by(key.desc() if order.upper() == "DESC" else key, Job.id)
         stmt = stmt.limit(limit).offset(offset)
-        result = await session.execute(stmt)
-        return list(result.unique().scalars().all()), total
+        query_result = await session.execute(stmt)
+        return list(query_result.unique().scalars().all()), total
 
 
 async def count_jobs() -> int:
@@ -83,8 +83,8 @@ async def create_job(data: dict[str, Any]) -> Job:
             result = await session.execute(stmt)
             organization = result.scalars().first()
             if organization is None:
-                result = await session.execute(select(Tenant).order_by(Tenant.id))
-                tenant = result.scalars().first()
+                tenant_result = await session.execute(select(Tenant).order_by(Tenant.id))
+                tenant = tenant_result.scalars().first()
                 if tenant is None:
                     tenant = Tenant(name="default")
                 organization = Organization(name=data["company"], tenant=tenant)
