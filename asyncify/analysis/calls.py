@@ -69,7 +69,7 @@ def call(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
         if position < 0:
             named[v.UNPACKED] = v.elements(values[~position])
             break  # behind what is unpacked nobody knows which is which
-        arguments.append(values[position])
+        arguments.append(values[position] or _filler(evaluation.operations[position]))
     callee = evaluation.operations[operation[5]]
     if callee[0] == f.NAME and callee[5] == "super" and not operation[6]:
         return members.super_object(evaluation)
@@ -130,6 +130,12 @@ def _contained(evaluation: Evaluation, method: f.Operation, positional: tuple[in
     if name == "items":
         return v.collection(v.one(v.TupleValue((v.UNKNOWN, items))))
     return v.collection(items) if name in _VIEWS else items
+
+
+def _filler(operation: f.Operation) -> v.Value:
+    """``on_commit(names.append)``: a method of a container, which is given as a function."""
+    filling = operation[0] == f.ATTRIBUTE and operation[6] in v.FILLING
+    return v.foreign(operation[6]) if filling else v.UNKNOWN
 
 
 def may_fill(evaluation: Evaluation, operation: f.Operation) -> bool:

@@ -118,7 +118,7 @@ class Colors(Enclosures):
     def _heat(self, functions: Iterable[Function]) -> None:
         """Evaluate whoever may call one of the functions."""
         for function in sorted(functions, key=lambda fn: (fn.module.path, fn.index)):
-            if function.facts.kind in ("module", "lambda"):
+            if function.facts.kind == "module":
                 continue
             if function.owner is not None and is_implicit(function):
                 self.inference.heat.instances((function.owner, *function.owner.descendants()))

@@ -270,10 +270,13 @@ def _is_read(layout: Layout, call: int) -> bool:
         return any(s[0] == f.FOR and s[8] == call for s in layout.statements)
     if is_unpacked(layout, call):
         return True
+    comprehension = layout.comprehension_of(call)
+    if comprehension is not None:
+        return comprehension[5] != "GeneratorExp" or not unreadable(layout, comprehension)
     operation = layout.operations[parent]
     if operation[0] != f.CALL or operation[5] == call:
         return False
-    return stops_early(layout, parent) or exhausts(layout, parent)
+    return any(reads(layout, parent) for reads in (stops_early, exhausts, hands_all_on))
 
 
 def is_made(layout: Layout, index: int) -> bool:

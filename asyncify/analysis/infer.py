@@ -18,6 +18,7 @@ from asyncify.analysis.heat import Heat
 from asyncify.analysis.kept import Kept
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.likely import DISTINCTIVE, LikelySessions
+from asyncify.analysis.made_attributes import MadeAttributes
 from asyncify.analysis.own_queries import OwnQueries
 from asyncify.analysis.patch import patch
 from asyncify.analysis.program import Class, Function, Module, Program, Variable
@@ -44,6 +45,7 @@ class Inference(Signatures):
         self.heat = Heat(program, self.need, self.fixtures.name)
         self.likely = LikelySessions(program, config)
         self.kept = Kept(self)
+        self.made_attributes = MadeAttributes(self)
         self.query_properties = QueryProperties(program)
         self.own_queries = OwnQueries(program)
         self.related: set[tuple[v.Origin, v.Origin]] = set()  # a factory and its engine

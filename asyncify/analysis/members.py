@@ -71,7 +71,9 @@ def of(evaluation: Evaluation, atom: v.Atom, name: str) -> v.Value:
             return _unsettled(inference, atom, name)
         known[name] = found
     if found.__class__ is Group:
-        return inference.read_group(found)
+        held = inference.read_group(found)
+        made = inference.made_attributes.there and isinstance(atom, v.Instance)
+        return _made(evaluation, atom, name, held) if made else held
     if found.__class__ is list:
         return v.join([read_property(inference, method) for method in found])
     return found  # type: ignore[no-any-return]
@@ -104,6 +106,17 @@ def by_name(evaluation: Evaluation, given: list[v.Value], place: int) -> v.Value
             own = modules.own(evaluation.program, atom.module)
             found += [v.one(member) for name, member in own if name.startswith(start)]
     return v.join(found)
+
+
+def _made(evaluation: Evaluation, atom: v.Instance, name: str, held: v.Value) -> v.Value:
+    """What an attribute of an object gives, where reading some makes what they give."""
+    made = evaluation.inference.made_attributes
+    if held:
+        return made.given(atom, held)
+    wrapped = made.wrapped(atom)
+    if wrapped is None:
+        return made.missing(atom, name)
+    return v.join([of(evaluation, each, name) for each in wrapped if each != atom])
 
 
 def _of_all(evaluation: Evaluation, value: v.Value, name: str) -> v.Value:

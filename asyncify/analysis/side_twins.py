@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.declarations import foreign_name
-from asyncify.analysis.program import Function, Variable
+from asyncify.analysis.program import Function, Variable, is_implicit
 from asyncify.analysis.side_spread import Spread
 from asyncify.analysis.sides import ENTERED_AS, Sides, ordered, says, twin_name
 from asyncify.analysis.statements import statements_of
@@ -315,6 +315,8 @@ class Twins:
             obstacle = self.colors.obstacle(member) if self.colors.does_io(member) else None
             if obstacle is not None:
                 return f"`{member.qualname}` can't turn. {obstacle.reason.rstrip('.')}"
+            if is_implicit(member) and member.name not in ENTERED_AS:
+                return f"Python calls `{member.qualname}` by that name"
             if member in self.colors.uncopied:
                 return f"a query in `{member.qualname}` has no form for both sides"
             if self._is_taken(member):

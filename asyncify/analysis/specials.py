@@ -21,7 +21,7 @@ from asyncify.vocabulary.classes import LOOKED_AT, PLAIN_BASES
 if TYPE_CHECKING:
     from asyncify.analysis.callers import Callers
 
-_HARMLESS = LOOKED_AT | ITERATING | words.CALLED_BY.keys()
+_HARMLESS = LOOKED_AT | ITERATING | words.CALLED_BY.keys() | {"setattr"}
 
 
 def returned_iterator(function: Function) -> f.Statement | None:

@@ -40,10 +40,11 @@ class Stacks:
     def closing(self, index: int, operation: f.Operation) -> Iterator[Use]:
         """``closing(session)``: nobody would await what it calls; entered by ``with``, the session
         closes itself."""
+        position = self._with_item(index)
+        kind = "enter manager" if position >= 0 or self._is_stacked(index) else "pass"
         for atom in self.values[operation[6][0]] if operation[6] else ():
-            position = self._with_item(index)
-            if isinstance(atom, v.Generated) and not atom.function.facts.is_async:
-                kind, callees = "enter manager" if position >= 0 else "pass", (atom.function,)
+            callees = self._closed_by(atom)
+            if callees:
                 yield Use(kind, self.function, index, name=CLOSING, callees=callees, item=position)
             if not isinstance(atom, v.Known):
                 continue
@@ -55,6 +56,24 @@ class Stacks:
                 yield Use("refused", self.function, index, atom, name=reason)
             elif atom.kind in _CLOSED:
                 yield Use("enter closing", self.function, index, atom, item=position)
+
+    def _closed_by(self, atom: v.Atom) -> tuple[Function, ...]:
+        """What of the program `closing` closes: a generator, or an object by its method."""
+        if isinstance(atom, v.Generated):
+            return () if atom.function.facts.is_async else (atom.function,)
+        return self.inference.methods(atom.cls, "close") if isinstance(atom, v.Instance) else ()
+
+    def _is_stacked(self, index: int) -> bool:
+        """Is an operation's value given to the ``enter_context`` of a stack that was entered?"""
+        parent = self.layout.parent(index)
+        callee = self.operations[parent][5] if parent >= 0 else -1
+        if callee < 0 or self.operations[parent][0] != f.CALL:
+            return False
+        method = self.operations[callee]
+        return (
+            method[0] == f.ATTRIBUTE and method[6] == "enter_context"
+            and self.layout.entered_as(dotted(self.operations, method[5])) >= 0
+        )  # fmt: skip
 
     def _with_item(self, index: int) -> int:
         """The place of an operation among the items of a ``with``, or -1."""
@@ -69,8 +88,11 @@ class Stacks:
         kind = "enter stacked" if self.layout.entered_as(stack) >= 0 else "pass"
         for argument in operation[6]:
             for atom in self.values[argument] if argument >= 0 else ():
-                if isinstance(atom, v.Managed) and atom.function is not None:
-                    yield Use(kind, self.function, index, name=_STACK, callees=(atom.function,))
+                if isinstance(atom, v.Managed):
+                    closed = [m for item in atom.items for m in self._closed_by(item)]
+                    callees = (atom.function,) if atom.function is not None else tuple(closed)
+                    if callees:
+                        yield Use(kind, self.function, index, name=_STACK, callees=callees)
                 elif isinstance(atom, v.Instance):
                     own = [m for name in ENTERING for m in self.inference.methods(atom.cls, name)]
                     callees = tuple(dict.fromkeys(own))

@@ -84,9 +84,7 @@ class AnnotationPlanner:
                     )
                 )  # fmt: skip
         if signature.returns >= 0 and not self._is_original(function):
-            generator = function in self.coloring.turned and (
-                function.facts.is_generator or (function.is_method and function.name == ITERATE)
-            )
+            generator = function in self.coloring.turned and is_generator(function)
             self._plan(
                 _Annotation(
                     scope, function, operations, signature.returns, signature.returns_number,
@@ -235,6 +233,11 @@ class AnnotationPlanner:
             annotation.renames[written] = draft.spell(f"{owner}.{new}", written)
             annotation.arity[annotation.renames[written]] = count
             draft.drop(written)
+
+
+def is_generator(function: Function) -> bool:
+    """Does a function give an iterator, asynchronous if it turns?"""
+    return function.facts.is_generator or (function.is_method and function.name == ITERATE)
 
 
 def parts_of(

@@ -48,9 +48,12 @@ def plan_applied(use: Use, layout: Layout, draft: Draft, group: int) -> None:
         return
     parent = layout.parent(use.operation)
     called = parent >= 0 and layout.operations[parent][0] == f.CALL
-    lazy = parent < 0 or (called and stops_early(layout, parent))
+    gone_through = layout.comprehension_of(use.operation) is not None
+    lazy = parent < 0 or gone_through or (called and stops_early(layout, parent))
     draft.add(ApplyInComprehension(node=node, site=site, group=group, lazy=lazy, awaits=awaits))
-    if parent >= 0 and lazy:
+    if gone_through:
+        _comprehend(use.operation, layout, draft, group)
+    elif parent >= 0 and lazy:
         site = draft.site(layout.operations[parent])
         outer = call_reference(use.function, parent)
         draft.add(AwaitFirstMatch(node=outer, site=site, group=group))

@@ -31,6 +31,7 @@ from asyncify.planning.consumers import consume_generators, free_name, plan_iter
 from asyncify.planning.delegation import loops
 from asyncify.planning.draft import Draft, call_reference, reference
 from asyncify.planning.entry_points import EntryPlanner
+from asyncify.planning.exhausted import ENDS, plan_ends
 from asyncify.planning.hoisting import Hoister
 from asyncify.planning.member_calls import MemberPlanner
 from asyncify.planning.mixed_iterables import HELPER, MixedIterables
@@ -110,6 +111,8 @@ class FunctionPlanner:
             if use.operation not in closed:
                 self._use(use, turning)
         withs.finish()
+        if ENDS in function.facts.names:
+            plan_ends(self.calls, layout, draft, group)
         for decision in loops(self.colors, self.coloring, function, draft):
             draft.add(decision)
         if not function.facts.is_async:

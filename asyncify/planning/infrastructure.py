@@ -13,7 +13,7 @@ from asyncify.analysis.program import Function, Module, Variable, dotted
 from asyncify.analysis.use_calls import is_session_class
 from asyncify.decisions import RenameReference
 from asyncify.findings import Finding
-from asyncify.planning.annotations import AnnotationPlanner
+from asyncify.planning.annotations import AnnotationPlanner, is_generator
 from asyncify.planning.callable_annotations import WORD
 from asyncify.planning.disposal import undisposed
 from asyncify.planning.draft import Draft, reference
@@ -83,11 +83,16 @@ class InfrastructurePlanner:
         visited = set(self.names.modules())
         program = self.inference.program
         words = [WORD, *sorted(self.annotations.functions.aliases)]
-        for function in dict.fromkeys(fn for word in words for fn in program.mentioning(word)):
+        annotated = dict.fromkeys(fn for word in words for fn in program.mentioning(word))
+        generators = [fn for fn in self.coloring.turned if is_generator(fn)]
+        generators.sort(key=lambda fn: (fn.module.path, fn.index))
+        for function in dict.fromkeys((*annotated, *generators)):
             if self._stays(function) or self.colors.is_outside(function):
                 continue
             if function.module not in visited and function.facts.kind != "module":
                 self.annotations.signature(function)
+            if function not in annotated:
+                continue
             if function.module not in visited or function.facts.names.isdisjoint(self.names.words):
                 self.annotations.assignments(function, self.colors.uses.layout(function))
         self.annotations.functions.name_types()

@@ -68,7 +68,7 @@ class CallPlanner(UsePlanner):
             self._run_command(use, layout, draft)
             return
         is_mixed = any(not self.is_coroutine(c) for c in use.callees)
-        if self._can_ask(use) and (is_mixed or self._may_be_foreign(use)):
+        if self._can_ask(use) and (is_mixed or self._may_be_foreign(use) or self._hands_any(use)):
             self._await_perhaps(use, draft)
             return
         if is_mixed:
@@ -114,6 +114,16 @@ class CallPlanner(UsePlanner):
         values = self.inference.evaluations[use.function].values
         callee = use.function.body.operations[use.operation][5]
         return any(isinstance(a, v.Foreign) for a in values[callee])
+
+    def _hands_any(self, use: Use) -> bool:
+        """May a lambda that is called hand on something else than a coroutine?"""
+        lambdas = self.colors.lambdas
+        return any(
+            self._may_be_foreign(inner) or not all(map(self.is_coroutine, inner.callees))
+            for callee in use.callees if callee.facts.kind == "lambda" and lambdas.hands_on(callee)
+            for inner in self.colors.uses.of(callee)
+            if inner.kind == "call" and inner.operation == callee.body.statements[0][7]
+        )  # fmt: skip
 
     def _await_perhaps(self, use: Use, draft: Draft) -> None:
         """Functions as values, of which some are async: what they give is awaited if it can be."""

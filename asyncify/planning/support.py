@@ -114,6 +114,21 @@ async def maybe_await(value: Any) -> Any:
     """A value, or what awaiting it gives: for functions as values, of which some are async."""
     return await value if isawaitable(value) else value
 '''
+_CLOSING = '''
+
+Closed = TypeVar("Closed")
+
+
+@asynccontextmanager
+async def closing_awaited(thing: Closed) -> AsyncIterator[Closed]:
+    """``contextlib.closing``, for what has a ``close`` that is awaited."""
+    try:
+        yield thing
+    finally:
+        closing: Any = thing.close()  # type: ignore[attr-defined]
+        if isawaitable(closing):
+            await closing
+'''
 _ITERATED = '''
 
 async def iterated(items: Any) -> AsyncIterator[Any]:
@@ -214,6 +229,13 @@ _IMPORTS = {
         ("collections.abc", "AsyncIterator"),
         ("typing", "Any"),
     ),
+    "closing_awaited": (
+        ("collections.abc", "AsyncIterator"),
+        ("contextlib", "asynccontextmanager"),
+        ("inspect", "isawaitable"),
+        ("typing", "Any"),
+        ("typing", "TypeVar"),
+    ),
     "serve_uvicorn": (("typing", "Any"), ("uvicorn", "")),
     "substituted": (("re", ""), ("inspect", "isawaitable"), ("typing", "Any")),
     "sliced": (("typing", "Any"),),
@@ -224,6 +246,7 @@ _TEXTS = {
     **driver_helpers.TEXTS,
     "run_async": _RUN_ASYNC, "run_at_import": _RUN_AT_IMPORT, "_alone": _ALONE,
     "run_sync": _RUN_SYNC, "maybe_await": _MAYBE_AWAIT, "iterated": _ITERATED,
+    "closing_awaited": _CLOSING,
     "serve_uvicorn": _SERVE_UVICORN, "substituted": _SUBSTITUTED, "sliced": _SLICED, "nth": _NTH,
 }  # fmt: skip
 _RUNS = {"run_async", "run_at_import"}  # those that end a loop: `_alone`

@@ -23,6 +23,8 @@ from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.blocking import THREAD_LOCKS
 
+_CLOSING_HELPER = "closing_awaited"
+
 
 class WithPlanner(UsePlanner):
     """Plans the ``with`` statements of one function, which it is told of one by one."""
@@ -52,7 +54,9 @@ class WithPlanner(UsePlanner):
         if use.kind == "enter manager" and not self.is_turned(use):
             return
         if use.kind == "enter manager" and use.name == CLOSING:
-            self._close_generator(use)
+            self._close(use)
+            if use.item < 0:
+                return  # the stack enters it
         if use.kind == "enter closing":
             self.replace(use, draft, "{0}", "{awaited}", False)
             draft.drop(dotted(layout.operations, layout.operations[use.operation][5]))
@@ -60,15 +64,21 @@ class WithPlanner(UsePlanner):
         if statement is not None and not statement[9]:
             self.entered.setdefault(id(statement), set()).add(use.item)
 
-    def _close_generator(self, use: Use) -> None:
-        """``closing(rows(db))``: an async generator is closed by ``aclosing``."""
+    def _close(self, use: Use) -> None:
+        """``closing(rows(db))``: an async generator is closed by ``aclosing``, an object by a
+        method that keeps its name."""
         operations = self.layout.operations
+        generates = all(callee.facts.is_generator for callee in use.callees)
+        closing = (
+            self.draft.spell("contextlib.aclosing") if generates
+            else self.support(self.draft, _CLOSING_HELPER)
+        )  # fmt: skip
         callee = operations[operations[use.operation][5]]
         self.draft.add(
             RenameReference(
                 node=reference(callee), site=self.draft.site(callee),
                 group=self.coloring.groups.get(use.function, 0),
-                new=self.draft.spell("contextlib.aclosing"), whole=True,
+                new=closing, whole=True,
             )
         )  # fmt: skip
         self.draft.drop(dotted(operations, operations[use.operation][5]))

@@ -53,6 +53,7 @@ _NEEDED: Mapping[tuple[type[cst.CSTNode], str], int] = {
     (cst.Arg, "value"): _WALRUS,
     (cst.StarredElement, "value"): _BIT_OR,
     (cst.WithItem, "item"): _LAMBDA,
+    (cst.ExceptHandler, "type"): _LAMBDA,
     (cst.Return, "value"): _TUPLE,
     (cst.Element, "value"): _WALRUS,
     (cst.ListComp, "elt"): _WALRUS,

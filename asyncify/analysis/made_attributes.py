@@ -1,0 +1,77 @@
+"""Made attributes: what descriptors and ``__getattr__`` give when an attribute is read.
+
+Neither is written where the attribute is: a descriptor stands in the class under its name, and
+gives whatever its ``__get__`` returns; ``__getattr__`` is asked for what the object hasn't got, and
+most often hands that on to an object that it wraps.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.looked_up import GETATTR
+from asyncify.analysis.program import Function
+
+if TYPE_CHECKING:
+    from asyncify.analysis.infer import Inference
+
+_GET, _MISSING = "__get__", "__getattr__"
+
+
+class MadeAttributes:
+    """Answers what reading an attribute makes; ``there`` says whether any class makes some."""
+
+    def __init__(self, inference: Inference) -> None:
+        self.inference = inference
+        classes = inference.program.classes.values()
+        self.there = any(name in cls.methods for cls in classes for name in (_GET, _MISSING))
+        self._wrapped: dict[Function, str] = {}
+
+    def given(self, owner: v.Instance, held: v.Value) -> v.Value:
+        """What an attribute gives, of what is kept under its name."""
+        return v.join([self._given(owner, atom) for atom in held])
+
+    def _given(self, owner: v.Instance, atom: v.Atom) -> v.Value:
+        method = atom.cls.find(_GET) if isinstance(atom, v.Instance) else None
+        if not isinstance(method, Function):
+            return v.one(atom)
+        found = v.one(v.ClassObject(owner.cls))
+        return self.inference.called(method, True, [v.one(owner), found], {})
+
+    def wrapped(self, owner: v.Instance) -> v.Value | None:
+        """The objects that are asked for what an object hasn't got; None where none is known."""
+        method = owner.cls.find(_MISSING)
+        if not isinstance(method, Function):
+            return None
+        if method not in self._wrapped:
+            self._wrapped[method] = _handing_on(method)
+        name = self._wrapped[method]
+        return self.inference.attribute(owner.cls, name) if name else None
+
+    def missing(self, owner: v.Instance, name: str) -> v.Value:
+        """What ``__getattr__`` returns for a name."""
+        method = owner.cls.find(_MISSING)
+        if not isinstance(method, Function) or name.startswith("__"):
+            return v.UNKNOWN
+        return self.inference.called(method, True, [v.literal(name)], {})
+
+
+def _handing_on(method: Function) -> str:
+    """``return getattr(self.inner, name)``: the attribute whose object is asked, or ''."""
+    parameters = [p.name for p in method.signature.parameters]
+    operations = method.body.operations
+    for operation in operations:
+        if not operation or operation[0] != f.CALL or len(operation[6]) < 2:
+            continue
+        callee = operations[operation[5]]
+        if callee[0] != f.NAME or callee[5] != GETATTR or min(operation[6][:2]) < 0:
+            continue
+        base, asked = (operations[i] for i in operation[6][:2])
+        if base[0] != f.ATTRIBUTE or asked[0] != f.NAME or asked[5] not in parameters[1:]:
+            continue
+        owner = operations[base[5]]
+        if owner[0] == f.NAME and owner[5] == parameters[0]:
+            return str(base[6])
+    return ""
