@@ -122,7 +122,7 @@ def _contained(evaluation: Evaluation, method: f.Operation, positional: tuple[in
     key = None
     if positional and positional[0] >= 0 and name in BY_KEY:
         key = operators.key_of(evaluation.operations[positional[0]])
-    items = v.elements(base) if key is None else v.under(base, key)
+    items = v.elements(base) if key is None else operators.under(evaluation, base, key)
     if name in BY_KEY and len(positional) > 1 and positional[1] >= 0:
         items = v.join((items, evaluation.values[positional[1]]))  # where there is none
     if evaluation.inference.holds_nothing(items):

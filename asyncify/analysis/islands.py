@@ -75,7 +75,8 @@ class Islands(Obstacles):
         caller = use.function
         if self.obstacle(caller) is not None:
             return False
-        if caller.facts.kind != "def" and not self.lambdas.is_inlined(caller):
+        written = self.lambdas.is_inlined(caller) or self.lambdas.definition(caller) is not None
+        if caller.facts.kind != "def" and not written:
             return False
         if use.kind == "pass":
             others = self.uses.of(use.function)

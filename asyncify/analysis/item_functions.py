@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from asyncify.analysis.evaluate import Evaluation
 
 _ONE = {"min", "max"}  # they give one of the items
-_REDUCE, _MAP, _FILTER, _STARMAP = "functools.reduce", "map", "filter", "itertools.starmap"
-NAMES = frozenset({*_ONE, "sorted", _REDUCE, _MAP, _FILTER, _STARMAP})
+REDUCE, _MAP, _FILTER, _STARMAP = "functools.reduce", "map", "filter", "itertools.starmap"
+NAMES = frozenset({*_ONE, "sorted", REDUCE, _MAP, _FILTER, _STARMAP})
 
 
 def call(
     evaluation: Evaluation, name: str, arguments: list[v.Value], named: dict[str, v.Value]
 ) -> v.Value:
     """What one of these builtins gives."""
-    if name == _REDUCE:
-        return _reduced(evaluation, *arguments[:3]) if len(arguments) > 2 else v.UNKNOWN
+    if name == REDUCE:
+        return _reduced(evaluation, *arguments[:3]) if len(arguments) > 1 else v.UNKNOWN
     if name in (_MAP, _STARMAP):
         return _mapped(evaluation, arguments, starred=name == _STARMAP)
     if not arguments:
@@ -45,9 +45,13 @@ def _mapped(evaluation: Evaluation, arguments: list[v.Value], starred: bool) -> 
     return v.collection(_called(evaluation, arguments[0], items)) if any(items) else v.UNKNOWN
 
 
-def _reduced(evaluation: Evaluation, function: v.Value, items: v.Value, start: v.Value) -> v.Value:
-    """``reduce(f, items, start)``: ``start``, and what ``f`` makes of it again and again."""
-    value, item = start, protocols.iterate(evaluation, items)
+def _reduced(
+    evaluation: Evaluation, function: v.Value, items: v.Value, start: v.Value | None = None
+) -> v.Value:
+    """``reduce(f, items, start)``: ``start``, else the first item, and what ``f`` makes of it
+    again and again."""
+    item = protocols.iterate(evaluation, items)
+    value = item if start is None else start
     for _ in range(2):
         value = v.join([value, _called(evaluation, function, [value, item])])
     return value

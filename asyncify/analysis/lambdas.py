@@ -72,7 +72,9 @@ class Lambdas:
 
     def _definition(self, function: Function) -> Definition | None:
         parent = function.parent
-        if function.facts.kind != "lambda" or parent is None or parent.facts.kind != "def":
+        if function.facts.kind != "lambda" or parent is None:
+            return None
+        if parent.facts.kind not in ("def", "module"):
             return None
         layout = self.colors.uses.layout(parent)
         index = next((
@@ -93,6 +95,8 @@ class Lambdas:
         )
         if len(targets) == 1 and targets[0][0] == f.TO_NAME:
             return Definition(targets[0][1], True)
+        if parent.facts.kind == "module":
+            return None  # its statements are planned for what they do at import
         before = [fn for fn in parent.module.functions if fn.parent is parent and (
             fn.facts.kind == "lambda" and fn.index < function.index
         )]  # fmt: skip

@@ -12,6 +12,8 @@ from asyncify.analysis import values as v
 if TYPE_CHECKING:
     from asyncify.analysis.evaluate import Evaluation
 
+_TYPED_DICTS = {"typing.TypedDict", "typing_extensions.TypedDict"}
+
 
 def awaited(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
     return protocols.awaited(evaluation, evaluation.values[operation[5]])
@@ -28,6 +30,8 @@ def subscript(evaluation: Evaluation, operation: f.Operation, index: int) -> v.V
             out.append(v.collection(item) if sliced else item)
         elif isinstance(atom, v.ClassObject):
             out.append(v.one(atom))  # a generic: Repository[User]
+        elif isinstance(atom, v.Instance) and key is not None and is_typed_dict(atom):
+            out.append(evaluation.inference.attribute(atom.cls, key))
         elif isinstance(atom, v.Instance):
             methods = evaluation.inference.methods(atom.cls, "__getitem__")
             out += [members.read_property(evaluation.inference, method) for method in methods]
@@ -73,6 +77,18 @@ def key_of(operation: f.Operation) -> str | None:
     """A key that is written down."""
     constant = operation[0] == f.CONSTANT and isinstance(operation[5], str)
     return operation[5] if constant else None
+
+
+def is_typed_dict(atom: v.Atom) -> bool:
+    """Is it a dict of which a class says what is under each key?"""
+    return isinstance(atom, v.Instance) and not _TYPED_DICTS.isdisjoint(atom.cls.foreign_bases)
+
+
+def under(evaluation: Evaluation, base: v.Value, key: str) -> v.Value:
+    """What a container, or a dict that a class describes, has under a key."""
+    said = [evaluation.inference.attribute(a.cls, key) for a in base
+            if isinstance(a, v.Instance) and is_typed_dict(a)]  # fmt: skip
+    return v.join((v.under(base, key), *said))
 
 
 def _under_any(evaluation: Evaluation, base: v.Value, key: int) -> v.Value:

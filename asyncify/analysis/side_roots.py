@@ -141,6 +141,9 @@ class Roots:
             return "whose session it is given isn't known"
         if not self._are_handed(function, members):
             return "whose session it hands on isn't known"
+        inside = {member for member in members if not self._is_used_outside(member, members)}
+        if any(self._captures(m, inside if m is function else members) for m in members):
+            return "whose session it has of the function around it"
         unknown = next((m for m in ordered(members) if not self._knows_sessions(m, members)), None)
         return "" if unknown is None else f"whose session `{unknown.qualname}` has isn't known"
 
@@ -352,6 +355,19 @@ class Roots:
             ):
                 return False  # the session of whoever loaded the object
         return True
+
+    def _captures(self, member: Function, members: set[Function]) -> bool:
+        """``lambda total, key: total + service.count(key)``: does an object that holds a session
+        come from the function around, which has others?"""
+        outer, evaluation = member.parent, self.inference.evaluations.get(member)
+        if outer is None or outer.facts.kind not in ("def", "lambda") or evaluation is None:
+            return False
+        return any(
+            operation and operation[0] == f.NAME
+            and any(map(self.spread.is_held, value))
+            and not self._is_at_home(member, operation[5], members)
+            for operation, value in zip(member.body.operations, evaluation.values, strict=True)
+        )  # fmt: skip
 
     def _is_at_home(self, function: Function, name: str, members: set[Function]) -> bool:
         """Is a name a function's own, of a module, or of a function that stays sync too?"""

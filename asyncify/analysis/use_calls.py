@@ -9,6 +9,7 @@ from asyncify.analysis import alembic_runs
 from asyncify.analysis import values as v
 from asyncify.analysis.boundaries import fits
 from asyncify.analysis.by_name import imports, is_hidden
+from asyncify.analysis.item_functions import REDUCE
 from asyncify.analysis.looked_up import GETATTR
 from asyncify.analysis.program import Class, Function, dotted
 from asyncify.analysis.queries import COMPUTED, rebuilds
@@ -37,7 +38,6 @@ ITERATING = {
     "itertools.islice", "itertools.pairwise", "itertools.permutations", "itertools.product",
     "itertools.starmap", "itertools.takewhile", "itertools.tee", "itertools.zip_longest",
 }  # fmt: skip
-_REDUCE = "functools.reduce"  # of its arguments only the second is iterated
 # Run a coroutine in an event loop of its own; https://docs.python.org/3/library/asyncio-runner.html
 LOOPS = {"asyncio.run", "asyncio.runners.run", "anyio.run"}
 
@@ -116,6 +116,9 @@ class Calls(Arguments):
             functions += self._run_below(operation[5], atom.cls)
         if isinstance(atom, v.Foreign):
             yield from self.of_foreign(index, operation, atom.name)
+            if atom.name == REDUCE and operation[6] and operation[6][0] >= 0:
+                applied_to = self.values[operation[6][0]]
+                functions += [a.function for a in applied_to if isinstance(a, v.FunctionObject)]
         elif isinstance(atom, v.ClassObject) and is_session_class(atom.cls):
             yield Use("refused", self.function, index, name=_OWN_SESSIONS)
         if _makes_query(atom) and self._gives_session(operation):
@@ -323,7 +326,7 @@ class Calls(Arguments):
     def foreign(self, index: int, operation: f.Operation, name: str) -> Iterator[Use]:
         if name in ITERATING:
             given = operation[6]
-            for argument in given[1:2] if name == _REDUCE else given:
+            for argument in given[1:2] if name == REDUCE else given:
                 if argument >= 0:
                     yield from self.iterated(argument)
 

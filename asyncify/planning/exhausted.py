@@ -9,7 +9,8 @@ from typing import NamedTuple
 from asyncify import facts as f
 from asyncify.analysis.consumers import iteration, takes_first
 from asyncify.analysis.layout import Layout
-from asyncify.analysis.program import Function, dotted, statements_of
+from asyncify.analysis.program import Function, dotted
+from asyncify.analysis.statements import statements_of
 from asyncify.analysis.uses import Use
 from asyncify.decisions import RenameReference, ReplaceExpression
 from asyncify.planning.draft import Draft, reference

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
+from asyncify.analysis.item_functions import REDUCE
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, dotted
@@ -67,6 +68,12 @@ class CallPlanner(UsePlanner):
         if not self.coloring.entries.isdisjoint(use.callees):
             self._run_command(use, layout, draft)
             return
+        if self._reduces(use):
+            self.replace(
+                use, draft, self.support(draft, "reduce_awaited") + "({args})", "{awaited}", True
+            )
+            draft.drop(dotted(layout.operations, operation[5]))
+            return
         is_mixed = any(not self.is_coroutine(c) for c in use.callees)
         if self._can_ask(use) and (is_mixed or self._may_be_foreign(use) or self._hands_any(use)):
             self._await_perhaps(use, draft)
@@ -84,6 +91,12 @@ class CallPlanner(UsePlanner):
             )
         )  # fmt: skip
         self._renamed(use, turned, layout, draft)
+
+    def _reduces(self, use: Use) -> bool:
+        """Is it ``reduce(f, items)``, which a helper runs that awaits what `f` gives?"""
+        values = self.inference.evaluations[use.function].values
+        callee = use.function.body.operations[use.operation][5]
+        return any(isinstance(a, v.Foreign) and a.name == REDUCE for a in values[callee])
 
     def _can_ask(self, use: Use) -> bool:
         """May what a call gives be looked at, whether it can be awaited? A decorator that does no

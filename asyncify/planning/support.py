@@ -129,6 +129,20 @@ async def closing_awaited(thing: Closed) -> AsyncIterator[Closed]:
         if isawaitable(closing):
             await closing
 '''
+_REDUCE = '''
+
+async def reduce_awaited(function: Callable[[Any, Any], Any], items: Any, *start: Any) -> Any:
+    """``functools.reduce``, for a function whose results are awaited."""
+    iterator = iter(items)
+    if not start and (start := tuple(islice(iterator, 1))) == ():
+        raise TypeError("reduce() of empty iterable with no initial value")
+    value = start[0]
+    for item in iterator:
+        value = function(value, item)
+        if isawaitable(value):
+            value = await value
+    return value
+'''
 _ITERATED = '''
 
 async def iterated(items: Any) -> AsyncIterator[Any]:
@@ -236,6 +250,12 @@ _IMPORTS = {
         ("typing", "Any"),
         ("typing", "TypeVar"),
     ),
+    "reduce_awaited": (
+        ("collections.abc", "Callable"),
+        ("inspect", "isawaitable"),
+        ("itertools", "islice"),
+        ("typing", "Any"),
+    ),
     "serve_uvicorn": (("typing", "Any"), ("uvicorn", "")),
     "substituted": (("re", ""), ("inspect", "isawaitable"), ("typing", "Any")),
     "sliced": (("typing", "Any"),),
@@ -246,7 +266,7 @@ _TEXTS = {
     **driver_helpers.TEXTS,
     "run_async": _RUN_ASYNC, "run_at_import": _RUN_AT_IMPORT, "_alone": _ALONE,
     "run_sync": _RUN_SYNC, "maybe_await": _MAYBE_AWAIT, "iterated": _ITERATED,
-    "closing_awaited": _CLOSING,
+    "closing_awaited": _CLOSING, "reduce_awaited": _REDUCE,
     "serve_uvicorn": _SERVE_UVICORN, "substituted": _SUBSTITUTED, "sliced": _SLICED, "nth": _NTH,
 }  # fmt: skip
 _RUNS = {"run_async", "run_at_import"}  # those that end a loop: `_alone`
