@@ -493,7 +493,7 @@ def _refined(inference: Inference, declared: v.Value, given: v.Value) -> v.Value
     if not declared:
         return given
     better = frozenset(a for a in given if isinstance(a, v.Known))
-    if better:
+    if better and (better == given or not all(isinstance(a, v.Instance) for a in declared)):
         return better  # what it was made by knows more, and is never wrong
     if any(isinstance(a, v.QueryValue) for a in given):
         return given

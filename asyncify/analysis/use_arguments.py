@@ -36,6 +36,8 @@ _KEEPING = {
     "setdefault", "update", "insert", "create_all", "drop_all", "reflect", "SimpleNamespace",
 }  # fmt: skip
 
+# Methods of containers that keep an item, or forget it.
+_OF_SETS = v.FILLING | {"discard", "remove", "index", "count"}
 # Bases of classes that keep what they are made with in their fields.
 _OF_RECORDS = {"typing.NamedTuple", "typing.Generic", "typing.Protocol", "abc.ABC", "NamedTuple"}
 
@@ -57,9 +59,11 @@ class Arguments(Holders):
         if any(isinstance(a, v.ClassObject) and self._keeps_fields(a.cls) for a in callee):
             return
         method = self.operations[operation[5]]
-        by_key = method[0] == f.ATTRIBUTE and method[6] in BY_KEY and not callee
-        if by_key and v.elements(self.values[method[5]]):
+        base = self.values[method[5]] if method[0] == f.ATTRIBUTE and not callee else v.UNKNOWN
+        if base and method[6] in BY_KEY and v.elements(base):
             return  # `handlers.get(name, self.other)` gives it back
+        if base and method[6] in _OF_SETS and any(isinstance(a, v.Collection) for a in base):
+            return  # `self.observers.add(observer)` keeps it
         name = self.callee_name(operation)
         kind = "pass"
         enters = any(isinstance(a, v.KnownMethod) and a.name == "run_sync" for a in callee)

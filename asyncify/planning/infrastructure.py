@@ -127,6 +127,7 @@ class InfrastructurePlanner:
         if function.facts.kind != "module":
             self.annotations.signature(function)
             self.listeners.decorators(function)
+            self._given_to_decorators(function)
         if function.facts.names.isdisjoint(self.names.words):
             return
         operations = function.body.operations
@@ -142,6 +143,22 @@ class InfrastructurePlanner:
             elif operation[0] == f.CALL:
                 self.listeners.call(function, operations, index)
                 self._made_by_alias(function, layout, index)
+
+    def _given_to_decorators(self, function: Function) -> None:
+        """``@container.provides(Session)``: what is asked for by the class has its new name."""
+        operations = function.signature.operations
+        scope = function.parent or function
+        for index in function.signature.decorators:
+            call = operations[index]
+            if call[0] != f.CALL or self.names.listens(scope, operations, index):
+                continue
+            for given in (i for i in call[6] if i >= 0):
+                name = self.names.meant(scope, operations, given)
+                new = self.names.replacement(name) if name and name not in CLIENTS else None
+                canonical = CANONICAL.get(name, name)
+                if new is not None and new != canonical and canonical not in GREENLET_ALWAYS:
+                    group = self.coloring.groups.get(function, 0)
+                    self._rename(function.module, operations, given, new, group)
 
     def _made_by_alias(self, function: Function, layout: Layout, call: int) -> None:
         """``SessionDep(engine)`` makes a session, where that is ``Annotated[Session, ...]``."""
@@ -203,7 +220,11 @@ class InfrastructurePlanner:
             return
         new = self.names.replacement(name)
         if new is not None and new != canonical:
-            self._rename(function, layout, index, new, group, called)
+            self._rename(function.module, operations, index, new, group)
+            if called:
+                reason = f"Sessions come from this `{dotted(operations, index)}`, which is sync."
+                site = self.draft(function.module).site(operations[index])
+                self.findings.append(finding("ASY003", site, reason))
         if called:
             self.engines.construction(function, layout, parent, canonical, group)
 
@@ -223,14 +244,10 @@ class InfrastructurePlanner:
         return kind is not None and not self._is_member_read(layout, parent, kind)
 
     def _rename(
-        self, function: Function, layout: Layout, index: int, new: str, group: int, called: bool
+        self, module: Module, operations: tuple[f.Operation, ...], index: int, new: str, group: int
     ) -> None:
-        draft, operation = self.draft(function.module), layout.operations[index]
+        draft, operation = self.draft(module), operations[index]
         spelled, site = draft.spell(new), draft.site(operation)
         node = reference(operation)
         draft.add(RenameReference(node=node, site=site, group=group, new=spelled, whole=True))
-        written = dotted(layout.operations, index)
-        draft.drop(written)
-        if called:
-            reason = f"Sessions come from this `{written}`, which is sync."
-            self.findings.append(finding("ASY003", site, reason))
+        draft.drop(dotted(operations, index))
