@@ -72,8 +72,9 @@ def of(evaluation: Evaluation, atom: v.Atom, name: str) -> v.Value:
         known[name] = found
     if found.__class__ is Group:
         held = inference.read_group(found)
-        made = inference.made_attributes.there and isinstance(atom, v.Instance)
-        return _made(evaluation, atom, name, held) if made else held
+        if inference.made_attributes.there and isinstance(atom, v.Instance):
+            return _made(evaluation, atom, name, held)
+        return held
     if found.__class__ is list:
         return v.join([read_property(inference, method) for method in found])
     return found  # type: ignore[no-any-return]

@@ -10,7 +10,7 @@ from asyncify.analysis.by_name import ByName
 from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.layout import Layout
-from asyncify.analysis.program import dotted
+from asyncify.analysis.program import Function, dotted
 from asyncify.analysis.use import GREENLET_KINDS, SYNC_KINDS, Use
 
 # What `with` calls, and `async with`.

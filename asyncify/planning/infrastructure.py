@@ -150,9 +150,10 @@ class InfrastructurePlanner:
         scope = function.parent or function
         for index in function.signature.decorators:
             call = operations[index]
-            if call[0] != f.CALL or self.names.listens(scope, operations, index):
+            if call[0] != f.CALL:
                 continue
-            for given in (i for i in call[6] if i >= 0):
+            listened = self.names.listened(scope, operations, index)
+            for given in (i for i in call[6] if i >= 0 and i not in listened):
                 name = self.names.meant(scope, operations, given)
                 new = self.names.replacement(name) if name and name not in CLIENTS else None
                 canonical = CANONICAL.get(name, name)
