@@ -154,6 +154,8 @@ class InfrastructurePlanner:
                 continue
             listened = self.names.listened(scope, operations, index)
             for given in (i for i in call[6] if i >= 0 and i not in listened):
+                if operations[given][0] not in (f.NAME, f.ATTRIBUTE):
+                    continue
                 name = self.names.meant(scope, operations, given)
                 new = self.names.replacement(name) if name and name not in CLIENTS else None
                 canonical = CANONICAL.get(name, name)
