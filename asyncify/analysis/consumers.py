@@ -110,6 +110,8 @@ def unreadable(layout: Layout, generator: f.Operation) -> str:
     consumer = layout.operations[parent] if parent >= 0 else ()
     if is_unpacked(layout, index) or layout.is_unpacked(index) or layout.loop(index) is not None:
         return ""
+    if is_delegated_to(layout, index):
+        return ""
     if not consumer or consumer[0] != f.CALL or consumer[5] == index:
         return "It stands in a generator expression, which is consumed elsewhere."
     if stops_early(layout, parent) or exhausts(layout, parent) or hands_all_on(layout, parent):
@@ -117,6 +119,14 @@ def unreadable(layout: Layout, generator: f.Operation) -> str:
     callee = layout.operations[consumer[5]]
     shown = callee[6] if callee[0] == f.ATTRIBUTE else dotted(layout.operations, consumer[5])
     return f"It stands in a generator expression that `{shown}` consumes without awaiting."
+
+
+def is_delegated_to(layout: Layout, index: int) -> bool:
+    """Is it the ``x`` of ``yield from x``, on a line of its own?"""
+    parent = layout.parent(index)
+    return parent >= 0 and layout.operations[parent][0] == f.YIELD_FROM and (
+        layout.is_statement(parent)
+    )  # fmt: skip
 
 
 def is_unpacked(layout: Layout, index: int) -> bool:
@@ -198,7 +208,7 @@ def iteration(layout: Layout, index: int) -> str:
         return "listed" if layout.is_unpacked(index) else ""
     operation = layout.operations[parent]
     if operation[0] == f.YIELD_FROM:
-        return "delegate" if layout.is_statement(parent) else ""
+        return "delegate" if is_delegated_to(layout, index) else ""
     if operation[0] == f.SEQUENCE or (operation[0] == f.CALL and ~index in operation[6]):
         return "listed" if ~index in operation[6] else ""
     if operation[0] != f.CALL or operation[5] == index:

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from asyncify import facts as f
-from asyncify.analysis import calls, declarations, members, operators, protocols
+from asyncify.analysis import calls, declarations, decorating, members, operators, protocols
 from asyncify.analysis import values as v
 from asyncify.analysis.construction import construct
 from asyncify.analysis.program import Class, Function, Module, Variable
@@ -215,7 +215,7 @@ class Evaluation:
         self.operations = signature.operations
         self.values = [v.UNKNOWN] * len(self.operations)
         self.evaluate(0, len(self.operations))
-        decorators = [self.values[i] for i in reversed(signature.decorators)]
+        decorators = [decorating.first(self, i) for i in reversed(signature.decorators)]
         for function in self._dispatching(signature.decorators):
             self._wrap(function, v.one(v.FunctionObject(child)))
         self.operations, self.values = saved
@@ -226,7 +226,7 @@ class Evaluation:
                 made = self.inference.called(called.function, called.bound, [value], {})
                 # Handed through, `return fn`, it is what it was: no other that is decorated so.
                 others = self.inference.passed(called.function, int(called.bound)) - value
-                wrappers = frozenset(a for a in made - others if isinstance(a, v.FunctionObject))
+                wrappers = decorating.last(made - others)
                 value = v.join((value, self._wrap(child, wrappers)))
             elif isinstance(atom, v.ClassObject) and atom.cls.find("__call__"):
                 made = construct(self, atom.cls, [value], {})

@@ -151,7 +151,7 @@ class Heat:
             self.need(slot.owner)
         elif kind == "local":
             for function in slot.owner.module.functions[slot.owner.index + 1 :]:
-                if slot.name in function.facts.names and _is_inside(function, slot.owner):
+                if slot.name in function.facts.names and is_inside(function, slot.owner):
                     self.need(function)
 
     def _note_given(self, slot: Slot, value: v.Value) -> None:
@@ -219,7 +219,7 @@ def _owner(function: Function) -> Class | None:
     return None
 
 
-def _is_inside(function: Function, outer: Function) -> bool:
+def is_inside(function: Function, outer: Function) -> bool:
     scope = function.parent
     while scope is not None:
         if scope is outer:

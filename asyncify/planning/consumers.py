@@ -6,6 +6,7 @@ from __future__ import annotations
 from asyncify import facts as f
 from asyncify.analysis.consumers import (
     applied,
+    is_delegated_to,
     is_made,
     iteration,
     leaves,
@@ -77,6 +78,9 @@ def consume_generator(layout: Layout, generator: f.Operation, draft: Draft, grou
     if call >= 0 and layout.operations[call][0] == f.CALL and stops_early(layout, call):
         node, site = call_reference(layout.function, call), draft.site(layout.operations[call])
         draft.add(AwaitFirstMatch(node=node, site=site, group=group))
+        return
+    if is_delegated_to(layout, layout.operations.index(generator)):
+        _delegate(layout, call, draft, group, True)
         return
     loop = layout.loop(layout.operations.index(generator))
     if loop is not None:

@@ -23,8 +23,9 @@ def loops(
         return
     evaluation = colors.inference.evaluations[function]
     name = next((n for n in _NAMES if n not in facts.names | facts.bound), "item_")
+    planned = {d.node for d in draft.decisions if isinstance(d, DelegateGenerator)}
     for operation in function.body.operations:
-        if not operation or operation[0] != f.YIELD_FROM:
+        if not operation or operation[0] != f.YIELD_FROM or reference(operation) in planned:
             continue
         if not any(_is_async(atom, coloring) for atom in evaluation.values[operation[5]]):
             yield DelegateGenerator(

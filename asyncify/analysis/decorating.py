@@ -1,0 +1,37 @@
+"""Decorating: what decorators that can be written with and without arguments give.
+
+``@cached`` is called with the function, ``@cached(seconds=3)`` gives what is called with it. All
+that is known of such a decorator is that it returns either: which, is told by what stands in what.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.heat import is_inside
+
+if TYPE_CHECKING:
+    from asyncify.analysis.evaluate import Evaluation
+
+
+def first(evaluation: Evaluation, index: int) -> v.Value:
+    """What a function is decorated by: of what a call gives only what is outermost."""
+    value = evaluation.values[index]
+    if evaluation.operations[index][0] != f.CALL or len(value) < 2:
+        return value
+    functions = {a.function for a in value if isinstance(a, v.FunctionObject)}
+    return frozenset(
+        a for a in value if not isinstance(a, v.FunctionObject)
+        or not any(is_inside(a.function, outer) for outer in functions)
+    )  # fmt: skip
+
+
+def last(made: v.Value) -> v.Value:
+    """What stands in the place of a decorated function: what is innermost."""
+    functions = {a.function for a in made if isinstance(a, v.FunctionObject)}
+    return frozenset(
+        a for a in made
+        if isinstance(a, v.FunctionObject) and not any(is_inside(o, a.function) for o in functions)
+    )  # fmt: skip
