@@ -136,10 +136,8 @@ class Spread:
         )  # fmt: skip
 
     def _is_brought(self, method: Function) -> bool:
-        """Does a method use an engine or factory that its object holds?"""
-        if method.owner is None or not self.holds_one(method.owner):
-            return False
-        return any(a.kind in MAKING for a in self.held(method))
+        """Does a method use an engine, factory or session that its object holds?"""
+        return self.holds_one(method.owner) and bool(self.held(method))
 
     def _bringing(self, method: Function) -> list[Function]:
         """The constructors of a method's class that bring along what the objects hold."""
@@ -148,16 +146,17 @@ class Spread:
         return [fn for fn in dict.fromkeys(found) if fn is not None and self.brings(fn)]
 
     def brings(self, constructor: Function) -> bool:
-        """Does a constructor name an engine or factory of a module, that its object keeps?"""
+        """Does a constructor name an engine, factory or session of a module, that its object keeps,
+        or of which its session is?"""
         if constructor.owner is not None and self.is_doubled(constructor.owner):
             return False
         held = (
             value for cls, value in self.inference.attributes_held() if cls is constructor.owner
         )
-        if not any(isinstance(a, v.Known) and a.kind in MAKING for value in held for a in value):
+        if not any(isinstance(a, v.Known) and a.kind in SYNC_KINDS for x in held for a in x):
             return False
         return bool(self.defaults(constructor)) or any(
-            isinstance(atom, v.Known) and atom.kind in MAKING
+            isinstance(atom, v.Known) and atom.kind in SYNC_KINDS
             for index, value in self.inference.evaluations[constructor].objects
             if self._is_global(constructor, constructor.body.operations, index)
             for atom in value
