@@ -16,6 +16,7 @@ from asyncify.analysis.queries import COMPUTED, rebuilds
 from asyncify.analysis.use import SYNC_KINDS, Use, in_order
 from asyncify.analysis.use_arguments import Arguments
 from asyncify.analysis.use_stacks import CLOSING
+from asyncify.vocabulary.loading import RENDERING
 from asyncify.vocabulary.names import (
     BINDS,
     GREENLET_ALWAYS,
@@ -105,6 +106,8 @@ class Calls(Arguments):
             yield from self.read_elsewhere(operation)
             if self._may_be_ours(operation):
                 yield from self.guessed(index, operation)
+        if name in RENDERING:
+            yield from self.rendered(operation)
         if not spawned and name in METADATA:
             yield from self.metadata(index, operation)
 
@@ -335,6 +338,30 @@ class Calls(Arguments):
         for part in parts:
             if part < 0:
                 yield from self.iterated(~part)
+
+    def rendered(self, operation: f.Operation) -> Iterator[Use]:
+        """``TemplateResponse("users.html", {"users": query})``: a template goes through a Query,
+        which is among its variables."""
+        for argument in (*operation[6], *(i for _, i in operation[7])):
+            given = self.operations[argument] if argument >= 0 else ()
+            if given and given[0] == f.DICT:
+                yield from self._variables(given)
+            elif given and given[0] == f.NAME and v.inner_queries(self.values[argument]):
+                for statement in self.layout.statements:
+                    yield from self._set_variables(statement, given[5])
+
+    def _variables(self, operation: f.Operation) -> Iterator[Use]:
+        for value in operation[6]:
+            yield from self.iterated_queries(value)
+
+    def _set_variables(self, statement: f.Statement, name: str) -> Iterator[Use]:
+        """``context = {"users": query}``, ``context["users"] = query``."""
+        value = self.operations[statement[8]] if statement[0] == f.ASSIGN else ()
+        for target in statement[7] if value else ():
+            if target[:2] == (f.TO_NAME, name) and value[0] == f.DICT:
+                yield from self._variables(value)
+            elif target[0] == f.TO_SUBSCRIPT and self.operations[target[1]][5:6] == (name,):
+                yield from self.iterated_queries(statement[8])
 
     def iterated_queries(self, index: int) -> Iterator[Use]:
         for query in self.queries(index):

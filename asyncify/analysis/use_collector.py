@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
+from asyncify.analysis.boundaries import Boundaries
 from asyncify.analysis.program import Function
 from asyncify.analysis.use import SYNC_KINDS, UNSURE, Use, in_order
 from asyncify.analysis.use_calls import Calls
 from asyncify.analysis.use_stacks import ENTERING, ENTERING_ASYNC
+from asyncify.vocabulary.loading import ROUTES, ROUTING
 from asyncify.vocabulary.names import (
     ALEMBIC_COMMANDS,
     GREENLET_ALWAYS,
@@ -57,6 +59,18 @@ class Collector(Calls):
             elif statement[0] == f.WITH:
                 for position, (value, target) in enumerate(statement[7]):
                     yield from self.entered(value, position, target is not None)
+            elif statement[0] == f.RETURN and self.function.signature_is_decorated:
+                yield from self.answered(statement[7])
+
+    def answered(self, index: int) -> Iterable[Use]:
+        """A Query that a route returns: what answers the request goes through it."""
+        if index < 0 or not self.queries(index):
+            return ()
+        decorators = Boundaries(self.inference).decorators(self.function)
+        is_route = any(
+            d.name.startswith(ROUTING) and d.name.rpartition(".")[2] in ROUTES for d in decorators
+        )
+        return self.iterated_queries(index) if is_route else ()
 
     def any_call(self, index: int, operation: f.Operation) -> Iterable[Use]:
         """Most calls are of something foreign, with nothing that matters here given to it."""

@@ -324,9 +324,20 @@ class QueryPlanner(QueryBuilders):
         return result
 
     def _is_given(self, use: Use, layout: Layout) -> bool:
-        """Is what is iterated given to a function of the program, which takes a list?"""
+        """Is what is iterated given to a function of the program, which takes a list, or to a
+        library that goes through it: returned, or among the variables of a template?"""
         parent = layout.parent(use.operation)
-        if use.kind != "iterate query" or parent < 0 or layout.operations[parent][0] != f.CALL:
+        if use.kind != "iterate query":
+            return False
+        if parent < 0:
+            statement = layout.statement(use.operation)
+            return statement is not None and (
+                statement[0] == f.RETURN
+                or (statement[0] == f.ASSIGN and statement[7][0][0] == f.TO_SUBSCRIPT)
+            )
+        if layout.operations[parent][0] == f.DICT:
+            return True
+        if layout.operations[parent][0] != f.CALL:
             return False
         callee = self.inference.evaluations[use.function].values[layout.operations[parent][5]]
         return any(isinstance(a, (v.FunctionObject, v.ClassObject)) for a in callee)
