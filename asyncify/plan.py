@@ -13,6 +13,7 @@ from asyncify.analysis.environments import is_alembic
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, Module
+from asyncify.analysis.sides import is_copy
 from asyncify.decisions import (
     Decision,
     FilePlan,
@@ -273,6 +274,8 @@ class Planner:
         for function in self._ordered(set(self.inference.evaluations)):
             if is_alembic(function):
                 continue  # it never stops the application: what breaks there is reported
+            if function in self.coloring.entered and is_copy(function):
+                continue  # a sync copy: `run_sync` gives the session
             for use in self.colors.already.unproven(function):
                 site = Site(function.module.path, use.line, use.column)
                 yield Unproven(site, function.qualname, use.callee_name)

@@ -149,14 +149,23 @@ class Colors(Enclosures):
         return inside
 
     def _called_outside(self, inside: set[Function]) -> set[Function]:
-        """Of what runs inside ``run_sync``: what does I/O and is called elsewhere too."""
-        return {
+        """Of what runs inside ``run_sync``: what does I/O and is called elsewhere too, with what
+        that calls."""
+        pending = [
             function for function in inside if self.does_io(function)
             and any(
                 caller not in inside and use.kind in _CALLING and use.runs(function)
                 for caller, use in self.callers().get(function, ())
             )
-        }  # fmt: skip
+        ]  # fmt: skip
+        outside: set[Function] = set()
+        while pending:
+            function = pending.pop()
+            if function not in outside:
+                outside.add(function)
+                pending += [c for c in self.divider.spread.called_by(function)
+                            if c in inside and self.does_io(c)]
+        return outside
 
     def _listens(self, function: Function) -> bool:
         """Is the function decorated as a listener? It runs where the event happens."""

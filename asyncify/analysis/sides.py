@@ -112,6 +112,16 @@ def twin_name(name: str) -> str:
     return name if name in ENTERED_AS else f"{name}{COPY}"
 
 
+def is_copy(function: Function) -> bool:
+    """Is it the sync copy of a coroutine function that stands beside it?"""
+    base = function.name.removesuffix(COPY)
+    return base != function.name and any(
+        other.name == base and other.facts.is_async and other.parent is function.parent
+        and other.owner is function.owner
+        for other in function.module.functions
+    )  # fmt: skip
+
+
 def beside_name(name: str) -> str:
     """The name of what is async beside a function that stays sync: ``get_async_db``."""
     bare = name.lstrip("_")

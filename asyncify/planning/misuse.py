@@ -10,6 +10,7 @@ from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, dotted
+from asyncify.analysis.sides import is_copy
 from asyncify.analysis.uses import Use
 from asyncify.findings import Finding
 from asyncify.planning.misuse_blocking import Blocking
@@ -41,7 +42,8 @@ def misuses(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
         yield from tasks.of(view)
         yield from expiry.of(view)
         yield from types.of(view)
-        for use in colors.already.lost(function):
+        copied = function in coloring.entered and is_copy(function)  # `run_sync` gives the session
+        for use in () if copied else colors.already.lost(function):
             yield replace(_lost(use, coloring), fixed=use not in coloring.lost)
         for use in colors.uses.of(function):
             if use.kind == "member" and use.is_async and use.row is not None:
