@@ -163,8 +163,11 @@ class Colors(Enclosures):
             function = pending.pop()
             if function not in outside:
                 outside.add(function)
-                pending += [c for c in self.divider.spread.called_by(function)
-                            if c in inside and self.does_io(c)]
+                pending += [
+                    c
+                    for c in self.divider.spread.called_by(function)
+                    if c in inside and self.does_io(c)
+                ]
         return outside
 
     def _listens(self, function: Function) -> bool:

@@ -41,16 +41,20 @@ _SIMPLE = {
     f.MATCH,
 }
 
+_FEW = 2  # classes that are worth being named
+
 
 @dataclass(slots=True)
 class Step:
     """One relationship or column on the way; ``wanted``: it may not be loaded; ``outdated``: what
-    is loaded may be what was there before a commit."""
+    is loaded may be what was there before a commit; ``among``: the classes that have it, where
+    instances of others come from the same place."""
 
     cls: Class
     to_many: bool = False
     wanted: bool = False
     outdated: bool = False
+    among: tuple[Class, ...] = ()
     below: dict[str, Step] = field(default_factory=dict)
 
 
@@ -108,6 +112,7 @@ class Walks:
             steps = step.below
         step.wanted |= not demand.outdated
         step.outdated |= demand.outdated
+        walk.steps[names[0]].among = self._among(demand, names[0])
         return walk.site
 
     def write(self) -> None:
@@ -237,6 +242,14 @@ class Walks:
                     return way
         return None
 
+    def _among(self, demand: Demand, name: str) -> tuple[Class, ...]:
+        """The classes that have an attribute, if instances of others come from the same place."""
+        start = demand.path[: len(demand.path) - len(demand.below)]
+        found = [cls for path, cls in demand.source.entities if path == start]
+        having = [cls for cls in found if self._has(cls, name)]
+        having.sort(key=lambda cls: (cls.module.path, cls.body.facts.line))
+        return tuple(having) if len(having) < len(found) else ()
+
     def _has(self, cls: Class, name: str) -> bool:
         """Instances of several classes may come from one place: a repository of any class."""
         models = self.inference.models
@@ -294,23 +307,39 @@ class Walks:
 
     def _lines(self, walk: Walk, text: str, steps: dict[str, Step], names: _Names) -> Iterator[str]:
         for name, step in steps.items():
-            read = f"{text}.{name}"
-            if step.outdated:
-                yield self.access.expired(walk.holder, walk.anchor, text, name)
-            if step.wanted or self._comes_later(walk, name):
-                read = "await " + self.access.text(walk.holder, walk.anchor, step.cls, text, name)
-            if not step.below:
-                if step.wanted or not step.outdated:
-                    yield read
-                continue
-            if step.to_many:
-                item = names.one_of(name)
-                yield f"for {item} in {read}:"
-            else:
-                item = names.fresh(name)
-                yield f"{item} = {read}"
-                yield f"if {item} is not None:"
-            yield from _indented(list(self._lines(walk, item, step.below, names)))
+            lines = self._step(walk, text, name, step, names)
+            if step.among:
+                asked = self._asked(walk, text, name, step.among)
+                lines = iter([f"if {asked}:", *_indented(list(lines))])
+            yield from lines
+
+    def _asked(self, walk: Walk, text: str, name: str, among: tuple[Class, ...]) -> str:
+        """Is it an instance of what has the attribute?"""
+        if len(among) > _FEW:
+            return f'hasattr(type({text}), "{name}")'
+        draft = self.draft(walk.holder.module)
+        spelled = [draft.spell_symbol(cls.name, cls.module) for cls in among]
+        classes = f"({', '.join(spelled)})" if len(spelled) > 1 else spelled[0]
+        return f"isinstance({text}, {classes})"
+
+    def _step(self, walk: Walk, text: str, name: str, step: Step, names: _Names) -> Iterator[str]:
+        read = f"{text}.{name}"
+        if step.outdated:
+            yield self.access.expired(walk.holder, walk.anchor, text, name)
+        if step.wanted or self._comes_later(walk, name):
+            read = "await " + self.access.text(walk.holder, walk.anchor, step.cls, text, name)
+        if not step.below:
+            if step.wanted or not step.outdated:
+                yield read
+            return
+        if step.to_many:
+            item = names.one_of(name)
+            yield f"for {item} in {read}:"
+        else:
+            item = names.fresh(name)
+            yield f"{item} = {read}"
+            yield f"if {item} is not None:"
+        yield from _indented(list(self._lines(walk, item, step.below, names)))
 
     def _comes_later(self, walk: Walk, name: str) -> bool:
         """Is a relationship on the way loaded by the statement that the walk stands before?"""
