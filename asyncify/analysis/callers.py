@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from asyncify import facts as f
 from asyncify.analysis.boundaries import Boundaries, fits, rule_of
 from asyncify.analysis.cases import Cases
 from asyncify.analysis.coloring import Coloring
@@ -175,3 +176,13 @@ class Callers:
     def _hands_on(self, caller: Function, use: Use) -> bool:
         """Does a plain function hand on a coroutine that it gets? What loses it stands alone."""
         return not caller.facts.is_async and not self._in_loop(use)
+
+    def _gives_either(self, caller: Function, use: Use) -> bool:
+        """Is it a wrapper that ends with ``return fn(...)``, of what is async already and of what
+        isn't? It gives whatever that gives, and chooses where it has to: it needn't turn."""
+        outer = caller.parent
+        if caller.facts.is_async or use.kind != "call" or not outer or outer.facts.kind != "def":
+            return False
+        if len({callee.facts.is_async for callee in use.callees}) < 2:
+            return False
+        return any(s[0] == f.RETURN and s[7] == use.operation for s in caller.body.statements)

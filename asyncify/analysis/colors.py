@@ -450,6 +450,8 @@ class Colors(Enclosures):
                 continue  # it runs a loop of its own, and nobody who has one calls it
             if function.facts.is_async and self._hands_on(caller, use):
                 continue  # it takes the coroutine as what it is
+            if self._gives_either(caller, use):
+                continue
             sides = coloring.sides
             if function in sides.twinned and function not in self.divider.sharing.without_wrappers(
                 use, coloring.turned, sides
