@@ -52,6 +52,7 @@ from asyncify.planning.pytest_suite import turning
 from asyncify.planning.queries import QueryPlanner
 from asyncify.planning.refusals import Refusals
 from asyncify.planning.renames import Renames
+from asyncify.planning.requested_fixtures import plan_requested
 from asyncify.planning.settings import misnamed
 from asyncify.planning.side_twins import SidePlanner
 from asyncify.planning.support import Support
@@ -202,6 +203,7 @@ class Planner:
         RunnerPlanner(self.colors, self.coloring, self.draft, self.support.name).plan()
         CasePlanner(self.colors, self.coloring, self.draft).plan()
         MarkPlanner(self.colors, self.coloring, self.draft).plan()
+        self.mocks += plan_requested(self.colors, self.coloring, self.draft)
         ThreadKeywords(self.colors, self.coloring, self.draft).plan()
         self.queries.plan_properties(self.draft)
         self.sides.plan()

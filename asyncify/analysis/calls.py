@@ -21,6 +21,7 @@ from asyncify.analysis.construction import construct
 from asyncify.vocabulary import flask
 from asyncify.vocabulary.frameworks import NAMESPACE_DEFAULTS
 from asyncify.vocabulary.runners import RUNNING
+from asyncify.vocabulary.testing import REQUESTED
 
 if TYPE_CHECKING:
     from asyncify.analysis.evaluate import Evaluation
@@ -34,6 +35,8 @@ OF_CONTAINERS = v.FILLING | _VIEWS | _TAKING
 _BY_ARGUMENTS = {
     "configured", "Query", query_properties.KIND, "entity", "entities", "applied",
 }  # fmt: skip
+# Methods of libraries that nothing else is called.
+_BY_NAME = {NAMESPACE_DEFAULTS, REQUESTED}
 
 Named = dict[str, v.Value]
 
@@ -43,7 +46,9 @@ def call(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
     values = evaluation.values
     callees = values[operation[5]]
     method = evaluation.operations[operation[5]]
-    if method[0] == f.ATTRIBUTE and method[6] == NAMESPACE_DEFAULTS:
+    if method[0] == f.ATTRIBUTE and method[6] in _BY_NAME:
+        if method[6] == REQUESTED:
+            return _requested(evaluation, operation)
         for name, value in _named(values, operation[7]).items():
             evaluation.inference.kept.default(name, value)
     if not callees:
@@ -83,6 +88,13 @@ def call(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
     if all(v.one(atom) in inference.results for atom in callees):
         inference.results[callees] = made
     return made
+
+
+def _requested(evaluation: Evaluation, operation: f.Operation) -> v.Value:
+    """``request.getfixturevalue("session")``."""
+    first = evaluation.operations[operation[6][0]] if min(operation[6], default=-1) >= 0 else ()
+    name = first[5] if first and first[0] == f.CONSTANT else None
+    return evaluation.inference.fixtures.requested_value(evaluation.function, name)
 
 
 def _told(made: v.Value, told: v.Value) -> v.Value:

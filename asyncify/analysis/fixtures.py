@@ -6,6 +6,7 @@ above. What plugins define is everywhere.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
@@ -67,13 +68,40 @@ class Fixtures:
     def value(self, function: Function, parameter: str) -> v.Value:
         """What it gives."""
         fixture = self.given(function, parameter)
-        if fixture is None:
-            return v.UNKNOWN
+        return v.UNKNOWN if fixture is None else self._gives(fixture)
+
+    def _gives(self, fixture: Function) -> v.Value:
         self.inference.demand(fixture)
         if fixture.facts.is_generator:
             return self.inference.read(self.inference.shape(fixture).yielded)
         returned = self.inference.read(self.inference.shape(fixture).returned)
         return returned or self.inference.result(fixture)
+
+    def requested(self, function: Function, name: object) -> list[Function]:
+        """What ``request.getfixturevalue(name)`` may give: one that decorators name, where the name
+        is no text."""
+        while function.parent is not None and function.parent.facts.kind == "def":
+            function = function.parent
+        names = [name] if isinstance(name, str) else _named_by_decorators(function)
+        found = (self.given(function, each) for each in names)
+        return [fixture for fixture in found if fixture is not None]
+
+    def requested_value(self, function: Function, name: object) -> v.Value:
+        """What it gives."""
+        return v.join(map(self._gives, self.requested(function, name)))
+
+    def awaits(self, fixture: Function, turned: Collection[Function]) -> bool:
+        """Is a fixture awaited, or one of those that it asks for?"""
+        pending, seen = [fixture], {fixture}
+        while pending:
+            each = pending.pop()
+            if each in turned or each.facts.is_async:
+                return True
+            asked = (self.given(each, p.name) for p in each.signature.parameters)
+            fresh = [x for x in asked if x is not None and x not in seen]
+            seen.update(fresh)
+            pending += fresh
+        return False
 
     def _is_called_by_pytest(self, function: Function) -> bool:
         facts = function.facts
@@ -113,6 +141,14 @@ def _given_name(operations: tuple[f.Operation, ...], index: int) -> str:
         if keyword == "name" and operations[value][0] == f.CONSTANT:
             return str(operations[value][5])
     return ""
+
+
+def _named_by_decorators(function: Function) -> list[str]:
+    """The texts in decorators: ``@pytest.mark.parametrize("fixture", ["session", "other"])``."""
+    if not function.signature_is_decorated:
+        return []
+    constants = (o[5] for o in function.signature.operations if o and o[0] == f.CONSTANT)
+    return list(dict.fromkeys(x for x in constants if isinstance(x, str)))
 
 
 def _nearness(fixture: Function) -> tuple[bool, bool, int]:

@@ -176,7 +176,8 @@ class Program:
         if module is not None:
             return self.resolve(module, last)
         cls = self.named(owner) if "." in owner else None
-        return cls.methods.get(last) if isinstance(cls, Class) else None
+        method = cls.methods.get(last) if isinstance(cls, Class) else None
+        return method or self._by_module_name.get(whole)
 
     @cached_property
     def _by_module_name(self) -> dict[str, Module]:

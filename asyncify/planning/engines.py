@@ -98,7 +98,7 @@ class EnginePlanner:
             self._session(edited, name)
         elif name == "sqlalchemy.orm.scoped_session":
             if edited.argument(1, "scopefunc") is None:
-                scope = scope_function(self.program, self.support.coloring)
+                scope = scope_function(self.program, self.support.coloring, function.module)
                 edited.keywords.append(("scopefunc", draft.spell(scope)))
         elif name == "sqlalchemy.create_engine" and self._single_setting(edited) is not None:
             self._waiting.append(edited)

@@ -17,7 +17,7 @@ from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.injected import Injected
 from asyncify.analysis.loading import Loading
 from asyncify.analysis.program import Function
-from asyncify.vocabulary.loading import ROUTING
+from asyncify.vocabulary.loading import EXPIRING, ROUTING
 
 
 def turn_readers(colors: Colors, coloring: Coloring) -> None:
@@ -40,25 +40,27 @@ def turn_readers(colors: Colors, coloring: Coloring) -> None:
 
 
 def _tests(colors: Colors, coloring: Coloring) -> dict[Function, int]:
-    """Tests that are given what a fixture that turns makes, and may read relationships of it. Who
-    calls one of them can await it."""
+    """Tests that are given what a fixture that turns makes, and may read relationships of it, or
+    anything that is expired. Who calls one of them can await it."""
     inference, found = colors.inference, dict[Function, int]()
     fixtures, models = inference.fixtures, inference.models
     links = {
         name for cls in inference.program.classes.values()
         for name in models.declared(cls).relationships
     }  # fmt: skip
+    wanted = links | EXPIRING
     called = colors.callers()
     kept = coloring.turned | coloring.islands | coloring.stays | set(coloring.boundaries)
-    for fixture in coloring.turned if links else ():
-        name = fixtures.name(fixture)
+    for fixture in coloring.turned:
+        name, expires = fixtures.name(fixture), not EXPIRING.isdisjoint(fixture.facts.members)
         for test in inference.program.mentioning(name) if name else ():
             awaited = all(
                 use.kind == "call" and caller in coloring.turned
                 for caller, use in called.get(test, ())
             )
             plain = test not in kept and awaited and not fixtures.is_fixture(test)
-            if plain and links & test.facts.members and fixtures.given(test, name) is fixture:
+            reads = expires or not wanted.isdisjoint(test.facts.members)
+            if plain and reads and fixtures.given(test, name) is fixture:
                 found[test] = coloring.groups.get(fixture, 0)
     return dict(sorted(found.items(), key=lambda item: (item[0].module.path, item[0].index)))
 

@@ -26,6 +26,8 @@ from asyncify.vocabulary.testing import (
     ASYNC_MOCK,
     MOCK_RESULT,
     MOCKS,
+    PATCH_DEFAULT,
+    PATCH_EACH,
     PATCHED,
     PATCHES,
     REPLACEMENT,
@@ -34,7 +36,8 @@ from asyncify.vocabulary.testing import (
 _QUERY = "Query"
 _EFFECT, _CALLABLE, _PLAIN = "side_effect", "new_callable", "unittest.mock.MagicMock"
 _ASYNC = ASYNC_MOCK.rpartition(".")[2]
-_PATCHING = {call.rpartition(".")[2] for call, _ in PATCHES.values()}
+_EACH = PATCH_EACH.rpartition(".")[2]
+_PATCHING = {call.rpartition(".")[2] for call, _ in PATCHES.values()} | {_EACH}
 _ADVICE = "Put something there whose calls can be awaited: an async function, or an AsyncMock."
 
 
@@ -55,7 +58,8 @@ class MockedFunctions:
 
     def plan(self) -> None:
         program = self.colors.inference.program
-        for function in {fn: None for word in PATCHES for fn in program.mentioning(word)}:
+        words = (*PATCHES, _EACH)
+        for function in {fn: None for word in words for fn in program.mentioning(word)}:
             operations = function.body.operations
             for operation in operations:
                 if (
@@ -157,6 +161,8 @@ class MockedFunctions:
     ) -> Iterator[tuple[Symbol, int]]:
         """What a call replaces, and what it gives instead."""
         name, arguments = dotted(operations, operation[5]), operation[6]
+        if is_last(name, PATCH_EACH):
+            yield from self._each(function, operations, operation)
         row = next((takes for call, takes in PATCHES.values() if is_last(name, call)), None)
         if row is None or not arguments or min(arguments) < 0:
             return
@@ -175,6 +181,26 @@ class MockedFunctions:
         given = next((keywords[k] for k in REPLACEMENT if k in keywords), given)
         if symbol is not None:
             yield symbol, given
+
+    def _each(
+        self, function: Function, operations: tuple[f.Operation, ...], operation: f.Operation
+    ) -> Iterator[tuple[Symbol, int]]:
+        """``patch.multiple("app.crud", get_user=fake, get_order=DEFAULT)``."""
+        program = self.colors.inference.program
+        first = operation[6][0] if min(operation[6], default=-1) >= 0 else None
+        if first is None:
+            return
+        text = operations[first][5] if operations[first][0] == f.CONSTANT else None
+        if isinstance(text, str):
+            owner = program.named(text)
+        else:
+            owner = program.resolve_expression(function, operations, first)
+        for name, given in operation[7]:
+            found = owner.methods.get(name) if isinstance(owner, Class) else None
+            symbol = found or program.member(owner, name or "")
+            if symbol is not None:
+                last = dotted(operations, given).rpartition(".")[2]
+                yield symbol, -1 if last == PATCH_DEFAULT else given
 
     # -- edits
 
@@ -195,7 +221,7 @@ class MockedFunctions:
             return
         elif value[0] == f.LAMBDA and self._hands_on(function, value):
             return  # it gives what can be awaited
-        elif target.owner is None and value[0] in (f.LAMBDA, f.NAME):
+        elif target.owner is None and value[0] in (f.LAMBDA, f.NAME, f.ATTRIBUTE):
             self._wrap(draft, operations, operation, given)
         elif not self._define(function, operations, given, target):
             reason = f"`{target.qualname}` turns async, and what stands in for it here may not."
@@ -289,13 +315,14 @@ class MockedFunctions:
         self, function: Function, operations: tuple[f.Operation, ...], given: int
     ) -> bool:
         """Is it a function that is async, or will be?"""
-        value = operations[given]
-        if value[0] != f.NAME:
-            return False
-        inner = (
-            c for c in function.module.functions if c.parent is function and c.name == value[5]
-        )
-        symbol = next(inner, None) or self.colors.inference.program.lookup(function, value[5])
+        value, program = operations[given], self.colors.inference.program
+        symbol: object = None
+        if value[0] == f.ATTRIBUTE:
+            symbol = program.resolve_expression(function, operations, given)
+        elif value[0] == f.NAME:
+            inner = (c for c in function.module.functions if c.parent is function)
+            named = (c for c in inner if c.name == value[5])
+            symbol = next(named, None) or program.lookup(function, value[5])
         return isinstance(symbol, Function) and (
             symbol.facts.is_async or symbol in self.coloring.turned
         )

@@ -2,8 +2,8 @@
 
 A scoped session is one session for a thread. Where tasks run beside each other, as those of
 requests do, each of them needs its own. A program of commands alone runs one task after the other:
-there the thread goes on being what they share, and a test shares it with its fixtures, which pytest
-runs in tasks of their own.
+there the thread goes on being what they share. So do tests with a registry of their own: each
+shares a session with its fixtures, which pytest runs in tasks of their own, or outside of any.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from asyncify.vocabulary.tasks import BESIDE_EACH_OTHER, OF_TASKS, OF_THREADS
 from asyncify.vocabulary.testing import is_test_path
 
 
-def scope_function(program: Program, coloring: Coloring) -> str:
-    """What tells the scopes of sessions apart."""
+def scope_function(program: Program, coloring: Coloring, module: Module) -> str:
+    """What tells the scopes of the sessions apart that a registry in a module has."""
+    if is_test_path(module.path):
+        return OF_THREADS
     own = [module for module in program.modules.values() if not is_test_path(module.path)]
     alone = bool(coloring.entries) and not any(map(_has_tasks, own))
     return OF_THREADS if alone else OF_TASKS

@@ -437,6 +437,7 @@ _ROWS = (
         for name in (
             "unittest.mock.patch",
             "unittest.mock.patch.object",
+            "unittest.mock.patch.multiple",
             "unittest.mock.patch.dict",
         )
     ),

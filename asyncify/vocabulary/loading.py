@@ -122,6 +122,10 @@ SESSION_EFFECTS = {
     "expire_all": Effect.EXPIRE_ALL, "expire": Effect.EXPIRE, "refresh": Effect.REFRESH,
     "add": Effect.KEEP, "add_all": Effect.KEEP, "begin_nested": Effect.FLUSH,
 }  # fmt: skip
+EXPIRING = {
+    name for name, effect in SESSION_EFFECTS.items()
+    if effect in (Effect.EXPIRE, Effect.EXPIRE_ALL)
+}  # fmt: skip
 MERGING = {"merge"}  # what gives the session's own instance of what it is given
 TRANSACTIONS = {"begin", "begin_nested"}  # contexts that flush when they end
 NESTED = {"begin_nested"}  # those of them that don't commit

@@ -19,6 +19,9 @@ FIXTURES: frozenset[str] = frozenset(
 # https://docs.pytest.org/en/stable/reference/reference.html#hooks
 HOOK_PREFIX = "pytest_"
 PLAIN_FIXTURE = "pytest.fixture"
+# What gives a fixture by its name, in the body of a test:
+# https://docs.pytest.org/en/stable/reference/reference.html#pytest.FixtureRequest.getfixturevalue
+REQUESTED = "getfixturevalue"
 ASYNC_FIXTURE = "pytest_asyncio.fixture"
 MARK = "pytest.mark.asyncio"
 MARK_OF_ANYIO = "pytest.mark.anyio"
@@ -177,6 +180,9 @@ PATCHES: dict[str, tuple[str, bool]] = {
     "object": ("patch.object", True),
     "setattr": ("monkeypatch.setattr", True),
 }
+# What puts something in the place of each function that a keyword names.
+PATCH_EACH = "patch.multiple"
+PATCH_DEFAULT = "DEFAULT"  # a mock that it makes
 PATCHED: frozenset[str] = frozenset({"patch", "mock", "unittest"})  # imported names of decorators
 REPLACEMENT = ("new", "new_callable", "value")
 
