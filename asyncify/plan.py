@@ -54,6 +54,7 @@ from asyncify.planning.refusals import Refusals
 from asyncify.planning.renames import Renames
 from asyncify.planning.requested_fixtures import plan_requested
 from asyncify.planning.settings import misnamed
+from asyncify.planning.shared_registries import share_registries
 from asyncify.planning.side_twins import SidePlanner
 from asyncify.planning.support import Support
 from asyncify.planning.template_calls import template_calls
@@ -211,6 +212,7 @@ class Planner:
         self.loading.plan(self.elsewhere.found())
         self.infrastructure.engines.finish()
         self.infrastructure.engines.bound()
+        share_registries(self.colors, self.coloring, self.draft)
 
     def _plan_last(self) -> None:
         """What goes by the drafts of all that."""

@@ -233,6 +233,10 @@ def test_settings_that_a_version_knows(
         ("pyproject.toml", 'pytest-asyncio = "^0.24.0"\n', ("", True, (0, 24))),
         ("requirements-dev.txt", "pytest_asyncio>=0.21\n", ("", True, None)),
         ("uv.lock", 'name = "pytest-asyncio"\nversion = "1.2.0"\n', ("", False, (1, 2))),
+        ("requirements-dev.txt", "pytest==7.4.0\n", ("", False, (0, 23))),
+        ("pyproject.toml", 'test = ["pytest>=7,<8"]\n', ("", False, (0, 23))),
+        ("pyproject.toml", 'pytest = {version = "^7.4"}\n', ("", False, (0, 23))),
+        ("pyproject.toml", 'test = ["pytest>=8.2,<10", "pytest-cov<5"]\n', ("", False, None)),
     ],
 )
 def test_what_the_files_say_of_the_suite(
@@ -242,6 +246,23 @@ def test_what_the_files_say_of_the_suite(
     found = suite_of(tmp_path)
     assert (found.mode, found.version) == (expected[0], expected[2])
     assert found.named == expected[1]
+
+
+@pytest.mark.parametrize(
+    ("written", "becomes"),
+    [
+        ("pytest-asyncio>=0.21", "pytest-asyncio>=0.26"),
+        ("pytest_asyncio >= 0.20.3", "pytest_asyncio >=0.26"),
+        ("pytest-asyncio>=1.0", "pytest-asyncio>=1.0"),
+        ("pytest-asyncio", "pytest-asyncio"),
+        ("pytest-asyncio>=0.21,<0.24", "pytest-asyncio>=0.21,<0.24"),
+    ],
+)
+def test_the_plugin_knows_its_settings(tmp_path: Path, written: str, becomes: str) -> None:
+    files = {"dev-requirements.txt": f"pytest\n{written}\n"}
+    changes, _ = followed(tmp_path, files, Needs(tests=True))
+    found = changes.get("dev-requirements.txt", files["dev-requirements.txt"])
+    assert found == f"pytest\n{becomes}\n"
 
 
 def test_what_nobody_needs_stays(tmp_path: Path) -> None:

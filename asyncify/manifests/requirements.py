@@ -16,7 +16,7 @@ from tomlkit.items import Array
 
 from asyncify.manifests.changes import Manifests, Needs
 from asyncify.manifests.tables import edit_tables
-from asyncify.manifests.wanted import Wanted, holds_old_sqlalchemy, name_of, with_extra
+from asyncify.manifests.wanted import Wanted, edited, holds_old_sqlalchemy, name_of
 from asyncify.vocabulary.packages import (
     BY_HAND,
     GENERATED,
@@ -134,7 +134,7 @@ def _lines(text: str, wanted: Wanted) -> str:
     out: list[str] = []
     for number, line in enumerate(lines):
         indent = line[: len(line) - len(line.lstrip())]
-        extended = with_extra(line, wanted)
+        extended = edited(line, wanted)
         out.append(extended)
         if number in after and not extended.endswith("\n"):
             out[-1] += "\n"
@@ -191,7 +191,7 @@ def _arrays(document: tomlkit.TOMLDocument) -> Iterator[Array]:
 def _array(array: Array, wanted: Wanted) -> bool:
     changed = False
     for number, item in enumerate(list(array)):
-        new = with_extra(item, wanted) if isinstance(item, str) else item
+        new = edited(item, wanted) if isinstance(item, str) else item
         if new != item:
             array[number] = new
             changed = True

@@ -38,6 +38,7 @@ _LOCKED = re.compile(  # the version in a lock file, of TOML and of JSON
     r"\"sqlalchemy\"(?:\nversion = |: \{[^}]*?\"version\": )(\"[^\"]*)", re.IGNORECASE
 )
 _BOUND = re.compile(r"(===?|<=?|~=?|\^|[\"'])\s*(\d+)(?:\.(\d+))?(?:\.(\d+))?")
+_FLOOR = re.compile(r">=\s*0\.(\d+)(?:\.\d+)*")
 
 Addition = tuple[str, str, str]  # behind which requirement, the name, the version
 
@@ -106,8 +107,22 @@ def name_of(text: str) -> str:
     return re.sub(r"[-_.]+", "-", match["name"]).lower() if match else ""
 
 
-def with_extra(text: str, wanted: Wanted) -> str:
-    """A requirement of SQLAlchemy with the extra ``asyncio``; any other as it is."""
+def edited(text: str, wanted: Wanted) -> str:
+    """A requirement as it has to be: SQLAlchemy with the extra ``asyncio``, and what runs the tests
+    no older than their settings; any other as it is."""
+    is_plugin = name_of(text) == PYTEST_ASYNCIO
+    if is_plugin and wanted.needs.tests and wanted.needs.version is None and "<" not in text:
+        return _FLOOR.sub(_raised, text, count=1)
+    return _with_extra(text)
+
+
+def _raised(floor: re.Match[str]) -> str:
+    low = _FLOOR.match(PYTEST_ASYNCIO_VERSION)
+    older = low is not None and int(floor[1]) < int(low[1])
+    return PYTEST_ASYNCIO_VERSION if older else floor[0]
+
+
+def _with_extra(text: str) -> str:
     match = _REQUIREMENT.match(text)
     if match is None or name_of(text) != SQLALCHEMY:
         return text

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
-from asyncify.analysis.declarations import foreign_name
+from asyncify.analysis.declarations import foreign_name, normalised
 from asyncify.analysis.program import Class, Function, Module, dotted
 from asyncify.analysis.use import Use
 from asyncify.decisions import EditArguments
@@ -301,11 +301,16 @@ class MockedSessions:
         operations = mocked.function.body.operations
         operation = operations[mocked.call]
         specs = [*operation[6][:1], *(i for k, i in operation[7] if k in MOCKED_SPECS)]
-        return all(
-            i >= 0
-            and KINDS.get(foreign_name(mocked.function, operations, i, self.inference)) in _SESSIONS
-            for i in specs
-        )
+        return all(i >= 0 and self._is_session_class(mocked.function, i) for i in specs)
+
+    def _is_session_class(self, function: Function, index: int) -> bool:
+        """Is it a class of sessions, or another name for one?"""
+        name = foreign_name(function, function.body.operations, index, self.inference)
+        evaluation = self.inference.evaluations.get(function)
+        if not name and evaluation is not None:
+            value = evaluation.values[index] or ()
+            name = next((atom.name for atom in value if isinstance(atom, v.Foreign)), "")
+        return KINDS.get(normalised(name)) in _SESSIONS
 
 
 def is_session(value: v.Value) -> bool:

@@ -16,7 +16,7 @@ from asyncify.analysis.uses import Use
 from asyncify.findings import Finding
 from asyncify.rules import finding
 from asyncify.sites import Site
-from asyncify.vocabulary.loading import STORED_WITH, STORING_FACTORIES
+from asyncify.vocabulary.loading import AWAITED_SETTINGS, STORED_WITH, STORING_FACTORIES
 
 _ADVICE = "Annotate what it is called on, or await it by hand."
 
@@ -32,7 +32,8 @@ _UNKNOWN_BIND = (
 _STORES = "Factories store what they make with this session, which turns, and await nothing."
 _STORED_WITH = frozenset(STORED_WITH)
 _ASYNC_FACTORY = (
-    "Give their base class a `_create` that is a coroutine function, and await the factories."
+    "Have them only add to it and flush behind them, or give them its `sync_session` and call "
+    "them in `run_sync`."
 )
 
 
@@ -80,14 +81,20 @@ def unseen_binds(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
 
 
 def storing_factories(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
-    """A warning for each session that factories of a suite store with: they await nothing."""
+    """A warning for each session that factories of a suite flush or ask: they await nothing. What
+    they only add to it waits for the test, as before."""
     if not coloring.alive:
         return
     names = {name.rpartition(".")[2] for name in STORING_FACTORIES}
     modules = {fn.module for name in names for fn in colors.program.mentioning(name)}
     bodies = [fn for module in modules for fn in module.functions if fn.facts.kind == "class"]
+    awaiting = [body for body in bodies if not AWAITED_SETTINGS.isdisjoint(body.facts.bound)]
+    if not awaiting:
+        return
     setters = [fn for fn in colors.program.mentioning("_meta") if fn.facts.stores & _STORED_WITH]
     for function in dict.fromkeys([*bodies, *setters]):
+        if not any(_are_related(colors, function, each) for each in awaiting):
+            continue
         for statement in colors.uses.layout(function).statements:
             if statement[0] != f.ASSIGN or not _names_session(statement[7]):
                 continue
@@ -95,6 +102,15 @@ def storing_factories(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
                 operation = function.body.operations[statement[8]]
                 site = Site(function.module.path, operation[1], operation[2])
                 yield finding("ASY106", site, _STORES, _ASYNC_FACTORY)
+
+
+def _are_related(colors: Colors, function: Function, meta: Function) -> bool:
+    """Do the settings belong to factories of one base? What a function sets may be of any."""
+    classes = colors.program.classes
+    own, other = (classes.get(x.parent) if x.parent else None for x in (function, meta))
+    if own is None or other is None:
+        return True
+    return not set(own.ancestors).isdisjoint(other.ancestors)
 
 
 def _names_session(targets: tuple[Any, ...]) -> bool:

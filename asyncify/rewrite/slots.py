@@ -71,10 +71,11 @@ class Slot:
 def _spaced(
     statements: list[Statement], inserted: int, wanted: int, at_top: bool
 ) -> list[Statement]:
-    """Blank lines around definitions that were put before a statement, but for the top of a
-    function."""
+    """Blank lines around definitions that were put before a statement, and below what was put
+    before a definition of a module, but for the top of a function."""
     for index in range(1 if at_top and wanted == 1 else 0, inserted + 1):
-        around = statements[max(index - 1, 0) : min(index + 1, inserted)]
+        end = index + 1 if wanted > 1 else min(index + 1, inserted)
+        around = statements[max(index - 1, 0) : end]
         if any(isinstance(part, (cst.FunctionDef, cst.ClassDef)) for part in around):
             lines = list(statements[index].leading_lines)
             blank = sum(line.comment is None for line in lines)

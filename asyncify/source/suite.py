@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from asyncify.vocabulary.packages import FIRST_PYTEST
+
 _SETTINGS = ("pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
 _MANIFESTS = (
     "requirements*.txt", "requirements*.in", "requirements/*.txt", "requirements/*.in",
@@ -24,6 +26,11 @@ _HELD = re.compile(
     r"pytest[-_]asyncio[\"']?\s*(?:=\s*(?:\{[^}\n]*?version\s*=\s*)?[\"'](?:\^|~|=)*|===?|~=)\s*"
     r"(\d+)\.(\d+)"
 )
+# A pytest that is held back holds the plugin back: the last before 0.24 takes one below 8.2.
+_HELD_PYTEST = re.compile(
+    r"(?<![\w-])pytest[\"']?\s*(?:=\s*(?:\{[^}\n]*?version\s*=\s*)?)?[\"']?[^\n#;\"'a-z]*?(?:==|<=?|~=|\^)\s*(\d+)(?:\.(\d+))?"
+)
+_LAST_BEFORE = (0, 23)
 _DISTRIBUTIONS = (
     "lib/python*/site-packages/pytest_asyncio-*.dist-info",
     "Lib/site-packages/pytest_asyncio-*.dist-info",
@@ -59,6 +66,10 @@ def _versions(root: Path, manifests: list[str], python: Path | None) -> Iterator
         match = _HELD.search(text)
         if match:
             yield int(match[1]), int(match[2])
+    for text in manifests:
+        match = _HELD_PYTEST.search(text)
+        if match and (int(match[1]), int(match[2] or 0)) < FIRST_PYTEST:
+            yield _LAST_BEFORE
     if python is not None:
         environment = python if python.is_dir() else python.absolute().parent.parent
         for pattern in _DISTRIBUTIONS:

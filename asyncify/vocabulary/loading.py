@@ -247,6 +247,10 @@ FACTORIES = {
     "pytest_factoryboy.Factory",
 }  # fmt: skip
 STORING_FACTORIES = {"factory.alchemy.SQLAlchemyModelFactory"}
+# By which they flush, commit or query: https://factoryboy.readthedocs.io/en/stable/orms.html#sqlalchemy
+AWAITED_SETTINGS = {
+    "sqlalchemy_session_persistence", "sqlalchemy_get_or_create", "force_flush",
+}  # fmt: skip
 STORED_WITH = ("sqlalchemy_session", "sqlalchemy_session_factory")
 FACTORY_SETTINGS, FACTORY_MODEL = "Meta", "model"
 FACTORY_GIVES = {
