@@ -28,6 +28,7 @@ from asyncify.vocabulary.types import (
     COMPARING,
     CONVERSIONS,
     CONVERTED,
+    DUMPING,
     POSTGRESQL,
     POSTGRESQL_URL,
     PYTHON_TYPES,
@@ -40,6 +41,7 @@ _CONVERTING = {"int", "str"}
 _COLUMNS = {"Column", "mapped_column"}
 _NODES = (f.NAME, f.ATTRIBUTE, f.SUBSCRIPT, f.CALL)  # what an expression can be put around
 _NONE = "None"
+_SETTING = "setattr"
 # What is compared, as the database would take it from a driver that converts nothing.
 _OF_COLUMN = "{cast}({literal}({node}), {column}.type)"
 _WITH_ZONE = "{literal}({node}, {DateTime}(timezone=True))"
@@ -74,6 +76,8 @@ class ParameterTypes:
             elif operation[0] == f.CALL and operation[7]:
                 for cls, name, value in self._keywords(view, operation):
                     yield from self._checked(view, cls, name, value)
+            elif operation[0] == f.CALL and _SETTING in function.facts.names:
+                yield from self._by_name(view, operation)
         for cls, name, value in self._set(view):
             yield from self._zone(view, cls, name, value)
 
@@ -237,6 +241,27 @@ class ParameterTypes:
             f"Convert it, `{CONVERSIONS[held]}`, or correct the type of the column or the value.",
         )  # fmt: skip
 
+    def _by_name(self, view: View, operation: f.Operation) -> Iterator[Finding]:
+        """``setattr(user, field, getattr(request, field))``, for all that a schema has."""
+        callee, arguments = view.operations[operation[5]], operation[6]
+        if callee[:1] + callee[5:6] != (f.NAME, _SETTING) or len(arguments) != 3:
+            return
+        if min(arguments) < 0 or view.operations[arguments[1]][0] == f.CONSTANT:
+            return
+        whole = _read_whole(view, arguments[2])
+        for cls in (a.cls for a in view.values[arguments[0]] if isinstance(a, v.Instance)):
+            for name in sorted({x for given in whole for x in _fields(given)}):
+                held = self._column(cls, name)
+                kinds = [self._attribute(given, name) - {_NONE} for given in whole]
+                told = {(held, *kind) for kind in kinds if len(kind) == 1} & REFUSED
+                for _, kind in sorted(told) if self._meets_asyncpg else ():
+                    yield finding(
+                        "ASY605", view.site(arguments[2]),
+                        f"`{cls.name}.{name}` holds `{held}`, and is set to `{kind}` by its name: "
+                        "asyncpg refuses it.",
+                        f"Convert it, `{CONVERSIONS[held]}`.",
+                    )  # fmt: skip
+
     # -- columns
 
     def _column(self, cls: Class, name: str) -> str:
@@ -367,6 +392,35 @@ class ParameterTypes:
                 if any(_is_url(operation) for operation in function.body.operations):
                     return True
         return False
+
+
+def _read_whole(view: View, value: int) -> set[Class]:
+    """The classes of the instances of which a value may be any attribute: it is ``getattr(request,
+    name)``, or an item of ``request.model_dump()``."""
+    operation = view.operations[value]
+    found: set[v.Atom] = set()
+    if operation[0] == f.CALL:
+        callee = view.operations[operation[5]]
+        if callee[0] == f.NAME and callee[5] == "getattr" and min(operation[6], default=-1) >= 0:
+            found.update(view.values[operation[6][0]])
+    elif operation[0] == f.NAME:
+        for _, call in view.calls():
+            callee = view.operations[call[5]]
+            if callee[0] == f.ATTRIBUTE and callee[6] in DUMPING and not _as_json(view, call):
+                found.update(view.values[callee[5]])
+    return {atom.cls for atom in found if isinstance(atom, v.Instance)}
+
+
+def _as_json(view: View, call: f.Operation) -> bool:
+    mode = next((value for key, value in call[7] if key == "mode"), -1)
+    return mode >= 0 and view.operations[mode][0] == f.CONSTANT
+
+
+def _fields(cls: Class) -> Iterator[str]:
+    for ancestor in cls.ancestors:
+        for statement in ancestor.body.body.statements:
+            if statement[0] == f.ANNOTATED and statement[7][0] == f.TO_NAME:
+                yield str(statement[7][1])
 
 
 def _is_url(operation: f.Operation) -> bool:

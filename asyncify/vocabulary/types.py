@@ -55,6 +55,10 @@ CONVERSIONS: dict[str, str] = {
     "datetime": "datetime.fromisoformat(...)",
 }
 
+# Methods of schemas that give all fields as they are:
+# https://docs.pydantic.dev/latest/concepts/serialization/
+DUMPING = frozenset({"model_dump", "dict"})
+
 # Operators that compare a column with a value.
 COMPARING: frozenset[str] = frozenset({"Eq", "NotEq", "Lt", "LtE", "Gt", "GtE"})
 
