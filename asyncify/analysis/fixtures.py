@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
+from asyncify.analysis.parametrised import parametrised
 from asyncify.analysis.program import Function
 from asyncify.vocabulary.testing import FIXTURES, TEST_FUNCTIONS
 
@@ -68,7 +69,10 @@ class Fixtures:
     def value(self, function: Function, parameter: str) -> v.Value:
         """What it gives."""
         fixture = self.given(function, parameter)
-        return v.UNKNOWN if fixture is None else self._gives(fixture)
+        if fixture is not None:
+            return self._gives(fixture)
+        is_test = function.facts.name.startswith(TEST_FUNCTIONS)
+        return parametrised(self.inference, function, parameter) if is_test else v.UNKNOWN
 
     def _gives(self, fixture: Function) -> v.Value:
         self.inference.demand(fixture)

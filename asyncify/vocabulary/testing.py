@@ -24,6 +24,7 @@ PLAIN_FIXTURE = "pytest.fixture"
 REQUESTED = "getfixturevalue"
 ASYNC_FIXTURE = "pytest_asyncio.fixture"
 MARK = "pytest.mark.asyncio"
+PARAMETRISING = "parametrize"
 MARK_OF_ANYIO = "pytest.mark.anyio"
 # The versions of pytest-asyncio whose marks name the loop, because no setting does for all tests:
 # from the first up to the second. https://pytest-asyncio.readthedocs.io/en/stable/reference/changelog.html
