@@ -25,7 +25,7 @@ from asyncify.planning.routed_binds import plan_routed
 from asyncify.planning.scoped_factories import plan_on_factories
 from asyncify.planning.support import Support
 from asyncify.planning.sync_engines import SyncEnginePlanner
-from asyncify.planning.sync_names import SyncNames
+from asyncify.planning.sync_names import EVENTS, SyncNames
 from asyncify.rules import finding
 from asyncify.vocabulary.names import CANONICAL, GREENLET_ALWAYS, KINDS
 from asyncify.vocabulary.rows import Form
@@ -68,6 +68,10 @@ class InfrastructurePlanner:
                     self._function(function)
                 elif function in self.coloring.entered:
                     self.listeners.decorators(function)
+                elif self._has_listeners(function):
+                    for index, operation in enumerate(function.body.operations):
+                        if operation and operation[0] == f.CALL:
+                            self.listeners.call(function, function.body.operations, index)
         self._functions_annotated()
         plan_on_factories(self.colors, self.coloring, self.draft)
         plan_managers(self.colors, self.coloring, self.draft)
@@ -96,6 +100,13 @@ class InfrastructurePlanner:
             if function.module not in visited or function.facts.names.isdisjoint(self.names.words):
                 self.annotations.assignments(function, self.colors.uses.layout(function))
         self.annotations.functions.name_types()
+
+    def _has_listeners(self, function: Function) -> bool:
+        """Does it say what listens, in a class of which nothing but listeners stays sync?"""
+        coloring, owner = self.coloring, function.owner
+        if EVENTS not in function.facts.names or owner is None or function in coloring.stays:
+            return False
+        return coloring.islands.isdisjoint(owner.methods.values())
 
     # -- what stays sync
 

@@ -17,8 +17,9 @@ from asyncify.analysis.program import Function, Module
 from asyncify.vocabulary.names import CANONICAL, WATCHING, async_name
 from asyncify.vocabulary.testing import ASYNC_CLIENT, CLIENTS
 
+EVENTS = "event"
 _OTHERS = {
-    "event", "Query", *(name.rpartition(".")[2] for name in CLIENTS),
+    EVENTS, "Query", *(name.rpartition(".")[2] for name in CLIENTS),
     *(name.partition("().")[0].rpartition(".")[2] for name in WATCHING),
 }  # fmt: skip
 WORDS = frozenset({name.rpartition(".")[2] for name in CANONICAL} | _OTHERS)
