@@ -28,6 +28,7 @@ from asyncify.decisions import (
 from asyncify.findings import Finding
 from asyncify.planning.draft import Draft, call_reference, reference
 from asyncify.planning.engine_urls import made_of, names_variable, url_reads
+from asyncify.planning.tables_of_tests import create_in_fixture, creating
 from asyncify.rules import finding
 from asyncify.vocabulary.testing import is_test_path
 
@@ -125,7 +126,7 @@ class SyncEnginePlanner:
                 use for use in self.colors.uses.of(function)
                 if use.kind == "metadata" and not self._stays_with(use)
             ]  # fmt: skip
-            if uses and not self._move_to_lifespan(function, uses):
+            if uses and not self._move(function, uses):
                 for use in uses:
                     self._keep(function, use)
 
@@ -133,11 +134,19 @@ class SyncEnginePlanner:
         owner = use.owner
         return not isinstance(owner, v.Known) or owner.origin in self.coloring.stays_origins
 
-    def _move_to_lifespan(self, function: Function, uses: list[Use]) -> bool:
-        """``create_all`` goes into the lifespan of the application made in the same module."""
+    def _move(self, function: Function, uses: list[Use]) -> bool:
+        """Have ``create_all`` wait until a loop runs, if something in the same module can."""
         layout = self.colors.uses.layout(function)
+        if not all(self._is_plain(use, layout) for use in uses):
+            return False
+        return self._move_to_lifespan(function, uses, layout) or create_in_fixture(
+            self.colors, self.coloring, self.draft, function, uses
+        )
+
+    def _move_to_lifespan(self, function: Function, uses: list[Use], layout: Layout) -> bool:
+        """``create_all`` goes into the lifespan of the application made in the same module."""
         app = self._application(function, layout)
-        if app < 0 or not all(self._is_plain(use, layout) for use in uses):
+        if app < 0:
             return False
         draft = self.draft(function.module)
         manager = draft.spell("contextlib.asynccontextmanager")
@@ -146,13 +155,12 @@ class SyncEnginePlanner:
         callee = layout.operations[app][5]
         lines[1] = lines[1].replace("FastAPI", dotted(layout.operations, callee))
         for use in uses:
-            operation = layout.operations[use.operation]
-            engine = (*operation[6], *(i for _, i in operation[7]))[0]
-            method = dotted(layout.operations, operation[5])
-            lines.append(f"    async with {dotted(layout.operations, engine)}.begin() as conn:")
-            lines.append(f"        await conn.run_sync({method})")
-            node = call_reference(function, use.operation)
-            draft.add(RemoveStatement(node=node, site=draft.site(operation)))
+            lines += creating(layout, use)
+            node, removed = (
+                call_reference(function, use.operation),
+                layout.operations[use.operation],
+            )
+            draft.add(RemoveStatement(node=node, site=draft.site(removed)))
         source = "\n".join([*lines, "    yield"]) + "\n"
         node, site = call_reference(function, app), draft.site(layout.operations[app])
         draft.add(InsertStatements(node=node, site=site, source=source))

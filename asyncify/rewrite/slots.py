@@ -61,6 +61,8 @@ class Slot:
             if self.before:
                 lines = (*self.original.leading_lines, *statements[0].leading_lines)
                 statements[0] = statements[0].with_changes(leading_lines=lines)
+                if not main and not self.is_nested:
+                    statements = _spaced(statements, len(self.before) - 1, 2, False)
         if statements and self.comments:
             kept = tuple(cst.EmptyLine(comment=comment) for comment in self.comments)
             lines = (*statements[0].leading_lines, *kept)

@@ -194,6 +194,12 @@ def is_test_path(path: str) -> bool:
     return last == "conftest" or is_test_file(last) or not TEST_FOLDERS.isdisjoint(folders)
 
 
+def is_collected(path: str) -> bool:
+    """Does pytest look for fixtures in a file?"""
+    last = path.removesuffix(".py").rpartition("/")[2]
+    return last == "conftest" or last.startswith(TEST_FILES[0]) or last.endswith(TEST_FILES[1])
+
+
 def is_test_file(name: str) -> bool:
     """Does the name of a module say that there are tests in it?"""
     return name.startswith(TEST_FILES[0]) or name.endswith(TEST_FILES[1]) or name in TEST_MODULES
