@@ -440,7 +440,7 @@ class StripCache(Decision):
     """One part of a cache goes. ``part``:
 
     ``statement``: the statement, with the comments right above it and on its line (node: Assign,
-    AnnAssign, Delete, Expr, If, Try or FunctionDef);
+    AnnAssign, Delete, Expr, For, FunctionDef, If, Try, While or With);
     ``lookup``: the ``if`` goes, and what stood below it is always done, or below the handler of a
     ``try`` (node: If or Try);
     ``otherwise``: as that, with what stood below ``else`` (node: If);

@@ -101,7 +101,7 @@ NO_CACHES = ("counted", "filled")
     [
         ("cache_shapes", ("entry", "tried", "passed", "other", "either", "known", "recent", "names",
                           "everything", *NO_CACHES)),
-        ("caches_behind_functions", ("name", "described")),
+        ("caches_behind_functions", ("name", "described", "first", "held")),
     ],
 )  # fmt: skip
 def test_however_a_cache_is_asked(case: str, names: tuple[str, ...], tmp_path: Path) -> None:
@@ -176,6 +176,10 @@ OTHER_USES = {
     "found or else": "def found(number):\n    return _cache.get(number) or title(number)",
     "found and used": (
         "def shout(number):\n    found = _cache.get(number)\n    print(found)\n    return found"
+    ),
+    "named, and used": (
+        "def known(number):\n    if (found := _cache.get(number)) is not None:\n"
+        "        return found\n    return found or title(number)"
     ),
     "something else is found": (
         "def known(number):\n    if number in _cache:\n        return 1\n    return title(number)"

@@ -23,6 +23,8 @@ class Hits(Places):
             return operation[5] in state.found
         if operation[0] in (f.SUBSCRIPT, f.ATTRIBUTE):
             return self._is_lookup(operation[5], state)
+        if operation[0] == f.WALRUS:
+            return self._is_lookup(operation[6], state)
         if operation[0] == f.CALL:
             callee = self.operations[operation[5]]
             if callee[0] == f.ATTRIBUTE and not operation[6]:
@@ -32,6 +34,13 @@ class Hits(Places):
         if operation[0] == f.SEQUENCE and operation[5] == "tuple":
             return all(i >= 0 and self._is_lookup(i, state) for i in operation[6])
         return False
+
+    def _named_lookups(self, index: int) -> Iterator[str]:
+        """The names that a condition gives to what it looks up: ``if found := cache.get(key)``."""
+        for part in self.layout.subtree(index) if self.mentions else ():
+            operation = self.operations[part]
+            if operation[0] == f.WALRUS and self._slot(operation[6]) is not None:
+                yield operation[5]
 
     def _is_miss(self, index: int, state: State) -> bool:
         """Is a condition true wherever a cache has nothing?"""

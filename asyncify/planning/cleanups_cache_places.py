@@ -252,6 +252,8 @@ class Places:
                 allowed = callee[0] == f.ATTRIBUTE and callee[6] in PURE_METHODS
             if not allowed:
                 return False
+        elif operation[0] == f.WALRUS:
+            return self._slot(operation[6]) is not None and self._is_pure(operation[6])
         elif operation[0] not in _ALWAYS:
             return False
         return all(map(self._is_pure, operands(operation)))

@@ -97,6 +97,9 @@ class Reader(Hits):
             raise self._unknown(statement[1], *self.caches)
         if kind == f.FOR and self._clears_each(statement, state):
             return self._remove(statement)
+        if kind == f.WHILE and self._is_shrinking(statement, state):
+            self._use(statement[7])
+            return self._remove(statement)
         self._header(statement, state)
         before = len(self.reading.edits)
         gone = self._inside(statement, state) and self._holds_locks(statement)
@@ -113,6 +116,12 @@ class Reader(Hits):
             return False
         self._use(every)
         return True
+
+    def _is_shrinking(self, statement: f.Statement, state: State) -> bool:
+        """Does a loop go on taking things out of a cache while that is too large?"""
+        test, body, orelse = statement[7:10]
+        concerned = self._is_pure(test) and self._concerns(test, state) and not orelse
+        return concerned and self._only_clears(body, state)
 
     def _goes(self, statement: f.Statement, before: int, gone: bool, state: State) -> bool:
         """A statement goes of which nothing is left, unless something that was stored in it is read
@@ -231,6 +240,7 @@ class Reader(Hits):
     def _if(self, statement: f.Statement, state: State) -> bool:
         test, body, orelse = statement[7], statement[8], statement[9]
         concerned = self._concerns(test, state)
+        state.found.update(self._named_lookups(test))
         if concerned and self._is_hit(test, body, state) and not _is_chained(statement):
             return self._hit(statement, state)
         missed = concerned and not statement[6] and self._is_miss(test, state)
@@ -241,8 +251,9 @@ class Reader(Hits):
             self._use(test)
             return self._remove(statement)
         self._header(statement, state)
-        self._inside(statement, state)
-        return False
+        before = len(self.reading.edits)
+        gone = self._inside(statement, state) and self._is_pure(test)
+        return gone if statement[6] else self._goes(statement, before, gone, state)
 
     def _hit(self, statement: f.Statement, state: State) -> bool:
         """What is done where something was found goes, and what else is done is done always."""
@@ -296,12 +307,12 @@ class Reader(Hits):
     # -- everything else
 
     def _inside(self, statement: f.Statement, state: State) -> bool:
-        """The blocks of a statement that stays; whether nothing of a ``with`` is left."""
+        """The blocks of a statement that stays; whether nothing of a ``with`` is left, or of an
+        ``if``."""
         if statement[0] == f.WITH:
             return self._block(statement[8], state)
-        for block in blocks_of(statement):
-            self._block(block, state.copy())
-        return False
+        gone = [self._block(block, state.copy()) for block in blocks_of(statement) if block]
+        return statement[0] == f.IF and all(gone)
 
     def _header(self, statement: f.Statement, state: State) -> None:
         """The expressions of a statement that stays: what was stored before is read from its

@@ -29,7 +29,7 @@ from asyncify.vocabulary.caches import CONTAINERS, PATCHING
 
 _KINDS = {
     f.ASSIGN: "Assign", f.ANNOTATED: "AnnAssign", f.DELETE: "Delete", f.EXPRESSION: "Expr",
-    f.IF: "If", f.TRY: "Try",
+    f.IF: "If", f.TRY: "Try", f.WITH: "With", f.FOR: "For", f.WHILE: "While",
 }  # fmt: skip
 
 _EMPTY = {
