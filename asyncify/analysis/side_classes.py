@@ -15,6 +15,7 @@ from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Class, Function, Variable
 from asyncify.analysis.side_roots import Roots
 from asyncify.analysis.side_spread import Spread
+from asyncify.analysis.sides import ordered
 from asyncify.analysis.uses import SYNC_KINDS
 from asyncify.vocabulary.testing import is_test_path
 
@@ -31,6 +32,25 @@ class OwnClasses:
         self.inference = colors.inference
         self.spread = spread
         self.roots = roots
+
+    def add_opening(self, function: Function, obstacle: Obstacle, coloring: Coloring) -> bool:
+        """Keep the classes sync that a function which can't turn makes objects of, where these open
+        their sessions by themselves: others have sessions of their own in such objects."""
+        found = [
+            fn for fn in self.spread.below(function)
+            if fn.is_constructor and self.spread.holds_one(fn.owner) and self._opens(fn)
+        ]  # fmt: skip
+        added = [self.add(fn, obstacle, coloring) for fn in ordered(found)]
+        return any(added)
+
+    def _opens(self, constructor: Function) -> bool:
+        """Is nothing that a constructor is given a session, and opens it some?"""
+        evaluation = self.inference.evaluations.get(constructor)
+        return bool(self.spread.opened(constructor)) and not any(
+            isinstance(atom, v.Known) and atom.kind in SYNC_KINDS
+            for parameter in constructor.signature.parameters if evaluation is not None
+            for atom in evaluation.environment.get(parameter.name, ())
+        )  # fmt: skip
 
     def add(self, function: Function, obstacle: Obstacle, coloring: Coloring) -> bool:
         """Keep the class of a method sync that can't turn, if it is a side of its own and something
@@ -50,7 +70,10 @@ class OwnClasses:
         registries = self._registries(function, methods, members, held)
         if (
             not members.isdisjoint(sides.refused) or not held
-            or any(self._is_given(atom, members) for atom in held if atom not in registries)
+            or any(
+                self._is_given(atom, members) and not self._is_opened(function, atom)
+                for atom in held if atom not in registries
+            )
             or self._hands_out(methods)
             or self.roots.refusal_below(function, members, sides)
             or not self._leaves_some(members, coloring)
@@ -79,6 +102,11 @@ class OwnClasses:
             atom for cls, value in self.inference.attributes_held() if cls in family
             for atom in value if isinstance(atom, v.Known) and atom.kind in SYNC_KINDS
         ]  # fmt: skip
+
+    def _is_opened(self, constructor: Function, atom: v.Known) -> bool:
+        """Is it a session that the objects open, of a factory that others have too?"""
+        opened = self.spread.opened(constructor) if constructor.is_constructor else ()
+        return atom.kind == "Session" and atom.origin in opened and self._opens(constructor)
 
     def _is_given(self, atom: v.Known, members: set[Function]) -> bool:
         """Is it made by others than the class?"""

@@ -104,7 +104,7 @@ class Roots:
             or self._made_unseen(function)
             or self._crossing(function, members, sides)
             or self._foreign(function, members)
-            or self._held_by_both(members)
+            or self._held_by_both(members, sides)
             or self._without_twin(function, members, sides)
         )
 
@@ -161,12 +161,13 @@ class Roots:
                 return f"`{variable.name}` has no sync twin: {why}"
         return ""
 
-    def _held_by_both(self, members: set[Function]) -> str:
+    def _held_by_both(self, members: set[Function], sides: Sides) -> str:
         """Whose object makes an engine or session for itself that methods of both sides use?"""
         for member in ordered(members):
             cls = member.owner
             if (
                 cls is None
+                or member in sides.own
                 or self.spread.is_doubled(cls)
                 or not (self._keeps_own(member) or self._holds_own(member, members))
             ):
