@@ -143,6 +143,18 @@ def test_requirements_files_with_includes(tmp_path: Path) -> None:
     assert [(x.code, x.site.path) for x in findings] == [("ASY601", "requirements/test.txt")]
 
 
+def test_constraints_have_no_extras(tmp_path: Path) -> None:
+    files = {
+        "requirements/base.txt": "-c pins.txt\nsqlalchemy\n",
+        "requirements/pins.txt": "sqlalchemy==2.0.30\npsycopg2==2.9.9\n",
+    }
+    changes, findings = followed(tmp_path, files, Needs(sqlite="program"))
+    assert changes == {
+        "requirements/base.txt": "-c pins.txt\nsqlalchemy[asyncio]\naiosqlite>=0.20,<0.22\n"
+    }
+    assert not findings
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
 def test_requirements_in_the_encoding_of_another_shell(tmp_path: Path, encoding: str) -> None:
     text = "SQLAlchemy==2.0.40\r\npsycopg2==2.9.9\r\n"

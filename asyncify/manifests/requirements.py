@@ -27,6 +27,7 @@ from asyncify.vocabulary.packages import (
 )
 
 _INCLUDE = re.compile(r"^\s*(?:-r|--requirement)[ =]\s*(\S+)", re.MULTILINE)
+_CONSTRAINT = re.compile(r"^\s*(?:-c|--constraint)[ =]\s*(\S+)", re.MULTILINE)
 _OPTIONS = re.compile(r"^\[(options|options\.extras_require)\]\s*$")
 
 
@@ -34,12 +35,17 @@ def requirements(manifests: Manifests, needs: Needs) -> None:
     """Edit every manifest of the project; tell of those that are not for editing."""
     names = list(manifests.files())
     lines = [name for name in names if _is_requirements(name)]
-    lines += [x for name in lines for x in _included(manifests, name) if x not in lines]
+    lines += [x for name in lines for x in _named(manifests, name, _INCLUDE) if x not in lines]
+    # pip refuses extras in constraints, and what stands there alone is not installed.
+    held = {x for name in lines for x in _named(manifests, name, _CONSTRAINT)}
+    lines = [name for name in lines if name not in held]
     tables = [name for name in names if name.rpartition("/")[2] in ("pyproject.toml", "Pipfile")]
     config = [name for name in names if name.rpartition("/")[2] == "setup.cfg"]
     every = [*lines, *tables, *config]
     locks = [name for name in names if name.rpartition("/")[2] in LOCK_FILES]
-    holds_old = any(holds_old_sqlalchemy(manifests.text(name) or "") for name in [*every, *locks])
+    holds_old = any(
+        holds_old_sqlalchemy(manifests.text(name) or "") for name in [*every, *locks, *held]
+    )
     wanted = Wanted(needs, _known(manifests, [*every, *_by_hand(names)]), holds_old)
     for name in tables:
         _edit(manifests, name, _toml(manifests.text(name) or "", wanted))
@@ -110,9 +116,10 @@ def _is_requirements(name: str) -> bool:
     return "requirements" in last or folder.rpartition("/")[2] == "requirements"
 
 
-def _included(manifests: Manifests, name: str) -> Iterator[str]:
+def _named(manifests: Manifests, name: str, option: re.Pattern[str]) -> Iterator[str]:
+    """The files that an option of a requirements file names."""
     folder = name.rpartition("/")[0]
-    for path in _INCLUDE.findall(manifests.text(name) or ""):
+    for path in option.findall(manifests.text(name) or ""):
         joined = f"{folder}/{path}" if folder else path
         if ".." not in joined and manifests.text(joined) is not None:
             yield joined
