@@ -221,10 +221,17 @@ class Boundaries:
         if function.owner is None or function.facts.kind != "def":
             return None
         for base in sorted(function.owner.foreign_bases):
-            row = calls(base, function.name)
+            row = calls(self._class_held(function.owner, base), function.name)
             if row is not None:
                 return base, row
         return None
+
+    def _class_held(self, cls: Class, base: str) -> str:
+        """``class().Name`` for a class that a library's object has: ``class Job(app.Task)``."""
+        holder, _, name = base.rpartition(".")
+        symbol = self.inference.program.resolve(cls.module, holder) if holder else None
+        made = self._made_in_module(symbol) if isinstance(symbol, Variable) else ""
+        return f"{made}().{name}" if made else base
 
     def extends_base(self, function: Function) -> str:
         """The class of a library whose method a method extends: it calls that by `super()`, so the

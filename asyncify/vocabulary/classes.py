@@ -99,7 +99,7 @@ _SYNC_ROWS: tuple[tuple[tuple[str, ...], tuple[str, ...], str], ...] = (
         "https://click.palletsprojects.com/en/stable/parameter-types/",
     ),
     (
-        ("celery.Task", "celery.app.task.Task"),
+        ("celery.Task", "celery.app.task.Task", "celery.Celery().Task"),
         ("run", "on_*", "before_start", "after_return", "__call__"),
         "https://docs.celeryq.dev/en/stable/userguide/tasks.html",
     ),
