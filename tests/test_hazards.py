@@ -68,6 +68,7 @@ HAZARDS = (
         "H01", "in_a_dict", "await db.run_sync(lambda _: str(found))", "str(found)", "ASY702"
     ),
     Hazard("H01", "sort_key", OWNER, ""),
+    Hazard("H01", "backref_of_a_mixin", ".options(selectinload(Stall.purses))", ""),
     Hazard("H01", "deferred_elsewhere", ".options(undefer(User.bio))", ""),
     Hazard("H01", "load_only_elsewhere", "await user_.awaitable_attrs.name", "pass", "ASY702"),
     Hazard("H01", "sort_by_function", ".options(selectinload(Book.user).undefer(User.bio))", ""),
@@ -205,7 +206,7 @@ def fill(db: Session, models: types.ModuleType) -> None:
     db.add_all([ann, models.User(name="bob", books=[models.Book(title="three")])])
     db.flush()
     db.add_all([models.Note(text="a", user_id=1), models.Note(text="b", user_id=1)])
-    db.add(models.Purse(id=1, size=3))
+    db.add(models.Purse(id=1, size=3, stall=models.Stall(id=1)))
     db.add(models.Dog(name="rex", trick="roll"))
     db.commit()
     db.expunge_all()

@@ -240,8 +240,8 @@ def _constructed(run: LoadEvaluation, cls: Class, operation: f.Operation, index:
     constructor = cls.find("__init__")
     names = {name for name, _ in operation[7] if name}
     names |= constructor.facts.stores if constructor is not None else set()
-    if model_fields.is_dataclass(cls):
-        names |= set(links)
+    if operation[6] and model_fields.is_dataclass(cls):  # what isn't given isn't set by 2.1
+        names |= set(model_fields.fields(cls, words.IN_ORDER)[: len(operation[6])])
     run.state.load((source, ()), names & (links.keys() | run.loading.models.deferred(cls)))
     load_commits.constructed(run, s.Entity(source, (), cls), operation)
     missing = run.loading.defaulted(cls) - names

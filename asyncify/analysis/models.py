@@ -7,7 +7,7 @@ https://docs.sqlalchemy.org/en/21/orm/mapping_styles.html#imperative-mapping.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from asyncify import facts as f
@@ -142,12 +142,25 @@ class Models:
     def _given_by_backref(self) -> dict[Class, dict[str, Relationship]]:
         if self._backrefs is None:
             self._backrefs = {}
-            for body in self.program.mentioning("backref"):
-                cls = self.program.classes.get(body) if body.facts.kind == "class" else None
-                for link in self.declared(cls).relationships.values() if cls else ():
+            bodies = self.program.mentioning("backref")
+            for cls in {cls: None for body in bodies for cls in self._declared_in(body)}:
+                for link in self.declared(cls).relationships.values():
                     if link.behind is not None and link.target is not None:
                         self._backrefs.setdefault(link.target, {})[link.back] = link.behind
         return self._backrefs
+
+    def _declared_in(self, body: Function) -> Iterator[Class]:
+        """The classes whose relationships a body may declare: its own, or that of a mixin's
+        method; those that it maps imperatively, or adds to."""
+        cls = self.program.classes.get(body) if body.facts.kind == "class" else body.owner
+        if cls is not None:
+            yield cls
+            yield from cls.descendants() if body.owner is not None else ()
+            return
+        yield from (cls for cls, (function, _) in self._mappings.items() if function is body)
+        for cls, added in self._additions.items():
+            if any(function is body for function, _, _ in added):
+                yield cls
 
     def columns(self, cls: Class) -> frozenset[str]:
         """Names of columns."""

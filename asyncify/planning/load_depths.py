@@ -17,10 +17,12 @@ ENDLESS = "endless"  # along several
 
 
 def deepened(demands: Iterable[Demand]) -> list[Demand]:
-    """The demands, with one for all turns of those that are asked again below themselves."""
+    """The demands, with one for all turns of those that are asked again below themselves, by the
+    same reader: another schema ends where it ends."""
     alike: dict[object, list[Demand]] = {}
     for demand in demands:
-        key = demand.source, demand.function, demand.operation, demand.attribute, demand.executes
+        place = demand.function, demand.operation, demand.reader
+        key = demand.source, *place, demand.attribute, demand.executes
         alike.setdefault(key, []).append(demand)
     return [each for group in alike.values() for each in _merged(group)]
 

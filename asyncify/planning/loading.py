@@ -296,13 +296,13 @@ class LoadPlanner:
 
     def _await_here(self, holder: Function, demand: Demand) -> None:
         place = holder, demand.operation
-        if place in self._awaited:
-            return
         layout = self.colors.uses.layout(holder)
         operation = layout.operations[demand.operation]
         is_read = operation[0] == f.ATTRIBUTE and operation[6] == demand.attribute
         if not is_read or demand.reader:
             self._load_before(holder, demand)
+            return
+        if place in self._awaited:
             return
         found = self.access.template(holder, demand.operation, demand.entity.cls, operation[6])
         if found is None or unread(layout, demand.operation):
