@@ -8,6 +8,7 @@ https://docs.sqlalchemy.org/en/21/orm/mapping_styles.html#imperative-mapping.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import cached_property
 
 from asyncify import facts as f
@@ -144,9 +145,11 @@ class Models:
             self._backrefs = {}
             bodies = self.program.mentioning("backref")
             for cls in {cls: None for body in bodies for cls in self._declared_in(body)}:
+                mapped = [c for c in (cls, *cls.descendants()) if self.declared(c).table]
                 for link in self.declared(cls).relationships.values():
                     if link.behind is not None and link.target is not None:
-                        self._backrefs.setdefault(link.target, {})[link.back] = link.behind
+                        behind = replace(link.behind, target=mapped[0] if mapped else cls)
+                        self._backrefs.setdefault(link.target, {})[link.back] = behind
         return self._backrefs
 
     def _declared_in(self, body: Function) -> Iterator[Class]:
@@ -155,7 +158,6 @@ class Models:
         cls = self.program.classes.get(body) if body.facts.kind == "class" else body.owner
         if cls is not None:
             yield cls
-            yield from cls.descendants() if body.owner is not None else ()
             return
         yield from (cls for cls, (function, _) in self._mappings.items() if function is body)
         for cls, added in self._additions.items():
