@@ -172,3 +172,10 @@ def test_formats_that_there_are_not_are_refused(folder: Path, arguments: tuple[s
     result = invoke(*arguments, folder, "--output-format", "github")
     assert result.exit_code == 2
     assert '--output-format: is "github" but takes one of' in result.output
+
+
+def test_paths_that_are_not_there(tmp_path: Path) -> None:
+    for arguments in (("why", "app:main"), ("graph",)):
+        result = invoke(*arguments, tmp_path / "none")
+        assert result.exit_code == 2
+        assert "There is no such file or folder." in result.stderr

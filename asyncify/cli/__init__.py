@@ -114,6 +114,14 @@ def _what_is_left(outcome: Outcome, problems: tuple[Finding, ...], options: Opti
     return replace(outcome, findings=left, pending=options.diff)
 
 
+def _there(options: Options) -> None:
+    """Refuse paths that aren't there: what is above them would be read in their place."""
+    missing = [f"{path}: There is no such file or folder." for path in options.paths
+               if not path.exists()]  # fmt: skip
+    if missing:
+        raise ConfigError(missing)
+
+
 def _request(options: Options) -> Request:
     from asyncify.engine import Request
     from asyncify.phases import PHASES
@@ -290,6 +298,7 @@ def why(options: Options) -> int:
     from asyncify.report.turning import explained
 
     _one_of("--output-format", options.output_format, ("text",))
+    _there(options)
     with _progress(options) as progress:
         turning = engine.turning(_request(options), progress)
     name = turning.find(options.name)
@@ -308,6 +317,7 @@ def graph(options: Options) -> int:
     from asyncify.report.turning import GRAPH_FORMATS
 
     _one_of("--output-format", options.output_format, GRAPH_FORMATS)
+    _there(options)
     with _progress(options) as progress:
         turning = engine.turning(_request(options), progress)
     typer.echo(GRAPH_FORMATS[options.output_format](turning), nl=False)
