@@ -146,8 +146,8 @@ class Spread:
         return [fn for fn in dict.fromkeys(found) if fn is not None and self.brings(fn)]
 
     def brings(self, constructor: Function) -> bool:
-        """Does a constructor name an engine, factory or session of a module, that its object keeps,
-        or of which its session is?"""
+        """Does a constructor name an engine or factory of a module, that its object keeps, or of
+        which its session is? What shares a registry is told by the classes that do."""
         if constructor.owner is not None and self.is_doubled(constructor.owner):
             return False
         held = (
@@ -156,7 +156,7 @@ class Spread:
         if not any(isinstance(a, v.Known) and a.kind in SYNC_KINDS for x in held for a in x):
             return False
         return bool(self.defaults(constructor)) or any(
-            isinstance(atom, v.Known) and atom.kind in SYNC_KINDS
+            isinstance(atom, v.Known) and atom.kind in MAKING
             for index, value in self.inference.evaluations[constructor].objects
             if self._is_global(constructor, constructor.body.operations, index)
             for atom in value
