@@ -55,7 +55,16 @@ class Coroutines:
             return False
         if not all(c.facts.is_async for c in use.callees) or self._is_async_place(use):
             return False
-        return use.kind != "iterate" or not self._tells_iterables(use.function)
+        return use.kind != "iterate" or not (
+            self._may_hold_others(use) or self._tells_iterables(use.function)
+        )
+
+    def _may_hold_others(self, use: Use) -> bool:
+        """May what is gone through be something else than a generator?"""
+        value = self.inference.evaluations[use.function].values[use.operation]
+        return any(isinstance(a, v.Generated) for a in value) and not all(
+            isinstance(a, (v.Generated, v.Instance)) for a in value
+        )
 
     def _tells_iterables(self, function: Function) -> bool:
         """Does a function look whether what it goes through is async?"""
