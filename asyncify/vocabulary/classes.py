@@ -42,6 +42,18 @@ _PYTHON = "https://docs.python.org/3/library/"
 _FLASK = "https://flask.palletsprojects.com/en/stable/async-await/"
 _TORNADO = "https://www.tornadoweb.org/en/stable/"
 _STARLETTE = "https://www.starlette.io/"
+_WTFORMS = "https://wtforms.readthedocs.io/en/stable/"
+_WTFORMS_FIELDS = (
+    "Field", "BooleanField", "DateField", "DateTimeField", "DecimalField", "FieldList", "FileField",
+    "FloatField", "FormField", "HiddenField", "IntegerField", "PasswordField", "RadioField",
+    "SelectField", "SelectFieldBase", "SelectMultipleField", "StringField", "TextAreaField",
+)  # fmt: skip
+_MARSHMALLOW = "https://marshmallow.readthedocs.io/en/stable/"
+_MARSHMALLOW_FIELDS = (
+    "Field", "Bool", "Boolean", "Date", "DateTime", "Decimal", "Dict", "Email", "Enum", "Float",
+    "Int", "Integer", "List", "Mapping", "Nested", "Number", "Pluck", "Raw", "Str", "String", "Time",
+    "TimeDelta", "Tuple", "URL", "UUID", "Url",
+)  # fmt: skip
 _VERBS = ("get", "post", "put", "patch", "delete", "head", "options", "trace", "dispatch_request")
 
 _SYNC_ROWS: tuple[tuple[tuple[str, ...], tuple[str, ...], str], ...] = (
@@ -57,6 +69,7 @@ _SYNC_ROWS: tuple[tuple[tuple[str, ...], tuple[str, ...], str], ...] = (
         _PYTHON + "logging.html#handler-objects",
     ),
     (("logging.Filter",), ("filter",), _PYTHON + "logging.html#filter-objects"),
+    (("logging.LoggerAdapter",), ("process",), _PYTHON + "logging.html#loggeradapter-objects"),
     (("logging.Formatter",), ("format*",), _PYTHON + "logging.html#formatter-objects"),
     (
         ("json.JSONEncoder", "json.encoder.JSONEncoder"),
@@ -132,9 +145,106 @@ _SYNC_ROWS: tuple[tuple[tuple[str, ...], tuple[str, ...], str], ...] = (
         "https://docs.djangoproject.com/en/stable/howto/custom-management-commands/",
     ),
     (
-        ("wtforms.Form", "flask_wtf.FlaskForm", "wtforms.form.Form"),
+        ("flask.json.provider.DefaultJSONProvider", "flask.json.provider.JSONProvider"),
+        ("default", "dumps", "loads", "response"),
+        "https://flask.palletsprojects.com/en/stable/api/#flask.json.provider.JSONProvider",
+    ),
+    (
+        ("flask.json.JSONEncoder",),
+        ("default",),
+        "https://flask.palletsprojects.com/en/2.1.x/api/#flask.json.JSONEncoder",
+    ),
+    (
+        ("flask.sessions.SessionInterface", "flask.sessions.SecureCookieSessionInterface"),
+        ("open_session", "save_session", "is_null_session", "should_set_cookie"),
+        "https://flask.palletsprojects.com/en/stable/api/#flask.sessions.SessionInterface",
+    ),
+    (
+        (
+            *("werkzeug.routing.BaseConverter", "werkzeug.routing.UnicodeConverter"),
+            "werkzeug.routing.IntegerConverter",
+        ),
+        ("to_python", "to_url"),
+        "https://werkzeug.palletsprojects.com/en/stable/routing/#custom-converters",
+    ),
+    (
+        ("jinja2.BaseLoader", "jinja2.loaders.BaseLoader"),
+        ("get_source", "load", "list_templates"),
+        "https://jinja.palletsprojects.com/en/stable/api/#loaders",
+    ),
+    (
+        tuple(
+            f"{package}.QtCore.{name}"
+            for package in ("PyQt5", "PyQt6", "PySide2", "PySide6")
+            for name in ("QThread", "QRunnable")
+        ),
+        ("run",),
+        "https://doc.qt.io/qt-6/qthread.html#run",
+    ),
+    (
+        tuple(
+            f"watchdog.events.{name}"
+            for name in (
+                *("FileSystemEventHandler", "PatternMatchingEventHandler"),
+                *("RegexMatchingEventHandler", "LoggingEventHandler"),
+            )
+        ),
+        ("on_*", "dispatch"),
+        "https://python-watchdog.readthedocs.io/en/stable/api.html",
+    ),
+    (
+        ("wtforms.Form", "flask_wtf.FlaskForm", "flask_wtf.Form", "wtforms.form.Form"),
         ("validate*", "process", "populate_obj"),
-        "https://wtforms.readthedocs.io/en/stable/validators/",
+        _WTFORMS + "validators/",
+    ),
+    (
+        tuple(
+            f"{module}.{name}"
+            for module in ("wtforms", "wtforms.fields", "wtforms.fields.core")
+            for name in _WTFORMS_FIELDS
+        ),
+        (
+            *("process*", "pre_validate", "post_validate", "validate", "populate_obj", "_value"),
+            *("iter_choices", "has_groups"),
+        ),
+        _WTFORMS + "fields/#custom-fields",
+    ),
+    (
+        ("marshmallow.Schema", "marshmallow.schema.Schema"),
+        (
+            *("load", "loads", "dump", "dumps", "validate", "get_attribute", "handle_error"),
+            *("on_bind_field", "_do_load", "_deserialize", "_serialize"),
+        ),
+        _MARSHMALLOW + "extending/",
+    ),
+    (
+        tuple(f"marshmallow.fields.{name}" for name in _MARSHMALLOW_FIELDS),
+        (
+            *("_deserialize", "_serialize", "_validate*", "_bind_to_schema", "deserialize"),
+            *("serialize", "get_value"),
+        ),
+        _MARSHMALLOW + "custom_fields/",
+    ),
+    (
+        ("marshmallow.validate.Validator",),
+        ("__call__",),
+        _MARSHMALLOW + "marshmallow.validate/",
+    ),
+    (
+        (
+            *("sqlalchemy.TypeDecorator", "sqlalchemy.types.TypeDecorator"),
+            *("sqlalchemy.types.UserDefinedType", "sqlalchemy.sql.type_api.TypeDecorator"),
+        ),
+        (
+            *("process_*", "bind_*", "result_processor", "literal_processor", "column_expression"),
+            *("load_dialect_impl", "coerce_compared_value", "compare_values", "get_col_spec"),
+        ),
+        "https://docs.sqlalchemy.org/en/21/core/custom_types.html",
+    ),
+    (
+        ("pydantic.BaseModel", "pydantic.main.BaseModel", "pydantic_settings.BaseSettings"),
+        ("model_post_init", "__get_pydantic_*"),
+        "https://docs.pydantic.dev/latest/api/base_model/",
     ),
 )
 

@@ -24,6 +24,8 @@ _TRANSPARENT = Rule.TRANSPARENT
 _PYTHON = "https://docs.python.org/3/library/"
 _INJECTOR = "https://python-dependency-injector.ets-labs.org/wiring.html"
 _PYDANTIC = "https://docs.pydantic.dev/latest/concepts/validators/"
+_PYDANTIC_SERIALIZERS = "https://docs.pydantic.dev/latest/concepts/serialization/"
+_MARSHMALLOW = "https://marshmallow.readthedocs.io/en/stable/extending/"
 _SQLALCHEMY_EVENTS = (
     "https://docs.sqlalchemy.org/en/21/orm/extensions/asyncio.html"
     "#using-events-with-the-asyncio-extension"
@@ -321,6 +323,20 @@ _ROWS = (
             "pydantic.WrapValidator",
         )
     ),
+    *(
+        Boundary(name, SYNC, 0, "func", note=CALLED, source=_PYDANTIC_SERIALIZERS)
+        for name in ("pydantic.PlainSerializer", "pydantic.WrapSerializer")
+    ),
+    # marshmallow
+    *(
+        Boundary(f"{module}.{name}", SYNC, note=CALLED, source=_MARSHMALLOW)
+        for module in ("marshmallow", "marshmallow.decorators")
+        for name in (
+            *("pre_load", "post_load", "pre_dump", "post_dump"),
+            *("validates", "validates_schema"),
+        )
+    ),
+    Boundary("marshmallow.fields.Function", SYNC, 0, "serialize", note=CALLED, source=_MARSHMALLOW),
     Boundary("pydantic.Field", SYNC, keyword="default_factory", note=CALLED, source=_PYDANTIC),
     # SQLAlchemy
     Boundary(
