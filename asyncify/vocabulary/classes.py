@@ -51,8 +51,8 @@ _WTFORMS_FIELDS = (
 _MARSHMALLOW = "https://marshmallow.readthedocs.io/en/stable/"
 _MARSHMALLOW_FIELDS = (
     "Field", "Bool", "Boolean", "Date", "DateTime", "Decimal", "Dict", "Email", "Enum", "Float",
-    "Int", "Integer", "List", "Mapping", "Nested", "Number", "Pluck", "Raw", "Str", "String", "Time",
-    "TimeDelta", "Tuple", "URL", "UUID", "Url",
+    "Int", "Integer", "List", "Mapping", "Nested", "Number", "Pluck", "Raw", "Str", "String",
+    "Time", "TimeDelta", "Tuple", "URL", "UUID", "Url",
 )  # fmt: skip
 _VERBS = ("get", "post", "put", "patch", "delete", "head", "options", "trace", "dispatch_request")
 
