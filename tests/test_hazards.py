@@ -58,6 +58,9 @@ HAZARDS = (
     Hazard("H01", "deferred", ".options(undefer(User.bio))", ""),
     Hazard("H01", "load_only", "await user.awaitable_attrs.name", "user.name", "ASY702"),
     Hazard("H01", "polymorphic", "await animal.awaitable_attrs.trick", "animal.trick", "ASY702"),
+    Hazard("H01", "subclass_held", "db.run_sync(lambda _: Show(animal).toys())", None, "ASY702"),
+    Hazard("H01", "subclass_queried", "if isinstance(animal, Dog):", None, "ASY702"),
+    Hazard("H01", "options_of_a_function", "await book.user.awaitable_attrs.tags", None, "ASY702"),
     Hazard("H01", "column_property", "await user.awaitable_attrs.upper", "user.upper", "ASY702"),
     Hazard("H01", "hybrid", BOOKS, ""),
     Hazard("H01", "association_proxy", ".options(selectinload(User.tags))", ""),
@@ -91,6 +94,7 @@ HAZARDS = (
     Hazard("H03", "number", 'db.expire(coin, ["count"])', "pass", "ASY702"),
     Hazard("H03", "savepoint", "await purse.awaitable_attrs.size", "purse.size", "ASY702"),
     Hazard("H03", "rows_between", 'db.expire(user, ["tags"])', "pass", "ASY702"),
+    Hazard("H03", "expunged", "db.expunge_all()", None),
     Hazard("H03", "commits", 'db.expire(book, ["user"])', "pass", "ASY702"),
     Hazard("H03", "rollback", "await user.awaitable_attrs.name", "user.name", "ASY702"),
     Hazard(
@@ -207,7 +211,8 @@ def fill(db: Session, models: types.ModuleType) -> None:
     db.flush()
     db.add_all([models.Note(text="a", user_id=1), models.Note(text="b", user_id=1)])
     db.add(models.Purse(id=1, size=3, stall=models.Stall(id=1)))
-    db.add(models.Dog(name="rex", trick="roll"))
+    db.add(models.Dog(id=1, name="rex", trick="roll", toys=[models.Toy(name="ball")]))
+    db.add(models.Animal(id=2, name="tom"))
     db.commit()
     db.expunge_all()
 

@@ -261,6 +261,20 @@ def _kept_as(cls: Class, attribute: str) -> Iterator[Expression]:
                         yield Expression(method, method.body.operations, value)
 
 
+def held(inference: Inference, cls: Class, attribute: str) -> v.Value:
+    """What annotations say of an attribute: its own, or that of the parameter which a method puts
+    there."""
+    found = v.UNKNOWN
+    for place in (place for each in cls.ancestors for place in _kept_as(each, attribute)):
+        function, operation = place.function, place.operation
+        annotations = [
+            parameter.annotation for parameter in function.signature.parameters
+            if operation[:1] == (f.NAME,) and parameter.name == operation[5]
+        ]  # fmt: skip
+        found = found.union(*(inference.declared(function, each) for each in annotations))
+    return found
+
+
 def _assigned(statement: f.Statement) -> Iterator[tuple[f.Operation, int]]:
     if statement[0] == f.ASSIGN:
         for target in statement[7]:

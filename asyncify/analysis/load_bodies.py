@@ -214,7 +214,7 @@ class LoadBody:
         name = self.operations[index][6]
         source = s.Source("held", holder.body, -1)
         s.Entity(source, (), holder)
-        value = value or self.loading.inference.held(holder, name)
+        value = value or self.loading.held(holder, name)
         found = self.loading.telling.instances(value, source)
         held = name if any(isinstance(atom, s.Entity) for atom in found) else name + s.EACH
         return s.mapped(found, lambda entity: (s.Entity(source, (held,), entity.cls),))

@@ -61,7 +61,11 @@ def put(run: LoadEvaluation, item: s.Entity, name: str) -> None:
 
 
 def added(run: LoadEvaluation, value: s.Value) -> None:
-    """What a session is given and nobody has seen made may belong to anything."""
+    """What a session is given and nobody has seen made may belong to anything; what it had let go
+    of is its own again."""
+    history, keys = run.state.history, {entity.key for entity in s.unordered(value)}
+    if not keys.isdisjoint(history.gone):
+        run.state.history = replace(history, gone=history.gone - keys)
     for entity in s.unordered(value):
         if entity.source.kind == "other" and run.loading.models.foreign_keys(entity.cls):
             note(run, Write(entity.cls, "new"))
@@ -73,6 +77,13 @@ def deleted(run: LoadEvaluation, value: s.Value) -> None:
         gone(run, cls, "gone")
     history, keys = run.state.history, {entity.key for entity in s.unordered(value)}
     if history.dirty:
+        run.state.history = replace(history, gone=history.gone | keys)
+
+
+def expunged(run: LoadEvaluation, entities: Iterable[s.Entity]) -> None:
+    """Instances stay as they are: they are no longer the session's."""
+    history, keys = run.state.history, {entity.key for entity in entities}
+    if not keys <= history.gone:
         run.state.history = replace(history, gone=history.gone | keys)
 
 

@@ -259,6 +259,10 @@ def _affect(run: LoadEvaluation, effect: Effect, operation: f.Operation, argumen
         _expire(run, operation, argument)
     elif effect is Effect.REFRESH:
         _refresh(run, operation, argument)
+    elif effect is Effect.EXPUNGE_ALL:
+        load_commits.expunged(run, held(run))
+    elif effect is Effect.EXPUNGE:
+        load_commits.expunged(run, s.unordered(argument))
 
 
 def expire_all(run: LoadEvaluation, failed: bool = False) -> None:

@@ -11,7 +11,7 @@ from asyncify.analysis import load_bulk, load_commits, load_reads, load_sessions
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_states import State
-from asyncify.analysis.program import Class, Variable
+from asyncify.analysis.program import Class, Function, Variable
 from asyncify.vocabulary import loading as words
 from asyncify.vocabulary.loading import Gives
 from asyncify.vocabulary.rows import Role
@@ -67,15 +67,37 @@ def _option_paths(
         index = argument if argument >= 0 else ~argument
         if argument >= 0 and run.operations[index][0] == f.CALL:
             paths |= option(run, index)[1]
-            if any(s.LATER in path[-1] for path in paths):  # which no other option may contradict
+            is_later = any(s.LATER in path[-1] for path in paths)  # which nothing may contradict
+            if is_later or not _is_written_out(run, run, index):
                 run.loading.unreadable |= _sources(statement)
             continue
         kept = _kept_options(run, index)
         for view, inner in kept:
             paths |= option(view, inner)[1]
-        if not kept:
+        if not kept or not all(_is_written_out(run, view, inner) for view, inner in kept):
             run.loading.unreadable |= _sources(statement)
     return paths
+
+
+def _is_written_out(run: LoadEvaluation, view: LoadEvaluation | _View, index: int) -> bool:
+    """Can all of an option be read: does no function of the program make it, or a part of it?
+    ``selectinload(User.books).options(*book_options())``"""
+    operations, program = view.operations, run.loading.inference.program
+    while index >= 0 and operations[index][0] == f.CALL:
+        operation = operations[index]
+        callee = operations[operation[5]]
+        if callee[0] == f.ATTRIBUTE and callee[6] == words.OPTIONS:
+            for argument in operation[6]:
+                if argument < 0 or operations[argument][0] != f.CALL:
+                    return False
+                if not _is_written_out(run, view, argument):
+                    return False
+        elif isinstance(
+            program.resolve_expression(view.function, operations, operation[5]), Function
+        ):
+            return False
+        index = callee[5] if callee[0] == f.ATTRIBUTE else -1
+    return True
 
 
 def _sources(statement: s.Statement) -> set[s.Source]:
@@ -85,6 +107,7 @@ def _sources(statement: s.Statement) -> set[s.Source]:
 class _View(NamedTuple):
     """The operations of another body."""
 
+    function: Function
     operations: tuple[f.Operation, ...]
 
 
@@ -95,11 +118,11 @@ def _kept_options(run: LoadEvaluation, index: int) -> list[tuple[_View, int]]:
     found = program.variable_expression(symbol) if isinstance(symbol, Variable) else None
     if found is None:
         return []
-    _, operations, value = found
+    function, operations, value = found
     operation = operations[value]
     parts = operation[6] if operation[0] == f.SEQUENCE else (value,)
     readable = all(i >= 0 and operations[i][0] == f.CALL for i in parts)
-    return [(_View(operations), i) for i in parts] if readable else []
+    return [(_View(function, operations), i) for i in parts] if readable else []
 
 
 def iterated(run: LoadEvaluation, value: s.Value, index: int) -> None:

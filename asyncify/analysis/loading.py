@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from asyncify import facts as f
-from asyncify.analysis import load_kinds, load_schemas, load_sessions, model_fields
+from asyncify.analysis import generics, load_kinds, load_schemas, load_sessions, model_fields
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
@@ -79,6 +79,7 @@ class Loading:
         self._free: dict[Function, tuple[str, ...]] = {}
         self._fields: dict[Schema, list[Field]] = {}
         self._handed: dict[Class, v.Value] = {}
+        self._held: dict[tuple[Class, str], v.Value] = {}
 
     @cached_property
     def has_iterables(self) -> bool:
@@ -398,6 +399,16 @@ class Loading:
         if function not in self.coloring.islands:
             return False
         return function not in sides.synced or function in sides.given
+
+    def held(self, holder: Class, name: str) -> v.Value:
+        """An attribute of what isn't a model: what is known of it, or what annotations say where
+        nobody asked what its constructor does."""
+        found = self._held.get((holder, name))
+        if found is None:
+            found = self.inference.held(holder, name)
+            found = found or generics.held(self.inference, holder, name)
+            self._held[holder, name] = found
+        return found
 
     def bare_summary(self, function: Function) -> Summary:
         """What it does when it is given no instance."""

@@ -112,7 +112,7 @@ class Walks:
             steps = step.below
         step.wanted |= not demand.outdated
         step.outdated |= demand.outdated
-        walk.steps[names[0]].among = self._among(demand, names[0])
+        self._ask_classes(demand, walk.steps, names)
         return walk.site
 
     def write(self) -> None:
@@ -242,10 +242,16 @@ class Walks:
                     return way
         return None
 
-    def _among(self, demand: Demand, name: str) -> tuple[Class, ...]:
+    def _ask_classes(self, demand: Demand, steps: dict[str, Step], names: tuple[str, ...]) -> None:
+        """Note what each step has to ask of the instance before it."""
+        path = demand.path[: len(demand.path) - len(demand.below)]
+        for name in names:
+            steps[name].among = self._among(demand.source, path, name)
+            steps, path = steps[name].below, (*path, name)
+
+    def _among(self, source: Source, path: tuple[str, ...], name: str) -> tuple[Class, ...]:
         """The classes that have an attribute, if instances of others come from the same place."""
-        start = demand.path[: len(demand.path) - len(demand.below)]
-        found = [cls for path, cls in demand.source.entities if path == start]
+        found = [cls for at, cls in source.entities if at == path]
         having = [cls for cls in found if self._has(cls, name)]
         having.sort(key=lambda cls: (cls.module.path, cls.body.facts.line))
         return tuple(having) if len(having) < len(found) else ()
@@ -261,15 +267,16 @@ class Walks:
     def _steps(
         self, cls: Class, names: tuple[str, ...], source: Source
     ) -> Iterator[tuple[Class, bool]]:
-        held = {path[0]: of for path, of in list(source.entities) if len(path) == 1}
         current: Class | None = cls
-        for name in names:
+        for name, following in zip(names, (*names[1:], ""), strict=True):
             if current is None:
                 return
             link = self.inference.models.links(current).get(name)
             yield current, link is not None and link.to_many
             if link is None and current is cls and source.kind == "held":
-                current = held.get(name)
+                held = [of for path, of in list(source.entities) if path == (name,)]
+                having = (of for of in held if self._has(of, following))
+                current = next(having, held[-1] if held else None)
             else:
                 current = link.target if link is not None else None
 

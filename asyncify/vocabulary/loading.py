@@ -30,6 +30,8 @@ class Effect(Enum):
     EXPIRE_ALL = "expire all"
     EXPIRE = "expire"  # its argument
     REFRESH = "refresh"  # its argument
+    EXPUNGE_ALL = "expunge all"
+    EXPUNGE = "expunge"  # its argument
     KEEP = "keep"  # its argument, or each of it, becomes the session's
 
 
@@ -120,6 +122,7 @@ SESSION_GIVES = {
 SESSION_EFFECTS = {
     "flush": Effect.FLUSH, "commit": Effect.COMMIT, "rollback": Effect.EXPIRE_ALL,
     "expire_all": Effect.EXPIRE_ALL, "expire": Effect.EXPIRE, "refresh": Effect.REFRESH,
+    "expunge_all": Effect.EXPUNGE_ALL, "expunge": Effect.EXPUNGE,
     "add": Effect.KEEP, "add_all": Effect.KEEP, "begin_nested": Effect.FLUSH,
 }  # fmt: skip
 EXPIRING = {
