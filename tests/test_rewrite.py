@@ -44,6 +44,29 @@ def _sentences(result: RewriteResult) -> list[str]:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
+        ("f'{a()=}'", "f'a()={await a()!r}'"),
+        ("f'{ a() = !s} {b=}'", "f' a() = { await a()!s} {b=}'"),
+        ("f'{a()=:>{w}}'", "f'a()={await a():>{w}}'"),
+        ("f'{b=:>{a()}}'", "f'{b=:>{await a()}}'"),
+        ("f'{a({1: 2})=}'", "f'a({{1: 2}})={await a({1: 2})!r}'"),
+        ("rf'''{a(\"'\")=}'''", ""),
+        ('f"""{a(\n1)=}"""', ""),
+        ('f"""{a(\'"\')=}"""', 'f"""a(\'\\"\')={await a(\'"\')!r}"""'),
+    ],
+)
+def test_a_string_shows_the_source_that_it_showed(before: str, after: str) -> None:
+    source = f"async def f():\n    return {before}\n".encode()
+    decision = AwaitExpression(node=NodeRef("Call", 0, "a"), site=SITE)
+    result = _rewrite(source, decision)
+    if after:
+        assert result.text == f"async def f():\n    return {after}\n".encode()
+    else:
+        assert "shows the source" in _sentences(result)[0]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
         (b"\xef\xbb\xbfx = a\n", b"\xef\xbb\xbfx = b\n"),
         (b"\xef\xbb\xbfx = a", b"\xef\xbb\xbfx = b"),
         (b"x = a\r\ny = 1\r\n", b"x = b\r\ny = 1\r\n"),

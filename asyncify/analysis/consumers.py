@@ -34,6 +34,9 @@ _EXHAUSTING_METHODS = {
     "intersection", "difference", "issubset", "issuperset",
 }  # fmt: skip
 _SHORT = {"any", "all"}
+# What takes some of the items that it reads, and the place of those among its arguments.
+TAKING = {"islice": 0, "itertools.islice": 0, "takewhile": 1, "itertools.takewhile": 1}
+_WHOLE = {"for", "comprehension", "list", "any", "all", "delegate", "listed"}
 # What makes a function of another, that can be written out for one item.
 _MADE_BY = {
     "partial", "functools.partial", "methodcaller", "operator.methodcaller", "attrgetter",
@@ -213,10 +216,23 @@ def iteration(layout: Layout, index: int) -> str:
         return "listed" if ~index in operation[6] else ""
     if operation[0] != f.CALL or operation[5] == index:
         return ""
-    return _argument(layout, parent)
+    return _argument(layout, parent, index)
 
 
-def _argument(layout: Layout, call: int) -> str:
+def takes_some(layout: Layout, index: int) -> str:
+    """``islice`` or ``takewhile``, if that is given an operation's value to read; or ''."""
+    call = layout.parent(index)
+    operation = layout.operations[call] if call >= 0 else ()
+    if not operation or operation[0] != f.CALL or operation[7] or min(operation[6], default=-1) < 0:
+        return ""
+    name = dotted(layout.operations, operation[5])
+    place = TAKING.get(name, -1)
+    is_read = 0 <= place < len(operation[6]) and operation[6][place] == index
+    is_own = name.partition(".")[0] in layout.function.facts.bound
+    return name.rpartition(".")[2] if is_read and not is_own else ""
+
+
+def _argument(layout: Layout, call: int, index: int) -> str:
     """The same for what is given to a call."""
     name = _builtin(layout, call)
     if name in ("next", "list"):
@@ -225,6 +241,9 @@ def _argument(layout: Layout, call: int) -> str:
         return "next iter" if _steps(layout, call) else ""
     if name in _SHORT and stops_early(layout, call):
         return name
+    if takes_some(layout, index):
+        form = iteration(layout, call)
+        return form if form in _WHOLE else ""
     return "listed" if exhausts(layout, call) or hands_all_on(layout, call) else ""
 
 

@@ -48,7 +48,7 @@ class Coroutines:
                 len(callees) == len(use.callees) and self._all_async(use)
                 and not self.uses.layout(use.function).is_awaited(use.operation)
             )  # fmt: skip
-        if use.kind == "property":
+        if use.kind in ("property", "step"):
             awaited = self.uses.layout(use.function).is_awaited(use.operation)
             return all(c.facts.is_async for c in use.callees) and not awaited
         if use.kind not in ("iterate", "enter manager"):
@@ -76,7 +76,7 @@ class Coroutines:
 
     def fate(self, use: Use) -> Fate:
         """What becomes of the value of an un-awaited use."""
-        if use.kind not in ("call", "member", "property"):
+        if use.kind not in ("call", "member", "property", "step"):
             return Fate.LOST  # `for` and `with` raise: there is nothing to be taken
         return self._follow(use.function, use.operation, False)
 

@@ -276,6 +276,7 @@ _ROWS: dict[str, _Row] = {
         lambda of: callables.attribute_getter(of.evaluation, of.arguments), 1
     ),
     **dict.fromkeys(("next", "anext", "random.choice"), _Row(_next, 1)),
+    "aiter": _Row(lambda of: protocols.async_iterator(of.evaluation, of.arguments[0]), 1),
     "dict": _Row(_dict),
     "globals": _Row(_globals),
     "importlib.import_module": _Row(

@@ -11,6 +11,8 @@ from asyncify.vocabulary.frameworks import METHODS
 if TYPE_CHECKING:
     from asyncify.analysis.evaluate import Evaluation
 
+_ITERATING, _STEPPING = ("__iter__", "__aiter__"), ("__next__", "__anext__")
+
 
 def iterate(evaluation: Evaluation, value: v.Value, seen: v.Value = v.UNKNOWN) -> v.Value:
     """What a loop over a value binds; ``seen`` are iterators whose iterator this is."""
@@ -22,10 +24,21 @@ def iterate(evaluation: Evaluation, value: v.Value, seen: v.Value = v.UNKNOWN) -
         elif isinstance(atom, v.Generated):
             out.append(inference.read(inference.shape(atom.function).yielded))
         elif isinstance(atom, v.Instance):
-            name = "__next__" if atom in seen else "__iter__"
-            for method in inference.methods(atom.cls, name):
-                made = inference.called(method, True, [], {})
-                out.append(made if atom in seen else iterate(evaluation, made, seen | {atom}))
+            for name in _STEPPING if atom in seen else _ITERATING:
+                for method in inference.methods(atom.cls, name):
+                    made = inference.called(method, True, [], {}, awaited=atom in seen)
+                    out.append(made if atom in seen else iterate(evaluation, made, seen | {atom}))
+    return v.join(out)
+
+
+def async_iterator(evaluation: Evaluation, value: v.Value) -> v.Value:
+    """What ``aiter(value)`` gives: a generator itself."""
+    inference = evaluation.inference
+    out = [frozenset(a for a in value if isinstance(a, v.Generated))]
+    for atom in value:
+        if isinstance(atom, v.Instance):
+            for method in inference.methods(atom.cls, "__aiter__"):
+                out.append(inference.called(method, True, [], {}))
     return v.join(out)
 
 

@@ -57,6 +57,7 @@ class Use:
     ``store``: an attribute of a known object is set (``operation`` is the object);
     ``set``: a property of the program is assigned (``operation`` is the object);
     ``call``, ``property``, ``enter manager``, ``iterate``: functions of the program (``callees``);
+    ``step``: the next item of an async generator, or of an iterator of the program, is asked for;
     ``apply``: one is applied to items by a builtin that has a form which awaits it;
     ``replace``: one is called for each match by something foreign, called ``name``, likewise;
     ``special``: a special method of an object is called by Python (``item`` is 1 where the object

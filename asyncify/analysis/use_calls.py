@@ -26,7 +26,7 @@ from asyncify.vocabulary.names import (
 )
 from asyncify.vocabulary.rows import Form, Role
 from asyncify.vocabulary.sqlalchemy_query import QUERY
-from asyncify.vocabulary.tasks import STREAMING
+from asyncify.vocabulary.tasks import STEPPING, STREAMING
 
 METADATA = ("create_all", "drop_all", "reflect")
 # Builtins that iterate over their arguments.
@@ -332,6 +332,20 @@ class Calls(Arguments):
             for argument in given[1:2] if name == REDUCE else given:
                 if argument >= 0:
                     yield from self.iterated(argument)
+        elif name in STEPPING and operation[6] and operation[6][0] >= 0:
+            yield from self.stepped(index, operation[6][0])
+
+    def stepped(self, index: int, iterator: int) -> Iterator[Use]:
+        """``anext(rows)`` makes what gives the next item once it is awaited."""
+        callees = tuple(
+            m for a in self.values[iterator] for m in (
+                (a.function,) if isinstance(a, v.Generated)
+                else self.inference.methods(a.cls, "__anext__") if isinstance(a, v.Instance) else ()
+            )
+        )  # fmt: skip
+        if callees:
+            callees = in_order([*callees], self.values[iterator])
+            yield Use("step", self.function, index, name=callees[0].name, callees=callees)
 
     def starred(self, parts: tuple[int, ...]) -> Iterator[Use]:
         """Queries and generators that are unpacked: ``[*query]``, ``f(*query)``."""

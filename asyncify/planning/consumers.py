@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from asyncify import facts as f
 from asyncify.analysis.consumers import (
     applied,
@@ -124,6 +126,23 @@ def plan_iteration(
         draft.add(ReplaceExpression(node=node, site=site, group=group, template=template))
     elif form:
         _give(form, use, layout, draft, group)
+
+
+def take_some(use: Use, layout: Layout, draft: Draft, group: int, helper: str) -> Use:
+    """``islice(items, 3)``, ``takewhile(test, items)``: a helper takes them, and is what is gone
+    through. It closes what nobody else has a name for, as the garbage collector did."""
+    call = layout.parent(use.operation)
+    operation = layout.operations[call]
+    made_here = layout.operations[use.operation][0] == f.CALL
+    closes = (made_here or use.name == ITERATE) and any(map(_holds_open, use.callees))
+    draft.add(
+        ReplaceCall(
+            node=call_reference(use.function, call), site=draft.site(operation), group=group,
+            awaited=f"{helper}({{args}}{', closing=True' if closes else ''})", awaits=False,
+        )
+    )  # fmt: skip
+    draft.drop(dotted(layout.operations, operation[5]))
+    return replace(use, operation=call)
 
 
 def _delegate(layout: Layout, index: int, draft: Draft, group: int, asynchronous: bool) -> None:

@@ -8,6 +8,7 @@ from itertools import islice
 
 from asyncify import facts as f
 from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.consumers import takes_some
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, dotted
@@ -27,7 +28,12 @@ from asyncify.decisions import (
 )
 from asyncify.findings import Finding
 from asyncify.planning.client_calls import ClientPlanner
-from asyncify.planning.consumers import consume_generators, free_name, plan_iteration
+from asyncify.planning.consumers import (
+    consume_generators,
+    free_name,
+    plan_iteration,
+    take_some,
+)
 from asyncify.planning.delegation import loops
 from asyncify.planning.draft import Draft, call_reference, reference
 from asyncify.planning.entry_points import EntryPlanner
@@ -195,10 +201,18 @@ class FunctionPlanner:
             consume_generators(layout, use.operation, draft, turning.group)
 
     def _iterate(self, use: Use, turning: _Turning) -> None:
-        if self.calls.is_turned(use):
-            of_fixture = is_fixture(self.inference, turning.function)
-            helper = self.support(turning.draft, HELPER) if self.mixed.holds(use) else ""
-            plan_iteration(use, turning.layout, turning.draft, turning.group, of_fixture, helper)
+        if not self.calls.is_turned(use):
+            return
+        layout, draft, group = turning.layout, turning.draft, turning.group
+        of_fixture = is_fixture(self.inference, turning.function)
+        mixed = self.mixed.holds(use)
+        while taking := takes_some(layout, use.operation):
+            if mixed:
+                self.calls.impede(use, f"What `{taking}` is given may not be async", "ASY105")
+                return
+            use = take_some(use, layout, draft, group, self.support(draft, f"{taking}_awaited"))
+        helper = self.support(draft, HELPER) if mixed else ""
+        plan_iteration(use, layout, draft, group, of_fixture, helper)
 
     def _may_call(self, use: Use, turning: _Turning) -> None:
         if self.colors.turns_by_name(use, self.coloring):
@@ -290,6 +304,7 @@ _USES: dict[str, _Handler] = {
     "loop": lambda p, use, t: p.calls.await_instead(use, t.layout, t.draft),
     "expect": lambda p, use, t: p.calls.expect(use, t.layout, t.draft),
     "iterate": FunctionPlanner._iterate,
+    "step": lambda p, use, t: p.calls.step(use, t.layout, t.draft),
     "maybe": FunctionPlanner._may_call,
     "thread": FunctionPlanner._leave_thread,
     "foreign": FunctionPlanner._foreign,

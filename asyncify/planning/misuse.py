@@ -87,6 +87,8 @@ def _lost(use: Use, coloring: Coloring) -> Finding:
     elif use.kind == "iterate":
         reason = f"`{use.name}` is an async generator, and nothing here iterates it as one."
         advice = "Write `async for`."
+    elif use.kind == "step":
+        reason = f"`{use.callee_name}` is async, and its next item isn't awaited here."
     elif use.kind == "member" and use.name == "delete":
         reason = "This `delete` of an async session isn't awaited: it deletes nothing."
         return finding("ASY403", _site(use), _with(reason, obstacle), advice)

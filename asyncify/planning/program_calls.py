@@ -170,6 +170,17 @@ class CallPlanner(UsePlanner):
             )
         )  # fmt: skip
 
+    def step(self, use: Use, layout: Layout, draft: Draft) -> None:
+        """``anext(rows)`` of which the coroutine was taken for its result."""
+        if self._is_lost(use, layout):
+            draft.add(
+                AwaitExpression(
+                    node=call_reference(use.function, use.operation),
+                    site=draft.site(layout.operations[use.operation]),
+                    group=self.coloring.groups.get(use.function, 0),
+                )
+            )  # fmt: skip
+
     def expect(self, use: Use, layout: Layout, draft: Draft) -> None:
         """``raises(Error, f)``: what turned is awaited where the error is expected."""
         turned = [c for c in use.callees if c in self.coloring.turned]

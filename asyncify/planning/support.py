@@ -159,6 +159,42 @@ async def iterated(items: Any) -> AsyncIterator[Any]:
         if hasattr(iterator, "aclose"):
             await iterator.aclose()
 '''
+_ISLICE = '''
+
+async def islice_awaited(
+    items: Any, *bounds: int | None, closing: bool = False
+) -> AsyncIterator[Any]:
+    """``itertools.islice``, of what one goes through by ``async for``."""
+    wanted, number = range(sys.maxsize)[slice(*bounds)], 0
+    iterator = items.__aiter__()
+    try:
+        if wanted.stop:
+            async for item in iterator:
+                if number in wanted:
+                    yield item
+                number += 1
+                if number >= wanted.stop:
+                    break
+    finally:
+        if closing and hasattr(iterator, "aclose"):
+            await iterator.aclose()
+'''
+_TAKEWHILE = '''
+
+async def takewhile_awaited(
+    predicate: Callable[[Any], Any], items: Any, closing: bool = False
+) -> AsyncIterator[Any]:
+    """``itertools.takewhile``, of what one goes through by ``async for``."""
+    iterator = items.__aiter__()
+    try:
+        async for item in iterator:
+            if not predicate(item):
+                break
+            yield item
+    finally:
+        if closing and hasattr(iterator, "aclose"):
+            await iterator.aclose()
+'''
 _SUBSTITUTED = '''
 
 async def substituted(pattern: Any, repl: Any, string: Any, count: int = 0, flags: int = 0) -> Any:
@@ -243,6 +279,12 @@ _IMPORTS = {
         ("collections.abc", "AsyncIterator"),
         ("typing", "Any"),
     ),
+    "islice_awaited": (("sys", ""), ("collections.abc", "AsyncIterator"), ("typing", "Any")),
+    "takewhile_awaited": (
+        ("collections.abc", "AsyncIterator"),
+        ("collections.abc", "Callable"),
+        ("typing", "Any"),
+    ),
     "closing_awaited": (
         ("collections.abc", "AsyncIterator"),
         ("contextlib", "asynccontextmanager"),
@@ -266,6 +308,7 @@ _TEXTS = {
     **driver_helpers.TEXTS,
     "run_async": _RUN_ASYNC, "run_at_import": _RUN_AT_IMPORT, "_alone": _ALONE,
     "run_sync": _RUN_SYNC, "maybe_await": _MAYBE_AWAIT, "iterated": _ITERATED,
+    "islice_awaited": _ISLICE, "takewhile_awaited": _TAKEWHILE,
     "closing_awaited": _CLOSING, "reduce_awaited": _REDUCE,
     "serve_uvicorn": _SERVE_UVICORN, "substituted": _SUBSTITUTED, "sliced": _SLICED, "nth": _NTH,
 }  # fmt: skip

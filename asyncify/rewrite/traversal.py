@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 import libcst as cst
 
 from asyncify.decisions import Decision, UpdateImports
+from asyncify.rewrite.formatted import shown_as_before
 from asyncify.rewrite.place import Context, Place
 from asyncify.rewrite.slots import Piece, Slot, rebuild, without_removed
 from asyncify.rewrite.tree import CONSTANTS, FIELDS, KINDS, name_of
@@ -315,6 +316,16 @@ class Traversal:
         changes |= self._fields_in(node, barred, "orelse")
         return _changed(node, changes) if changes else node
 
+    def _formatted(self, node: cst.FormattedString) -> Any:
+        updated = self._children(node, ("parts",))
+        if updated is node:
+            return node
+        kept = shown_as_before(node, updated)
+        if kept is None:
+            sentence = "A string shows the source of an expression that has to change."
+            self.problems.append((None, sentence))
+        return kept or updated
+
     def _handler(self, node: Any) -> Any:
         barred = self._context._replace(no_hoist="the header of an except")
         changes = self._fields_in(node, barred, "type")
@@ -407,6 +418,7 @@ _SPECIAL: dict[str, Callable[[Traversal, Any], Any]] = {
     "DictComp": Traversal._comprehension,
     "ExceptHandler": Traversal._handler,
     "ExceptStarHandler": Traversal._handler,
+    "FormattedString": Traversal._formatted,
     "FunctionDef": Traversal._function,
     "GeneratorExp": Traversal._comprehension,
     "If": Traversal._if,
