@@ -260,8 +260,8 @@ class DefineLambda(Decision):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class YieldItems(Decision):
-    """``return iter(items)`` becomes a loop that yields them (node: Return). ``variable`` is what
-    the loop calls an item."""
+    """``return iter(items)``, or that of a generator expression, becomes a loop that yields them
+    (node: Return). ``variable`` is what the loop calls an item."""
 
     variable: str = "item"
 

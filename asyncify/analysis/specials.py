@@ -25,13 +25,15 @@ _HARMLESS = LOOKED_AT | ITERATING | words.CALLED_BY.keys() | {"setattr"}
 
 
 def returned_iterator(function: Function) -> f.Statement | None:
-    """The one ``return iter(items)`` of a function, at its end."""
+    """The one ``return iter(items)`` of a function, or of a generator expression, at its end."""
     statements = list(statements_of(function.body.statements))
     returned = [s for s in statements if s[0] == f.RETURN]
     if len(returned) != 1 or function.body.statements[-1] is not returned[0]:
         return None
     operations = function.body.operations
     operation = operations[returned[0][7]] if returned[0][7] >= 0 else ()
+    if operation and operation[0] == f.COMPREHENSION and operation[5] == "GeneratorExp":
+        return returned[0]
     if not operation or operation[0] != f.CALL or operation[7] or len(operation[6]) != 1:
         return None
     callee = operations[operation[5]]
