@@ -34,7 +34,7 @@ def iterate(evaluation: Evaluation, value: v.Value, seen: v.Value = v.UNKNOWN) -
 def async_iterator(evaluation: Evaluation, value: v.Value) -> v.Value:
     """What ``aiter(value)`` gives: a generator itself."""
     inference = evaluation.inference
-    out = [frozenset(a for a in value if isinstance(a, v.Generated))]
+    out: list[v.Value] = [frozenset(a for a in value if isinstance(a, v.Generated))]
     for atom in value:
         if isinstance(atom, v.Instance):
             for method in inference.methods(atom.cls, "__aiter__"):
