@@ -16,6 +16,7 @@ from asyncify.analysis import generics, load_readers
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_schemas import Schema
+from asyncify.analysis.parametrised import parametrised_texts
 from asyncify.analysis.program import Class, Function
 from asyncify.analysis.statements import statements_of
 from asyncify.vocabulary import loading as words
@@ -301,7 +302,7 @@ class LoadBody:
         parameters = {each.name: each for each in self.function.signature.parameters}
         if name not in parameters:
             return []
-        out: dict[str, None] = {}
+        out = dict.fromkeys(parametrised_texts(self.function, name))
         for caller, use in self.loading.colors.callers().get(self.function, ()):
             operations = caller.body.operations
             operation = operations[use.operation]

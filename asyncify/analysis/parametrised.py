@@ -32,6 +32,15 @@ def parametrised(inference: Signatures, function: Function, name: str) -> v.Valu
     )
 
 
+def parametrised_texts(function: Function, name: str) -> list[str]:
+    """The texts among them: ``@pytest.mark.parametrize("relation", ["books", "tags"])``."""
+    if not function.signature_is_decorated:
+        return []
+    operations, decorators = function.signature.operations, function.signature.decorators
+    found = (operations[i] for i in _elements(operations, decorators, name) if i >= 0)
+    return [o[5] for o in found if o[0] == f.CONSTANT and isinstance(o[5], str)]
+
+
 def _elements(operations: Operations, decorators: tuple[int, ...], name: str) -> Iterator[int]:
     for index in decorators:
         call = operations[index]

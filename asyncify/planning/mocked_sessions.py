@@ -57,6 +57,8 @@ class MockedSessions:
         self.program = colors.inference.program
         self.draft = draft
         self.wanted: Callable[[v.Value], bool] = is_session
+        # The mocks of functions that give sessions: calls that make them.
+        self.makers: set[tuple[Function, int]] = set()
 
     def find(self, wanted: Callable[[v.Value], bool]) -> Iterator[Mocked]:
         """Every mock that is given to something which turns, for a parameter that is wanted."""
@@ -75,6 +77,7 @@ class MockedSessions:
             self._overrides(holder, name) for holder, name in holders
         )
         given = overrides or self._given_directly(function, index)
+        given = given or any(self._given_directly(*at) for at in self._by_key(function, index))
         given = given or any(self._is_given(holder, name) for holder, name in holders)
         return Mocked(function, index, holders, overrides) if given else None
 
@@ -114,6 +117,26 @@ class MockedSessions:
                 for method in function.owner.methods.values():
                     yield method, f"{base}.{target[2]}"
 
+    def _by_key(self, function: Function, index: int) -> Iterator[tuple[Function, int]]:
+        """Where a value of a dictionary that a variable holds is asked for by its key:
+        ``mocks = {"store": MagicMock()}``, ``mocks["store"]``."""
+        layout = self.colors.uses.layout(function)
+        operations, parent = layout.operations, layout.parent(index)
+        statement = layout.statement(index)
+        if parent < 0 or operations[parent][0] != f.DICT or statement is None:
+            return
+        keys, values = operations[parent][5:7]
+        key = keys[values.index(index)] if index in values else -1
+        if key < 0 or statement[0] != f.ASSIGN or statement[8] != parent:
+            return
+        names = {target[1] for target in statement[7] if target[0] == f.TO_NAME}
+        for at, operation in enumerate(operations):
+            if operation and operation[0] == f.SUBSCRIPT and min(operation[5:7]) >= 0:
+                held, asked = operations[operation[5]], operations[operation[6]]
+                same = asked[0] == f.CONSTANT and asked[5] == operations[key][5]
+                if held[0] == f.NAME and held[5] in names and same:
+                    yield function, at
+
     def _is_handed_out(self, function: Function, index: int) -> bool:
         """Is it what the function returns, or yields?"""
         layout = self.colors.uses.layout(function)
@@ -147,7 +170,10 @@ class MockedSessions:
         operation = layout.operations[parent] if parent >= 0 else ()
         if not operation or operation[0] != f.CALL or operation[5] == index:
             return False
-        if self.wanted is is_session and self._is_patched(function, operation, index):
+        if self.wanted is is_session and (
+            self._is_patched(function, operation, index)
+            or (dict(operation[7]).get(MOCK_RESULT) == index and (function, parent) in self.makers)
+        ):
             return True
         return any(
             turns
@@ -257,6 +283,21 @@ class MockedSessions:
             and use.row.returns != "none"
             and isinstance(use.owner, v.Known) and use.owner.kind in _SESSIONS
         }  # fmt: skip
+
+    def is_function(self, value: v.Value) -> bool:
+        """Is something one of the program's functions whose calls are all awaited?"""
+        found = [atom.function for atom in value or () if isinstance(atom, v.FunctionObject)]
+        return bool(found) and all(
+            function in self.coloring.turned and not function.facts.is_generator
+            for function in found
+        )
+
+    def gives_session(self, value: v.Value) -> bool:
+        """Is something a function that gives sessions?"""
+        return any(
+            is_session(self.inference.result(atom.function))
+            for atom in value or () if isinstance(atom, v.FunctionObject)
+        )  # fmt: skip
 
     def turns(self, value: v.Value) -> bool:
         """Is something an instance of a class of the program whose methods turn?"""

@@ -43,11 +43,21 @@ class MockPlanner:
     def plan(self) -> list[Finding]:
         """Plan the mocks; what a person has to do about others."""
         self._members()
+        self._functions()
         for mocked in list(self.sessions.find(is_session)):
             if self.sessions.is_ours(mocked):
                 self._session(mocked)
         self.functions.plan()
         return [*self.chains.findings, *self.functions.findings, *self._others()]
+
+    def _functions(self) -> None:
+        """Mocks that are given to what turns in the place of functions that it awaits."""
+        for mocked in list(self.sessions.find(self.sessions.is_function)):
+            if self.sessions.is_plain(mocked):
+                operations = mocked.function.body.operations
+                self._rename(mocked.function, operations[operations[mocked.call][5]])
+        found = self.sessions.find(self.sessions.gives_session)
+        self.sessions.makers.update((mocked.function, mocked.call) for mocked in found)
 
     def _others(self) -> Iterator[Finding]:
         """Mocks of the program's own objects, some of whose methods are awaited now."""
