@@ -209,7 +209,7 @@ def _foreign(
         return load_reads.by_name(run, operation, index)
     if name in words.SETTING:
         for entity in s.unordered(arguments[0] if arguments else s.NOTHING):
-            load_reads.set_by_name(run, entity)
+            load_reads.set_by_name(run, entity, operation)
     if name in words.ORDERING and "key" not in dict(operation[7]):
         for place, value in zip(operation[6], arguments, strict=True):
             items = run.elements(value)
@@ -248,7 +248,7 @@ def _constructed(run: LoadEvaluation, cls: Class, operation: f.Operation, index:
     missing |= {
         s.UNLIKE + name
         for name, i in operation[7]
-        if name and load_kinds.is_unlike(run.loading.models, run.function, cls, name, i)
+        if name and load_kinds.is_unlike(run.loading, run.function, cls, name, i)
     }
     if missing:
         run.state.set_changed((source, ()), frozenset(missing))

@@ -7,35 +7,31 @@ once it is read again, which a commit had done.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from asyncify import facts as f
-from asyncify.analysis.models import Models
+from asyncify.analysis import load_given
 from asyncify.analysis.program import Class, Function
 from asyncify.analysis.statements import statements_of
 from asyncify.vocabulary import loading as words
 
+if TYPE_CHECKING:
+    from asyncify.analysis.loading import Loading
 
-def is_unlike(models: Models, function: Function, cls: Class, name: str, index: int) -> bool:
-    """Is a column set to what the database turns?"""
-    kind = models.kind(cls, name)
-    turned = words.TURNED.get(kind)
-    if turned is None:
+
+def is_unlike(loading: Loading, function: Function, cls: Class, name: str, index: int) -> bool:
+    """Is a column set to what the database turns? What is put into one of decimals is most often
+    a float: of that it is enough that nothing is known."""
+    kind = loading.models.kind(cls, name)
+    if kind not in words.TURNED:
         return False
-    operation, signature = function.body.operations[index], function.signature
-    if operation[0] == f.ATTRIBUTE:
-        return kind == words.ENUM and operation[6] in words.ENUM_VALUES
-    if operation[0] == f.CONSTANT:
-        return type(operation[5]).__name__ in turned
-    return operation[0] == f.NAME and any(
-        parameter.name == operation[5] and parameter.annotation >= 0
-        and signature.operations[parameter.annotation][:1] == (f.NAME,)
-        and signature.operations[parameter.annotation][5] in turned
-        for parameter in signature.parameters
-    )  # fmt: skip
+    turned = load_given.is_turned(loading.body(function), kind, index)
+    return kind in words.TURNED_UNLESS_KNOWN if turned is None else turned
 
 
-def unlike(models: Models) -> set[str]:
+def unlike(loading: Loading) -> set[str]:
     """The columns that are set so somewhere: whoever reads them reads what the database made."""
+    models = loading.models
     program, by_name = models.program, dict[str, list[Class]]()
     for cls in program.classes.values():
         for name in models.declared(cls).kinds:
@@ -43,25 +39,38 @@ def unlike(models: Models) -> set[str]:
     out: set[str] = set()
     for name, classes in by_name.items():
         storing = [fn for fn in program.mentioning(name) if name in fn.facts.stores]
-        if any(_is_stored(models, function, classes, name) for function in storing):
+        if any(_is_stored(loading, function, classes, name) for function in storing):
             out.add(name)
-    for cls in {cls for classes in by_name.values() for cls in classes}:
-        for made in (cls, *cls.descendants()):
-            for function in program.mentioning(made.name):
-                out |= set(_constructed(models, function, made))
+    mapped = {cls for classes in by_name.values() for cls in classes}
+    for cls in {each for base in mapped for each in (base, *base.descendants())}:
+        for function in program.mentioning(cls.name):
+            out |= set(_constructed(loading, function, cls))
+    for function in {fn for name in words.SETTING for fn in program.mentioning(name)}:
+        out |= _set_by_name(loading, function)
     return out
 
 
-def _is_stored(models: Models, function: Function, classes: list[Class], name: str) -> bool:
+def _set_by_name(loading: Loading, function: Function) -> set[str]:
+    body, out = loading.body(function), set[str]()
+    for operation in body.operations:
+        callee = body.operations[operation[5]] if operation and operation[0] == f.CALL else ()
+        if callee and callee[0] == f.NAME and callee[5] in words.SETTING:
+            for cls in loading.models.program.classes.values():
+                if loading.models.declared(cls).kinds:
+                    out |= load_given.set_by_name(body, operation, cls)
+    return out
+
+
+def _is_stored(loading: Loading, function: Function, classes: list[Class], name: str) -> bool:
     return any(
         target[:1] == (f.TO_ATTRIBUTE,) and target[2] == name
-        and any(is_unlike(models, function, cls, name, statement[8]) for cls in classes)
+        and any(is_unlike(loading, function, cls, name, statement[8]) for cls in classes)
         for statement in statements_of(function.body.statements) if statement[0] == f.ASSIGN
         for target in statement[7]
     )  # fmt: skip
 
 
-def _constructed(models: Models, function: Function, cls: Class) -> Iterator[str]:
+def _constructed(loading: Loading, function: Function, cls: Class) -> Iterator[str]:
     operations = function.body.operations
     for operation in operations:
         if operation and operation[0] == f.CALL and operation[7]:
@@ -69,5 +78,5 @@ def _constructed(models: Models, function: Function, cls: Class) -> Iterator[str
             if cls.name in callee[5:7]:  # by its name, or as a module's member
                 yield from (
                     name for name, index in operation[7]
-                    if name and is_unlike(models, function, cls, name, index)
+                    if name and is_unlike(loading, function, cls, name, index)
                 )  # fmt: skip

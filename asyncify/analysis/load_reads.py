@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from asyncify import facts as f
 from asyncify.analysis import (
     load_commits,
+    load_given,
     load_kinds,
     load_sessions,
     load_summaries,
@@ -363,9 +364,7 @@ def store(run: LoadEvaluation, base: int, name: str, value: s.Value, index: int)
         if name in models.foreign_keys(atom.cls):
             state.write(atom.cls)
             load_commits.stored(run, atom.cls, name)
-        if index >= 0 and load_kinds.is_unlike(
-            run.loading.models, run.function, atom.cls, name, index
-        ):
+        if index >= 0 and load_kinds.is_unlike(run.loading, run.function, atom.cls, name, index):
             known = state.changed.get(atom.key, frozenset())
             state.set_changed(atom.key, known | {s.UNLIKE + name})
         changed = state.changed.get(atom.key, frozenset()) | models.expiring(atom.cls)
@@ -377,10 +376,12 @@ def store(run: LoadEvaluation, base: int, name: str, value: s.Value, index: int)
         compute(run, atom, changed)
 
 
-def set_by_name(run: LoadEvaluation, entity: s.Entity) -> None:
+def set_by_name(run: LoadEvaluation, entity: s.Entity, operation: f.Operation) -> None:
     """``setattr(user, name, value)``: something changes, and what the database sets then."""
     run.state.write(entity.cls)
     known = run.state.changed.get(entity.key, frozenset())
+    unlike = load_given.set_by_name(run.body, operation, entity.cls)
+    known |= {s.UNLIKE + name for name in unlike}
     compute(run, entity, known | run.loading.models.expiring(entity.cls))
 
 

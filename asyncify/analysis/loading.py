@@ -170,7 +170,7 @@ class Loading:
             if model.columns and any(self.models.declared(c).table for c in cls.ancestors[1:]):
                 names |= model.columns - {n for c in cls.bases if isinstance(c, Class)
                                           for n in self.models.columns(c)}  # fmt: skip
-        names |= load_kinds.unlike(self.models)
+        names |= load_kinds.unlike(self)
         for name in sorted(names):
             yield from program.mentioning_member(name)
         if names or any(self.models.declared(c).table for c in program.classes.values()):

@@ -197,6 +197,8 @@ TURNED = {  # a float in a literal is one of the constants of which nothing is k
     ENUM: {"str"}, "int": {"str"}, "float": {"str"}, "Decimal": {"str", "float", "ellipsis"},
     "bool": {"str", "int"}, "UUID": {"str"},
 }  # fmt: skip
+# Kinds of which what is put there is taken to be turned where nothing is known of it.
+TURNED_UNLESS_KNOWN = {"Decimal"}
 KIND_KEYWORDS = {"asdecimal", "as_uuid"}  # keywords of types that may give something else
 ENUM_VALUES = {"value", "name"}  # attributes of a member: what is stored of it
 STANDING = {"synonym", "composite"}  # what reads others
@@ -205,6 +207,11 @@ READING = {"getattr", "hasattr"}
 # What lists columns: their names are no literals, and getattr reads each of them.
 COLUMN_LISTS = {"__table__", "__mapper__", "column_attrs"}
 SETTING = {"setattr"}
+# What gives the fields of a schema as they are: methods and functions; not if this is given, and
+# then as text.
+GIVING_FIELDS = {"items", "values", "model_dump", "dict", "copy", "model_copy", "get", "pop"}
+READING_FIELDS = {"getattr", "dict", "vars"}
+DUMP_MODE = "mode"
 # What makes text of an instance.
 FORMATTED = {"__repr__", "__str__", "__format__"}
 # What compares instances, by the operator, and the builtins that do so where they have no key.

@@ -1,0 +1,177 @@
+"""What is put into columns: by their types values are known to be what the database gives, known
+to be something else, or neither.
+
+Schemas and models tell it by the types of their fields. What ``setattr`` puts into a column whose
+name is computed comes from what its names are gone through with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from asyncify import facts as f
+from asyncify.analysis import declarations, load_schemas
+from asyncify.analysis import values as v
+from asyncify.analysis.program import Class
+from asyncify.analysis.statements import statements_of
+from asyncify.vocabulary import loading as words
+
+if TYPE_CHECKING:
+    from asyncify.analysis.load_bodies import LoadBody
+
+_DEPTH = 6
+_Operations = tuple[f.Operation, ...]
+
+
+def is_turned(body: LoadBody, kind: str, index: int, depth: int = 0) -> bool | None:
+    """Is a value another one once the database has had it? None: that isn't known."""
+    operation, turned = body.operations[index], words.TURNED[kind]
+    if operation[0] == f.CONSTANT:
+        return type(operation[5]).__name__ in turned
+    if operation[0] == f.ATTRIBUTE:
+        if operation[6] in words.ENUM_VALUES and kind == words.ENUM:
+            return True
+        found = givers(body, operation[5])
+        return _any(field_turns(body, each, operation[6], kind) for each in found or (None,))
+    if operation[0] == f.CALL:
+        name = body.operations[operation[5]]
+        return _by_name(kind, [name[5]] if name[0] == f.NAME else [])
+    if operation[0] == f.OPERATOR and depth < _DEPTH:
+        parts = {is_turned(body, kind, i, depth + 1) for i in operation[6] if i >= 0}
+        return None if None in parts and True not in parts else parts == {True}
+    if operation[0] != f.NAME:
+        return None
+    made = body.assigned(index)
+    if made >= 0 and depth < _DEPTH:
+        return is_turned(body, kind, made, depth + 1)
+    return _parameter(body, kind, operation[5])
+
+
+def _parameter(body: LoadBody, kind: str, name: str) -> bool | None:
+    signature = body.function.signature
+    for parameter in signature.parameters:
+        if parameter.name == name and parameter.annotation >= 0:
+            return _by_name(kind, list(_words(signature.operations, parameter.annotation)))
+    return None
+
+
+def _by_name(kind: str, types: list[str]) -> bool | None:
+    """By the names in an annotation, or of what makes a value. One that isn't a type of Python's
+    may be a schema's own for what the column gives."""
+    if not types:
+        return None
+    return kind not in types and not words.TURNED[kind].isdisjoint(types)
+
+
+def _any(found: Iterable[bool | None]) -> bool | None:
+    known = set(found)
+    return True if True in known else None if None in known else False
+
+
+def field_turns(body: LoadBody, cls: Class | None, name: str, kind: str) -> bool | None:
+    """Does a field of a schema, or of a model, hold what a column turns?"""
+    if cls is None:
+        return None
+    models = body.loading.models
+    if models.columns(cls):
+        return models.kind(cls, name) in words.TURNED[kind]
+    for each in cls.ancestors:
+        for statement in each.body.body.statements:
+            if statement[0] == f.ANNOTATED and statement[7][:2] == (f.TO_NAME, name):
+                return _by_name(kind, list(_words(each.body.body.operations, statement[8])))
+    return False
+
+
+def _words(operations: _Operations, index: int) -> Iterator[str]:
+    """The names in an annotation: ``Optional[float]``, ``"int | None"``."""
+    operation = operations[index] if index >= 0 else ()
+    if not operation:
+        return
+    if operation[0] in (f.NAME, f.ATTRIBUTE):
+        yield operation[5] if operation[0] == f.NAME else operation[6]
+    elif operation[0] == f.CONSTANT and isinstance(operation[5], str):
+        inside = declarations.lowered(operation[5])
+        if inside is not None:
+            yield from _words(*inside)
+    elif operation[0] == f.SUBSCRIPT:
+        yield from _words(operations, operation[5])
+        yield from _words(operations, operation[6])
+    elif operation[0] in (f.SEQUENCE, f.OPERATOR):
+        for part in operation[6]:
+            yield from _words(operations, part)
+
+
+def set_by_name(body: LoadBody, operation: f.Operation, cls: Class) -> frozenset[str]:
+    """Of ``setattr(user, key, value)``: the columns that may hold something else until they are
+    loaded."""
+    if len(operation[6]) < 3 or min(operation[6]) < 0:
+        return frozenset()
+    models, (_, key, value) = body.loading.models, operation[6]
+    names = [
+        name for name in body.texts(key) or models.columns(cls)
+        if models.kind(cls, name) in words.TURNED and not models.has_primary_key(cls, name)
+    ]  # fmt: skip
+    found = givers(body, value) if names else []
+    return frozenset(
+        name for name in names
+        if found is None
+        or any(field_turns(body, each, name, models.kind(cls, name)) for each in found)
+    )  # fmt: skip
+
+
+def givers(body: LoadBody, index: int, depth: int = 0) -> list[Class] | None:
+    """The schemas and models whose values these are; None: of something else as well."""
+    operation = body.operations[index] if index >= 0 else ()
+    types = body.types[index] if index >= 0 and body.types is not None else v.UNKNOWN
+    found = [a.cls for a in types if isinstance(a, v.Instance) and _is_known(body, a.cls)]
+    others = [a for a in types if not isinstance(a, v.Literal) or a.value is not None]
+    if not operation or depth > _DEPTH or (found and len(found) == len(others)):
+        return found or None
+    out: list[Class] = []
+    for source in _sources(body, operation):
+        given = givers(body, source, depth + 1)
+        if given is None:
+            return None
+        out += given
+    return out or None
+
+
+def _is_known(body: LoadBody, cls: Class) -> bool:
+    return load_schemas.is_schema(cls) or bool(body.loading.models.columns(cls))
+
+
+def _sources(body: LoadBody, operation: f.Operation) -> Iterator[int]:
+    """What an expression takes its values from."""
+    if operation[0] == f.NAME:
+        yield from _bound(body, operation[5])
+    elif operation[0] == f.SUBSCRIPT:
+        yield operation[5]
+    elif operation[0] == f.COMPREHENSION:
+        yield from (iterable for _, iterable, *_ in operation[8])
+    elif operation[0] == f.CALL:
+        callee = body.operations[operation[5]]
+        as_text = words.DUMP_MODE in dict(operation[7])
+        if callee[0] == f.ATTRIBUTE and callee[6] in words.GIVING_FIELDS and not as_text:
+            yield callee[5]
+        elif callee[0] == f.NAME and callee[5] in words.READING_FIELDS:
+            yield from operation[6][:1]
+
+
+def _bound(body: LoadBody, name: str) -> Iterator[int]:
+    """What a variable is assigned, or a loop that binds it goes through."""
+    for statement in statements_of(body.function.body.statements):
+        if statement[0] in (f.ASSIGN, f.FOR):
+            targets = statement[7] if statement[0] == f.ASSIGN else (statement[7],)
+            if any(name in _names(target) for target in targets):
+                yield statement[8]
+    for operation in body.operations:
+        if operation and operation[0] == f.COMPREHENSION:
+            yield from (at for target, at, *_ in operation[8] if name in _names(target))
+
+
+def _names(target: tuple[object, ...]) -> list[object]:
+    if target[0] == f.TO_NAME:
+        return [target[1]]
+    parts = target[1] if target[0] == f.TO_SEQUENCE and isinstance(target[1], tuple) else ()
+    return [name for part in parts for name in _names(part)]
