@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from asyncify.analysis.load_histories import NO_HISTORY
-from asyncify.analysis.load_values import ALL, EVERYTHING, FAILED, Key, Source
+from asyncify.analysis.load_values import ALL, EVERYTHING, FAILED, UNLIKE, Key, Source
 from asyncify.analysis.program import Class, Function
 
 Table = dict[Key, frozenset[str]]
@@ -236,6 +236,7 @@ class State:
         if others:
             known = [self.loaded.get(other, _NO_NAMES) for other in others]
             self.set_loaded(key, known[0].intersection(*known))
+            self._change_with(key, others)
 
     def mix(self, key: Key, others: Iterable[Key]) -> None:
         """Other instances come to those of a collection: only what is loaded of all is loaded."""
@@ -245,6 +246,15 @@ class State:
                 self.lapse((key,))
                 known &= self.loaded.get(other, _NO_NAMES)
         self.set_loaded(key, known)
+        self._change_with(key, others)
+
+    def _change_with(self, key: Key, others: Iterable[Key]) -> None:
+        """What others are set to that the database turns is read where they have been put."""
+        names = {name for other in others for name in self.changed.get(other, _NO_NAMES)}
+        turned = frozenset(name for name in names if name.startswith(UNLIKE))
+        known = self.changed.get(key, _NO_NAMES)
+        if not known.issuperset(turned):
+            self.set_changed(key, known | turned)
 
     def narrowed(self, sources: set[Source], function: Function) -> State:
         """The state without what the callers of the function can't ask for: they know instances
