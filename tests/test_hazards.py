@@ -94,6 +94,7 @@ HAZARDS = (
     Hazard("H03", "number", 'db.expire(coin, ["count"])', "pass", "ASY702"),
     Hazard("H03", "set_by_names", 'db.expire(changed, ["count"])', "pass", "ASY702"),
     Hazard("H03", "decimal", 'db.expire(coin, ["price"])', "pass", "ASY702"),
+    Hazard("H03", "read_elsewhere", 'db.expire(coin, ["price"])', "pass", "ASY702"),
     Hazard("H03", "savepoint", "await purse.awaitable_attrs.size", "purse.size", "ASY702"),
     Hazard("H03", "rows_between", 'db.expire(user, ["tags"])', "pass", "ASY702"),
     Hazard("H03", "expunged", "db.expunge_all()", None),

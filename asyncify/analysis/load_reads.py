@@ -213,7 +213,11 @@ def column(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -
             return
     elif (
         entity.source.kind == "given"
-        and (run.loading.expires or run.loading.models.is_queried(entity.cls, name))
+        and (
+            run.loading.expires
+            or name in run.loading.unlike
+            or run.loading.models.is_queried(entity.cls, name)
+        )
         and not _is_awaited(run, reading.place)
     ):
         run.summary.reads.setdefault((key, name), _demanded(run, entity, name, True, reading))

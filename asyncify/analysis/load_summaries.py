@@ -232,7 +232,11 @@ def _read(
         for entity in s.entities(given[source.index]):
             found = moved(demand, entity, call_site, at, below, run.is_many(at))
             key = found.source, found.path
-            if run.state.is_expired(key, name):
+            expired = run.state.expired.get(key, frozenset())
+            if s.GIVEN_BACK + name in expired:
+                run.summary.demands[replace(found, outdated=True)] = None
+                run.state.set_expired(key, expired - {s.GIVEN_BACK + name})
+            elif run.state.is_expired(key, name):
                 run.summary.demands[found] = None
                 if load_sessions.settles(run, found.source, call_site[1]):
                     run.state.read_again(key, name)

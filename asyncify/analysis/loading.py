@@ -170,7 +170,7 @@ class Loading:
             if model.columns and any(self.models.declared(c).table for c in cls.ancestors[1:]):
                 names |= model.columns - {n for c in cls.bases if isinstance(c, Class)
                                           for n in self.models.columns(c)}  # fmt: skip
-        names |= load_kinds.unlike(self)
+        names |= self.unlike
         for name in sorted(names):
             yield from program.mentioning_member(name)
         if names or any(self.models.declared(c).table for c in program.classes.values()):
@@ -195,6 +195,11 @@ class Loading:
         elif names and self.is_shared and not self.keeping.all:
             committing = load_sessions.COMMITTING
             yield from (fn for fn in self.requests if fn.facts.members & committing)
+
+    @cached_property
+    def unlike(self) -> set[str]:
+        """The columns that are set to what the database turns."""
+        return load_kinds.unlike(self)
 
     @cached_property
     def expires(self) -> bool:
