@@ -97,6 +97,7 @@ HAZARDS = (
     Hazard("H03", "read_elsewhere", 'db.expire(coin, ["price"])', "pass", "ASY702"),
     Hazard("H03", "savepoint", "await purse.awaitable_attrs.size", "purse.size", "ASY702"),
     Hazard("H03", "rows_between", 'db.expire(user, ["tags"])', "pass", "ASY702"),
+    Hazard("H03", "raising", 'await db.refresh(again, ["kept"])', "pass", "ASY702"),
     Hazard("H03", "expunged", "db.expunge_all()", None),
     Hazard("H03", "commits", 'db.expire(book, ["user"])', "pass", "ASY702"),
     Hazard("H03", "rollback", "await user.awaitable_attrs.name", "user.name", "ASY702"),
@@ -127,6 +128,7 @@ HAZARDS = (
         expires=True,
     ),
     Hazard("H11", "bulk_update", "await db.run_sync(", None),
+    Hazard("H11", "queried_update", ".awaitable_attrs.size", ".size", "ASY702"),
     Hazard("H11", "unsynchronized", 'db.expire(purse, ["size"])', "pass", "ASY702"),
     Hazard(
         "H13", "listener", "\ndef hear", "\nasync def hear", "ASY412", True, ["new"], apart=True,

@@ -42,6 +42,7 @@ from asyncify.vocabulary.loading import (
     RENDERING,
     SHARING,
     TAKING_APART,
+    UPDATING,
     VALIDATING,
     VALUES,
 )
@@ -273,7 +274,28 @@ class Loading:
                     cls, names = load_sessions.bulk_values(run, operation)
                     if cls is not None and names:
                         out.setdefault(cls, set()).update(names)
+            if not UPDATING.isdisjoint(function.facts.members):
+                for cls, name in self._updated(function):
+                    out.setdefault(cls, set()).add(name)
         return out
+
+    def _updated(self, function: Function) -> Iterator[tuple[Class, str]]:
+        """``query.update({User.seen: func.now()})``: the class, and what the database computes."""
+        operations = function.body.operations
+        keyed = [
+            operation for operation in operations
+            if operation and operation[0] == f.DICT
+            and any(key >= 0 and operations[key][0] == f.ATTRIBUTE for key in operation[5])
+        ]  # fmt: skip
+        run = LoadEvaluation(self, function, ()) if keyed else None
+        for operation in keyed if run is not None else ():
+            for key, value in zip(operation[5], operation[6], strict=True):
+                if run is None or key < 0 or operations[key][0] != f.ATTRIBUTE:
+                    continue
+                types = run.types(operations[key][5])
+                classes = [a.cls for a in types if isinstance(a, v.ClassObject)]
+                if len(classes) == 1 and run.is_computed(value, bulk=True):
+                    yield classes[0], operations[key][6]
 
     @cached_property
     def computed_attributes(self) -> frozenset[tuple[Class, str]]:

@@ -95,6 +95,11 @@ class Access:
         session = self.session(function, index) or f"{self._session_of(function)}({value})"
         return f'{session}.expire({value}, ["{name}"])'
 
+    def refreshed(self, function: Function, index: int, value: str, name: str) -> str:
+        """What has a relationship loaded at once that raises where it is read."""
+        session = self.session(function, index) or f"{self._session_of(function)}({value})"
+        return f'await {session}.refresh({value}, ["{name}"])'
+
     def session(self, function: Function, index: int) -> str:
         """The name of a session that was used, or is a parameter, before the read."""
         evaluation = self.inference.evaluations.get(function)

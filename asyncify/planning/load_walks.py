@@ -25,6 +25,7 @@ from asyncify.planning.hoisting import Hoister
 from asyncify.planning.load_access import Access
 from asyncify.planning.presence import is_there
 from asyncify.sites import NodeRef, Site
+from asyncify.vocabulary.loading import RAISING
 
 _INDENT = " " * 4
 _INSIDE = f.REPEATED | f.GENERATOR | f.MAYBE
@@ -331,9 +332,16 @@ class Walks:
 
     def _step(self, walk: Walk, text: str, name: str, step: Step, names: _Names) -> Iterator[str]:
         read = f"{text}.{name}"
+        link = self.inference.models.links(step.cls).get(name)
+        raises = link is not None and link.lazy in RAISING
         if step.outdated:
-            yield self.access.expired(walk.holder, walk.anchor, text, name)
-        if step.wanted or self._comes_later(walk, name):
+            again = self.access.refreshed if raises else self.access.expired
+            yield again(walk.holder, walk.anchor, text, name)
+        if raises and not step.below:
+            return
+        if raises:
+            pass  # no read of it loads it
+        elif step.wanted or self._comes_later(walk, name):
             read = "await " + self.access.text(walk.holder, walk.anchor, step.cls, text, name)
         if not step.below:
             if step.wanted or not step.outdated:
