@@ -233,9 +233,11 @@ class MakeAsyncFor(Decision):
 
     ``closing`` is the spelling of ``contextlib.aclosing`` where a statement may be left early: the
     generator gets the name ``variable`` there, and is closed as soon as the loop is left.
+    ``through`` is the spelling of a function that makes an async iterable of what is gone through.
     """
 
     generator: int = 0
+    through: str = ""
     closing: str = ""
     variable: str = ""
 

@@ -87,6 +87,8 @@ class Inference(Signatures):
     def noticed(self, slot: Slot, value: v.Value) -> None:
         """A slot has grown by a value: who uses that may have to be evaluated."""
         self.heat.note(slot, value)
+        if slot.kind == "parameter" and any(a.__class__ is v.Generated for a in value):
+            self.give_generators(slot)
 
     # -- functions
 

@@ -69,6 +69,7 @@ class Signatures(Flow):
         self._decorators: dict[Function, tuple[str, ...]] = {}
         self._shapes: dict[Function, Shape] = {}
         self._fixed: dict[Slot, v.Value] = {}  # parameters that are always the same
+        self._generated: set[Slot] = set()  # parameters that are given generators
         self._strange: set[Slot] = set()  # first parameters of methods that take other objects
         self._sought: set[Function] = set()
         self._defaults: set[Slot] = set()  # of the parameters whose defaults were read
@@ -188,9 +189,19 @@ class Signatures(Flow):
         if self._is_given_by_pytest(function, parameter.name, declared):
             given = self.fixtures.value(function, parameter.name)
             return declared if self.holds_nothing(given) else given
+        if slot in self._generated:
+            return declared | {a for a in self.read(slot) if isinstance(a, v.Generated)}
         if alone and (function, parameter.annotation) in self._declared:
             self._fixed[slot] = declared
         return declared
+
+    def give_generators(self, slot: Slot) -> None:
+        """``orders: Iterable[Order]`` is given a generator: going through it may be I/O."""
+        if slot not in self._generated:
+            self._generated.add(slot)
+            self._fixed.pop(slot, None)
+            if slot.owner in self.evaluations:
+                self.again((slot.owner,))
 
     def _is_given_by_pytest(self, function: Function, name: str, declared: v.Value) -> bool:
         """Does a fixture give a parameter, of which the annotation knows no class of the program?

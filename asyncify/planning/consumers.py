@@ -109,14 +109,14 @@ def plan_iteration(
         _step(layout, layout.parent(use.operation), draft, group)
         return
     source = f"{helper}({{node}})" if helper else "{node}"
-    if helper and form != "listed":
+    if helper and form not in ("listed", "for", "comprehension"):
         node = node_reference(use.function, use.operation)
         site = draft.site(layout.operations[use.operation])
         draft.add(ReplaceExpression(node=node, site=site, group=group, template=source))
     if form == "for":
-        _loop(use, layout, draft, group, bool(helper))
+        _loop(use, layout, draft, group, helper)
     elif form == "comprehension":
-        _comprehend(use.operation, layout, draft, group)
+        _comprehend(use.operation, layout, draft, group, helper)
     elif form == "delegate":
         _delegate(layout, layout.parent(use.operation), draft, group, True)
     elif form == "listed":
@@ -185,19 +185,20 @@ def _step(layout: Layout, iterator: int, draft: Draft, group: int) -> None:
         draft.add(ReplaceCall(node=node, site=site, group=group, awaited=awaited, awaits=awaits))
 
 
-def _comprehend(index: int, layout: Layout, draft: Draft, group: int) -> None:
+def _comprehend(index: int, layout: Layout, draft: Draft, group: int, helper: str = "") -> None:
     comprehension = layout.comprehension_of(index)
     assert comprehension is not None
     place = next(n for n, g in enumerate(comprehension[8]) if g[1] == index)
     node, site = NodeRef(comprehension[5], comprehension[3]), draft.site(comprehension)
-    draft.add(MakeAsyncFor(node=node, site=site, group=group, generator=place))
+    draft.add(MakeAsyncFor(node=node, site=site, group=group, generator=place, through=helper))
     if comprehension[5] == "GeneratorExp":
         consume_generator(layout, comprehension, draft, group)
 
 
-def _loop(use: Use, layout: Layout, draft: Draft, group: int, helped: bool) -> None:
+def _loop(use: Use, layout: Layout, draft: Draft, group: int, helper: str) -> None:
     """A loop that can be left early closes its generator where that has something to close: the
-    garbage collector doesn't, as it did for a plain generator. ``helped``: it is one anyway."""
+    garbage collector doesn't, as it did for a plain generator. What the helper gives is one
+    anyway."""
     statement = layout.loop(use.operation)
     if statement is None or statement[11]:
         return
@@ -207,7 +208,7 @@ def _loop(use: Use, layout: Layout, draft: Draft, group: int, helped: bool) -> N
     if leaves(statement[9]) and any(map(_holds_open, use.callees)):
         closing = draft.spell("contextlib.aclosing")
         variable = free_name(layout, "items", "generator", "iterator")
-        if not helped and any(callee.name == ITERATE for callee in use.callees):
+        if not helper and any(callee.name == ITERATE for callee in use.callees):
             operation = layout.operations[use.operation]
             draft.add(
                 ReplaceExpression(
@@ -216,7 +217,9 @@ def _loop(use: Use, layout: Layout, draft: Draft, group: int, helped: bool) -> N
                 )
             )  # fmt: skip
     draft.add(
-        MakeAsyncFor(node=node, site=site, group=group, closing=closing, variable=variable)
+        MakeAsyncFor(
+            node=node, site=site, group=group, closing=closing, variable=variable, through=helper
+        )
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.differential.harness import FIXTURES, problems
+from tests.differential.harness import AT_IMPORT, FIXTURES, problems
 from tests.lines import LINES, python_of
 
 # What a line of SQLAlchemy hasn't got, and why.
@@ -30,8 +30,6 @@ ABSENT = {
     ("trees", "1.4"): "mapped columns came with 2.0",
     ("ways", "1.4"): "mapped columns came with 2.0",
 }
-# What does database work at import stays sync there.
-AT_IMPORT = {"import_time": "2 statements ran on a sync connection"}
 SOURCES = [*sorted(FIXTURES.glob("cases/*.py")), *sorted(FIXTURES.glob("programs/*"))]
 
 

@@ -6,6 +6,8 @@ What it does
 Why
     An async generator and a streamed result can't be iterated by `for`.
 
+    What may be a list as well is given to a helper first, which goes through either.
+
     Where a loop may be left early, `async with aclosing(stream()) as items:` closes the generator
     as soon as it is left; Python would only do so some time later.
 
@@ -46,11 +48,11 @@ def apply(decision: MakeAsyncFor, loop: Any, place: Place) -> cst.CSTNode | None
     """``async for``, as a statement or as one part of a comprehension."""
     changed: Any
     if isinstance(loop, cst.For):
-        changed = _asynchronous(loop)
+        changed = _asynchronous(loop, decision.through)
         if changed is not None and decision.closing:
             changed = _closing(decision, changed)
     else:
-        source = _part(loop.for_in, decision.generator)
+        source = _part(loop.for_in, decision.generator, decision.through)
         changed = None if source is None else loop.with_changes(for_in=source)
     if changed is None:
         place.refuse("The loop is an async for already, or has no such part.")
@@ -58,8 +60,11 @@ def apply(decision: MakeAsyncFor, loop: Any, place: Place) -> cst.CSTNode | None
     return result
 
 
-def _asynchronous(loop: cst.For | cst.CompFor) -> Any:
-    return None if loop.asynchronous else loop.with_changes(asynchronous=cst.Asynchronous())
+def _asynchronous(loop: cst.For | cst.CompFor, through: str) -> Any:
+    if loop.asynchronous:
+        return None
+    source = cst.Call(dotted_node(through), [cst.Arg(loop.iter)]) if through else loop.iter
+    return loop.with_changes(asynchronous=cst.Asynchronous(), iter=source)
 
 
 def _closing(decision: MakeAsyncFor, loop: cst.For) -> cst.With:
@@ -75,11 +80,11 @@ def _closing(decision: MakeAsyncFor, loop: cst.For) -> cst.With:
     )
 
 
-def _part(source: cst.CompFor | None, index: int) -> Any:
+def _part(source: cst.CompFor | None, index: int, through: str) -> Any:
     """The chain of ``for`` parts with the one at ``index`` made asynchronous."""
     if source is None or index == 0:
-        return None if source is None else _asynchronous(source)
-    inner = _part(source.inner_for_in, index - 1)
+        return None if source is None else _asynchronous(source, through)
+    inner = _part(source.inner_for_in, index - 1, through)
     return None if inner is None else source.with_changes(inner_for_in=inner)
 
 
@@ -90,6 +95,11 @@ EXAMPLES = (
         "async def f():\n    return {x: y for x in a for y in x if y}\n",
         (MakeAsyncFor(**node("DictComp"), generator=1),),
         "async def f():\n    return {x: y for x in a async for y in x if y}\n",
+    ),
+    Example(
+        "async def f(a):\n    return [x for x in a or []]\n",
+        (MakeAsyncFor(**node("ListComp"), through="iterated"),),
+        "async def f(a):\n    return [x async for x in iterated(a or [])]\n",
     ),
     Example(
         "async def f():\n    # the first\n    for x in g():\n        return x\n"
