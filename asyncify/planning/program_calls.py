@@ -39,23 +39,9 @@ class CallPlanner(UsePlanner):
     """Plans calls, reads of properties, and what is handed to a library with a session."""
 
     def call(self, use: Use, layout: Layout, draft: Draft) -> None:
-        operation = layout.operations[use.operation]
         use = self._from_this_side(use)
-        if any(c in self.coloring.islands for c in use.callees):
-            sides = self.coloring.sides
-            is_root = not {*sides.roots, *sides.own}.isdisjoint(use.callees)
-            is_entered = not is_root or self.colors.divider.spread.hands_named(use)
-            turned = [c for c in use.callees if self.is_coroutine(c)]
-            if is_entered and turned:
-                reason = f"Its call at line {use.line} may run `{turned[0].qualname}`, which is "
-                reason += "async, or what stays sync."
-                self.impediments[use.function] = Obstacle("ASY105", reason)
-            elif is_entered:
-                self._enter_island(use, layout, draft)
-            if is_entered or not turned:
-                return  # a root opens sessions of its own
-        if self.colors.places.loop_call(use) >= 0:
-            return  # awaited in the place of the loop
+        if self._stays_beside(use, layout, draft) or self.colors.places.loop_call(use) >= 0:
+            return  # in a loop of its own it is awaited in the place of that
         turned = [c for c in use.callees if c in self.coloring.turned and not c.facts.is_async]
         turned = [c for c in turned if not c.facts.is_generator]
         if (
@@ -65,32 +51,50 @@ class CallPlanner(UsePlanner):
             or self.colors.places.is_ensured(use)
         ):
             return
+        operation = layout.operations[use.operation]
         if not self.coloring.entries.isdisjoint(use.callees):
             self._run_command(use, layout, draft)
-            return
-        if self._reduces(use):
+        elif self._reduces(use):
             self.replace(
                 use, draft, self.support(draft, "reduce_awaited") + "({args})", "{awaited}", True
             )
             draft.drop(dotted(layout.operations, operation[5]))
-            return
-        is_mixed = any(not self.is_coroutine(c) for c in use.callees)
-        if self._can_ask(use) and (is_mixed or self._may_be_foreign(use) or self._hands_any(use)):
+        elif self._can_ask(use) and (
+            self._is_mixed(use) or self._may_be_foreign(use) or self._hands_any(use)
+        ):
             self._await_perhaps(use, draft)
-            return
-        if is_mixed:
+        elif self._is_mixed(use):
             names = ", ".join(c.qualname for c in use.callees if not self.is_coroutine(c))
             self.impediments[use.function] = Obstacle(
                 "ASY105", f"Its call at line {use.line} may also run {names}, which is not async."
             )
-            return
-        draft.add(
-            AwaitExpression(
-                node=call_reference(use.function, use.operation), site=draft.site(operation),
-                group=self.coloring.groups.get(use.function, 0),
-            )
-        )  # fmt: skip
-        self._renamed(use, turned, layout, draft)
+        else:
+            draft.add(
+                AwaitExpression(
+                    node=call_reference(use.function, use.operation), site=draft.site(operation),
+                    group=self.coloring.groups.get(use.function, 0),
+                )
+            )  # fmt: skip
+            self._renamed(use, turned, layout, draft)
+
+    def _stays_beside(self, use: Use, layout: Layout, draft: Draft) -> bool:
+        """Is what is called sync beside what turns? It is entered, or works on its own."""
+        if not any(c in self.coloring.islands for c in use.callees):
+            return False
+        sides = self.coloring.sides
+        is_root = not {*sides.roots, *sides.own}.isdisjoint(use.callees)
+        is_entered = not is_root or self.colors.divider.spread.hands_named(use)
+        turned = [c for c in use.callees if self.is_coroutine(c)]
+        if is_entered and turned:
+            reason = f"Its call at line {use.line} may run `{turned[0].qualname}`, which is "
+            reason += "async, or what stays sync."
+            self.impediments[use.function] = Obstacle("ASY105", reason)
+        elif is_entered:
+            self._enter_island(use, layout, draft)
+        return is_entered or not turned  # a root opens sessions of its own
+
+    def _is_mixed(self, use: Use) -> bool:
+        return any(not self.is_coroutine(c) for c in use.callees)
 
     def _reduces(self, use: Use) -> bool:
         """Is it ``reduce(f, items)``, which a helper runs that awaits what `f` gives?"""
