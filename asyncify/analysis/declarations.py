@@ -30,6 +30,7 @@ _COLLECTIONS = {
     "typing.AsyncGenerator", "typing.AsyncIterator", "typing.AsyncIterable", "typing.Deque",
     "collections.deque",
 }  # fmt: skip
+_GENERATED = {"Iterable", "Iterator", "Generator"}
 _MAPPINGS = {
     "dict",
     "typing.Dict",
@@ -332,6 +333,23 @@ def is_container(declared: v.Value) -> bool:
         isinstance(a, v.Collection) or (isinstance(a, v.ForeignInstance) and a.name in _COLLECTIONS)
         for a in declared
     )
+
+
+def may_be_generator(operations: tuple[f.Operation, ...], annotation: int) -> bool:
+    """``Iterable[User]``, ``Optional[Iterator[User]]``: does it take a generator, by its words?"""
+    pending = [annotation]
+    while pending:
+        operation = operations[pending.pop()]
+        kind = operation[0]
+        if (kind == f.NAME and operation[5] in _GENERATED) or (
+            kind == f.ATTRIBUTE and operation[6] in _GENERATED
+        ):
+            return True
+        if kind == f.SUBSCRIPT:
+            pending += operation[5:7]
+        elif kind in (f.SEQUENCE, f.OPERATOR):
+            pending += [index for index in operation[6] if index >= 0]
+    return False
 
 
 def is_protocol(declared: v.Value) -> bool:

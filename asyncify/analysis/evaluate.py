@@ -503,7 +503,7 @@ def _refined(inference: Inference, declared: v.Value, given: v.Value) -> v.Value
         return declarations.called(declared, given)
     if declarations.is_protocol(declared):
         return declarations.unsaid(inference, declared, given)
-    return declared
+    return declared | v.generators(given)
 
 
 def _joined(left: Environment, right: Environment) -> Environment:

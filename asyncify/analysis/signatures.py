@@ -190,7 +190,7 @@ class Signatures(Flow):
             given = self.fixtures.value(function, parameter.name)
             return declared if self.holds_nothing(given) else given
         if slot in self._generated:
-            return declared | {a for a in self.read(slot) if isinstance(a, v.Generated)}
+            return declared | v.generators(self.read(slot))
         if alone and (function, parameter.annotation) in self._declared:
             self._fixed[slot] = declared
         return declared
@@ -411,6 +411,9 @@ class Signatures(Flow):
             if declarations.is_protocol(declared):
                 self.demand(function)
                 return declarations.unsaid(self, declared, self.read(shape.returned))
+            if declarations.may_be_generator(function.signature.operations, returns):
+                self.demand(function)
+                return declared | v.generators(self.read(shape.returned))
             if (function, returns) in self._declared:
                 shape.constant = declared
             return declared

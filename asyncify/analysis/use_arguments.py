@@ -56,7 +56,7 @@ class Arguments(Holders):
 
     def passed(self, index: int, operation: f.Operation, callee: v.Value) -> Iterator[Use]:
         """Functions of the program that are handed to something outside it."""
-        if any(isinstance(a, v.ClassObject) and self._keeps_fields(a.cls) for a in callee):
+        if self.keeps(callee):
             return
         method = self.operations[operation[5]]
         base = self.values[method[5]] if method[0] == f.ATTRIBUTE and not callee else v.UNKNOWN
@@ -106,6 +106,10 @@ class Arguments(Holders):
             isinstance(atom, v.ForeignInstance) and atom.name == _PROCESSES
             for index in operation[6][:1] if index >= 0 for atom in self.values[index]
         )  # fmt: skip
+
+    def keeps(self, callee: v.Value) -> bool:
+        """Is it a class of the program that keeps what it is made with?"""
+        return any(isinstance(a, v.ClassObject) and self._keeps_fields(a.cls) for a in callee)
 
     def _keeps_fields(self, cls: Class) -> bool:
         """Does a class of the program only keep what it is made with, as a dataclass does?"""

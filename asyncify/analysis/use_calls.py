@@ -103,7 +103,8 @@ class Calls(Arguments):
             if not self._gives_nothing(operation):
                 yield from self.listed(operation, callee)
         else:
-            yield from self.read_elsewhere(operation)
+            if not self.keeps(callee):
+                yield from self.read_elsewhere(operation)
             if self._may_be_ours(operation):
                 yield from self.guessed(index, operation)
         if name in RENDERING:

@@ -562,6 +562,11 @@ def elements(value: Value) -> Value:
     return join(out)
 
 
+def generators(value: Value) -> Value:
+    """The generators of the program among the alternatives."""
+    return frozenset(a for a in value if isinstance(a, Generated))
+
+
 def inner_queries(value: Value) -> bool:
     """Are there queries in a container?"""
     return any(
