@@ -144,8 +144,13 @@ class Evaluation:
 
     def on_return(self, statement: f.Statement) -> None:
         if statement[7] >= 0:
-            returned = self.inference.slot("return", self.function)
-            self.inference.write(returned, self.values[statement[7]])
+            returned, value = (
+                self.inference.slot("return", self.function),
+                self.values[statement[7]],
+            )
+            self.inference.write(returned, value)
+            if self.function.signature.returns >= 0 and not self.inference.is_plain(value):
+                self.inference.give_lazily(self.function, v.lazy(value))
 
     def on_if(self, statement: f.Statement) -> None:
         self.branches(statement[8], statement[9])

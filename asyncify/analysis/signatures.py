@@ -69,6 +69,7 @@ class Signatures(Flow):
         self._decorators: dict[Function, tuple[str, ...]] = {}
         self._shapes: dict[Function, Shape] = {}
         self._fixed: dict[Slot, v.Value] = {}  # parameters that are always the same
+        self._lazy: dict[Function, v.Value] = {}  # what functions return that is lazy
         self._generated: set[Slot] = set()  # parameters that are given generators
         self._strange: set[Slot] = set()  # first parameters of methods that take other objects
         self._sought: set[Function] = set()
@@ -413,7 +414,10 @@ class Signatures(Flow):
                 return declarations.unsaid(self, declared, self.read(shape.returned))
             if declarations.may_be_generator(function.signature.operations, returns):
                 self.demand(function)
-                return declared | v.generators(self.read(shape.returned))
+            lazy = self._lazy.get(function)
+            if lazy:
+                given = self.read(shape.returned)
+                return given if self.holds_objects(lazy) else declared | v.generators(given)
             if (function, returns) in self._declared:
                 shape.constant = declared
             return declared
@@ -423,6 +427,17 @@ class Signatures(Flow):
         self.demand(function)
         given = self.read(shape.returned)
         return given if self.holds_objects(given) else declared or given
+
+    def give_lazily(self, function: Function, value: v.Value) -> None:
+        """``-> list[User]``: what is returned is a Query or a generator, whatever the annotation
+        says. Who calls it has to know."""
+        known = self._lazy.get(function, v.UNKNOWN)
+        if not value <= known:
+            self._lazy[function] = known | value
+            self.shape(function).constant = None
+            names = (function.name, *self.program.imported_names(function.name))
+            users = (fn for name in names for fn in self.program.mentioning(name))
+            self.again([fn for fn in users if fn in self.evaluations])
 
     def _may_have_keys(self, declared: v.Value) -> bool:
         """Does an annotation say that it is a dict, of objects that matter or of anything?"""

@@ -567,6 +567,11 @@ def generators(value: Value) -> Value:
     return frozenset(a for a in value if isinstance(a, Generated))
 
 
+def lazy(value: Value) -> Value:
+    """Of the alternatives those that do what they do when somebody goes through them."""
+    return frozenset(a for a in value if isinstance(a, (Generated, QueryValue)))
+
+
 def inner_queries(value: Value) -> bool:
     """Are there queries in a container?"""
     return any(
