@@ -139,9 +139,9 @@ def _bases(cls: Class) -> list[Expression]:
 def _zipped(inference: Inference, owner: Class, values: list[v.Value]) -> Given:
     names = parameters(inference, owner)
     if not names and len(values) == 1:  # class Repository[T]
-        names = tuple({
+        names = tuple(dict.fromkeys(
             name for method in owner.methods.values() for name in _variables(inference, method)
-        })[:1]  # fmt: skip
+        ))[:1]  # fmt: skip
     return dict(zip(names, values, strict=False))
 
 
@@ -176,20 +176,26 @@ def _inherited(inference: Inference, cls: Class, owner: Class, given: Given, dep
 
 
 def _of_receiver(evaluation: Evaluation, index: int, owner: Class) -> Given:
-    """What the type variables of a class are for the object that a method is taken from."""
-    inference = evaluation.inference
+    """What the type variables of a class are for the objects that a method is taken from."""
+    out: dict[str, v.Value] = {}
     for atom in evaluation.values[index]:
-        if not isinstance(atom, v.Instance) or owner not in atom.cls.ancestors:
-            continue
-        found = _inherited(inference, atom.cls, owner, {}, 0)
+        if isinstance(atom, v.Instance) and owner in atom.cls.ancestors:
+            for name, value in _of_object(evaluation, index, atom.cls, owner).items():
+                out[name] = out.get(name, v.UNKNOWN) | value
+    return out
+
+
+def _of_object(evaluation: Evaluation, index: int, cls: Class, owner: Class) -> Given:
+    """The same for one of the classes that it may be an object of."""
+    inference = evaluation.inference
+    found = _inherited(inference, cls, owner, {}, 0)
+    if any(found.values()):
+        return found
+    place = Expression(evaluation.function, evaluation.operations, index)
+    for origin in _origins(evaluation, place):
+        found = _inherited(inference, cls, owner, _told(inference, origin, cls), 0)
         if any(found.values()):
             return found
-        place = Expression(evaluation.function, evaluation.operations, index)
-        for origin in _origins(evaluation, place):
-            own = _told(inference, origin, atom.cls)
-            found = _inherited(inference, atom.cls, owner, own, 0)
-            if any(found.values()):
-                return found
     return {}
 
 

@@ -267,7 +267,11 @@ def restricted(value: Value, known: Value, sure: bool) -> Value:
         cls = entity.cls
         return (entity,) * any(cls in c.ancestors or c in cls.ancestors for c in classes)
 
-    return mapped(value, fits) if found & classes or not sure else known
+    if sure and not found & classes:
+        return known
+    kept = mapped(value, fits)
+    full = frozenset(atom for atom in kept if not isinstance(atom, Many) or atom.items)
+    return full or kept  # without the containers of all other classes
 
 
 def _restated(statement: Statement, become: Callable[[Entity], Entity]) -> Statement:
