@@ -294,7 +294,7 @@ def main() -> int:
     if options.surroundings:
         asyncio.run(surroundings(options.model, options.network, options.surroundings))
         return 0
-    # What a time limit or a runner's end sends: the servers and the programs end with the benchmark.
+    # What a time limit sends: the servers and the programs end with the benchmark.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     print(f"{options.clients} clients, {options.requests} requests each; milliseconds")
     print("version     alone      p50      p95      max p95/alone  per sec.", flush=True)

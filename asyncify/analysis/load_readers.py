@@ -33,9 +33,18 @@ _NESTING = 5
 
 def response_schemas(colors: Colors, function: Function) -> list[Schema]:
     """The schemas that a library fills from what a route returns."""
-    if not function.signature_is_decorated:
+    index = response_annotation(colors, function)
+    if index < 0:
         return []
-    signature, scope = function.signature, function.parent or function
+    place = Expression(function.parent or function, function.signature.operations, index)
+    return list(schemas_in(colors.inference, place))
+
+
+def response_annotation(colors: Colors, function: Function) -> int:
+    """The operation of a route's signature that says what it responds; -1 where there is none."""
+    if not function.signature_is_decorated:
+        return -1
+    signature = function.signature
     decorators = colors.bounds.decorators(function)
     for index, decorator in zip(signature.decorators, decorators, strict=True):
         name = decorator.name
@@ -43,11 +52,10 @@ def response_schemas(colors: Colors, function: Function) -> list[Schema]:
             continue
         operation = signature.operations[index]
         keywords = dict(operation[7]) if operation[0] == f.CALL else {}
-        annotation = keywords.get("response_model", signature.returns)
+        annotation: int = keywords.get("response_model", signature.returns)
         if annotation >= 0:
-            place = Expression(scope, signature.operations, annotation)
-            return list(schemas_in(colors.inference, place))
-    return []
+            return annotation
+    return -1
 
 
 def returned(run: LoadEvaluation, schema: Schema, index: int) -> None:

@@ -48,6 +48,15 @@ def is_schema(cls: Class) -> bool:
     return bool(cls.foreign_bases & words.SCHEMAS)
 
 
+def is_of_pydantic_1(cls: Class) -> bool:
+    """Does it say ``orm_mode`` where pydantic 2 says ``from_attributes``?"""
+    configs = (each.body.local_bindings.get("Config") for each in cls.ancestors)
+    return any(
+        isinstance(config.value, Function) and words.ORM_MODE in config.value.facts.bound
+        for config in configs if config is not None
+    )  # fmt: skip
+
+
 def schemas_in(
     inference: Inference, place: Expression, given: Given = _NOTHING, depth: int = 0
 ) -> tuple[Schema, ...]:

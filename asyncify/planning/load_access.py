@@ -18,6 +18,8 @@ from asyncify.planning.draft import Draft
 from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.loading import ASYNC_ATTRS, BASE_MAKERS, DECLARATIVE_BASES, SESSION_OF
 
+_DEPTH = 2  # objects on the way to a session
+
 
 class Access:
     """Templates for reads that are awaited, and the edits of base classes that they need."""
@@ -111,7 +113,11 @@ class Access:
                 value = evaluation.values[position]
                 if any(isinstance(a, v.Known) and a.kind == "Session" for a in value):
                     return dotted(evaluation.operations, position)
-        return self._handed(function) or self._held(function, index)
+        return (
+            self._handed(function)
+            or self._held(function, index)
+            or self._held_by_parameter(function)
+        )
 
     def _handed(self, function: Function) -> str:
         for position, parameter in enumerate(function.signature.parameters):
@@ -137,6 +143,39 @@ class Access:
                 )
             ):
                 return dotted(evaluation.operations, position)
+        return ""
+
+    def _held_by_parameter(self, function: Function) -> str:
+        """The session of an object that the function is given: `service.repository.session`."""
+        for position, parameter in enumerate(function.signature.parameters):
+            value = self.inference.parameter(function, position)
+            ways = {
+                self._way(atom.cls, function) if isinstance(atom, v.Instance) else ""
+                for atom in value
+            }
+            if len(ways) == 1 and (way := ways.pop()):
+                return f"{parameter.name}.{way}"
+        return ""
+
+    def _way(self, cls: Class, function: Function, depth: int = _DEPTH) -> str:
+        """The attributes that lead from an object to its session, or ''; best those that the
+        function speaks of itself."""
+        names = {
+            name for each in cls.ancestors for method in each.methods.values()
+            for name in method.facts.stores
+        }  # fmt: skip
+        order = sorted(names, key=lambda name: (name not in function.facts.members, name))
+        held = {name: self.inference.held(cls, name) for name in order}
+        for name, value in held.items():
+            if any(isinstance(atom, v.Known) and atom.kind == "Session" for atom in value):
+                return name
+        for name, value in held.items() if depth > 1 else ():
+            ways = {
+                self._way(atom.cls, function, depth - 1) if isinstance(atom, v.Instance) else ""
+                for atom in value
+            }
+            if len(ways) == 1 and (way := ways.pop()):
+                return f"{name}.{way}"
         return ""
 
     # -- the base class

@@ -61,7 +61,8 @@ class Step:
 
 @dataclass(slots=True)
 class Walk:
-    """What is loaded of one value before one statement."""
+    """What is loaded of one value before one statement; ``instead`` are the lines of
+    the statement that does it in the place of the steps."""
 
     holder: Function
     node: NodeRef
@@ -73,6 +74,7 @@ class Walk:
     at: int = -1  # the operation that it is the value of
     owner: Class | None = None  # the class whose relationship it is
     steps: dict[str, Step] = field(default_factory=dict)
+    instead: list[str] = field(default_factory=list)
 
 
 class Walks:
@@ -96,14 +98,10 @@ class Walks:
     def take(self, holder: Function, demand: Demand) -> Site | None:
         """Load what is demanded before the statement that leads to the read; None where that
         can't be done."""
-        anchor = demand.anchor
         way = self._way(demand)
         if demand.at < 0 or way is None:
             return None
-        key = holder, anchor, demand.at
-        if key not in self._walks:
-            self._walks[key] = self._begin(holder, anchor, demand)
-        walk = self._walks[key]
+        walk = self.begin(holder, demand)
         if walk is None:
             return None
         steps = walk.steps
@@ -116,9 +114,21 @@ class Walks:
         self._ask_classes(demand, walk.steps, names)
         return walk.site
 
+    def begin(self, holder: Function, demand: Demand) -> Walk | None:
+        """The walk from the value that leads to a read, if statements can be put before that."""
+        key = holder, demand.anchor, demand.at
+        if key not in self._walks:
+            self._walks[key] = self._begin(holder, demand.anchor, demand)
+        return self._walks[key]
+
+    def holds(self, holder: Function, demand: Demand) -> bool:
+        """Is everything loaded already that is reached from there?"""
+        walk = self._walks.get((holder, demand.anchor, demand.anchor))
+        return walk is not None and bool(walk.instead)
+
     def write(self) -> None:
         for walk in self._walks.values():
-            if walk is not None and walk.steps:
+            if walk is not None and (walk.steps or walk.instead):
                 self._write(walk)
 
     # -- where
@@ -284,6 +294,16 @@ class Walks:
     # -- text
 
     def _write(self, walk: Walk) -> None:
+        lines = walk.instead or self._loads(walk)
+        self.draft(walk.holder.module).add(
+            InsertStatements(
+                node=walk.node, site=walk.site,
+                group=self.coloring.groups.get(walk.holder, 0), source="\n".join(lines) + "\n",
+            )
+        )  # fmt: skip
+
+    def _loads(self, walk: Walk) -> list[str]:
+        """The statements that take the steps."""
         names = _Names(walk.holder)
         lines: list[str]
         text, first = self._text(walk, names)
@@ -294,13 +314,7 @@ class Walks:
             lines = list(self._lines(walk, text, walk.steps, names))
             if not walk.sure:
                 lines = [f"if {text} is not None:", *_indented(lines)]
-        lines = [*first, *lines]
-        self.draft(walk.holder.module).add(
-            InsertStatements(
-                node=walk.node, site=walk.site,
-                group=self.coloring.groups.get(walk.holder, 0), source="\n".join(lines) + "\n",
-            )
-        )  # fmt: skip
+        return [*first, *lines]
 
     def _text(self, walk: Walk, names: _Names) -> tuple[str, list[str]]:
         """The value, and what comes before: where it has to be awaited itself, it has a name."""

@@ -29,6 +29,7 @@ from asyncify.planning.load_gets import Gets
 from asyncify.planning.load_models import EagerModels
 from asyncify.planning.load_options import OptionTexts
 from asyncify.planning.load_recorded import RecordedLoads
+from asyncify.planning.load_responses import Responses
 from asyncify.planning.load_turning import TurningReaders
 from asyncify.planning.load_walks import Walks
 from asyncify.rules import finding
@@ -62,6 +63,7 @@ class LoadPlanner:
         self.access = Access(colors, coloring, draft)
         self.walks = Walks(colors, coloring, draft, self.access)
         self.entries = Entries(colors, coloring, draft, self.access)
+        self.responses = Responses(colors, draft, self.access, self.walks)
         self.gets = Gets(colors, draft)
         self.texts = OptionTexts(colors, draft, self.gets)
         self.demands: dict[Function, list[Demand]] = {}
@@ -105,6 +107,8 @@ class LoadPlanner:
             return
         places = (*demand.calls, (demand.function, demand.operation))
         if any(self._is_in_greenlet(*p) or self.entries.holds(*p) for p in places):
+            return
+        if self.walks.holds(holder, demand):
             return
         if demand.executes:
             if not executes_itself(self, demand):
@@ -378,7 +382,7 @@ class LoadPlanner:
 
     def _enter(self, holder: Function, demand: Demand) -> None:
         """Inside of ``run_sync``, where nothing else is left."""
-        site = self.entries.take(holder, demand)
+        site = self.entries.take(holder, demand) or self.responses.take(holder, demand)
         if site is None:
             self._report(holder, demand)
         else:

@@ -283,7 +283,8 @@ BASE_MAKERS = {"declarative_base", "generate_base"}
 ROOTS = {"pydantic.RootModel", "pydantic.root_model.RootModel"}  # of what their brackets name
 SCHEMAS = {"pydantic.BaseModel", "pydantic.main.BaseModel", "sqlmodel.SQLModel"} | ROOTS
 VALIDATING = {"model_validate", "from_orm", "validate_python"}
-ADAPTERS = {"TypeAdapter"}  # of the type that they are given
+ADAPTERS, TYPE_ADAPTER = {"TypeAdapter"}, "pydantic.TypeAdapter"  # of the type that they are given
+ORM_MODE = "orm_mode"  # what pydantic 1 called `from_attributes`
 PARSING = {"parse_obj_as"}  # functions: of a type, and a value
 # What a field of pydantic is filled from instead of its own name, and the validators that see the
 # object itself, with the keyword that says so.
