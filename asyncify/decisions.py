@@ -363,6 +363,17 @@ class AddDecorator(Decision):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MakeFixture(Decision):
+    """What pytest calls around tests by its name becomes a fixture (node: FunctionDef): it gets
+    ``decorators`` above those that it has, takes only ``parameters``, and begins with ``source``,
+    which is dedented Python."""
+
+    decorators: tuple[str, ...]
+    parameters: tuple[str, ...]
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AddFactory(Decision):
     """A class method ``create`` that makes objects is put before the coroutine method
     ``initialize``, which was the constructor (node: its FunctionDef). ``returns`` is the source of

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from asyncify.analysis import values as v
+from asyncify.analysis.around_tests import runs_on_anyio
 from asyncify.analysis.boundaries import Decorator, rule_of
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.crowded import crowded_mains
@@ -26,6 +27,7 @@ from asyncify.decisions import (
 from asyncify.findings import Finding
 from asyncify.loads import RecordedLoad
 from asyncify.outcome import Summary
+from asyncify.planning.around_tests import plan_around_tests
 from asyncify.planning.blocking import BlockingPlanner
 from asyncify.planning.callgraph import turning_of
 from asyncify.planning.case_methods import CasePlanner
@@ -58,7 +60,7 @@ from asyncify.planning.shared_registries import share_registries
 from asyncify.planning.side_twins import SidePlanner
 from asyncify.planning.support import Support
 from asyncify.planning.template_calls import template_calls
-from asyncify.planning.test_marks import MarkPlanner, runs_on_anyio
+from asyncify.planning.test_marks import MarkPlanner
 from asyncify.planning.thread_keywords import ThreadKeywords
 from asyncify.planning.unproven_calls import (
     storing_factories,
@@ -154,7 +156,7 @@ class Planner:
         else:
             self.misused = list(misuses(self.colors, self.coloring))
         self._plan_last()
-        tests = turning(self.colors, self.coloring) and not runs_on_anyio(self.colors)
+        tests = turning(self.colors, self.coloring) and not runs_on_anyio(self.inference)
         if tests:
             share_loops(self.inference.program, self.draft)
         files = tuple(
@@ -203,6 +205,7 @@ class Planner:
         self.mocks = MockPlanner(self.colors, self.coloring, self.draft).plan()
         RunnerPlanner(self.colors, self.coloring, self.draft, self.support.name).plan()
         CasePlanner(self.colors, self.coloring, self.draft).plan()
+        plan_around_tests(self.colors, self.coloring, self.draft)
         MarkPlanner(self.colors, self.coloring, self.draft).plan()
         self.mocks += plan_requested(self.colors, self.coloring, self.draft)
         ThreadKeywords(self.colors, self.coloring, self.draft).plan()

@@ -7,7 +7,7 @@ tests turn gets the base that awaits them, and where another library runs them t
 from __future__ import annotations
 
 from asyncify.analysis.places import Obstacle
-from asyncify.analysis.program import Class, Function
+from asyncify.analysis.program import Class, Function, dotted
 from asyncify.vocabulary.testing import (
     ASYNC_CASES,
     CASE_SUFFIX,
@@ -18,6 +18,7 @@ from asyncify.vocabulary.testing import (
     MODULE_LIFECYCLE,
     TEST_FUNCTIONS,
     XUNIT,
+    XUNIT_DECORATORS,
     is_test_path,
 )
 
@@ -48,8 +49,8 @@ class Cases:
         """Is it one of the functions and methods around tests that pytest knows by their names?"""
         inside = function.parent is not None and function.parent.facts.kind == "def"
         return (
-            function.name in XUNIT and not inside and not function.signature_is_decorated
-            and is_test_path(function.module.path)
+            function.name in XUNIT and not inside and is_test_path(function.module.path)
+            and _decorators(function) <= XUNIT_DECORATORS
         )  # fmt: skip
 
     def runs_once(self, function: Function) -> bool:
@@ -68,8 +69,6 @@ class Cases:
         """Why what unittest calls can't turn, or None."""
         if function.name in MODULE_LIFECYCLE and function.parent is function.module.functions[0]:
             return Obstacle("ASY105", f"unittest calls `{function.name}` without awaiting it.")
-        if self.is_called_by_pytest(function):
-            return Obstacle("ASY105", f"pytest calls `{function.name}` without awaiting it.")
         once = self.runs_once(function)
         if not once and not self.runs(function):
             return None
@@ -103,6 +102,13 @@ class Cases:
                 seen[current] = None
                 pending += [*current.ancestors, *self.run_in(current)]
         return list(seen)
+
+
+def _decorators(function: Function) -> set[str]:
+    if not function.signature_is_decorated:
+        return set()
+    signature = function.signature
+    return {dotted(signature.operations, index) for index in signature.decorators}
 
 
 def is_case(base: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from asyncify import facts as f
+from asyncify.analysis.around_tests import fixture_obstacle
 from asyncify.analysis.boundaries import fits, rule_of
 from asyncify.analysis.callers import Callers
 from asyncify.analysis.clients import Clients
@@ -119,8 +120,8 @@ class Obstacles(Callers):
             return self._called_plainly(Rule.SYNC, "pytest")
         return (
             self._decorated(function) or self._lent(function) or self.cases.obstacle(function)
-            or self._given_away(function) or self.places.generator_obstacle(function)
-            or self.servers.obstacle(function)
+            or fixture_obstacle(function, self) or self._given_away(function)
+            or self.places.generator_obstacle(function) or self.servers.obstacle(function)
         )  # fmt: skip
 
     def _is_hook(self, function: Function) -> bool:

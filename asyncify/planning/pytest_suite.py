@@ -28,6 +28,7 @@ def turning(colors: Colors, coloring: Coloring) -> bool:
     """Are there tests or fixtures that turn, other than those that unittest awaits?"""
     return any(
         is_fixture(colors.inference, function)
+        or colors.cases.is_called_by_pytest(function)
         or (is_test(function) and not colors.cases.runs(function))
         for function in coloring.turned if not function.facts.is_async
     )  # fmt: skip

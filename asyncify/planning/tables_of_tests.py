@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from asyncify.analysis.around_tests import runs_on_anyio
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Function, Module, dotted
 from asyncify.analysis.uses import Use
 from asyncify.decisions import InsertStatements, RemoveStatement
 from asyncify.planning.draft import Draft, call_reference
-from asyncify.planning.test_marks import runs_on_anyio
 from asyncify.vocabulary.rows import Form
 from asyncify.vocabulary.testing import ASYNC_FIXTURE, PLAIN_FIXTURE, is_collected
 
@@ -34,7 +34,7 @@ def create_in_fixture(
 ) -> bool:
     """Have a fixture do what the body of a module does, if nothing else there needs the tables."""
     module, layout = function.module, colors.uses.layout(function)
-    if not is_collected(module.path) or _NAME in module.bindings or runs_on_anyio(colors):
+    if not is_collected(module.path) or _NAME in module.bindings or runs_on_anyio(colors.inference):
         return False
     if not _has_tests(module) or any(_is_io(coloring, use) for use in colors.uses.of(function)):
         return False

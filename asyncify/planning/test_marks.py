@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from asyncify import facts as f
+from asyncify.analysis.around_tests import runs_on_anyio
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.program import Function, Module, dotted
 from asyncify.analysis.statements import statements_of
@@ -37,7 +38,7 @@ class MarkPlanner:
         self.suite = colors.inference.config.suite
         self.coloring = coloring
         self.draft = draft
-        self.by_anyio = runs_on_anyio(colors)
+        self.by_anyio = runs_on_anyio(self.inference)
 
     def plan(self) -> None:
         mark, strict = self._mark(), self.suite.mode == "strict" and not self.by_anyio
@@ -101,22 +102,6 @@ class MarkPlanner:
                 )
             )  # fmt: skip
             draft.drop(dotted(signature.operations, callee))
-
-
-def runs_on_anyio(colors: Colors) -> bool:
-    """Does anyio's plugin run the coroutines of the tests, and pytest-asyncio none?"""
-    suite, program = colors.inference.config.suite, colors.program
-    last = MARK_OF_ANYIO.rpartition(".")[2]
-    return (
-        not suite.named
-        and not suite.mode
-        and any(
-            function.module.imports_any(_PYTEST) for function in program.mentioning_member(last)
-        )
-    )
-
-
-_PYTEST = frozenset({("pytest", None), ("pytest", "mark")})
 
 
 def _is_mark(operations: tuple[f.Operation, ...], index: int) -> bool:

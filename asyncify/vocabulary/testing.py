@@ -126,11 +126,19 @@ LIFECYCLE: dict[str, str] = {"setUp": "asyncSetUp", "tearDown": "asyncTearDown"}
 # What is called once, outside of any loop.
 CLASS_LIFECYCLE: frozenset[str] = frozenset({"setUpClass", "tearDownClass"})
 MODULE_LIFECYCLE: frozenset[str] = frozenset({"setUpModule", "tearDownModule"})
-# What pytest calls by its name, plainly: https://docs.pytest.org/en/stable/how-to/xunit_setup.html
-XUNIT: frozenset[str] = frozenset(
-    f"{when}_{what}"
-    for when in ("setup", "teardown") for what in ("module", "class", "method", "function")
-)  # fmt: skip
+# What pytest calls by its name, plainly: how long what it sets up is there, and what of a fixture's
+# request it is given. https://docs.pytest.org/en/stable/how-to/xunit_setup.html
+XUNIT: dict[str, tuple[str, str]] = {
+    f"{when}_{what}": row
+    for when in ("setup", "teardown")
+    for what, row in {
+        "module": ("module", "module"), "class": ("class", "cls"),
+        "method": ("function", "function"), "function": ("function", "function"),
+    }.items()
+}  # fmt: skip
+XUNIT_AFTER = "teardown_"
+XUNIT_DECORATORS: frozenset[str] = frozenset({"classmethod", "staticmethod"})
+TEST_CLASSES = "Test"
 # What takes a function that is called after the test, and what takes one that is awaited.
 CLEANUPS: dict[str, str] = {"addCleanup": "addAsyncCleanup"}
 

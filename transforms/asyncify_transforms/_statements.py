@@ -41,3 +41,21 @@ def only_expression(statement: cst.CSTNode) -> cst.BaseExpression | None:
 def comment_lines(comments: Sequence[cst.Comment]) -> list[cst.EmptyLine]:
     """Comments, each on a line of its own."""
     return [cst.EmptyLine(comment=comment) for comment in comments]
+
+
+def parsed(source: str) -> list[Any]:
+    """The statements of a source, with the blank lines that it begins with."""
+    module = cst.parse_module(source)
+    first, *others = module.body
+    leading = (*module.header, *first.leading_lines)
+    return [first.with_changes(leading_lines=leading), *others]
+
+
+def inserted(body: cst.BaseSuite, statements: Sequence[Any]) -> cst.BaseSuite:
+    """A function's body with statements at its start, behind the docstring."""
+    present = statements_of(body)
+    index = int(bool(present) and is_docstring(present[0]))
+    new = [*present[:index], *statements, *present[index:]]
+    if isinstance(body, cst.IndentedBlock):
+        return body.with_changes(body=new)
+    return cst.IndentedBlock(new)

@@ -31,42 +31,24 @@ Source
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import libcst as cst
 
 from asyncify.decisions import InsertStatements
-from asyncify_transforms._statements import is_docstring, statements_of
+from asyncify_transforms._statements import inserted, parsed
 from asyncify_transforms._transform import Example, Place, Transform, documented, node
 
 
 def apply(decision: InsertStatements, target: Any, place: Place) -> cst.CSTNode | None:
     """The node itself, with the statements put where they belong."""
-    statements = _parsed(decision.source)
+    statements = parsed(decision.source)
     if decision.where in ("before", "after"):
         return target if place.insert(statements, decision.where) else None
     if decision.where == "body" and isinstance(target, cst.FunctionDef):
-        return target.with_changes(body=_body(target.body, statements))
+        return target.with_changes(body=inserted(target.body, statements))
     place.refuse(f'Statements can\'t be put at "{decision.where}" of this node.')
     return None
-
-
-def _parsed(source: str) -> list[Any]:
-    """The statements of a source, with the blank lines that it begins with."""
-    module = cst.parse_module(source)
-    first, *others = module.body
-    leading = (*module.header, *first.leading_lines)
-    return [first.with_changes(leading_lines=leading), *others]
-
-
-def _body(body: cst.BaseSuite, statements: Sequence[Any]) -> cst.BaseSuite:
-    present = statements_of(body)
-    index = int(bool(present) and is_docstring(present[0]))
-    new = [*present[:index], *statements, *present[index:]]
-    if isinstance(body, cst.IndentedBlock):
-        return body.with_changes(body=new)
-    return cst.IndentedBlock(new)
 
 
 TRANSFORM = Transform("insert-statements", InsertStatements, apply)
