@@ -144,19 +144,25 @@ def _own_methods(run: LoadEvaluation, callee: f.Operation) -> list[Callee]:
 def _other(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
     """Constructions, and calls of something foreign."""
     arguments = [run.values[i] if i >= 0 else run.elements(run.values[~i]) for i in operation[6]]
-    for model in run.values[operation[5]]:
-        if isinstance(model, s.Model):
-            return _constructed(run, model.cls, operation, index)
-    for atom in run.types(operation[5]):
-        if isinstance(atom, v.ClassObject) and run.loading.is_model(atom.cls):
-            return _constructed(run, atom.cls, operation, index)
-        if isinstance(atom, v.ClassObject) and is_schema(atom.cls):
-            load_readers.filled(run, operation, index)
-            return s.NOTHING
-        if isinstance(atom, v.Foreign):
-            if atom.name.rpartition("().")[0] in words.CLIENTS:
-                _requested(run, atom.name.rpartition(".")[2], index)
-            return _foreign(run, atom.name, operation, arguments, index)
+    types = run.types(operation[5])
+    models = [atom.cls for atom in run.values[operation[5]] if isinstance(atom, s.Model)] or [
+        a.cls for a in types if isinstance(a, v.ClassObject) and run.loading.is_model(a.cls)
+    ]
+    if models:
+        models.sort(key=lambda cls: (cls.module.path, cls.body.index))
+
+        def construct(cls: Class) -> s.Value:
+            return _constructed(run, cls, operation, index)
+
+        return s.join(load_statements.alternately(run, models, construct))
+    if any(isinstance(atom, v.ClassObject) and is_schema(atom.cls) for atom in types):
+        load_readers.filled(run, operation, index)
+        return s.NOTHING
+    foreign = sorted(atom.name for atom in types if isinstance(atom, v.Foreign))
+    if foreign:
+        if foreign[0].rpartition("().")[0] in words.CLIENTS:
+            _requested(run, foreign[0].rpartition(".")[2], index)
+        return _foreign(run, foreign[0], operation, arguments, index)
     if not run.is_typed:
         program = run.loading.inference.program
         symbol = program.resolve_expression(run.function, run.operations, operation[5])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from asyncify import facts as f
 from asyncify.analysis import load_bulk, load_commits, load_reads, load_sessions
@@ -20,6 +20,7 @@ from asyncify.vocabulary.sqlalchemy_query import QUERY
 if TYPE_CHECKING:
     from asyncify.analysis.load_evaluation import LoadEvaluation
 
+_T = TypeVar("_T")
 _CLASSES = 6  # that a repository of any class may select
 
 
@@ -157,17 +158,17 @@ def item(statement: s.Statement, single: bool) -> s.Value:
 
 
 def alternately(
-    run: LoadEvaluation, statements: list[s.Statement], act: Callable[[s.Statement], s.Value]
+    run: LoadEvaluation, alternatives: list[_T], act: Callable[[_T], s.Value]
 ) -> list[s.Value]:
-    """What an action gives for each of several statements, of which one will be there: what holds
-    afterwards, holds whichever it is."""
-    if len(statements) < 2:
-        return [act(statement) for statement in statements]
+    """What an action gives for each of several statements, or classes, of which one will be there:
+    what holds afterwards, holds whichever it is."""
+    if len(alternatives) < 2:
+        return [act(each) for each in alternatives]
     before, out = run.state, []
     after: State | None = None
-    for statement in statements:
+    for each in alternatives:
         run.state = before.copy()
-        out.append(act(statement))
+        out.append(act(each))
         after = run.state if after is None else after.joined(run.state)
     if after is not None:
         run.state = after
