@@ -43,6 +43,7 @@ from asyncify.suppressions import (
 )
 from asyncify.turning import Turning
 from asyncify.vocabulary.loading import RENDERS_TEMPLATES
+from asyncify.vocabulary.names import STARRED
 from asyncify.vocabulary.testing import is_test_path
 
 if TYPE_CHECKING:
@@ -322,7 +323,7 @@ def _unread_settings(config: Config, found: Discovered) -> Iterator[Finding]:
 
 
 def _program(read: _Read, config: Config) -> Program:
-    return Program(read.files.items(), config.import_roots, read.projects)
+    return Program(read.files.items(), config.import_roots, read.projects, STARRED)
 
 
 def _plan(read: _Read, request: Request, mains_first: bool = False) -> Plan:

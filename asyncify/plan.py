@@ -68,7 +68,7 @@ from asyncify.planning.unproven_calls import (
     unseen_binds,
     unseen_sessions,
 )
-from asyncify.planning.unseen_calls import unseen_calls
+from asyncify.planning.unseen_calls import uncalled_methods, unseen_calls
 from asyncify.rules import finding
 from asyncify.sites import Site
 from asyncify.turning import Turning
@@ -345,6 +345,7 @@ class Planner:
         found += unseen_sessions(self.colors, self.coloring)
         found += unseen_binds(self.colors, self.coloring)
         found += unseen_calls(self.colors, self.coloring)
+        found += uncalled_methods(self.colors, self.coloring)
         found += storing_factories(self.colors, self.coloring)
         if self.sides.alongside is not None:
             found = self.sides.alongside.without_settled(found)

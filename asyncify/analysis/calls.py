@@ -73,6 +73,8 @@ def call(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
     for position in operation[6]:
         if position < 0:
             named[v.UNPACKED] = v.elements(values[~position])
+            if not _is_wrapped(evaluation, callees):
+                arguments += v.positions(values[~position])
             break  # behind what is unpacked nobody knows which is which
         arguments.append(values[position] or _filler(evaluation.operations[position]))
     callee = evaluation.operations[operation[5]]
@@ -88,6 +90,17 @@ def call(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
     if all(v.one(atom) in inference.results for atom in callees):
         inference.results[callees] = made
     return made
+
+
+def _is_wrapped(evaluation: Evaluation, callees: v.Value) -> bool:
+    """``return fn(*args)`` in the wrapper of a decorator: what is decorated was given the arguments
+    of its own calls, and those of others aren't for it."""
+    function = evaluation.function
+    is_nested = function.parent is not None and function.parent.facts.kind == "def"
+    return (is_nested or function.name == "__call__") and any(
+        isinstance(atom, v.FunctionObject) and atom.function.signature_is_decorated
+        for atom in callees
+    )
 
 
 def _requested(evaluation: Evaluation, operation: f.Operation) -> v.Value:

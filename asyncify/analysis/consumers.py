@@ -308,6 +308,17 @@ def _is_read(layout: Layout, call: int) -> bool:
     return any(reads(layout, parent) for reads in (stops_early, exhausts, hands_all_on))
 
 
+def is_lazy(layout: Layout, index: int) -> bool:
+    """Is it an iterator that reads what it goes through later: ``map(f, items)``?"""
+    operation = layout.operations[index]
+    if operation[0] != f.CALL:
+        return bool(operation[0] == f.COMPREHENSION and operation[5] == "GeneratorExp")
+    name = dotted(layout.operations, operation[5])
+    return name in _HANDING_ON or name == "iter" or name.partition(".")[0] == "itertools" or (
+        name.partition(".")[0] in ("chain", *TAKING)
+    )  # fmt: skip
+
+
 def is_made(layout: Layout, index: int) -> bool:
     """Is it ``partial(f, a, b=c)``, ``methodcaller("f", a)`` or ``attrgetter("a")``, of what gives
     the same however often it is evaluated?"""

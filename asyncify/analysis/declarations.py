@@ -51,6 +51,7 @@ _PROTOCOLS = {"typing.Protocol", "typing_extensions.Protocol"}
 _ENUMERATIONS = {"enum.Enum", "enum.StrEnum", "enum.IntEnum"}
 _ASSIGNING = (f.ASSIGN, f.ANNOTATED)
 _CONSTANTS = {"int", "str", "bool", "float", "bytes", "complex", "bytearray"}
+_OBJECTS = (v.Instance, v.Known, v.FunctionObject, v.ClassObject)
 _NOTHING: Mapping[str, v.Value] = {}
 DEPENDS = {"fastapi.Depends", "fastapi.Security", "fastapi.param_functions.Depends"}
 
@@ -370,6 +371,29 @@ def unsaid(inference: Signatures, declared: v.Value, given: v.Value) -> v.Value:
                 if isinstance(other, v.Instance) and atom.cls not in other.cls.ancestors:
                     inference.fulfils(other.cls, atom.cls)
     return declared | found
+
+
+def hidden(declared: v.Value, given: v.Value) -> v.Value:
+    """What is given that an annotation doesn't say: generators, which are gone through like any
+    iterable, and objects of which nobody can tell that from the annotation."""
+    if not given:
+        return given
+    said = v.elements(declared)
+    inside = (a for a in v.elements(given) if isinstance(a, v.Instance) and not _is_said(said, a))
+    return v.collection(frozenset(inside)).union(
+        a for a in given
+        if a.__class__ is v.Generated or (isinstance(a, _OBJECTS) and not _is_said(declared, a))
+    )  # fmt: skip
+
+
+def _is_said(declared: v.Value, atom: v.Atom) -> bool:
+    """Is an object what an annotation says?"""
+    if not isinstance(atom, v.Instance):
+        return any(isinstance(a, (*_OBJECTS, v.Foreign, v.Giving)) for a in declared)
+    return any(
+        isinstance(a, v.Instance) and (a.cls in atom.cls.ancestors or atom.cls in a.cls.ancestors)
+        for a in declared
+    )
 
 
 def is_dict(declared: v.Value) -> bool:

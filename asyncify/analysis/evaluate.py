@@ -149,8 +149,8 @@ class Evaluation:
                 self.values[statement[7]],
             )
             self.inference.write(returned, value)
-            if self.function.signature.returns >= 0 and not self.inference.is_plain(value):
-                self.inference.give_lazily(self.function, v.lazy(value))
+            if self.function.signature.returns >= 0 and not self.inference.holds_nothing(value):
+                self.inference.return_hidden(self.function, value)
 
     def on_if(self, statement: f.Statement) -> None:
         self.branches(statement[8], statement[9])
@@ -508,7 +508,7 @@ def _refined(inference: Inference, declared: v.Value, given: v.Value) -> v.Value
         return declarations.called(declared, given)
     if declarations.is_protocol(declared):
         return declarations.unsaid(inference, declared, given)
-    return declared | v.generators(given)
+    return declared | declarations.hidden(declared, given)
 
 
 def _joined(left: Environment, right: Environment) -> Environment:

@@ -87,20 +87,19 @@ class Inference(Signatures):
     def noticed(self, slot: Slot, value: v.Value) -> None:
         """A slot has grown by a value: who uses that may have to be evaluated."""
         self.heat.note(slot, value)
-        if slot.kind == "parameter" and any(a.__class__ is v.Generated for a in value):
-            self.give_generators(slot)
+        if slot.kind == "parameter":
+            self.give_hidden(slot, value)
 
     # -- functions
 
     def methods(self, cls: Class, name: str) -> tuple[Function, ...]:
-        """What a call of ``name`` on an instance may run: the class's own, and overrides."""
+        """What a call of ``name`` on an instance may run: the class's own, and those of classes
+        below it, which may come from a mixin beside it."""
         key = (cls, name)
         found = self._methods.get(key)
         if found is None:
-            own = cls.find(name)
-            below = [c.methods[name] for c in cls.descendants() if name in c.methods]
-            found = tuple(dict.fromkeys([*([own] if own else []), *below]))
-            self._methods[key] = found
+            every = dict.fromkeys(each.find(name) for each in (cls, *cls.descendants()))
+            found = self._methods[key] = tuple(method for method in every if method is not None)
         return found
 
     def function_value(self, function: Function, bound: bool) -> v.Value:
@@ -128,12 +127,12 @@ class Inference(Signatures):
         ]  # fmt: skip
 
     def attribute_group(self, cls: Class, name: str) -> Group:
-        """The slots of an attribute: that of the class, of its bases and of its subclasses. Whoever
-        assigns it is evaluated."""
+        """The slots of an attribute: that of the class, of its bases, of its subclasses and of the
+        mixins that these have beside it. Whoever assigns it is evaluated."""
         key = cls, name
         group = self._attribute_groups.get(key)
         if group is None:
-            family = dict.fromkeys((*cls.ancestors, *cls.descendants()))
+            family = cls.family
             group = Group(tuple(self.slot("attribute", each, name) for each in family))
             self._attribute_groups[key] = group
             for member in family:
@@ -152,8 +151,7 @@ class Inference(Signatures):
 
     def held(self, cls: Class, name: str) -> v.Value:
         """An attribute as far as it is known: nobody is evaluated for it."""
-        family = (*cls.ancestors, *cls.descendants())
-        return v.UNKNOWN.union(*(self.slot("attribute", each, name).value for each in family))
+        return v.UNKNOWN.union(*(self.slot("attribute", each, name).value for each in cls.family))
 
     def global_group(self, module: Module, name: str) -> Group:
         """The slot of a module's variable, as what an attribute of the module reads."""

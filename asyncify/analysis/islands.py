@@ -6,6 +6,7 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.ambient import Ambient, AmbientSession
 from asyncify.analysis.coloring import Coloring
+from asyncify.analysis.consumers import is_lazy
 from asyncify.analysis.divider import Divider
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.obstacles import Obstacles
@@ -32,7 +33,7 @@ class Islands(Obstacles):
     def _can_be_island(self, function: Function, coloring: Coloring) -> bool:
         """Is every caller able to await, with a session in hand; and makes the function no session
         of its own?"""
-        if function.facts.kind not in ("def", "lambda") or function.facts.is_generator:
+        if function.facts.kind not in ("def", "lambda"):
             return False
         if function.facts.kind == "lambda" and not self.callers().get(function):
             return False  # whoever it is handed to calls it outside of run_sync
@@ -41,7 +42,7 @@ class Islands(Obstacles):
     def _can_be_islands(self, members: set[Function], coloring: Coloring) -> bool:
         """May all that calls some functions enter them, but for what runs inside run_sync too?"""
         for member in members:
-            if member.facts.is_generator or self.makes_session(member):
+            if self.returns_unread(member) or self.makes_session(member):
                 return False
             if member.is_constructor and not self.factories.is_only_made(member):
                 return False  # who makes objects of its class isn't seen
@@ -89,6 +90,27 @@ class Islands(Obstacles):
         """The session that what is called reaches by itself, where that is the only one."""
         found = {self.ambient.session(callee) for callee in use.callees}
         return found.pop() if len(found) == 1 else None
+
+    def returns_unread(self, function: Function) -> bool:
+        """Does a function give an iterator that does database work only when somebody reads it, who
+        isn't inside ``run_sync``?"""
+        if function.facts.is_generator:
+            return True
+        layout = self.uses.layout(function)
+        return any(
+            statement[0] == f.RETURN and statement[7] >= 0
+            and is_lazy(layout, statement[7]) and self._runs_inside(function, statement[7])
+            for statement in layout.statements
+        )  # fmt: skip
+
+    def _runs_inside(self, function: Function, index: int) -> bool:
+        """Does database work belong to what an iterator goes through?"""
+        inside = self.uses.layout(function).subtree(index)
+        values = self.inference.evaluations[function].values
+        return any(
+            isinstance(a, (v.Generated, v.FunctionObject)) and self.does_io(a.function)
+            for i in inside for a in values[i]
+        )  # fmt: skip
 
     def makes_session(self, function: Function) -> bool:
         return any(

@@ -13,7 +13,7 @@ from asyncify.analysis import modules, queries
 from asyncify.analysis import values as v
 from asyncify.analysis.computed_names import beginning
 from asyncify.analysis.likely import spelled
-from asyncify.analysis.program import Class, Function, Variable
+from asyncify.analysis.program import Class, Function, Module, Variable
 from asyncify.analysis.slots import Group
 from asyncify.vocabulary import flask
 from asyncify.vocabulary.injection import PROVIDED
@@ -130,6 +130,9 @@ def _of_all(evaluation: Evaluation, value: v.Value, name: str) -> v.Value:
 
 
 def _of_foreign(evaluation: Evaluation, atom: v.Foreign, name: str) -> v.Value:
+    symbol = evaluation.program.member(atom.name, name)
+    if isinstance(symbol, Module):
+        return evaluation.symbol(symbol)
     return v.foreign_member(atom.name, name)
 
 

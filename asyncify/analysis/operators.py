@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
 _TYPED_DICTS = {"typing.TypedDict", "typing_extensions.TypedDict"}
 
+_METHODS = {  # of operators
+    "Add": "add", "BitAnd": "and", "BitOr": "or", "BitXor": "xor", "Div": "truediv",
+    "FloorDiv": "floordiv", "LShift": "lshift", "MatMult": "matmul", "Mod": "mod", "Mult": "mul",
+    "Pow": "pow", "RShift": "rshift", "Sub": "sub",
+}  # fmt: skip
+
 
 def awaited(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
     return protocols.awaited(evaluation, evaluation.values[operation[5]])
@@ -136,12 +142,25 @@ def conditional(evaluation: Evaluation, operation: f.Operation, index: int) -> v
 
 
 def binary(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
+    method = _METHODS.get(operation[5])
+    if method is None or len(operation[6]) != 2:
+        return v.UNKNOWN
+    left, right = (evaluation.values[i] for i in operation[6])
+    found = [_operated(evaluation, left, f"__{method}__", right)]
+    found.append(_operated(evaluation, right, f"__r{method}__", left))
     if operation[5] == "Add":
-        return v.join(
-            frozenset(a for a in evaluation.values[i] if isinstance(a, v.Collection))
-            for i in operation[6]
-        )
-    return v.UNKNOWN
+        found += [frozenset(a for a in x if isinstance(a, v.Collection)) for x in (left, right)]
+    return v.join(found)
+
+
+def _operated(evaluation: Evaluation, value: v.Value, name: str, other: v.Value) -> v.Value:
+    """What a class of the program makes of an operator: ``parse | save``."""
+    inference = evaluation.inference
+    return v.join(
+        inference.called(method, True, [other], {})
+        for atom in value if isinstance(atom, v.Instance)
+        for method in inference.methods(atom.cls, name)
+    )  # fmt: skip
 
 
 def yielded(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:

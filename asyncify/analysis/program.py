@@ -6,6 +6,7 @@ knows SQLAlchemy.
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
@@ -26,9 +27,13 @@ class Program:
         files: Iterable[tuple[str, f.ModuleFacts]],
         roots: tuple[str, ...] = (),
         projects: tuple[str, ...] = (),
+        known: frozenset[str] = frozenset(),
     ) -> None:
+        """``known`` are dotted names of what libraries are known to have."""
         self.modules: dict[str, Module] = {}  # by path
         self.classes: dict[Function, Class] = {}
+        self._known = known
+        self._known_modules = {name.rpartition(".")[0] for name in known}
         self._named: dict[tuple[str, str, int], Module | None] = {}
         self._resolved: dict[tuple[Module, str], Symbol | None] = {}
         facts = dict(files)
@@ -187,7 +192,7 @@ class Program:
             parts = module.path.removesuffix(".py").removesuffix("/__init__").split("/")
             for start in range(len(parts)):
                 found.setdefault(".".join(parts[start:]), module)
-        found.update({module.name: module for module in self.modules.values()})
+        found.update(self._by_own_name)
         return found
 
     def _resolve(self, module: Module, name: str, _seen: frozenset[Any]) -> Symbol | None:
@@ -197,23 +202,33 @@ class Program:
         seen = _seen | {key}
         binding = module.bindings.get(name)
         if binding is None:
-            for star in module.stars:
-                source = self.module_named(star.module, module, star.level)
-                if source is not None:
-                    found = self._resolve(source, name, seen)
-                    if found is not None:
-                        return found
-                elif star.level == 0 and len(module.stars) == 1:
-                    return f"{star.module}.{name}"
-            if module.is_package:
+            found = self._starred(module, name, seen)
+            if found is None and module.is_package:
                 return self.module_named(name, module, 1)
-            return None
+            return found
         if binding.kind == "import":
             return self.resolve_import(module, binding.value, seen)
         if binding.kind == "variable":
             return Variable(module, name)
         value: Symbol = binding.value
         return value
+
+    def _starred(self, module: Module, name: str, seen: frozenset[Any]) -> Symbol | None:
+        """What a name means that only ``from package import *`` may bring. The library's modules
+        aren't seen: none of them has a builtin; of several, one that is known to have the name."""
+        guesses: list[str] = []
+        for star in reversed(module.stars):
+            source = self.module_named(star.module, module, star.level)
+            if source is not None:
+                found = self._resolve(source, name, seen)
+                if found is not None and not isinstance(found, str):
+                    return found
+                guesses += [found] if found is not None else []
+            elif star.level == 0 and not hasattr(builtins, name):
+                guesses.append(f"{star.module}.{name}")
+        known = [guess for guess in guesses if guess in self._known]
+        known += [g for g in reversed(guesses) if g.rpartition(".")[0] in self._known_modules]
+        return next(iter((*known, *guesses)), None)
 
     def resolve_import(
         self, module: Module, item: Any, _seen: frozenset[Any] = frozenset()
@@ -245,8 +260,13 @@ class Program:
                 found = self.module_named(name, symbol, 1) if symbol.is_package else None
             return found
         if isinstance(symbol, str):
-            return f"{symbol}.{name}"
+            whole = f"{symbol}.{name}"  # a folder without `__init__.py` is no module, but has some
+            return self._by_own_name.get(whole, whole)
         return None
+
+    @cached_property
+    def _by_own_name(self) -> dict[str, Module]:
+        return {module.name: module for module in self.modules.values()}
 
     def lookup(self, function: Function, name: str) -> Symbol | None:
         """What a free name means where ``function`` is defined: enclosing functions' nested

@@ -348,6 +348,11 @@ class Roots:
                 for a in evaluation.values[operation[5]]
             ):
                 return False  # `request.state.db`: whoever handles the request keeps it there
+            if operation[0] == f.ATTRIBUTE and any(
+                isinstance(a, v.Instance) and not _keeps(a.cls, operation[6])
+                for a in evaluation.values[operation[5]]
+            ):
+                return False  # `state.factory`: somebody else put it there, for both sides
             if operation[0] == f.NAME and not self._is_at_home(member, operation[5], members):
                 return False
             if operation[0] == f.CALL and any(
@@ -459,3 +464,12 @@ class Roots:
             ):
                 return name
         return ""
+
+
+def _keeps(cls: Class, name: str) -> bool:
+    """Does a class itself give its objects an attribute?"""
+    return any(
+        name in (body.facts.bound if body.facts.kind == "class" else body.facts.stores)
+        or name in each.methods
+        for each in cls.family for body in (each.body, *each.methods.values())
+    )  # fmt: skip

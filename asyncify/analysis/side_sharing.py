@@ -269,7 +269,7 @@ class Sharing:
         below = self.spread.below(function)
         if any(self.twins.sources(m) or self.colors.makes_session(m) for m in below):
             return False
-        if any(m.facts.is_generator or (m in sides.twinned and m.owner) for m in below):
+        if any(self.colors.returns_unread(m) or (m in sides.twinned and m.owner) for m in below):
             return False
         return all(self.may_enter(use) for use in entries)
 
@@ -299,6 +299,8 @@ class Sharing:
 
     def may_enter(self, use: Use) -> bool:
         if not self.colors.may_enter(use) or not self.spread.hands_named(use):
+            return False
+        if any(map(self.colors.returns_unread, use.callees)):
             return False
         layout = self.uses.layout(use.function)
         inside = layout.subtree(use.operation) - {use.operation}

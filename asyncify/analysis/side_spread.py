@@ -148,6 +148,9 @@ class Spread:
     def brings(self, constructor: Function) -> bool:
         """Does a constructor name an engine or factory of a module, that its object keeps, or of
         which its session is? What shares a registry is told by the classes that do."""
+        evaluation = self.inference.evaluations.get(constructor)
+        if evaluation is None:
+            return False  # it names nothing that matters
         if constructor.owner is not None and self.is_doubled(constructor.owner):
             return False
         held = (
@@ -157,7 +160,7 @@ class Spread:
             return False
         return bool(self.defaults(constructor)) or any(
             isinstance(atom, v.Known) and atom.kind in MAKING
-            for index, value in self.inference.evaluations[constructor].objects
+            for index, value in evaluation.objects
             if self._is_global(constructor, constructor.body.operations, index)
             for atom in value
         )

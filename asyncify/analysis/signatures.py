@@ -69,8 +69,7 @@ class Signatures(Flow):
         self._decorators: dict[Function, tuple[str, ...]] = {}
         self._shapes: dict[Function, Shape] = {}
         self._fixed: dict[Slot, v.Value] = {}  # parameters that are always the same
-        self._lazy: dict[Function, v.Value] = {}  # what functions return that is lazy
-        self._generated: set[Slot] = set()  # parameters that are given generators
+        self._hidden: dict[Function, v.Value] = {}  # what functions return, unsaid by annotations
         self._strange: set[Slot] = set()  # first parameters of methods that take other objects
         self._sought: set[Function] = set()
         self._defaults: set[Slot] = set()  # of the parameters whose defaults were read
@@ -139,7 +138,8 @@ class Signatures(Flow):
     def _parameter(self, function: Function, position: int, slot: Slot) -> v.Value:
         parameter = function.signature.parameters[position]
         if parameter.kind in ("*", "**"):
-            return v.collection(self.read(slot))
+            packed = self.slot("packed", function, position)
+            return v.collection(self.read(slot)) | self.read(packed)
         own = self._receiver(function, position)
         if own and slot not in self._strange:
             self._fixed[slot] = own
@@ -190,19 +190,21 @@ class Signatures(Flow):
         if self._is_given_by_pytest(function, parameter.name, declared):
             given = self.fixtures.value(function, parameter.name)
             return declared if self.holds_nothing(given) else given
-        if slot in self._generated:
-            return declared | v.generators(self.read(slot))
+        unsaid = declarations.hidden(declared, slot.value)
+        if unsaid:
+            return declared | unsaid
         if alone and (function, parameter.annotation) in self._declared:
             self._fixed[slot] = declared
         return declared
 
-    def give_generators(self, slot: Slot) -> None:
-        """``orders: Iterable[Order]`` is given a generator: going through it may be I/O."""
-        if slot not in self._generated:
-            self._generated.add(slot)
+    def give_hidden(self, slot: Slot, value: v.Value) -> None:
+        """A parameter of a function that was evaluated is given what its annotation doesn't say."""
+        function = slot.owner
+        annotation = function.signature.parameters[slot.name].annotation
+        declared = self._declared.get((function, annotation))
+        if declared and function in self.evaluations and declarations.hidden(declared, value):
             self._fixed.pop(slot, None)
-            if slot.owner in self.evaluations:
-                self.again((slot.owner,))
+            self.again((function,))
 
     def _is_given_by_pytest(self, function: Function, name: str, declared: v.Value) -> bool:
         """Does a fixture give a parameter, of which the annotation knows no class of the program?
@@ -358,13 +360,19 @@ class Signatures(Flow):
     ) -> None:
         """What ``*args`` and ``**kwargs`` take."""
         known = {name for name, _ in shape.named} | {v.UNPACKED}
-        left = [value for name, value in named.items() if name not in known]
+        others = {name: value for name, value in named.items() if name not in known}
         given = len(shape.given_bound if bound else shape.given)
-        behind = [*arguments[given:], named.get(v.UNPACKED, v.UNKNOWN)]
+        behind = arguments[given:]
+        unpacked = named.get(v.UNPACKED, v.UNKNOWN)
         for kind, slot in shape.others:
-            for value in behind if kind == "*" else left:
-                if not self.is_plain(value):
-                    self.write(slot, value)
+            values = [*behind, unpacked] if kind == "*" else [*others.values()]
+            values = [value for value in values if not self.is_plain(value)]
+            for value in values:
+                self.write(slot, value)
+            if values:  # `handler(*args, **kwargs)` asks which is which
+                items = tuple(map(self._without_constants, behind[: v.WIDTH]))
+                packed = v.one(v.TupleValue(items)) if kind == "*" else v.record(others)
+                self.write(self.slot("packed", slot.owner, slot.name), packed)
 
     def called(
         self,
@@ -408,32 +416,38 @@ class Signatures(Flow):
             if self._may_have_keys(declared):
                 self.demand(function)
                 given = self.read(shape.returned)
-                return given if v.keyed(given) else declared
+                if v.keyed(given):
+                    return given
             if declarations.is_protocol(declared):
                 self.demand(function)
                 return declarations.unsaid(self, declared, self.read(shape.returned))
             if declarations.may_be_generator(function.signature.operations, returns):
                 self.demand(function)
-            lazy = self._lazy.get(function)
-            if lazy:
+            hidden = self._hidden.get(function)
+            if hidden:
                 given = self.read(shape.returned)
-                return given if self.holds_objects(lazy) else declared | v.generators(given)
+                return given if self.holds_objects(hidden) else declared | hidden
             if (function, returns) in self._declared:
                 shape.constant = declared
             return declared
         if not declared and self._gives_constants(function):
-            shape.constant = v.UNKNOWN
-            return v.UNKNOWN
+            shape.constant = self._hidden.get(function, v.UNKNOWN)
+            return shape.constant
         self.demand(function)
         given = self.read(shape.returned)
         return given if self.holds_objects(given) else declared or given
 
-    def give_lazily(self, function: Function, value: v.Value) -> None:
-        """``-> list[User]``: what is returned is a Query or a generator, whatever the annotation
-        says. Who calls it has to know."""
-        known = self._lazy.get(function, v.UNKNOWN)
-        if not value <= known:
-            self._lazy[function] = known | value
+    def return_hidden(self, function: Function, value: v.Value) -> None:
+        """``-> list[User]``: what is returned may be a Query or a generator, whatever the
+        annotation says, or nothing that it says. Who calls the function has to know."""
+        declared = self.declared(function, function.signature.returns)
+        if not declared and not self._gives_constants(function):
+            return  # what is returned counts anyhow
+        queries = frozenset(a for a in value if isinstance(a, v.QueryValue))
+        unsaid = queries | declarations.hidden(declared, value)
+        known = self._hidden.get(function, v.UNKNOWN)
+        if not unsaid <= known:
+            self._hidden[function] = known | unsaid
             self.shape(function).constant = None
             names = (function.name, *self.program.imported_names(function.name))
             users = (fn for name in names for fn in self.program.mentioning(name))

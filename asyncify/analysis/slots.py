@@ -31,7 +31,8 @@ Readers = dict[Function, set[int] | None]
 
 class Slot:
     """One place that values flow into. ``kind`` is ``attribute``, ``global``, ``local``,
-    ``parameter``, ``return``, ``wrapped`` or ``yield``; ``owner`` the class, module or function
+    ``parameter``, ``packed`` (the whole tuple of ``*args``, the dict of ``**kwargs``), ``return``,
+    ``wrapped`` or ``yield``; ``owner`` the class, module or function
     that has it, ``name`` what it has it under: for a parameter its position."""
 
     __slots__ = ("groups", "kind", "name", "owner", "readers", "value")

@@ -161,6 +161,12 @@ class Class:
                 yield cls
                 pending += cls.subclasses
 
+    @cached_property
+    def family(self) -> tuple[Class, ...]:
+        """The classes that an instance, of this class or of one below it, may be of."""
+        below = [each for cls in self.descendants() for each in cls.ancestors]
+        return tuple(dict.fromkeys((*self.ancestors, *below)))
+
     def find(self, name: str) -> Function | None:
         """The method that an instance of this class has under ``name``."""
         for cls in self.ancestors:

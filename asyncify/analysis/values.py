@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
+from itertools import zip_longest
 from typing import Any, TypeVar
 
 from asyncify.analysis.program import Class, Function, Module, Variable
@@ -464,8 +465,11 @@ def _narrowed(value: Value) -> Value:
     for atom in value:
         if isinstance(atom, QueryValue):
             queries.setdefault(atom.origin, []).append(atom)
-    others = frozenset(a for a in value if not isinstance(a, (QueryValue, Record)))
-    return others | record(keyed(value)) | {merged_query(found) for found in queries.values()}
+    others = frozenset(a for a in value if not isinstance(a, (QueryValue, Record, TupleValue)))
+    items = positions(value)
+    tuples = one(TupleValue(tuple(items))) if items else UNKNOWN
+    merged = {merged_query(found) for found in queries.values()}
+    return others | record(keyed(value)) | tuples | merged
 
 
 def order(query: QueryValue) -> str:
@@ -567,9 +571,10 @@ def generators(value: Value) -> Value:
     return frozenset(a for a in value if isinstance(a, Generated))
 
 
-def lazy(value: Value) -> Value:
-    """Of the alternatives those that do what they do when somebody goes through them."""
-    return frozenset(a for a in value if isinstance(a, (Generated, QueryValue)))
+def positions(value: Value) -> list[Value]:
+    """What is at each position of tuples, those of different lengths too."""
+    tuples = [a.items for a in value if isinstance(a, TupleValue)]
+    return [join(items) for items in zip_longest(*tuples, fillvalue=UNKNOWN)]
 
 
 def inner_queries(value: Value) -> bool:

@@ -343,6 +343,9 @@ CLASS_BASES: frozenset[str] = frozenset(
     }
 )
 
+# Names that star imports bring, and from which of several modules.
+STARRED = frozenset((*KINDS, *FUNCTIONS, *CLASS_BASES))
+
 # Classes whose subclasses make instances by class methods of these names, too.
 SQLMODEL = frozenset({"sqlmodel.SQLModel", "sqlmodel.main.SQLModel"})
 MAKING = frozenset({"model_validate", "from_orm", "parse_obj", "model_construct", "construct"})
