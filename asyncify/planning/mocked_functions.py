@@ -25,6 +25,7 @@ from asyncify.vocabulary.names import KINDS, async_name
 from asyncify.vocabulary.testing import (
     ASYNC_MOCK,
     MOCK_RESULT,
+    MOCKED_SPECS,
     MOCKS,
     PATCH_DEFAULT,
     PATCH_EACH,
@@ -38,6 +39,7 @@ _EFFECT, _CALLABLE, _PLAIN = "side_effect", "new_callable", "unittest.mock.Magic
 _ASYNC = ASYNC_MOCK.rpartition(".")[2]
 _EACH = PATCH_EACH.rpartition(".")[2]
 _PATCHING = {call.rpartition(".")[2] for call, _ in PATCHES.values()} | {_EACH}
+_SPECS = MOCKED_SPECS | {"autospec"}
 _ADVICE = "Put something there whose calls can be awaited: an async function, or an AsyncMock."
 
 
@@ -99,7 +101,10 @@ class MockedFunctions:
             return False
         self._member(function, operations, operation)
         for target, given in self._replaced(function, operations, operation):
-            if not isinstance(target, Function):
+            if isinstance(target, Class):
+                if given < 0:
+                    self._class(function, operations, operation, target)
+            elif not isinstance(target, Function):
                 first = operations[operation[6][0]]
                 owner = str(first[5]).rpartition(".")[0] if first[0] == f.CONSTANT else ""
                 own = operations is function.body.operations
@@ -153,6 +158,38 @@ class MockedFunctions:
         modules = self.colors.inference.program.modules.values()
         named = [m for m in modules if m.name == name]
         return not named or any(fn in self.coloring.turned for m in named for fn in m.functions)
+
+    def _class(
+        self,
+        function: Function,
+        operations: tuple[f.Operation, ...],
+        operation: f.Operation,
+        target: Class,
+    ) -> None:
+        """``patch("app.crud.Repository")``: with a spec the mock knows, and so does the object that
+        it gives, which of its methods are awaited."""
+        methods = [method for cls in target.ancestors for method in cls.methods.values()]
+        turning = any(m in self.coloring.turned and not m.facts.is_async for m in methods)
+        keywords = dict(operation[7])
+        if not turning or not _SPECS.isdisjoint(keywords):
+            return
+        draft, site = self.draft(function.module), self.draft(function.module).site(operation)
+        if _CALLABLE not in keywords and MOCK_RESULT not in keywords:
+            name = dotted(operations, operation[5]).rpartition(".")[2]
+            node, keyword = NodeRef("Call", operation[3], name), (("spec", "True"),)
+            draft.add(EditArguments(node=node, site=site, set_keywords=keyword))
+        elif _ASYNC not in function.facts.names and not self._is_made(
+            function, operations, keywords.get(MOCK_RESULT, -1)
+        ):
+            reason = f"Methods of `{target.name}` turn async, and those of what it gives may not."
+            self.findings.append(finding("ASY608", site, reason, _ADVICE))
+
+    def _is_made(self, function: Function, operations: tuple[f.Operation, ...], given: int) -> bool:
+        """Is it an object of a class of the program?"""
+        evaluation = self.colors.inference.evaluations.get(function)
+        if evaluation is None or given < 0 or operations is not function.body.operations:
+            return False
+        return any(isinstance(atom, v.Instance) for atom in evaluation.values[given])
 
     # -- what is replaced
 
@@ -262,7 +299,8 @@ class MockedFunctions:
             found[0].facts.is_generator or found[0].signature.decorators
         )
         named = [
-            operation for other in function.module.functions if value[5] in other.facts.names
+            operation for other in function.module.functions
+            if value[5] in other.facts.names and _is_inside(other, function)
             for operation in other.body.operations
             if operation and operation[0] == f.NAME and operation[5] == value[5]
         ]  # fmt: skip
@@ -377,6 +415,13 @@ class MockedFunctions:
 
 def _place(function: Function) -> tuple[int, int]:
     return function.facts.line, function.facts.column
+
+
+def _is_inside(inner: Function | None, function: Function) -> bool:
+    """Is it the function itself, or defined in it?"""
+    while inner is not None and inner is not function:
+        inner = inner.parent
+    return inner is function
 
 
 def is_last(name: str, call: str) -> bool:

@@ -95,8 +95,8 @@ class MockedSessions:
         statement = layout.statement(index)
         if statement is None:
             return
-        if statement[0] == f.ASSIGN and statement[8] == index:
-            for target in statement[7]:
+        if statement[0] == f.ASSIGN:
+            for target in _targets(statement, layout.operations, index):
                 yield from self._held(function, target)
         elif self._is_handed_out(function, index):
             yield from self._requesting(function)
@@ -357,6 +357,21 @@ class MockedSessions:
 def is_session(value: v.Value) -> bool:
     """Is something a session, or may it be one?"""
     return any(isinstance(atom, v.Known) and atom.kind in _SESSIONS for atom in value or ())
+
+
+def _targets(
+    statement: f.Statement, operations: tuple[f.Operation, ...], index: int
+) -> Iterator[tuple[object, ...]]:
+    """What an assignment gives the value: ``a = b``, or the same place of ``a, b = c, d``."""
+    value = operations[statement[8]]
+    for target in statement[7]:
+        if statement[8] == index:
+            yield target
+        elif (
+            value[0] == f.SEQUENCE and index in value[6] and min(value[6]) >= 0
+            and target[0] == f.TO_SEQUENCE and len(target[1]) == len(value[6]) and target[2] < 0
+        ):  # fmt: skip
+            yield target[1][value[6].index(index)]
 
 
 def _is_for(operation: f.Operation, index: int, name: str, position: int) -> bool:
