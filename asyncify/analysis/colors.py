@@ -214,7 +214,10 @@ class Colors(Settling):
                 return coloring
             for function in ordered(hopeless):
                 state.failed.setdefault(function, self._why(function, coloring))
-            self._leave_sync(hopeless, coloring, state)
+            if any(state.failed[function].whole for function in hopeless):
+                # Who gets an engine from where isn't seen in a framework's registry: all stays.
+                hopeless = hopeless | coloring.turned
+            self._leave_sync(ordered(hopeless), coloring, state)
 
     def _leave_sync(self, starts: Iterable[Hashable], coloring: Coloring, state: _State) -> None:
         """The components of what can't turn stay sync, as a whole."""

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
-from asyncify.analysis.likely import spelled
+from asyncify.analysis.likely import is_mock, spelled
 from asyncify.analysis.program import Class, Function, Variable
 from asyncify.analysis.slots import Slot
 from asyncify.analysis.statements import statements_of
 from asyncify.vocabulary.common import NAMESPACES
 from asyncify.vocabulary.names import SQLMODEL, TABLES
-from asyncify.vocabulary.testing import is_test_path
+from asyncify.vocabulary.testing import QUERY_MEMBER, is_test_path
 from asyncify.vocabulary.uses import BARE, EXECUTED, OF_ENTITIES, OF_STATEMENTS, PAIRS
 
 if TYPE_CHECKING:
@@ -68,6 +68,19 @@ class Evidence:
                 if (function, name) not in self._done:
                     found = self._judge(function, name, index) or found
         return found
+
+    def withdraw(self) -> None:
+        """Say of what was a session by its name, and has turned out to be an object of a library,
+        that it isn't known: its queries stay as they are."""
+        for function, name in self.inference.likely.guessed():
+            evaluation = self.inference.evaluations[function]
+            for operation in evaluation.operations:
+                if not operation or operation[0] != f.ATTRIBUTE or operation[6] != QUERY_MEMBER:
+                    continue
+                base, value = operation[5], evaluation.values[operation[5]]
+                read = spelled(evaluation.operations, base)
+                if read.rpartition(".")[2] == name and _is_foreign(value) and not is_unknown(value):
+                    self.inference.likely.unseen.setdefault((function, read), base)
 
     def _judge(self, function: Function, name: str, index: int) -> bool:
         value = self.inference.evaluations[function].values[index]
@@ -288,8 +301,9 @@ class Evidence:
 
 
 def is_unknown(value: v.Value) -> bool:
-    """Does nothing but the configured names say what something is?"""
-    return all(isinstance(a, v.Known) and not a.sure for a in value)
+    """Does nothing but the configured names say what something is? A mock stands for what it is
+    used as."""
+    return all((isinstance(a, v.Known) and not a.sure) or is_mock(a) for a in value)
 
 
 def _leads(value: v.Value) -> bool:

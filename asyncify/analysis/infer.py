@@ -207,6 +207,7 @@ def infer(program: Program, config: Config) -> Inference:
     inference.settle()
     while evidence.supply():
         inference.settle()
+    evidence.withdraw()
     return inference
 
 

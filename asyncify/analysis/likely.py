@@ -9,9 +9,11 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 
 from asyncify import facts as f
+from asyncify.analysis import values as v
 from asyncify.analysis.program import Class, Function, Program, dotted
 from asyncify.config import Config
 from asyncify.vocabulary.names import TABLES
+from asyncify.vocabulary.testing import MOCKS_OF
 
 # Methods of a session whose use tells that an unknown object is one.
 DISTINCTIVE = {
@@ -56,6 +58,14 @@ class LikelySessions:
         if not used <= _MEMBERS or not self.uses_sqlalchemy:
             return False
         return bool(used & DISTINCTIVE) or ("get" in used and self._gets_of_class(function, name))
+
+    def guessed(self) -> list[tuple[Function, str]]:
+        """The variables that were sessions as long as nothing else was known of them."""
+        return [key for key, is_likely in self._likely.items() if is_likely]
+
+    def is_of_unseen(self, query: v.QueryValue) -> bool:
+        """Was a Query made by what seemed to be a session, until it was seen what it may be?"""
+        return (query.origin.function, query.session) in self.unseen
 
     def is_awaited(self, function: Function, name: str) -> bool:
         """Are methods of a variable awaited already?"""
@@ -109,3 +119,8 @@ def spelled(operations: tuple[f.Operation, ...], index: int) -> str:
         else:
             return ""
         index = operation[5]
+
+
+def is_mock(atom: v.Atom) -> bool:
+    """Is it made by ``unittest.mock``, for a test?"""
+    return isinstance(atom, (v.Foreign, v.ForeignInstance)) and atom.name.startswith(MOCKS_OF)

@@ -12,7 +12,7 @@ from asyncify import facts as f
 from asyncify.analysis import modules, queries
 from asyncify.analysis import values as v
 from asyncify.analysis.computed_names import beginning
-from asyncify.analysis.likely import spelled
+from asyncify.analysis.likely import is_mock, spelled
 from asyncify.analysis.program import Class, Function, Module, Variable
 from asyncify.analysis.slots import Group
 from asyncify.vocabulary import flask
@@ -46,7 +46,9 @@ def read(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
     evident = evaluation.inference.likely.evident.get(evaluation.function)
     if evident and spelled(evaluation.operations, base) in evident:
         value = _guessed(evaluation, base, "Session")
-    value = value or _guess(evaluation, base, name)
+    if not value or any(map(is_mock, value)):  # a mock stands for what it is used as
+        told = frozenset(atom for atom in value if not is_mock(atom))
+        value = told or _guess(evaluation, base, name) or value
     found = _of_all(evaluation, value, name) if len(value) > 1 else v.UNKNOWN
     if len(value) == 1:
         (atom,) = value
@@ -69,7 +71,8 @@ def of(evaluation: Evaluation, atom: v.Atom, name: str) -> v.Value:
         found = reader(evaluation, atom, name)
         if found is None:
             return _unsettled(inference, atom, name)
-        known[name] = found
+        if not is_mock(atom):  # which is read as what its function uses it as
+            known[name] = found
     if found.__class__ is Group:
         held = inference.read_group(found)
         if inference.made_attributes.there and isinstance(atom, v.Instance):

@@ -30,7 +30,7 @@ from asyncify.analysis.uses import (
     Use,
     is_session_class,
 )
-from asyncify.vocabulary import flask
+from asyncify.vocabulary import wsgi
 from asyncify.vocabulary.frameworks import CACHE_MEMBERS, NAMESPACE_DEFAULTS, Rule
 from asyncify.vocabulary.testing import FIXTURES, HOOK_PREFIX, is_test_path
 
@@ -159,14 +159,14 @@ class Obstacles(Callers):
     def _called_plainly(self, rule: Rule, caller: str) -> Obstacle:
         """What a library calls without awaiting it, or in an event loop of its own."""
         if rule is Rule.OWN_LOOP and not self._has_one_loop:
-            return Obstacle("ASY104", flask.REASON, whole=True)
+            return Obstacle("ASY104", wsgi.framework(caller).reason, whole=True)
         return Obstacle("ASY105", f"`{caller}` calls it without awaiting it.")
 
     @cached_property
     def _has_one_loop(self) -> bool:
         """Is there a framework in the program that serves its requests in one event loop?"""
         return any(
-            item.module.partition(".")[0] in flask.ASYNC_FRAMEWORKS
+            item.module.partition(".")[0] in wsgi.ASYNC_FRAMEWORKS
             for module in self.program.modules.values() for item in module.facts.imports
         )  # fmt: skip
 

@@ -9,6 +9,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.boundaries import calls_what_it_gets, fits, may_call_items
 from asyncify.analysis.calls import BY_KEY
 from asyncify.analysis.consumers import applied
+from asyncify.analysis.likely import is_mock
 from asyncify.analysis.program import Class, Function, dotted
 from asyncify.analysis.use import MAKING, Use, in_order
 from asyncify.analysis.use_holders import Holders
@@ -66,8 +67,7 @@ class Arguments(Holders):
             return  # `self.observers.add(observer)` keeps it
         name = self.callee_name(operation)
         kind = "pass"
-        enters = any(isinstance(a, v.KnownMethod) and a.name == "run_sync" for a in callee)
-        if enters or name in LISTENING:
+        if self._enters(callee, method) or name in LISTENING:
             kind = "run sync"
         elif name in THREADS and self.layout.is_awaited(index) and not self._in_process(operation):
             kind = "thread"
@@ -94,6 +94,12 @@ class Arguments(Holders):
                 yield Use(own, self.function, index, name=name, callees=callees)
             elif not fits(name) and name.rpartition(".")[2] not in CLEANUPS:
                 yield from self.handed(index, value, name, kind)
+
+    def _enters(self, callee: v.Value, method: f.Operation) -> bool:
+        """Is it the ``run_sync`` of a session or connection, or of what may be one?"""
+        if any(isinstance(a, v.KnownMethod) and a.name == "run_sync" for a in callee):
+            return True
+        return method[0] == f.ATTRIBUTE and method[6] == "run_sync" and all(map(is_mock, callee))
 
     def _called_objects(self, value: v.Value) -> list[Function]:
         """``Thread(target=job)``: what an object runs that is given as a function."""

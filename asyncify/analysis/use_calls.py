@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeGuard
 
 from asyncify import facts as f
 from asyncify.analysis import alembic_runs
@@ -72,7 +73,10 @@ class Calls(Arguments):
     def queries(self, index: int) -> list[v.QueryValue]:
         if not self.inference.holds_objects(self.values[index]):
             return []
-        return merged(a for a in self.values[index] if isinstance(a, v.QueryValue))
+        return merged(a for a in self.values[index] if self._is_query(a))
+
+    def _is_query(self, atom: v.Atom) -> TypeGuard[v.QueryValue]:
+        return isinstance(atom, v.QueryValue) and not self.inference.likely.is_of_unseen(atom)
 
     def call(self, index: int, operation: f.Operation) -> Iterator[Use]:
         callee, name = self.values[operation[5]], self._method(operation)
@@ -164,13 +168,13 @@ class Calls(Arguments):
         if len(callee) == 1:
             (atom,) = callee
             assert isinstance(atom, v.KnownMethod)
-            if isinstance(atom.owner, v.QueryValue):
+            if self._is_query(atom.owner):
                 yield from self._terminal(index, atom.owner, atom.name)
-            else:
+            elif isinstance(atom.owner, v.Known):
                 yield from self._owned(index, operation, atom.owner, atom.name)
             return
         methods = [a for a in callee if isinstance(a, v.KnownMethod)]
-        queried = [a.owner for a in methods if isinstance(a.owner, v.QueryValue)]
+        queried = [a.owner for a in methods if self._is_query(a.owner)]
         for query in merged(queried):
             yield from self._terminal(index, query, methods[0].name)
         owners = sorted((a.owner for a in methods if isinstance(a.owner, v.Known)), key=_sync_first)

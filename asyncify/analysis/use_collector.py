@@ -17,7 +17,7 @@ from asyncify.vocabulary.names import (
     GREENLET_ALWAYS,
 )
 from asyncify.vocabulary.rows import Form
-from asyncify.vocabulary.testing import CLIENT_MEMBERS, REQUEST
+from asyncify.vocabulary.testing import CLIENT_MEMBERS, MOCKS_OF, REQUEST
 
 # The last parts of the names of what reaches sessions that it isn't given.
 _REACHING = {
@@ -26,7 +26,7 @@ _REACHING = {
 }
 
 # Objects on which tests put what they like.
-MOCKING = ("unittest.mock.", "pytest", "mock.")
+_FAKES = (*MOCKS_OF, "pytest")
 
 # Methods by which a generator is driven by hand.
 _OF_GENERATORS = {"send", "throw", "close", "__next__"}
@@ -171,7 +171,7 @@ class Collector(Calls):
         program reads."""
         if not isinstance(atom, v.ForeignInstance) or "." not in atom.name:
             return False
-        if atom.name.startswith(MOCKING):
+        if atom.name.startswith(_FAKES):
             return False
         return not any(
             operation and operation[0] == f.ATTRIBUTE and operation[6] == name

@@ -342,8 +342,10 @@ class QueryFlows(QueryTerminals):
     def _is_untyped(self, function: Function, name: str) -> bool:
         """Is it a parameter whose annotation doesn't say that it is a class?"""
         signature = function.signature
-        for parameter in signature.parameters:
+        for position, parameter in enumerate(signature.parameters):
             if parameter.name == name:
+                if position == 0 and "classmethod" in self.inference.decorators(function):
+                    return False
                 declared = annotation_value(
                     self.inference, function, signature.operations, parameter.annotation
                 )

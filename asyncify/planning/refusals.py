@@ -14,7 +14,7 @@ from asyncify.analysis.sides import ordered
 from asyncify.findings import Finding
 from asyncify.rules import finding
 from asyncify.sites import Site
-from asyncify.vocabulary import flask
+from asyncify.vocabulary import flask, wsgi
 from asyncify.vocabulary.frameworks import Rule
 
 _SOURCES = ("sessionmaker", "scoped_session", "Engine")
@@ -130,17 +130,19 @@ class Refusals:
                 yield finding("ASY405", site, reason, _THREAD)
                 return
 
-    # -- Flask
+    # -- WSGI
 
     def _views(self, views: list[Function]) -> Finding:
-        """Views of Flask on sessions of the program's own: one finding for all."""
+        """Views of Flask and the like on sessions of the program's own: one finding for all."""
         first, chain = views[0], self._chain(views[0])
-        more = f" and {len(views) - 1} more views of Flask do" if len(views) > 1 else " does"
+        framework = wsgi.told(self.coloring.failed[first].reason)
+        others = f" and {len(views) - 1} more views of {framework.name} do"
+        more = others if len(views) > 1 else " does"
         reason = (
             f"`{first.qualname}`{more} database work ({' -> '.join(chain[1:]) or 'here'}). "
-            f"{flask.REASON}: all {self.staying()} functions that share their sessions stay sync."
+            f"{framework.reason}. The whole program stays sync."
         )
-        return finding("ASY104", self._site(first), reason, flask.ADVICE, chain)
+        return finding("ASY104", self._site(first), reason, framework.advice, chain)
 
     def _extension(self, origin: v.Origin) -> Finding:
         """Flask-SQLAlchemy: one finding where the extension is made."""

@@ -16,7 +16,7 @@ from asyncify.analysis.program import Function, Module
 from asyncify.findings import Finding, Severity
 from asyncify.planning.query_places import Flow
 from asyncify.status import LAYERS, Standing, Status, summed
-from asyncify.vocabulary import flask
+from asyncify.vocabulary import flask, wsgi
 from asyncify.vocabulary.frameworks import Rule
 from asyncify.vocabulary.testing import is_test_path
 
@@ -101,9 +101,10 @@ class StatusMaker:
             return
         if total.done and not (total.to_do or total.blocked):
             return  # it has
-        whole = any(obstacle.whole for obstacle in self.coloring.failed.values())
+        whole = [obstacle.reason for obstacle in self.coloring.failed.values() if obstacle.whole]
         if whole or self.colors.inference.staying:
-            yield f"{flask.REASON}. {flask.ADVICE}"
+            framework = wsgi.told(whole[0] if whole else flask.REASON)
+            yield f"{framework.reason}. {framework.advice}"
         elif not self._has_loop():
             yield (
                 "Nothing in it runs in an event loop: no framework that serves requests in one is "
@@ -118,7 +119,7 @@ class StatusMaker:
             if is_test_path(module.path):
                 continue
             if any(
-                item.module.partition(".")[0] in flask.ASYNC_FRAMEWORKS
+                item.module.partition(".")[0] in wsgi.ASYNC_FRAMEWORKS
                 for item in module.facts.imports
             ) or any(function.facts.is_async for function in module.functions):
                 return True

@@ -18,15 +18,6 @@ EXTENSIONS: frozenset[str] = frozenset(
 # What its attributes are.
 MEMBERS: dict[str, str] = {"session": "scoped_session", "engine": "Engine"}
 
-# Packages of frameworks that serve requests in one event loop: beside one of these, views of Flask
-# can stay sync on sessions of their own.
-ASYNC_FRAMEWORKS: frozenset[str] = frozenset(
-    {
-        "aiohttp", "blacksheep", "fastapi", "falcon", "litestar", "quart", "robyn", "sanic",
-        "starlette", "tornado",
-    }
-)  # fmt: skip
-
 REASON = (
     "Flask runs each async view in an event loop of its own, and the connections of an async "
     "engine belong to one loop"

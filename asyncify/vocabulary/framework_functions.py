@@ -44,7 +44,26 @@ _LITESTAR_ROUTES = (
     *("websocket", "websocket_listener", "asgi"),
 )
 
+# WSGI frameworks, see `wsgi`.
+_PYRAMID = "https://docs.pylonsproject.org/projects/pyramid/en/latest/narr/viewconfig.html"
+_BOTTLE = "https://bottlepy.org/docs/dev/tutorial.html"
+_VIEWS = (
+    *(
+        Boundary(f"pyramid.{name}", Rule.OWN_LOOP, note=CALLED, source=_PYRAMID)
+        for name in (
+            *("view.view_config", "view.notfound_view_config", "view.forbidden_view_config"),
+            *("view.exception_view_config", "events.subscriber", "decorator.reify"),
+        )
+    ),
+    *(
+        Boundary(f"bottle.{name}", Rule.OWN_LOOP, note=CALLED, source=_BOTTLE)
+        for name in ("route", "get", "post", "put", "delete", "patch", "error", "hook")
+    ),
+    Boundary("cherrypy.expose", Rule.OWN_LOOP, note=CALLED, source="https://docs.cherrypy.dev/"),
+)
+
 _ROWS = (
+    *_VIEWS,
     # FastAPI and Starlette
     *(
         Boundary(name, AWAITED, 0, "dependency", note=THREADED, source=FASTAPI + "async/")

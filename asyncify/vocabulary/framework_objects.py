@@ -187,6 +187,21 @@ _FLASK = {
     ),
     "cli.command": Boundary("cli.command", Rule.ENTRY, source=_FLASK_COMMANDS),
 }
+_BOTTLE = {
+    name: Boundary(
+        name, Rule.OWN_LOOP, note=CALLED, source="https://bottlepy.org/docs/dev/api.html"
+    )
+    for name in ("route", "get", "post", "put", "delete", "patch", "error", "hook")
+}
+_PYRAMID_PAGE = "https://docs.pylonsproject.org/projects/pyramid/en/latest/api/config.html"
+_PYRAMID = {
+    name: Boundary(name, Rule.OWN_LOOP, 0, keyword, note=CALLED, source=_PYRAMID_PAGE)
+    for name, keyword in (
+        *(("add_view", "view"), ("add_request_method", "callable")),
+        *(("add_subscriber", "subscriber"), ("add_notfound_view", "view")),
+        *(("add_exception_view", "view"), ("add_forbidden_view", "view")),
+    )
+}
 # It has the same names, and one event loop.
 _QUART = {
     name: Boundary(
@@ -237,6 +252,8 @@ METHODS: dict[str, dict[str, Boundary]] = {
     "apscheduler.schedulers.asyncio.AsyncIOScheduler": _ASYNC_SCHEDULER,
     "flask.Flask": _FLASK,
     "flask.Blueprint": _FLASK,
+    "bottle.Bottle": _BOTTLE,
+    "pyramid.config.Configurator": _PYRAMID,
     "quart.Quart": _QUART,
     "quart.Blueprint": _QUART,
     "contextlib.ExitStack": _EXIT_STACK,

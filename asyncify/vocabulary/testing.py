@@ -162,6 +162,7 @@ COMMAND_METHODS: tuple[str, ...] = ("callback", "main")
 # Mocks whose calls give no awaitable, and the one whose calls do:
 # https://docs.python.org/3/library/unittest.mock.html#unittest.mock.AsyncMock
 MOCKS: tuple[str, ...] = ("MagicMock", "Mock")
+MOCKS_OF: tuple[str, ...] = ("unittest.mock.", "mock.")  # what else they come from
 ASYNC_MOCK = "unittest.mock.AsyncMock"
 # What an AsyncMock has for the same question; `assert_not_called` says more than `not_awaited`.
 ASSERTIONS: dict[str, str] = {
