@@ -332,7 +332,8 @@ class Planner:
         found += self.renames.findings + self.mocks
         found += pending_queries(files)
         for function in self._ordered(self.coloring.turned):
-            if not function.facts.is_async and function.facts.kind != "lambda":
+            is_plain = not function.facts.is_async or function.in_thread
+            if is_plain and function.facts.kind != "lambda":
                 found.append(self._pending(function))
             found += self._unknown_decorators(function)
             found += self._unknown_bases(function)

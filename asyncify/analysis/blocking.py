@@ -76,7 +76,8 @@ class BlockingCalls:
                     pending.append(call)
 
     def _is_on_loop(self, function: Function) -> bool:
-        is_async = function.facts.is_async or function in self.coloring.turned
+        is_async = function.facts.is_async and not function.in_thread
+        is_async = is_async or function in self.coloring.turned
         return is_async and function.facts.kind == "def" and not self.is_alone(function)
 
     def _hands_on(self, call: BlockingCall) -> bool:

@@ -32,6 +32,7 @@ from asyncify.analysis.uses import (
 )
 from asyncify.vocabulary import wsgi
 from asyncify.vocabulary.frameworks import CACHE_MEMBERS, NAMESPACE_DEFAULTS, Rule
+from asyncify.vocabulary.serving import TAILS
 from asyncify.vocabulary.testing import FIXTURES, HOOK_PREFIX, is_test_path
 
 # Protocols that have an async form of their own, or whose result Python hands through.
@@ -121,8 +122,31 @@ class Obstacles(Callers):
         return (
             self._decorated(function) or self._lent(function) or self.cases.obstacle(function)
             or fixture_obstacle(function, self) or self._given_away(function)
-            or self.places.generator_obstacle(function) or self.servers.obstacle(function)
+            or self.places.generator_obstacle(function) or self.serving.get(function)
         )  # fmt: skip
+
+    @cached_property
+    def serving(self) -> dict[Function, Obstacle]:
+        """The functions that run an event loop of their own until the program ends, and those who
+        call them, plain function by plain function."""
+        found: dict[Function, Obstacle] = {}
+        pending: list[Function] = []
+        for name in sorted(TAILS):
+            for function in self.program.mentioning(name):
+                obstacle = self.servers.obstacle(function)
+                if obstacle is not None and function not in found:
+                    found[function] = obstacle
+                    pending.append(function)
+        while pending:
+            function = pending.pop()
+            if function.facts.is_async:
+                continue
+            for caller, use in self.callers().get(function, ()):
+                is_plain = use.kind == "call" and not caller.facts.is_async
+                if is_plain and caller not in found and not is_test_path(caller.module.path):
+                    found[caller] = found[function]
+                    pending.append(caller)
+        return found
 
     def _is_hook(self, function: Function) -> bool:
         """Is it what pytest calls of a conftest, or of a plugin, and no fixture?"""

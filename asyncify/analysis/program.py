@@ -15,6 +15,7 @@ from asyncify import facts as f
 from asyncify.analysis.import_roots import ImportRoots
 from asyncify.analysis.statements import names_assigned, statements_of
 from asyncify.analysis.symbols import VARIABLE, Binding, Class, Function, Module, Symbol, Variable
+from asyncify.vocabulary.tasks import THREADING
 
 __all__ = ["Binding", "Class", "Function", "Module", "Program", "Symbol", "Variable"]
 
@@ -49,6 +50,8 @@ class Program:
         self._assignments: dict[Module, dict[str, tuple[int, ...]]] = {}
         for cls in self.classes.values():
             self._add_bases(cls)
+        for name in sorted(THREADING):
+            self._mark_threaded(name)
 
     # -- building
 
@@ -81,6 +84,20 @@ class Program:
             if function.facts.parent == 0 and function.facts.kind in ("def", "class"):
                 value = self.classes.get(function, function)
                 bindings[function.name] = Binding(function.facts.kind, value)
+
+    def _mark_threaded(self, name: str) -> None:
+        """Functions below ``@sync_to_async`` are coroutine functions for all who call them."""
+        last = name.rpartition(".")[2]
+        for module in dict.fromkeys(scope.module for scope in self.mentioning(last)):
+            for function in module.functions:
+                if function.facts.kind != "def" or function.facts.is_async:
+                    continue
+                operations, scope = function.signature.operations, function.parent or function
+                for index in function.signature.decorators:
+                    callee = operations[index][5] if operations[index][0] == f.CALL else index
+                    if self.resolve_expression(scope, operations, callee) == name:
+                        function.facts = function.facts._replace(is_async=True)
+                        function.in_thread = True
 
     def _add_bases(self, cls: Class) -> None:
         signature = cls.body.signature

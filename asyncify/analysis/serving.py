@@ -58,16 +58,19 @@ class Servers:
 
     def _call(self, function: Function, index: int, operation: f.Operation) -> Serving | None:
         callee = function.body.operations[operation[5]]
+        if callee[0] == f.CALL and self.names.of(function, callee[5]) == words.ASYNC_TO_SYNC:
+            return Serving(index, "async_to_sync", "")
         if callee[0] not in (f.NAME, f.ATTRIBUTE):
             return None
         name = self.names.of(function, operation[5])
         if callee[0] == f.ATTRIBUTE and callee[6] not in words.TAILS:
             return None
-        if name in words.COROUTINES or (
-            name.startswith("asyncio.") and name.endswith(f".{words.UNTIL_COMPLETE}")
-        ):
-            is_plain = bool(operation[6]) and not self._is_ours(function, operation[6][0])
-            return Serving(index, name, "{0}") if is_plain else None
+        of_loop = name.startswith("asyncio.") and name.endswith(f".{words.UNTIL_COMPLETE}")
+        if name in words.COROUTINES or of_loop:
+            if operation[6] and self._is_ours(function, operation[6][0]):
+                # The loop is used on: its tasks, its `close`.
+                return Serving(index, name, "") if of_loop else None
+            return Serving(index, name, "{0}") if operation[6] else None
         if name in words.UVICORN:
             return self._uvicorn(function, index, operation)
         written = self._class_of(function, callee) or name

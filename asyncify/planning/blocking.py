@@ -100,7 +100,7 @@ class BlockingPlanner(Planner):
         what = f"`{_shown(call.name)}` blocks"
         if call.below:
             what = f"`{call.below[0].facts.qualname}` calls `{_shown(call.name)}`, which blocks"
-        is_async = call.function.facts.is_async
+        is_async = call.function.facts.is_async and not call.function.in_thread
         where = f"`{name}` is async" if is_async else f"`{name}` turns async"
         if call.row.is_file:
             reason = f"{what} until the file system answers, and {where}."

@@ -56,7 +56,7 @@ class EntryPlanner(UsePlanner):
         """What runs a coroutine: a loop may run where a module is imported, under uvicorn; and
         where a bot starts one, that would meet the connections of this one."""
         runs_here = is_guarded or is_test_path(body.module.path) or body.module.runs_loop
-        if not runs_here or any(self.colors.servers.of(body)):
+        if not runs_here or body in self.colors.serving:
             return self.support(draft, "run_at_import")
         return f"{draft.spell('asyncio')}.run"
 

@@ -52,6 +52,7 @@ from asyncify.vocabulary.frameworks import PLAIN_THREADS, Rule
 from asyncify.vocabulary.runners import RUNNERS
 from asyncify.vocabulary.serving import UVICORN_ASKS, UVICORN_FORM, UVICORN_HELPER
 from asyncify.vocabulary.special import AWAITED_AS, ITERATE
+from asyncify.vocabulary.tasks import THREADING
 from asyncify.vocabulary.testing import LIFECYCLE
 
 _ITEMS = ("item", "each", "element")
@@ -106,7 +107,8 @@ class FunctionPlanner:
         if function.facts.kind == "lambda":
             self._define(function, draft, group)
         is_made = function in self.colors.factories.made  # planned with who makes the objects
-        if not function.facts.is_async and function.facts.kind == "def" and not is_made:
+        is_plain = not function.facts.is_async or function.in_thread
+        if is_plain and function.facts.kind == "def" and not is_made:
             self._make_async(function, draft, group)
         withs = WithPlanner(self.members, self.clients, layout, draft)
         closed = withs.closings()
@@ -260,7 +262,7 @@ class FunctionPlanner:
                 new = draft.spell("contextlib.asynccontextmanager")
             elif decorator.name in CACHED:
                 new = "property"
-            elif decorator.rule is Rule.STRIP:
+            elif decorator.rule is Rule.STRIP or decorator.name in THREADING:
                 facts = function.facts
                 node = NodeRef("FunctionDef", facts.number, facts.name)
                 draft.add(StripDecorator(node=node, site=draft.site(operation), decorator=place))

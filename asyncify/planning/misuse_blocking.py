@@ -35,7 +35,7 @@ class Blocking:
         function = view.function
         if is_alembic(function) or function in self.coloring.entered:
             return
-        if function.facts.is_async and not self._is_alone(function):
+        if function.facts.is_async and not (function.in_thread or self._is_alone(function)):
             yield from self._in_async(view)
         if not function.facts.names.isdisjoint(SYNC_SIDES) and self._has_loop(function):
             yield from self._sync_sides(view)

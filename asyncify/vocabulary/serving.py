@@ -9,6 +9,7 @@ from __future__ import annotations
 # ``{helper}`` a function of ours.
 COROUTINES = {"asyncio.run": "{0}", "asyncio.runners.run": "{0}"}
 UNTIL_COMPLETE = "run_until_complete"  # of a loop of asyncio
+ASYNC_TO_SYNC = "asgiref.sync.async_to_sync"  # what it gives runs a loop for each call
 UVICORN = {"uvicorn.run", "uvicorn.main.run"}
 UVICORN_FORM = "{module}.Server({module}.Config({args})).serve()"
 PROCESSES = ("reload", "workers")  # with one of these other processes run the loops
@@ -30,5 +31,7 @@ PLAIN = tuple(
 # Aiogram's dispatcher has a coroutine of the same name.
 EXECUTORS = {"aiogram.": "executor"}
 DISTINCTIVE = {"run_polling", "run_webhook"}  # whatever they are called on
-TAILS = frozenset({"run", UNTIL_COMPLETE, *(name for _, name in PLAIN)})
-ROOTS = frozenset({"asyncio", "uvicorn", *(library.partition(".")[0] for library, _ in PLAIN)})
+TAILS = frozenset({"run", "async_to_sync", UNTIL_COMPLETE, *(name for _, name in PLAIN)})
+ROOTS = frozenset(
+    {"asgiref", "asyncio", "uvicorn", *(library.partition(".")[0] for library, _ in PLAIN)}
+)

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 # All arguments run at the same time.
 TOGETHER = frozenset({"asyncio.gather", "asyncio.tasks.gather"})
+# Decorators that run a function in a thread, and give a coroutine:
+# https://docs.djangoproject.com/en/stable/topics/async/#sync-to-async
+THREADING = frozenset({"asgiref.sync.sync_to_async"})
 # The argument runs beside what follows.
 STARTING = frozenset(
     {
