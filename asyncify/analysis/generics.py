@@ -15,6 +15,7 @@ from asyncify.analysis import declarations
 from asyncify.analysis import values as v
 from asyncify.analysis.program import Class, Function, Variable, dotted
 from asyncify.analysis.statements import statements_of
+from asyncify.vocabulary.names import KINDS
 
 if TYPE_CHECKING:
     from asyncify.analysis.evaluate import Evaluation
@@ -348,6 +349,10 @@ def _by_arguments(
         classes = [a.cls for a in value if isinstance(a, v.ClassObject)]
         if variable and len(classes) == 1:
             out[variable] = declarations.instance_of(classes[0])
+            continue
+        kinds = {KINDS[a.name] for a in value if isinstance(a, v.Foreign) and a.name in KINDS}
+        if variable and len(kinds) == 1:  # a class of SQLAlchemy: `ContextLocal.of_type(Session)`
+            out[variable] = v.one(v.Known(kinds.pop()))
             continue
         annotation, _ = _annotation(function, name)
         if annotation is not None and annotation[0] == f.NAME and annotation[5] in names:
