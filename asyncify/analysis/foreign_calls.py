@@ -177,7 +177,13 @@ def _object(of: Call) -> v.Value:
 
 
 def _dict(of: Call) -> v.Value:
-    return v.record(v.keyed(v.join(of.arguments)) | of.named)
+    """What is under the keys of another dict, and of keywords; or what pairs have second."""
+    given = v.join(of.arguments)
+    listed = frozenset(atom for atom in given if not isinstance(atom, v.Record))
+    pairs = [a.items for a in v.elements(listed) if isinstance(a, v.TupleValue)]
+    if pairs:
+        return v.collection(v.join(pair[1] for pair in pairs if len(pair) > 1))
+    return v.record(v.keyed(given) | of.named)
 
 
 def _by_name(of: Call) -> v.Value:
@@ -240,6 +246,7 @@ _ITERATING = (
     "itertools.cycle",
     "collections.deque",
 )
+_DICTS = ("dict", "collections.OrderedDict", "types.MappingProxyType")
 _SAME = ("staticmethod", "copy.copy", "copy.deepcopy")  # what they give does what they are given
 _STACKING = (
     "contextlib.ExitStack().enter_context", "contextlib.AsyncExitStack().enter_context",
@@ -277,7 +284,7 @@ _ROWS: dict[str, _Row] = {
     ),
     **dict.fromkeys(("next", "anext", "random.choice"), _Row(_next, 1)),
     "aiter": _Row(lambda of: protocols.async_iterator(of.evaluation, of.arguments[0]), 1),
-    "dict": _Row(_dict),
+    **dict.fromkeys(_DICTS, _Row(_dict)),
     "globals": _Row(_globals),
     "importlib.import_module": _Row(
         lambda of: modules.imported(of.evaluation, of.arguments[0]) or _unknown_call(of.name), 1

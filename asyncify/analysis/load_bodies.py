@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 INSTANCE = 1  # its value is a mapped instance, or holds one
 CALLED = 2  # calling it may do something
 SESSION = 4  # it is a method of a session
+BEGUN = 8  # it is a Query that a class begins: ``User.query``
 Callee = tuple[Function, bool]
 _SESSIONS = {
     "Session", "scoped_session", "AsyncSession", "async_scoped_session",
@@ -70,6 +71,8 @@ class Telling:
         if isinstance(atom, v.ClassObject):
             made = self.is_model(atom.cls) or atom.cls.find("__init__") is not None
             return CALLED if made else 0
+        if isinstance(atom, v.QueryValue):
+            return BEGUN if atom.is_begun_by_class else 0
         if isinstance(atom, v.KnownMethod):
             return CALLED | SESSION if session_of(atom) is not None else 0
         if isinstance(atom, v.Foreign):

@@ -21,7 +21,7 @@ from asyncify.analysis import (
 )
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
-from asyncify.analysis.load_bodies import INSTANCE
+from asyncify.analysis.load_bodies import BEGUN, INSTANCE
 from asyncify.analysis.load_demands import Summary
 from asyncify.analysis.load_operations import OPERATIONS
 from asyncify.analysis.load_states import State
@@ -329,7 +329,7 @@ class LoadEvaluation:
                 if values[operation[5]]:
                     values[index] = self.on_attribute(operation, index)
                 else:
-                    values[index] = self.body.by_type(index) if hot[index] & INSTANCE else s.NOTHING
+                    values[index] = self.by_type(index)
             elif kind == f.CALL:
                 if hot[operation[5]] or hot[index] or self.is_given_something(operation):
                     value = load_calls.call(self, operation, index)
@@ -348,6 +348,13 @@ class LoadEvaluation:
                     values[index] = handler(self, operation, index)
             index += 1
         return index
+
+    def by_type(self, index: int) -> s.Value:
+        """What an attribute gives of which only the type is known."""
+        told = self.body.hot[index]
+        if told & BEGUN:
+            return load_statements.begun(self, index)
+        return self.body.by_type(index) if told & INSTANCE else s.NOTHING
 
     def is_given_something(self, operation: f.Operation) -> bool:
         """Is there an instance among the arguments of a call, or is it a method of one?"""

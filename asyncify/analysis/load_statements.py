@@ -287,3 +287,17 @@ def started(run: LoadEvaluation, operation: f.Operation, index: int, legacy: boo
         s.Statement(tuple(entities), single=len(entities) == 1, legacy=legacy)
         for entities in found if any(entities)
     )  # fmt: skip
+
+
+def begun(run: LoadEvaluation, index: int) -> s.Value:
+    """``User.query``, where a class begins it: several, where the class is one of several."""
+    number, source = run.operations[index][3], s.Source("query", run.function, index)
+    classes = {
+        query.entities[0] for query in run.types(index)
+        if isinstance(query, v.QueryValue) and query.entities[:1] != (None,)
+        and query.origin.function is run.function and ~query.origin.call == number
+    }  # fmt: skip
+    return frozenset(
+        s.Statement((s.Entity(source, (), cls),), legacy=True)
+        for cls in classes if cls is not None and len(classes) <= _CLASSES
+    )  # fmt: skip

@@ -136,6 +136,11 @@ class QueryValue(Made):
             _set(found, "alone", frozenset((found,)))
         return found
 
+    @property
+    def is_begun_by_class(self) -> bool:
+        """Does it begin with an attribute, ``Model.query``, and no call?"""
+        return self.origin.call < 0
+
 
 def _replaced(values: tuple[Any, ...], more: dict[str, Any]) -> tuple[Any, ...]:
     out = list(values)

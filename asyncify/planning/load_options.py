@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Set
 
+from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Colors
 from asyncify.analysis.load_demands import Demand
@@ -108,7 +109,8 @@ class OptionTexts:
 
     def _argument(self, source: Source) -> int:
         operation = source.function.body.operations[source.operation]
-        index: int = operation[6][source.index]
+        is_call = operation[0] == f.CALL
+        index: int = operation[6][source.index] if is_call else operation[5]  # ``User.query``
         return index
 
     def _entity(self, source: Source) -> str:

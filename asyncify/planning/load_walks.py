@@ -19,13 +19,14 @@ from asyncify.analysis.layout import Layout
 from asyncify.analysis.load_demands import Demand
 from asyncify.analysis.load_values import EACH, Source
 from asyncify.analysis.program import Class, Function, Module, dotted
+from asyncify.analysis.statements import statements_of
 from asyncify.decisions import AwaitExpression, InsertStatements, ReplaceCall, ReplaceExpression
 from asyncify.planning.draft import Draft, node_reference
 from asyncify.planning.hoisting import Hoister
 from asyncify.planning.load_access import Access
 from asyncify.planning.presence import is_there
 from asyncify.sites import NodeRef, Site
-from asyncify.vocabulary.loading import RAISING
+from asyncify.vocabulary.loading import ITERATORS, RAISING
 
 _INDENT = " " * 4
 _INSIDE = f.REPEATED | f.GENERATOR | f.MAYBE
@@ -141,7 +142,7 @@ class Walks:
         if node is None or statement is None or statement[6] or statement[0] not in allowed:
             return None
         at, many = self._source(layout, holder, demand.at, demand.many)
-        if at < 0:
+        if at < 0 or self._goes_once(holder, at):
             return None
         text = dotted(layout.operations, at)
         if not text and layout.operations[anchor][4] & _INSIDE and at == demand.at:
@@ -183,6 +184,22 @@ class Walks:
                 inside = layout.operations[iterable][4] & _INSIDE
                 return (-1, False) if inside else (iterable, True)
         return -1, False
+
+    def _goes_once(self, holder: Function, index: int) -> bool:
+        """Is there nothing left of a value for whoever goes through it after the walk?"""
+        evaluation = self.inference.evaluations.get(holder)
+        value = evaluation.values[index] if evaluation is not None else v.UNKNOWN
+        if any(isinstance(atom, (v.Generated, v.QueryValue, v.Known)) for atom in value):
+            return True
+        operations = holder.body.operations
+        made = [index]
+        if operations[index][0] == f.NAME:
+            made += [
+                statement[8] for statement in statements_of(holder.body.statements)
+                if statement[0] == f.ASSIGN
+                and (f.TO_NAME, operations[index][5]) in [target[:2] for target in statement[7]]
+            ]  # fmt: skip
+        return any(_is_iterator(operations, each) for each in made)
 
     def _is_many(self, holder: Function, index: int) -> bool:
         evaluation = self.inference.evaluations.get(holder)
@@ -382,6 +399,14 @@ class Walks:
 
     def _fresh(self, holder: Function, name: str) -> str:
         return _Names(holder).one_of(name)
+
+
+def _is_iterator(operations: tuple[f.Operation, ...], index: int) -> bool:
+    operation = operations[index]
+    if operation[0] == f.COMPREHENSION:
+        return bool(operation[5] == "GeneratorExp")
+    name = dotted(operations, operation[5]) if operation[0] == f.CALL else ""
+    return name in ITERATORS or name.startswith("itertools.")
 
 
 class _Names:

@@ -166,6 +166,8 @@ SORTING = "sort"
 PAIRING = {"zip", "itertools.zip_longest", "itertools.product"}
 ENUMERATING = {"enumerate"}
 GOING_THROUGH: set[str] = ITERATING | PICKING | PAIRING | ENUMERATING | MAPPING | GROUPING
+# Builtins whose result is gone once somebody has gone through it.
+ITERATORS = {"iter", "filter", "map", "zip", "enumerate", "reversed"}
 # Builtins that call a method of what they are given.
 CALLING = {"str": "__str__", "repr": "__repr__", "print": "__str__", "format": "__format__"}
 MEASURING = {"len": "__len__", "bool": "__bool__"}
