@@ -13,6 +13,7 @@ from asyncify.analysis import (
     load_kinds,
     load_readers,
     load_reads,
+    load_requests,
     load_sessions,
     load_specials,
     load_statements,
@@ -49,8 +50,10 @@ def call(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
         found = load_sessions.method(run, operation, index, name)
         if found is not None:
             return found
-    if operation[5] in run.loading.requests.get(run.function, ()):
-        _requested(run, name, index)
+    verbs = load_requests.made(run, operation[5], name)
+    if verbs:
+        for verb in verbs:
+            _requested(run, verb, index)
         return s.NOTHING
     if name in INVOKING and load_commits.invoked(run, operation):
         return s.NOTHING
@@ -179,7 +182,7 @@ def _requested(run: LoadEvaluation, name: str, index: int) -> None:
     """A test's client runs the program, often on the session of the test: what the program expires
     is expired there too."""
     load_commits.before_request(run, index)
-    if run.loading.requests_expire:
+    if load_requests.may_expire(run.loading.expiring_requests, name):
         load_sessions.expire_all(run)
     load_sessions.expire_attributes(run, run.loading.computed_attributes)
     run.state.write(None)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
-from asyncify.analysis import load_commits, load_reads, load_sessions
+from asyncify.analysis import load_commits, load_reads, load_requests, load_sessions
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_demands import Demand, Summary, moved
@@ -33,9 +33,10 @@ def call(
 ) -> s.Value:
     """A call of a function of the program."""
     classes = _classes(run, operation) if function in run.loading.generic else {}
+    handed = classes | load_requests.handed(run, operation)
     closed = _closed(run, function)
     if (
-        not classes
+        not handed
         and not closed
         and not run.is_given_something(operation)
         and not _asks(run, function)
@@ -54,13 +55,13 @@ def call(
         if argument < 0:
             break
         given[place], places_of[place] = (
-            run.values[argument] or classes.get(argument, s.NOTHING),
+            run.values[argument] or handed.get(argument, s.NOTHING),
             argument,
         )
     for name, argument in operation[7]:
         for place, parameter in enumerate(parameters):
             if parameter.name == name:
-                value = run.values[argument] or classes.get(argument, s.NOTHING)
+                value = run.values[argument] or handed.get(argument, s.NOTHING)
                 given[place], places_of[place] = value, argument
     found = apply(run, function, given, index, places_of)
     return _own(run, found, function, index) if classes else found

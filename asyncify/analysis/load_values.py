@@ -137,7 +137,14 @@ class Outcome:
     scalars: bool
 
 
-Atom = Entity | Many | Row | Model | Statement | Outcome
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A function that makes these requests, and does nothing else: ``lambda: client.get("/")``."""
+
+    verbs: frozenset[str]
+
+
+Atom = Entity | Many | Row | Model | Statement | Outcome | Asking
 Value = frozenset[Atom]
 Key = tuple[Source, tuple[str, ...]]
 NOTHING: Value = frozenset()

@@ -12,7 +12,14 @@ from functools import cached_property
 from typing import Any
 
 from asyncify import facts as f
-from asyncify.analysis import generics, load_kinds, load_schemas, load_sessions, model_fields
+from asyncify.analysis import (
+    generics,
+    load_kinds,
+    load_requests,
+    load_schemas,
+    load_sessions,
+    model_fields,
+)
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
@@ -46,7 +53,7 @@ from asyncify.vocabulary.loading import (
     VALIDATING,
     VALUES,
 )
-from asyncify.vocabulary.testing import CLIENT_MEMBERS, is_test_path
+from asyncify.vocabulary.testing import CLIENT_MEMBERS
 
 _NESTING = 12  # calls inside one another
 _MENTIONS = 60  # a name that occurs more often says nothing
@@ -191,7 +198,7 @@ class Loading:
                     yield from program.mentioning(name.rpartition(".")[2])
             turned = self.coloring.turned
             yield from (fn for fn in turned if fn.facts.stores or fn.signature_is_decorated)
-        if self.requests_expire:
+        if self.expiring_requests:
             yield from self.requests
         elif names and self.is_shared and not self.keeping.all:
             committing = load_sessions.COMMITTING
@@ -213,12 +220,9 @@ class Loading:
         )
 
     @cached_property
-    def requests_expire(self) -> bool:
-        """May a request expire all that a test holds?"""
-        return self.is_shared and any(
-            fn.facts.members & EXPIRING_ALL and not is_test_path(fn.module.path)
-            for fn in self.coloring.turned
-        )
+    def expiring_requests(self) -> frozenset[str]:
+        """The verbs of requests that may expire all that a test holds."""
+        return load_requests.expiring(self)
 
     @cached_property
     def is_shared(self) -> bool:

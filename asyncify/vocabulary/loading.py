@@ -302,7 +302,8 @@ NESTED_FIELDS = {"Nested", "Pluck"}
 BEFORE_DUMP, BY_METHOD, BY_FUNCTION = "pre_dump", "Method", "Function"
 READS_FROM = "attribute"  # the keyword of a field that reads another attribute than its name
 ROUTING = ("fastapi.",)
-ROUTES = {"get", "post", "put", "patch", "delete", "head", "options", "api_route"}
+VERBS = {"get", "post", "put", "patch", "delete", "head", "options"}
+ROUTES = VERBS | {"api_route"}
 
 # Methods that give all rows as a list, and those that leave some of them to the database.
 LISTS = frozenset({"all", "fetchall"})
