@@ -102,6 +102,7 @@ class Roots:
         return (
             self._coroutine(members)
             or self._made_unseen(function)
+            or self._given_generator(function)
             or self._crossing(function, members, sides)
             or self._foreign(function, members)
             or self._held_by_both(members, sides)
@@ -123,6 +124,18 @@ class Roots:
             return ""
         is_seen = self.colors.factories.is_only_made(function)
         return "" if is_seen else "something that is given its class may make objects of it"
+
+    def _given_generator(self, function: Function) -> str:
+        """Does it go through a generator that its callers make, of theirs?"""
+        parameters = {parameter.name for parameter in function.signature.parameters}
+        for use in self.uses.of(function) if parameters else ():
+            read = function.body.operations[use.operation]
+            is_given = use.kind == "iterate" and read[0] == f.NAME and read[5] in parameters
+            if is_given and any(map(self.colors.does_io, use.callees)):
+                return (
+                    f"`{use.callees[0].qualname}`, which it goes through, is of those who call it"
+                )
+        return ""
 
     def _coroutine(self, members: set[Function]) -> str:
         found = next(
@@ -355,6 +368,8 @@ class Roots:
                 return False  # `state.factory`: somebody else put it there, for both sides
             if operation[0] == f.NAME and not self._is_at_home(member, operation[5], members):
                 return False
+            if operation[0] == f.NAME and self._is_proxy(member, operation[5], value):
+                return False  # of whatever anybody sets it to
             if operation[0] == f.CALL and any(
                 isinstance(a, v.Foreign) and a.name.endswith("object_session")
                 for a in evaluation.values[operation[5]]
@@ -374,6 +389,13 @@ class Roots:
             and not self._is_at_home(member, operation[5], members)
             for operation, value in zip(member.body.operations, evaluation.values, strict=True)
         )  # fmt: skip
+
+    def _is_proxy(self, function: Function, name: str, value: v.Value) -> bool:
+        """Is it a module's session of which nothing tells what made it?"""
+        sessions = [a for a in value if isinstance(a, v.Known) and a.kind == "Session"]
+        told = any(a.origin is not None for a in sessions)
+        is_global = isinstance(self.program.lookup(function, name), Variable)
+        return bool(sessions) and not told and is_global
 
     def _is_at_home(self, function: Function, name: str, members: set[Function]) -> bool:
         """Is a name a function's own, of a module, or of a function that stays sync too?"""
