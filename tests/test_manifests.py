@@ -231,9 +231,10 @@ def test_settings_that_a_version_knows(
     tmp_path: Path, version: tuple[int, int], known: int
 ) -> None:
     files = {"pytest.ini": "[pytest]\naddopts = -q\n"}
-    changes, _ = followed(tmp_path, files, Needs(tests=True, version=version))
+    changes, found = followed(tmp_path, files, Needs(tests=True, version=version))
     added = changes["pytest.ini"].removeprefix(files["pytest.ini"]).splitlines()
     assert added == BARE_SETTINGS.splitlines()[:known]
+    assert ["ASY602" in str(x) for x in found] == [True] * (known == 1)
 
 
 @pytest.mark.parametrize(
@@ -248,6 +249,8 @@ def test_settings_that_a_version_knows(
         ("requirements-dev.txt", "pytest==7.4.0\n", ("", False, (0, 23))),
         ("pyproject.toml", 'test = ["pytest>=7,<8"]\n', ("", False, (0, 23))),
         ("pyproject.toml", 'pytest = {version = "^7.4"}\n', ("", False, (0, 23))),
+        ("pyproject.toml", 'pytest = "7.4.4"\n', ("", False, (0, 23))),
+        ("pyproject.toml", 'pytest = "*"\npytest-cov = "4.0"\n', ("", False, None)),
         ("pyproject.toml", 'test = ["pytest>=8.2,<10", "pytest-cov<5"]\n', ("", False, None)),
     ],
 )

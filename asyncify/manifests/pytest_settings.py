@@ -12,6 +12,7 @@ from asyncify.manifests.changes import Manifests
 from asyncify.vocabulary.packages import (
     DROPPED_CONNECTIONS,
     FILTERS,
+    ONE_LOOP,
     PYTEST_FILES,
     PYTEST_SETTINGS,
     SETTINGS_SINCE,
@@ -19,6 +20,11 @@ from asyncify.vocabulary.packages import (
 )
 
 _FILTERS = re.compile(rf"{FILTERS}\s*[=:]")
+_LOOPS = (
+    "The project holds pytest-asyncio at {}.{}, which runs each test in an event loop of its own: "
+    "async fixtures can't be shared by tests, nor connections that an engine keeps."
+)
+_ADVICE = "Take pytest-asyncio 0.26 or newer, which needs pytest 8.2, and run asyncify again."
 Settings = tuple[tuple[str, str], ...]
 
 
@@ -35,16 +41,20 @@ def settings(
         (key, value) for key, value in PYTEST_SETTINGS
         if version is None or version >= SETTINGS_SINCE.get(key, version)
     )  # fmt: skip
-    if _edited(manifests, "", wanted, sqlite):
-        return
-    for folder in folders:
-        prefix = f"{folder}/" if folder else ""
-        if not (folder and _edited(manifests, prefix, wanted, sqlite)):
-            _create(manifests, prefix, wanted)
+    written = [_edited(manifests, "", wanted, sqlite)]
+    if not written[0]:
+        written = [
+            (folder and _edited(manifests, f"{folder}/", wanted, sqlite))
+            or _create(manifests, f"{folder}/" if folder else "", wanted)
+            for folder in folders
+        ]
+    if version is not None and version < ONE_LOOP:
+        for name in written:
+            manifests.tell("ASY602", name, 1, _LOOPS.format(*version), _ADVICE)
 
 
-def _edited(manifests: Manifests, prefix: str, wanted: Settings, sqlite: bool) -> bool:
-    """Does a folder have settings of pytest? Then they are edited."""
+def _edited(manifests: Manifests, prefix: str, wanted: Settings, sqlite: bool) -> str:
+    """The file in which a folder has settings of pytest, which are edited, or ''."""
     for name, section in PYTEST_FILES:
         text = manifests.text(prefix + name)
         if text is None:
@@ -56,20 +66,21 @@ def _edited(manifests: Manifests, prefix: str, wanted: Settings, sqlite: bool) -
         )
         if new is not None:
             manifests.put(prefix + name, new)
-            return True
-    return False
+            return prefix + name
+    return ""
 
 
-def _create(manifests: Manifests, prefix: str, wanted: Settings) -> None:
+def _create(manifests: Manifests, prefix: str, wanted: Settings) -> str:
     name = f"{prefix}pyproject.toml"
     text = manifests.text(name)
     if text is not None:
         new = _toml(text, "tool.pytest.ini_options", True, wanted)
         if new is not None:
             manifests.put(name, new)
-            return
+            return name
     lines = [f"{key} = {value}\n" for key, value in wanted]
     manifests.put(f"{prefix}pytest.ini", "[pytest]\n" + "".join(lines))
+    return f"{prefix}pytest.ini"
 
 
 def _toml(

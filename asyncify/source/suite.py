@@ -26,9 +26,11 @@ _HELD = re.compile(
     r"pytest[-_]asyncio[\"']?\s*(?:=\s*(?:\{[^}\n]*?version\s*=\s*)?[\"'](?:\^|~|=)*|===?|~=)\s*"
     r"(\d+)\.(\d+)"
 )
-# A pytest that is held back holds the plugin back: the last before 0.24 takes one below 8.2.
+# A pytest that is held back holds the plugin back: the last before 0.24 takes one below 8.2. Poetry
+# writes a version as it is: `pytest = "7.4.4"`.
 _HELD_PYTEST = re.compile(
-    r"(?<![\w-])pytest[\"']?\s*(?:=\s*(?:\{[^}\n]*?version\s*=\s*)?)?[\"']?[^\n#;\"'a-z]*?(?:==|<=?|~=|\^)\s*(\d+)(?:\.(\d+))?"
+    r"(?<![\w-])pytest[\"']?\s*(?:=\s*(?:\{[^}\n]*?version\s*=\s*)?)?[\"']?[^\n#;\"'a-z]*?"
+    r"(?:==|<=?|~=|\^|(?<=[\"'])(?=\d))\s*(\d+)(?:\.(\d+))?"
 )
 _LAST_BEFORE = (0, 23)
 _DISTRIBUTIONS = (

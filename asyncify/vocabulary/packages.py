@@ -87,6 +87,7 @@ SETTINGS_SINCE: dict[str, tuple[int, int]] = {
     "asyncio_default_fixture_loop_scope": (0, 24),
     "asyncio_default_test_loop_scope": (0, 26),
 }
+ONE_LOOP = (0, 24)  # from which on tests can share a loop
 # Where pytest looks for its settings, the first that has them: pairs (file, section).
 PYTEST_FILES: tuple[tuple[str, str], ...] = (
     ("pytest.ini", "pytest"),
