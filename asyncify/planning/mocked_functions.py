@@ -15,12 +15,14 @@ from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.declarations import normalised
 from asyncify.analysis.program import Class, Function, Module, Symbol, Variable, dotted
+from asyncify.analysis.statements import statements_of
 from asyncify.decisions import DefineLambda, EditArguments, MakeAsync, RenameReference
 from asyncify.findings import Finding
 from asyncify.planning.draft import Draft, reference
 from asyncify.planning.mocked_awaits import Awaits
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
+from asyncify.vocabulary.blocking import WAITS
 from asyncify.vocabulary.names import KINDS, async_name
 from asyncify.vocabulary.testing import (
     ASYNC_MOCK,
@@ -40,6 +42,7 @@ _ASYNC = ASYNC_MOCK.rpartition(".")[2]
 _EACH = PATCH_EACH.rpartition(".")[2]
 _PATCHING = {call.rpartition(".")[2] for call, _ in PATCHES.values()} | {_EACH}
 _SPECS = MOCKED_SPECS | {"autospec"}
+_NO_THREAD = "Make it an async function that awaits instead."
 _ADVICE = "Put something there whose calls can be awaited: an async function, or an AsyncMock."
 
 
@@ -120,6 +123,7 @@ class MockedFunctions:
                     self._stand_in(function, operations, operation, given, target)
                 else:
                     self._answer(function, operations, operation)
+                    self._threaded(function, operations, operation, target)
                     made = _CALLABLE not in dict(operation[7]) and not self._hands(
                         function, operations, operation
                     )
@@ -318,6 +322,33 @@ class MockedFunctions:
             keyword = ((_CALLABLE, draft.spell(_PLAIN)),)
             draft.add(EditArguments(node=node, site=draft.site(operation), set_keywords=keyword))
 
+    def _threaded(
+        self,
+        function: Function,
+        operations: tuple[f.Operation, ...],
+        operation: f.Operation,
+        target: Function,
+    ) -> None:
+        """The program ran it in a thread, and awaits it now: what the mock calls instead, and waits
+        there, blocks the event loop."""
+        if all(use.kind != "thread" for _, use in self.colors.callers().get(target, ())):
+            return
+        effects = [index for name, index in operation[7] if name == _EFFECT]
+        if operations is function.body.operations:
+            effects += [
+                statement[8] for statement in statements_of(function.body.statements)
+                if statement[0] == f.ASSIGN and any(_EFFECT in each for each in statement[7])
+            ]  # fmt: skip
+        for index in effects:
+            fake = self._function(function, operations, index)
+            if fake is None or self._is_async(function, operations, index):
+                continue
+            if not WAITS.isdisjoint(fake.facts.members | fake.facts.names):
+                reason = f"`{target.qualname}` was run in a thread, and is awaited now: "
+                reason += f"`{fake.name}`, which a mock calls instead, waits in the event loop."
+                site = self.draft(function.module).site(operations[index])
+                self.findings.append(finding("ASY608", site, reason, _NO_THREAD))
+
     def _hands(
         self, function: Function, operations: tuple[f.Operation, ...], operation: f.Operation
     ) -> bool:
@@ -353,6 +384,13 @@ class MockedFunctions:
         self, function: Function, operations: tuple[f.Operation, ...], given: int
     ) -> bool:
         """Is it a function that is async, or will be?"""
+        found = self._function(function, operations, given)
+        return found is not None and (found.facts.is_async or found in self.coloring.turned)
+
+    def _function(
+        self, function: Function, operations: tuple[f.Operation, ...], given: int
+    ) -> Function | None:
+        """The function of the program that is given by its name."""
         value, program = operations[given], self.colors.inference.program
         symbol: object = None
         if value[0] == f.ATTRIBUTE:
@@ -361,9 +399,7 @@ class MockedFunctions:
             inner = (c for c in function.module.functions if c.parent is function)
             named = (c for c in inner if c.name == value[5])
             symbol = next(named, None) or program.lookup(function, value[5])
-        return isinstance(symbol, Function) and (
-            symbol.facts.is_async or symbol in self.coloring.turned
-        )
+        return symbol if isinstance(symbol, Function) else None
 
     def _is_alive(self, function: Function, given: int) -> bool:
         """Is it made from what turns too: a factory of the tests, or a session that is the result

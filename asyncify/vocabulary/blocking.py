@@ -165,3 +165,5 @@ MAKERS: frozenset[str] = frozenset(
 THREAD_LOCKS: frozenset[str] = frozenset(
     f"threading.{name}" for name in ("Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition")
 )
+# By what a thread waits for others: in an event loop nobody goes on meanwhile.
+WAITS: frozenset[str] = frozenset({"wait", "acquire", "sleep", "result"})
