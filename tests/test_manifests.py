@@ -234,7 +234,7 @@ def test_settings_that_a_version_knows(
     changes, found = followed(tmp_path, files, Needs(tests=True, version=version))
     added = changes["pytest.ini"].removeprefix(files["pytest.ini"]).splitlines()
     assert added == BARE_SETTINGS.splitlines()[:known]
-    assert ["ASY602" in str(x) for x in found] == [True] * (known == 1)
+    assert any("loop of its own" in str(x) for x in found) is (known == 1)
 
 
 @pytest.mark.parametrize(
