@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from asyncify import facts as f
 from asyncify.analysis import declarations
+from asyncify.analysis import values as v
 from asyncify.analysis.generics import Expression, parameters
 from asyncify.analysis.program import Class, Function, Variable, dotted
 from asyncify.vocabulary import loading as words
@@ -128,6 +129,20 @@ def _named(inference: Inference, place: Expression, given: Given, depth: int) ->
             yield from _schemas(inference, Expression(*made), given, depth + 1)
     elif symbol is None and "" in given and name[:1].isupper():
         yield from given[""]
+    elif symbol is None and name:
+        yield from map(Schema, _handed(inference, place.function, name))
+
+
+def _handed(inference: Inference, function: Function | None, name: str) -> list[Class]:
+    """The schemas that callers give the parameter of a function around a route."""
+    while function is not None:
+        for position, parameter in enumerate(function.signature.parameters):
+            if parameter.name == name:
+                value = inference.parameter(function, position)
+                found = {a.cls for a in value if isinstance(a, v.ClassObject) and is_schema(a.cls)}
+                return sorted(found, key=lambda cls: (cls.module.path, cls.body.index))
+        function = function.parent
+    return []
 
 
 # -- fields
