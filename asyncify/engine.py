@@ -216,7 +216,8 @@ def _manifests(
     """What manifests and pytest's settings need for the changes."""
     from asyncify.manifests import Needs, follow  # tomlkit is needed only here
 
-    if not changes or request.phase in STILL_SYNC:
+    turns = any(b"async" in change.after or b"await" in change.after for change in changes)
+    if not turns or request.phase in STILL_SYNC:
         return []
     config = request.config
     needs = Needs(

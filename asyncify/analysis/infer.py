@@ -29,6 +29,7 @@ from asyncify.config import Config
 from asyncify.vocabulary.common import REGISTERED
 from asyncify.vocabulary.names import FUNCTIONS, KINDS, TABLES
 from asyncify.vocabulary.rows import Member
+from asyncify.vocabulary.tasks import TAKING_PATHS
 from asyncify.vocabulary.testing import CLIENTS
 
 # What reading an attribute gives: a value that is always the same; the slots that hold it; or
@@ -200,7 +201,7 @@ def infer(program: Program, config: Config) -> Inference:
         for method in program.classes[body].methods.values():
             inference.need(method)  # what it overrides is called by the library
     held = {name for name, (kind, _) in REGISTERED.items() if program.mentioning(kind)}
-    inference.heat.members(sorted(DISTINCTIVE | held))
+    inference.heat.members(sorted(DISTINCTIVE | held | TAKING_PATHS))
     inference.settle()
     evidence = Evidence(inference)
     evidence.ask()

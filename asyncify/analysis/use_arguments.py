@@ -17,7 +17,7 @@ from asyncify.vocabulary.frameworks import CHOICES_KEYWORD, CONSTRUCTORS
 from asyncify.vocabulary.names import FUNCTIONS, GREENLET_FUNCTIONS, KINDS, WATCHING
 from asyncify.vocabulary.replacing import REPLACING
 from asyncify.vocabulary.runners import RUNNERS
-from asyncify.vocabulary.tasks import STARTUP
+from asyncify.vocabulary.tasks import STARTUP, TAKING_PATHS
 from asyncify.vocabulary.testing import CLEANUPS, EXPECTING
 
 # Listeners run where the event happens: inside a greenlet.
@@ -86,6 +86,8 @@ class Arguments(Holders):
             here = consumer is not None and argument == consumer.function
             if not given and (here or calls_what_it_gets(name)):
                 given = self._called_objects(value)
+            if not given and name.rpartition(".")[2] in TAKING_PATHS:
+                given = self._named(value)
             if not given and may_call_items(name):
                 given = [a.function for a in v.elements(value) if isinstance(a, v.FunctionObject)]
             if given:
@@ -100,6 +102,13 @@ class Arguments(Holders):
         if any(isinstance(a, v.KnownMethod) and a.name == "run_sync" for a in callee):
             return True
         return method[0] == f.ATTRIBUTE and method[6] == "run_sync" and all(map(is_mock, callee))
+
+    def _named(self, value: v.Value) -> list[Function]:
+        """``queue.enqueue("app.jobs.resize")``: the functions that are meant."""
+        words = [a.value for a in value if isinstance(a, v.Literal) and isinstance(a.value, str)]
+        named = self.inference.program.named
+        found = [named(word.replace(":", ".")) for word in words if "." in word or ":" in word]
+        return [each for each in found if isinstance(each, Function)]
 
     def _called_objects(self, value: v.Value) -> list[Function]:
         """``Thread(target=job)``: what an object runs that is given as a function."""

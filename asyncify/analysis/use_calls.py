@@ -27,7 +27,7 @@ from asyncify.vocabulary.names import (
 )
 from asyncify.vocabulary.rows import Form, Role
 from asyncify.vocabulary.sqlalchemy_query import QUERY
-from asyncify.vocabulary.tasks import STEPPING, STREAMING
+from asyncify.vocabulary.tasks import STEPPING, STREAMING, TAKING_PATHS
 
 METADATA = ("create_all", "drop_all", "reflect")
 # Builtins that iterate over their arguments.
@@ -99,7 +99,7 @@ class Calls(Arguments):
             if not self._gives_nothing(operation):
                 yield from self.passed(index, operation, callee)
                 yield from self.given(index, operation)
-            elif self.gives_functions(operation):
+            elif name in TAKING_PATHS or self.gives_functions(operation):
                 yield from self.passed(index, operation, callee)
         if functions:
             callees = in_order(functions, callee)

@@ -17,6 +17,7 @@ from asyncify.vocabulary.names import (
     GREENLET_ALWAYS,
 )
 from asyncify.vocabulary.rows import Form
+from asyncify.vocabulary.tasks import TAKING_PATHS
 from asyncify.vocabulary.testing import CLIENT_MEMBERS, MOCKS_OF, REQUEST
 
 # The last parts of the names of what reaches sessions that it isn't given.
@@ -79,7 +80,7 @@ class Collector(Calls):
         held = list(self.of_holder(index, operation, self.values[operation[5]]))
         if held:
             return held
-        if self._reaches_sessions(operation):
+        if self._reaches_sessions(operation) or self._method(operation) in TAKING_PATHS:
             return self.call(index, operation)
         for argument in (*operation[6], *[i for _, i in operation[7]]):
             value = self.values[argument] if argument >= 0 else v.UNKNOWN

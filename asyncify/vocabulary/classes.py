@@ -294,12 +294,27 @@ _QUIET = (
 )  # fmt: skip
 
 
+# Toolkits of windows: events come in a loop of their own, and methods are called plainly.
+_WINDOWS = ("PyQt5.", "PyQt6.", "PySide2.", "PySide6.", "tkinter.", "customtkinter.", "wx.")
+_OF_WINDOWS = Calls(
+    Rule.SYNC,
+    (
+        *("*Event", "event", "eventFilter", "run", "accept", "reject", "paint", "sizeHint"),
+        *("data", "setData", "flags", "rowCount", "columnCount", "headerData", "createEditor"),
+        *("setEditorData", "setModelData", "filterAcceptsRow", "lessThan", "destroy", "On*"),
+    ),
+    "https://doc.qt.io/qt-6/eventsandfilters.html",
+)
+
+
 def calls(base: str, method: str) -> Calls | None:
     """What a class does with a method of one below it, or None: unknown, or nothing."""
     for table in (CLASSES, AWAITED):
         row = table.get(base)
         if row is not None and any(fnmatchcase(method, pattern) for pattern in row.methods):
             return row
+    if base.startswith(_WINDOWS) and any(fnmatchcase(method, p) for p in _OF_WINDOWS.methods):
+        return _OF_WINDOWS
     return None
 
 

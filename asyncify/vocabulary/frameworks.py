@@ -23,6 +23,9 @@ __all__ = [
     "METHODS",
     "NAMESPACE_DEFAULTS",
     "PLAIN_THREADS",
+    "RESOLVERS",
+    "RESOLVING",
+    "RESOLVING_PLAINLY",
     "ROOTS",
     "THREAD_KEYWORDS",
     "Boundary",
@@ -48,6 +51,12 @@ NAMESPACE_DEFAULTS = "set_defaults"
 # What takes a container for the words to choose from: of a dict that is its keys.
 # https://docs.python.org/3/library/argparse.html#choices
 CHOICES_KEYWORD = "choices"
+
+# The decorators of resolvers, and what runs those of a schema plainly, or awaits them.
+# https://strawberry.rocks/docs/types/schema
+RESOLVERS = "strawberry."
+RESOLVING_PLAINLY = "execute_sync"
+RESOLVING = "execute"
 
 # What the decorators of functools that keep results put on a function.
 CACHE_MEMBERS = ("cache_clear", "cache_info", "cache_parameters", "__wrapped__")

@@ -12,6 +12,9 @@ TOGETHER = frozenset({"asyncio.gather", "asyncio.tasks.gather"})
 # Decorators that run a function in a thread, and give a coroutine:
 # https://docs.djangoproject.com/en/stable/topics/async/#sync-to-async
 THREADING = frozenset({"asgiref.sync.sync_to_async"})
+# Methods that take a function by its dotted path, too: https://python-rq.org/docs/,
+# https://apscheduler.readthedocs.io/en/3.x/modules/schedulers/base.html
+TAKING_PATHS = frozenset({"enqueue", "enqueue_at", "enqueue_in", "enqueue_call", "add_job"})
 # The argument runs beside what follows.
 STARTING = frozenset(
     {
