@@ -5,6 +5,7 @@ By what it is, by who calls it, by its decorators, and by the configuration.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 
 from asyncify import facts as f
@@ -137,6 +138,7 @@ class Obstacles(Callers):
                 if obstacle is not None and function not in found:
                     found[function] = obstacle
                     pending.append(function)
+        direct = frozenset(found)
         while pending:
             function = pending.pop()
             if function.facts.is_async:
@@ -144,7 +146,9 @@ class Obstacles(Callers):
             for caller, use in self.callers().get(function, ()):
                 is_plain = use.kind == "call" and not caller.facts.is_async
                 if is_plain and caller not in found and not is_test_path(caller.module.path):
-                    found[caller] = found[function]
+                    below, is_direct = found[function], function in direct
+                    reason = f"Below it, in `{function.qualname}`, {below.reason}"
+                    found[caller] = replace(below, reason=reason) if is_direct else below
                     pending.append(caller)
         return found
 

@@ -33,7 +33,13 @@ class Refusals:
 
     def findings(self) -> Iterator[Finding]:
         failed = ordered(self.coloring.failed)
+        told: set[str] = set()
         for function in failed:
+            loop = self.colors.serving.get(function)
+            if loop is not None and self.coloring.failed[function].reason.startswith(loop.reason):
+                if loop.reason in told:
+                    continue  # all that stands above an event loop stays sync for one reason
+                told.add(loop.reason)
             if not self.coloring.failed[function].whole and not self._is_given_sync(function):
                 yield self._failure(function)
         views = [fn for fn in failed if self.coloring.failed[fn].whole]
