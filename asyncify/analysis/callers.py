@@ -63,25 +63,28 @@ class Callers:
         if self._protocols != len(fulfilled):
             self._protocols = len(fulfilled)
             self._families.clear()
+        known = self._families.get(function)
+        if known is None:
+            known = self._families[function] = self._family(function) or (function,)
+        return known
+
+    def _family(self, function: Function) -> tuple[Function, ...]:
         if function.owner is None or function.is_constructor:
-            return (function,)
-        if function not in self._families:
-            name = function.owner.method_name(function)
-            names = ENTERING if name in ENTERING else (name,)
-            related: dict[Class, None] = {}
-            pending = [function.owner]
-            while pending:
-                cls = pending.pop()
-                if cls not in related:
-                    related[cls] = None
-                    pending += [b for b in cls.ancestors if not b.methods.keys().isdisjoint(names)]
-                    below = cls.descendants()
-                    pending += [c for c in below if not c.methods.keys().isdisjoint(names)]
-                    pending += fulfilled.get(cls, ())
-            members = tuple(c.methods[n] for c in related for n in names if n in c.methods)
-            members = self.cases.related(function) or members
-            self._families[function] = members or (function,)
-        return self._families[function]
+            return ()
+        name = function.owner.method_name(function)
+        names = ENTERING if name in ENTERING else (name,)
+        related: dict[Class, None] = {}
+        pending = [function.owner]
+        while pending:
+            cls = pending.pop()
+            if cls not in related:
+                related[cls] = None
+                pending += [b for b in cls.ancestors if not b.methods.keys().isdisjoint(names)]
+                below = cls.descendants()
+                pending += [c for c in below if not c.methods.keys().isdisjoint(names)]
+                pending += self.inference.fulfilled.get(cls, ())
+        members = tuple(c.methods[n] for c in related for n in names if n in c.methods)
+        return self.cases.related(function) or members
 
     def keep_to_itself(self, functions: set[Function]) -> None:
         """Whoever calls these does no I/O by that: they stay sync, and are called as they are."""

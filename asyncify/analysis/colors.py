@@ -93,6 +93,7 @@ class Colors(Settling):
             if not any(
                 self._moves(fn, reached) for fn in self.inference.evaluations.keys() - before
             ) and not self.clients.decide(coloring):
+                self._group(coloring)
                 return coloring
 
     def _forget(self) -> None:
@@ -210,7 +211,6 @@ class Colors(Settling):
                 coloring.islands = (state.islands | state.sides.quiet) - state.stays
                 coloring.entered = entered
                 coloring.lost = self.already.left(self._evaluated(), coloring.turned - state.stays)
-                self._group(coloring)
                 return coloring
             for function in ordered(hopeless):
                 state.failed.setdefault(function, self._why(function, coloring))

@@ -80,6 +80,9 @@ def exhausts(layout: Layout, call: int) -> bool:
 def applied(layout: Layout, call: int) -> Applied | None:
     """What a call applies to the items of what else it is given, if it has a form that awaits."""
     operation = layout.operations[call]
+    is_keyed = any(name == "key" for name, _ in operation[7])
+    if not is_keyed and _builtin(layout, call) not in ("map", "filter"):
+        return None  # as nearly all calls
     if any(argument < 0 for argument in operation[6]):
         return None
     return _keyed(layout, call) or _mapped(layout, call)

@@ -47,7 +47,7 @@ class Evaluation:
         that the colors and the plan look for. Asked for when the evaluation is done."""
         holds = self.inference.holds_objects
         return tuple(
-            (index, value) for index, value in enumerate(self.values) if value and holds(value)
+            [(index, value) for index, value in enumerate(self.values) if value and holds(value)]
         )
 
     def again(self) -> Evaluation:

@@ -235,9 +235,9 @@ class Factories:
     def _uses_plainly(self, function: Function, cls: Class, surely: bool) -> bool:
         evaluation = self.colors.inference.evaluations.get(function)
         if evaluation is not None:
-            layout = self.colors.uses.layout(function)
+            layout, atom = self.colors.uses.layout(function), v.ClassObject(cls)
             for index, value in enumerate(evaluation.values):
-                if v.ClassObject(cls) in value and not self._is_kept(
+                if atom in value and not self._is_kept(
                     evaluation, layout.parent(index), index, surely
                 ):
                     return False

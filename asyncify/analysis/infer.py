@@ -53,6 +53,7 @@ class Inference(Signatures):
         self.unbound: set[v.Origin] = set()  # made on an engine that nobody knows
         self.staying: set[v.Origin] = set()  # what makes sessions that can't be async
         self.attributes: dict[v.Value, Attributes] = {}
+        self.unused: set[tuple[v.Value, str]] = set()  # attributes that are no uses, of whatever
         self.results: dict[v.Value, v.Value] = {}  # of calls that always give the same
         self.holders: dict[str, v.Known | None] = {}  # classes of libraries, by what they are given
         self._layouts: dict[Function, Layout] = {}

@@ -109,8 +109,8 @@ class Lent:
                 continue
             given: list[tuple[int | str | None, int]] = [*enumerate(operation[6]), *operation[7]]
             for key, index in given:
-                lenders = _lenders(evaluation.values[index]) if index >= 0 else iter(())
-                if any(
+                lenders = [*_lenders(evaluation.values[index])] if index >= 0 else []
+                if lenders and any(
                     self._takes(callee, key, self.inference.skipped(function, operation, callee))
                     for callee in use.callees
                 ):

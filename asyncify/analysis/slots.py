@@ -85,6 +85,7 @@ class Flow:
         self._stripped: dict[v.Value, v.Value] = {}
         self._holding: dict[v.Value, bool] = {}
         self._plain: dict[v.Value, bool] = {}
+        self._empty: dict[v.Value, bool] = {}
 
     def evaluate(self, function: Function) -> None:
         """Evaluate a function."""
@@ -241,11 +242,14 @@ class Flow:
 
     def holds_nothing(self, value: v.Value) -> bool:
         """The same, also of what is in containers: ``(priority, handler)``, ``[handler]``."""
-        return self.is_plain(value) and all(
-            self.holds_nothing(v.elements(frozenset((a,))))
-            for a in value
-            if isinstance(a, (v.Collection, v.TupleValue))
-        )
+        found = self._empty.get(value)
+        if found is None:
+            found = self._empty[value] = self.is_plain(value) and all(
+                self.holds_nothing(v.elements(frozenset((a,))))
+                for a in value
+                if isinstance(a, (v.Collection, v.TupleValue))
+            )
+        return found
 
     def given(self, what: str, function: Function) -> v.Value:
         """What was seen to be returned or yielded (``what``) by a function."""

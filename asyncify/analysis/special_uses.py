@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cached_property
 
 from asyncify import facts as f
@@ -93,7 +92,7 @@ class SpecialUses:
 
     def _gone_through(self, evaluation: Evaluation, index: int) -> Iterator[Use]:
         for use in self._use(evaluation, index, index, (words.ITERATE,)):
-            yield replace(use, kind="iterate")
+            yield use._replace(kind="iterate")
 
     def _truth(self, evaluation: Evaluation, layout: Layout, index: int) -> Iterator[Use]:
         item = VALUE_USED if _is_value(layout, index) else -1

@@ -6,7 +6,7 @@ writes the edit there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from asyncify.analysis import values as v
 from asyncify.analysis.program import Function
@@ -42,8 +42,7 @@ _OF_MEMBERS = {"member", "thread", "expect", "handed"}
 VALUE_USED, UNSURE = 1, 2
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(NamedTuple):
     """One place. ``kind``:
 
     ``member``: a member of a known object (``owner``, ``row``) is called or read;

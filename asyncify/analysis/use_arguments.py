@@ -48,12 +48,11 @@ class Arguments(Holders):
 
     def gives_functions(self, operation: f.Operation) -> bool:
         """``Runner(jobs=[job])``: are functions in a container given to something foreign?"""
-        values = self.values
-        given = (*(i for i in operation[6] if i >= 0), *(i for _, i in operation[7]))
-        return (
-            any(values[i] and not self.inference.holds_nothing(values[i]) for i in given)
-            and may_call_items(self.callee_name(operation))
-        )  # fmt: skip
+        values, holds_nothing = self.values, self.inference.holds_nothing
+        for index in (*[i for i in operation[6] if i >= 0], *[i for _, i in operation[7]]):
+            if not holds_nothing(values[index]):
+                return may_call_items(self.callee_name(operation))
+        return False
 
     def passed(self, index: int, operation: f.Operation, callee: v.Value) -> Iterator[Use]:
         """Functions of the program that are handed to something outside it."""
@@ -82,6 +81,8 @@ class Arguments(Holders):
                 name = f"{name.partition('(')[0]}({words[argument]})"
             if expected >= 0 and operation[6][expected : expected + 1] == (argument,):
                 kind, name = "expect", name.rpartition(".")[2]
+            if self.inference.holds_nothing(value):
+                continue
             given = [a.function for a in value if isinstance(a, v.FunctionObject)]
             here = consumer is not None and argument == consumer.function
             if not given and (here or calls_what_it_gets(name)):

@@ -58,7 +58,7 @@ class Calls(Arguments):
         for index in operation[6]:
             if not is_plain(values[index if index >= 0 else ~index]):
                 return False
-        return all(is_plain(values[index]) for _, index in operation[7])
+        return not operation[7] or all(is_plain(values[index]) for _, index in operation[7])
 
     def _may_be_ours(self, operation: f.Operation) -> bool:
         """May a call be that of a method of the program, by its name?"""
@@ -80,7 +80,8 @@ class Calls(Arguments):
 
     def call(self, index: int, operation: f.Operation) -> Iterator[Use]:
         callee, name = self.values[operation[5]], self._method(operation)
-        if any(atom.__class__ is v.KnownMethod for atom in callee):
+        kinds = {atom.__class__ for atom in callee}
+        if v.KnownMethod in kinds:
             yield from self.member(index, operation, callee)
         functions: list[Function] = []
         for atom in callee:
@@ -93,10 +94,11 @@ class Calls(Arguments):
             yield from self.stacked(index, operation)
         pushed = list(self.pushed(index, operation, callee)) if name == "callback" else []
         yield from pushed
-        spawned = list(self.in_greenlet(index, operation, callee))
+        spawned = list(self.in_greenlet(index, operation, callee, kinds))
         yield from spawned
+        gives_nothing = self._gives_nothing(operation)
         if not functions and not spawned and not pushed:
-            if not self._gives_nothing(operation):
+            if not gives_nothing:
                 yield from self.passed(index, operation, callee)
                 yield from self.given(index, operation)
             elif name in TAKING_PATHS or self.gives_functions(operation):
@@ -104,10 +106,10 @@ class Calls(Arguments):
         if functions:
             callees = in_order(functions, callee)
             yield Use("call", self.function, index, name=callees[0].name, callees=callees)
-            if not self._gives_nothing(operation):
+            if not gives_nothing:
                 yield from self.listed(operation, callee)
         else:
-            if not self.keeps(callee):
+            if not gives_nothing and not self.keeps(callee):
                 yield from self.read_elsewhere(operation)
             if self._may_be_ours(operation):
                 yield from self.guessed(index, operation)
@@ -120,6 +122,8 @@ class Calls(Arguments):
         self, index: int, operation: f.Operation, atom: v.Atom, functions: list[Function]
     ) -> Iterator[Use]:
         """One of what may be called: classes below it run their constructors too."""
+        if atom.__class__ is v.FunctionObject:
+            return
         if isinstance(atom, v.ClassObject) and atom.cls.subclasses:
             functions += self._run_below(operation[5], atom.cls)
         if isinstance(atom, v.Foreign):
@@ -241,14 +245,19 @@ class Calls(Arguments):
         if found:
             yield Use("maybe", self.function, index, name=found[0].name, callees=found)
 
-    def in_greenlet(self, index: int, operation: f.Operation, callee: v.Value) -> Iterator[Use]:
+    def in_greenlet(
+        self, index: int, operation: f.Operation, callee: v.Value, kinds: set[type[v.Atom]]
+    ) -> Iterator[Use]:
         """Something of SQLAlchemy's own that takes an engine or a connection, and stays sync."""
         if self.function.facts.kind in ("module", "class"):
             return
-        yield from self._migrating(index, callee)
+        is_foreign = v.Foreign in kinds
+        if is_foreign:
+            yield from self._migrating(index, callee)
         name = self._spawned(index, operation, callee)
         if not name:
-            yield from self.of_holder(index, operation, callee)
+            if is_foreign:
+                yield from self.of_holder(index, operation, callee)
             return
         wanted = GREENLET_KEYWORDS.get(name, "")
         positional = () if wanted else operation[6]
@@ -436,11 +445,11 @@ def merged(queries: Iterable[v.QueryValue]) -> list[v.QueryValue]:
     found = list(queries)
     if len(found) < 2:
         return found
-    first = min(found, key=lambda q: (q.origin.function.qualname, q.origin.call, v.order(q)))
-    return [
-        v.changed(
-            first,
-            to_many=any(q.to_many for q in found),
-            collections=any(q.collections for q in found),
-        )
-    ]
+    if len({q.origin for q in found}) == 1:
+        first = min(found, key=v.order)
+    else:
+        first = min(found, key=lambda q: (q.origin.function.qualname, q.origin.call, v.order(q)))
+    to_many, collections = any(q.to_many for q in found), any(q.collections for q in found)
+    if (to_many, collections) == (first.to_many, first.collections):
+        return [first]
+    return [v.changed(first, to_many=to_many, collections=collections)]

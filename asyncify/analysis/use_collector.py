@@ -38,13 +38,17 @@ class Collector(Calls):
 
     def collect(self) -> Iterator[Use]:
         """All uses, in the order of the operations; then those of statements."""
-        values, is_plain = self.values, self.is_plain
+        values, is_plain, unused = self.values, self.is_plain, self.inference.unused
         for index, operation in enumerate(self.operations):
             kind = operation[0] if operation else f.NAME
             if kind == f.ATTRIBUTE:  # most are of something foreign
                 value = values[operation[5]]
-                if value and not is_plain(value):
-                    yield from self.attribute(index, operation)
+                if value and not is_plain(value) and (value, operation[6]) not in unused:
+                    found = list(self.attribute(index, operation))
+                    if found or any(a.__class__ is v.Client for a in value):
+                        yield from found
+                    else:
+                        unused.add((value, operation[6]))
             elif kind != f.NAME and kind != f.CONSTANT:
                 collector = _COLLECTORS.get(kind)
                 if collector is not None:
@@ -75,16 +79,19 @@ class Collector(Calls):
 
     def any_call(self, index: int, operation: f.Operation) -> Iterable[Use]:
         """Most calls are of something foreign, with nothing that matters here given to it."""
-        if not self.is_plain(self.values[operation[5]]) or not self._gives_nothing(operation):
+        callee = self.values[operation[5]]
+        if not self.is_plain(callee) or not self._gives_nothing(operation):
             return self._telling_call(index, operation)
-        held = list(self.of_holder(index, operation, self.values[operation[5]]))
+        held = list(self.of_holder(index, operation, callee)) if callee else []
         if held:
             return held
         if self._reaches_sessions(operation) or self._method(operation) in TAKING_PATHS:
             return self.call(index, operation)
-        for argument in (*operation[6], *[i for _, i in operation[7]]):
-            value = self.values[argument] if argument >= 0 else v.UNKNOWN
-            if value and any(map(self._holds_code, value)):
+        for argument in operation[6]:
+            if argument >= 0 and not self.inference.holds_nothing(self.values[argument]):
+                return self.call(index, operation)
+        for _, argument in operation[7]:
+            if not self.inference.holds_nothing(self.values[argument]):
                 return self.call(index, operation)
         return self.guessed(index, operation) if self._may_be_ours(operation) else ()
 
@@ -95,14 +102,6 @@ class Collector(Calls):
         if callee[0] == f.NAME and callee[5] == "getattr":
             found += self.named_member(index, operation)
         return found
-
-    def _holds_code(self, atom: v.Atom) -> bool:
-        """Is it a generator, or a container of functions?"""
-        kind = atom.__class__
-        if kind is v.Generated:
-            return True
-        held = kind in (v.Collection, v.Record, v.TupleValue)
-        return held and not self.inference.holds_nothing(frozenset((atom,)))
 
     def any_sequence(self, index: int, operation: f.Operation) -> Iterable[Use]:
         return self.starred(operation[6])

@@ -480,7 +480,7 @@ def _narrowed(value: Value) -> Value:
 def order(query: QueryValue) -> str:
     """What alternatives are sorted by, so that every run takes them in the same order."""
     if not query.text:
-        _set(query, "text", repr(query))
+        _set(query, "text", repr((query.origin, query.given[:-1])))  # all but the registry
     return query.text
 
 

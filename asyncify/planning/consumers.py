@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from asyncify import facts as f
 from asyncify.analysis.consumers import (
     applied,
@@ -142,7 +140,7 @@ def take_some(use: Use, layout: Layout, draft: Draft, group: int, helper: str) -
         )
     )  # fmt: skip
     draft.drop(dotted(layout.operations, operation[5]))
-    return replace(use, operation=call)
+    return use._replace(operation=call)
 
 
 def _delegate(layout: Layout, index: int, draft: Draft, group: int, asynchronous: bool) -> None:

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.item_functions import REDUCE
@@ -226,10 +224,10 @@ class CallPlanner(UsePlanner):
             return use
         callees = self.colors.divider.sharing.without_wrappers(use, self.coloring.turned, sides)
         if callees != use.callees:
-            use = replace(use, callees=callees)
+            use = use._replace(callees=callees)
         if not is_handed(use) or home(use.function) not in sides.twinned:
             return use
-        return replace(use, callees=tuple(c for c in use.callees if self.is_coroutine(c)))
+        return use._replace(callees=tuple(c for c in use.callees if self.is_coroutine(c)))
 
     def await_instead(self, use: Use, layout: Layout, draft: Draft) -> None:
         """``asyncio.run(work())`` in what turned: a loop runs already, so the work is awaited."""
@@ -341,7 +339,7 @@ class CallPlanner(UsePlanner):
         operation = layout.operations[use.operation]
         kinds = self.colors.kinds_in_hand(use, session or "")
         awaits = self.awaits_inside(use, layout)
-        outside = self._can_be_outside(use, layout) and (awaits or self._may_load(use, layout))
+        outside = (awaits or self._may_load(use, layout)) and self._can_be_outside(use, layout)
         if session is None or (awaits and not outside):
             self.impediments[use.function] = Obstacle(
                 "ASY108", f"The call at line {use.line} can't be put inside run_sync."
