@@ -55,7 +55,7 @@ class Mains:
             moved = self.moved.get(each.site.path)
             if moved is not None:
                 line, column = moved.place(each.site.line, each.site.column)
-                each = replace(each, site=replace(each.site, line=line, column=column))
+                each = replace(each, site=each.site._replace(line=line, column=column))
             yield each
 
     def changes(self, made: tuple[FileChange, ...]) -> tuple[FileChange, ...]:

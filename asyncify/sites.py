@@ -1,12 +1,14 @@
-"""Where things stand: positions for people, and node references that both syntax trees share."""
+"""Where things stand: positions for people, and node references that both syntax trees share.
+
+Each is made thousands of times, compared and hashed: a tuple does all of that quickest.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Site:
+class Site(NamedTuple):
     """A place in a file.
 
     ``path`` is relative to the project root with forward slashes, ``line`` counts from 1 and
@@ -18,8 +20,7 @@ class Site:
     column: int
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class NodeRef:
+class NodeRef(NamedTuple):
     """A syntax node, named so that ``ast`` and LibCST find the same one.
 
     ``number`` counts the nodes of ``kind`` in structural source order, from 0. ``name`` is the

@@ -7,10 +7,11 @@ can import the variable reaches the same session. So a constructor that uses no 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
+from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.program import Function, Variable, dotted
 from asyncify.analysis.uses import Uses
@@ -18,8 +19,7 @@ from asyncify.analysis.uses import Uses
 _KINDS = ("Session", "scoped_session")
 
 
-@dataclass(frozen=True, slots=True)
-class AmbientSession:
+class AmbientSession(NamedTuple):
     """A session by the variable that it is reached by, and the attributes behind that
     (``.session``). ``called``: the variable is a registry, which gives its session when called."""
 
@@ -28,12 +28,16 @@ class AmbientSession:
     called: bool
 
 
+Places = dict[int, AmbientSession | None]
+
+
 class Ambient:
     """Answers for the functions of a program."""
 
     def __init__(self, inference: Inference, uses: Uses) -> None:
         self.inference = inference
         self.uses = uses
+        self._places: dict[Function, tuple[Evaluation, Places]] = {}
 
     def session(self, function: Function) -> AmbientSession | None:
         """The one ambient session of a function that uses no other, and hands none on."""
@@ -43,13 +47,19 @@ class Ambient:
             return None
         return sessions.pop()
 
-    def places(self, function: Function) -> dict[int, AmbientSession | None]:
+    def places(self, function: Function) -> Places:
         """The operations of a function that reach a session from outside it; None for one that
         is given to it. Registries that are called stand for the call."""
         evaluation = self.inference.evaluations.get(function)
-        found: dict[int, AmbientSession | None] = {}
         if evaluation is None:
-            return found
+            return {}
+        known = self._places.get(function)
+        if known is None or known[0] is not evaluation:
+            known = self._places[function] = evaluation, self._reaching(function, evaluation)
+        return known[1]
+
+    def _reaching(self, function: Function, evaluation: Evaluation) -> Places:
+        found: Places = {}
         layout = self.uses.layout(function)
         for index, value in evaluation.objects:
             kinds = {a.kind for a in value if isinstance(a, v.Known)}

@@ -203,8 +203,7 @@ class Binding(NamedTuple):
 VARIABLE = Binding("variable")
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(NamedTuple):
     """A module-level variable."""
 
     module: Module

@@ -376,7 +376,7 @@ class QueryPlanner(QueryBuilders):
         """The loop over what is streamed."""
         found = self._loop(use)
         assert found is not None
-        node, place = found if isinstance(found, tuple) else (found, 0)
+        node, place = (found, 0) if isinstance(found, NodeRef) else found
         draft.add(MakeAsyncFor(node=node, site=site, group=group, generator=place))
 
 

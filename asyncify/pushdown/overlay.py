@@ -58,7 +58,7 @@ class Overlay:
         for each in found:
             lines = self.result.lines.get(each.site.path)
             if lines is not None and each.site.line <= len(lines):
-                each = replace(each, site=replace(each.site, line=lines[each.site.line - 1]))
+                each = replace(each, site=each.site._replace(line=lines[each.site.line - 1]))
             if each.code == _PAGE:
                 if (each.site.path, each.site.line) in settled:
                     continue

@@ -48,7 +48,7 @@ class OutcomeCache:
     def save(self, outcome: Outcome) -> None:
         """Keep an outcome without changes in place of the one before."""
         findings = [
-            (*astuple(x.site), x.code, x.severity.value, x.reason, x.advice, x.chain)
+            (*x.site, x.code, x.severity.value, x.reason, x.advice, x.chain)
             for x in outcome.findings
         ]
         rest = outcome.pending, outcome.failed, outcome.left_out
