@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from asyncify import facts as f
-from asyncify.analysis.program import Function
+from asyncify.analysis.program import Function, dotted
 from asyncify.analysis.statements import blocks_of
+from asyncify.vocabulary.types import COMPARING
 
 
 def operands(operation: f.Operation) -> tuple[int, ...]:
@@ -53,6 +54,7 @@ class Layout:
         self.statements: list[f.Statement] = []
         self.blocks: dict[int, tuple[f.Statement, ...]] = {}  # id of statement -> its block
         self.guarded: set[int] = set()  # ids of statements under `if __name__ == "__main__"`
+        self._names: dict[int, frozenset[str]] = {}
         self._walk(function.body.statements, False)
 
     # Most functions are only asked for their statements.
@@ -123,16 +125,39 @@ class Layout:
             if current not in out:
                 out.add(current)
                 operation = self.operations[current]
-                if operation[0] == f.COMPREHENSION:
-                    out.update(range(current, operation[9]))
-                pending += operands(operation)
+                kind = operation[0]
+                if kind == f.ATTRIBUTE:
+                    pending.append(operation[5])
+                elif kind != f.NAME and kind != f.CONSTANT:
+                    if kind == f.COMPREHENSION:
+                        out.update(range(current, operation[9]))
+                    pending += operands(operation)
         return out
+
+    def names_in(self, index: int) -> frozenset[str]:
+        """The dotted names that occur in an expression."""
+        found = self._names.get(index)
+        if found is None:
+            inside = (inner for inner in self.subtree(index) if self.operations[inner])
+            names = (dotted(self.operations, inner) for inner in inside)
+            found = self._names[index] = frozenset(names)
+        return found
 
     def holds(self, top: int, index: int) -> bool:
         """Is an operation another, or below it? Quicker than asking for the whole subtree."""
         while index >= 0 and index != top:
             index = self.parent(index)
         return index == top
+
+    @cached_property
+    def telling(self) -> list[f.Operation]:
+        """Comparisons, and calls with keywords: what says which values columns are given."""
+        return [
+            operation for operation in self.operations if operation and (
+                operation[7] if operation[0] == f.CALL
+                else operation[0] == f.OPERATOR and operation[5] in COMPARING
+            )
+        ]  # fmt: skip
 
     @cached_property
     def _awaited(self) -> frozenset[int]:

@@ -480,8 +480,10 @@ def _key(owner: Class, function: Function) -> str:
 
 def dotted(operations: tuple[f.Operation, ...], index: int) -> str:
     """``a.b.c`` for a chain of names as written, else an empty string."""
-    parts: list[str] = []
     operation = operations[index]
+    if operation[0] == f.NAME:
+        return str(operation[5])
+    parts: list[str] = []
     while operation[0] == f.ATTRIBUTE:
         parts.append(operation[6])
         operation = operations[operation[5]]

@@ -142,8 +142,10 @@ class Rows:
         value = self.operations[self._unwrapped(given[0])]
         if value[0] != f.NAME:
             return self.is_rows(given[0], {})
+        if not self.is_rows(given[0], self.variables):
+            return False
         uses = sum(op[0] == f.NAME and op[5] == value[5] for op in self.operations if op)
-        return uses == 1 and self.is_rows(given[0], self.variables)
+        return bool(uses == 1)
 
     def _finding(self, index: int, what: str) -> Finding:
         operation = self.operations[index]

@@ -51,7 +51,8 @@ class Draft:
                 self._added[name] = replace(item, type_checking=True)
             else:
                 self._needed.add(name)
-                self._added[name] = replace(item, type_checking=False)
+                if item.type_checking:
+                    self._added[name] = replace(item, type_checking=False)
         return spelled
 
     def _checked(self) -> frozenset[str]:

@@ -146,7 +146,7 @@ class FactoryPlanner(Planner):
     ) -> None:
         """``Depends(Users)``, wherever it stands."""
         for operation in operations:
-            if self._depends(scope, operations, operation):
+            if operation and operation[0] == f.CALL and self._depends(scope, operations, operation):
                 for index in _arguments(operation):
                     if self._means(scope, operations, index, cls):
                         self._through_method(function, operations, index, create)

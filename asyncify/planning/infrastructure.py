@@ -144,11 +144,16 @@ class InfrastructurePlanner:
         operations = function.body.operations
         layout = self.colors.uses.layout(function)
         skipped = self.annotations.assignments(function, layout) | self._sync_aliases(function)
+        meant: dict[str, str] = {}  # by names that are no parts of others
         for index, operation in enumerate(operations):
             if not operation:
                 continue
             if operation[0] in (f.NAME, f.ATTRIBUTE):
-                name = self.names.meant(function, operations, index)
+                name = meant.get(operation[5]) if operation[0] == f.NAME else None
+                if name is None:
+                    name = self.names.meant(function, operations, index)
+                    if operation[0] == f.NAME:
+                        meant[operation[5]] = name
                 if name and index not in skipped:
                     self._reference(function, layout, index, name)
             elif operation[0] == f.CALL:

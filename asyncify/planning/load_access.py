@@ -107,12 +107,12 @@ class Access:
         evaluation = self.inference.evaluations.get(function)
         if evaluation is None:
             return ""
-        for position in range(index, -1, -1):
-            operation = evaluation.operations[position]
-            if operation and operation[0] in (f.NAME, f.ATTRIBUTE):
-                value = evaluation.values[position]
-                if any(isinstance(a, v.Known) and a.kind == "Session" for a in value):
-                    return dotted(evaluation.operations, position)
+        for position, value in reversed(evaluation.objects):
+            is_named = evaluation.operations[position][0] in (f.NAME, f.ATTRIBUTE)
+            if position <= index and is_named and any(
+                isinstance(a, v.Known) and a.kind == "Session" for a in value
+            ):  # fmt: skip
+                return dotted(evaluation.operations, position)
         return (
             self._handed(function)
             or self._held(function, index)

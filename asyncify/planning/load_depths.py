@@ -8,7 +8,6 @@ one, which says so.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from asyncify.analysis.load_demands import Demand
 
@@ -38,7 +37,7 @@ def _merged(group: list[Demand]) -> Iterator[Demand]:
         first, way = ways.get(demand, (demand, ()))
         if not way:
             depth = _depth(demand, below.get(demand, [])) or _turn(demand)
-            yield replace(demand, depth=depth)
+            yield demand._replace(depth=depth)
         elif demand.attribute not in way and len(set(way)) == len(way):
             yield demand  # what hangs on each node
 

@@ -391,11 +391,11 @@ class Walks:
         """Is a relationship on the way loaded by the statement that the walk stands before?"""
         layout = self.colors.uses.layout(walk.holder)
         statement = layout.statement(walk.anchor)
-        return any(
-            holder is walk.holder and layout.operations[index][6] == name
-            and layout.statement(index) is statement
-            for holder, index in self.awaited
-        )  # fmt: skip
+        places = [
+            index for holder, index in self.awaited
+            if holder is walk.holder and layout.operations[index][6] == name
+        ]  # fmt: skip
+        return any(layout.statement(index) is statement for index in places)
 
     def _fresh(self, holder: Function, name: str) -> str:
         return _Names(holder).one_of(name)

@@ -310,11 +310,11 @@ class LoadPlanner:
             return
         found = self.access.template(holder, demand.operation, demand.entity.cls, operation[6])
         if found is None or unread(layout, demand.operation):
-            self._load_before(holder, replace(demand, at=operation[5]))
+            self._load_before(holder, demand._replace(at=operation[5]))
             return
         draft = self.draft(holder.module)
         if self.access.runs_sync(found) and not self._include(holder, operation[5], draft):
-            self._load_before(holder, replace(demand, at=operation[5]))
+            self._load_before(holder, demand._replace(at=operation[5]))
             return
         self._awaited.add(place)
         self.walks.awaited.add(place)
@@ -346,7 +346,7 @@ class LoadPlanner:
         one of which that is unlikely, where it can be done."""
         operation, own = holder.body.operations[demand.operation], demand
         if demand.at == demand.operation and not demand.calls and operation[0] == f.ATTRIBUTE:
-            own = replace(demand, at=operation[5])
+            own = demand._replace(at=operation[5])
         done = self.walks.take(holder, own) is not None
         if demand.reader == REQUEST:
             return
@@ -360,7 +360,7 @@ class LoadPlanner:
                     f'Call `expire(..., ["{demand.attribute}"])` before, and await it here.',
                 )
             )  # fmt: skip
-        self._meet(holder, replace(demand, outdated=False, maybe=False, late=done or demand.late))
+        self._meet(holder, demand._replace(outdated=False, maybe=False, late=done or demand.late))
 
     def _load_before(self, holder: Function, demand: Demand) -> None:
         """A statement before the one that leads to the read."""
@@ -412,7 +412,7 @@ class LoadPlanner:
     def _report(self, holder: Function, demand: Demand) -> None:
         if demand.calls and not demand.reader and self.config.lazy_loading != "report":
             if demand.function in self.coloring.turned:
-                own = replace(demand, calls=(), at=demand.operation)
+                own = demand._replace(calls=(), at=demand.operation)
                 self._await_here(demand.function, own)
                 return
             self.readers.take(demand)

@@ -38,6 +38,8 @@ class Tasks:
     def of(self, view: View) -> Iterator[Finding]:
         for index, operation in view.calls():
             name = view.foreign(operation[5]) or self._of_group(view, operation)
+            if not name:
+                continue
             if name in words.TOGETHER:
                 yield from self._together(view, index, operation)
             elif name in words.STARTING or name in words.STARTING_FUNCTIONS:

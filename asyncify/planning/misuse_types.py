@@ -65,7 +65,8 @@ class ParameterTypes:
         function = view.function
         if not self._runs_async(function) and not function.facts.is_async:
             return
-        for operation in view.operations:
+        by_name = _SETTING in function.facts.names
+        for operation in view.operations if by_name else view.layout.telling:
             if not operation:
                 continue
             if operation[0] == f.OPERATOR and operation[5] in COMPARING:
@@ -76,7 +77,7 @@ class ParameterTypes:
             elif operation[0] == f.CALL and operation[7]:
                 for cls, name, value in self._keywords(view, operation):
                     yield from self._checked(view, cls, name, value)
-            elif operation[0] == f.CALL and _SETTING in function.facts.names:
+            elif operation[0] == f.CALL:
                 yield from self._by_name(view, operation)
         for cls, name, value in self._set(view):
             yield from self._zone(view, cls, name, value)
@@ -89,6 +90,8 @@ class ParameterTypes:
         if not self._meets_asyncpg:
             return
         view, group = View(self.colors, function), self.coloring.groups.get(function, 0)
+        if not (view.layout.telling or function.facts.stores):
+            return
         for value, template in self._written_out(view).items():
             draft.add(
                 ReplaceExpression(
@@ -96,8 +99,8 @@ class ParameterTypes:
                     template=template,
                 )
             )  # fmt: skip
-        for operation in view.operations:
-            if not operation or operation[0] != f.OPERATOR or operation[5] not in COMPARING:
+        for operation in view.layout.telling:
+            if operation[0] != f.OPERATOR:
                 continue
             for cls, name, column, value in self._compared(view, operation):
                 zoned = self._converts_zone(view, cls, name, column, value)
@@ -169,11 +172,11 @@ class ParameterTypes:
 
     def _handed(self, view: View) -> Iterator[tuple[Class, str, int]]:
         """What columns are compared with, made of, or set to."""
-        for operation in view.operations:
-            if operation and operation[0] == f.OPERATOR and operation[5] in COMPARING:
+        for operation in view.layout.telling:
+            if operation[0] == f.OPERATOR:
                 for cls, name, _, value in self._compared(view, operation):
                     yield cls, name, value
-            elif operation and operation[0] == f.CALL and operation[7]:
+            else:
                 yield from self._keywords(view, operation)
         yield from self._set(view)
 

@@ -66,7 +66,7 @@ def _tells(layout: Layout, statement: f.Statement, text: str) -> bool | None:
 
 
 def _mentions(layout: Layout, index: int, text: str) -> bool:
-    return any(dotted(layout.operations, i) == text for i in layout.subtree(index))
+    return text in layout.names_in(index)
 
 
 def _asks_for_none(layout: Layout, index: int) -> bool:
@@ -110,12 +110,13 @@ def _never_none(layout: Layout, statement: f.Statement) -> bool:
 
 def _is_read_in(layout: Layout, statement: f.Statement, text: str) -> bool:
     """Is an attribute of it read or set, whichever way the statement goes?"""
-    operations = layout.operations
+    operations, last = layout.operations, text.rpartition(".")[2]
     for index in range(statement[4], statement[5]):
         operation = operations[index]
         if (
             operation
             and operation[0] == f.ATTRIBUTE
+            and last in operations[operation[5]]  # a name, or the last part of one
             and not operation[4] & (f.MAYBE | f.REPEATED | f.GENERATOR)
             and dotted(operations, operation[5]) == text
         ):
