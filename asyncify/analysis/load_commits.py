@@ -6,7 +6,6 @@ See `asyncify.analysis.load_histories` for what is kept of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
@@ -65,7 +64,7 @@ def added(run: LoadEvaluation, value: s.Value) -> None:
     of is its own again."""
     history, keys = run.state.history, {entity.key for entity in s.unordered(value)}
     if not keys.isdisjoint(history.gone):
-        run.state.history = replace(history, gone=history.gone - keys)
+        run.state.history = history._replace(gone=history.gone - keys)
     for entity in s.unordered(value):
         if entity.source.kind == "other" and run.loading.models.foreign_keys(entity.cls):
             note(run, Write(entity.cls, "new"))
@@ -77,14 +76,14 @@ def deleted(run: LoadEvaluation, value: s.Value) -> None:
         gone(run, cls, "gone")
     history, keys = run.state.history, {entity.key for entity in s.unordered(value)}
     if history.dirty:
-        run.state.history = replace(history, gone=history.gone | keys)
+        run.state.history = history._replace(gone=history.gone | keys)
 
 
 def expunged(run: LoadEvaluation, entities: Iterable[s.Entity]) -> None:
     """Instances stay as they are: they are no longer the session's."""
     history, keys = run.state.history, {entity.key for entity in entities}
     if not keys <= history.gone:
-        run.state.history = replace(history, gone=history.gone | keys)
+        run.state.history = history._replace(gone=history.gone | keys)
 
 
 def gone(run: LoadEvaluation, cls: Class, kind: str) -> None:
@@ -160,7 +159,7 @@ def commits(run: LoadEvaluation) -> None:
         _give_back(run)
         committed(run)
     elif run.state.history.dirty:
-        run.state.history = replace(run.state.history, dirty=frozenset())
+        run.state.history = run.state.history._replace(dirty=frozenset())
 
 
 def _give_back(run: LoadEvaluation) -> None:
@@ -176,12 +175,12 @@ def committed(run: LoadEvaluation) -> None:
     """All that was loaded, of what has been written otherwise, would be loaded again."""
     history = run.state.history
     if not history.commits:
-        history = replace(history, commits=True)
+        history = history._replace(commits=True)
     if history.dirty:
         _count_again(run)
         pairs = frozenset(_loaded(run, history.dirty))
-        history = replace(
-            history, dirty=frozenset(), past=history.past | history.dirty,
+        history = history._replace(
+            dirty=frozenset(), past=history.past | history.dirty,
             pairs=history.pairs | pairs, read=frozenset(),
         )  # fmt: skip
         run.committed_in = run.statement
@@ -205,13 +204,13 @@ def called(run: LoadEvaluation, state: State, own: Callable[[Key], list[Key]]) -
     """A callee has written, and may have committed."""
     theirs = state.history
     if theirs.commits:
-        run.state.history = replace(run.state.history, dirty=run.state.history.dirty | theirs.past)
+        run.state.history = run.state.history._replace(dirty=run.state.history.dirty | theirs.past)
         committed(run)
     mine = run.state.history
     if theirs.dirty or theirs.past or theirs.gone or theirs.read:
         moved = theirs.moved(own)
-        run.state.history = replace(
-            mine, dirty=mine.dirty | theirs.dirty,
+        run.state.history = mine._replace(
+            dirty=mine.dirty | theirs.dirty,
             distant=mine.distant | theirs.distant | theirs.pairs,
             gone=mine.gone | moved.gone, read=mine.read | moved.read,
         )  # fmt: skip
@@ -311,15 +310,15 @@ def read(run: LoadEvaluation, entity: s.Entity, names: Iterable[str] | None) -> 
     if history.past:
         names = run.loading.models.links(entity.cls) if names is None else names
         pairs = {(entity.key, name) for name in names}
-        run.state.history = replace(history, read=history.read | pairs)
+        run.state.history = history._replace(read=history.read | pairs)
 
 
 def expired(run: LoadEvaluation) -> None:
     """Everything will be loaded again."""
     if run.state.history is not NO_HISTORY:
         nothing: frozenset[Pair] = frozenset()
-        run.state.history = replace(
-            run.state.history, past=frozenset(), pairs=nothing, distant=nothing
+        run.state.history = run.state.history._replace(
+            past=frozenset(), pairs=nothing, distant=nothing
         )
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from asyncify.analysis.load_states import State
 from asyncify.analysis.load_values import NOTHING, Entity, Key, Source, Value, sources
 from asyncify.analysis.program import Function
 
 
-@dataclass(frozen=True, slots=True)
-class Demand:
+class Demand(NamedTuple):
     """An attribute that is read where it may not be loaded.
 
     ``function`` and ``operation`` are the place of the read, ``entity`` the instance as it is known

@@ -12,8 +12,8 @@ noted which rows came, went or moved otherwise, and what had been loaded by the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from asyncify.analysis.program import Class
 
@@ -39,8 +39,7 @@ class Write:
     between: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(NamedTuple):
     """``dirty`` are the writes since the last commit, ``past`` those before it; ``pairs`` the
     relationships, by class, that had been loaded when something of them was committed, ``distant``
     those that callees had loaded of instances that nobody need hold any more; ``read`` those, by
@@ -68,32 +67,31 @@ class History:
         )  # fmt: skip
 
     def writing(self, write: Write) -> History:
-        return self if write in self.dirty else replace(self, dirty=self.dirty | {write})
+        return self if write in self.dirty else self._replace(dirty=self.dirty | {write})
 
     def forgetting(self, source: object) -> History:
         """The source gives other instances from now on."""
         if not self.read and not self.gone:
             return self
-        return replace(
-            self,
+        return self._replace(
             read=frozenset(pair for pair in self.read if pair[0][0] is not source),
             gone=frozenset(key for key in self.gone if key[0] is not source),
         )
 
     def moved(self, own: Callable[[Key], list[Key]]) -> History:
         """A callee's history, about the caller's instances."""
-        return replace(
-            self,
+        if not self.read and not self.gone:
+            return self
+        return self._replace(
             read=frozenset((key, name) for of, name in self.read for key in own(of)),
             gone=frozenset(key for of in self.gone for key in own(of)),
         )
 
     def narrowed(self, known: Callable[[Any], bool]) -> History:
         """Without what callers can't ask for."""
-        if self is NO_HISTORY:
+        if not self.read and not self.gone:
             return self
-        return replace(
-            self,
+        return self._replace(
             read=frozenset(pair for pair in self.read if known(pair[0][0])),
             gone=frozenset(key for key in self.gone if known(key[0])),
         )

@@ -43,6 +43,9 @@ def unlike(loading: Loading) -> set[str]:
             out.add(name)
     mapped = {cls for classes in by_name.values() for cls in classes}
     for cls in {each for base in mapped for each in (base, *base.descendants())}:
+        kinds = {kind for each in cls.ancestors for kind in models.declared(each).kinds.values()}
+        if kinds.isdisjoint(words.TURNED):
+            continue
         for function in program.mentioning(cls.name):
             out |= set(_constructed(loading, function, cls))
     for function in {fn for name in words.SETTING for fn in program.mentioning(name)}:
@@ -72,8 +75,8 @@ def _is_stored(loading: Loading, function: Function, classes: list[Class], name:
 
 def _constructed(loading: Loading, function: Function, cls: Class) -> Iterator[str]:
     operations = function.body.operations
-    for operation in operations:
-        if operation and operation[0] == f.CALL and operation[7]:
+    for operation in loading.inference.layout(function).telling:
+        if operation[0] == f.CALL:
             callee = operations[operation[5]]
             if cls.name in callee[5:7]:  # by its name, or as a module's member
                 yield from (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from asyncify import facts as f
@@ -202,7 +201,7 @@ def column(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -
     state, key = run.state, entity.key
     if s.GIVEN_BACK + name in state.expired.get(key, frozenset()):
         found = _demanded(run, entity, name, True, reading)
-        run.summary.demands[replace(found, outdated=True)] = None
+        run.summary.demands[found._replace(outdated=True)] = None
         state.set_expired(key, state.expired[key] - {s.GIVEN_BACK + name})
         return
     if state.is_expired(key, name):
@@ -297,7 +296,7 @@ def renew(run: LoadEvaluation, entity: s.Entity, demand: Demand, place: int) -> 
     late = run.committed_in is run.statement  # nothing can be put in between
     distant = load_commits.is_distant(run, entity.cls, demand.attribute)
     at = -1 if late else demand.at
-    found = replace(demand, outdated=True, at=at, maybe=demand.maybe or distant)
+    found = demand._replace(outdated=True, at=at, maybe=demand.maybe or distant)
     run.summary.demands[found] = None
     if load_sessions.settles(run, entity.source, place):
         load_commits.renewed(run, entity, demand.attribute)

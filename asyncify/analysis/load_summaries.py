@@ -6,7 +6,6 @@ and what it leaves loaded or expired, is put back on the caller's own.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
@@ -212,7 +211,7 @@ def _ask_holder(
     at = held[0] if len(held) == 1 else -1
     turned = run.function in run.loading.coloring.turned
     maybe = demand.maybe or not (turned or run.is_certain(call_site[1]))
-    found = replace(demand, calls=(call_site, *demand.calls), at=at, below=demand.path, maybe=maybe)
+    found = demand._replace(calls=(call_site, *demand.calls), at=at, below=demand.path, maybe=maybe)
     run.summary.demands[found] = None
 
 
@@ -235,7 +234,7 @@ def _read(
             key = found.source, found.path
             expired = run.state.expired.get(key, frozenset())
             if s.GIVEN_BACK + name in expired:
-                run.summary.demands[replace(found, outdated=True)] = None
+                run.summary.demands[found._replace(outdated=True)] = None
                 run.state.set_expired(key, expired - {s.GIVEN_BACK + name})
             elif run.state.is_expired(key, name):
                 run.summary.demands[found] = None
@@ -282,15 +281,15 @@ def _pass_on(run: LoadEvaluation, demand: Demand, before: bool) -> None:
         return
     stale = load_reads.is_stale(run, demand.source, demand.entity, demand.attribute)
     if stale and not demand.stale:
-        demand = replace(demand, stale=True)
+        demand = demand._replace(stale=True)
     if before and load_sessions.settles(run, demand.source, demand.calls[0][1]):
         state.load(key, (demand.attribute,))
     fresh = demand.source.kind == "new" and not demand.path
     if not (fresh and demand.source not in state.stored):
         if not demand.late and state.has_lapsed(key):
-            demand = replace(demand, late=True)
+            demand = demand._replace(late=True)
         if demand.source.kind == "held" and not run.is_certain(demand.calls[0][1]):
-            demand = replace(demand, maybe=True)
+            demand = demand._replace(maybe=True)
         run.summary.demands[demand] = None
 
 

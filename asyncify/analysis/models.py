@@ -40,6 +40,7 @@ class Models:
         self._models: dict[Class, Model] = {}
         self._by_name: dict[str, list[Class]] | None = None
         self._all: dict[Class, dict[str, Relationship]] = {}
+        self._tables: dict[Class, frozenset[str]] = {}
         self._columns: dict[Class, tuple[frozenset[str], ...]] = {}
         self._backrefs: dict[Class, dict[str, Relationship]] | None = None
 
@@ -63,9 +64,13 @@ class Models:
             found |= self.declared(ancestor).foreign_keys
         return found
 
-    def tables(self, cls: Class) -> set[str]:
+    def tables(self, cls: Class) -> frozenset[str]:
         """The tables of a class and its bases."""
-        return {self.declared(ancestor).table for ancestor in cls.ancestors} - {""}
+        found = self._tables.get(cls)
+        if found is None:
+            named = {self.declared(ancestor).table for ancestor in cls.ancestors}
+            found = self._tables[cls] = frozenset(named - {""})
+        return found
 
     def is_held_by_key(self, cls: Class, target: Class) -> bool:
         """Have the target's rows the key that says to which row of a class they belong?"""

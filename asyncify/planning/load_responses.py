@@ -13,7 +13,6 @@ https://fastapi.tiangolo.com/tutorial/response-model/
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from asyncify import facts as f
 from asyncify.analysis.colors import Colors
@@ -49,7 +48,7 @@ class Responses:
         model, session = self._model(holder), self.access.session(holder, index)
         if not session and demand.at == index and not demand.below and not demand.many:
             session = self.access.session_of(holder, index)
-        walk = self.walks.begin(holder, replace(demand, at=index)) if model and session else None
+        walk = self.walks.begin(holder, demand._replace(at=index)) if model and session else None
         if walk is None:
             return None
         adapter = f"{self.draft(holder.module).spell(TYPE_ADAPTER)}({model})"
