@@ -52,14 +52,28 @@ class Hazard:
 
 
 BOOKS = ".options(selectinload(User.books))"
+TRICKS = ".options(selectin_polymorphic(Animal, [Dog]))"
 OWNER = ".options(selectinload(Book.user))"
 HAZARDS = (
     Hazard("H01", "relationship", BOOKS, ""),
     Hazard("H01", "deferred", ".options(undefer(User.bio))", ""),
     Hazard("H01", "load_only", "await user.awaitable_attrs.name", "user.name", "ASY702"),
-    Hazard("H01", "polymorphic", "await animal.awaitable_attrs.trick", "animal.trick", "ASY702"),
+    Hazard("H01", "polymorphic", TRICKS, ""),
+    Hazard("H01", "overridden", TRICKS, ""),
+    Hazard(
+        "H01", "overridden_elsewhere",
+        "if isinstance(found_item, Dog):\n            await found_item.awaitable_attrs.trick",
+        "pass", "ASY702",
+    ),
+    Hazard("H01", "overridden_property", f"{TRICKS[:-1]}, selectinload(Dog.toys))", TRICKS),
+    Hazard(
+        "H01", "subclass_below",
+        ".options(selectin_polymorphic(Animal, [Dog]), selectinload(Dog.toys))", "",
+    ),
+    Hazard("H01", "parent_gone", "(User.books).selectinload(Book.user)", "(User.books)"),
+    Hazard("H01", "new_of_some_class", "await user.awaitable_attrs.books", "user.books", "ASY702"),
     Hazard("H01", "subclass_held", "db.run_sync(lambda _: Show(animal).toys())", None, "ASY702"),
-    Hazard("H01", "subclass_queried", "if isinstance(animal, Dog):", None, "ASY702"),
+    Hazard("H01", "subclass_queried", "db.run_sync(lambda _: result.toys())", None, "ASY702"),
     Hazard("H01", "options_of_a_function", "await book.user.awaitable_attrs.tags", None, "ASY702"),
     Hazard("H01", "column_property", "await user.awaitable_attrs.upper", "user.upper", "ASY702"),
     Hazard("H01", "hybrid", BOOKS, ""),
@@ -97,6 +111,10 @@ HAZARDS = (
     Hazard("H03", "read_elsewhere", 'db.expire(coin, ["price"])', "pass", "ASY702"),
     Hazard("H03", "savepoint", "await purse.awaitable_attrs.size", "purse.size", "ASY702"),
     Hazard("H03", "rows_between", 'db.expire(user, ["tags"])', "pass", "ASY702"),
+    Hazard("H03", "order", 'db.expire(dog, ["toys"])', "pass", "ASY702"),
+    Hazard("H03", "given_by_a_call", 'db.expire(result, ["toys"])', "pass", "ASY702"),
+    Hazard("H03", "in_turns", 'db.expire(dog, ["toys"])', "pass", "ASY702"),
+    Hazard("H03", "below_one_another", 'db.expire(animal, ["toys"])', "pass", "ASY702"),
     Hazard("H03", "raising", 'await db.refresh(again, ["kept"])', "pass", "ASY702"),
     Hazard("H03", "expunged", "db.expunge_all()", None),
     Hazard("H03", "commits", 'db.expire(book, ["user"])', "pass", "ASY702"),
@@ -114,6 +132,7 @@ HAZARDS = (
     Hazard("H06", "append", BOOKS, ""),
     Hazard("H06", "replace", BOOKS, ""),
     Hazard("H06", "membership", BOOKS, ""),
+    Hazard("H06", "one_of_two", "(await bob.awaitable_attrs.books)", "bob.books", "ASY702"),
     Hazard("H07", "delete", "await db.delete(note)", "db.delete(note)", "ASY403", result=1),
     Hazard(
         "H08", "begin", "await db.begin_nested()", "db.begin_nested()", "ASY404", mended=True,
@@ -145,11 +164,13 @@ HAZARDS = (
         "H17", "dynamic_iterated", "(await db.execute(user.notes.statement)).scalars()",
         "user.notes",
     ),
+    Hazard("H17", "dynamic_inside", "lambda _: result.scalars().one().written()", None, "ASY702"),
     Hazard("H17", "dynamic_item", "await db.run_sync(lambda _: user.notes[0])", None, "ASY702"),
     Hazard("H18", "scoped_session", "await registry.remove()", "registry.remove()"),
     Hazard("H19", "poolclass", "poolclass=AsyncAdaptedQueuePool", "poolclass=QueuePool"),
     Hazard("H21", "schema", BOOKS, ""),
     Hazard("H21", "get", BOOKS, ""),
+    Hazard("H21", "subclass", f"{TRICKS[:-1]}, selectinload(Dog.toys))", TRICKS),
     Hazard("H21", "new", "await user.awaitable_attrs.tags", "pass", "ASY702"),
     Hazard(
         "H22", "not_awaited", "(await user.awaitable_attrs.books)", "user.awaitable_attrs.books",
@@ -216,7 +237,8 @@ def fill(db: Session, models: types.ModuleType) -> None:
     db.flush()
     db.add_all([models.Note(text="a", user_id=1), models.Note(text="b", user_id=1)])
     db.add(models.Purse(id=1, size=3, stall=models.Stall(id=1)))
-    db.add(models.Dog(id=1, name="rex", trick="roll", toys=[models.Toy(name="ball")]))
+    db.add(models.Zoo(id=1))
+    db.add(models.Dog(id=1, zoo_id=1, name="rex", trick="roll", toys=[models.Toy(name="ball")]))
     db.add(models.Animal(id=2, name="tom"))
     db.commit()
     db.expunge_all()

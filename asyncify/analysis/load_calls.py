@@ -264,6 +264,7 @@ def _constructed(run: LoadEvaluation, cls: Class, operation: f.Operation, index:
     for name, argument in operation[7]:
         if name in links:
             load_touches.put(run, links[name], run.values[argument])
+            load_commits.replaced(run, links[name], run.values[argument])
             load_sessions.keep(run, run.values[argument])
             given = s.unordered(run.values[argument])
             run.state.put((source, (name,)), [entity.key for entity in given])
@@ -298,7 +299,8 @@ def _container_method(
         for item in s.unordered(base) if target[0] == f.ATTRIBUTE else ():
             load_touches.filled(run, item, given)
             run.state.mix(item.key, [each.key for each in s.unordered(given)])
-            if item.path and name not in words.EXTENDING:  # which may be by nothing
+            shared = load_sessions.is_shared(run, item.source)
+            if item.path and name not in words.EXTENDING and not shared:  # by something
                 run.state.load((item.source, item.path[:-1]), item.path[-1:])
             load_commits.put(run, item, name)
         return s.NOTHING

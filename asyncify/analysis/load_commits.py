@@ -59,6 +59,15 @@ def put(run: LoadEvaluation, item: s.Entity, name: str) -> None:
     note(run, Write(item.cls, "put" if name in APPENDING else "inserted"))
 
 
+def replaced(run: LoadEvaluation, link: Relationship, value: s.Value) -> None:
+    """``parent.children = [one, other]``: they are in the order of the list, which is that of the
+    database for certain only where all are new."""
+    if link.to_many and link.target is not None:
+        given = s.unordered(value)
+        new = bool(given) and all(each.source.kind == "new" and not each.path for each in given)
+        note(run, Write(link.target, "put" if new else "inserted"))
+
+
 def added(run: LoadEvaluation, value: s.Value) -> None:
     """What a session is given and nobody has seen made may belong to anything; what it had let go
     of is its own again."""
@@ -273,8 +282,9 @@ def _related(one: Class, other: Class) -> bool:
 # -- reads
 
 
-def is_outdated(run: LoadEvaluation, entity: s.Entity, name: str) -> bool:
-    """Would a sync session load a relationship again that was loaded before the commit?"""
+def is_outdated(run: LoadEvaluation, entity: s.Entity, name: str, late: bool) -> bool:
+    """Would a sync session load a relationship again that was loaded before the commit? ``late``:
+    see below."""
     history = run.state.history
     if not history.past or (entity.key, name) in history.read or _is_gone(entity.key, history.gone):
         return False
@@ -285,10 +295,21 @@ def is_outdated(run: LoadEvaluation, entity: s.Entity, name: str) -> bool:
     if any(of == name and _related(cls, entity.cls) for cls, of in history.pairs):
         return True
     if is_distant(run, entity.cls, name):
-        return run.committed_in is not run.statement
+        return not late
     return entity.source.kind == "given" and any(
         write.cls is not None and _changes(run, write, entity.cls, link) for write in history.past
     )
+
+
+def is_late(run: LoadEvaluation, at: int, reading: int) -> bool:
+    """Is an instance read in the statement that commits? Nothing can be put in between then, but
+    behind the call that gives the instance, if nothing else is called before it is read."""
+    if run.committed_in is not run.statement or at < 0:
+        return run.committed_in is run.statement
+    if at == reading and run.operations[at][0] == f.ATTRIBUTE:
+        at = run.operations[at][5]
+    calls = [n for n in range(at + 1, reading) if run.operations[n][:1] == (f.CALL,)]
+    return run.operations[at][0] != f.CALL or bool(calls)
 
 
 def is_distant(run: LoadEvaluation, cls: Class, name: str) -> bool:

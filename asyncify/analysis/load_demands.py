@@ -56,6 +56,12 @@ class Demand(NamedTuple):
         return self.calls[0][1] if self.calls else self.operation
 
     @property
+    def recurs(self) -> bool:
+        """Is it read by a function that calls itself on the way?"""
+        functions = [*(function for function, _ in self.calls[1:]), self.function]
+        return bool(self.calls) and len(set(functions)) < len(functions)
+
+    @property
     def whole(self) -> tuple[str, ...]:
         """The path from the source to the attribute."""
         return (*self.path, self.attribute)

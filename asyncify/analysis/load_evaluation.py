@@ -84,6 +84,8 @@ class LoadEvaluation:
             if self.has_ended:
                 return
             self.statement = statement
+            if self.committed_in is statement:  # in an earlier turn
+                self.committed_in = None
             self.evaluate(statement[4], statement[5])
             handler = _STATEMENTS.get(statement[0])
             if handler is not None:

@@ -249,12 +249,15 @@ def _field(
             value = s.many(s.one(child)) if link.to_many else s.one(child)
             _validate(run, validator, value, reading._replace(below=below))
         return
-    method = run.loading.models.method(entity.cls, name)
-    if method is not None and run.loading.inference.is_property(method):
+    models = run.loading.models
+    methods = models.methods(entity.cls, name)
+    for method in filter(run.loading.inference.is_property, methods):
         given, places = [s.one(entity)], [reading.at]
         load_summaries.apply(run, method, given, reading.place, places, reading.below)
-    elif method is None and name in run.loading.models.columns(entity.cls):
+    if not methods and name in models.columns(entity.cls):
         load_reads.column(run, entity, name, reading)
-    elif method is None and not is_table:
+    elif not methods and not is_table:
+        if models.comes_later(entity.cls, name):
+            load_reads.column_of_subclass(run, entity, name, reading)
         for other, path in load_reads.standing(run, entity, field.path):
             _field(run, other, field._replace(path=path), reading, schema)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 
 PATTERN = "a pattern"  # that reads
+_HELD = ("given", "held", "new")  # sources whose instances somebody else holds
 NOWHERE = -2  # there is no expression for the instance that is read
 
 
@@ -64,7 +65,7 @@ def read(
     if link is None:
         return _read_other(run, entity, name, index, reading)
     parent = inverse(entity, link)
-    if parent is not None:
+    if parent is not None and _is_held(run, parent):
         return s.one(parent)
     if link.lazy in QUERYING:
         return _query(run, entity, link, index)
@@ -83,14 +84,16 @@ def _read_other(
     proxy = models.proxy(entity.cls, name)
     if proxy is not None:
         return _through(run, entity, proxy, index)
-    method = models.method(entity.cls, name)
-    if method is not None:
-        return load_summaries.property_read(run, method, entity, index)
+    methods = models.methods(entity.cls, name)
+    if methods:
+        return s.join(
+            [load_summaries.property_read(run, method, entity, index) for method in methods]
+        )
     if name in models.columns(entity.cls):
         column(run, entity, name, reading or Reading(index))
         return s.NOTHING
     if models.comes_later(entity.cls, name):
-        _column_of_subclass(run, entity, name, reading or Reading(index))
+        column_of_subclass(run, entity, name, reading or Reading(index))
     behind = models.synonym(entity.cls, name)
     found = [read(run, entity, each, index, reading) for each in behind]
     subclasses = models.having(entity.cls, name) if not found else ()
@@ -188,6 +191,18 @@ def inverse(entity: s.Entity, link: Relationship) -> s.Entity | None:
     return s.Entity(entity.source, entity.path[:-1], link.target)
 
 
+def _is_held(run: LoadEvaluation, parent: s.Entity) -> bool:
+    """Does a variable hold an instance, or what leads to it? A session holds nothing for long:
+    of ``find(db, 1).books`` the user may be gone while its books are gone through."""
+    if parent.source.kind in _HELD:
+        return True
+    return any(
+        each.source is parent.source and parent.path[: len(each.path)] == each.path
+        for value in run.environment.values()
+        for each in s.unordered(value)
+    )
+
+
 def _comes_from(entity: s.Entity, target: Class) -> bool:
     """Is it an instance of the class that holds this one? Another class may have a relationship of
     the same name: ``items`` of an order, and of a product."""
@@ -247,10 +262,10 @@ def is_uncomputed(run: LoadEvaluation, entity: s.Entity, name: str) -> bool:
     return run.loading.models.is_queried(entity.cls, name)
 
 
-def _column_of_subclass(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -> None:
+def column_of_subclass(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -> None:
     """A column of a subclass, which a query of the base doesn't load."""
     known = run.state.loaded.get(entity.key, frozenset())
-    if s.SUBCLASSES in known or name in known or entity.source.kind in ("new", "given"):
+    if s.SUBCLASSES in known or name in known or entity.source.kind == "new":
         return
     _note(run, entity, name, True, reading)
     if load_sessions.settles(run, entity.source, reading.place):
@@ -262,8 +277,10 @@ def demand(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -
     link = run.loading.models.links(entity.cls)[name]
     state = run.state
     run.seen.add((entity.cls, name))
-    if load_commits.is_outdated(run, entity, name):
-        renew(run, entity, _demanded(run, entity, name, False, reading), reading.place)
+    asked = _demanded(run, entity, name, False, reading)
+    late = load_commits.is_late(run, asked.at, asked.anchor)
+    if load_commits.is_outdated(run, entity, name, late):
+        renew(run, entity, asked, reading.place)
         return
     loaded = state.loaded.get(entity.key, frozenset())
     if name in loaded or s.EVERYTHING in loaded:
@@ -293,7 +310,7 @@ def renew(run: LoadEvaluation, entity: s.Entity, demand: Demand, place: int) -> 
     """It was loaded before a commit that may have changed it: it is loaded again."""
     if _is_awaited(run, place):
         return
-    late = run.committed_in is run.statement  # nothing can be put in between
+    late = load_commits.is_late(run, demand.at, demand.anchor)
     distant = load_commits.is_distant(run, entity.cls, demand.attribute)
     at = -1 if late else demand.at
     found = demand._replace(outdated=True, at=at, maybe=demand.maybe or distant)
@@ -356,6 +373,7 @@ def store(run: LoadEvaluation, base: int, name: str, value: s.Value, index: int)
                 continue  # it is one of several, and the others have what they had
             state.load(atom.key, (name,))
             load_commits.read(run, atom, {name})
+            load_commits.replaced(run, link, value)
             if link.target is not None:
                 item = s.Entity(atom.source, (*atom.path, name), link.target)
                 others = [each.key for each in s.unordered(value)]

@@ -11,7 +11,8 @@ from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_bodies import session_of
 from asyncify.analysis.load_histories import Write
-from asyncify.analysis.program import Class
+from asyncify.analysis.program import Class, Function
+from asyncify.analysis.statements import statements_of
 from asyncify.vocabulary import loading as words
 from asyncify.vocabulary.loading import Effect, Gives
 from asyncify.vocabulary.names import FUNCTIONS
@@ -261,6 +262,7 @@ def _affect(run: LoadEvaluation, effect: Effect, operation: f.Operation, argumen
         _refresh(run, operation, argument)
     elif effect is Effect.EXPUNGE_ALL:
         load_commits.expunged(run, held(run))
+        load_commits.expired(run)  # what the session loads from now on is new to it
     elif effect is Effect.EXPUNGE:
         load_commits.expunged(run, s.unordered(argument))
 
@@ -308,10 +310,36 @@ def rolled_back(run: LoadEvaluation) -> None:
 
 
 def is_opened(run: LoadEvaluation, index: int) -> bool:
-    """Is it a session of its own that a context opens? ``with SessionLocal() as db:``"""
-    return run.operations[index][0] == f.CALL and any(
-        isinstance(a, v.Known) and a.kind == "Session" for a in run.types(index)
+    """Is it a session of its own that a context opens? ``with SessionLocal() as db:``, or a
+    generator of the program that does so."""
+    operation = run.operations[index]
+    if operation[0] != f.CALL:
+        return False
+    if _is_session(run.types(index)):
+        return True
+    callees = [function for function, _ in run.body.callees(operation[5])]
+    return any(
+        function.facts.is_generator and _makes_its_own(run, function) for function in callees
     )
+
+
+def _makes_its_own(run: LoadEvaluation, function: Function) -> bool:
+    """Does a function make a session, which it closes?"""
+    evaluation = run.loading.inference.evaluations.get(function)
+    if evaluation is None or function.facts.members.isdisjoint(words.CLOSING):
+        return evaluation is not None and any(
+            _is_session(evaluation.values[value])
+            for statement in statements_of(function.body.statements) if statement[0] == f.WITH
+            for value, _ in statement[7] if function.body.operations[value][0] == f.CALL
+        )  # fmt: skip
+    return any(
+        operation and operation[0] == f.CALL and _is_session(evaluation.values[index])
+        for index, operation in enumerate(function.body.operations)
+    )
+
+
+def _is_session(value: v.Value) -> bool:
+    return any(isinstance(a, v.Known) and a.kind == "Session" for a in value)
 
 
 def _ends_flushing(run: LoadEvaluation, index: int) -> bool:

@@ -75,6 +75,8 @@ def _option_paths(
         kept = _kept_options(run, index)
         for view, inner in kept:
             paths |= option(view, inner)[1]
+        if any(path[-1] == s.SUBCLASSES for path in paths):  # nothing else may say it again
+            run.loading.unreadable |= _sources(statement)
         if not kept or not all(_is_written_out(run, view, inner) for view, inner in kept):
             run.loading.unreadable |= _sources(statement)
     return paths

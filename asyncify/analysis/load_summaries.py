@@ -262,12 +262,18 @@ def _pass_on(run: LoadEvaluation, demand: Demand, before: bool) -> None:
         if state.is_expired(key, demand.attribute):
             run.summary.demands[demand] = None
             return
-        if demand.attribute not in run.loading.models.deferred(demand.entity.cls):
+        models, cls = run.loading.models, demand.entity.cls
+        later = demand.source.kind != "new" and models.comes_later(cls, demand.attribute)
+        if later and s.SUBCLASSES in state.loaded.get(key, frozenset()):
             return
-    run.seen.add((demand.entity.cls, demand.attribute))
+        if not later and demand.attribute not in models.deferred(cls):
+            return
+    else:
+        run.seen.add((demand.entity.cls, demand.attribute))
     if state.history.past:
         entity = s.Entity(demand.source, demand.path, demand.entity.cls)
-        if load_commits.is_outdated(run, entity, demand.attribute):
+        late = load_commits.is_late(run, demand.at, demand.anchor)
+        if load_commits.is_outdated(run, entity, demand.attribute, late):
             load_reads.renew(run, entity, demand, demand.calls[0][1])
             return
     if demand.attribute in state.loaded.get(key, frozenset()):

@@ -175,12 +175,27 @@ class Models:
 
     def comes_later(self, cls: Class, name: str) -> bool:
         """Is an attribute a column of subclasses, which a query of the class doesn't load?"""
-        having = [each for each in cls.descendants() if name in self.declared(each).columns]
-        bodies = [each.body.facts for each in (*having, *cls.ancestors)] if having else []
-        return bool(having) and not any(
-            facts.names & POLYMORPHIC_SETTINGS or facts.members & POLYMORPHIC_SETTINGS
-            for facts in bodies
+        having = [each for each in self.declaring(cls, name) if name in self.columns(each)]
+        return bool(having) and not self.loads_subclasses(cls, having)
+
+    def loads_subclasses(self, cls: Class, subclasses: Iterable[Class]) -> bool:
+        """Do the mappings say what a query of a class loads of its subclasses?"""
+        return any(
+            each.body.facts.names & POLYMORPHIC_SETTINGS
+            or each.body.facts.members & POLYMORPHIC_SETTINGS
+            for each in (*subclasses, *cls.ancestors)
         )
+
+    def declaring(self, cls: Class, name: str) -> list[Class]:
+        """The subclasses that have an attribute which the class itself hasn't, without those that
+        inherit it from one another."""
+        if self._maps(cls, name):
+            return []
+        having = [each for each in cls.descendants() if self._maps(each, name)]
+        return [each for each in having if not any(a in having for a in each.ancestors[1:])]
+
+    def _maps(self, cls: Class, name: str) -> bool:
+        return name in self.columns(cls) or name in self.links(cls)
 
     def deferred(self, cls: Class) -> frozenset[str]:
         """Columns that a query doesn't load."""
@@ -237,9 +252,14 @@ class Models:
         found = cls.find(name)
         return None if found is not None and is_declared(found) else found
 
+    def methods(self, cls: Class, name: str) -> list[Function]:
+        """The same, with those of subclasses, of which an instance may be as well."""
+        found = [cls.find(name), *(each.methods.get(name) for each in cls.descendants())]
+        return [each for each in dict.fromkeys(found) if each is not None and not is_declared(each)]
+
     def having(self, cls: Class, name: str) -> list[Class]:
         """The subclasses that have a relationship which the class itself hasn't."""
-        return [each for each in cls.descendants() if name in self.declared(each).relationships]
+        return [each for each in self.declaring(cls, name) if name in self.links(each)]
 
     def proxy(self, cls: Class, name: str) -> tuple[str, str] | None:
         """The relationship that an association proxy stands for, and what it reads of that."""

@@ -16,7 +16,7 @@ from asyncify.analysis.layout import Layout
 from asyncify.analysis.load_demands import Demand
 from asyncify.analysis.load_values import EVERYTHING
 from asyncify.analysis.program import Function, Module, dotted
-from asyncify.decisions import EnterRunSync, ReplaceExpression
+from asyncify.decisions import AwaitExpression, EnterRunSync, ReplaceCall, ReplaceExpression
 from asyncify.planning.consumers import consume_generators
 from asyncify.planning.draft import Draft, node_reference
 from asyncify.planning.load_access import Access
@@ -38,11 +38,15 @@ class Entries:
         coloring: Coloring,
         draft: Callable[[Module], Draft],
         access: Access,
+        hoisted: Callable[[Function, Layout, int], str],
+        include: Callable[[Function, int, Draft], bool],
     ) -> None:
         self.colors = colors
         self.coloring = coloring
         self.draft = draft
         self.access = access
+        self.hoisted = hoisted
+        self.include = include
         self.entered: set[tuple[Function, int]] = set()
 
     def take(self, holder: Function, demand: Demand) -> Site | None:
@@ -59,7 +63,9 @@ class Entries:
             return None
         outside = self.awaits(holder, layout.subtree(index))
         if outside and not self._can_hand_in(holder, layout, index):
-            return None
+            if not self.include(holder, index, draft) and not self._has_name(holder, layout, index):
+                return None
+            outside = False
         self.entered.add((holder, index))
         group = self.coloring.groups.get(holder, 0)
         consume_generators(layout, index, draft, group)
@@ -116,6 +122,25 @@ class Entries:
         if operation[0] != f.CALL or self._is_decided(holder, index):
             return False
         return not self.awaits(holder, layout.subtree(operation[5]))
+
+    def _has_name(self, holder: Function, layout: Layout, index: int) -> bool:
+        """Is what awaits only the instance of which something is called, and gets a name before?
+        ``user = await find(db)``, for ``find(db).as_dict()``."""
+        base = index
+        while base >= 0 and not (base != index and layout.operations[base][0] == f.CALL):
+            if layout.operations[base][0] not in (f.CALL, f.ATTRIBUTE):
+                return False
+            base = layout.operations[base][5]
+        rest = layout.subtree(index) - layout.subtree(base)
+        if base < 0 or self.awaits(holder, rest):
+            return False
+        node = node_reference(holder, base)
+        known = any(
+            decision.node == node and bool(decision.hoist)
+            for decision in self.draft(holder.module).decisions
+            if isinstance(decision, (AwaitExpression, ReplaceCall, ReplaceExpression))
+        )
+        return known or bool(self.hoisted(holder, layout, base))
 
     def awaits(self, holder: Function, below: set[int]) -> bool:
         """Can't a lambda hold an expression: because of what it does, or what is planned for it?"""

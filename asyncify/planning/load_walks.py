@@ -99,6 +99,7 @@ class Walks:
     def take(self, holder: Function, demand: Demand) -> Site | None:
         """Load what is demanded before the statement that leads to the read; None where that
         can't be done."""
+        demand = self._from_outside(self.colors.uses.layout(holder), demand)
         way = self._way(demand)
         if demand.at < 0 or way is None:
             return None
@@ -128,9 +129,10 @@ class Walks:
         return walk is not None and bool(walk.instead)
 
     def write(self) -> None:
-        for walk in self._walks.values():
-            if walk is not None and (walk.steps or walk.instead):
-                self._write(walk)
+        walks = [walk for walk in self._walks.values() if walk is not None]
+        walks = [walk for walk in walks if walk.steps or walk.instead]
+        for walk in sorted(walks, key=lambda walk: not _renews(walk.steps)):
+            self._write(walk)
 
     # -- where
 
@@ -149,7 +151,7 @@ class Walks:
             return None
         site = self.draft(holder.module).site(layout.operations[anchor])
         if not text:
-            text = self._hoisted(holder, layout, at)
+            text = self.hoisted(holder, layout, at)
             if text and layout.operations[anchor][0] == f.CALL and at == anchor:
                 node = self._anchor(holder, anchor) or node
         if not text:
@@ -201,12 +203,35 @@ class Walks:
             ]  # fmt: skip
         return any(_is_iterator(operations, each) for each in made)
 
+    def _from_outside(self, layout: Layout, demand: Demand) -> Demand:
+        """``for user in users for book in user.books``: what is asked of a book, as it is asked of
+        a user."""
+        asked, iterable = demand, self._gone_through(layout, demand.at)
+        while iterable >= 0:
+            operation, length = layout.operations[iterable], len(asked.path) - len(asked.below)
+            if operation[0] != f.ATTRIBUTE or asked.path[length - 1 : length] != (operation[6],):
+                return demand
+            below = (operation[6], *asked.below)
+            asked = replace(asked, at=operation[5], below=below, many=False)
+            iterable = self._gone_through(layout, asked.at)
+        return asked
+
+    def _gone_through(self, layout: Layout, index: int) -> int:
+        """What a comprehension goes through with a variable, where that is evaluated for each turn
+        of another; else -1."""
+        operation = layout.operations[index] if index >= 0 else ()
+        for comprehension in layout.enclosing(index) if operation[:1] == (f.NAME,) else ():
+            for target, iterable, *_ in comprehension[8][1:]:
+                if target[:2] == (f.TO_NAME, operation[5]):
+                    return int(iterable)
+        return -1
+
     def _is_many(self, holder: Function, index: int) -> bool:
         evaluation = self.inference.evaluations.get(holder)
         value = evaluation.values[index] if evaluation is not None else v.UNKNOWN
         return any(isinstance(a, (v.Collection, v.TupleValue)) for a in value)
 
-    def _hoisted(self, holder: Function, layout: Layout, index: int) -> str:
+    def hoisted(self, holder: Function, layout: Layout, index: int) -> str:
         """The name of a variable that an awaited call, or a list, is given for this, or ''."""
         operation = layout.operations[index]
         is_list = operation[0] == f.COMPREHENSION and operation[5] == "ListComp"
@@ -274,22 +299,26 @@ class Walks:
         """Note what each step has to ask of the instance before it."""
         path = demand.path[: len(demand.path) - len(demand.below)]
         for name in names:
-            steps[name].among = self._among(demand.source, path, name)
+            found = [cls for at, cls in demand.source.entities if at == path]
+            steps[name].among = self._among(found or [steps[name].cls], name)
             steps, path = steps[name].below, (*path, name)
 
-    def _among(self, source: Source, path: tuple[str, ...], name: str) -> tuple[Class, ...]:
+    def _among(self, found: list[Class], name: str) -> tuple[Class, ...]:
         """The classes that have an attribute, if instances of others come from the same place."""
-        found = [cls for at, cls in source.entities if at == path]
-        having = [cls for cls in found if self._has(cls, name)]
+        models = self.inference.models
+        having = [cls for cls in found if self._has(cls, name) and not models.declaring(cls, name)]
+        if len(having) < len(found):
+            later = [each for cls in found for each in models.declaring(cls, name)]
+            having += dict.fromkeys(each for each in later if each not in having)
         having.sort(key=lambda cls: (cls.module.path, cls.body.facts.line))
-        return tuple(having) if len(having) < len(found) else ()
+        return tuple(having) if set(having) != set(found) else ()
 
     def _has(self, cls: Class, name: str) -> bool:
         """Instances of several classes may come from one place: a repository of any class."""
         models = self.inference.models
         return (
             name in models.links(cls) or name in models.columns(cls)
-            or models.is_queried(cls, name) or models.comes_later(cls, name)
+            or models.is_queried(cls, name) or bool(models.declaring(cls, name))
         )  # fmt: skip
 
     def _steps(
@@ -299,12 +328,14 @@ class Walks:
         for name, following in zip(names, (*names[1:], ""), strict=True):
             if current is None:
                 return
-            link = self.inference.models.links(current).get(name)
+            models = self.inference.models
+            having = (current, *models.declaring(current, name))  # or subclasses have it
+            link = next((models.links(c)[name] for c in having if name in models.links(c)), None)
             yield current, link is not None and link.to_many
             if link is None and current is cls and source.kind == "held":
                 held = [of for path, of in list(source.entities) if path == (name,)]
-                having = (of for of in held if self._has(of, following))
-                current = next(having, held[-1] if held else None)
+                classes = (of for of in held if self._has(of, following))
+                current = next(classes, held[-1] if held else None)
             else:
                 current = link.target if link is not None else None
 
@@ -424,6 +455,11 @@ class _Names:
             name += "_"
         self.taken.add(name)
         return name
+
+
+def _renews(steps: dict[str, Step]) -> bool:
+    """Is anything loaded again? What others load below it comes after that."""
+    return any(step.outdated or _renews(step.below) for step in steps.values())
 
 
 def singular(name: str) -> str:

@@ -62,7 +62,9 @@ class LoadPlanner:
         self.called_by_templates: dict[tuple[Function, str, int], None] = {}
         self.access = Access(colors, coloring, draft)
         self.walks = Walks(colors, coloring, draft, self.access)
-        self.entries = Entries(colors, coloring, draft, self.access)
+        self.entries = Entries(
+            colors, coloring, draft, self.access, self.walks.hoisted, self._include
+        )
         self.responses = Responses(colors, draft, self.access, self.walks)
         self.gets = Gets(colors, draft)
         self.texts = OptionTexts(colors, draft, self.gets)
@@ -85,7 +87,8 @@ class LoadPlanner:
         for holder, demands in self.demands.items():
             for demand in demands:
                 self._holders.setdefault((demand.source, demand.whole), set()).add(holder)
-                if demand.depth or (demand.maybe and not demand.outdated):
+                maybe = demand.maybe and not demand.outdated
+                if demand.depth or maybe or demand.recurs:
                     self._enters.add((holder, demand.anchor))
                 if demand.stale:
                     self._stale.add((demand.source, demand.whole))
@@ -164,7 +167,7 @@ class LoadPlanner:
             return self._is_selectable(holder, demand, shared)
         if source.kind != "query" or source in self._unreadable:
             return False
-        if demand.column and not self._is_deferred(demand):
+        if demand.column and not self._is_optional_column(demand):
             return False
         if not self.texts.can_go_on(demand):
             return False
@@ -177,7 +180,7 @@ class LoadPlanner:
     def _is_selectable(self, holder: Function, demand: Demand, shared: bool) -> bool:
         """The same for a read by primary key, which has to become a statement."""
         source = demand.source
-        if demand.column and not self._is_deferred(demand):
+        if demand.column and not self._is_optional_column(demand):
             return False
         if not shared and source.function is not holder:
             return False
@@ -187,8 +190,9 @@ class LoadPlanner:
             and self.texts.can_say(source, demand.whole)
         )
 
-    def _is_deferred(self, demand: Demand) -> bool:
-        return demand.attribute in self.models.deferred(demand.entity.cls)
+    def _is_optional_column(self, demand: Demand) -> bool:
+        cls, name = demand.entity.cls, demand.attribute
+        return name in self.models.deferred(cls) or self.models.comes_later(cls, name)
 
     def _start(self, source: Source) -> QueryToSelect | None:
         """The decision that makes a statement of the query."""

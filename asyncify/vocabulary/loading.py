@@ -131,6 +131,7 @@ EXPIRING = {
 }  # fmt: skip
 MERGING = {"merge"}  # what gives the session's own instance of what it is given
 TRANSACTIONS = {"begin", "begin_nested"}  # contexts that flush when they end
+CLOSING = {"close", "remove"}  # what ends a session
 NESTED = {"begin_nested"}  # those of them that don't commit
 KEEPS_ON_COMMIT = "expire_on_commit"  # False for sessions that expire nothing
 MAKES_SESSIONS = {
