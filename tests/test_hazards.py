@@ -80,6 +80,9 @@ HAZARDS = (
     Hazard("H01", "association_proxy", ".options(selectinload(User.tags))", ""),
     Hazard("H01", "hasattr", OWNER, ""),
     Hazard("H01", "getattr", OWNER, ""),
+    Hazard(
+        "H01", "named_by_a_table", ".options(selectinload(User.books), selectinload(User.tags))", ""
+    ),
     Hazard("H01", "repr", OWNER, ""),
     Hazard(
         "H01", "in_a_dict", "await db.run_sync(lambda _: str(found))", "str(found)", "ASY702"
@@ -180,7 +183,7 @@ HAZARDS = (
     Hazard("H24", "aiomysql", '{"password": "secret"}', None),
 )  # fmt: skip
 # What loads nothing stays as it is.
-SAFE = ("h01_refused", "h05_server_default", "h17_dynamic_append")
+SAFE = ("h01_columns_by_name", "h01_refused", "h05_server_default", "h17_dynamic_append")
 
 
 @dataclass(frozen=True)

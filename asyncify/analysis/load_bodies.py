@@ -12,11 +12,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
-from asyncify.analysis import generics, load_readers
+from asyncify.analysis import generics, load_names, load_readers
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_schemas import Schema
-from asyncify.analysis.parametrised import parametrised_texts
 from asyncify.analysis.program import Class, Function
 from asyncify.analysis.statements import statements_of
 from asyncify.vocabulary import loading as words
@@ -127,6 +126,7 @@ class LoadBody:
         self._by_type: dict[int, s.Value] = {}
         self._told: dict[int, s.Value] = {}
         self._callees: dict[int, list[Callee]] = {}
+        self._texts: dict[int, list[str]] = {}
 
     def _called_by_hand(self, hot: list[int]) -> list[int]:
         """Members of clients and factories have no type of their own, and do something."""
@@ -286,46 +286,11 @@ class LoadBody:
         return sorted(found, key=lambda callee: (callee[0].module.path, callee[0].index))
 
     def texts(self, index: int) -> list[str]:
-        """The names that an expression gives: a literal, or what runs over a list of literals."""
-        operation = self.operations[index]
-        if operation[0] == f.CONSTANT:
-            return [operation[5]] if isinstance(operation[5], str) else []
-        if operation[0] == f.SEQUENCE:
-            return [text for i in operation[6] if i >= 0 for text in self.texts(i)]
-        if operation[0] != f.NAME:
-            return []
-        made = self.assigned(index)
-        if made >= 0:
-            return self.texts(made)
-        found = [text for source in self._sources(operation[5]) for text in self.texts(source)]
-        return found or self._handed_texts(operation[5])
-
-    def _handed_texts(self, name: str) -> list[str]:
-        """The texts that callers give a parameter: ``user.as_dict("books", "team")``."""
-        parameters = {each.name: each for each in self.function.signature.parameters}
-        if name not in parameters:
-            return []
-        out = dict.fromkeys(parametrised_texts(self.function, name))
-        for caller, use in self.loading.colors.callers().get(self.function, ()):
-            operations = caller.body.operations
-            operation = operations[use.operation]
-            if operation[0] == f.CALL:
-                given = [*operation[6], *(i for keyword, i in operation[7] if keyword == name)]
-                body = self.loading.body(caller)
-                held = [i for i in given if i >= 0 and operations[i][0] in (f.CONSTANT, f.SEQUENCE)]
-                out |= dict.fromkeys(text for i in held for text in body.texts(i))
-        return list(out)
-
-    def _sources(self, name: str) -> Iterator[int]:
-        """What loops and comprehensions with such a variable run over."""
-        for operation in self.operations:
-            if operation and operation[0] == f.COMPREHENSION:
-                for target, iterable, *_ in operation[8]:
-                    if target[:2] == (f.TO_NAME, name):
-                        yield iterable
-        for statement in statements_of(self.function.body.statements):
-            if statement[0] == f.FOR and statement[7][:2] == (f.TO_NAME, name):
-                yield statement[8]
+        """The names that an expression may give, where they are a closed set."""
+        found = self._texts.get(index)
+        if found is None:
+            found = self._texts[index] = load_names.texts(self, index)
+        return found
 
     def assigned(self, index: int) -> int:
         """The expression that a local variable is given, where that is only one; else -1."""

@@ -262,11 +262,7 @@ def _pass_on(run: LoadEvaluation, demand: Demand, before: bool) -> None:
         if state.is_expired(key, demand.attribute):
             run.summary.demands[demand] = None
             return
-        models, cls = run.loading.models, demand.entity.cls
-        later = demand.source.kind != "new" and models.comes_later(cls, demand.attribute)
-        if later and s.SUBCLASSES in state.loaded.get(key, frozenset()):
-            return
-        if not later and demand.attribute not in models.deferred(cls):
+        if not _comes_later(run, demand):
             return
     else:
         run.seen.add((demand.entity.cls, demand.attribute))
@@ -297,6 +293,17 @@ def _pass_on(run: LoadEvaluation, demand: Demand, before: bool) -> None:
         if demand.source.kind == "held" and not run.is_certain(demand.calls[0][1]):
             demand = demand._replace(maybe=True)
         run.summary.demands[demand] = None
+
+
+def _comes_later(run: LoadEvaluation, demand: Demand) -> bool:
+    """Is it a column that a query leaves out: a deferred one, or one of subclasses?"""
+    models, cls = run.loading.models, demand.entity.cls
+    if demand.attribute in models.deferred(cls):
+        return True
+    known = run.state.loaded.get((demand.source, demand.path), frozenset())
+    if demand.source.kind == "new" or s.SUBCLASSES in known:
+        return False
+    return models.comes_later(cls, demand.attribute)
 
 
 def _take_over(run: LoadEvaluation, state: State, function: Function, given: list[s.Value]) -> None:

@@ -15,6 +15,7 @@ from asyncify import facts as f
 from asyncify.analysis import (
     generics,
     load_kinds,
+    load_names,
     load_requests,
     load_schemas,
     load_sessions,
@@ -181,6 +182,7 @@ class Loading:
         names |= self.unlike
         for name in sorted(names):
             yield from program.mentioning_member(name)
+        yield from self._reading_by_name(names) if names else ()
         if names or any(self.models.declared(c).table for c in program.classes.values()):
             for name in sorted(load_sessions.EXPIRING | NARROWING | DEFERRING):
                 yield from program.mentioning(name)
@@ -203,6 +205,12 @@ class Loading:
         elif names and self.is_shared and not self.keeping.all:
             committing = load_sessions.COMMITTING
             yield from (fn for fn in self.requests if fn.facts.members & committing)
+
+    def _reading_by_name(self, names: set[str]) -> Iterator[Function]:
+        """Functions that read attributes by names that they don't spell out."""
+        for function in self.inference.program.mentioning("getattr"):
+            if any(not names.isdisjoint(found) for found in load_names.read(self.body(function))):
+                yield function
 
     @cached_property
     def unlike(self) -> set[str]:

@@ -209,6 +209,10 @@ STANDING = {"synonym", "composite"}  # what reads others
 READING = {"getattr", "hasattr"}
 # What lists columns: their names are no literals, and getattr reads each of them.
 COLUMN_LISTS = {"__table__", "__mapper__", "column_attrs"}
+# What gives the texts of what it is given, or parts of one; and of a table its keys or values.
+SAME_TEXTS = {"list", "tuple", "set", "frozenset", "sorted", "reversed", "iter"}
+SPLITTING = {"split", "rsplit"}
+TABLE_PARTS = {"keys": 0, "values": 1}
 SETTING = {"setattr"}
 # What gives the fields of a schema as they are: methods and functions; not if this is given, and
 # then as text.
