@@ -21,7 +21,7 @@ import marshal
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-SCHEMA = 7
+SCHEMA = 8
 
 # Operations: kind, then the payload.
 NAME = 0  # name
@@ -37,7 +37,7 @@ DICT = 9  # keys (-1: unpacked), values
 BOOLEAN = 10  # operands, symbol
 CONDITIONAL = 11  # test, body, orelse
 OPERATOR = 12  # symbol, operands
-FORMAT = 13  # operands, the text that it begins with
+FORMAT = 13  # operands, the text that it begins with, the texts behind each operand
 YIELD = 14  # value or -1
 YIELD_FROM = 15  # value
 WALRUS = 16  # name, value

@@ -89,6 +89,10 @@ HAZARDS = (
     ),
     Hazard("H01", "sort_key", OWNER, ""),
     Hazard("H01", "backref_of_a_mixin", ".options(selectinload(Stall.purses))", ""),
+    Hazard(
+        "H01", "computed_backref",
+        ".options(selectinload(Stall.carts_here), selectinload(Stall.vans_here))", "",
+    ),
     Hazard("H01", "deferred_elsewhere", ".options(undefer(User.bio))", ""),
     Hazard("H01", "load_only_elsewhere", "await user_.awaitable_attrs.name", "pass", "ASY702"),
     Hazard("H01", "sort_by_function", ".options(selectinload(Book.user).undefer(User.bio))", ""),

@@ -174,11 +174,11 @@ class Loading:
             names |= model.relationships.keys() | model.deferred | model.expiring
             names |= model.queried | model.proxies.keys() | self.defaulted(cls)
             names |= model.synonyms.keys()
-            names |= {link.back for link in model.relationships.values() if link.behind}
             names |= self.computed.get(cls, set())
             if model.columns and any(self.models.declared(c).table for c in cls.ancestors[1:]):
                 names |= model.columns - {n for c in cls.bases if isinstance(c, Class)
                                           for n in self.models.columns(c)}  # fmt: skip
+        names |= {name for given in self.models.given_by_backref().values() for name in given}
         names |= self.unlike
         for name in sorted(names):
             yield from program.mentioning_member(name)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
 from asyncify.analysis import model_kinds
 from asyncify.analysis.program import Class, Function, Variable, dotted
-from asyncify.vocabulary.loading import ADDED, EXPRESSIONS, PROXIES, STANDING
+from asyncify.vocabulary.loading import ADDED, EXPRESSIONS, FORMATTED_WITH, PROXIES, STANDING
 
 if TYPE_CHECKING:
     from asyncify.analysis.models import Models
 
 Keywords = dict[str | None, int]
+Naming = tuple[Function, int]  # a function's expression
 
 RELATIONSHIPS = {"relationship", "relation", "dynamic_loader", "Relationship"}
 TABLE_NAME, TABLE, DECLARED = "__tablename__", "__table__", "declared_attr"
@@ -39,6 +40,7 @@ class Relationship:
     ``lazy`` is the strategy as written (``select`` where none is, empty where it is no literal);
     ``back`` the name of the other side (``back_populates``, ``backref``); ``behind`` that side,
     where it is declared here alone; ``between`` the table that links many to many, if it is known;
+    ``naming`` computes the name of the other side, for each class that inherits the relationship;
     ``ordered`` says by what the database orders it: ``key``, where
     what comes last stands last, or ``other``."""
 
@@ -53,6 +55,7 @@ class Relationship:
     behind: Relationship | None = None
     ordered: str = ""
     between: str = ""
+    naming: Naming | None = None
 
 
 @dataclass(slots=True)
@@ -100,22 +103,36 @@ def table_name(method: Function, name: str) -> str:
     return name
 
 
-def _text(operations: tuple[f.Operation, ...], index: int, name: str) -> str:
+def name_of_other_side(naming: Naming, cls: Class, table: str) -> str:
+    """What ``backref=cls.__tablename__ + "s"`` gives for a class that inherits it."""
+    function, index = naming
+    return _text(function.body.operations, index, cls.name, table)
+
+
+def _text(operations: tuple[f.Operation, ...], index: int, name: str, table: str = "") -> str:
     operation = operations[index] if index >= 0 else ()
     if not operation:
         return name
+
+    def texts(parts: Iterable[int]) -> list[str]:
+        return [_text(operations, part, name, table) for part in parts]
+
     if operation[0] == f.CONSTANT:
         return str(operation[5])
     if operation[0] == f.OPERATOR and operation[5] == ADDED:
-        return "".join(_text(operations, part, name) for part in operation[6])
+        return "".join(texts(operation[6]))
+    if operation[0] == f.OPERATOR and operation[5] == FORMATTED_WITH:
+        start, *parts = texts(operation[6])
+        return start.replace("%s", parts[0], 1) if parts else start
     if operation[0] == f.CALL and operations[operation[5]][0] == f.ATTRIBUTE:
         callee = operations[operation[5]]
         if callee[6] == "lower" and not operation[6]:
-            return _text(operations, callee[5], name).lower()
+            return _text(operations, callee[5], name, table).lower()
         return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
     if operation[0] == f.FORMAT:
-        return str(operation[6]) + "".join(_text(operations, part, name) for part in operation[5])
-    return name
+        pairs = zip(texts(operation[5]), operation[7], strict=True)
+        return str(operation[6]) + "".join(text + behind for text, behind in pairs)
+    return table if operation[0] == f.ATTRIBUTE and operation[6] == TABLE_NAME else name
 
 
 class Reader:
@@ -346,7 +363,7 @@ class Reader:
         if many and not {"secondary", "link_model"}.isdisjoint(keywords):
             index = keywords.get("secondary", keywords.get("link_model", -1))
             found = replace(found, between=self.models.table_at(self.body, self.operations, index))
-        back, options = self.other_side(keywords)
+        back, options, naming = self.other_side(keywords)
         if options is None:
             return replace(found, back=back)
         # The other side of what may be a collection may be one too where a third table links them.
@@ -355,7 +372,7 @@ class Reader:
         lazy = _LAZY.get(self.constant(options["lazy"]), "") if "lazy" in options else "select"
         behind = self.with_options(back, self.model.cls, many, options, lazy)
         behind = replace(behind, back=name, between=found.between)
-        return replace(found, back=back, behind=behind)
+        return replace(found, back=back, behind=behind, naming=naming)
 
     def with_options(
         self, name: str, target: Class | None, many: bool, options: Keywords, lazy: str
@@ -406,17 +423,21 @@ class Reader:
                 return _LAZY.get(self.constant(value), "")
         return "select"
 
-    def other_side(self, keywords: Keywords) -> tuple[str, Keywords | None]:
-        """The name of the other side, and its options where only ``backref`` declares it."""
+    def other_side(self, keywords: Keywords) -> tuple[str, Keywords | None, Naming | None]:
+        """The name of the other side, and its options where only ``backref`` declares it; or what
+        computes the name."""
         back = self.constant(keywords.get("back_populates", -1))
         if isinstance(back, str):
-            return back, None
+            return back, None, None
         index, options = keywords.get("backref", -1), Keywords()
         if index >= 0 and self.operations[index][0] == f.CALL:
             arguments, options = self.operations[index][6], dict(self.operations[index][7])
             index = arguments[0] if arguments else options.get("name", -1)
         back = self.constant(index)
-        return (back, options) if isinstance(back, str) else ("", None)
+        if isinstance(back, str):
+            return back, options, None
+        computes = index >= 0 and self.operations[index][0] in (f.OPERATOR, f.FORMAT, f.CALL)
+        return ("", options, (self.body, index)) if computes else ("", None, None)
 
     def constant(self, index: int) -> object:
         if index < 0 or self.operations[index][0] != f.CONSTANT:

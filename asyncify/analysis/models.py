@@ -21,6 +21,7 @@ from asyncify.analysis.model_bodies import (
     Reader,
     Relationship,
     is_declared,
+    name_of_other_side,
     table_name,
 )
 from asyncify.analysis.program import Class, Function, Program, Variable, dotted
@@ -136,7 +137,7 @@ class Models:
         another class gives it."""
         found = self._all.get(cls)
         if found is None:
-            backrefs = self._given_by_backref()
+            backrefs = self.given_by_backref()
             found = self._all[cls] = {
                 name: link
                 for ancestor in reversed(cls.ancestors)
@@ -145,7 +146,8 @@ class Models:
             }
         return found
 
-    def _given_by_backref(self) -> dict[Class, dict[str, Relationship]]:
+    def given_by_backref(self) -> dict[Class, dict[str, Relationship]]:
+        """The relationships that others declare for a class, by their names."""
         if self._backrefs is None:
             self._backrefs = {}
             bodies = self.program.mentioning("backref")
@@ -153,9 +155,21 @@ class Models:
                 mapped = [c for c in (cls, *cls.descendants()) if self.declared(c).table]
                 for link in self.declared(cls).relationships.values():
                     if link.behind is not None and link.target is not None:
-                        behind = replace(link.behind, target=mapped[0] if mapped else cls)
-                        self._backrefs.setdefault(link.target, {})[link.back] = behind
+                        given = self._backrefs.setdefault(link.target, {})
+                        given |= self._other_sides(link, link.behind, mapped or [cls])
         return self._backrefs
+
+    def _other_sides(
+        self, link: Relationship, behind: Relationship, mapped: list[Class]
+    ) -> dict[str, Relationship]:
+        """The other side of a relationship: one for each class where its name is computed."""
+        if link.naming is None:
+            return {link.back: replace(behind, target=mapped[0])}
+        names = [name_of_other_side(link.naming, c, self.declared(c).table) for c in mapped]
+        return {
+            name: replace(behind, name=name, target=cls)
+            for name, cls in zip(names, mapped, strict=True)
+        }
 
     def _declared_in(self, body: Function) -> Iterator[Class]:
         """The classes whose relationships a body may declare: its own, or that of a mixin's

@@ -279,7 +279,14 @@ class Expressions:
         )
         first = node.values[0] if node.values else None
         head = first.value if first.__class__ is ast.Constant else ""
-        return self.emit(f.FORMAT, node, -1, operands, head)
+        behind = [""] * len(operands)
+        position = -1
+        for part in node.values:
+            if part.__class__ is not ast.Constant:
+                position += 1
+            elif position >= 0:
+                behind[position] = str(part.value)
+        return self.emit(f.FORMAT, node, -1, operands, head, tuple(behind))
 
     def on_formattedvalue(self, node: Any) -> int:
         value = self.expression(node.value)

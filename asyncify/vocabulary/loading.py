@@ -229,6 +229,7 @@ COMPARED = {
 REFLECTED = {"__lt__": "__gt__", "__gt__": "__lt__", "__le__": "__ge__", "__ge__": "__le__"}
 ORDERING = {"sorted": "__lt__", "min": "__lt__", "max": "__gt__"}
 ADDED, AND = "Add", "And"  # two lists; what is true of several
+FORMATTED_WITH = "Mod"
 # What dataclasses read of themselves: the flags that leave a field out, and the functions that read
 # all fields. A class pattern reads the first ones.
 SHOWN, COMPARES, IN_ORDER, BY_KEYWORD = "repr", "compare", "init", "kw_only"
