@@ -120,7 +120,7 @@ def _callees(run: LoadEvaluation, operation: f.Operation, base: s.Value, name: s
         return found
     methods = [
         (method, True) for atom in base if isinstance(atom, s.Entity)
-        if (method := atom.cls.find(name)) is not None
+        for method in run.loading.models.methods(atom.cls, name)
     ]  # fmt: skip
     if len(methods) > 1:
         methods.sort(key=lambda callee: (callee[0].module.path, callee[0].index))
