@@ -93,6 +93,9 @@ HAZARDS = (
         "H01", "computed_backref",
         ".options(selectinload(Stall.carts_here), selectinload(Stall.vans_here))", "",
     ),
+    Hazard("H01", "keys_both_ways", ".selectinload(Player.user)", ""),
+    Hazard("H01", "method_of_a_subclass", TRICKS, ""),
+    Hazard("H01", "kept_by_an_object", "db.run_sync(lambda _: Shelf(user).own(", None, "ASY702"),
     Hazard("H01", "deferred_elsewhere", ".options(undefer(User.bio))", ""),
     Hazard("H01", "load_only_elsewhere", "await user_.awaitable_attrs.name", "pass", "ASY702"),
     Hazard("H01", "sort_by_function", ".options(selectinload(Book.user).undefer(User.bio))", ""),
@@ -245,6 +248,7 @@ def fill(db: Session, models: types.ModuleType) -> None:
     db.add_all([models.Note(text="a", user_id=1), models.Note(text="b", user_id=1)])
     db.add(models.Purse(id=1, size=3, stall=models.Stall(id=1)))
     db.add(models.Zoo(id=1))
+    db.add(models.Player(id=1, user_id=1))
     db.add(models.Dog(id=1, zoo_id=1, name="rex", trick="roll", toys=[models.Toy(name="ball")]))
     db.add(models.Animal(id=2, name="tom"))
     db.commit()

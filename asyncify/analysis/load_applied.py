@@ -24,7 +24,7 @@ def applied(
     """What functions give that are among the arguments of a call, for the others' items."""
     items = s.join([run.elements(value) for value in arguments if value])
     if not items:
-        return s.NOTHING
+        return _of_holders(run, operation, index)
     holding = [place for place, value in zip(operation[6], arguments, strict=True) if value]
     at = holding[0] if len(holding) == 1 else NOWHERE
     return over(run, operation, items, index, at)
@@ -48,6 +48,17 @@ def over(
             places = [NOWHERE] * skipped + [at] * (count - skipped)
             found.append(load_summaries.apply(run, function, given, index, places))
     return s.join(found)
+
+
+def _of_holders(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
+    """What they read of instances that an object around them holds, whatever they are given:
+    ``filter(lambda path: path in self.user.paths, paths)``."""
+    for argument in operation[6]:
+        for function, _ in _functions(run, argument) if argument >= 0 else ():
+            if load_summaries.asks(run, function):
+                parameters = [s.NOTHING] * len(function.signature.parameters)
+                load_summaries.apply(run, function, parameters, index, [-1] * len(parameters))
+    return s.NOTHING
 
 
 def _functions(run: LoadEvaluation, argument: int) -> list[Callee]:

@@ -230,7 +230,11 @@ class LoadBody:
         if operation[0] != f.ATTRIBUTE or self.function in self.loading.coloring.turned:
             return None
         base, name = self.operations[operation[5]], operation[6]
-        parameters = {parameter.name for parameter in self.function.signature.parameters}
+        parameters: set[str] = set()
+        function: Function | None = self.function
+        while function is not None and function.facts.kind in ("def", "lambda"):
+            parameters |= {parameter.name for parameter in function.signature.parameters}
+            function = function.parent  # `self` is seen by what is nested, too
         cls = self.class_of(operation[5])
         while base[0] == f.ATTRIBUTE:  # self.cache.last
             base = self.operations[base[5]]

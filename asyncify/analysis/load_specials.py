@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from asyncify.analysis import load_reads, load_summaries, model_fields
 from asyncify.analysis import load_values as s
+from asyncify.analysis.program import Class
 from asyncify.vocabulary import loading as words
 
 if TYPE_CHECKING:
@@ -24,12 +25,21 @@ def formatted(
     """An instance becomes text, or those of a container, which shows them by ``repr``."""
     for entity in s.entities(value):
         asked = name if entity in value else "__repr__"
-        method = entity.cls.find(asked) or entity.cls.find("__repr__")
+        _shown(run, entity, asked, load_reads.Reading(index, f"{entity.cls.name}.__repr__", at))
+
+
+def _shown(run: LoadEvaluation, entity: s.Entity, name: str, reading: load_reads.Reading) -> None:
+    """What the text of an instance reads, which may be one of a subclass."""
+    exact = entity.source.kind == "new" and not entity.path
+    classes = [entity.cls, *([] if exact else entity.cls.descendants())]
+    methods = {cls: cls.find(name) or cls.find("__repr__") for cls in classes}
+    for method in dict.fromkeys(methods.values()):
         if method is not None:
-            load_summaries.apply(run, method, [s.one(entity)], index, [at])
-        elif model_fields.is_dataclass(entity.cls):
-            reading = load_reads.Reading(index, f"{entity.cls.name}.__repr__", at)
-            _read_fields(run, entity, reading, words.SHOWN)
+            given, places = [s.one(entity)], [reading.at]
+            load_summaries.apply(run, method, given, reading.place, places, reading.below)
+    for cls, method in methods.items():
+        if method is None and model_fields.is_dataclass(cls):
+            _read_fields(run, entity, cls, reading, words.SHOWN)
 
 
 def measured(run: LoadEvaluation, value: s.Value, index: int, at: int, *names: str) -> None:
@@ -60,7 +70,7 @@ def taken_apart(run: LoadEvaluation, value: s.Value, index: int, at: int, name: 
     """``dataclasses.asdict(user)``: all fields, and those of what they hold."""
     for entity in s.entities(value):
         if model_fields.is_dataclass(entity.cls):
-            _read_fields(run, entity, load_reads.Reading(index, name, at), "")
+            _read_fields(run, entity, entity.cls, load_reads.Reading(index, name, at), "")
 
 
 def gone_through(run: LoadEvaluation, value: s.Value, index: int) -> list[s.Value]:
@@ -73,26 +83,32 @@ def gone_through(run: LoadEvaluation, value: s.Value, index: int) -> list[s.Valu
 
 
 def _read_fields(
-    run: LoadEvaluation, entity: s.Entity, reading: load_reads.Reading, flag: str
+    run: LoadEvaluation, entity: s.Entity, cls: Class, reading: load_reads.Reading, flag: str
 ) -> None:
-    """All fields of an instance but those without the flag, and what these hold in their turn."""
-    for name in model_fields.fields(entity.cls, flag):
+    """All fields that a class gives an instance, but those without the flag, and what these hold
+    in their turn."""
+    for name in model_fields.fields(cls, flag):
         child = _read_field(run, entity, name, reading)
         below = (*reading.below, name)
         if child is None or len(below) > _NESTING:
             continue
-        method = child.cls.find("__repr__") if flag == words.SHOWN else None
-        if method is not None:
-            load_summaries.apply(run, method, [s.one(child)], reading.place, [reading.at], below)
+        if flag == words.SHOWN:
+            _shown(run, child, "__repr__", reading._replace(below=below))
         elif model_fields.is_dataclass(child.cls):
-            _read_fields(run, child, reading._replace(below=below), flag)
+            _read_fields(run, child, child.cls, reading._replace(below=below), flag)
 
 
 def _read_field(
     run: LoadEvaluation, entity: s.Entity, name: str, reading: load_reads.Reading
 ) -> s.Entity | None:
     """The instance that a field holds, if it is another one."""
-    link = run.loading.models.links(entity.cls).get(name)
+    models = run.loading.models
+    if models.comes_later(entity.cls, name):
+        load_reads.column_of_subclass(run, entity, name, reading)
+        return None
+    for cls in models.having(entity.cls, name)[:1]:
+        entity = s.Entity(entity.source, entity.path, cls)
+    link = models.links(entity.cls).get(name)
     if link is None:
         load_reads.column(run, entity, name, reading)
         return None

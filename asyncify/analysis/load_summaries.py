@@ -38,7 +38,7 @@ def call(
         not handed
         and not closed
         and not run.is_given_something(operation)
-        and not _asks(run, function)
+        and not asks(run, function)
     ):
         return apply_bare(run, function)
     parameters = function.signature.parameters
@@ -74,7 +74,7 @@ def _closed(run: LoadEvaluation, function: Function) -> list[str]:
     return list(names) if any(run.environment.get(name) for name in names) else []
 
 
-def _asks(run: LoadEvaluation, function: Function) -> bool:
+def asks(run: LoadEvaluation, function: Function) -> bool:
     """Does a function demand something though it is given no instance: of what its object holds?"""
     asked = run.loading.bare_summary(function).asked
     return bool(asked) and function not in run.loading.coloring.turned

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis import model_kinds
 from asyncify.analysis.program import Class, Function, Variable, dotted
-from asyncify.vocabulary.loading import ADDED, EXPRESSIONS, FORMATTED_WITH, PROXIES, STANDING
+from asyncify.vocabulary.loading import (
+    ADDED,
+    EXPRESSIONS,
+    FORMATTED_WITH,
+    JOINED_BY,
+    PROXIES,
+    STANDING,
+)
 
 if TYPE_CHECKING:
     from asyncify.analysis.models import Models
@@ -494,8 +501,14 @@ class Reader:
         if target is self.model.cls and "remote_side" in keywords:
             words = self.words(keywords["remote_side"])
             return any(self.models.has_primary_key(target, word) for word in words)
+        joined = [
+            word for key in JOINED_BY if key in keywords for word in self.words(keywords[key])
+        ]
+        own = self.model.foreign_keys.keys() & set(joined)
+        if bool(own) != bool(self.models.foreign_keys(target).keys() & set(joined)):
+            return bool(own)
         tables = {self.models.declared(c).table for c in target.ancestors} - {""}
         if target is self.model.cls or not tables & self.model.foreign_tables:
             return False
-        own = {self.models.declared(c).table for c in self.model.cls.ancestors} - {""}
-        return not any(self.models.declared(c).foreign_tables & own for c in target.ancestors)
+        ours = {self.models.declared(c).table for c in self.model.cls.ancestors} - {""}
+        return not any(self.models.declared(c).foreign_tables & ours for c in target.ancestors)

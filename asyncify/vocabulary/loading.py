@@ -230,6 +230,7 @@ REFLECTED = {"__lt__": "__gt__", "__gt__": "__lt__", "__le__": "__ge__", "__ge__
 ORDERING = {"sorted": "__lt__", "min": "__lt__", "max": "__gt__"}
 ADDED, AND = "Add", "And"  # two lists; what is true of several
 FORMATTED_WITH = "Mod"
+JOINED_BY = ("foreign_keys", "primaryjoin")  # of a relationship, where keys lead both ways
 # What dataclasses read of themselves: the flags that leave a field out, and the functions that read
 # all fields. A class pattern reads the first ones.
 SHOWN, COMPARES, IN_ORDER, BY_KEYWORD = "repr", "compare", "init", "kw_only"
