@@ -155,8 +155,9 @@ class Roots:
         if not self._are_handed(function, members):
             return "whose session it hands on isn't known"
         inside = {member for member in members if not self._is_used_outside(member, members)}
-        if any(self._captures(m, inside if m is function else members) for m in members):
-            return "whose session it has of the function around it"
+        for member in ordered(members):
+            if self._captures(member, inside if member is function else members):
+                return f"`{member.qualname}` uses a session of the function around it"
         unknown = next((m for m in ordered(members) if not self._knows_sessions(m, members)), None)
         return "" if unknown is None else f"whose session `{unknown.qualname}` has isn't known"
 
