@@ -375,7 +375,8 @@ def unsaid(inference: Signatures, declared: v.Value, given: v.Value) -> v.Value:
 
 def hidden(declared: v.Value, given: v.Value) -> v.Value:
     """What is given that an annotation doesn't say: generators, which are gone through like any
-    iterable, and objects of which nobody can tell that from the annotation."""
+    iterable, objects of which nobody can tell that from the annotation, and the classes that are
+    given for ``type[Base]``."""
     if not given:
         return given
     said = v.elements(declared)
@@ -388,12 +389,21 @@ def hidden(declared: v.Value, given: v.Value) -> v.Value:
 
 def _is_said(declared: v.Value, atom: v.Atom) -> bool:
     """Is an object what an annotation says?"""
+    if isinstance(atom, v.ClassObject) and any(_is_above(a, atom) for a in declared):
+        return False
     if not isinstance(atom, v.Instance):
         return any(isinstance(a, (*_OBJECTS, v.Foreign, v.Giving)) for a in declared)
     return any(
         isinstance(a, v.Instance) and (a.cls in atom.cls.ancestors or atom.cls in a.cls.ancestors)
         for a in declared
     )
+
+
+def _is_above(atom: v.Atom, other: v.ClassObject) -> bool:
+    """Is it any class, or one that another is below?"""
+    if isinstance(atom, v.ClassObject):
+        return atom is not other and atom.cls in other.cls.ancestors
+    return atom == v.Foreign(v.SOME_CLASS)
 
 
 def is_dict(declared: v.Value) -> bool:

@@ -20,7 +20,8 @@ from asyncify.analysis.load_demands import Demand
 from asyncify.analysis.load_readers import response_annotation, response_schemas
 from asyncify.analysis.load_schemas import is_of_pydantic_1
 from asyncify.analysis.program import Function, Module, dotted
-from asyncify.planning.draft import Draft
+from asyncify.decisions import ReplaceCall, ReplaceExpression
+from asyncify.planning.draft import Draft, node_reference
 from asyncify.planning.load_access import Access
 from asyncify.planning.load_walks import Walks
 from asyncify.sites import Site
@@ -37,6 +38,11 @@ class Responses:
         self.draft = draft
         self.access = access
         self.walks = walks
+        self._taken: set[tuple[Function, int]] = set()  # the results that are validated
+
+    def holds(self, holder: Function, demand: Demand) -> bool:
+        """Is everything loaded already that is read there?"""
+        return (holder, demand.anchor) in self._taken
 
     def take(self, holder: Function, demand: Demand) -> Site | None:
         """Validate what a route returns, where its response model leads to the read; None where
@@ -48,15 +54,33 @@ class Responses:
         model, session = self._model(holder), self.access.session(holder, index)
         if not session and demand.at == index and not demand.below and not demand.many:
             session = self.access.session_of(holder, index)
-        walk = self.walks.begin(holder, demand._replace(at=index)) if model and session else None
-        if walk is None:
+        if not model or not session:
             return None
-        adapter = f"{self.draft(holder.module).spell(TYPE_ADAPTER)}({model})"
-        validated = f"{adapter}.validate_python({walk.text}, from_attributes=True)"
+        walk = self.walks.begin(holder, demand._replace(at=index))
+        if walk is None:
+            return self._wrap(holder, index, model, session)
+        validated = self._validated(holder, index, model, walk.text)
         walk.instead = [
             f"{walk.text} = await {session}.run_sync(", f"    lambda _: {validated}", ")",
         ]  # fmt: skip
         return walk.site
+
+    def _validated(self, holder: Function, index: int, model: str, value: str) -> str:
+        self._taken.add((holder, index))
+        adapter = self.draft(holder.module).spell(TYPE_ADAPTER)
+        return f"{adapter}({model}).validate_python({value}, from_attributes=True)"
+
+    def _wrap(self, holder: Function, index: int, model: str, session: str) -> Site | None:
+        """Validate where it stands what has its place in a statement already."""
+        draft, node = self.draft(holder.module), node_reference(holder, index)
+        for decision in [each for each in draft.decisions if each.node == node]:
+            if isinstance(decision, (ReplaceCall, ReplaceExpression)) and decision.awaits:
+                validated = self._validated(holder, index, model, "found")
+                call = f"run_sync(lambda _, found: {validated}, {decision.result})"
+                result = f"await {session}.{call}"
+                draft.exchange(decision, replace(decision, result=result))
+                return decision.site
+        return None
 
     def _model(self, holder: Function) -> str:
         """How the response model of a route is written, if pydantic 2 fills it."""

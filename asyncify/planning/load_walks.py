@@ -123,11 +123,6 @@ class Walks:
             self._walks[key] = self._begin(holder, demand.anchor, demand)
         return self._walks[key]
 
-    def holds(self, holder: Function, demand: Demand) -> bool:
-        """Is everything loaded already that is reached from there?"""
-        walk = self._walks.get((holder, demand.anchor, demand.anchor))
-        return walk is not None and bool(walk.instead)
-
     def write(self) -> None:
         walks = [walk for walk in self._walks.values() if walk is not None]
         walks = [walk for walk in walks if walk.steps or walk.instead]

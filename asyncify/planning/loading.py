@@ -111,7 +111,7 @@ class LoadPlanner:
         places = (*demand.calls, (demand.function, demand.operation))
         if any(self._is_in_greenlet(*p) or self.entries.holds(*p) for p in places):
             return
-        if self.walks.holds(holder, demand):
+        if self.responses.holds(holder, demand):
             return
         if demand.executes:
             if not executes_itself(self, demand):
