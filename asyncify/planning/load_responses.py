@@ -13,6 +13,7 @@ https://fastapi.tiangolo.com/tutorial/response-model/
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from asyncify import facts as f
 from asyncify.analysis.colors import Colors

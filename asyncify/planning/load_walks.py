@@ -207,7 +207,7 @@ class Walks:
             if operation[0] != f.ATTRIBUTE or asked.path[length - 1 : length] != (operation[6],):
                 return demand
             below = (operation[6], *asked.below)
-            asked = replace(asked, at=operation[5], below=below, many=False)
+            asked = asked._replace(at=operation[5], below=below, many=False)
             iterable = self._gone_through(layout, asked.at)
         return asked
 
