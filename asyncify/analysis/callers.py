@@ -84,6 +84,8 @@ class Callers:
                 pending += [c for c in below if not c.methods.keys().isdisjoint(names)]
                 pending += self.inference.fulfilled.get(cls, ())
         members = tuple(c.methods[n] for c in related for n in names if n in c.methods)
+        if function not in members:
+            members = (function,)  # a later one of that name in the class body hides it
         return self.cases.related(function) or members
 
     def keep_to_itself(self, functions: set[Function]) -> None:

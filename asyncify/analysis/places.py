@@ -17,6 +17,7 @@ from asyncify.analysis.uses import LOOPS, Use, Uses
 from asyncify.vocabulary.awaitables import ENSURING_NAMES
 from asyncify.vocabulary.rows import Form, Member
 from asyncify.vocabulary.sqlalchemy_engine import STREAMED_BY, STREAMING_OPTIONS
+from asyncify.vocabulary.sqlalchemy_session import ON_FACTORY
 
 MEMORY = ("sqlite://", "sqlite:///")
 _RESULTS = {"Result", "ScalarResult"}
@@ -260,9 +261,9 @@ class Places:
                 return True
         return False
 
-    def imported_session(self, use: Use) -> Variable | None:
-        """The factory in ``db = next(get_db())`` at import: opening a session does no I/O, so that
-        the factory can be called instead of the generator."""
+    def imported_session(self, use: Use) -> tuple[Variable, str] | None:
+        """The factory in ``db = next(get_db())`` at import, and what is called of it: opening a
+        session does no I/O, so that the factory can be called instead of the generator."""
         layout = self.uses.layout(use.function)
         parent = layout.parent(use.operation)
         if use.kind != "iterate" or parent < 0 or len(use.callees) != 1:
@@ -272,8 +273,9 @@ class Places:
             return None
         return self._yielded_factory(use.callees[0])
 
-    def _yielded_factory(self, generator: Function) -> Variable | None:
-        """The factory whose session a generator yields, where that is the first that it does."""
+    def _yielded_factory(self, generator: Function) -> tuple[Variable, str] | None:
+        """The factory whose session a generator yields, where that is the first that it does. Of
+        a registry it is an attribute: the registry asks for the task, and none runs at import."""
         statements = [s for s in generator.body.statements if s[0] != f.EXPRESSION]
         operations = generator.body.operations
         if not statements:
@@ -290,7 +292,9 @@ class Places:
             return None
         value = self.uses.inference.global_value(symbol.module, symbol.name)
         kinds = {a.kind for a in value if isinstance(a, v.Known)}
-        return symbol if kinds & {"sessionmaker", "async_sessionmaker"} else None
+        if kinds & {"scoped_session", "async_scoped_session"}:
+            return symbol, f".{ON_FACTORY['scoped_session', 'configure']}"
+        return (symbol, "") if kinds & {"sessionmaker", "async_sessionmaker"} else None
 
     def _foreign(self, use: Use, layout: Layout) -> Obstacle | None:
         """A library gets the session: it can be called inside run_sync, if the session has a name

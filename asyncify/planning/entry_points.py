@@ -28,7 +28,7 @@ class EntryPlanner(UsePlanner):
         for use in self.colors.uses.of(function):
             factory = self.colors.places.imported_session(use)
             if factory is not None and set(use.callees) & self.coloring.turned:
-                self._open_at_import(use, layout, factory, draft)
+                self._open_at_import(use, layout, *factory, draft)
             lost = use in self.colors.already.lost(function) and use not in self.coloring.lost
             turned = any(self._runs_a_coroutine(c) for c in use.callees)
             if use.kind != "call" or not (turned or lost):
@@ -60,7 +60,9 @@ class EntryPlanner(UsePlanner):
             return self.support(draft, "run_at_import")
         return f"{draft.spell('asyncio')}.run"
 
-    def _open_at_import(self, use: Use, layout: Layout, factory: Variable, draft: Draft) -> None:
+    def _open_at_import(
+        self, use: Use, layout: Layout, factory: Variable, attribute: str, draft: Draft
+    ) -> None:
         """``db = next(get_db())`` becomes ``db = SessionLocal()``."""
         parent = layout.parent(use.operation)
         operation = layout.operations[parent]
@@ -68,7 +70,7 @@ class EntryPlanner(UsePlanner):
         draft.add(
             ReplaceCall(
                 node=call_reference(use.function, parent), site=draft.site(operation),
-                awaited=f"{name}()", awaits=False,
+                awaited=f"{name}{attribute}()", awaits=False,
             )
         )  # fmt: skip
         draft.drop(dotted(layout.operations, layout.operations[use.operation][5]))

@@ -26,6 +26,7 @@ class Hoister:
         self.name = next((n for n in _NAMES if n not in self._taken), "")
         self._hosts: set[int] = set()
         self._named: dict[str, str] = {}
+        self._read_for: dict[str, str] = {}  # names after what is read: of which type each is
 
     def take(self, index: int, kind: str = "") -> str:
         """The name of a new variable for the operation's value, or '' where it must stay.
@@ -40,11 +41,15 @@ class Hoister:
     def _name(self, index: int, kind: str) -> str:
         """A variable is of one type for whoever checks types, so what is of another type gets a
         name of its own: after what it is read for, if that has a name."""
-        if kind not in self._named:
-            target = _target(self.layout.statement(index)) if self._named else ""
-            own = (f"{target}_{_NAMES[0]}",) if target and _NAMES[0] not in target else ()
-            taken = self._taken | set(self._named.values())
-            self._named[kind] = next((n for n in (*own, *_NAMES) if n not in taken), "")
+        if kind in self._named:
+            return self._named[kind]
+        target = _target(self.layout.statement(index)) if self._named else ""
+        own = f"{target}_{_NAMES[0]}"
+        is_free = target and _NAMES[0] not in target and own not in self._taken
+        if is_free and self._read_for.setdefault(own, kind) == kind:
+            return own
+        taken = self._taken.union(self._named.values(), self._read_for)
+        self._named[kind] = next((n for n in _NAMES if n not in taken), "")
         return self._named[kind]
 
     def may(self, index: int) -> bool:
