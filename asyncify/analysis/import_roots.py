@@ -87,8 +87,7 @@ class ImportRoots:
             if inside and (configured in self.configured or folder not in self.packages):
                 root = configured
                 break
-        relative = path if root == "." else path[len(root) + 1 :]
-        dotted_name = relative[:-3].replace("/", ".")
+        dotted_name = ".".join(_importable(path if root == "." else path[len(root) + 1 :]))
         return dotted_name.removesuffix(".__init__") if dotted_name != "__init__" else root
 
     def _project(self, folder: str) -> tuple[str, ...]:
@@ -141,6 +140,15 @@ class ImportRoots:
             if candidate in self.paths:
                 return candidate
         return None
+
+
+def _importable(path: str) -> list[str]:
+    """The parts of a file's name, without folders that no import can name, such as
+    ``my-backend``, and those around them: imports start below."""
+    *folders, last = path.removesuffix(".py").split("/")
+    while not all(folder.isidentifier() for folder in folders):
+        del folders[0]
+    return [*folders, last]
 
 
 def _join(folder: str, name: str) -> str:

@@ -408,7 +408,8 @@ class Support:
 
     @cached_property
     def _home(self) -> Module:
-        """The module that makes the engine; the application's before those of tests."""
+        """The module that makes the engine; the application's before those of tests, and what
+        others import before scripts, beside which nobody else could import it."""
         makers = {
             a.origin.function.module
             for evaluation in self.inference.evaluations.values()
@@ -419,13 +420,28 @@ class Support:
             and not runs_in_alembic(a.origin.function.module)
         }  # fmt: skip
 
-        def rank(module: Module) -> tuple[bool, int, str]:
+        candidates = list(makers or self._importable())
+        imported = self._imported(candidates) if len(candidates) > 1 else set()
+
+        def rank(module: Module) -> tuple[bool, bool, int, str]:
             *packages, last = module.name.split(".")
             is_test = bool({"test", "tests", "testing"} & {*packages, last})
             is_test = is_test or last.startswith(("test_", "conftest"))
-            return is_test, module.path.count("/"), module.path
+            return is_test, module not in imported, module.path.count("/"), module.path
 
-        return min(makers or self._importable(), key=rank)
+        return min(candidates, key=rank)
+
+    def _imported(self, modules: list[Module]) -> set[Module]:
+        """Those of the modules that another one imports."""
+        lasts = {module.name.rpartition(".")[2] for module in modules}
+        found: set[Module | None] = set()
+        for other in self.program.modules.values():
+            for item in other.facts.imports:
+                behind = ".".join(filter(None, (item.module, item.name)))  # `from . import name`
+                for name in {item.module, behind}:
+                    if name.rpartition(".")[2] in lasts:
+                        found.add(self.program.module_named(name, other, item.level))
+        return {module for module in modules if module in found}
 
     def _importable(self) -> list[Module]:
         modules = list(self.program.modules.values())
