@@ -12,7 +12,11 @@ from collections.abc import Iterator
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
-from asyncify.analysis.declarations import dependency_target, foreign_name
+from asyncify.analysis.declarations import (
+    dependency_function,
+    dependency_target,
+    foreign_name,
+)
 from asyncify.analysis.evidence import sources_of
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.injected import Injected
@@ -47,26 +51,27 @@ class Lent:
 
     def _injecting(self, function: Function) -> Iterator[str]:
         """What FastAPI calls for a session: of a library, or of the program and only handing on
-        what a library gives."""
+        what a library gives. What other parameters are given is no session."""
         scope, operations = function.parent or function, function.signature.operations
         for parameter in function.signature.parameters:
             if self._is_session(self.inference.declared(function, parameter.annotation)):
                 roots = (i for i in (parameter.annotation, parameter.default) if i >= 0)
                 for index in roots:
                     yield from self._depended(scope, operations, index)
-        for dependency in self.injected.into(function):
-            yield from self._handing_on(dependency)
 
     def _depended(
         self, scope: Function, operations: tuple[f.Operation, ...], index: int
     ) -> Iterator[str]:
-        """What of a library stands in ``Depends(...)``, in an alias too."""
+        """What of a library stands in ``Depends(...)``, or gives what that hands on; in an alias
+        too."""
         operation = operations[index]
         if operation[0] == f.CALL:
             target = dependency_target(self.inference, scope, operations, index)
             if target >= 0:
                 name = foreign_name(scope, operations, target, self.inference)
                 yield from filter(_is_lender, [name] if "." in name else [])
+            found = dependency_function(self.inference, scope, operations, index)
+            yield from self._handing_on(found) if isinstance(found, Function) else ()
         elif operation[0] == f.SUBSCRIPT:
             yield from self._depended(scope, operations, operation[6])
         elif operation[0] == f.SEQUENCE:
