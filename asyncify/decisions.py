@@ -374,6 +374,14 @@ class MakeFixture(Decision):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FinishFixture(Decision):
+    """A fixture gives by ``yield`` what it returned (node: Return), or nothing (Call: a statement),
+    and ends with ``source``, which is dedented Python."""
+
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AddFactory(Decision):
     """A class method ``create`` that makes objects is put before the coroutine method
     ``initialize``, which was the constructor (node: its FunctionDef). ``returns`` is the source of

@@ -37,6 +37,7 @@ from asyncify.planning.command_runs import RunnerPlanner
 from asyncify.planning.draft import Draft, reference
 from asyncify.planning.elsewhere import Elsewhere
 from asyncify.planning.factories import FactoryPlanner
+from asyncify.planning.finalizers import plan_finalizers
 from asyncify.planning.functions import FunctionPlanner
 from asyncify.planning.infrastructure import InfrastructurePlanner
 from asyncify.planning.load_injected import turn_readers
@@ -207,6 +208,7 @@ class Planner:
         RunnerPlanner(self.colors, self.coloring, self.draft, self.support.name).plan()
         CasePlanner(self.colors, self.coloring, self.draft).plan()
         plan_around_tests(self.colors, self.coloring, self.draft)
+        plan_finalizers(self.colors, self.coloring, self.draft)
         MarkPlanner(self.colors, self.coloring, self.draft).plan()
         self.mocks += plan_requested(self.colors, self.coloring, self.draft)
         ThreadKeywords(self.colors, self.coloring, self.draft).plan()

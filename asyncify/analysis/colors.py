@@ -36,7 +36,7 @@ from asyncify.analysis.uses import (
 
 __all__ = ["Coloring", "Colors", "Obstacle"]
 
-_CALLING = ("call", "property", "iterate", "expect", "special")
+_CALLING = ("call", "property", "iterate", "expect", "finalize", "special")
 
 
 @dataclass(slots=True)

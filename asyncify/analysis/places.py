@@ -75,7 +75,7 @@ class Places:
             return Obstacle("ASY203", use.name)
         if use.kind == "expect" and not self._has_line(use, layout):
             return Obstacle("ASY101", f"`{use.name}` calls it without awaiting it.")
-        if use.row is not None and use.kind in ("handed", "expect", "thread"):
+        if use.row is not None and use.kind in ("handed", "expect", "finalize", "thread"):
             return self._given(use, use.row)
         if use.kind == "member" and use.row is not None:
             if self._reads_cursor(use, layout):

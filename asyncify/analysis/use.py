@@ -36,7 +36,7 @@ _DOING_IO = {
     "greenlet",
     "refused",
 }
-_OF_MEMBERS = {"member", "thread", "expect", "handed"}
+_OF_MEMBERS = {"member", "thread", "expect", "finalize", "handed"}
 
 # ``item`` of a use of which the object itself is the value, too, and of what may be another object.
 VALUE_USED, UNSURE = 1, 2
@@ -67,6 +67,7 @@ class Use(NamedTuple):
     ``thread``: one is run in a thread by an awaited call, or a member of a known object is
     (``owner``, ``row``);
     ``expect``: one is called where an error is expected, or such a member is;
+    ``finalize``: one is called when the tests of a fixture are over, or such a member is;
     ``maybe``: a method of something unknown is called, which may be one of those (``callees``);
     ``handed``: a member of a known object is given to something foreign, called ``name``;
     ``client``, ``enter client``: a member ``name`` of a client of the application (``client``) is

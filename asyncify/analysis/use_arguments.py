@@ -9,6 +9,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.boundaries import calls_what_it_gets, fits, may_call_items
 from asyncify.analysis.calls import BY_KEY
 from asyncify.analysis.consumers import applied
+from asyncify.analysis.finalizers import finishes
 from asyncify.analysis.likely import is_mock
 from asyncify.analysis.program import Class, Function, dotted
 from asyncify.analysis.use import MAKING, Use, in_order
@@ -70,6 +71,8 @@ class Arguments(Holders):
             kind = "run sync"
         elif name in THREADS and self.layout.is_awaited(index) and not self._in_process(operation):
             kind = "thread"
+        elif finishes(self.layout, index, self.inference.fixtures):
+            kind = "finalize"
         expected = EXPECTING.get(name, EXPECTING.get(name.rpartition(".")[2], -1))
         consumer = applied(self.layout, index)
         replaced = _replaced(operation, name)

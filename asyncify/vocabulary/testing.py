@@ -139,6 +139,8 @@ XUNIT: dict[str, tuple[str, str]] = {
 XUNIT_AFTER = "teardown_"
 XUNIT_DECORATORS: frozenset[str] = frozenset({"classmethod", "staticmethod"})
 TEST_CLASSES = "Test"
+# What gives a fixture's request a function that is called after its tests.
+FINALIZING = "request.addfinalizer"
 # What takes a function that is called after the test, and what takes one that is awaited.
 CLEANUPS: dict[str, str] = {"addCleanup": "addAsyncCleanup"}
 
