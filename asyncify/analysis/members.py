@@ -207,7 +207,7 @@ def _member(inference: Inference, cls: Class, name: str, bound: bool) -> Any:
     methods = inference.methods(cls, name)
     if not methods:
         return inference.attribute_group(cls, name)
-    if bound and inference.is_property(methods[0]):
+    if (bound and inference.is_property(methods[0])) or inference.is_class_property(methods[0]):
         return list(methods)
     if any(m.signature_is_decorated for m in methods):
         return None

@@ -99,13 +99,36 @@ class Signatures(Flow):
         return found
 
     def is_property(self, function: Function) -> bool:
-        return function.signature_is_decorated and any(
-            d in _PROPERTIES or d.endswith((".setter", ".getter", ".deleter", ".expression"))
-            for d in self.decorators(function)
+        return function.signature_is_decorated and (
+            any(
+                d in _PROPERTIES or d.endswith((".setter", ".getter", ".deleter", ".expression"))
+                for d in self.decorators(function)
+            )
+            or self.is_class_property(function)
         )
 
+    def is_class_property(self, function: Function) -> bool:
+        """Is it below a decorator of the program that has it called with the class, where it is
+        read: ``def __get__(self, instance, owner): return self.getter(owner)``?"""
+        if function.owner is None or not function.signature_is_decorated:
+            return False
+        found: bool | None = function.atoms.get("class property")
+        if found is None:
+            operations, scope = function.signature.operations, function.parent or function
+            found = function.atoms["class property"] = any(
+                isinstance(symbol, Class) and _gives_of_class(symbol.methods.get("__get__"))
+                for symbol in (
+                    self.program.resolve_expression(scope, operations, index)
+                    for index in function.signature.decorators
+                )
+            )
+        return found
+
     def is_class_method(self, function: Function) -> bool:
-        return bool({"classmethod", "staticmethod"} & set(self.decorators(function)))
+        decorators = set(self.decorators(function))
+        return bool({"classmethod", "staticmethod"} & decorators) or (
+            self.is_class_property(function)
+        )
 
     def is_manager(self, function: Function) -> bool:
         return not MANAGERS.isdisjoint(self.decorators(function))
@@ -484,3 +507,15 @@ class Signatures(Flow):
     def _yield_declared(self, function: Function) -> v.Value:
         self.demand(function)
         return v.elements(self.declared(function, function.signature.returns))
+
+
+def _gives_of_class(getter: Function | None) -> bool:
+    """Does ``__get__`` call something that the descriptor holds with the class?"""
+    if getter is None or len(getter.signature.parameters) < 3:
+        return False
+    owner, operations = getter.signature.parameters[2].name, getter.body.operations
+    return any(
+        operation and operation[0] == f.CALL and operations[operation[5]][0] == f.ATTRIBUTE
+        and [operations[i][5:6] for i in operation[6] if i >= 0] == [(owner,)]
+        for operation in operations
+    )  # fmt: skip
