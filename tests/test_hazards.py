@@ -87,6 +87,10 @@ HAZARDS = (
     Hazard(
         "H01", "in_a_dict", "await db.run_sync(lambda _: str(found))", "str(found)", "ASY702"
     ),
+    Hazard(
+        "H01", "asked_before", "user_ = await found.awaitable_attrs.user", "user_ = found.user",
+        "ASY702",
+    ),
     Hazard("H01", "sort_key", OWNER, ""),
     Hazard("H01", "backref_of_a_mixin", ".options(selectinload(Stall.purses))", ""),
     Hazard(

@@ -362,7 +362,9 @@ class Walks:
     def _text(self, walk: Walk, names: _Names) -> tuple[str, list[str]]:
         """The value, and what comes before: where it has to be awaited itself, it has a name."""
         base, _, name = walk.text.rpartition(".")
-        if walk.owner is None or not base or (walk.holder, walk.at) not in self.awaited:
+        if walk.owner is None or not base:
+            return walk.text, []
+        if (walk.holder, walk.at) not in self.awaited and not self._comes_later(walk, name):
             return walk.text, []
         text = "await " + self.access.text(walk.holder, walk.anchor, walk.owner, base, name)
         if walk.item:
