@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
+from asyncify.analysis import kept_methods
 from asyncify.analysis import query_entities as named
 from asyncify.analysis import values as v
 from asyncify.analysis.program import Class, Variable, dotted
-from asyncify.analysis.statements import statements_of
 from asyncify.vocabulary.rows import Role
 from asyncify.vocabulary.sqlalchemy_query import QUERY
 
@@ -49,10 +49,13 @@ def start(
 ) -> v.Value:
     """``db.query(...)``: a new Query."""
     callee = evaluation.operations[operation[5]]
-    if callee[0] == f.ATTRIBUTE:
-        session = dotted(evaluation.operations, callee[5])
-    else:
+    unequal = ""
+    if callee[0] != f.ATTRIBUTE:
         session = _kept_method(evaluation, callee)
+    elif _is_held(evaluation, callee):
+        session, unequal = "", "an object keeps the method that begins it"
+    else:
+        session = dotted(evaluation.operations, callee[5])
     shape, entities, mapped = named.selected(evaluation, operation[6])
     first = operation[6][0] if operation[6] and operation[6][0] >= 0 else -1
     target, name = named.target_at(evaluation, first) if first >= 0 else (None, "")
@@ -60,7 +63,7 @@ def start(
     joined = evaluation.inference.models.joins_collections(loaded)
     query = v.QueryValue(
         origin, shape, entities, target, session=session, source=owner.origin, collections=joined,
-        mapped=mapped, target_name=name, target_scope=evaluation.function,
+        mapped=mapped, target_name=name, target_scope=evaluation.function, unequal=unequal,
         marks=("scoped",) if owner.kind == "scoped_session" else (),
     )  # fmt: skip
     if len(operation[6]) > 1:
@@ -68,17 +71,24 @@ def start(
     return v.one(query)
 
 
+def _is_held(evaluation: Evaluation, callee: f.Operation) -> bool:
+    """``self.query(...)``: is it an attribute of an object of the program?"""
+    return any(
+        isinstance(atom, v.Instance) and evaluation.inference.held(atom.cls, callee[6])
+        for atom in evaluation.values[callee[5]]
+    )
+
+
 def _kept_method(evaluation: Evaluation, callee: f.Operation) -> str:
-    """``query = session.query``: the session whose method is kept under a name, if that is said
-    once and the session is another name."""
-    body = evaluation.function.body
-    kept = [
-        statement[8] for statement in statements_of(body.statements)
-        if statement[0] == f.ASSIGN and callee[0] == f.NAME
-        and (f.TO_NAME, callee[5]) in [target[:2] for target in statement[7]]
-    ]  # fmt: skip
-    method = body.operations[kept[0]] if len(kept) == 1 else ()
-    return dotted(body.operations, method[5]) if method and method[0] == f.ATTRIBUTE else ""
+    """``query = session.query``: the session whose method is kept under a name, here or in a
+    function around, if that is said once and the session is another name."""
+    binder = kept_methods.binder(evaluation.function, callee[5]) if callee[0] == f.NAME else None
+    statement = kept_methods.assignment(binder, callee[5]) if binder is not None else None
+    if binder is None or statement is None:
+        return ""
+    operations = binder.body.operations
+    method = operations[statement[8]]
+    return dotted(operations, method[5]) if method[0] == f.ATTRIBUTE else ""
 
 
 def begun_by_class(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from asyncify import facts as f
+from asyncify.analysis import kept_methods
 from asyncify.analysis import values as v
 from asyncify.analysis.boundaries import Boundaries
 from asyncify.analysis.program import Function
@@ -211,6 +212,14 @@ class Collector(Calls):
                 row = self.inference.row(atom.kind, operation[6])
                 if row is not None and row.attribute:
                     yield Use("member", self.function, index, atom, row, operation[6])
+                elif row is not None and row.returns == kept_methods.BEGINS:
+                    yield from self._kept(index, operation[6])
+
+    def _kept(self, index: int, name: str) -> Iterator[Use]:
+        """The method by which queries begin."""
+        if not kept_methods.is_called(self.layout, index):
+            reason = kept_methods.REASON.format(name=name)
+            yield Use("refused", self.function, index, name=reason)
 
     def named_member(self, index: int, operation: f.Operation) -> Iterator[Use]:
         """``getattr(client, verb)``: a member of a client, known by its verb or by none; or the

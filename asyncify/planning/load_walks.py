@@ -149,7 +149,7 @@ class Walks:
             text = self.hoisted(holder, layout, at)
             if text and layout.operations[anchor][0] == f.CALL and at == anchor:
                 node = self._anchor(holder, anchor) or node
-        if not text:
+        if not text or (demand.calls and _is_rebound(holder, statement, text)):
             return None
         item = self._fresh(holder, text.rpartition(".")[2]) if many else ""
         sure = demand.source.kind in ("new", "held") or many or is_there(layout, statement, text)
@@ -468,3 +468,12 @@ def singular(name: str) -> str:
 
 def _indented(lines: list[str]) -> list[str]:
     return [_INDENT + line for line in lines]
+
+
+def _is_rebound(holder: Function, statement: f.Statement, text: str) -> bool:
+    """``for step in steps: given = step(given)``: before the first step a parameter holds what the
+    function was given, which may be anything."""
+    return (
+        any(parameter.name == text for parameter in holder.signature.parameters)
+        and statement[0] == f.ASSIGN and (f.TO_NAME, text) in [t[:2] for t in statement[7]]
+    )  # fmt: skip

@@ -41,9 +41,7 @@ class KeptQueries(QueryFlows):
 
     def drop_kept_methods(self, draft: Callable[[Module], Draft]) -> None:
         """What keeps ``query`` of a session under a name isn't needed any more."""
-        self.findings += drop_kept_methods(
-            self.flows.values(), draft, self._has_async_session, self.coloring.groups
-        )
+        drop_kept_methods(self.flows.values(), draft, self._has_async_session, self.coloring.groups)
 
     def _has_async_session(self, flow: Flow, function: Function) -> bool:
         """Is the session that a Query starts on an async one, once the program is migrated?"""

@@ -18,7 +18,7 @@ from asyncify.findings import Finding
 from asyncify.rules import finding
 from asyncify.sites import Site
 from asyncify.vocabulary.classes import PLAIN_BASES
-from asyncify.vocabulary.common import COMMON
+from asyncify.vocabulary.common import CHOSEN, COMMON
 
 _ADVICE = "Await it where it is that function, or annotate what it is called on."
 
@@ -44,7 +44,7 @@ def uncalled_methods(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
     no call is known."""
     uncalled: dict[str, Function] = {}
     for function in coloring.turned:
-        if function.name in COMMON and function.name[:2] != "__" and (
+        if function.name in CHOSEN and (
             _is_called_by_none(colors, function) and function not in coloring.stays
         ):  # fmt: skip
             uncalled[function.name] = min(

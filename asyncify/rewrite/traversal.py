@@ -248,9 +248,18 @@ class Traversal:
         return _with_body(node, left)
 
     def _suite(self, node: cst.SimpleStatementSuite) -> Any:
+        if _is_delegation(node):
+            return self._opened(node)
         reason = "a block on the line of its header"
         pieces, statements = self._small_statements(node, reason, reason)
         return _with_body(node, without_removed(pieces, statements) or [cst.Pass()])
+
+    def _opened(self, node: cst.SimpleStatementSuite) -> Any:
+        """``def rows(): yield from query``: what may become a loop needs lines of its own."""
+        line = cst.SimpleStatementLine(node.body, trailing_whitespace=node.trailing_whitespace)
+        block = cst.IndentedBlock([line])
+        new = self._block(block)
+        return node if new is block else new
 
     def _small_statements(
         self,
@@ -365,6 +374,13 @@ def _copies(decision: Decision) -> bool:
 def _has_to_change(decision: Decision) -> bool:
     """Imports that may go stay where something else still needs them."""
     return not isinstance(decision, UpdateImports) or bool(decision.add)
+
+
+def _is_delegation(node: cst.SimpleStatementSuite) -> bool:
+    """Is it ``yield from``, and nothing else?"""
+    (first, *others) = node.body
+    value = first.value if isinstance(first, cst.Expr) else None
+    return not others and isinstance(value, cst.Yield) and isinstance(value.value, cst.From)
 
 
 def _with_body(node: Any, statements: Sequence[cst.BaseSmallStatement]) -> Any:

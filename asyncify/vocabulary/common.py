@@ -33,6 +33,8 @@ COMMON: frozenset[str] = frozenset(
     | {row.name for row in QUERY.members}
     | set(_WORDS.split())
 )
+# Those that programs choose for objects of their own, too: everybody calls methods of dicts.
+CHOSEN = COMMON - {name for each in (str, list, dict, set, io.StringIO) for name in dir(each)}
 # What programs hang their own objects on.
 NAMESPACES: tuple[str, ...] = ("flask.g.", "flask.current_app.", "flask.globals.g.")
 
