@@ -91,6 +91,20 @@ class Inference(Signatures):
         self.heat.note(slot, value)
         if slot.kind == "parameter":
             self.give_hidden(slot, value)
+        elif slot.kind == "global":
+            self._keep_instances(slot, value)
+
+    def _keep_instances(self, slot: Slot, value: v.Value) -> None:
+        """``state["user"] = user``: who reads it from there may load what belongs to it."""
+        if any(
+            isinstance(a, v.Instance) and self.models.is_mapped(a.cls)
+            for a in value | v.elements(value)
+        ):
+            for function in self.program.mentioning(slot.name):
+                if self.program.resolve(function.module, slot.name) == Variable(
+                    slot.owner, slot.name
+                ):
+                    self.need(function)
 
     # -- functions
 

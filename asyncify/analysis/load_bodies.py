@@ -16,7 +16,7 @@ from asyncify.analysis import generics, load_names, load_readers
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_schemas import Schema
-from asyncify.analysis.program import Class, Function
+from asyncify.analysis.program import Class, Function, Variable
 from asyncify.analysis.statements import statements_of
 from asyncify.vocabulary import loading as words
 from asyncify.vocabulary.names import FUNCTIONS
@@ -214,6 +214,8 @@ class LoadBody:
         holder = self._holder(index)
         if holder is None:
             source = s.Source("other", self.function, index)
+            if self._is_of_module(index):
+                source = s.Source("held", self.function.module.functions[0], -1)
             return self.loading.telling.instances(value, source)
         name = self.operations[index][6]
         source = s.Source("held", holder.body, -1)
@@ -243,6 +245,19 @@ class LoadBody:
         if self.loading.is_model(cls) or cls.find(name) is not None:
             return None
         return None if self._is_put_there(cls, name) else cls
+
+    def _is_of_module(self, index: int) -> bool:
+        """``state["user"]`` in a function that stays sync: does a variable of a module hold it?
+        Whoever calls the function can't load it there, but may await the function."""
+        function = self.function
+        if function in self.loading.coloring.turned or function.facts.kind != "def":
+            return False
+        operation = self.operations[index]
+        while operation[0] in (f.ATTRIBUTE, f.SUBSCRIPT):
+            operation = self.operations[operation[5]]
+        return operation[0] == f.NAME and isinstance(
+            self.loading.inference.program.lookup(function, operation[5]), Variable
+        )
 
     def class_of(self, index: int) -> Class | None:
         """The class of an instance, or of ``self`` where the function has no types."""

@@ -438,7 +438,7 @@ class LoadPlanner:
 
     def _origin(self, source: Source) -> str:
         if source.kind == "held":
-            return f"the instance is held by `{source.function.facts.qualname}`"
+            return f"the instance is held by `{source.function.qualname}`"
         if source.kind == "given" or source.operation < 0:
             return f"the instance is given to `{source.function.facts.qualname}`"
         line = source.function.body.operations[source.operation][1]
