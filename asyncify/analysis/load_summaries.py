@@ -266,7 +266,7 @@ def _pass_on(run: LoadEvaluation, demand: Demand, before: bool) -> None:
             return
     else:
         run.seen.add((demand.entity.cls, demand.attribute))
-    if state.history.past:
+    if state.history.past and not demand.column:
         entity = s.Entity(demand.source, demand.path, demand.entity.cls)
         late = load_commits.is_late(run, demand.at, demand.anchor)
         if load_commits.is_outdated(run, entity, demand.attribute, late):
