@@ -49,8 +49,11 @@ def reads(function: Function, name: str) -> Iterator[tuple[Function, int]]:
 
 
 def is_called(layout: Layout, index: int) -> bool:
-    """Is it called where it stands, or kept by a name that is?"""
-    if _is_callee(layout.operations, index):
+    """Is it called where it stands, or kept by a name that is? A mock of it is asked for more."""
+    parent = layout.parent(index)
+    if _is_callee(layout.operations, index) or (
+        parent >= 0 and layout.operations[parent][0] == f.ATTRIBUTE
+    ):
         return True
     function, statement = layout.function, layout.statement(index)
     if statement is None or statement[0] != f.ASSIGN or statement[8] != index:
