@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from asyncify import facts as f
+from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.program import Function, Module, dotted
@@ -28,7 +29,7 @@ _ADVICE = "Give it the class as `spec`, or make an AsyncMock of what is awaited.
 
 
 class MockPlanner:
-    """Plans the mocks that are assigned to members of SQLAlchemy's classes."""
+    """Plans the mocks that are assigned to members of SQLAlchemy's and the program's classes."""
 
     def __init__(
         self, colors: Colors, coloring: Coloring, draft: Callable[[Module], Draft]
@@ -132,6 +133,8 @@ class MockPlanner:
     def _is_awaited(self, function: Function, base: int, member: str) -> bool:
         """Is it a member of a class that turns, which is awaited from now on?"""
         operations = function.body.operations
+        if self._is_turned(function, base, member):
+            return True
         if operations[base][0] not in (f.NAME, f.ATTRIBUTE):
             return False
         name = foreign_name(function, operations, base, self.inference)
@@ -139,6 +142,18 @@ class MockPlanner:
             return False
         row = self.inference.row(KINDS[name], member)
         return row is not None and row.form is Form.AWAIT
+
+    def _is_turned(self, function: Function, base: int, member: str) -> bool:
+        """Is it a method of the program that turns, of all objects that it may be set on?"""
+        evaluation = self.inference.evaluations.get(function)
+        found = [
+            atom.cls.find(member) for atom in (evaluation.values[base] if evaluation else ())
+            if isinstance(atom, (v.Instance, v.ClassObject))
+        ]  # fmt: skip
+        return bool(found) and all(
+            method is not None and method in self.coloring.turned and not method.facts.is_generator
+            for method in found
+        )
 
     def _rename(self, function: Function, callee: f.Operation) -> None:
         draft = self.draft(function.module)
