@@ -20,6 +20,8 @@ from asyncify.source.scripts import scripts_of
 from asyncify.source.suite import Suite, suite_of
 
 SQLALCHEMY_LINES = ("1.4", "2.0", "2.1")
+PHASES = ("queries", "expire", "flip")  # see asyncify.phases
+STILL_SYNC = frozenset({"queries", "expire"})
 ASYNC_DRIVERS: Mapping[str, tuple[str, ...]] = {
     "postgresql": ("asyncpg", "psycopg"),
     "mysql": ("aiomysql", "asyncmy"),

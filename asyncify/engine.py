@@ -14,40 +14,37 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asyncify.analysis.infer import infer
-from asyncify.analysis.program import Program
-from asyncify.config import Config, unread_tables
+from asyncify.config import STILL_SYNC, Config, unread_tables
 from asyncify.facts import ModuleFacts
 from asyncify.findings import Finding
 from asyncify.limits import Limits, restrict, unread_callers
 from asyncify.loads import RecordedLoad
-from asyncify.mains import Mains, move_mains
 from asyncify.outcome import FileChange, Outcome
-from asyncify.phases import STILL_SYNC, plan_phase
-from asyncify.plan import Plan, make_plan, make_turning, settled
-from asyncify.planning.settings import idle_globs
-from asyncify.planning.standing import StatusMaker
 from asyncify.rules import FAILURES, finding
-from asyncify.shown import shown_usage
 from asyncify.sites import Site
 from asyncify.source.discover import Discovered, SourceFile, discover
 from asyncify.source.kept import OutcomeCache
 from asyncify.source.read import Reader, content_digest
 from asyncify.source.templates import Templates
-from asyncify.status import Status
 from asyncify.suppressions import (
     Suppressions,
     apply_suppressions,
     parse_suppressions,
     select_findings,
 )
-from asyncify.turning import Turning
 from asyncify.vocabulary.loading import RENDERS_TEMPLATES
 from asyncify.vocabulary.names import STARRED
 from asyncify.vocabulary.testing import is_test_path
 
+# Where nothing has changed since the last `check`, nothing of the analysis and the planning is
+# needed, and importing them takes longer than all the rest: whoever decides imports them.
 if TYPE_CHECKING:
+    from asyncify.analysis.program import Program
+    from asyncify.mains import Mains
+    from asyncify.plan import Plan
     from asyncify.pushdown.overlay import Overlay
+    from asyncify.status import Status
+    from asyncify.turning import Turning
 
 _SQLITE = re.compile(rb"\bsqlite(?:\+\w+)?:")
 _LARGE = 20_000  # functions
@@ -140,6 +137,9 @@ def check(request: Request, progress: Progress | None = None) -> Outcome:
 
 def turning(request: Request, progress: Progress | None = None) -> Turning:
     """Which functions turn, and which calls make them."""
+    from asyncify.analysis.infer import infer
+    from asyncify.plan import make_turning
+
     with _without_garbage_collection():
         read = _read(request, progress or _silent)
         _decided(read, request)
@@ -149,6 +149,10 @@ def turning(request: Request, progress: Progress | None = None) -> Turning:
 
 def status(request: Request, progress: Progress | None = None) -> Status:
     """How far the program is."""
+    from asyncify.analysis.infer import infer
+    from asyncify.plan import settled
+    from asyncify.planning.standing import StatusMaker
+
     with _without_garbage_collection():
         read = _read(request, progress or _silent)
         _decided(read, request)
@@ -188,6 +192,7 @@ def _all(request: Request, read: _Read) -> Iterator[object]:
 def run(request: Request, progress: Progress | None = None) -> Outcome:
     """Plan, rewrite in memory and prove. The changes are in the outcome, nothing is written."""
     from asyncify.migrate import migrate  # LibCST is needed from here on
+    from asyncify.shown import shown_usage
 
     with _without_garbage_collection():
         progress = progress or _silent
@@ -312,7 +317,10 @@ def _read(request: Request, progress: Progress) -> _Read:
 
 def _unread_settings(config: Config, found: Discovered) -> Iterator[Finding]:
     """Projects inside the program have no settings of their own, and a glob may have a slip."""
-    yield from idle_globs(config, found.idle)
+    if found.idle:
+        from asyncify.planning.settings import idle_globs
+
+        yield from idle_globs(config, found.idle)
     edited = [
         project for project in found.projects
         if any(path.startswith(f"{project}/") for path in found.editable)
@@ -324,10 +332,16 @@ def _unread_settings(config: Config, found: Discovered) -> Iterator[Finding]:
 
 
 def _program(read: _Read, config: Config) -> Program:
+    from asyncify.analysis.program import Program
+
     return Program(read.files.items(), config.import_roots, read.projects, STARRED)
 
 
 def _plan(read: _Read, request: Request, mains_first: bool = False) -> Plan:
+    from asyncify.analysis.infer import infer
+    from asyncify.phases import plan_phase
+    from asyncify.plan import make_plan
+
     program = _program(read, request.config)
     inference = infer(program, request.config)
     if request.phase in STILL_SYNC:
@@ -345,6 +359,7 @@ def _push_down(read: _Read, request: Request) -> None:
         return
     if request.phase in STILL_SYNC:
         return
+    from asyncify.analysis.infer import infer
     from asyncify.pushdown.overlay import push_down  # seldom needed
 
     limits = read.limits
@@ -368,6 +383,8 @@ def _decided(read: _Read, request: Request) -> Plan:
     plan = _plan(read, request, read.mains is None)
     if not plan.crowded:
         return plan
+    from asyncify.mains import move_mains
+
     below, files = read.texts, read.files
     paths = read.limits.editable - read.limits.skipped - read.blocked
     mains = move_mains(

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from asyncify.decisions import (
     Decision,
@@ -22,10 +22,12 @@ from asyncify.decisions import (
     UseGuardClauses,
 )
 from asyncify.findings import Finding
-from asyncify.plan import Plan, with_figures
 from asyncify.rules import PENDING, finding
 from asyncify.sites import Site
 from asyncify.source.discover import SourceFile, is_generated
+
+if TYPE_CHECKING:
+    from asyncify.plan import Plan
 
 _HEAD = 2000
 _NAMED = 5
@@ -47,6 +49,8 @@ class Limits:
 def restrict(plan: Plan, limits: Limits, sources: dict[str, SourceFile]) -> Plan:
     """The plan for the files that may be edited, with a finding for every place outside them that
     would have to change with it."""
+    from asyncify.plan import with_figures  # not needed for a plan that was kept
+
     generated = _generated(plan, limits, sources)
     inside = tuple(
         file for file in plan.files

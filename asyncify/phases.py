@@ -31,8 +31,6 @@ from asyncify.planning.sync_names import SyncNames
 from asyncify.rules import finding
 from asyncify.sites import Site
 
-PHASES = ("queries", "expire", "flip")
-STILL_SYNC = frozenset({"queries", "expire"})
 _KEPT = ("expire_on_commit", "False")
 _REASON = "These sessions would get `expire_on_commit=False`."
 

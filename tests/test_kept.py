@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from asyncify import engine
+from asyncify import engine, plan
 from asyncify.config import Config
 from asyncify.outcome import Outcome
 from asyncify.plan import make_plan
@@ -32,7 +32,7 @@ def planned(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         made.append(1)
         return make_plan(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(engine, "make_plan", record)
+    monkeypatch.setattr(plan, "make_plan", record)
     return made
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from asyncify import engine
+from asyncify.config import PHASES
 from asyncify.outcome import Outcome
-from asyncify.phases import PHASES
 from tests.differential.harness import FIXTURES, problems
 from tests.engine import errors, request, write
 from tests.test_apps import contents

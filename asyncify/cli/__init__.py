@@ -35,7 +35,7 @@ from asyncify.cli.terminal import (
     print_markdown,
     wants_color,
 )
-from asyncify.config import Config, ConfigError, load_config, nearest
+from asyncify.config import PHASES, Config, ConfigError, load_config, nearest
 
 if TYPE_CHECKING:
     from asyncify.engine import Request
@@ -124,7 +124,6 @@ def _there(options: Options) -> None:
 
 def _request(options: Options) -> Request:
     from asyncify.engine import Request
-    from asyncify.phases import PHASES
     from asyncify.report import FORMATS
     from asyncify.source.discover import find_root
 
