@@ -74,7 +74,7 @@ HAZARDS = (
     Hazard("H01", "new_of_some_class", "await user.awaitable_attrs.books", "user.books", "ASY702"),
     Hazard("H01", "subclass_held", "db.run_sync(lambda _: Show(animal).toys())", None, "ASY702"),
     Hazard("H01", "subclass_queried", "db.run_sync(lambda _: result.toys())", None, "ASY702"),
-    Hazard("H01", "options_of_a_function", "await book.user.awaitable_attrs.tags", None, "ASY702"),
+    Hazard("H01", "options_of_a_function", "await book.user.awaitable_attrs.books", None, "ASY702"),
     Hazard("H01", "column_property", "await user.awaitable_attrs.upper", "user.upper", "ASY702"),
     Hazard("H01", "hybrid", BOOKS, ""),
     Hazard("H01", "association_proxy", ".options(selectinload(User.tags))", ""),
@@ -122,6 +122,10 @@ HAZARDS = (
     Hazard("H03", "number", 'db.expire(coin, ["count"])', "pass", "ASY702"),
     Hazard("H03", "set_by_names", 'db.expire(changed, ["count"])', "pass", "ASY702"),
     Hazard("H03", "decimal", 'db.expire(coin, ["price"])', "pass", "ASY702"),
+    Hazard("H03", "kept", "await user.awaitable_attrs.id", "pass", "ASY702"),
+    Hazard(
+        "H03", "queried_again", 'db.expire(again, ["user"])', "pass", "ASY702"
+    ),
     Hazard("H03", "read_elsewhere", 'db.expire(coin, ["price"])', "pass", "ASY702"),
     Hazard("H03", "savepoint", "await purse.awaitable_attrs.size", "purse.size", "ASY702"),
     Hazard("H03", "rows_between", 'db.expire(user, ["tags"])', "pass", "ASY702"),

@@ -240,6 +240,7 @@ def column(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -
         name in models.deferred(entity.cls)
         or is_left_out(run, key, name)
         or is_uncomputed(run, entity, name)
+        or (bool(reading.reader) and _is_from_before(run, entity, name))
     )
     if deferred and name not in state.loaded.get(key, frozenset()):
         fresh = entity.source.kind == "new" and not entity.path
@@ -247,6 +248,17 @@ def column(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -
             _note(run, entity, name, True, reading)
         if load_sessions.settles(run, entity.source, reading.place):
             state.load(key, (name,))
+
+
+def _is_from_before(run: LoadEvaluation, entity: s.Entity, name: str) -> bool:
+    """Is it a column that the database computes, of what may be there since an earlier request of
+    the same test? Options load no relationship again that the session has loaded."""
+    loading = run.loading
+    if not entity.path or entity.source.kind != "query" or loading.keeping.all:
+        return False
+    return loading.is_shared and any(
+        name in loading.computed.get(c, ()) for c in entity.cls.ancestors
+    )
 
 
 def is_left_out(run: LoadEvaluation, key: s.Key, name: str) -> bool:
@@ -362,7 +374,10 @@ def is_stale(run: LoadEvaluation, source: s.Source, entity: s.Entity, name: str)
 def store(run: LoadEvaluation, base: int, name: str, value: s.Value, index: int) -> None:
     """An attribute is set: it needn't be loaded any more, or is to be computed."""
     models, state = run.loading.models, run.state
-    for atom in s.ordered([a for a in run.values[base] if isinstance(a, s.Entity)]):
+    holders = s.ordered([a for a in run.values[base] if isinstance(a, s.Entity)])
+    if value and not holders and index >= 0:
+        _kept(run, name, value, index)
+    for atom in holders:
         load_sessions.keep(run, value)
         link = models.links(atom.cls).get(name)
         if link is not None:
@@ -395,6 +410,16 @@ def store(run: LoadEvaluation, base: int, name: str, value: s.Value, index: int)
         if index >= 0 and run.is_computed(index):
             changed |= {name}
         compute(run, atom, changed)
+
+
+def _kept(run: LoadEvaluation, name: str, value: s.Value, index: int) -> None:
+    """``self.user = user``: an object keeps an instance, and its methods will read columns of it.
+    Whether these have expired is known where it is handed over. Any of them brings all back."""
+    for entity in s.ordered([a for a in value if isinstance(a, s.Entity)]):
+        columns = run.loading.models.columns(entity.cls)
+        first = min(run.loading.read_behind(name).intersection(columns), default="")
+        if first:
+            column(run, entity, first, Reading(index, words.KEEPER, index))
 
 
 def set_by_name(run: LoadEvaluation, entity: s.Entity, operation: f.Operation) -> None:

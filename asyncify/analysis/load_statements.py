@@ -12,6 +12,7 @@ from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_states import State
 from asyncify.analysis.program import Class, Function, Variable
+from asyncify.analysis.statements import statements_of
 from asyncify.vocabulary import loading as words
 from asyncify.vocabulary.loading import Gives
 from asyncify.vocabulary.rows import Role
@@ -19,9 +20,11 @@ from asyncify.vocabulary.sqlalchemy_query import QUERY
 
 if TYPE_CHECKING:
     from asyncify.analysis.load_evaluation import LoadEvaluation
+    from asyncify.analysis.loading import Loading
 
 _T = TypeVar("_T")
 _CLASSES = 6  # that a repository of any class may select
+_BODIES = 6  # of functions that give options of one another
 
 
 def statement_method(
@@ -75,9 +78,12 @@ def _option_paths(
         kept = _kept_options(run, index)
         for view, inner in kept:
             paths |= option(view, inner)[1]
-        if any(path[-1] == s.SUBCLASSES for path in paths):  # nothing else may say it again
-            run.loading.unreadable |= _sources(statement)
-        if not kept or not all(_is_written_out(run, view, inner) for view, inner in kept):
+        polymorphic = any(
+            path[-1] == s.SUBCLASSES for path in paths
+        )  # nothing else may say it again
+        is_made = run.operations[index][0] == f.CALL  # by a function, for other queries too
+        written_out = kept and all(_is_written_out(run, view, inner) for view, inner in kept)
+        if polymorphic or is_made or not written_out:
             run.loading.unreadable |= _sources(statement)
     return paths
 
@@ -108,24 +114,42 @@ def _sources(statement: s.Statement) -> set[s.Source]:
 
 
 class _View(NamedTuple):
-    """The operations of another body."""
+    """The operations of another body, and how many bodies lead to it."""
 
+    loading: Loading
     function: Function
     operations: tuple[f.Operation, ...]
+    depth: int = 1
 
 
-def _kept_options(run: LoadEvaluation, index: int) -> list[tuple[_View, int]]:
-    """The options that a module's variable holds, or several of them; none if that isn't known."""
-    program = run.loading.inference.program
-    symbol = program.resolve_expression(run.function, run.operations, index)
+def _kept_options(run: LoadEvaluation | _View, index: int) -> list[tuple[_View, int]]:
+    """The options that a module's variable holds, or a function gives; none if that isn't known."""
+    program, operation = run.loading.inference.program, run.operations[index]
+    place = operation[5] if operation[0] == f.CALL else index
+    symbol = program.resolve_expression(run.function, run.operations, place)
     found = program.variable_expression(symbol) if isinstance(symbol, Variable) else None
-    if found is None:
+    if isinstance(symbol, Function) and operation[0] == f.CALL:
+        found = _returned(symbol)
+    depth = run.depth + 1 if isinstance(run, _View) else 1
+    if found is None or depth > _BODIES:
         return []
     function, operations, value = found
-    operation = operations[value]
-    parts = operation[6] if operation[0] == f.SEQUENCE else (value,)
-    readable = all(i >= 0 and operations[i][0] == f.CALL for i in parts)
-    return [(_View(function, operations), i) for i in parts] if readable else []
+    operation, view = operations[value], _View(run.loading, function, operations, depth)
+    out: list[tuple[_View, int]] = []
+    for part in operation[6] if operation[0] == f.SEQUENCE else (value,):
+        more = [(view, part)] if part >= 0 else _kept_options(view, ~part)
+        if not more or more[0][0].operations[more[0][1]][0] != f.CALL:
+            return []
+        out += more
+    return out
+
+
+def _returned(function: Function) -> tuple[Function, tuple[f.Operation, ...], int] | None:
+    """What a function gives, where it has one ``return``: ``def book_options(): return (...)``"""
+    returns = [each for each in statements_of(function.body.statements) if each[0] == f.RETURN]
+    if len(returns) != 1 or returns[0][7] < 0:
+        return None
+    return function, function.body.operations, returns[0][7]
 
 
 def iterated(run: LoadEvaluation, value: s.Value, index: int) -> None:
@@ -218,8 +242,10 @@ def option(run: LoadEvaluation | _View, index: int) -> tuple[tuple[str, ...], se
         prefix, paths = option(run, callee[5])
     if name == words.OPTIONS:
         for argument in operation[6]:
-            if argument >= 0:
-                paths |= {(*prefix, *path) for path in option(run, argument)[1]}
+            for view, inner in (
+                [(run, argument)] if argument >= 0 else _kept_options(run, ~argument)
+            ):
+                paths |= {(*prefix, *path) for path in option(view, inner)[1]}
         return prefix, paths
     if name in words.POLYMORPHIC_OPTIONS:
         paths.add((*prefix, s.SUBCLASSES))

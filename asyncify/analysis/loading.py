@@ -86,6 +86,7 @@ class Loading:
         self._again = 0  # runs inside one another that are their function's second
         self._nothing: dict[Function, tuple[s.Value, ...]] = {}
         self._free: dict[Function, tuple[str, ...]] = {}
+        self._behind: dict[str, frozenset[str]] = {}
         self._fields: dict[Schema, list[Field]] = {}
         self._handed: dict[Class, v.Value] = {}
         self._held: dict[tuple[Class, str], v.Value] = {}
@@ -361,6 +362,22 @@ class Loading:
             for position in parameters
         )
 
+    def read_behind(self, name: str) -> frozenset[str]:
+        """What is read of attributes of a name: ``id`` in ``self.user.id``."""
+        found = self._behind.get(name)
+        if found is None:
+            reads: set[str] = set()
+            for function in self.inference.program.mentioning_member(name):
+                operations = function.body.operations
+                reads |= {
+                    operation[6] for operation in operations
+                    if operation and operation[0] == f.ATTRIBUTE
+                    and operations[operation[5]][:1] == (f.ATTRIBUTE,)
+                    and operations[operation[5]][6] == name
+                }  # fmt: skip
+            found = self._behind[name] = frozenset(reads)
+        return found
+
     def handed_to(self, objects: v.Value) -> v.Value:
         """The classes that objects are made with, or have in their classes: their attributes hold
         one of them, if nothing else is known of it."""
@@ -426,9 +443,12 @@ class Loading:
             return self._partial.get(key) or Summary()
         full = len(self._running) >= _NESTING or len(self._summaries) >= _SUMMARIES
         turns = sum(running is function for running, _ in self._running)
-        if full or turns >= _TURNS or self._loads_itself(function):
+        if full or turns >= _TURNS:
             return Summary()
-        self._summaries[key] = summary = self._run(function, given)
+        summary = self._run(function, given)
+        if self._loads_itself(function):
+            summary = Summary(state=summary.state)  # what it writes and commits, it does as before
+        self._summaries[key] = summary
         return summary
 
     def _loads_itself(self, function: Function) -> bool:

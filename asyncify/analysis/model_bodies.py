@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis import model_kinds
 from asyncify.analysis.program import Class, Function, Variable, dotted
+from asyncify.analysis.statements import statements_of
 from asyncify.vocabulary.loading import (
     ADDED,
     EXPRESSIONS,
@@ -27,6 +28,7 @@ Naming = tuple[Function, int]  # a function's expression
 
 RELATIONSHIPS = {"relationship", "relation", "dynamic_loader", "Relationship"}
 TABLE_NAME, TABLE, DECLARED = "__tablename__", "__table__", "declared_attr"
+MADE_SUBCLASS = "__init_subclass__"
 _COLLECTIONS = ("list", "List", "set", "Set", "Sequence", "Collection", "dict", "Dict")
 _SQL_FUNCTIONS = {"func", "text", "sa", "sqlalchemy", "select"}
 _TO_MANY_WRAPPERS = ("DynamicMapped", "WriteOnlyMapped")
@@ -102,12 +104,17 @@ def is_declared(method: Function) -> bool:
 
 
 def table_name(method: Function, name: str) -> str:
-    """What ``def __tablename__(cls): return cls.__name__.lower() + "s"`` gives for a class; what
-    isn't understood is taken to put underscores between its words."""
-    for statement in method.body.statements:
-        if statement[0] == f.RETURN and statement[7] >= 0:
+    """What ``def __tablename__(cls): return cls.__name__.lower() + "s"`` gives for a class, or
+    ``__init_subclass__`` sets; what isn't understood is taken to put underscores between its
+    words. '': it names none."""
+    for statement in statements_of(method.body.statements):
+        if statement[0] == f.ASSIGN and any(
+            target[0] == f.TO_ATTRIBUTE and target[2] == TABLE_NAME for target in statement[7]
+        ):
+            return _text(method.body.operations, statement[8], name)
+        if statement[0] == f.RETURN and statement[7] >= 0 and method.name == TABLE_NAME:
             return _text(method.body.operations, statement[7], name)
-    return name
+    return name if method.name == TABLE_NAME else ""
 
 
 def name_of_other_side(naming: Naming, cls: Class, table: str) -> str:
@@ -131,9 +138,9 @@ def _text(operations: tuple[f.Operation, ...], index: int, name: str, table: str
     if operation[0] == f.OPERATOR and operation[5] == FORMATTED_WITH:
         start, *parts = texts(operation[6])
         return start.replace("%s", parts[0], 1) if parts else start
-    if operation[0] == f.CALL and operations[operation[5]][0] == f.ATTRIBUTE:
+    if operation[0] == f.CALL:
         callee = operations[operation[5]]
-        if callee[6] == "lower" and not operation[6]:
+        if callee[0] == f.ATTRIBUTE and callee[6] == "lower" and not operation[6]:
             return _text(operations, callee[5], name, table).lower()
         return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
     if operation[0] == f.FORMAT:

@@ -14,6 +14,7 @@ from functools import cached_property
 from asyncify import facts as f
 from asyncify.analysis.model_bodies import (
     DECLARED,
+    MADE_SUBCLASS,
     RELATIONSHIPS,
     TABLE,
     TABLE_NAME,
@@ -319,9 +320,10 @@ class Models:
         if any(name == _OWN_TABLE for name, _ in names.keywords):
             return cls.name.lower()
         for base in cls.ancestors[1:]:
-            method = base.methods.get(TABLE_NAME)
-            if method is not None:
-                return table_name(method, cls.name)
+            methods = [base.methods.get(TABLE_NAME), base.methods.get(MADE_SUBCLASS)]
+            named = next((table_name(each, cls.name) for each in methods if each), "")
+            if named:
+                return named
         return ""
 
     @cached_property

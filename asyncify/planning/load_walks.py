@@ -26,7 +26,7 @@ from asyncify.planning.hoisting import Hoister
 from asyncify.planning.load_access import Access
 from asyncify.planning.presence import is_there
 from asyncify.sites import NodeRef, Site
-from asyncify.vocabulary.loading import ITERATORS, RAISING
+from asyncify.vocabulary.loading import ITERATORS, RAISING, REQUEST
 
 _INDENT = " " * 4
 _INSIDE = f.REPEATED | f.GENERATOR | f.MAYBE
@@ -49,13 +49,15 @@ _FEW = 2  # classes that are worth being named
 @dataclass(slots=True)
 class Step:
     """One relationship or column on the way; ``wanted``: it may not be loaded; ``outdated``: what
-    is loaded may be what was there before a commit; ``among``: the classes that have it, where
+    is loaded may be what was there before a commit; ``here``: it is read behind the statement, and
+    not by a request alone, which loads it itself; ``among``: the classes that have it, where
     instances of others come from the same place."""
 
     cls: Class
     to_many: bool = False
     wanted: bool = False
     outdated: bool = False
+    here: bool = False
     among: tuple[Class, ...] = ()
     below: dict[str, Step] = field(default_factory=dict)
 
@@ -113,6 +115,7 @@ class Walks:
             steps = step.below
         step.wanted |= not demand.outdated
         step.outdated |= demand.outdated
+        step.here |= demand.reader != REQUEST
         self._ask_classes(demand, walk.steps, names)
         return walk.site
 
@@ -394,7 +397,8 @@ class Walks:
         link = self.inference.models.links(step.cls).get(name)
         raises = link is not None and link.lazy in RAISING
         if step.outdated:
-            again = self.access.refreshed if raises else self.access.expired
+            at_once = raises and step.here  # for a request it would be what was before its commit
+            again = self.access.refreshed if at_once else self.access.expired
             yield again(walk.holder, walk.anchor, text, name)
         if raises and not step.below:
             return

@@ -86,6 +86,7 @@ EXPIRING_ALL = {"expire_all", "rollback"}
 # Words of suites whose tests may hold what a request expires: they share sessions with the program.
 SHARING = ("dependency_overrides", "scoped_session", "async_scoped_session")
 REQUEST = "a request"  # that reads
+KEEPER = "an object that keeps it"  # likewise
 READING_REQUESTS = {"get", "head", "options"}  # those that write nothing
 # Clients that run the program in the process of its tests.
 CLIENTS = {
