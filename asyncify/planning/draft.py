@@ -101,8 +101,20 @@ class Draft:
             if item.name and source is module:
                 self.add_import(ImportName("." * item.level + item.module, name))
                 return name
-        self.add_import(ImportName(self._relative(module) or module.name, name))
+        spelled = self._relative(module) or self._beside(module) or module.name
+        self.add_import(ImportName(spelled, name))
         return name
+
+    def _beside(self, module: Module) -> str:
+        """How the files of the same folder name another module, or '': scripts import what stands
+        beside them from where they stand."""
+        for other in self.program.modules.values():
+            if other.folder != self.module.folder:
+                continue
+            for item in other.facts.imports:
+                if not item.level and self.program.module_named(item.module, other) is module:
+                    return item.module
+        return ""
 
     def _relative(self, module: Module) -> str:
         """How a file that imports relatively would name another module, or ''."""
