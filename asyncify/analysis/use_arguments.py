@@ -84,13 +84,14 @@ class Arguments(Holders):
                 name = f"{name.partition('(')[0]}({words[argument]})"
             if expected >= 0 and operation[6][expected : expected + 1] == (argument,):
                 kind, name = "expect", name.rpartition(".")[2]
-            if self.inference.holds_nothing(value):
+            by_path = name.rpartition(".")[2] in TAKING_PATHS
+            if self.inference.holds_nothing(value) and not by_path:
                 continue
             given = [a.function for a in value if isinstance(a, v.FunctionObject)]
             here = consumer is not None and argument == consumer.function
             if not given and (here or calls_what_it_gets(name)):
                 given = self._called_objects(value)
-            if not given and name.rpartition(".")[2] in TAKING_PATHS:
+            if not given and by_path:
                 given = self._named(value)
             if not given and may_call_items(name):
                 given = [a.function for a in v.elements(value) if isinstance(a, v.FunctionObject)]
