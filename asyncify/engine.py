@@ -34,6 +34,7 @@ from asyncify.suppressions import (
 )
 from asyncify.vocabulary.loading import RENDERS_TEMPLATES
 from asyncify.vocabulary.names import STARRED
+from asyncify.vocabulary.tasks import THREADING
 from asyncify.vocabulary.testing import is_test_path
 
 # Where nothing has changed since the last `check`, nothing of the analysis and the planning is
@@ -334,7 +335,7 @@ def _unread_settings(config: Config, found: Discovered) -> Iterator[Finding]:
 def _program(read: _Read, config: Config) -> Program:
     from asyncify.analysis.program import Program
 
-    return Program(read.files.items(), config.import_roots, read.projects, STARRED)
+    return Program(read.files.items(), config.import_roots, read.projects, STARRED, THREADING)
 
 
 def _plan(read: _Read, request: Request, mains_first: bool = False) -> Plan:

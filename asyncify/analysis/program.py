@@ -15,7 +15,6 @@ from asyncify import facts as f
 from asyncify.analysis.import_roots import ImportRoots
 from asyncify.analysis.statements import names_assigned, statements_of
 from asyncify.analysis.symbols import VARIABLE, Binding, Class, Function, Module, Symbol, Variable
-from asyncify.vocabulary.tasks import THREADING
 
 __all__ = ["Binding", "Class", "Function", "Module", "Program", "Symbol", "Variable"]
 
@@ -29,8 +28,10 @@ class Program:
         roots: tuple[str, ...] = (),
         projects: tuple[str, ...] = (),
         known: frozenset[str] = frozenset(),
+        threading: frozenset[str] = frozenset(),
     ) -> None:
-        """``known`` are dotted names of what libraries are known to have."""
+        """``known`` are dotted names of what libraries are known to have, ``threading`` those of
+        the decorators that run a function in a thread."""
         self.modules: dict[str, Module] = {}  # by path
         self.classes: dict[Function, Class] = {}
         self._known = known
@@ -50,7 +51,7 @@ class Program:
         self._assignments: dict[Module, dict[str, tuple[int, ...]]] = {}
         for cls in self.classes.values():
             self._add_bases(cls)
-        for name in sorted(THREADING):
+        for name in sorted(threading):
             self._mark_threaded(name)
 
     # -- building
