@@ -348,7 +348,7 @@ class LoadPlanner:
     def _renew(self, holder: Function, demand: Demand) -> None:
         """A relationship that was loaded before a commit expires, as it did, and is loaded again;
         one of which that is unlikely, where it can be done."""
-        operation, own = holder.body.operations[demand.operation], demand
+        operation, own = demand.function.body.operations[demand.operation], demand
         if demand.at == demand.operation and not demand.calls and operation[0] == f.ATTRIBUTE:
             own = demand._replace(at=operation[5])
         done = self.walks.take(holder, own) is not None
