@@ -52,7 +52,6 @@ def call(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
         for name, value in _named(values, operation[7]).items():
             evaluation.inference.kept.default(name, value)
     if not callees:
-        method = evaluation.operations[operation[5]]
         if method[0] == f.ATTRIBUTE and method[6] in RUNNING:
             return running.run(evaluation, RUNNING[method[6]], operation)
         return _contained(evaluation, method, operation[6])
@@ -68,7 +67,26 @@ def call(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
             if made is not None:
                 inference.results[callees] = made
                 return made
-    arguments = []
+    arguments, named = _given(evaluation, operation, callees)
+    if method[0] == f.NAME and method[5] == "super" and not operation[6]:
+        return members.super_object(evaluation)
+    if single is not None:
+        made = v.capped(_call(evaluation, single, operation, arguments, named))
+        if isinstance(single, v.FunctionObject) and not single.given:
+            told = generics.returned(evaluation, operation, single.function)
+            made = _told(made, told)
+        return receivers.narrowed(evaluation, method, made)
+    made = v.join([_call(evaluation, atom, operation, arguments, named) for atom in callees])
+    if all(v.one(atom) in inference.results for atom in callees):
+        inference.results[callees] = made
+    return made
+
+
+def _given(
+    evaluation: Evaluation, operation: f.Operation, callees: v.Value
+) -> tuple[list[v.Value], dict[str, v.Value]]:
+    """The arguments of a call, by position and by name."""
+    values, arguments = evaluation.values, []
     named = _named(values, operation[7])
     for position in operation[6]:
         if position < 0:
@@ -77,19 +95,7 @@ def call(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
                 arguments += v.positions(values[~position])
             break  # behind what is unpacked nobody knows which is which
         arguments.append(values[position] or _filler(evaluation.operations[position]))
-    callee = evaluation.operations[operation[5]]
-    if callee[0] == f.NAME and callee[5] == "super" and not operation[6]:
-        return members.super_object(evaluation)
-    if single is not None:
-        made = v.capped(_call(evaluation, single, operation, arguments, named))
-        if isinstance(single, v.FunctionObject) and not single.given:
-            told = generics.returned(evaluation, operation, single.function)
-            made = _told(made, told)
-        return receivers.narrowed(evaluation, callee, made)
-    made = v.join([_call(evaluation, atom, operation, arguments, named) for atom in callees])
-    if all(v.one(atom) in inference.results for atom in callees):
-        inference.results[callees] = made
-    return made
+    return arguments, named
 
 
 def _is_wrapped(evaluation: Evaluation, callees: v.Value) -> bool:

@@ -61,20 +61,7 @@ def call(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
         made = load_factories.made(run, callee[5], name, index)
         if made is not None:
             return made
-    if name in words.RENDERING:
-        load_templates.rendered(run, operation, index)
-    if name == words.FORMAT and run.operations[callee[5]][0] == f.CONSTANT:
-        for place in (*operation[6], *(i for _, i in operation[7])):
-            if place >= 0 and run.values[place]:
-                load_specials.formatted(run, run.values[place], index, place)
-    if name in words.LOGGING and not run.body.callees(operation[5]):
-        for place in operation[6]:
-            if place >= 0 and run.values[place]:
-                load_specials.formatted(run, run.values[place], index, place)
-    if name in words.VALIDATING:
-        load_readers.validated(run, operation, index)
-    elif name in words.DUMPING:
-        load_readers.dumped(run, operation, index)
+    _read_by_library(run, operation, callee, name, index)
     callees = _callees(run, operation, base, name)
     if callees:
         return s.join(
@@ -83,6 +70,26 @@ def call(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
     if name in words.FILLING:
         _fill(run, callee[5], operation)
     return _other(run, operation, index)
+
+
+def _read_by_library(
+    run: LoadEvaluation, operation: f.Operation, callee: f.Operation, name: str, index: int
+) -> None:
+    """What templates, texts, log records and schemas read of what a call hands them."""
+    if name in words.RENDERING:
+        load_templates.rendered(run, operation, index)
+    places: tuple[int, ...] = ()
+    if name == words.FORMAT and run.operations[callee[5]][0] == f.CONSTANT:
+        places = (*operation[6], *(i for _, i in operation[7]))
+    elif name in words.LOGGING and not run.body.callees(operation[5]):
+        places = operation[6]
+    for place in places:
+        if place >= 0 and run.values[place]:
+            load_specials.formatted(run, run.values[place], index, place)
+    if name in words.VALIDATING:
+        load_readers.validated(run, operation, index)
+    elif name in words.DUMPING:
+        load_readers.dumped(run, operation, index)
 
 
 def _on_value(
@@ -193,6 +200,7 @@ def _requested(run: LoadEvaluation, name: str, index: int) -> None:
 def _foreign(
     run: LoadEvaluation, name: str, operation: f.Operation, arguments: list[s.Value], index: int
 ) -> s.Value:
+    """A call of what the program doesn't define."""
     if FUNCTIONS.get(name) == "Select":
         return load_statements.started(run, operation, index, legacy=False)
     if name in words.GOING_THROUGH:
@@ -223,6 +231,13 @@ def _foreign(
         for place, value in zip(operation[6], arguments, strict=True):
             items = run.elements(value)
             load_specials.compared(run, items, index, place, words.ORDERING[name])
+    return _gathered(run, name, operation, arguments)
+
+
+def _gathered(
+    run: LoadEvaluation, name: str, operation: f.Operation, arguments: list[s.Value]
+) -> s.Value:
+    """What builtins make of the items that they are given."""
     if name in words.ITERATING:
         return s.many(s.join(run.elements(value) for value in arguments))
     if name == words.DICT and operation[7] and not operation[6] and all(n for n, _ in operation[7]):

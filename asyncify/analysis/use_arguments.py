@@ -66,13 +66,7 @@ class Arguments(Holders):
         if base and method[6] in _OF_SETS and any(isinstance(a, v.Collection) for a in base):
             return  # `self.observers.add(observer)` keeps it
         name = self.callee_name(operation)
-        kind = "pass"
-        if self._enters(callee, method) or name in LISTENING:
-            kind = "run sync"
-        elif name in THREADS and self.layout.is_awaited(index) and not self._in_process(operation):
-            kind = "thread"
-        elif finishes(self.layout, index, self.inference.fixtures):
-            kind = "finalize"
+        kind = self._kind(index, operation, callee, name)
         expected = EXPECTING.get(name, EXPECTING.get(name.rpartition(".")[2], -1))
         consumer = applied(self.layout, index)
         replaced = _replaced(operation, name)
@@ -84,23 +78,35 @@ class Arguments(Holders):
                 name = f"{name.partition('(')[0]}({words[argument]})"
             if expected >= 0 and operation[6][expected : expected + 1] == (argument,):
                 kind, name = "expect", name.rpartition(".")[2]
-            by_path = name.rpartition(".")[2] in TAKING_PATHS
-            if self.inference.holds_nothing(value) and not by_path:
+            if self.inference.holds_nothing(value) and not _takes_paths(name):
                 continue
-            given = [a.function for a in value if isinstance(a, v.FunctionObject)]
             here = consumer is not None and argument == consumer.function
-            if not given and (here or calls_what_it_gets(name)):
-                given = self._called_objects(value)
-            if not given and by_path:
-                given = self._named(value)
-            if not given and may_call_items(name):
-                given = [a.function for a in v.elements(value) if isinstance(a, v.FunctionObject)]
+            given = self._given(value, name, here)
             if given:
                 callees = in_order(given, value)
                 own = "apply" if here else "replace" if argument == replaced else kind
                 yield Use(own, self.function, index, name=name, callees=callees)
             elif not fits(name) and name.rpartition(".")[2] not in CLEANUPS:
                 yield from self.handed(index, value, name, kind)
+
+    def _kind(self, index: int, operation: f.Operation, callee: v.Value, name: str) -> str:
+        """The kind of use that a function is put to which is handed over here."""
+        if self._enters(callee, self.operations[operation[5]]) or name in LISTENING:
+            return "run sync"
+        if name in THREADS and self.layout.is_awaited(index) and not self._in_process(operation):
+            return "thread"
+        return "finalize" if finishes(self.layout, index, self.inference.fixtures) else "pass"
+
+    def _given(self, value: v.Value, name: str, here: bool) -> list[Function]:
+        """The functions that a library gets with a value. ``here``: it calls what it gets here."""
+        given = [a.function for a in value if isinstance(a, v.FunctionObject)]
+        if not given and (here or calls_what_it_gets(name)):
+            given = self._called_objects(value)
+        if not given and _takes_paths(name):
+            given = self._named(value)
+        if not given and may_call_items(name):
+            given = [a.function for a in v.elements(value) if isinstance(a, v.FunctionObject)]
+        return given
 
     def _enters(self, callee: v.Value, method: f.Operation) -> bool:
         """Is it the ``run_sync`` of a session or connection, or of what may be one?"""
@@ -192,3 +198,8 @@ def _replaced(operation: f.Operation, name: str) -> int:
     if len(operation[6]) > row.position:
         return int(operation[6][row.position])
     return next((index for keyword, index in operation[7] if keyword == row.keyword), -1)
+
+
+def _takes_paths(name: str) -> bool:
+    """Is something given functions by their dotted paths?"""
+    return name.rpartition(".")[2] in TAKING_PATHS
