@@ -1,0 +1,177 @@
+"""The statements of walks: what each step of one is written as."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Set
+from dataclasses import dataclass, field
+
+from asyncify.analysis.colors import Colors
+from asyncify.analysis.program import Class, Function, Module
+from asyncify.planning.draft import Draft
+from asyncify.planning.load_access import Access
+from asyncify.sites import NodeRef, Site
+from asyncify.vocabulary.loading import RAISING
+
+_INDENT = " " * 4
+_FEW = 2  # classes that are worth being named
+
+
+@dataclass(slots=True)
+class Step:
+    """One relationship or column on the way; ``wanted``: it may not be loaded; ``outdated``: what
+    is loaded may be what was there before a commit; ``here``: it is read behind the statement, and
+    not by a request alone, which loads it itself; ``among``: the classes that have it, where
+    instances of others come from the same place."""
+
+    cls: Class
+    to_many: bool = False
+    wanted: bool = False
+    outdated: bool = False
+    here: bool = False
+    among: tuple[Class, ...] = ()
+    below: dict[str, Step] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Walk:
+    """What is loaded of one value before one statement; ``instead`` are the lines of
+    the statement that does it in the place of the steps."""
+
+    holder: Function
+    node: NodeRef
+    site: Site
+    anchor: int
+    text: str  # the value, or what holds it
+    item: str  # the name of each instance, where the value is a container of them
+    sure: bool  # is it never None?
+    at: int = -1  # the operation that it is the value of
+    owner: Class | None = None  # the class whose relationship it is
+    steps: dict[str, Step] = field(default_factory=dict)
+    instead: list[str] = field(default_factory=list)
+
+
+class WalkTexts:
+    """Writes walks. ``awaited`` are the reads that are awaited in place, pairs of a function and
+    an operation; it grows while walks are gathered."""
+
+    def __init__(
+        self,
+        colors: Colors,
+        draft: Callable[[Module], Draft],
+        access: Access,
+        awaited: Set[tuple[Function, int]],
+    ) -> None:
+        self.colors = colors
+        self.models = colors.inference.models
+        self.draft = draft
+        self.access = access
+        self.awaited = awaited
+
+    def lines(self, walk: Walk) -> list[str]:
+        """The statements that take the steps."""
+        names = Names(walk.holder)
+        lines: list[str]
+        text, first = self._text(walk, names)
+        if walk.item:
+            inner = list(self._lines(walk, walk.item, walk.steps, names))
+            lines = [f"for {walk.item} in {text}:", *_indented(inner)]
+        else:
+            lines = list(self._lines(walk, text, walk.steps, names))
+            if not walk.sure:
+                lines = [f"if {text} is not None:", *_indented(lines)]
+        return [*first, *lines]
+
+    def _text(self, walk: Walk, names: Names) -> tuple[str, list[str]]:
+        """The value, and what comes before: where it has to be awaited itself, it has a name."""
+        base, _, name = walk.text.rpartition(".")
+        if walk.owner is None or not base:
+            return walk.text, []
+        if (walk.holder, walk.at) not in self.awaited and not self._comes_later(walk, name):
+            return walk.text, []
+        text = "await " + self.access.text(walk.holder, walk.anchor, walk.owner, base, name)
+        if walk.item:
+            return text, []
+        variable = names.fresh(name)
+        return variable, [f"{variable} = {text}"]
+
+    def _lines(self, walk: Walk, text: str, steps: dict[str, Step], names: Names) -> Iterator[str]:
+        for name, step in steps.items():
+            lines = self._step(walk, text, name, step, names)
+            if step.among:
+                asked = self._asked(walk, text, name, step.among)
+                lines = iter([f"if {asked}:", *_indented(list(lines))])
+            yield from lines
+
+    def _asked(self, walk: Walk, text: str, name: str, among: tuple[Class, ...]) -> str:
+        """Is it an instance of what has the attribute?"""
+        if len(among) > _FEW:
+            return f'hasattr(type({text}), "{name}")'
+        draft = self.draft(walk.holder.module)
+        spelled = [draft.spell_symbol(cls.name, cls.module) for cls in among]
+        classes = f"({', '.join(spelled)})" if len(spelled) > 1 else spelled[0]
+        return f"isinstance({text}, {classes})"
+
+    def _step(self, walk: Walk, text: str, name: str, step: Step, names: Names) -> Iterator[str]:
+        read = f"{text}.{name}"
+        link = self.models.links(step.cls).get(name)
+        raises = link is not None and link.lazy in RAISING
+        if step.outdated:
+            at_once = raises and step.here  # for a request it would be what was before its commit
+            again = self.access.refreshed if at_once else self.access.expired
+            yield again(walk.holder, walk.anchor, text, name)
+        if raises and not step.below:
+            return
+        if raises:
+            pass  # no read of it loads it
+        elif step.wanted or self._comes_later(walk, name):
+            read = "await " + self.access.text(walk.holder, walk.anchor, step.cls, text, name)
+        if not step.below:
+            if step.wanted or not step.outdated:
+                yield read
+            return
+        if step.to_many:
+            item = names.one_of(name)
+            yield f"for {item} in {read}:"
+        else:
+            item = names.fresh(name)
+            yield f"{item} = {read}"
+            yield f"if {item} is not None:"
+        yield from _indented(list(self._lines(walk, item, step.below, names)))
+
+    def _comes_later(self, walk: Walk, name: str) -> bool:
+        """Is a relationship on the way loaded by the statement that the walk stands before?"""
+        layout = self.colors.uses.layout(walk.holder)
+        statement = layout.statement(walk.anchor)
+        places = [
+            index for holder, index in self.awaited
+            if holder is walk.holder and layout.operations[index][6] == name
+        ]  # fmt: skip
+        return any(layout.statement(index) is statement for index in places)
+
+
+class Names:
+    """New variables of one function."""
+
+    def __init__(self, holder: Function) -> None:
+        self.taken = set(holder.facts.bound | holder.facts.names)
+
+    def one_of(self, name: str) -> str:
+        """A name for one of what ``name`` is the plural of."""
+        return self.fresh(singular(name))
+
+    def fresh(self, name: str) -> str:
+        while name in self.taken:
+            name += "_"
+        self.taken.add(name)
+        return name
+
+
+def singular(name: str) -> str:
+    for ending, instead in (("ies", "y"), ("sses", "ss"), ("xes", "x"), ("s", "")):
+        if name.endswith(ending) and len(name) > len(ending) + 1 and not name.endswith("ss"):
+            return name[: -len(ending)] + instead
+    return f"{name}_item"
+
+
+def _indented(lines: list[str]) -> list[str]:
+    return [_INDENT + line for line in lines]
