@@ -35,6 +35,7 @@ from asyncify.planning.session_scopes import scope_function
 from asyncify.planning.support import Support
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
+from asyncify.vocabulary.tasks import OF_TASKS
 from asyncify.vocabulary.urls import (
     CONNECT_ARGUMENTS,
     async_drivername,
@@ -78,6 +79,7 @@ class EnginePlanner:
         self.unfit: dict[v.Origin, Finding] = {}
         self.impediments: dict[Function, Obstacle] = {}
         self.made: list[tuple[v.Origin, Site]] = []
+        self.of_tasks: list[tuple[v.Origin, Site]] = []  # registries with a session for each task
         self._waiting: list[FactoryCall] = []
 
     def construction(
@@ -100,6 +102,9 @@ class EnginePlanner:
             if edited.argument(1, "scopefunc") is None:
                 scope = scope_function(self.program, self.support.coloring, function.module)
                 edited.keywords.append(("scopefunc", draft.spell(scope)))
+                if scope == OF_TASKS:
+                    origins = [a.origin for a in made if isinstance(a, v.Known) and a.origin]
+                    self.of_tasks += [(origin, site) for origin in origins]
         elif name == "sqlalchemy.create_engine" and self._single_setting(edited) is not None:
             self._waiting.append(edited)
             return

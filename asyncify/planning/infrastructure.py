@@ -15,7 +15,7 @@ from asyncify.decisions import RenameReference
 from asyncify.findings import Finding
 from asyncify.planning.annotations import AnnotationPlanner, is_generator
 from asyncify.planning.callable_annotations import WORD
-from asyncify.planning.disposal import undisposed
+from asyncify.planning.disposal import undisposed, unremoved
 from asyncify.planning.draft import Draft, reference
 from asyncify.planning.engines import EnginePlanner
 from asyncify.planning.listeners import ListenerPlanner
@@ -79,6 +79,7 @@ class InfrastructurePlanner:
         if not self.inference.config.alongside:
             self.sync_engines.plan()
             self.findings += undisposed(self.colors, self.engines.made)
+            self.findings += unremoved(self.colors, self.engines.of_tasks)
 
     def _functions_annotated(self) -> None:
         """Annotations of functions, where no object of SQLAlchemy is named."""

@@ -72,6 +72,7 @@ SEVERITIES: Mapping[str, Severity] = {
     "ASY607": _INFO,
     "ASY608": _WARNING,
     "ASY609": _INFO,
+    "ASY610": _WARNING,
     "ASY701": _WARNING,
     "ASY702": _INFO,
     "ASY703": _WARNING,
