@@ -252,14 +252,17 @@ class Spread:
         return isinstance(atom, v.Known) and atom.kind in SYNC_KINDS
 
     def hands_session(self, use: Use) -> bool:
-        """Is a session, or an object that holds one, among the arguments of a call?"""
-        return any(map(self._crosses, self._given(use, starred=True)))
+        """Is a session, or an object that holds one, among the arguments of a call, or in one of
+        them?"""
+        given = frozenset(self._given(use, starred=True))
+        return any(map(self._crosses, given | v.elements(given)))
 
     def hands_object(self, use: Use) -> bool:
-        """Is an object that holds a session among the arguments of a call?"""
+        """Is an object that holds a session among the arguments of a call, or in one of them?"""
+        given = frozenset(self._given(use, starred=True))
         return any(
             self._carries(atom) and not isinstance(atom, v.Known)
-            for atom in self._given(use, starred=True)
+            for atom in given | v.elements(given)
         )
 
     def hands_named(self, use: Use) -> bool:

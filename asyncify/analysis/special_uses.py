@@ -85,10 +85,27 @@ class SpecialUses:
             asked = words.ASKED_FOR_TRUTH if name == words.TRUTH else (name,)
             yield from self._use(evaluation, index, operation[6][0], asked)
 
+        yield from self._given(evaluation, index, operation)
         callee = evaluation.operations[operation[5]]
         if callee[0] == f.ATTRIBUTE and callee[6] in words.READING_METHODS:
             for argument in operation[6]:
                 yield from self._gone_through(evaluation, argument if argument >= 0 else ~argument)
+
+    def _given(self, evaluation: Evaluation, index: int, operation: f.Operation) -> Iterator[Use]:
+        """``map(len, repositories)``"""
+        arguments = [i for i in (*operation[6], *(i for _, i in operation[7])) if i >= 0]
+        names = [
+            words.CALLED_BY[atom.name] for i in arguments for atom in evaluation.values[i]
+            if isinstance(atom, v.Foreign) and atom.name in words.CALLED_BY
+        ]  # fmt: skip
+        if not names:
+            return
+        items = v.join(v.elements(evaluation.values[i]) for i in arguments)
+        for name in dict.fromkeys(names):
+            methods = {m for cls in self._objects(items) for m in self.inference.methods(cls, name)}
+            if methods:
+                callees = tuple(sorted(methods, key=lambda fn: (fn.module.path, fn.index)))
+                yield Use(KIND, evaluation.function, index, name=name, callees=callees, item=UNSURE)
 
     def _gone_through(self, evaluation: Evaluation, index: int) -> Iterator[Use]:
         for use in self._use(evaluation, index, index, (words.ITERATE,)):
