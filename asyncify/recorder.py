@@ -48,7 +48,8 @@ class Load(NamedTuple):
 
     ``attribute`` is what was read, ``kind`` says whether it is a relationship or a column.
     ``reason`` is why a column wasn't there: ``commit``, ``rollback``, ``expire``, ``flush`` or
-    ``deferred``. ``reader`` is the library that read it, or empty: then the program did.
+    ``deferred``; of a relationship it is ``commit``, where it had been loaded before one, or empty.
+    ``reader`` is the library that read it, or empty: then the program did.
     """
 
     path: str
@@ -75,6 +76,8 @@ class Recorder:
         self._inside: dict[str, str] = {}
         # Why an instance expired last, and which of its attributes flushes have expired.
         self._expired: WeakKeyDictionary[Any, tuple[str, frozenset[str]]] = WeakKeyDictionary()
+        # The relationships of an instance that nothing but commits has expired.
+        self._committed: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
 
     def listen(self) -> None:
         """Hear of every statement that a session executes, and of all that expires."""
@@ -82,8 +85,15 @@ class Recorder:
         from sqlalchemy.orm import Mapper, Session
 
         event.listen(Session, "do_orm_execute", self.executed)
+        event.listen(Session, "after_commit", self.committed)
         event.listen(Mapper, "expire", self.expired, raw=True)
         event.listen(Mapper, "refresh", self.refreshed, raw=True)
+
+    def committed(self, session: Any) -> None:
+        """A session has committed, and has expired nothing yet."""
+        for state in session.identity_map.all_states():
+            loaded = {each.key for each in state.mapper.relationships} & set(state.dict)
+            self._committed.setdefault(state, set()).update(loaded)
 
     def expired(self, state: Any, names: Any) -> None:
         """Attributes of an instance expire: why?"""
@@ -92,6 +102,8 @@ class Recorder:
             if frame.f_code.co_name in _EXPIRING:
                 reason = _EXPIRING[frame.f_code.co_name]
                 break
+        if reason != "commit":
+            self._forget(state, names)
         _, flushed = self._expired.get(state, _NOTHING)
         if reason == "flush":
             flushed |= frozenset(names or ())
@@ -101,29 +113,49 @@ class Recorder:
 
     def refreshed(self, state: Any, context: Any, names: Any) -> None:
         """Attributes of an instance have been loaded again."""
+        if not names:  # all of them, and what isn't part of the query has been dropped
+            self._forget(state, names)
         reason, flushed = self._expired.get(state, _NOTHING)
         if flushed:
             self._expired[state] = reason, flushed - frozenset(names or flushed)
 
-    def reason(self, state: Any, attribute: str) -> str:
-        """Why a column of an instance isn't there."""
+    def _forget(self, state: Any, names: Any) -> None:
+        """Relationships, all unless named, are gone though nothing had been committed."""
+        committed = self._committed.get(state, set())
+        committed.difference_update(names or tuple(committed))
+
+    def reason(self, state: Any, attribute: str, kind: str) -> str:
+        """Why an attribute of an instance isn't there."""
+        if kind == "relationship":
+            return "commit" if attribute in self._committed.get(state, ()) else ""
         reason, flushed = self._expired.get(state, _NOTHING)
         return "flush" if attribute in flushed else reason
 
     def executed(self, state: Any) -> None:
         """A session executes a statement: is it one that nobody wrote?"""
         frames = list(_outwards(sys._getframe(1)))
-        found = next(((n, load) for n, f in enumerate(frames) if (load := self._loader(f))), None)
+        found = self._caused(frames)
         if found is None or _is_awaited(frames[found[0] :]) or _runs_in_greenlet():
             return
         start, (instance, attribute, kind, reason) = found
         place, attribute = self._place(frames[start:], attribute)
         if place is not None:
             path, line, function, reader = place
-            reason = reason or (self.reason(instance, attribute) if kind == "column" else "")
+            reason = reason or self.reason(instance, attribute, kind)
             cls = instance.class_.__name__
             what = Load(path, line, function, cls, attribute, kind, reason, reader)
             self.counts[what] = self.counts.get(what, 0) + 1
+
+    def _caused(self, frames: list[FrameType]) -> tuple[int, tuple[Any, str, str, str]] | None:
+        """The load that the program's read caused, and its place among the frames. It may cause
+        others in turn: what is refreshed loads what queries had loaded with it."""
+        found = None
+        for index, frame in enumerate(frames):
+            if found is not None and self._path(frame.f_code.co_filename):
+                break
+            load = self._loader(frame)
+            found = (index, load) if load is not None else found
+        return found
 
     def _loader(self, frame: FrameType) -> tuple[Any, str, str, str] | None:
         """The instance's state, the attribute, its kind and the reason, where a function of

@@ -14,7 +14,7 @@ import pytest
 HERE = Path(__file__).resolve().parent.parent
 PROGRAM = """
 from sqlalchemy import Column, ForeignKey, Integer, String, create_engine, func
-from sqlalchemy.orm import Session, declarative_base, deferred, relationship
+from sqlalchemy.orm import Session, declarative_base, deferred, relationship, selectinload
 
 Base = declarative_base()
 engine = create_engine("sqlite://")
@@ -45,7 +45,7 @@ def count(db):
 SUITE = """
 import library
 import pytest
-from library import Base, Book, Session, User, count, engine, func
+from library import Base, Book, Session, User, count, engine, func, selectinload
 
 
 @pytest.fixture
@@ -81,6 +81,18 @@ def test_expires(db):
     assert book.title == "T"  # after rollback
     db.expire_all()
     assert book.title == "T"  # after expire
+
+
+def test_kept(db):
+    user = db.query(User).options(selectinload(User.books)).one()
+    db.commit()
+    assert user.name == "ann"  # a column, and its refresh loads the books
+    db.commit()
+    db.commit()
+    assert len(user.books) == 1  # loaded before a commit
+    db.commit()
+    db.expire(user, ["books"])
+    assert len(user.books) == 1  # expired after a commit
 
 
 def test_asks(db):
@@ -141,11 +153,13 @@ def test_lines_and_reasons(tmp_path: Path, python: Path) -> None:
         for each in document["loads"]
     }
     program = [n for n, x in enumerate(PROGRAM.splitlines(), 1) if x.endswith("# a relationship")]
-    column = "column"
+    column, books = "column", ("User", "books", "relationship")
     expected = {
         ("library.py", program[0], "Book", "user", "relationship", ""),
-        ("library.py", program[1], "User", "books", "relationship", ""),
+        ("library.py", program[1], *books, ""),
         ("test_library.py", marked("deferred"), "User", "bio", column, "deferred"),
+        ("test_library.py", marked("loaded before a commit"), *books, "commit"),
+        ("test_library.py", marked("expired after a commit"), *books, ""),
         *(
             ("test_library.py", marked(f"after {why}"), "Book", "title", column, why)
             for why in ("flush", "commit", "rollback", "expire")
