@@ -66,7 +66,7 @@ class CallableAnnotations:
             body, operations, _ = found
             index = _type_in(operations, found[2])
             owner = self._owner(body, operations, operations[index][5])
-            inside = {_word(o) for o in operations[operations[index][6] : index] if o}
+            inside = {_word(o) for o in operations[operations[index][5] : index] if o}
             if not owner or not inside.isdisjoint(_ANYTHING):
                 continue
             draft = self.draft(variable.module)
@@ -102,16 +102,25 @@ class CallableAnnotations:
         return owner if owner in _OWNERS else ""
 
     def _turn(self, value: v.Value) -> bool:
-        """Are the functions that are there all awaited from now on, and is nothing else called?"""
+        """Are the functions that are there all awaited, some only from now on, and is nothing else
+        called?
+
+        Where all were async before, the annotation says already what they give, be it by a name.
+        """
         found = [
             atom for atom in _flat(value)
             if not isinstance(atom, v.Literal) and not is_callable(v.one(atom))
         ]  # fmt: skip
-        return bool(found) and all(
-            isinstance(atom, v.FunctionObject) and not atom.function.facts.is_generator
-            and (atom.function.facts.is_async or atom.function in self.coloring.turned)
-            for atom in found
-        )  # fmt: skip
+        functions = [
+            atom.function for atom in found
+            if isinstance(atom, v.FunctionObject) and not atom.function.facts.is_generator
+        ]  # fmt: skip
+        turned = self.coloring.turned
+        return (
+            len(functions) == len(found)
+            and all(function.facts.is_async or function in turned for function in functions)
+            and any(function in turned for function in functions)
+        )
 
 
 def _flat(value: v.Value) -> Iterator[v.Atom]:
