@@ -131,10 +131,22 @@ def _expired_for(
     if known or any(write.cls is None for write in history.past):  # an earlier request
         found = Demand(
             run.function, index, name, entity, entity.source, (), reader=REQUEST, at=at,
-            outdated=True, maybe=True,
+            outdated=True, maybe=not _is_stored(run, entity.source),
         )  # fmt: skip
         run.summary.demands[found] = None
         read(run, entity, (name,))
+
+
+def _is_stored(run: LoadEvaluation, source: s.Source) -> bool:
+    """Has the session seen it by now? What a test makes, or is given by a fixture that doesn't ask
+    the database, it may add later."""
+    if source.kind not in ("given", "new") or source in run.state.stored:
+        return True
+    parameters, fixtures = run.function.signature.parameters, run.loading.inference.fixtures
+    return source.kind == "given" and any(
+        fixtures.given(run.function, parameter.name) in run.loading.coloring.turned
+        for parameter in parameters[source.index : source.index + 1]
+    )
 
 
 def requested(run: LoadEvaluation) -> None:

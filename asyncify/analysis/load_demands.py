@@ -25,7 +25,8 @@ class Demand(NamedTuple):
     again below itself (`asyncify.planning.load_depths`), and ``late`` says that what was loaded of
     the instance when it came has been given up since; ``inside``: by the call that leads to it.
     ``stale``: rows that it loads may have been written since the query, which doesn't tell of them;
-    ``maybe``: a function that isn't given the instance, but holds it, may as well not read it;
+    ``maybe``: a function that isn't given the instance, but holds it, may as well not read it, or
+    a test that expires it before a request may not have stored it yet;
     ``many``: the value of the operation ``at`` is a container. ``outdated``: it may have been
     loaded before a commit that changed it, and is loaded again before the read.
     """

@@ -10,7 +10,7 @@ from asyncify.analysis.program import Class, Function, Module
 from asyncify.planning.draft import Draft
 from asyncify.planning.load_access import Access
 from asyncify.sites import NodeRef, Site
-from asyncify.vocabulary.loading import RAISING
+from asyncify.vocabulary.loading import INSPECTING, RAISING
 
 _INDENT = " " * 4
 _FEW = 2  # classes that are worth being named
@@ -44,6 +44,7 @@ class Walk:
     text: str  # the value, or what holds it
     item: str  # the name of each instance, where the value is a container of them
     sure: bool  # is it never None?
+    stored: bool = True  # or may it not be the session's yet, which expires nothing else?
     at: int = -1  # the operation that it is the value of
     owner: Class | None = None  # the class whose relationship it is
     steps: dict[str, Step] = field(default_factory=dict)
@@ -70,15 +71,13 @@ class WalkTexts:
     def lines(self, walk: Walk) -> list[str]:
         """The statements that take the steps."""
         names = Names(walk.holder)
-        lines: list[str]
         text, first = self._text(walk, names)
+        one = walk.item or text
+        lines = list(self._lines(walk, one, walk.steps, names))
+        if asked := self._presence(walk, one):
+            lines = [f"if {asked}:", *_indented(lines)]
         if walk.item:
-            inner = list(self._lines(walk, walk.item, walk.steps, names))
-            lines = [f"for {walk.item} in {text}:", *_indented(inner)]
-        else:
-            lines = list(self._lines(walk, text, walk.steps, names))
-            if not walk.sure:
-                lines = [f"if {text} is not None:", *_indented(lines)]
+            lines = [f"for {one} in {text}:", *_indented(lines)]
         return [*first, *lines]
 
     def _text(self, walk: Walk, names: Names) -> tuple[str, list[str]]:
@@ -93,6 +92,13 @@ class WalkTexts:
             return text, []
         variable = names.fresh(name)
         return variable, [f"{variable} = {text}"]
+
+    def _presence(self, walk: Walk, text: str) -> str:
+        """What is asked of the value before anything of it is loaded, or ''."""
+        asked = [] if walk.sure else [f"{text} is not None"]
+        if not walk.stored:
+            asked.append(f"{self.draft(walk.holder.module).spell(INSPECTING)}({text}).persistent")
+        return " and ".join(asked)
 
     def _lines(self, walk: Walk, text: str, steps: dict[str, Step], names: Names) -> Iterator[str]:
         for name, step in steps.items():

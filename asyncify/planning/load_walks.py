@@ -81,6 +81,7 @@ class Walks:
         step.wanted |= not demand.outdated
         step.outdated |= demand.outdated
         step.here |= demand.reader != REQUEST
+        walk.stored &= demand.reader != REQUEST or not demand.maybe
         self._ask_classes(demand, walk.steps, names)
         return walk.site
 
@@ -122,7 +123,7 @@ class Walks:
         item = self._fresh(holder, text.rpartition(".")[2]) if many else ""
         sure = demand.source.kind in ("new", "held") or many or is_there(layout, statement, text)
         owner = self._owner(layout.operations[at], demand)
-        return Walk(holder, node, site, anchor, text, item, sure, at, owner)
+        return Walk(holder, node, site, anchor, text, item, sure, at=at, owner=owner)
 
     def _owner(self, operation: f.Operation, demand: Demand) -> Class | None:
         """The class whose relationship a value is, where it is read of an instance."""

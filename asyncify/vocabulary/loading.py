@@ -281,6 +281,7 @@ FACTORY_GIVES = {
 ASYNC_ATTRS, AWAITABLE = "AsyncAttrs", "awaitable_attrs"
 EAGER_DEFAULTS = "eager_defaults"  # of a mapper that asks for what the database has set
 SESSION_OF = "sqlalchemy.ext.asyncio.async_object_session"  # the session of an instance
+INSPECTING = "sqlalchemy.inspect"  # tells whether an instance is persistent
 # What an implicit load raises in async code: the first with asyncpg, and with aiosqlite before 2.1;
 # the second, around the first, elsewhere.
 NO_GREENLET = "MissingGreenlet"
