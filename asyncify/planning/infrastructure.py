@@ -33,6 +33,11 @@ from asyncify.vocabulary.testing import CLIENTS
 
 # Functions that ask for a session, whoever made it.
 _ASKING = {"sqlalchemy.orm.object_session"}
+_ASYNC_ENGINES = ("create_async_engine", "async_engine_from_config", "AsyncEngine", "AsyncSession")
+_NO_ENGINE = (
+    "It isn't known where its session comes from, and what makes sessions in the program "
+    "stays sync."
+)
 
 
 class InfrastructurePlanner:
@@ -80,6 +85,29 @@ class InfrastructurePlanner:
             self.sync_engines.plan()
             self.findings += undisposed(self.colors, self.engines.made)
             self.findings += unremoved(self.colors, self.engines.of_tasks)
+            self._keep_unknown()
+
+    def _keep_unknown(self) -> None:
+        """Where all that makes sessions stays sync, so do those sessions of which nobody knows
+        where they come from: there is no async one that they could be."""
+        program = self.inference.program
+        if self.engines.made or any(map(program.mentioning, _ASYNC_ENGINES)):
+            return
+        making = [function for function in self.coloring.islands if self._makes_session(function)]
+        if not making or any(map(self.colors.is_outside, making)):
+            return
+        for function in self.coloring.turned:
+            owners = [use.owner for use in self.colors.uses.doing_io(function)]
+            if any(isinstance(o, v.Known) and o.origin is None for o in owners):
+                self.impediments[function] = Obstacle("ASY106", _NO_ENGINE)
+
+    def _makes_session(self, function: Function) -> bool:
+        evaluation = self.inference.evaluations.get(function)
+        return evaluation is not None and any(
+            operation and operation[0] == f.CALL
+            and any(isinstance(a, v.Known) and a.kind == "Session" for a in value)
+            for operation, value in zip(evaluation.operations, evaluation.values, strict=True)
+        )  # fmt: skip
 
     def _functions_annotated(self) -> None:
         """Annotations of functions, where no object of SQLAlchemy is named."""
