@@ -41,6 +41,20 @@ def call(
         and not asks(run, function)
     ):
         return apply_bare(run, function)
+    given, places_of = _arguments(run, function, bound, operation, base, handed)
+    found = apply(run, function, given, index, places_of)
+    return _own(run, found, function, index) if classes else found
+
+
+def _arguments(
+    run: LoadEvaluation,
+    function: Function,
+    bound: bool,
+    operation: f.Operation,
+    base: s.Value,
+    handed: dict[int, s.Value],
+) -> tuple[list[s.Value], list[int]]:
+    """What each parameter is given, and by which operation; -1 where there is none."""
     parameters = function.signature.parameters
     given = [s.NOTHING] * len(parameters)
     places_of = [-1] * len(parameters)
@@ -62,8 +76,7 @@ def call(
             if parameter.name == name:
                 value = run.values[argument] or handed.get(argument, s.NOTHING)
                 given[place], places_of[place] = value, argument
-    found = apply(run, function, given, index, places_of)
-    return _own(run, found, function, index) if classes else found
+    return given, places_of
 
 
 def _closed(run: LoadEvaluation, function: Function) -> list[str]:
@@ -288,11 +301,16 @@ def _pass_on(run: LoadEvaluation, demand: Demand, before: bool) -> None:
         state.load(key, (demand.attribute,))
     fresh = demand.source.kind == "new" and not demand.path
     if not (fresh and demand.source not in state.stored):
-        if not demand.late and state.has_lapsed(key):
-            demand = demand._replace(late=True)
-        if demand.source.kind == "held" and not run.is_certain(demand.calls[0][1]):
-            demand = demand._replace(maybe=True)
-        run.summary.demands[demand] = None
+        _ask(run, demand)
+
+
+def _ask(run: LoadEvaluation, demand: Demand) -> None:
+    """Make a demand the caller's, with what is only known there."""
+    if not demand.late and run.state.has_lapsed((demand.source, demand.path)):
+        demand = demand._replace(late=True)
+    if demand.source.kind == "held" and not run.is_certain(demand.calls[0][1]):
+        demand = demand._replace(maybe=True)
+    run.summary.demands[demand] = None
 
 
 def _comes_later(run: LoadEvaluation, demand: Demand) -> bool:

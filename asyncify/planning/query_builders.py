@@ -10,6 +10,7 @@ from asyncify.planning import query_forms as forms
 from asyncify.planning.draft import Draft, call_reference, reference
 from asyncify.planning.query_flows import is_ambiguous, is_session
 from asyncify.planning.query_kept import KeptQueries
+from asyncify.sites import Site
 from asyncify.vocabulary.rows import QueryMember, Role
 from asyncify.vocabulary.sqlalchemy_query import QUERY
 
@@ -34,14 +35,7 @@ class QueryBuilders(KeptQueries):
         group = self.coloring.groups.get(function, 0)
         site = draft.site(callee)
         if row.attribute:
-            template = row.template or row.rows_template
-            if template:
-                draft.add(
-                    ReplaceExpression(
-                        node=reference(operation), site=site, group=group,
-                        template=template.replace("{receiver}", "{node.value}"),
-                    )
-                )  # fmt: skip
+            self._plan_attribute(row, operation, site, group, draft)
             return
         node = call_reference(function, index)
         template = self._builder_call(row, function, operation, value, draft)
@@ -60,6 +54,20 @@ class QueryBuilders(KeptQueries):
             )
         elif row.select_name and row.select_name != callee[6]:
             draft.add(RenameMethod(node=node, site=site, group=group, new=row.select_name))
+
+    @staticmethod
+    def _plan_attribute(
+        row: QueryMember, operation: f.Operation, site: Site, group: int, draft: Draft
+    ) -> None:
+        """An attribute of a Query that gives another one."""
+        template = row.template or row.rows_template
+        if template:
+            draft.add(
+                ReplaceExpression(
+                    node=reference(operation), site=site, group=group,
+                    template=template.replace("{receiver}", "{node.value}"),
+                )
+            )  # fmt: skip
 
     def _builder_call(
         self,

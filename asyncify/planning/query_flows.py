@@ -13,6 +13,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.declarations import annotation_value
 from asyncify.analysis.environments import is_alembic
+from asyncify.analysis.layout import Layout
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Class, Function, dotted
 from asyncify.analysis.uses import Use
@@ -155,17 +156,22 @@ class QueryFlows(QueryTerminals):
                 flow.refuse(escape.reason)
             if escape.executes:
                 self.escaping.setdefault(function, {})[escape.operation] = escape.reason
+        self._note_member(function, index, atoms, layout)
+
+    def _note_member(self, function: Function, index: int, atoms: Queries, layout: Layout) -> None:
+        """What a Query is asked for."""
         parent = layout.parent(index)
-        if parent >= 0 and layout.operations[parent][0] == f.ATTRIBUTE:
-            if is_session(layout.operations[parent][6]):
-                self.asked.setdefault(function, []).append((parent, atoms))
-                return
-            outer = layout.parent(parent)
-            called = outer >= 0 and layout.operations[outer][0] == f.CALL
-            called = called and layout.operations[outer][5] == parent
-            name = layout.operations[parent][6]
-            for flow in flows:
-                self._member(flow, function, outer if called else -1, name, atoms)
+        if parent < 0 or layout.operations[parent][0] != f.ATTRIBUTE:
+            return
+        name = layout.operations[parent][6]
+        if is_session(name):
+            self.asked.setdefault(function, []).append((parent, atoms))
+            return
+        outer = layout.parent(parent)
+        called = outer >= 0 and layout.operations[outer][0] == f.CALL
+        called = called and layout.operations[outer][5] == parent
+        for flow in [self.flows[a.origin] for a in atoms]:
+            self._member(flow, function, outer if called else -1, name, atoms)
 
     def _is_told_apart(self, function: Function, index: int, escapes: Escapes) -> bool:
         """Is what may be a Query only tested or iterated over, so that its class can decide how?"""
