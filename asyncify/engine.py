@@ -222,8 +222,7 @@ def _manifests(
     """What manifests and pytest's settings need for the changes."""
     from asyncify.manifests import Needs, follow  # tomlkit is needed only here
 
-    turns = any(b"async" in change.after or b"await" in change.after for change in changes)
-    if not turns or request.phase in STILL_SYNC:
+    if not changes or not plan.turned or request.phase in STILL_SYNC:
         return []
     config = request.config
     needs = Needs(

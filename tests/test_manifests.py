@@ -303,6 +303,26 @@ def test_a_project_is_edited_with_its_program(tmp_path: Path) -> None:
     assert not migrate(tmp_path).changes
 
 
+def test_a_project_of_which_nothing_turns_stays(tmp_path: Path) -> None:
+    files = {
+        "pyproject.toml": '[project]\ndependencies = ["sqlalchemy"]\n',
+        "shop.py": (
+            "from sqlalchemy import Column, Integer, create_engine\n"
+            "from sqlalchemy.orm import declarative_base, sessionmaker\n\n"
+            'SessionLocal = sessionmaker(create_engine("sqlite:///shop.db"))\n'
+            "Base = declarative_base()\n\n\n"
+            'class Item(Base):\n    __tablename__ = "items"\n'
+            "    id = Column(Integer, primary_key=True)\n\n\n"
+            "class Items:\n    def __str__(self):\n        with SessionLocal() as db:\n"
+            "            return str(db.query(Item).count())\n\n\n"
+            "async def wait():\n    pass\n"
+        ),
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    assert {change.path for change in migrate(tmp_path).changes} == {"shop.py"}
+
+
 _ENV = "# DATABASE_URL=postgresql://h/old\nDATABASE_URL=postgresql://u:p@h/d\nREDIS_URL=redis://h\n"
 _ENGINE = (
     "import os\n\nfrom sqlalchemy import create_engine\nfrom sqlalchemy.orm import Session\n\n"
