@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from asyncify.analysis.colors import Colors
 from asyncify.analysis.program import Class, Function, Module
@@ -95,21 +96,22 @@ class WalkTexts:
 
     def _presence(self, walk: Walk, text: str) -> str:
         """What is asked of the value before anything of it is loaded, or ''."""
-        asked = [] if walk.sure else [f"{text} is not None"]
+        is_asked = not walk.sure and not (walk.stored and _ask_themselves(walk.steps))
+        asked = [f"{text} is not None"] if is_asked else []
         if not walk.stored:
             asked.append(f"{self.draft(walk.holder.module).spell(INSPECTING)}({text}).persistent")
         return " and ".join(asked)
 
     def _lines(self, walk: Walk, text: str, steps: dict[str, Step], names: Names) -> Iterator[str]:
-        for name, step in steps.items():
-            lines = self._step(walk, text, name, step, names)
-            if step.among:
-                asked = self._asked(walk, text, name, step.among)
-                lines = iter([f"if {asked}:", *_indented(list(lines))])
-            yield from lines
+        asked = {n: self._asked(walk, text, n, step.among) for n, step in steps.items()}
+        for question, those in groupby(steps, key=asked.__getitem__):
+            lines = [line for n in those for line in self._step(walk, text, n, steps[n], names)]
+            yield from [f"if {question}:", *_indented(lines)] if question else lines
 
     def _asked(self, walk: Walk, text: str, name: str, among: tuple[Class, ...]) -> str:
-        """Is it an instance of what has the attribute?"""
+        """Is it an instance of what has the attribute? '' where it always is."""
+        if not among:
+            return ""
         if len(among) > _FEW:
             return f'hasattr(type({text}), "{name}")'
         draft = self.draft(walk.holder.module)
@@ -141,6 +143,9 @@ class WalkTexts:
         else:
             item = names.fresh(name)
             yield f"{item} = {read}"
+            if _ask_themselves(step.below):
+                yield from self._lines(walk, item, step.below, names)
+                return
             yield f"if {item} is not None:"
         yield from _indented(list(self._lines(walk, item, step.below, names)))
 
@@ -177,6 +182,11 @@ def singular(name: str) -> str:
         if name.endswith(ending) and len(name) > len(ending) + 1 and not name.endswith("ss"):
             return name[: -len(ending)] + instead
     return f"{name}_item"
+
+
+def _ask_themselves(steps: dict[str, Step]) -> bool:
+    """Does each step ask for classes, of which None is no instance?"""
+    return all(step.among for step in steps.values())
 
 
 def _indented(lines: list[str]) -> list[str]:

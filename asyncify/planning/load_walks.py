@@ -155,7 +155,10 @@ class Walks:
         """Is there nothing left of a value for whoever goes through it after the walk?"""
         evaluation = self.inference.evaluations.get(holder)
         value = evaluation.values[index] if evaluation is not None else v.UNKNOWN
-        if any(isinstance(atom, (v.Generated, v.QueryValue, v.Known)) for atom in value):
+        if any(
+            isinstance(atom, (v.Generated, v.QueryValue, v.Known)) or self._asks_again(atom)
+            for atom in value
+        ):
             return True
         operations = holder.body.operations
         made = [index]
@@ -166,6 +169,13 @@ class Walks:
                 and (f.TO_NAME, operations[index][5]) in [target[:2] for target in statement[7]]
             ]  # fmt: skip
         return any(_is_iterator(operations, each) for each in made)
+
+    def _asks_again(self, atom: v.Atom) -> bool:
+        """Does an object query for what it gives, each time that somebody goes through it?"""
+        return isinstance(atom, v.Instance) and any(
+            method in self.coloring.turned
+            for method in self.inference.methods(atom.cls, "__iter__")
+        )
 
     def _from_outside(self, layout: Layout, demand: Demand) -> Demand:
         """``for user in users for book in user.books``: what is asked of a book, as it is asked of
@@ -199,7 +209,7 @@ class Walks:
         """The name of a variable that an awaited call, or a list, is given for this, or ''."""
         operation = layout.operations[index]
         is_list = operation[0] == f.COMPREHENSION and operation[5] == "ListComp"
-        if operation[0] != f.CALL and not is_list:
+        if operation[0] not in (f.CALL, f.SUBSCRIPT) and not is_list:
             return ""
         draft, node = self.draft(holder.module), node_reference(holder, index)
         decisions = [d for d in draft.decisions if d.node == node]
