@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
@@ -161,14 +161,25 @@ class Twins:
 
     def makers(self, variable: Variable) -> set[Function]:
         """The functions of the program by which a variable's value is made."""
-        out: set[Function] = set()
-        pending = [fn for fn in self.spread.lazy.fillers(variable) if self.spread.makes(fn)]
+        out = self._with_makers(self.spread.lazy.fillers(variable))
         for function, index in self._assigned(variable):
-            operations = function.body.operations
-            for inner in self.uses.layout(function).subtree(index):
-                if operations[inner][0] in (f.NAME, f.ATTRIBUTE):
-                    symbol = self.program.resolve_expression(function, operations, inner)
-                    pending += [symbol] if isinstance(symbol, Function) else []
+            out |= self.makers_in(function, index)
+        return out
+
+    def makers_in(self, function: Function, index: int) -> set[Function]:
+        """The functions of the program by which the value of an expression is made."""
+        operations = function.body.operations
+        named = (
+            self.program.resolve_expression(function, operations, inner)
+            for inner in self.uses.layout(function).subtree(index)
+            if operations[inner][0] in (f.NAME, f.ATTRIBUTE)
+        )
+        return self._with_makers(symbol for symbol in named if isinstance(symbol, Function))
+
+    def _with_makers(self, functions: Iterable[Function]) -> set[Function]:
+        """Those of some functions that make anything, with those that they make it by."""
+        out: set[Function] = set()
+        pending = list(functions)
         while pending:
             current = pending.pop()
             if current not in out and self.spread.makes(current):

@@ -106,6 +106,7 @@ class HeldPlanner:
 
     def _repeat(self, function: Function, statement: f.Statement, new: str) -> None:
         draft = self.sides.draft(function.module)
+        self.sides.sides.twinned |= self.sides.divider.twins.makers_in(function, statement[8])
         nested = self.sides.renamed_inside(function, statement[8], draft)
         node = NodeRef("Assign", statement[3])
         twin = KeepSyncTwin(node=node, site=draft.site(statement), name=new, decisions=nested)
