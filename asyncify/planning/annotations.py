@@ -20,6 +20,7 @@ from asyncify.decisions import EditAnnotation
 from asyncify.planning.callable_annotations import CallableAnnotations
 from asyncify.planning.draft import Draft
 from asyncify.planning.queries import QueryPlanner
+from asyncify.planning.staying_names import StayingNames
 from asyncify.planning.sync_names import SyncNames
 from asyncify.planning.sync_sides import is_behind
 from asyncify.sites import NodeRef
@@ -69,6 +70,7 @@ class AnnotationPlanner:
         self.names = names
         self.draft = draft
         self.functions = CallableAnnotations(colors, coloring, draft)
+        self.staying = StayingNames(colors, coloring)
 
     def signature(self, function: Function) -> None:
         """The annotations of the parameters, and of what is returned."""
@@ -162,6 +164,9 @@ class AnnotationPlanner:
         scope, renames = annotation.scope, annotation.renames
         name = self.names.meant(scope, operations, index)
         new = self.names.replacement(name) if name and not self.coloring.sync else None
+        value = annotation.value
+        if new is not None and self.staying.annotates(annotation.function, name, value()):
+            return
         if new is not None and not self._names_one(annotation, new):
             written, draft = dotted(operations, index), self.draft(scope.module)
             if not self._serves_both(annotation.function):

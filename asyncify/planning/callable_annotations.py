@@ -108,7 +108,7 @@ class CallableAnnotations:
         Where all were async before, the annotation says already what they give, be it by a name.
         """
         found = [
-            atom for atom in _flat(value)
+            atom for atom in flat(value)
             if not isinstance(atom, v.Literal) and not is_callable(v.one(atom))
         ]  # fmt: skip
         functions = [
@@ -123,11 +123,11 @@ class CallableAnnotations:
         )
 
 
-def _flat(value: v.Value) -> Iterator[v.Atom]:
+def flat(value: v.Value) -> Iterator[v.Atom]:
     """What is in containers, and what is in none."""
     for atom in value:
         if isinstance(atom, (v.Collection, v.TupleValue)):
-            yield from _flat(v.elements(v.one(atom)))
+            yield from flat(v.elements(v.one(atom)))
         else:
             yield atom
 

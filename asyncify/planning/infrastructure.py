@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
@@ -223,7 +223,7 @@ class InfrastructurePlanner:
                     self.engines.construction(function, layout, call, name, group)
 
     def _sync_aliases(self, function: Function) -> set[int]:
-        """The operations of aliases under which only what stays sync is injected."""
+        """The operations of aliases under which only what stays sync is injected, or meant."""
         if function.facts.kind != "module":
             return set()
         injected, coloring = self.colors.divider.spread.injected, self.coloring
@@ -234,10 +234,22 @@ class InfrastructurePlanner:
             given = injected.by_alias(variable)
             lent = not given and any(self.colors.lent.under(variable))
             stays = lent or (bool(given) and staying.issuperset(given))
-            place = injected.expression(variable) if stays else None
-            if place is not None:
-                inside |= self.colors.uses.layout(function).subtree(place[1])
+            place = injected.expression(variable)
+            if place is None:
+                continue
+            parts = self.colors.uses.layout(function).subtree(place[1])
+            inside |= parts if stays else self._staying_parts(variable, function, parts)
         return inside
+
+    def _staying_parts(
+        self, variable: Variable, function: Function, parts: Iterable[int]
+    ) -> set[int]:
+        """The names in an alias that mean only what stays sync."""
+        operations, staying = function.body.operations, self.annotations.staying
+        return {
+            index for index in parts if operations[index][0] in (f.NAME, f.ATTRIBUTE)
+            and staying.abbreviates(variable, self.names.meant(function, operations, index))
+        }  # fmt: skip
 
     def _is_member_read(self, layout: Layout, index: int, kind: str) -> bool:
         """Is a member that the async class has too read from a class, and not called? A test that
