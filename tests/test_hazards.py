@@ -99,6 +99,7 @@ HAZARDS = (
     ),
     Hazard("H01", "keys_both_ways", ".selectinload(Player.user)", ""),
     Hazard("H01", "method_of_a_subclass", TRICKS, ""),
+    Hazard("H01", "handed_on_by_name", f"{BOOKS[:-1]}, selectinload(User.tags))", ""),
     Hazard("H01", "kept_by_an_object", "db.run_sync(lambda _: Shelf(user).own(", None, "ASY702"),
     Hazard("H01", "deferred_elsewhere", ".options(undefer(User.bio))", ""),
     Hazard("H01", "load_only_elsewhere", "await user_.awaitable_attrs.name", "pass", "ASY702"),

@@ -9,7 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
-from asyncify.analysis import load_commits, load_reads, load_requests, load_sessions
+from asyncify.analysis import (
+    load_arguments,
+    load_commits,
+    load_reads,
+    load_requests,
+    load_sessions,
+)
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_demands import Demand, Summary, moved
@@ -41,42 +47,9 @@ def call(
         and not asks(run, function)
     ):
         return apply_bare(run, function)
-    given, places_of = _arguments(run, function, bound, operation, base, handed)
+    given, places_of = load_arguments.arguments(run, function, bound, operation, base, handed)
     found = apply(run, function, given, index, places_of)
     return _own(run, found, function, index) if classes else found
-
-
-def _arguments(
-    run: LoadEvaluation,
-    function: Function,
-    bound: bool,
-    operation: f.Operation,
-    base: s.Value,
-    handed: dict[int, s.Value],
-) -> tuple[list[s.Value], list[int]]:
-    """What each parameter is given, and by which operation; -1 where there is none."""
-    parameters = function.signature.parameters
-    given = [s.NOTHING] * len(parameters)
-    places_of = [-1] * len(parameters)
-    places = [n for n, p in enumerate(parameters) if p.kind in ("p", "a")]
-    decorators = run.loading.inference.decorators(function)
-    if bound and function.owner is not None and "staticmethod" not in decorators and places:
-        callee = run.operations[operation[5]]
-        places_of[places[0]] = callee[5] if callee[0] == f.ATTRIBUTE else -1
-        given[places.pop(0)] = frozenset(a for a in base if isinstance(a, s.Entity))
-    for place, argument in zip(places, operation[6], strict=False):
-        if argument < 0:
-            break
-        given[place], places_of[place] = (
-            run.values[argument] or handed.get(argument, s.NOTHING),
-            argument,
-        )
-    for name, argument in operation[7]:
-        for place, parameter in enumerate(parameters):
-            if parameter.name == name:
-                value = run.values[argument] or handed.get(argument, s.NOTHING)
-                given[place], places_of[place] = value, argument
-    return given, places_of
 
 
 def _closed(run: LoadEvaluation, function: Function) -> list[str]:

@@ -159,7 +159,9 @@ def _read(
     method = models.method(entity.cls, name)
     if method is not None:
         places = [reading.at] if not reading.below else [-1]
-        load_summaries.apply(run, method, [s.one(entity)], reading.place, places)
+        given = load_summaries.apply(run, method, [s.one(entity)], reading.place, places)
+        for each in s.entities(given) if rest else ():
+            _read(run, each, rest, reading._replace(at=load_reads.NOWHERE, below=()))
     elif name in models.columns(entity.cls):
         load_reads.column(run, entity, name, reading)
     else:
