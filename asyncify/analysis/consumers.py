@@ -34,8 +34,12 @@ _EXHAUSTING_METHODS = {
     "intersection", "difference", "issubset", "issuperset",
 }  # fmt: skip
 _SHORT = {"any", "all"}
-# What takes some of the items that it reads, and the place of those among its arguments.
-TAKING = {"islice": 0, "itertools.islice": 0, "takewhile": 1, "itertools.takewhile": 1}
+# What has a form that hands on, one by one, what it reads by `async for`, and the place of that
+# among its arguments; -1 for any.
+TAKING = {
+    "islice": 0, "itertools.islice": 0, "takewhile": 1, "itertools.takewhile": 1,
+    "enumerate": 0, "zip": -1, "chain": -1, "itertools.chain": -1,
+}  # fmt: skip
 _WHOLE = {"for", "comprehension", "list", "any", "all", "delegate", "listed"}
 # What makes a function of another, that can be written out for one item.
 _MADE_BY = {
@@ -223,16 +227,21 @@ def iteration(layout: Layout, index: int) -> str:
 
 
 def takes_some(layout: Layout, index: int) -> str:
-    """``islice`` or ``takewhile``, if that is given an operation's value to read; or ''."""
+    """``islice``, ``enumerate`` or another that hands on what it reads, if that is given an
+    operation's value to read; or ''. Where a list does as well, none is needed."""
     call = layout.parent(index)
     operation = layout.operations[call] if call >= 0 else ()
-    if not operation or operation[0] != f.CALL or operation[7] or min(operation[6], default=-1) < 0:
+    if not operation or operation[0] != f.CALL or min(operation[6], default=-1) < 0:
         return ""
     name = dotted(layout.operations, operation[5])
-    place = TAKING.get(name, -1)
-    is_read = 0 <= place < len(operation[6]) and operation[6][place] == index
+    place = TAKING.get(name)
+    keywords = {keyword for keyword, _ in operation[7]}
+    if place is None or keywords - ({"start"} if name == "enumerate" else set()):
+        return ""
+    is_read = index in (operation[6] if place < 0 else operation[6][place : place + 1])
     is_own = name.partition(".")[0] in layout.function.facts.bound
-    return name.rpartition(".")[2] if is_read and not is_own else ""
+    is_listed = is_read and hands_all_on(layout, call)
+    return name.rpartition(".")[2] if is_read and not is_own and not is_listed else ""
 
 
 def _argument(layout: Layout, call: int, index: int) -> str:

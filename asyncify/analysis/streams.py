@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from asyncify import facts as f
+from asyncify.analysis.consumers import takes_some
 from asyncify.analysis.layout import Layout
 from asyncify.vocabulary.rows import Form, Member
 from asyncify.vocabulary.sqlalchemy_engine import STREAMING_OPTIONS
@@ -21,10 +22,12 @@ _ASYNC = {"Result": "AsyncResult", "ScalarResult": "AsyncScalarResult"}
 @dataclass(slots=True)
 class Stream:
     """What reads a stream: ``loops`` are triples (kind, number and part of the node) that become
-    asynchronous, ``awaited`` the calls that are awaited."""
+    asynchronous, ``awaited`` the calls that are awaited, ``taken`` pairs of a call that hands on
+    what it reads and its name."""
 
     loops: list[tuple[str, int, int]] = field(default_factory=list)
     awaited: list[int] = field(default_factory=list)
+    taken: list[tuple[int, str]] = field(default_factory=list)
 
 
 def options(layout: Layout) -> set[int]:
@@ -130,7 +133,10 @@ class Reading:
         return row.form is Form.PLAIN and self._follow(call, kind if returns == "self" else returns)
 
     def _iterated(self, index: int) -> bool:
-        """A loop or comprehension over the result."""
+        """A loop or comprehension over the result, or over what hands it on."""
+        while name := takes_some(self.layout, index):
+            index = self.layout.parent(index)
+            self.found.taken.append((index, name))
         for statement in self.layout.statements:
             if statement[0] == f.FOR and statement[8] == index:
                 self.found.loops.append(("For", statement[3], 0))

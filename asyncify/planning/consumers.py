@@ -126,21 +126,23 @@ def plan_iteration(
         _give(form, use, layout, draft, group)
 
 
-def take_some(use: Use, layout: Layout, draft: Draft, group: int, helper: str) -> Use:
-    """``islice(items, 3)``, ``takewhile(test, items)``: a helper takes them, and is what is gone
+def take_some(uses: list[Use], layout: Layout, draft: Draft, group: int, helper: str) -> Use:
+    """``islice(items, 3)``, ``zip(items, others)``: a helper reads them, and is what is gone
     through. It closes what nobody else has a name for, as the garbage collector did."""
-    call = layout.parent(use.operation)
+    call = layout.parent(uses[0].operation)
     operation = layout.operations[call]
-    made_here = layout.operations[use.operation][0] == f.CALL
-    closes = (made_here or use.name == ITERATE) and any(map(_holds_open, use.callees))
+    closes = all(
+        layout.operations[use.operation][0] == f.CALL or use.name == ITERATE for use in uses
+    ) and any(_holds_open(callee) for use in uses for callee in use.callees)
     draft.add(
         ReplaceCall(
-            node=call_reference(use.function, call), site=draft.site(operation), group=group,
+            node=call_reference(uses[0].function, call), site=draft.site(operation), group=group,
             awaited=f"{helper}({{args}}{', closing=True' if closes else ''})", awaits=False,
         )
     )  # fmt: skip
     draft.drop(dotted(layout.operations, operation[5]))
-    return use._replace(operation=call)
+    callees = tuple(dict.fromkeys(callee for use in uses for callee in use.callees))
+    return uses[0]._replace(operation=call, callees=callees)
 
 
 def _delegate(layout: Layout, index: int, draft: Draft, group: int, asynchronous: bool) -> None:

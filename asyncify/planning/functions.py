@@ -212,9 +212,22 @@ class FunctionPlanner:
             if mixed:
                 self.calls.impede(use, f"What `{taking}` is given may not be async", "ASY105")
                 return
-            use = take_some(use, layout, draft, group, self.support(draft, f"{taking}_awaited"))
+            uses = self._read_together(use, layout)
+            if use.operation != uses[0].operation:
+                return  # the first of them has been planned with the others
+            use = take_some(uses, layout, draft, group, self.support(draft, f"{taking}_awaited"))
         helper = self.support(draft, HELPER) if mixed else ""
         plan_iteration(use, layout, draft, group, of_fixture, helper)
+
+    def _read_together(self, use: Use, layout: Layout) -> list[Use]:
+        """The generators that a call reads which turn: ``zip(items, others)``."""
+        call = layout.parent(use.operation)
+        others = [
+            other for other in self.colors.uses.of(use.function)
+            if other.kind == "iterate" and layout.parent(other.operation) == call
+            and self.calls.is_turned(other)
+        ]  # fmt: skip
+        return sorted(others, key=lambda other: other.operation) or [use]
 
     def _may_call(self, use: Use, turning: _Turning) -> None:
         if self.colors.turns_by_name(use, self.coloring):

@@ -89,6 +89,11 @@ class MemberPlanner(UsePlanner):
                 awaited=f"{{receiver}}.{STREAMED_BY[use.row.name]}({{args}})", hoist=hoist,
             )
         )  # fmt: skip
+        for call, name in stream.taken:
+            awaited = f"{self.support(draft, f'{name}_awaited')}({{args}})"
+            node = call_reference(use.function, call)
+            draft.add(ReplaceCall(node=node, site=site, group=group, awaited=awaited, awaits=False))
+            draft.drop(dotted(layout.operations, layout.operations[call][5]))
         for kind, number, place in stream.loops:
             node = NodeRef(kind, number)
             draft.add(MakeAsyncFor(node=node, site=site, group=group, generator=place))

@@ -11,7 +11,7 @@ from asyncify.analysis.environments import runs_in_alembic
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.program import Module
 from asyncify.decisions import InsertStatements, NewFile
-from asyncify.planning import driver_helpers
+from asyncify.planning import driver_helpers, iteration_helpers
 from asyncify.planning.draft import Draft
 from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.urls import DATABASES, async_drivername
@@ -143,58 +143,6 @@ async def reduce_awaited(function: Callable[[Any, Any], Any], items: Any, *start
             value = await value
     return value
 '''
-_ITERATED = '''
-
-async def iterated(items: Any) -> AsyncIterator[Any]:
-    """The items of what one goes through by ``for`` or by ``async for``."""
-    if not isinstance(items, AsyncIterable):
-        for item in items:
-            yield item
-        return
-    iterator = items.__aiter__()
-    try:
-        async for item in iterator:
-            yield item
-    finally:
-        if hasattr(iterator, "aclose"):
-            await iterator.aclose()
-'''
-_ISLICE = '''
-
-async def islice_awaited(
-    items: Any, *bounds: int | None, closing: bool = False
-) -> AsyncIterator[Any]:
-    """``itertools.islice``, of what one goes through by ``async for``."""
-    wanted, number = range(sys.maxsize)[slice(*bounds)], 0
-    iterator = items.__aiter__()
-    try:
-        if wanted.stop:
-            async for item in iterator:
-                if number in wanted:
-                    yield item
-                number += 1
-                if number >= wanted.stop:
-                    break
-    finally:
-        if closing and hasattr(iterator, "aclose"):
-            await iterator.aclose()
-'''
-_TAKEWHILE = '''
-
-async def takewhile_awaited(
-    predicate: Callable[[Any], Any], items: Any, closing: bool = False
-) -> AsyncIterator[Any]:
-    """``itertools.takewhile``, of what one goes through by ``async for``."""
-    iterator = items.__aiter__()
-    try:
-        async for item in iterator:
-            if not predicate(item):
-                break
-            yield item
-    finally:
-        if closing and hasattr(iterator, "aclose"):
-            await iterator.aclose()
-'''
 _SUBSTITUTED = '''
 
 async def substituted(pattern: Any, repl: Any, string: Any, count: int = 0, flags: int = 0) -> Any:
@@ -274,17 +222,6 @@ _IMPORTS = {
         ("sqlalchemy.util", "greenlet_spawn"),
     ),
     "maybe_await": (("inspect", "isawaitable"), ("typing", "Any")),
-    "iterated": (
-        ("collections.abc", "AsyncIterable"),
-        ("collections.abc", "AsyncIterator"),
-        ("typing", "Any"),
-    ),
-    "islice_awaited": (("sys", ""), ("collections.abc", "AsyncIterator"), ("typing", "Any")),
-    "takewhile_awaited": (
-        ("collections.abc", "AsyncIterator"),
-        ("collections.abc", "Callable"),
-        ("typing", "Any"),
-    ),
     "closing_awaited": (
         ("collections.abc", "AsyncIterator"),
         ("contextlib", "asynccontextmanager"),
@@ -303,12 +240,13 @@ _IMPORTS = {
     "sliced": (("typing", "Any"),),
     "nth": (("typing", "Any"),),
     **driver_helpers.IMPORTS,
+    **iteration_helpers.IMPORTS,
 }
 _TEXTS = {
     **driver_helpers.TEXTS,
+    **iteration_helpers.TEXTS,
     "run_async": _RUN_ASYNC, "run_at_import": _RUN_AT_IMPORT, "_alone": _ALONE,
-    "run_sync": _RUN_SYNC, "maybe_await": _MAYBE_AWAIT, "iterated": _ITERATED,
-    "islice_awaited": _ISLICE, "takewhile_awaited": _TAKEWHILE,
+    "run_sync": _RUN_SYNC, "maybe_await": _MAYBE_AWAIT,
     "closing_awaited": _CLOSING, "reduce_awaited": _REDUCE,
     "serve_uvicorn": _SERVE_UVICORN, "substituted": _SUBSTITUTED, "sliced": _SLICED, "nth": _NTH,
 }  # fmt: skip
