@@ -15,6 +15,7 @@ from asyncify.analysis.infer import Inference
 from asyncify.analysis.members import is_super
 from asyncify.analysis.program import Function
 from asyncify.vocabulary.common import COMMON, NAMESPACES, REGISTERED
+from asyncify.vocabulary.tasks import OF_METHODS
 
 _IMPORT = "importlib.import_module"
 _FEW = 8  # more methods of one name say nothing
@@ -123,9 +124,7 @@ class ByName:
         return keywords >= set(wanted)
 
     def _is_plain(self, method: Function) -> bool:
-        return set(self.inference.decorators(method)) <= {
-            "classmethod", "staticmethod", "abc.abstractmethod", "typing.override",
-        }  # fmt: skip
+        return OF_METHODS.issuperset(self.inference.decorators(method))
 
 
 def imports(value: v.Value) -> bool:

@@ -35,6 +35,7 @@ class Evaluation:
         self.operations = function.body.operations
         self.values: list[v.Value] = [v.UNKNOWN] * len(self.operations)
         self.environment: Environment = {}
+        self.decorated: dict[Function, list[v.Value]] = {}  # the values of their decorators
         self.captures = function.has_children
         self.free_names = inference.free_names(function)
         self.is_scope = function.facts.kind in ("def", "lambda")
@@ -220,6 +221,7 @@ class Evaluation:
         self.operations = signature.operations
         self.values = [v.UNKNOWN] * len(self.operations)
         self.evaluate(0, len(self.operations))
+        self.decorated[child] = self.values
         decorators = [decorating.first(self, i) for i in reversed(signature.decorators)]
         for function in self._dispatching(signature.decorators):
             self._wrap(function, v.one(v.FunctionObject(child)))

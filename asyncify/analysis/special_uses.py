@@ -65,11 +65,18 @@ class SpecialUses:
                 if methods:
                     break
         if found:
-            if not all(map(self._is_object, evaluation.values[of])):
+            if not all(map(self._is_object, self._own(evaluation.values[of]))):
                 item = UNSURE
             callees = tuple(sorted(found, key=lambda fn: (fn.module.path, fn.index)))
             name = callees[0].name
             yield Use(KIND, evaluation.function, index, name=name, callees=callees, item=item)
+
+    def _own(self, value: v.Value) -> v.Value:
+        """A value without the containers that `users.add(user)` made it before the class of `users`
+        was known: its own method put nothing into one."""
+        if any(cls.find(name) for cls in self._objects(value) for name in v.FILLING):
+            return frozenset(a for a in value if not isinstance(a, v.Collection))
+        return value
 
     def _is_object(self, atom: v.Atom) -> bool:
         """Is it an object of the program with such a method, or None?"""
@@ -87,7 +94,10 @@ class SpecialUses:
 
         yield from self._given(evaluation, index, operation)
         callee = evaluation.operations[operation[5]]
-        if callee[0] == f.ATTRIBUTE and callee[6] in words.READING_METHODS:
+        if callee[0] == f.ATTRIBUTE and callee[6] in words.ASSERTED_IN:
+            if min(operation[6], default=-1) >= 0 and len(operation[6]) > 1:
+                yield from self._use(evaluation, index, operation[6][1], (words.CONTAINS,))
+        elif callee[0] == f.ATTRIBUTE and callee[6] in words.READING_METHODS:
             for argument in operation[6]:
                 yield from self._gone_through(evaluation, argument if argument >= 0 else ~argument)
 

@@ -17,10 +17,13 @@ from asyncify.analysis.statements import statements_of
 from asyncify.analysis.use_calls import ITERATING
 from asyncify.vocabulary import special as words
 from asyncify.vocabulary.classes import LOOKED_AT, PLAIN_BASES
+from asyncify.vocabulary.tasks import OF_METHODS
 
 if TYPE_CHECKING:
     from asyncify.analysis.callers import Callers
 
+_HARMLESS_METHODS = v.FILLING | words.READING_METHODS | words.ASKING_NOTHING
+_HARMLESS_METHODS |= words.ASSERTED_IN.keys()
 _HARMLESS = LOOKED_AT | ITERATING | words.CALLED_BY.keys() | {"setattr"}
 
 
@@ -73,7 +76,8 @@ class Specials:
         plain = all(
             isinstance(base, Class) or base in PLAIN_BASES for each in line for base in each.bases
         )
-        if not plain or not self.name(function) or function.signature_is_decorated:
+        is_plain = OF_METHODS.issuperset(self.inference.decorators(function))
+        if not plain or not self.name(function) or not is_plain:
             return self._called(name)
         seen = any(use.kind != "pass" for _, use in self.callers.callers().get(function, ()))
         if name in words.ASKED_FOR_TRUTH and not seen:
@@ -107,7 +111,7 @@ class Specials:
     def _is_harmless(self, evaluation: Evaluation, operation: f.Operation) -> bool:
         """Is what is called the program's own, or does it only look, or keep?"""
         callee = evaluation.operations[operation[5]]
-        if callee[0] == f.ATTRIBUTE and callee[6] in v.FILLING | words.READING_METHODS:
+        if callee[0] == f.ATTRIBUTE and callee[6] in _HARMLESS_METHODS:
             return True
         found = evaluation.values[operation[5]]
         return callee[0] not in (f.NAME, f.ATTRIBUTE) or (

@@ -16,7 +16,7 @@ from asyncify.decisions import (
     RenameReference,
     UseSyncSession,
 )
-from asyncify.planning.draft import Draft, call_reference, reference
+from asyncify.planning.draft import Draft, call_reference, node_of, reference
 from asyncify.planning.sync_names import SyncNames
 from asyncify.planning.sync_sides import is_behind
 
@@ -75,7 +75,7 @@ class ListenerPlanner:
     ) -> None:
         scope = function.parent or function if in_signature else function
         target = operations[index]
-        if target[0] not in (f.NAME, f.ATTRIBUTE):
+        if target[0] not in (f.NAME, f.ATTRIBUTE, f.CALL):
             return
         if target[0] == f.NAME and is_behind(self.colors, scope, target[5]):
             return
@@ -87,7 +87,7 @@ class ListenerPlanner:
             if atom.kind in _SYNC_TARGETS:
                 name = _SYNC_TARGETS[atom.kind]
                 group = self.coloring.source_groups.get(atom.origin, 0) if atom.origin else 0
-                node, site = reference(target), draft.site(target)
+                node, site = node_of(operations, index), draft.site(target)
                 draft.add(UseSyncSession(node=node, site=site, group=group, attribute=name))
                 return
             if atom.kind in ("sessionmaker", "scoped_session"):
@@ -108,9 +108,8 @@ class ListenerPlanner:
             value = evaluation.values[index] if evaluation is not None else v.UNKNOWN
             return {a for a in value if isinstance(a, v.Known)}
         outer = self.inference.evaluations.get(scope)
-        operation = operations[index]
-        if outer is not None and operation[0] == f.NAME and operation[5] in outer.environment:
-            return {a for a in outer.environment[operation[5]] if isinstance(a, v.Known)}
+        if outer is not None and function in outer.decorated:
+            return {a for a in outer.decorated[function][index] if isinstance(a, v.Known)}
         symbol = self.program.resolve_expression(scope, operations, index)
         if not isinstance(symbol, Variable):
             return set()

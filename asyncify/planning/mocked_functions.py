@@ -33,11 +33,12 @@ from asyncify.vocabulary.testing import (
     PATCH_EACH,
     PATCHED,
     PATCHES,
+    PLAIN_MOCK,
     REPLACEMENT,
 )
 
 _QUERY = "Query"
-_EFFECT, _CALLABLE, _PLAIN = "side_effect", "new_callable", "unittest.mock.MagicMock"
+_EFFECT, _CALLABLE = "side_effect", "new_callable"
 _ASYNC = ASYNC_MOCK.rpartition(".")[2]
 _EACH = PATCH_EACH.rpartition(".")[2]
 _PATCHING = {call.rpartition(".")[2] for call, _ in PATCHES.values()} | {_EACH}
@@ -319,7 +320,7 @@ class MockedFunctions:
             draft = self.draft(function.module)
             name = dotted(operations, operation[5]).rpartition(".")[2]
             node = NodeRef("Call", operation[3], name)
-            keyword = ((_CALLABLE, draft.spell(_PLAIN)),)
+            keyword = ((_CALLABLE, draft.spell(PLAIN_MOCK)),)
             draft.add(EditArguments(node=node, site=draft.site(operation), set_keywords=keyword))
 
     def _threaded(

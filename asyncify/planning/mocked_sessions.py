@@ -17,21 +17,25 @@ from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.declarations import foreign_name, normalised
 from asyncify.analysis.program import Class, Function, Module, dotted
 from asyncify.analysis.use import Use
-from asyncify.decisions import EditArguments
-from asyncify.planning.draft import Draft, call_reference
+from asyncify.decisions import EditArguments, RenameReference
+from asyncify.planning.draft import Draft, call_reference, reference
 from asyncify.vocabulary.names import KINDS
 from asyncify.vocabulary.rows import Form
 from asyncify.vocabulary.testing import (
     ASYNC_MOCK,
+    AUTOSPEC,
     MOCK_RESULT,
     MOCKED_OVERRIDES,
     MOCKED_SESSIONS,
     MOCKED_SPECS,
     MOCKS,
+    OF_AUTOSPEC,
+    PLAIN_MOCK,
     TEST_FUNCTIONS,
 )
 
 _SESSIONS = ("Session", "scoped_session")
+_MAKERS = (*MOCKS, AUTOSPEC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ class MockedSessions:
     def find(self, wanted: Callable[[v.Value], bool]) -> Iterator[Mocked]:
         """Every mock that is given to something which turns, for a parameter that is wanted."""
         self.wanted = wanted
-        functions = {fn: None for word in MOCKS for fn in self.program.mentioning(word)}
+        functions = {fn: None for word in _MAKERS for fn in self.program.mentioning(word)}
         for function in functions:
             for index, operation in enumerate(function.body.operations):
                 if operation and operation[0] == f.CALL and self._makes_mock(function, operation):
@@ -86,7 +90,7 @@ class MockedSessions:
         callee = function.body.operations[operation[5]]
         if callee[0] not in (f.NAME, f.ATTRIBUTE):
             return False
-        return (callee[5] if callee[0] == f.NAME else callee[6]) in MOCKS
+        return (callee[5] if callee[0] == f.NAME else callee[6]) in _MAKERS
 
     # -- who holds it
 
@@ -324,14 +328,31 @@ class MockedSessions:
         edits: list[tuple[str, str]] = []
         if MOCKED_SPECS.isdisjoint(keywords) and not operation[6]:
             edits.append(("spec", draft.spell(self._session(members))))
-        written = dotted(operations, operation[5])
+        written = self._maker(function, operation[5], members - keywords.keys())
         owner = written.rpartition(".")[0]
         for member in sorted(members - keywords.keys()):
             made = f"{owner}.AsyncMock" if owner else draft.spell(ASYNC_MOCK)
             edits.append((member, f"{made}(return_value={written}())"))
         if edits:
             node, site = call_reference(function, mocked.call), draft.site(operation)
-            draft.add(EditArguments(node=node, site=site, set_keywords=tuple(edits)))
+            edit = EditArguments(
+                node=node, site=site, set_keywords=tuple(edits), remove_keywords=OF_AUTOSPEC
+            )
+            draft.add(edit)
+
+    def _maker(self, function: Function, index: int, members: set[str]) -> str:
+        """What makes the mock: one that is made of a whole specification sets its members itself,
+        so where they have to give plain mocks another makes it."""
+        written = dotted(function.body.operations, index)
+        owner, _, last = written.rpartition(".")
+        if last != AUTOSPEC or not members:
+            return written
+        draft, callee = self.draft(function.module), function.body.operations[index]
+        new = f"{owner}.{MOCKS[0]}" if owner else draft.spell(PLAIN_MOCK)
+        renamed = new.rpartition(".")[2] if owner else new
+        draft.add(RenameReference(node=reference(callee), site=draft.site(callee), new=renamed))
+        draft.drop(last)
+        return new
 
     @staticmethod
     def _session(members: set[str]) -> str:

@@ -11,7 +11,7 @@ from asyncify.analysis.uses import Use
 from asyncify.decisions import ReplaceExpression
 from asyncify.planning.draft import Draft, node_reference
 from asyncify.planning.use_planning import UsePlanner
-from asyncify.vocabulary.special import CALLED_BY, TRUTH
+from asyncify.vocabulary.special import ASSERTED_IN, CALLED_BY, CONTAINS, TRUTH
 
 
 class SpecialPlanner(UsePlanner):
@@ -32,6 +32,8 @@ class SpecialPlanner(UsePlanner):
             if asked == TRUTH:
                 result = f"bool({self._guarded(use, operation[6][0], layout)})"
             self.replace(use, draft, f"{{0}}.{name}()", result, True)
+            return
+        if operation[0] == f.CALL and self._is_asserted(use, operation, name, layout, draft):
             return
         template = f"{{node}}.{name}()"
         if operation[0] == f.OPERATOR:
@@ -55,6 +57,21 @@ class SpecialPlanner(UsePlanner):
             return ""
         callee = layout.operations[operation[5]]
         return CALLED_BY.get(callee[5], "") if callee[0] == f.NAME else ""
+
+    def _is_asserted(
+        self, use: Use, operation: f.Operation, name: str, layout: Layout, draft: Draft
+    ) -> bool:
+        """``self.assertIn(name, users)`` says of what is awaited that it is true."""
+        callee = layout.operations[operation[5]]
+        if callee[0] != f.ATTRIBUTE or callee[6] not in ASSERTED_IN or use.name != CONTAINS:
+            return False
+        base = dotted(layout.operations, callee[5])
+        if not base or operation[7]:
+            self.impede(use, f"`{callee[6]}` is called in a way that can't be awaited", "ASY101")
+        told = "".join(f", {{{place}}}" for place in range(2, len(operation[6])))
+        result = f"{base}.{ASSERTED_IN[callee[6]]}({{awaited}}{told})"
+        self.replace(use, draft, f"{{1}}.{name}({{0}})", result, True)
+        return True
 
     def _guarded(self, use: Use, index: int, layout: Layout) -> str:
         """The truth value of what may be None."""

@@ -476,6 +476,15 @@ _ROWS = (
             "unittest.mock.patch.dict",
         )
     ),
+    *(
+        Boundary(name, _TRANSPARENT, source=_PYTHON + "unittest.html#unittest.skip")
+        for name in (
+            "unittest.skip",
+            "unittest.skipIf",
+            "unittest.skipUnless",
+            "unittest.expectedFailure",
+        )
+    ),
 )
 
 BOUNDARIES: dict[str, Boundary] = {row.name: row for row in _ROWS}

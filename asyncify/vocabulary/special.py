@@ -15,5 +15,12 @@ CALLED_BY = {"len": LENGTH, "bool": TRUTH}
 ASKED_FOR_TRUTH = (TRUTH, LENGTH)
 # Methods of what isn't known that go through what they are given.
 READING_METHODS = frozenset({"join", "extend", "update", "extendleft"})
+# Methods of unittest's classes that ask what they are given second whether it contains what they
+# are given first, and what says the same of the answer; those that ask an object for nothing.
+ASSERTED_IN = {"assertIn": "assertTrue", "assertNotIn": "assertFalse"}
+ASKING_NOTHING = frozenset({
+    "assertIs", "assertIsNot", "assertIsNone", "assertIsNotNone", "assertIsInstance",
+    "assertNotIsInstance", "assertEqual", "assertNotEqual",
+})  # fmt: skip
 # The method of a session by which a class of the program's own chooses the engine.
 ROUTING = "get_bind"

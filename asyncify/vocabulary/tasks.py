@@ -76,7 +76,15 @@ CACHING = frozenset(
     }
 )
 # Decorators of methods that leave them what they are.
-OF_METHODS = frozenset({"staticmethod", "classmethod", "abc.abstractmethod", "typing.override"})
+OF_METHODS = frozenset(
+    {
+        "staticmethod",
+        "classmethod",
+        "abc.abstractmethod",
+        "typing.override",
+        "typing_extensions.override",
+    }
+)
 # Methods that register a listener, and the position of the listener.
 LISTEN = {"sqlalchemy.event.listen": 2, "sqlalchemy.event.api.listen": 2}
 LISTENS_FOR = frozenset({"sqlalchemy.event.listens_for", "sqlalchemy.event.api.listens_for"})

@@ -165,7 +165,11 @@ COMMAND_METHODS: tuple[str, ...] = ("callback", "main")
 # https://docs.python.org/3/library/unittest.mock.html#unittest.mock.AsyncMock
 MOCKS: tuple[str, ...] = ("MagicMock", "Mock")
 MOCKS_OF: tuple[str, ...] = ("unittest.mock.", "mock.")  # what else they come from
-ASYNC_MOCK = "unittest.mock.AsyncMock"
+ASYNC_MOCK, PLAIN_MOCK = "unittest.mock.AsyncMock", "unittest.mock.MagicMock"
+# What makes a mock of its first argument down to what its methods give, which is never a plain one
+# for a coroutine; with the keywords that other mocks don't have.
+AUTOSPEC = "create_autospec"
+OF_AUTOSPEC: tuple[str, ...] = ("instance",)
 # What an AsyncMock has for the same question; `assert_not_called` says more than `not_awaited`.
 ASSERTIONS: dict[str, str] = {
     "assert_called": "assert_awaited",
