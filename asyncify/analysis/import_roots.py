@@ -103,6 +103,8 @@ class ImportRoots:
             own = [p for p in reversed(chain) if p not in self.packages]
             project = reversed(self._project(folder))
             candidates = [*self.configured, *project, ".", "src", *own, *self.every_root]
+            # What one project calls by a package's name may be a portion of it in another.
+            candidates += [place for p in self.projects for place in (f"{p}/src", p)]
             self._roots[folder] = tuple(dict.fromkeys(candidates))
         return self._roots[folder]
 
