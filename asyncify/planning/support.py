@@ -394,8 +394,19 @@ class Support:
                     continue
                 package = item.module if home.is_package else item.module.rpartition(".")[0]
                 return f"{package}.{name}" if package else name
+        if self._runs_alone(home):
+            return name
         package = home.name if home.is_package else home.name.rpartition(".")[0]
         return f"{package}.{name}" if package else name
+
+    def _runs_alone(self, home: Module) -> bool:
+        """Is it a script outside of packages that imports nothing but what stands beside it? It is
+        run where it stands, `python tools/script.py`, so that imports begin in its folder."""
+        return (
+            bool(self.inference.layout(home.functions[0]).guarded)
+            and f"{home.folder}/__init__.py" not in self.program.modules
+            and all(m.folder == home.folder for m in self.program.imported_modules(home))
+        )
 
 
 def _import_lines(helpers: set[str]) -> str:
