@@ -190,6 +190,19 @@ def _by_name(of: Call) -> v.Value:
     return members.by_name(of.evaluation, of.arguments, of.operation[6][1])
 
 
+def _set_by_name(of: Call) -> v.Value:
+    """``setattr(object, name, value)``"""
+    base, names, value = of.arguments[:3]
+    known = [a.value for a in names if isinstance(a, v.Literal) and isinstance(a.value, str)]
+    for name in known:
+        of.evaluation.store(base, name, value)
+    if not known:
+        for atom in base:
+            if isinstance(atom, v.Instance):
+                of.evaluation.inference.made_attributes.keep(atom, value)
+    return v.UNKNOWN
+
+
 def _globals(of: Call) -> v.Value:
     return modules.names(of.evaluation.program, of.evaluation.function.module)
 
@@ -257,6 +270,7 @@ _ROWS: dict[str, _Row] = {
     **dict.fromkeys(RUNNERS, _Row(_runner)),
     **dict.fromkeys(declarations.DEPENDS, _Row(lambda _: v.UNKNOWN)),
     "getattr": _Row(_by_name, 2),
+    "setattr": _Row(_set_by_name, 3),
     **dict.fromkeys(("asyncio.run", "anyio.run"), _Row(_run, 1)),
     "contextlib.closing": _Row(_closing, 1),
     **dict.fromkeys(

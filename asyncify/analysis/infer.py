@@ -18,7 +18,7 @@ from asyncify.analysis.heat import Heat
 from asyncify.analysis.kept import Kept
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.likely import DISTINCTIVE, LikelySessions
-from asyncify.analysis.made_attributes import MadeAttributes
+from asyncify.analysis.made_attributes import SETATTR, MadeAttributes
 from asyncify.analysis.own_queries import OwnQueries
 from asyncify.analysis.patch import patch
 from asyncify.analysis.program import Class, Function, Module, Program, Variable
@@ -155,9 +155,10 @@ class Inference(Signatures):
                 for function in (member.body, *member.methods.values()):
                     facts = function.facts
                     stored = facts.bound if facts.kind == "class" else facts.stores
-                    if name in stored or (
-                        name in facts.members and not v.FILLING.isdisjoint(facts.members)
-                    ):
+                    if (
+                        name in stored or SETATTR in facts.names
+                        or (name in facts.members and not v.FILLING.isdisjoint(facts.members))
+                    ):  # fmt: skip
                         self.demand(function)
         return group
 
@@ -202,6 +203,7 @@ class Inference(Signatures):
 
 def infer(program: Program, config: Config) -> Inference:
     """Types of all that the vocabulary's names reach."""
+    stand_for_generators(program)
     if config.alembic == "async":
         let_environments_turn(program)
     inference = Inference(program, config)

@@ -1,8 +1,9 @@
-"""Made attributes: what descriptors and ``__getattr__`` give when an attribute is read.
+"""Made attributes: what descriptors, ``__getattr__`` and ``setattr`` give for an attribute.
 
-Neither is written where the attribute is: a descriptor stands in the class under its name, and
-gives whatever its ``__get__`` returns; ``__getattr__`` is asked for what the object hasn't got, and
-most often hands that on to an object that it wraps.
+None is written where the attribute is: a descriptor stands in the class under its name, and gives
+whatever its ``__get__`` returns; ``__getattr__`` is asked for what the object hasn't got, and most
+often hands that on to an object that it wraps; ``setattr(self, name, query)`` keeps something under
+a name that may be read from a file.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from asyncify.analysis.infer import Inference
 
 _GET, _MISSING = "__get__", "__getattr__"
+SETATTR = "setattr"
+UNNAMED = ""  # the slot of what a class keeps under names that nobody has written down
 
 
 class MadeAttributes:
@@ -27,6 +30,7 @@ class MadeAttributes:
         self.inference = inference
         classes = inference.program.classes.values()
         self.there = any(name in cls.methods for cls in classes for name in (_GET, _MISSING))
+        self.sets = bool(inference.program.mentioning(SETATTR))
         self._wrapped: dict[Function, str] = {}
 
     def given(self, owner: v.Instance, held: v.Value) -> v.Value:
@@ -56,6 +60,20 @@ class MadeAttributes:
         if not isinstance(method, Function) or name.startswith("__"):
             return v.UNKNOWN
         return self.inference.called(method, True, [v.literal(name)], {})
+
+    def set(self, owner: v.Instance, name: str) -> v.Value:
+        """What ``setattr`` may have kept under a name that nobody assigns."""
+        if not self.sets or name.startswith("__"):
+            return v.UNKNOWN
+        return self.inference.attribute(owner.cls, UNNAMED)
+
+    def keep(self, owner: v.Instance, value: v.Value) -> None:
+        """``setattr(owner, name, value)``, of any name. Only what has methods of the program is
+        kept: it is known by these. Attributes of models are columns and relationships."""
+        kept = frozenset(a for a in value if isinstance(a, (v.Instance, v.FunctionObject)))
+        if kept and not self.inference.models.is_mapped(owner.cls):
+            self.inference.heat.instances([owner.cls])  # no name tells who reads it
+            self.inference.write(self.inference.slot("attribute", owner.cls, UNNAMED), kept)
 
 
 def _handing_on(method: Function) -> str:

@@ -75,7 +75,8 @@ def of(evaluation: Evaluation, atom: v.Atom, name: str) -> v.Value:
             known[name] = found
     if found.__class__ is Group:
         held = inference.read_group(found)
-        if inference.made_attributes.there and isinstance(atom, v.Instance):
+        made = inference.made_attributes
+        if isinstance(atom, v.Instance) and (made.there or (made.sets and not held)):
             return _made(evaluation, atom, name, held)
         return held
     if found.__class__ is list:
@@ -117,9 +118,10 @@ def _made(evaluation: Evaluation, atom: v.Instance, name: str, held: v.Value) ->
     made = evaluation.inference.made_attributes
     if held:
         return made.given(atom, held)
-    wrapped = made.wrapped(atom)
+    found = made.set(atom, name)
+    wrapped = made.wrapped(atom) if not found else None
     if wrapped is None:
-        return made.missing(atom, name)
+        return found or made.missing(atom, name)
     return v.join([of(evaluation, each, name) for each in wrapped if each != atom])
 
 

@@ -93,7 +93,7 @@ class Blocking:
     def _all_block(self, use: Use, reaching: dict[Function, Use]) -> bool:
         """Does whatever a use may run block? One of several implementations says nothing."""
         found = [c for c in use.callees if c in reaching and use.runs(c)]
-        return bool(found) and all(c in found or _is_stub(c) for c in use.callees)
+        return bool(found) and all(c in found or is_stub(c) for c in use.callees)
 
     def _is_surely_sync(self, view: View, use: Use) -> bool:
         """May the object be an async one, or is it only called like a session?"""
@@ -237,12 +237,3 @@ class Blocking:
         if operation[0] != f.CALL or operation[5] != attribute:
             return "", -1
         return str(view.operations[attribute][6]), call
-
-
-def _is_stub(function: Function) -> bool:
-    """Is a method only there to be overridden?"""
-    operations = function.body.operations
-    return all(
-        s[0] in (f.RAISE, f.FLOW) or (s[0] == f.EXPRESSION and operations[s[7]][0] == f.CONSTANT)
-        for s in function.body.statements
-    )
