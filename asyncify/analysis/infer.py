@@ -25,6 +25,7 @@ from asyncify.analysis.program import Class, Function, Module, Program, Variable
 from asyncify.analysis.query_properties import QueryProperties
 from asyncify.analysis.signatures import Signatures
 from asyncify.analysis.slots import Group, Slot
+from asyncify.analysis.stubs import stand_for_generators
 from asyncify.config import Config
 from asyncify.vocabulary.common import REGISTERED
 from asyncify.vocabulary.names import FUNCTIONS, KINDS, TABLES

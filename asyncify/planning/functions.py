@@ -107,7 +107,8 @@ class FunctionPlanner:
         if function.facts.kind == "lambda":
             self._define(function, draft, group)
         is_made = function in self.colors.factories.made  # planned with who makes the objects
-        is_plain = not function.facts.is_async or function.in_thread
+        is_plain = not (function.facts.is_async or function.stands_for_generators)
+        is_plain = is_plain or function.in_thread
         if is_plain and function.facts.kind == "def" and not is_made:
             self._make_async(function, draft, group)
         withs = WithPlanner(self.members, self.clients, layout, draft)

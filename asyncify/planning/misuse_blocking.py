@@ -9,6 +9,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.environments import is_alembic
 from asyncify.analysis.program import Function
+from asyncify.analysis.stubs import is_stub
 from asyncify.analysis.uses import SYNC_KINDS, Use
 from asyncify.findings import Finding
 from asyncify.planning.misuse_view import View
