@@ -380,8 +380,11 @@ def hidden(declared: v.Value, given: v.Value) -> v.Value:
     if not given:
         return given
     said = v.elements(declared)
-    inside = (a for a in v.elements(given) if isinstance(a, v.Instance) and not _is_said(said, a))
-    return v.collection(frozenset(inside)).union(
+    inside = frozenset(
+        a for a in v.elements(given)
+        if isinstance(a, (v.Instance, v.ClassObject)) and not _is_said(said, a)
+    )  # fmt: skip
+    return v.collection(inside).union(
         a for a in given
         if a.__class__ is v.Generated or (isinstance(a, _OBJECTS) and not _is_said(declared, a))
     )  # fmt: skip
@@ -400,9 +403,10 @@ def _is_said(declared: v.Value, atom: v.Atom) -> bool:
 
 
 def _is_above(atom: v.Atom, other: v.ClassObject) -> bool:
-    """Is it any class, or one that another is below?"""
+    """Is it any class, one that another is below, or a protocol, which others may fulfil unsaid?"""
     if isinstance(atom, v.ClassObject):
-        return atom is not other and atom.cls in other.cls.ancestors
+        is_protocol = not _PROTOCOLS.isdisjoint(atom.cls.foreign_bases)
+        return atom is not other and (is_protocol or atom.cls in other.cls.ancestors)
     return atom == v.Foreign(v.SOME_CLASS)
 
 
