@@ -21,7 +21,7 @@ import marshal
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-SCHEMA = 8
+SCHEMA = 9
 
 # Operations: kind, then the payload.
 NAME = 0  # name

@@ -9,12 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from asyncify.analysis import members
 from asyncify.analysis import values as v
 from asyncify.analysis.construction import construct
+from asyncify.vocabulary.names import TABLES
 
 if TYPE_CHECKING:
     from asyncify.analysis.evaluate import Evaluation
 
+# What `methodcaller` and `attrgetter` make for objects of SQLAlchemy: a member's name follows.
+CALLER, GETTER = "operator.methodcaller().", "operator.attrgetter()."
+_MEMBERS = {
+    row.name for kind in ("Session", "Connection", "Engine")
+    for row in TABLES[kind].members if row.io
+}  # fmt: skip
 Named = dict[str, v.Value]
 _FEW = 8  # more methods of one name say nothing
 
@@ -68,7 +76,8 @@ def _injected(value: v.Value) -> v.Value:
 
 
 def method_caller(evaluation: Evaluation, arguments: list[v.Value], named: Named) -> v.Value:
-    """``methodcaller("save", x)``: the methods of that name, which get their object later."""
+    """``methodcaller("save", x)``: the methods of that name, which get their object later; or those
+    of objects of SQLAlchemy."""
     inference = evaluation.inference
     methods = [
         method for name in _literals(arguments[:1])
@@ -78,21 +87,32 @@ def method_caller(evaluation: Evaluation, arguments: list[v.Value], named: Named
         return v.UNKNOWN
     for method in methods:
         inference.pass_arguments(method, True, arguments[1:], named)
-    return v.join(v.one(v.FunctionObject(method)) for method in methods)
+    known = [v.foreign(CALLER + name) for name in _literals(arguments[:1]) if name in _MEMBERS]
+    return v.join([*known, *(v.one(v.FunctionObject(method)) for method in methods)])
 
 
 def attribute_getter(evaluation: Evaluation, arguments: list[v.Value]) -> v.Value:
-    """``attrgetter("total")``: the properties of that name, or what gives methods of it."""
+    """``attrgetter("total")``: the properties of that name, or what gives methods of it; or
+    members of objects of SQLAlchemy, by their path."""
     inference = evaluation.inference
     names = [name.rpartition(".")[2] for name in _literals(arguments)]
     methods = [method for name in names for method in inference.program.methods_named(name)]
     if len(arguments) != 1 or len(methods) > _FEW:
         return v.UNKNOWN
-    return v.join(
+    paths = [name for name in _literals(arguments) if name.rpartition(".")[2] in _MEMBERS]
+    known = [v.foreign(GETTER + path) for path in paths]
+    return v.join([*known, *(
         v.one(v.FunctionObject(method)) if inference.is_property(method)
         else v.one(v.Giving(v.one(v.FunctionObject(method, True))))
         for method in methods
-    )  # fmt: skip
+    )])  # fmt: skip
+
+
+def got(evaluation: Evaluation, name: str, value: v.Value) -> v.Value:
+    """``attrgetter("session.scalar")(app)``"""
+    for step in name.removeprefix(GETTER).split("."):
+        value = v.join(members.of(evaluation, atom, step) for atom in value)
+    return value
 
 
 def _literals(values: list[v.Value]) -> Iterator[str]:

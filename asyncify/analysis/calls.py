@@ -14,6 +14,7 @@ from asyncify.analysis import (
     queries,
     query_properties,
     receivers,
+    records,
     running,
 )
 from asyncify.analysis import values as v
@@ -327,10 +328,21 @@ def _call_declared(
     return atom.items
 
 
+def _call_named_tuple(
+    evaluation: Evaluation,
+    atom: v.NamedTupleClass,
+    operation: f.Operation,
+    arguments: list[v.Value],
+    named: Named,
+) -> v.Value:
+    return records.make(atom, arguments, named)
+
+
 _HANDLERS: dict[type, Callable[[Evaluation, Any, f.Operation, list[v.Value], Named], v.Value]] = {
     v.FunctionObject: _call_function,
     v.Managing: _call_managing,
     v.ClassObject: _call_class,
+    v.NamedTupleClass: _call_named_tuple,
     v.KnownMethod: _call_method,
     v.Known: _call_known,
     v.Instance: _call_instance,

@@ -48,7 +48,7 @@ _SPELLINGS = (
     ("rich_click.", "click."),
 )  # fmt: skip
 _PROTOCOLS = {"typing.Protocol", "typing_extensions.Protocol"}
-_ENUMERATIONS = {"enum.Enum", "enum.StrEnum", "enum.IntEnum"}
+ENUMERATIONS = {"enum.Enum", "enum.StrEnum", "enum.IntEnum"}
 _ASSIGNING = (f.ASSIGN, f.ANNOTATED)
 _CONSTANTS = {"int", "str", "bool", "float", "bytes", "complex", "bytearray"}
 _OBJECTS = (v.Instance, v.Known, v.FunctionObject, v.ClassObject)
@@ -304,7 +304,7 @@ def is_callable(declared: v.Value) -> bool:
 def _names_functions(cls: Class) -> bool:
     """Is it an enumeration whose members may be functions? Python makes none of those a member: who
     reads one has the function."""
-    if _ENUMERATIONS.isdisjoint(cls.foreign_bases):
+    if ENUMERATIONS.isdisjoint(cls.foreign_bases):
         return False
     body = cls.body.body
     held = (s[8] if s[0] == f.ASSIGN else s[9] for s in body.statements if s[0] in _ASSIGNING)

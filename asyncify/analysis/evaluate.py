@@ -12,7 +12,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from asyncify import facts as f
-from asyncify.analysis import calls, declarations, decorating, members, operators, protocols
+from asyncify.analysis import (
+    calls,
+    declarations,
+    decorating,
+    members,
+    operators,
+    patterns,
+    protocols,
+    records,
+)
 from asyncify.analysis import values as v
 from asyncify.analysis.construction import construct
 from asyncify.analysis.program import Class, Function, Module, Variable
@@ -104,6 +113,8 @@ class Evaluation:
             self.bind(target, self.values[statement[8]])
         if self.function.parent is None:
             self._note_annotation(statement)
+        elif self.function.facts.kind == "class":
+            records.begin(self, statement)
 
     def _note_annotation(self, statement: f.Statement) -> None:
         """``SessionDep = Annotated[Session, Depends(get_session)]``: whoever names it gets one."""
@@ -206,12 +217,33 @@ class Evaluation:
 
     def on_definition(self, statement: f.Statement) -> None:
         child = self.function.module.functions[statement[7]]
+        self.read_defaults(child)
         if child.facts.kind == "def" and child.signature.decorators:
             self.decorate(child)
         symbol = self.program.classes.get(child, child)
         if child.facts.kind == "class" and child.signature.decorators:
             self.decorate_class(child)
         self.assign(child.name, self.symbol(symbol))
+
+    def read_defaults(self, child: Function) -> None:
+        """``lambda run=session.scalar: ...``: an attribute that is a default is read where the
+        function is made."""
+        operations, inference = child.signature.operations, self.inference
+        for position, parameter in enumerate(child.signature.parameters):
+            if parameter.default < 0 or operations[parameter.default][0] != _ATTRIBUTE:
+                continue
+            first = parameter.default
+            while operations[first][0] == _ATTRIBUTE:
+                first = operations[first][5]
+            if operations[first][0] != _NAME:
+                continue
+            saved = self.operations, self.values
+            self.operations, self.values = operations, [v.UNKNOWN] * len(operations)
+            self.evaluate(first, parameter.default + 1)
+            value = self.values[parameter.default]
+            self.operations, self.values = saved
+            if not inference.holds_nothing(value):
+                inference.write(inference.slot("parameter", child, position), value)
 
     def decorate(self, child: Function) -> None:
         """Hand a function through its decorators of the program: they receive it, and what they
@@ -298,10 +330,14 @@ class Evaluation:
 
     def on_match(self, statement: f.Statement) -> None:
         blocks = []
-        for names, _, block, _ in statement[8]:
-            for name in names:
-                self.bindings += 1
-                self.environment[name] = v.UNKNOWN
+        for names, _, block, reads in statement[8]:
+            bound = dict.fromkeys(names, v.UNKNOWN)
+            for path, name in reads:
+                if name:
+                    read = patterns.along(self, self.values[statement[7]], path)
+                    bound[name] = v.join((bound[name], read))
+            for name, value in bound.items():
+                self.assign(name, value)
             blocks.append(block)
         self.branches(*blocks, ())
 
@@ -334,21 +370,23 @@ class Evaluation:
             self.store(self.values[target[1]], target[2], value)
             self.inference.kept.keep(self, target[1], target[2], value)
         elif kind == f.TO_SEQUENCE:
-            self.unpack(target, value)
+            for part, item in self.unpack(target, value):
+                self.bind(part, item)
         elif kind == f.TO_SUBSCRIPT and not self.inference.holds_nothing(value):
             key = operators.key_of(self.operations[target[2]]) if target[2] >= 0 else None
             self.fill(target[1], value, key)
 
-    def unpack(self, target: Any, value: v.Value) -> None:
-        names = target[1]
+    def unpack(self, target: Any, value: v.Value) -> Iterator[tuple[Any, v.Value]]:
+        """The targets of a sequence, and what each of them is bound to."""
+        names, value = target[1], records.as_tuples(self.inference, value)
         tuples = [a for a in value if isinstance(a, v.TupleValue) and len(a.items) == len(names)]
         for position, part in enumerate(names):
             if tuples and target[2] < 0:
-                self.bind(part, v.join(t.items[position] for t in tuples))
+                yield part, v.join(t.items[position] for t in tuples)
             elif position == target[2]:
-                self.bind(part, v.collection(v.elements(value)))
+                yield part, v.collection(v.elements(value))
             else:
-                self.bind(part, v.elements(value))
+                yield part, v.elements(value)
 
     def fill(self, base: int, value: v.Value, key: str | None = None) -> None:
         """``container[key] = value``: the container may hold it from now on."""
@@ -443,10 +481,8 @@ class Evaluation:
         if target[0] == f.TO_NAME:
             self.environment[target[1]] = value
         elif target[0] == f.TO_SEQUENCE:
-            for position, part in enumerate(target[1]):
-                tuples = [a for a in value if isinstance(a, v.TupleValue)]
-                items = [t.items[position] for t in tuples if len(t.items) == len(target[1])]
-                self._bind_quietly(part, v.join(items) if items else v.elements(value))
+            for part, item in self.unpack(target, value):
+                self._bind_quietly(part, item)
 
     def name(self, name: str) -> v.Value:
         value = self.environment.get(name)

@@ -14,6 +14,7 @@ from asyncify.analysis import (
     members,
     modules,
     protocols,
+    records,
     running,
 )
 from asyncify.analysis import values as v
@@ -60,6 +61,8 @@ def call(
     named: dict[str, v.Value],
 ) -> v.Value:
     """What a call of something foreign gives."""
+    if name.startswith(callables.GETTER) and arguments:
+        return callables.got(evaluation, name, arguments[0])
     row = _ROWS.get(name)
     if row is None or len(arguments) < row.wanted:
         return _unknown_call(name)
@@ -69,7 +72,8 @@ def call(
 @lru_cache(maxsize=1 << 16)
 def made(name: str) -> v.Value | None:
     """What calling something foreign gives, where it doesn't depend on the arguments."""
-    return None if name in _ROWS or name == "super" else _unknown_call(name)
+    told = name in _ROWS or name == "super" or name.startswith(callables.GETTER)
+    return None if told else _unknown_call(name)
 
 
 def _unknown_call(name: str) -> v.Value:
@@ -260,7 +264,13 @@ _ITERATING = (
     "collections.deque",
 )
 _DICTS = ("dict", "collections.OrderedDict", "types.MappingProxyType")
-_SAME = ("staticmethod", "copy.copy", "copy.deepcopy")  # what they give does what they are given
+_SAME = (
+    "staticmethod",
+    "copy.copy",
+    "copy.deepcopy",
+    "enum.member",
+)  # what they give does what they are given
+_COPYING = ("dataclasses.replace", "copy.replace", "attr.evolve", "attrs.evolve")
 _STACKING = (
     "contextlib.ExitStack().enter_context", "contextlib.AsyncExitStack().enter_context",
     "contextlib.AsyncExitStack().enter_async_context",
@@ -279,6 +289,10 @@ _ROWS: dict[str, _Row] = {
     **dict.fromkeys(_STACKING, _Row(_entered, 1)),
     "typing.cast": _Row(lambda of: of.arguments[-1], 1),
     **dict.fromkeys(_SAME, _Row(lambda of: of.arguments[0], 1)),
+    **dict.fromkeys(
+        _COPYING, _Row(lambda of: records.replaced(of.evaluation, of.arguments[0], of.named), 1)
+    ),
+    "collections.namedtuple": _Row(lambda of: records.named_tuple(of.arguments), 2),
     **{f"unittest.mock.{name}": _Row(_mock) for name in MOCKS},
     **dict.fromkeys(item_functions.NAMES, _Row(_with_items, 1)),
     **dict.fromkeys(

@@ -44,6 +44,9 @@ def along(run: LoadEvaluation, value: s.Value, path: tuple[str, ...], index: int
     """Attributes that a pattern reads of its subject: ``case User(team=Team(name=name))``."""
     below: tuple[str, ...] = ()
     for name in path:
+        if name.startswith("["):  # an item of the subject
+            value = value if name == "[*" else run.elements(value)
+            continue
         reading, found = Reading(index, PATTERN, index, below), []
         for entity in s.ordered([a for a in value if isinstance(a, s.Entity)]):
             if name.isdigit():  # a class pattern reads its first attributes by their position

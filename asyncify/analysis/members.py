@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from asyncify import facts as f
-from asyncify.analysis import modules, queries
+from asyncify.analysis import modules, queries, records
 from asyncify.analysis import values as v
 from asyncify.analysis.computed_names import beginning
 from asyncify.analysis.likely import is_mock, spelled
@@ -181,7 +181,10 @@ def class_of(atom: v.Atom) -> v.Value:
 def _of_instance(evaluation: Evaluation, atom: v.Instance, name: str) -> Any:
     if name == "__class__":
         return class_of(atom)
-    return _member(evaluation.inference, atom.cls, name, True)
+    if name == records.COPYING and records.is_tuple(atom.cls):
+        return v.ClassObject(atom.cls).alone  # `step._replace(run=count)` makes another
+    held = records.value_of(evaluation.inference, atom.cls, name)
+    return _member(evaluation.inference, atom.cls, name, True) if held is None else held
 
 
 def _of_client(evaluation: Evaluation, atom: v.Client, name: str) -> Any:
@@ -198,6 +201,9 @@ def _of_class(evaluation: Evaluation, atom: v.ClassObject, name: str) -> Any:
         return v.one(v.Giving(v.collection(below))) if below else v.UNKNOWN
     if name == "__new__" and atom.cls.find(name) is None:
         return v.foreign(OBJECT_MAKER)
+    made = records.member(atom.cls, name)
+    if made:
+        return made
     return _member(evaluation.inference, atom.cls, name, False)
 
 
@@ -240,7 +246,12 @@ def read_property(inference: Inference, method: Function) -> v.Value:
     return inference.result(method)
 
 
+def _of_named_tuple(evaluation: Evaluation, atom: v.NamedTuple, name: str) -> v.Value:
+    return records.item(atom, name)
+
+
 _READERS: dict[type, Callable[[Evaluation, Any, str], Any]] = {
+    v.NamedTuple: _of_named_tuple,
     v.Foreign: _of_foreign,
     v.Instance: _of_instance,
     v.ClassObject: _of_class,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
-from asyncify.analysis import members, modules, protocols, queries
+from asyncify.analysis import members, modules, protocols, queries, records
 from asyncify.analysis import values as v
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def awaited(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Val
 
 
 def subscript(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
-    base = evaluation.values[operation[5]]
+    base = records.as_tuples(evaluation.inference, evaluation.values[operation[5]])
     key = key_of(evaluation.operations[operation[6]])
     out = [v.under(base, key) if key is not None else _under_any(evaluation, base, operation[6])]
     for atom in base:
@@ -35,7 +35,8 @@ def subscript(evaluation: Evaluation, operation: f.Operation, index: int) -> v.V
             item = queries.item(atom)
             out.append(v.collection(item) if sliced else item)
         elif isinstance(atom, v.ClassObject):
-            out.append(v.one(atom))  # a generic: Repository[User]
+            member = records.members(v.one(atom))
+            out.append(member or v.one(atom))  # `Job["IMPORT"]`, or a generic: Repository[User]
         elif isinstance(atom, v.Instance) and key is not None and is_typed_dict(atom):
             out.append(evaluation.inference.attribute(atom.cls, key))
         elif isinstance(atom, v.Instance):
@@ -65,6 +66,7 @@ def defined(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Val
     for name, value in evaluation.environment.items():
         if value:
             inference.write(inference.slot("local", evaluation.function, name), value)
+    evaluation.read_defaults(function)
     return v.one(v.FunctionObject(function))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asyncify.analysis import members, queries
+from asyncify.analysis import members, queries, records
 from asyncify.analysis import values as v
 from asyncify.vocabulary.frameworks import METHODS
 
@@ -17,7 +17,11 @@ _ITERATING, _STEPPING = ("__iter__", "__aiter__"), ("__next__", "__anext__")
 def iterate(evaluation: Evaluation, value: v.Value, seen: v.Value = v.UNKNOWN) -> v.Value:
     """What a loop over a value binds; ``seen`` are iterators whose iterator this is."""
     inference = evaluation.inference
-    out = [v.elements(value - {a for a in value if a.__class__ is v.Record})]  # a dict's: its keys
+    listed = records.as_tuples(inference, value)
+    out = [
+        v.elements(listed - {a for a in listed if a.__class__ is v.Record})
+    ]  # a dict's: its keys
+    out.append(records.members(value))
     for atom in value:
         if isinstance(atom, v.QueryValue):
             out.append(queries.item(atom))

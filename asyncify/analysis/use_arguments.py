@@ -135,7 +135,11 @@ class Arguments(Holders):
 
     def keeps(self, callee: v.Value) -> bool:
         """Is it a class of the program that keeps what it is made with?"""
-        return any(isinstance(a, v.ClassObject) and self._keeps_fields(a.cls) for a in callee)
+        return any(
+            isinstance(a, v.NamedTupleClass)
+            or (isinstance(a, v.ClassObject) and self._keeps_fields(a.cls))
+            for a in callee
+        )
 
     def _keeps_fields(self, cls: Class) -> bool:
         """Does a class of the program only keep what it is made with, as a dataclass does?"""

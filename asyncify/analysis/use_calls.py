@@ -10,6 +10,7 @@ from asyncify.analysis import alembic_runs
 from asyncify.analysis import values as v
 from asyncify.analysis.boundaries import fits
 from asyncify.analysis.by_name import imports, is_hidden
+from asyncify.analysis.callables import CALLER
 from asyncify.analysis.item_functions import REDUCE
 from asyncify.analysis.looked_up import GETATTR
 from asyncify.analysis.program import Class, Function, dotted
@@ -46,6 +47,7 @@ LOOPS = {"asyncio.run", "asyncio.runners.run", "anyio.run"}
 _CLOSING = v.Foreign(CLOSING)
 _OWN_SESSIONS = "Sessions of a class of the program stay sync: an async session only wraps them."
 _OF_QUERIES = {"Session", "scoped_session", "Connection"}
+_BY_NAME = "`{}` of a session or engine is called by `methodcaller`, which can't await it."
 _MADE_QUERIES = "A Query that its class makes on a session has no form on an async one."
 
 
@@ -236,8 +238,18 @@ class Calls(Arguments):
         yield from self.of_class(index, name)
         if KINDS.get(name) == "sessionmaker":
             yield from self.made_of_class(index, operation)
+        if name.startswith(CALLER):
+            yield from self._called_by_name(index, operation, name.removeprefix(CALLER))
         if name in LOOPS:
             yield Use("loop", self.function, index, name=name)
+
+    def _called_by_name(self, index: int, operation: f.Operation, name: str) -> Iterator[Use]:
+        """``methodcaller("commit")(session)``: nothing there can be rewritten."""
+        for argument in operation[6][:1]:
+            for atom in self.values[argument] if argument >= 0 else ():
+                row = self.inference.row(atom.kind, name) if isinstance(atom, v.Known) else None
+                if row is not None and row.io:
+                    yield Use("refused", self.function, index, atom, name=_BY_NAME.format(name))
 
     def guessed(self, index: int, operation: f.Operation) -> Iterator[Use]:
         """``request.app.state.users.create(...)``"""

@@ -65,6 +65,9 @@ class Collector(Calls):
             elif statement[0] == f.WITH:
                 for position, (value, target) in enumerate(statement[7]):
                     yield from self.entered(value, position, target is not None)
+            elif statement[0] == f.FUNCTION and self.operations:
+                child = self.function.module.functions[statement[7]]
+                yield from self.defaults(max(statement[4] - 1, 0), child)
             elif statement[0] == f.RETURN and self.function.signature_is_decorated:
                 yield from self.answered(statement[7])
 
@@ -221,6 +224,23 @@ class Collector(Calls):
             reason = kept_methods.REASON.format(name=name)
             yield Use("refused", self.function, index, name=reason)
 
+    def made(self, index: int, operation: f.Operation) -> Iterator[Use]:
+        """``lambda q=session.query: ...``: the method is kept as a default."""
+        yield from self.defaults(index, self.function.module.functions[operation[5]])
+
+    def defaults(self, index: int, child: Function) -> Iterator[Use]:
+        operations = child.signature.operations
+        for position, parameter in enumerate(child.signature.parameters):
+            if parameter.default < 0 or operations[parameter.default][0] != f.ATTRIBUTE:
+                continue
+            for atom in self.inference.passed(child, position):
+                owner = atom.owner if isinstance(atom, v.KnownMethod) else None
+                if isinstance(owner, v.Known) and isinstance(atom, v.KnownMethod):
+                    row = self.inference.row(owner.kind, atom.name)
+                    if row is not None and row.returns == kept_methods.BEGINS:
+                        reason = kept_methods.REASON.format(name=atom.name)
+                        yield Use("refused", self.function, index, name=reason)
+
     def named_member(self, index: int, operation: f.Operation) -> Iterator[Use]:
         """``getattr(client, verb)``: a member of a client, known by its verb or by none; or the
         property of an object."""
@@ -335,6 +355,7 @@ class Collector(Calls):
 
 _COLLECTORS: dict[int, Callable[[Collector, int, f.Operation], Iterable[Use]]] = {
     f.CALL: Collector.any_call,
+    f.LAMBDA: Collector.made,
     f.SEQUENCE: Collector.any_sequence,
     f.OPERATOR: Collector.any_operator,
     f.SUBSCRIPT: Collector.any_subscript,

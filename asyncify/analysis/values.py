@@ -301,6 +301,26 @@ class TupleValue:
     items: tuple[Value, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class NamedTuple(TupleValue):
+    """A tuple whose items have names: an object of ``namedtuple("Point", "x y")``."""
+
+    names: tuple[str, ...]
+
+    def field(self, name: str) -> Value:
+        """The item of a name."""
+        return self.items[self.names.index(name)] if name in self.names else UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class NamedTupleClass:
+    """``namedtuple("Point", "x y")``; ``given`` are the items of the object of which it makes
+    another, with ``_replace``."""
+
+    names: tuple[str, ...]
+    given: tuple[Value, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, eq=False, init=False)
 class Generated(Made):
     """What calling a generator function gives. ``function`` is the generator."""
@@ -380,6 +400,7 @@ Atom = (
     | KnownMethod
     | Collection
     | TupleValue
+    | NamedTupleClass
     | Generated
     | Managed
     | Managing
@@ -471,8 +492,12 @@ def _narrowed(value: Value) -> Value:
         if isinstance(atom, QueryValue):
             queries.setdefault(atom.origin, []).append(atom)
     others = frozenset(a for a in value if not isinstance(a, (QueryValue, Record, TupleValue)))
-    items = positions(value)
-    tuples = one(TupleValue(tuple(items))) if items else UNKNOWN
+    items = tuple(positions(value))
+    names = {a.names if isinstance(a, NamedTuple) else () for a in value
+             if isinstance(a, TupleValue)}  # fmt: skip
+    named = names.pop() if len(names) == 1 else ()
+    merged_tuple = NamedTuple(items, named) if named else TupleValue(items)
+    tuples = one(merged_tuple) if items else UNKNOWN
     merged = {merged_query(found) for found in queries.values()}
     return others | record(keyed(value)) | tuples | merged
 

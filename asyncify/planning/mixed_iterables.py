@@ -31,12 +31,21 @@ class MixedIterables:
         if not all(map(self._is_async, values[use.operation])):
             return True
         operation = function.body.operations[use.operation]
+        if operation[0] == f.CALL and not all(map(self._gives_async, values[operation[5]])):
+            return True
         if operation[0] != f.NAME or operation[5] in function.facts.bound - _parameters(function):
             return False
         return operation[5] in _parameters(function) and any(
             not given or not all(map(self._is_async, given))
             for given in self._given(function, operation[5])
         )
+
+    def _gives_async(self, atom: v.Atom) -> bool:
+        """Is what a function gives always async, as far as that is a function of the program?"""
+        if not isinstance(atom, v.FunctionObject) or atom.function.facts.is_generator:
+            return True
+        given = self.inference.given("return", atom.function)
+        return bool(given) and all(map(self._is_async, given))
 
     def _is_async(self, atom: v.Atom) -> bool:
         if isinstance(atom, v.Generated):

@@ -92,7 +92,7 @@ class CallPlanner(UsePlanner):
         return is_entered or not turned  # a root opens sessions of its own
 
     def _is_mixed(self, use: Use) -> bool:
-        return any(not self.is_coroutine(c) for c in use.callees)
+        return any(not self.is_coroutine(c) or c.facts.is_generator for c in use.callees)
 
     def _reduces(self, use: Use) -> bool:
         """Is it ``reduce(f, items)``, which a helper runs that awaits what `f` gives?"""

@@ -234,8 +234,9 @@ class Statements(Expressions):
             guard = self.guard(case.guard) if case.guard is not None else None
             reads = tuple(_reads(case.pattern, ()))
             self.scope.members.update(
-                "__match_args__" if name.isdigit() else name for path, _ in reads for name in path
-            )
+                "__match_args__" if name.isdigit() else name
+                for path, _ in reads for name in path if name[0] != "["
+            )  # fmt: skip
             block = self.block(case.body)
             if guard is not None:
                 block = ((*guard, block, ()),)
@@ -282,7 +283,8 @@ class Statements(Expressions):
 
 def _reads(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
     """What a pattern reads of the subject, and the names that this is given:
-    ``case User(team=Team(name=name))``; the position stands for a name where there is none."""
+    ``case User(team=Team(name=name))``; the position stands for a name where there is none.
+    In ``case [first, *rest]`` and ``case {"key": part}`` these are ``[0``, ``[*`` and ``[.key``."""
     kind = node.__class__.__name__
     if kind == "MatchClass":
         for position, part in enumerate(node.patterns):
@@ -291,6 +293,20 @@ def _reads(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], 
         for name, part in zip(node.kwd_attrs, node.kwd_patterns, strict=True):
             yield (*path, name), ""
             yield from _reads(part, (*path, name))
+    elif kind == "MatchSequence":
+        starred = [part.__class__.__name__ == "MatchStar" for part in node.patterns]
+        behind = starred.index(True) if any(starred) else len(starred)
+        for position, part in enumerate(node.patterns):
+            place = position if position < behind else position - len(starred)
+            yield from _reads(part, (*path, "[*" if position == behind else f"[{place}"))
+    elif kind == "MatchStar" and node.name:
+        yield path, node.name
+    elif kind == "MatchMapping":
+        for key, part in zip(node.keys, node.patterns, strict=True):
+            is_text = isinstance(key, ast.Constant) and isinstance(key.value, str)
+            yield from _reads(part, (*path, f"[.{key.value}" if is_text else "[."))
+        if node.rest:
+            yield path, node.rest
     elif kind == "MatchOr":
         for part in node.patterns:
             yield from _reads(part, path)

@@ -1,0 +1,137 @@
+"""Records: named tuples, what copies of them are made with, and members of enumerations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.declarations import ENUMERATIONS
+from asyncify.analysis.program import Class
+from asyncify.analysis.slots import Group
+
+if TYPE_CHECKING:
+    from asyncify.analysis.evaluate import Evaluation
+    from asyncify.analysis.infer import Inference
+
+_TUPLES = {"typing.NamedTuple", "typing_extensions.NamedTuple"}
+_VALUES = {"value", "_value_"}
+COPYING = "_replace"
+
+
+# -- named tuples
+
+
+def named_tuple(arguments: list[v.Value]) -> v.Value:
+    """``namedtuple("Point", "x y")``"""
+    if len(arguments) < 2:
+        return v.UNKNOWN
+    found = [*arguments[1], *v.elements(arguments[1])]
+    if any(isinstance(a, v.TupleValue) for a in arguments[1]):
+        found = [a for each in v.positions(arguments[1]) for a in each]
+    texts = [a.value for a in found if isinstance(a, v.Literal) and isinstance(a.value, str)]
+    names = tuple(name for text in texts for name in text.replace(",", " ").split())
+    return v.one(v.NamedTupleClass(names)) if names else v.UNKNOWN
+
+
+def make(cls: v.NamedTupleClass, arguments: list[v.Value], named: dict[str, v.Value]) -> v.Value:
+    """An object of such a class, or another one with some of its items."""
+    given = {**dict(zip(cls.names, cls.given, strict=False)), **named}
+    given |= dict(zip(cls.names, arguments, strict=False))
+    items = tuple(given.get(name, v.UNKNOWN) for name in cls.names)
+    value = v.one(v.NamedTuple(items, cls.names))
+    return value if v.depth(value) < v.DEPTH else v.UNKNOWN
+
+
+def item(atom: v.NamedTuple, name: str) -> v.Value:
+    """What an attribute of it gives."""
+    if name == COPYING:
+        return v.one(v.NamedTupleClass(atom.names, atom.items))
+    return atom.field(name)
+
+
+def as_tuples(inference: Inference, value: v.Value) -> v.Value:
+    """A value with the objects of classes below ``NamedTuple`` as the tuples that they are."""
+    if not any(isinstance(a, v.Instance) and is_tuple(a.cls) for a in value):
+        return value
+    return frozenset(
+        v.TupleValue(tuple(inference.attribute(a.cls, name) for name in inference.fields(a.cls)))
+        if isinstance(a, v.Instance) and is_tuple(a.cls)
+        else a
+        for a in value
+    )
+
+
+def is_tuple(cls: Class) -> bool:
+    return not _TUPLES.isdisjoint(cls.foreign_bases)
+
+
+def replaced(evaluation: Evaluation, value: v.Value, named: dict[str, v.Value]) -> v.Value:
+    """``dataclasses.replace(step, run=count)``"""
+    inference = evaluation.inference
+    for atom in value:
+        if isinstance(atom, v.Instance):
+            for name, given in named.items():
+                inference.write(inference.slot("attribute", atom.cls, name), given)
+    return value
+
+
+# -- enumerations
+
+
+def members(value: v.Value) -> v.Value:
+    """The members of the enumerations among classes."""
+    return frozenset(
+        v.Instance(a.cls) for a in value if isinstance(a, v.ClassObject) and does_anything(a.cls)
+    )
+
+
+def member(cls: Class, name: str) -> v.Value:
+    """``Job.IMPORT``, or nothing where that is none of the members."""
+    is_one = does_anything(cls) and any(name == bound for bound, _ in _assigned(cls))
+    return v.one(v.Instance(cls)) if is_one else v.UNKNOWN
+
+
+def value_of(inference: Inference, cls: Class, name: str) -> Group | None:
+    """``job.value``: whatever the members are made of."""
+    if name not in _VALUES or not does_anything(cls):
+        return None
+    groups = [inference.attribute_group(cls, bound) for bound, _ in _assigned(cls)]
+    return Group(tuple(slot for group in groups for slot in group.slots))
+
+
+def begin(evaluation: Evaluation, statement: f.Statement) -> None:
+    """Members of an enumeration are made of what their names are assigned."""
+    cls = evaluation.program.classes.get(evaluation.function)
+    constructor = cls.find("__init__") if cls is not None and is_enumeration(cls) else None
+    if constructor is None or statement[7][0][0] != f.TO_NAME:
+        return
+    for atom in evaluation.values[statement[8]]:
+        items = list(atom.items) if isinstance(atom, v.TupleValue) else [v.one(atom)]
+        evaluation.inference.pass_arguments(constructor, True, items, {})
+    evaluation.inference.need(constructor)
+
+
+def is_enumeration(cls: Class) -> bool:
+    return not ENUMERATIONS.isdisjoint(cls.foreign_bases)
+
+
+def does_anything(cls: Class) -> bool:
+    """Is it an enumeration whose members have methods, or hold more than constants?"""
+    if not is_enumeration(cls):
+        return False
+    operations = cls.body.body.operations
+    return bool(cls.methods) or any(
+        operations[index][0] not in (f.CONSTANT, f.NAME) for _, index in _assigned(cls)
+    )
+
+
+def _assigned(cls: Class) -> Iterator[tuple[str, int]]:
+    """The names of the members, and what they are made of. Functions are methods."""
+    body = cls.body.body
+    for statement in body.statements:
+        if statement[0] != f.ASSIGN or statement[7][0][0] != f.TO_NAME:
+            continue
+        if body.operations[statement[8]][0] not in (f.NAME, f.LAMBDA):
+            yield statement[7][0][1], statement[8]
