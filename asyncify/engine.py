@@ -90,6 +90,11 @@ class _Read:
     mains: Mains | None = None  # functions that were made of what stood below a condition
 
     @property
+    def failures(self) -> tuple[Finding, ...]:
+        """What could not be read, as findings."""
+        return tuple(sorted({x for x in self.problems if x.code in FAILURES}, key=lambda x: x.site))
+
+    @property
     def texts(self) -> dict[str, bytes]:
         """What lies over the files."""
         pushed = self.overlay.after if self.overlay is not None else {}
@@ -145,7 +150,8 @@ def turning(request: Request, progress: Progress | None = None) -> Turning:
         read = _read(request, progress or _silent)
         _decided(read, request)
         program = _program(read, request.config)
-        return make_turning(infer(program, request.config))
+        made = make_turning(infer(program, request.config))
+        return replace(made, unread=read.failures)
 
 
 def status(request: Request, progress: Progress | None = None) -> Status:
@@ -161,9 +167,10 @@ def status(request: Request, progress: Progress | None = None) -> Status:
         planner, plan = settled(infer(program, request.config), loads=request.loads)
         outcome = _outcome(request, read, restrict(plan, read.limits, read.sources), ())
         flows = planner.queries.flows.values()
-        return StatusMaker(planner.colors, planner.coloring, flows).make(
+        made = StatusMaker(planner.colors, planner.coloring, flows).make(
             select_findings(outcome.findings, request.config)
         )
+        return replace(made, unread=read.failures)
 
 
 def _all(request: Request, read: _Read) -> Iterator[object]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
+from asyncify.findings import Finding
+
 # What a function is for: the order of a request's way to the database.
 LAYERS = ("routes", "dependencies", "services", "data access", "commands and tasks", "tests")
 
@@ -34,12 +36,13 @@ class Standing:
 @dataclass(frozen=True, slots=True)
 class Status:
     """A program: its packages and layers by name, the sum, and why it should not migrate (empty
-    where nothing speaks against it)."""
+    where nothing speaks against it). ``unread`` is what is missing in all that."""
 
     packages: tuple[Standing, ...] = ()
     layers: tuple[Standing, ...] = ()
     total: Standing = Standing("all")
     against: tuple[str, ...] = ()
+    unread: tuple[Finding, ...] = ()
 
 
 COLUMNS = tuple(field.name for field in fields(Standing))[1:]

@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from asyncify.findings import Finding
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -33,11 +35,12 @@ class Call:
 @dataclass(frozen=True, slots=True)
 class Turning:
     """The graph: functions in order of their places, and calls in order. ``names`` are all
-    functions of the program."""
+    functions of the program, but for the files that are ``unread``."""
 
     nodes: tuple[Node, ...] = ()
     calls: tuple[Call, ...] = ()
     names: frozenset[str] = field(default=frozenset())
+    unread: tuple[Finding, ...] = ()
 
     def chain(self, name: str) -> tuple[str, ...]:
         """The shortest way from a function to I/O: names of functions, and the I/O at the end."""

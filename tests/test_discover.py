@@ -135,6 +135,17 @@ def test_links_to_folders_are_not_followed_and_links_to_files_are(root: Path) ->
     assert editable(root, "app/loop/app") == ["app/a.py", "app/b.py"]
 
 
+def test_links_out_of_the_program_and_of_git_are_read_only(root: Path) -> None:
+    make(root, "app.py")
+    for name in ("held", "loose"):
+        make(root.parent / name, "shared.py")
+        (root / f"{name}.py").symlink_to(root.parent / name / "shared.py")
+    (root.parent / "held" / ".git").mkdir()
+    assert program(root) == ["app.py", "held.py", "loose.py"]
+    assert editable(root) == ["app.py", "held.py"]
+    assert editable(root, "loose.py") == ["loose.py"]
+
+
 def test_named_pipes_are_not_taken(root: Path) -> None:
     make(root, "a.py")
     os.mkfifo(root / "pipe.py")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -174,8 +175,17 @@ def test_formats_that_there_are_not_are_refused(folder: Path, arguments: tuple[s
     assert '--output-format: is "github" but takes one of' in result.output
 
 
+def test_files_that_cannot_be_read_are_named(folder: Path) -> None:
+    (folder / "broken.py").write_text("def f(:\n")
+    for arguments in (("why", "app:Users.get"), ("graph",), ("status",)):
+        result = invoke(*arguments, folder)
+        assert result.exit_code == 2
+        assert result.stdout
+        assert re.search(r"broken\.py:1:\d+: ASY303 This file isn't valid Python", result.stderr)
+
+
 def test_paths_that_are_not_there(tmp_path: Path) -> None:
-    for arguments in (("why", "app:main"), ("graph",)):
+    for arguments in (("why", "app:main"), ("graph",), ("status",)):
         result = invoke(*arguments, tmp_path / "none")
         assert result.exit_code == 2
         assert "There is no such file or folder." in result.stderr

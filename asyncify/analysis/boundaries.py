@@ -11,6 +11,7 @@ from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.program import Class, Function, Variable, dotted
 from asyncify.analysis.statements import statements_of
+from asyncify.vocabulary.blocking import ALWAYS_ASYNC
 from asyncify.vocabulary.classes import Calls, calls, is_unknown
 from asyncify.vocabulary.frameworks import (
     MAKERS,
@@ -113,6 +114,13 @@ class Boundaries:
             indexes = function.signature.decorators
             self._decorators[function] = tuple(self._decorator(function, i) for i in indexes)
         return self._decorators[function]
+
+    def is_route(self, function: Function) -> bool:
+        """May it be a plain ``def``, which runs in a thread?"""
+        return any(
+            d.rule is Rule.AWAITED and d.foreign and d.name.rpartition(".")[2] not in ALWAYS_ASYNC
+            for d in self.decorators(function)
+        )
 
     def own_decorators(self, function: Function) -> set[Function]:
         """The functions of the program that decorate a function."""

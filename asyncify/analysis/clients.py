@@ -95,6 +95,7 @@ class Clients:
         program = self.colors.program
         tests = (m for m in program.modules.values() if m.name.rpartition(".")[2] == "conftest")
         seen = places | {module for module in tests if places}
+        scripts = {module for module in turned if self._is_script(module)}
         pending = list(seen)
         while pending and turned.isdisjoint(seen):
             module = pending.pop()
@@ -102,11 +103,18 @@ class Clients:
             for function in module.functions:
                 if function.imports_inside:
                     found.update(program.imported_inside(function))
-                if not _IMPORTING.isdisjoint(function.facts.names):
-                    return True  # whatever that is
+                if not turned <= scripts and not _IMPORTING.isdisjoint(function.facts.names):
+                    return True  # whatever that is, it is no script
             pending += found - seen
             seen |= found
         return not turned.isdisjoint(seen)
+
+    def _is_script(self, module: Module) -> bool:
+        """Does something stand below its ``if __name__ == "__main__"``?"""
+        return any(
+            function.facts.kind == "module" and self.colors.uses.layout(function).guarded
+            for function in module.functions
+        )
 
     def _spread(self, uses: list[Use]) -> None:
         """One expression may hold several clients: they turn together, and so do those of a

@@ -335,6 +335,8 @@ class Coroutines:
             for caller, use in self.callers().get(function, ()) if use.kind == "call"
         ]  # fmt: skip
         self._depth -= 1
+        if Fate.TAKEN in fates and self._chooses(function):
+            return Fate.TAKEN  # its callers know when
         if fates:
             return min(fates)
         if function.facts.kind == "lambda" and self._is_mocking(function):
@@ -342,6 +344,22 @@ class Coroutines:
         if function.facts.kind == "lambda" and self._is_applied(function):
             return Fate.LOST
         return Fate.LOST if self._handles_sync(function) else Fate.OPEN
+
+    def _chooses(self, function: Function) -> bool:
+        """Does it give something plain at times: ``return fetch(key) if wait else None``?"""
+        evaluation = self.inference.evaluations.get(function)
+        if evaluation is None:
+            return False
+        operations = evaluation.operations
+        layout = self.uses.layout(function)
+        pending = [s[7] for s in layout.statements if s[0] == f.RETURN and s[7] >= 0]
+        while pending:
+            index = pending.pop()
+            if operations[index][0] == f.CONDITIONAL:
+                pending += operations[index][6:8]
+            elif not holds_coroutine(evaluation.values[index]):
+                return True
+        return False
 
     def _of_fixture(self, fixture: Function, packed: bool) -> Fate:
         """The fate of what pytest gives to tests: one that awaits it is enough."""

@@ -83,11 +83,12 @@ def _unknown_call(name: str) -> v.Value:
 
 
 def _gives_session(name: str) -> bool:
-    """Does an object of a library give a session that the library makes: ``Manager().session()``?
-    What is kept deeper, as in a framework's ``request.app.state``, the program may have put there.
-    """
+    """Does an object of a library give a session that the library makes: ``Manager().session()``,
+    ``Cluster().connect()``? What is kept deeper, as in a framework's ``request.app.state``, the
+    program may have put there."""
     _, _, member = name.partition("().")
-    return "session" in member.lower() and "." not in member and "(" not in member
+    gives = member == "connect" or "session" in member.lower()
+    return gives and "." not in member and "(" not in member
 
 
 # -- SQLAlchemy

@@ -122,6 +122,17 @@ def _there(options: Options) -> None:
         raise ConfigError(missing)
 
 
+def _answer(text: str, unread: tuple[Finding, ...], request: Request) -> int:
+    """Print an answer, and on standard error what it doesn't cover."""
+    typer.echo(text, nl=False)
+    shown = _relative_to_here(request.config.root)
+    for each in unread:
+        site = each.site
+        place = f"{shown(site.path)}:{site.line}:{site.column}"
+        typer.echo(f"{place}: {each.code} {each.message}", err=True)
+    return FAILED if unread else DONE
+
+
 def _request(options: Options) -> Request:
     from asyncify.engine import Request
     from asyncify.report import FORMATS
@@ -283,10 +294,11 @@ def status(options: Options) -> int:
     from asyncify.report.status import STATUS_FORMATS
 
     _one_of("--output-format", options.output_format, STATUS_FORMATS)
+    _there(options)
     with _progress(options) as progress:
-        found = engine.status(_request(options), progress)
-    typer.echo(STATUS_FORMATS[options.output_format](found), nl=False)
-    return DONE
+        request = _request(options)
+        found = engine.status(request, progress)
+    return _answer(STATUS_FORMATS[options.output_format](found), found.unread, request)
 
 
 @app.command()
@@ -299,13 +311,13 @@ def why(options: Options) -> int:
     _one_of("--output-format", options.output_format, ("text",))
     _there(options)
     with _progress(options) as progress:
-        turning = engine.turning(_request(options), progress)
+        request = _request(options)
+        turning = engine.turning(request, progress)
     name = turning.find(options.name)
     if not name:
         guess = nearest(options.name, sorted(turning.names))
         raise ConfigError([f"{options.name}: no function of the program has this name{guess}"])
-    typer.echo(explained(turning, name), nl=False)
-    return DONE
+    return _answer(explained(turning, name), turning.unread, request)
 
 
 @app.command()
@@ -318,9 +330,9 @@ def graph(options: Options) -> int:
     _one_of("--output-format", options.output_format, GRAPH_FORMATS)
     _there(options)
     with _progress(options) as progress:
-        turning = engine.turning(_request(options), progress)
-    typer.echo(GRAPH_FORMATS[options.output_format](turning), nl=False)
-    return DONE
+        request = _request(options)
+        turning = engine.turning(request, progress)
+    return _answer(GRAPH_FORMATS[options.output_format](turning), turning.unread, request)
 
 
 @app.command()

@@ -16,8 +16,7 @@ from asyncify.planning.misuse_view import awaits_anything
 from asyncify.planning.planner import Planner
 from asyncify.rules import finding
 from asyncify.sites import Site
-from asyncify.vocabulary.blocking import ALWAYS_ASYNC, ENTERED, IN_A_THREAD
-from asyncify.vocabulary.frameworks import Rule
+from asyncify.vocabulary.blocking import ENTERED, IN_A_THREAD
 
 
 class BlockingPlanner(Planner):
@@ -115,7 +114,7 @@ class BlockingPlanner(Planner):
         remedy = call.row.instead[0].upper() + call.row.instead[1:]
         if "thread" not in remedy and not call.row.new:
             remedy += ", or `asyncio.to_thread`"
-        if self._is_route(call.function):
+        if self.colors.bounds.is_route(call.function):
             if not call.function.facts.is_async:
                 return f"{remedy}; or name the route in `sync`, so that it goes on in a thread."
             if not awaits_anything(self.colors.uses.layout(call.function)):
@@ -126,14 +125,6 @@ class BlockingPlanner(Planner):
 
     def _would_wrap(self, call: BlockingCall) -> bool:
         return not self.wraps and self._can_wrap(call)
-
-    def _is_route(self, function: Function) -> bool:
-        """May it be a plain ``def``, which runs in a thread?"""
-        decorators = self.colors.bounds.decorators(function)
-        return any(
-            d.rule is Rule.AWAITED and d.foreign and d.name.rpartition(".")[2] not in ALWAYS_ASYNC
-            for d in decorators
-        )
 
 
 def _shown(name: str) -> str:

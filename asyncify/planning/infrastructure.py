@@ -10,6 +10,7 @@ from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, Module, Variable, dotted
+from asyncify.analysis.use import SYNC_KINDS
 from asyncify.analysis.use_calls import is_session_class
 from asyncify.decisions import RenameReference
 from asyncify.findings import Finding
@@ -67,6 +68,8 @@ class InfrastructurePlanner:
         )
 
     def plan(self) -> None:
+        if not self._replaces():
+            return
         for module in self.names.modules():
             for function in module.functions:
                 if not self._stays(function) and not self.colors.is_outside(function):
@@ -86,6 +89,23 @@ class InfrastructurePlanner:
             self.findings += undisposed(self.colors, self.engines.made)
             self.findings += unremoved(self.colors, self.engines.of_tasks)
             self._keep_unknown()
+
+    def _replaces(self) -> bool:
+        """Does anything async take the place of sync sessions? Where they all stay sync, beside a
+        side that is async already, so does what is named after them."""
+        coloring = self.coloring
+        return bool(coloring.alive or coloring.sync) or any(
+            not function.facts.is_async or self._blocks(function) for function in coloring.turned
+        )
+
+    def _blocks(self, function: Function) -> bool:
+        """Is there sync I/O in it that nobody awaits yet?"""
+        layout = self.colors.uses.layout(function)
+        return any(
+            isinstance(use.owner, v.Known) and use.owner.kind in SYNC_KINDS
+            and not layout.is_awaited(use.operation)
+            for use in self.colors.uses.doing_io(function)
+        )  # fmt: skip
 
     def _keep_unknown(self) -> None:
         """Where all that makes sessions stays sync, so do those sessions of which nobody knows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
@@ -14,7 +15,6 @@ from asyncify.analysis.uses import SYNC_KINDS, Use
 from asyncify.findings import Finding
 from asyncify.planning.misuse_view import View
 from asyncify.rules import finding
-from asyncify.vocabulary.frameworks import Rule
 from asyncify.vocabulary.rows import Role
 from asyncify.vocabulary.sqlalchemy_query import QUERY
 from asyncify.vocabulary.tasks import STARTUP, SYNC_SIDES, WITHOUT_GREENLET
@@ -53,13 +53,15 @@ class Blocking:
     # -- sync sessions and engines
 
     def _in_async(self, view: View) -> Iterator[Finding]:
-        """The first place of a function: where one is, there are mostly more."""
+        """The first place of a function that stays: where one is, there are mostly more."""
         apart = self.colors.uses.of_apart(view.function)
         known = (*self.colors.uses.of(view.function), *apart)
         uses = [u for u in known if self._blocks(view, u)]
         if not uses:
             return
-        use = min(uses, key=lambda u: (u.line, u.column))
+        turned = view.function in self.coloring.turned
+        fixed = {u for u in uses if turned and u not in self.coloring.lost and u not in apart}
+        use = min(uses, key=lambda u: (u in fixed, u.line, u.column))
         chain = self._chain(view.function, use)
         name = next((c.facts.qualname for c in use.callees if c in self._reach()), use.name)
         what = "does sync database I/O" if use.callees else "is sync database I/O"
@@ -67,20 +69,12 @@ class Blocking:
             f"`{name}` {what}, and `{view.function.facts.qualname}` is async: the event loop "
             "stands still until the database answers."
         )
-        turned = view.function in self.coloring.turned and use not in self.coloring.lost
-        fixed = turned and use not in apart
         found = finding("ASY405", view.site(use.operation), reason, self._remedies(view), chain)
-        yield Finding(
-            found.site, found.code, found.severity, found.reason, found.advice, chain, fixed
-        )
+        yield replace(found, fixed=use in fixed)
 
     def _remedies(self, view: View) -> str:
-        is_route = any(
-            d.rule is Rule.AWAITED and d.foreign
-            for d in self.colors.bounds.decorators(view.function)
-        )
         go = "Use an async session and await it"
-        if is_route and not view.awaits():
+        if self.colors.bounds.is_route(view.function) and not view.awaits():
             return f"{go}, or make the route a plain `def`: then it runs in a thread."
         return f"{go}, or do it in a thread, on a session of its own: `asyncio.to_thread`."
 

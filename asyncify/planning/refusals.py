@@ -94,6 +94,7 @@ class Refusals:
         chain = self._chain(function)
         members = self.staying() - 1
         others = f" {members} more functions of its component stay sync." if members > 0 else ""
+        others = " Another function of its component stays sync." if members == 1 else others
         return finding(
             obstacle.code, site,
             f"`{function.qualname}` does database work ({' -> '.join(chain[1:]) or 'here'}). "
@@ -119,22 +120,25 @@ class Refusals:
             yield finding("ASY107", self._site(function), reason)
 
     def _waiting(self, root: Function) -> Iterator[Finding]:
-        """The first place where what turns calls a class that stays sync: the event loop waits."""
+        """The first place in each function that turns where it calls a class that stays sync: the
+        event loop waits."""
         own = self.coloring.sides.own
         if root not in own or root.owner is None:
             return
-        members = (method for method in ordered(own) if method.owner is root.owner)
-        for method in members:
+        first: dict[Function, tuple[Site, Function]] = {}
+        for method in (each for each in ordered(own) if each.owner is root.owner):
             for caller, use in self.colors.callers().get(method, ()):
                 turns = caller in self.coloring.turned and not caller.facts.is_async
                 if use.kind == "pass" or not turns:
                     continue  # a thread runs it
-                reason = f"`{method.qualname.partition(':')[2]}` does sync database I/O, and "
-                reason += f"`{caller.qualname.partition(':')[2]}` turns async: the event loop "
-                reason += "stands still until the database answers."
                 site = Site(caller.module.path, use.line, use.column)
-                yield finding("ASY405", site, reason, _THREAD)
-                return
+                if caller not in first or site < first[caller][0]:
+                    first[caller] = site, method
+        for caller, (site, method) in first.items():
+            reason = f"`{method.qualname.partition(':')[2]}` does sync database I/O, and "
+            reason += f"`{caller.qualname.partition(':')[2]}` turns async: the event loop "
+            reason += "stands still until the database answers."
+            yield finding("ASY405", site, reason, _THREAD)
 
     # -- WSGI
 

@@ -262,7 +262,7 @@ class _Walk:
         ignored = _is_ignored(path, name, is_folder, rules)
         if ignored and (is_folder or name.endswith(_NOT_EDITED)):
             return None
-        excluded = folder.excluded or ignored
+        excluded = folder.excluded or ignored or _leads_out(entry, self.root)
         excluded = excluded or bool(self._exclude.verdict(path, name, is_folder))
         if is_folder:
             return _Folder(entry.path, f"{path}/", rules, excluded)
@@ -275,6 +275,14 @@ class _Walk:
             self.files[path] = entry.path
             (self.excluded.add if excluded else self.excluded.discard)(path)
         return None
+
+
+def _leads_out(entry: os.DirEntry[str], root: str) -> bool:
+    """Whether a link leads out of the program, to where no git could bring the file back."""
+    if not entry.is_symlink():
+        return False
+    target = Path(os.path.realpath(entry.path))
+    return not target.is_relative_to(os.path.realpath(root)) and work_tree_of(target.parent) is None
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:

@@ -217,6 +217,11 @@ _EXIT_STACK = {
     "callback": Boundary("callback", Rule.RENAME, 0, new="push_async_callback"),
     "push": Boundary("push", Rule.RENAME, 0, new="push_async_exit"),
 }
+# What only an AsyncExitStack has, it awaits; its `callback` and `push` don't.
+_ASYNC_EXIT_STACK = {
+    name: Boundary(name, AWAITED)
+    for name in ("enter_async_context", "push_async_callback", "push_async_exit")
+}
 
 # Dotted name of a class -> its methods that take functions, by name.
 METHODS: dict[str, dict[str, Boundary]] = {
@@ -257,6 +262,7 @@ METHODS: dict[str, dict[str, Boundary]] = {
     "quart.Quart": _QUART,
     "quart.Blueprint": _QUART,
     "contextlib.ExitStack": _EXIT_STACK,
+    "contextlib.AsyncExitStack": _ASYNC_EXIT_STACK,
     "slowapi.Limiter": _LIMITER,
     "slowapi.extension.Limiter": _LIMITER,
     "opentelemetry.trace.Tracer": _TRACER,
