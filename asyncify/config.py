@@ -69,6 +69,7 @@ class Config:
     per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
     suite: Suite = field(default_factory=Suite)  # no key: the project's own files say
     scripts: tuple[str, ...] = ()  # nor is this one
+    has_async_attrs: bool = True  # nor this: early releases of a line don't
     # Where keys were read, relative to the root, and their lines there.
     file: str = field(default="", compare=False)
     lines: tuple[tuple[str, int], ...] = field(default=(), compare=False)
@@ -336,10 +337,13 @@ def load_config(
 def _with_version(config: Config, is_set: bool, python: Path | None) -> Config:
     if is_set:
         return config
-    from asyncify.source.target import sqlalchemy_line
+    from asyncify.source.target import sqlalchemy_target
 
-    line = sqlalchemy_line(config.root, python)
-    return replace(config, sqlalchemy_version=line) if line else config
+    target = sqlalchemy_target(config.root, python)
+    if target is None:
+        return config
+    line, has_attrs = target
+    return replace(config, sqlalchemy_version=line, has_async_attrs=has_attrs)
 
 
 def _take(name: str, value: object, root: Path, fields: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ import pytest
 from asyncify.config import DEFAULT_EXCLUDE, KEYS, Config, ConfigError, load_config
 from asyncify.planning.settings import site_of, spelled
 from asyncify.sites import Site
-from asyncify.source.target import sqlalchemy_line
+from asyncify.source.target import sqlalchemy_target
 
 
 def configured(root: Path, text: str, **flags: list[str]) -> Config:
@@ -30,6 +30,7 @@ def test_every_key_is_a_field_with_a_default(tmp_path: Path) -> None:
         "root",
         "suite",
         "scripts",
+        "has_async_attrs",
         "file",
         "lines",
         "isolated",
@@ -246,6 +247,11 @@ def test_python_must_exist(tmp_path: Path) -> None:
         load_config(tmp_path, {}, python=tmp_path / "python")
 
 
+def sqlalchemy_line(root: Path, python: Path | None = None) -> str:
+    target = sqlalchemy_target(root, python)
+    return target.line if target is not None else ""
+
+
 @pytest.mark.parametrize(
     ("name", "text", "expected"),
     [
@@ -284,6 +290,22 @@ def test_the_line_is_read_from_the_programs_files(
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text(text)
     assert sqlalchemy_line(tmp_path) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("sqlalchemy==2.0.3\n", False),
+        ("sqlalchemy==2.0.12\n", False),
+        ("sqlalchemy==2.0.13\n", True),
+        ("sqlalchemy==2.1.0\n", True),
+        ("sqlalchemy>=2.0.3\n", True),
+        ("sqlalchemy==2.0.*\n", True),
+    ],
+)
+def test_early_releases_have_no_async_attrs(tmp_path: Path, text: str, expected: bool) -> None:
+    (tmp_path / "requirements.txt").write_text(text)
+    assert configured(tmp_path, "").has_async_attrs is expected
 
 
 def test_a_lock_file_wins_over_a_demand_and_may_stand_above(tmp_path: Path) -> None:

@@ -183,6 +183,10 @@ HAZARDS = (
         "H17", "dynamic_iterated", "(await db.execute(user.notes.statement)).scalars()",
         "user.notes",
     ),
+    Hazard(
+        "H17", "dynamic_of_a_function",
+        "(await db.execute((await notes_of(db, 1)).statement)).scalars()", None,
+    ),
     Hazard("H17", "dynamic_inside", "lambda _: result.scalars().one().written()", None, "ASY702"),
     Hazard("H17", "dynamic_item", "await db.run_sync(lambda _: user.notes[0])", None, "ASY702"),
     Hazard("H18", "scoped_session", "await registry.remove()", "registry.remove()"),

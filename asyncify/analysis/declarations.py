@@ -13,6 +13,7 @@ from asyncify.source.extract import lower_expression
 from asyncify.vocabulary import flask
 from asyncify.vocabulary.classes import BINDING, BOUND_TO
 from asyncify.vocabulary.common import DESCRIBED
+from asyncify.vocabulary.injection import DEPENDS
 from asyncify.vocabulary.names import KINDS
 from asyncify.vocabulary.testing import CLIENTS
 
@@ -53,7 +54,6 @@ _ASSIGNING = (f.ASSIGN, f.ANNOTATED)
 _CONSTANTS = {"int", "str", "bool", "float", "bytes", "complex", "bytearray"}
 _OBJECTS = (v.Instance, v.Known, v.FunctionObject, v.ClassObject)
 _NOTHING: Mapping[str, v.Value] = {}
-DEPENDS = {"fastapi.Depends", "fastapi.Security", "fastapi.param_functions.Depends"}
 
 
 @lru_cache(maxsize=4096)

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
-from asyncify.analysis.declarations import DEPENDS, foreign_name
+from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.program import Class, Function
 from asyncify.vocabulary.classes import LOOKED_AT, PLAIN_BASES
+from asyncify.vocabulary.injection import DEPENDS
 
 if TYPE_CHECKING:
     from asyncify.analysis.colors import Colors

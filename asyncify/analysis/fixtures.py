@@ -1,7 +1,7 @@
 """Fixtures: what pytest gives for a parameter, by its name.
 
 pytest looks in the test's class and module, and in the ``conftest.py`` of its folder and of those
-above. What plugins define is everywhere.
+above, where one may be imported under another name. What plugins define is everywhere.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.parametrised import parametrised
-from asyncify.analysis.program import Function
+from asyncify.analysis.program import Function, Module
 from asyncify.vocabulary.testing import FIXTURES, TEST_FUNCTIONS
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Fixtures:
     def __init__(self, inference: Signatures) -> None:
         self.inference = inference
         self._by_name: dict[str, list[Function]] | None = None
-        self._names: dict[Function, str] = {}
+        self._names: dict[Function, tuple[str, ...]] = {}
 
     def named(self, name: str) -> list[Function]:
         """All fixtures of one name."""
@@ -35,34 +35,37 @@ class Fixtures:
             self._by_name = {}
             for word in _WORDS:
                 for function in self.inference.program.mentioning(word):
-                    found = self._name(function)
-                    if found:
-                        self._names[function] = found
-                        self._by_name.setdefault(found, []).append(function)
+                    found = self._names[function] = self._names_of(function)
+                    for each in found:
+                        self._by_name.setdefault(each, []).append(function)
         return self._by_name.get(name, [])
 
-    def name(self, function: Function) -> str:
-        """The name under which pytest knows a fixture; '' for what is none."""
+    def names(self, function: Function) -> tuple[str, ...]:
+        """The names under which pytest knows a fixture, its own first; none for what is none."""
         self.named("")
-        return self._names.get(function, "")
+        return self._names.get(function, ())
 
     def is_fixture(self, function: Function) -> bool:
-        return bool(self.name(function))
+        return bool(self.names(function))
 
     def given(self, function: Function, parameter: str) -> Function | None:
         """The fixture that pytest gives a test, or another fixture, for a parameter."""
         candidates = self.named(parameter)
         if not candidates or not self._is_called_by_pytest(function):
             return None
-        visible = [c for c in candidates if c is not function and self._sees(function, c)]
+        visible = [
+            each for each in candidates
+            if each is not function and self._sees(function, each, parameter)
+        ]  # fmt: skip
         return max(visible, key=_nearness, default=None)
 
     def requesting(self, fixture: Function) -> list[tuple[Function, str]]:
         """The tests and fixtures that read what a fixture gives, with their parameter."""
-        name = self.name(fixture)
         return [
-            (function, name) for function in self.inference.program.mentioning(name)
-            if any(p.name == name for p in function.signature.parameters)
+            (function, name) for name in self.names(fixture)
+            for function in self.inference.program.mentioning(name)
+            if function.facts.kind == "def"
+            and any(p.name == name for p in function.signature.parameters)
             and self.given(function, name) is fixture
         ]  # fmt: skip
 
@@ -113,29 +116,42 @@ class Fixtures:
             facts.name.startswith(TEST_FUNCTIONS) or self.is_fixture(function)
         )
 
-    def _sees(self, function: Function, fixture: Function) -> bool:
-        module, home = function.module, fixture.module
-        if module is home:
+    def _sees(self, function: Function, fixture: Function, name: str) -> bool:
+        module, program = function.module, self.inference.program
+        if name != self.names(fixture)[0]:
+            renamed = program.imported_as(fixture)
+            return any(local == name and _reaches(home, module) for home, local in renamed)
+        if module is fixture.module:
             return fixture.owner is None or fixture.owner is function.owner
         if fixture.owner is not None:
             return False
-        last = home.path.rpartition("/")[2]
-        if last == "conftest.py":
-            return home.folder == "." or f"{module.folder}/".startswith(f"{home.folder}/")
-        if self.inference.program.resolve(module, fixture.name) is fixture:
-            return True
-        return not last.startswith("test_")  # a plugin of the project's own
+        is_imported = program.resolve(module, fixture.name) is fixture
+        return is_imported or _reaches(fixture.module, module)
 
-    def _name(self, function: Function) -> str:
+    def _names_of(self, function: Function) -> tuple[str, ...]:
         if function.facts.kind != "def" or not function.signature_is_decorated:
-            return ""
+            return ()
         signature = function.signature
         for index, name in zip(
             signature.decorators, self.inference.decorators(function), strict=True
         ):
             if name in FIXTURES:
-                return _given_name(signature.operations, index) or function.name
-        return ""
+                given = _given_name(signature.operations, index)
+                if given:
+                    return (given,)
+                renamed = self.inference.program.imported_as(function)
+                return tuple(dict.fromkeys((function.name, *(local for _, local in renamed))))
+        return ()
+
+
+def _reaches(home: Module, module: Module) -> bool:
+    """Are a module's fixtures those of another one too?"""
+    last = home.path.rpartition("/")[2]
+    if home is module:
+        return True
+    if last == "conftest.py":
+        return home.folder == "." or f"{module.folder}/".startswith(f"{home.folder}/")
+    return not last.startswith("test_")  # a plugin of the project's own
 
 
 def _given_name(operations: tuple[f.Operation, ...], index: int) -> str:

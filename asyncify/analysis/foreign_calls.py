@@ -21,7 +21,7 @@ from asyncify.analysis import values as v
 from asyncify.vocabulary import flask
 from asyncify.vocabulary.common import DESCRIBED
 from asyncify.vocabulary.frameworks import MANAGERS
-from asyncify.vocabulary.injection import PROVIDERS
+from asyncify.vocabulary.injection import DEPENDS, PROVIDERS
 from asyncify.vocabulary.names import BINDS, FUNCTIONS, KINDS
 from asyncify.vocabulary.runners import RUNNERS
 from asyncify.vocabulary.testing import CLIENTS, MOCKS
@@ -279,7 +279,7 @@ _STACKING = (
 # The calls whose result depends on their arguments.
 _ROWS: dict[str, _Row] = {
     **dict.fromkeys(RUNNERS, _Row(_runner)),
-    **dict.fromkeys(declarations.DEPENDS, _Row(lambda _: v.UNKNOWN)),
+    **dict.fromkeys(DEPENDS, _Row(lambda _: v.UNKNOWN)),
     "getattr": _Row(_by_name, 2),
     "setattr": _Row(_set_by_name, 3),
     **dict.fromkeys(("asyncio.run", "anyio.run"), _Row(_run, 1)),

@@ -30,11 +30,11 @@ class Heat:
         self,
         program: Program,
         need: Callable[[Function], None],
-        fixture_name: Callable[[Function], str],
+        fixture_names: Callable[[Function], tuple[str, ...]],
     ) -> None:
         self.program = program
         self.need = need
-        self.fixture_name = fixture_name
+        self.fixture_names = fixture_names
         self.aliases: dict[Function, set[str]] = {}  # other names that functions are kept under
         self._names: set[str] = set()
         self._members: set[str] = set()
@@ -122,8 +122,9 @@ class Heat:
             self._note_aliases(slot.name, value)
         elif slot.kind in ("parameter", "local"):
             self._note_given(slot, value)
-        elif slot.kind in ("return", "yield") and self.fixture_name(slot.owner):
-            self._note_aliases(self.fixture_name(slot.owner), value)
+        elif slot.kind in ("return", "yield") and self.fixture_names(slot.owner):
+            for name in self.fixture_names(slot.owner):
+                self._note_aliases(name, value)
         elif slot.kind == "return":
             self._note_given(slot, value)
         known = self._held.get(value)
@@ -146,7 +147,7 @@ class Heat:
             self.members((slot.name,))
         elif kind in ("return", "yield") and slot.owner.facts.kind == "def":
             self.callers(slot.owner)
-            self.names((self.fixture_name(slot.owner),))
+            self.names(self.fixture_names(slot.owner))
         elif kind == "parameter":
             self.need(slot.owner)
         elif kind == "local":

@@ -44,7 +44,7 @@ class Inference(Signatures):
     def __init__(self, program: Program, config: Config) -> None:
         super().__init__(program, config)
         self.kinds = frozenset((*KINDS.values(), *TABLES))
-        self.heat = Heat(program, self.need, self.fixtures.name)
+        self.heat = Heat(program, self.need, self.fixtures.names)
         self.likely = LikelySessions(program, config)
         self.kept = Kept(self)
         self.made_attributes = MadeAttributes(self)

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from asyncify import facts as f
-from asyncify.analysis.declarations import DEPENDS, dependency_function, foreign_name
+from asyncify.analysis.declarations import dependency_function, foreign_name
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.program import Class, Function, Variable
 from asyncify.analysis.statements import statements_of
+from asyncify.vocabulary.injection import DEPENDS
 
 
 class Override(NamedTuple):

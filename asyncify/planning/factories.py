@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
-from asyncify.analysis.declarations import DEPENDS, foreign_name, lowered
+from asyncify.analysis.declarations import foreign_name, lowered
 from asyncify.analysis.program import Class, Function, Module, dotted
 from asyncify.analysis.sides import ordered
 from asyncify.analysis.uses import Use
@@ -21,6 +21,7 @@ from asyncify.decisions import (
 from asyncify.planning.draft import Draft, node_of, reference
 from asyncify.planning.planner import Planner
 from asyncify.sites import NodeRef, Site
+from asyncify.vocabulary.injection import DEPENDS
 
 _OVERRIDES = "dependency_overrides"
 _GENERIC = "typing.Generic"

@@ -182,7 +182,8 @@ class Access:
 
     def _has_awaitable(self, function: Function, cls: Class) -> bool:
         """Have the models ``awaitable_attrs``, or can they get it?"""
-        if self.inference.config.sqlalchemy_version == "1.4":
+        config = self.inference.config
+        if config.sqlalchemy_version == "1.4" or not config.has_async_attrs:
             return False
         if any(base.endswith(f".{ASYNC_ATTRS}") for base in cls.foreign_bases):
             return True

@@ -50,8 +50,9 @@ def execute(planner: LoadPlanner, demand: Demand) -> None:
             ReplaceExpression(
                 node=reference(operation) if operation[0] != f.CALL
                 else call_reference(holder, demand.operation),
-                site=site, group=group, template="{session}.execute({node}.statement)",
-                result=f"{{awaited}}{unique}.scalars()", session=source, awaits=True,
+                site=site, group=group, session=source,
+                # The await is part of the template: what gives the Query may be awaited itself.
+                template=f"(await {{session}}.execute({{node}}.statement)){unique}.scalars()",
             )
         )  # fmt: skip
         return

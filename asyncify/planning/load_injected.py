@@ -52,15 +52,15 @@ def _tests(colors: Colors, coloring: Coloring) -> dict[Function, int]:
     called = colors.callers()
     kept = coloring.turned | coloring.islands | coloring.stays | set(coloring.boundaries)
     for fixture in coloring.turned:
-        name, expires = fixtures.name(fixture), not EXPIRING.isdisjoint(fixture.facts.members)
-        for test in inference.program.mentioning(name) if name else ():
+        expires = not EXPIRING.isdisjoint(fixture.facts.members)
+        for test, _ in fixtures.requesting(fixture):
             awaited = all(
                 use.kind == "call" and caller in coloring.turned
                 for caller, use in called.get(test, ())
             )
             plain = test not in kept and awaited and not fixtures.is_fixture(test)
             reads = expires or not wanted.isdisjoint(test.facts.members)
-            if plain and reads and fixtures.given(test, name) is fixture:
+            if plain and reads:
                 found[test] = coloring.groups.get(fixture, 0)
     return dict(sorted(found.items(), key=lambda item: (item[0].module.path, item[0].index)))
 

@@ -103,7 +103,7 @@ class MockedSessions:
             for target in _targets(statement, layout.operations, index):
                 yield from self._held(function, target)
         elif self._is_handed_out(function, index):
-            yield from self._requesting(function)
+            yield from self.inference.fixtures.requesting(function)
 
     def _held(
         self, function: Function, target: tuple[object, ...]
@@ -114,7 +114,7 @@ class MockedSessions:
             yield function, name
             handed = (i for i, op in enumerate(operations) if dotted(operations, i) == name)
             if any(self._is_handed_out(function, i) for i in handed):
-                yield from self._requesting(function)
+                yield from self.inference.fixtures.requesting(function)
         elif target[0] == f.TO_ATTRIBUTE:
             base = dotted(operations, int(str(target[1])))
             if base and function.owner is not None:
@@ -147,14 +147,6 @@ class MockedSessions:
         statement, parent = layout.statement(index), layout.parent(index)
         returned = statement is not None and statement[0] == f.RETURN and statement[7] == index
         return returned or (parent >= 0 and layout.operations[parent][0] == f.YIELD)
-
-    def _requesting(self, fixture: Function) -> Iterator[tuple[Function, str]]:
-        """The tests and fixtures that ask for a fixture by its name."""
-        name = self.inference.fixtures.name(fixture)
-        for function in self.program.mentioning(name) if name else ():
-            asked = any(p.name == name for p in parameters_of(function))
-            if asked and self.inference.fixtures.given(function, name) is fixture:
-                yield function, name
 
     # -- what it is given to
 
@@ -405,7 +397,3 @@ def _is_for(operation: f.Operation, index: int, name: str, position: int) -> boo
 
 def _is_test(function: Function) -> bool:
     return function.name.startswith(TEST_FUNCTIONS)
-
-
-def parameters_of(function: Function) -> tuple[f.Parameter, ...]:
-    return function.signature.parameters if function.facts.kind == "def" else ()

@@ -1,4 +1,4 @@
-"""The SQLAlchemy line that the migrated program runs on, as its own files tell.
+"""The SQLAlchemy that the migrated program runs on, as its own files tell.
 
 Files are searched as text: a lock file is long, a TOML parser takes a tenth of a second for one,
 and only a single version is wanted.
@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from asyncify.source.git import work_tree_of
 
 _LOCK_FILES = ("uv.lock", "poetry.lock", "pdm.lock", "pylock.toml")
-_LOCKED = re.compile(r'name = "sqlalchemy"\s*^version = "(\d+)\.(\d+)', re.M)
-_LOCKED_JSON = re.compile(r'"sqlalchemy": \{[^{}]*"version": "==(\d+)\.(\d+)')
+_LOCKED = re.compile(r'name = "sqlalchemy"\s*^version = "([\d.]+)', re.M)
+_LOCKED_JSON = re.compile(r'"sqlalchemy": \{[^{}]*"version": "==([\d.]+)')
 _DEPENDENCY_GLOBS = (
     "requirements*.txt",
     "requirements/*.txt",
@@ -33,27 +34,42 @@ _REQUIREMENT = re.compile(
             (?P<poetry> [<>=!~^]{0,2} \s* \d [^"'\n]*) )""",
     re.X,
 )
-_SPECIFIER = re.compile(r"([<>=!~^]{0,3})\s*(\d+)(?:\.(\d+))?")
+_SPECIFIER = re.compile(r"([<>=!~^]{0,3})\s*(\d[\d.]*)")
 _DISTRIBUTIONS = (
     "lib/python*/site-packages/[sS][qQ][lL][aA]lchemy-*.dist-info",
     "Lib/site-packages/[sS][qQ][lL][aA]lchemy-*.dist-info",
 )
-Version = tuple[int, int]
+_FIRST_WITH_ASYNC_ATTRS = (2, 0, 13)
+# Of a range, the line alone: what is installed is the newest of that.
+Version = tuple[int, ...]
 
 
-def sqlalchemy_line(root: Path, python: Path | None = None) -> str:
-    """``1.4``, ``2.0`` or ``2.1``: from a lock file, else from what the dependency files demand,
-    else from the environment of ``python``; empty where nothing says."""
+class Target(NamedTuple):
+    """The line (``1.4``, ``2.0`` or ``2.1``), and whether its release has ``AsyncAttrs``."""
+
+    line: str
+    has_async_attrs: bool
+
+
+def sqlalchemy_target(root: Path, python: Path | None = None) -> Target | None:
+    """From a lock file, else from what the dependency files demand, else from the environment of
+    ``python``; None where nothing says."""
     for version in (_locked(root), _demanded(root), _installed(python)):
         if version is not None:
-            return _line(version)
-    return ""
+            is_range = version == _FIRST_WITH_ASYNC_ATTRS[: len(version)]
+            return Target(_line(version), is_range or version >= _FIRST_WITH_ASYNC_ATTRS)
+    return None
 
 
 def _line(version: Version) -> str:
     if version < (2, 0):
         return "1.4"
     return "2.0" if version < (2, 1) else "2.1"
+
+
+def _version(text: str) -> Version:
+    parts = tuple(int(part) for part in text.split(".")[:3] if part)
+    return parts if len(parts) > 1 else (*parts, 0)
 
 
 def _locked(root: Path) -> Version | None:
@@ -68,10 +84,10 @@ def _locked(root: Path) -> Version | None:
         for name in _LOCK_FILES:
             match = _LOCKED.search(_text(folder / name))
             if match:
-                return int(match[1]), int(match[2])
+                return _version(match[1])
         match = _LOCKED_JSON.search(_text(folder / "Pipfile.lock"))
         if match:
-            return int(match[1]), int(match[2])
+            return _version(match[1])
     return None
 
 
@@ -86,7 +102,7 @@ def _demanded(root: Path) -> Version | None:
                 for operator, version in specifiers:
                     if operator in ("==", "==="):
                         return version
-                lowest += [version for operator, version in specifiers if operator in _LOWER]
+                lowest += [version[:2] for operator, version in specifiers if operator in _LOWER]
     return min(lowest) if lowest else None
 
 
@@ -97,7 +113,7 @@ def _specifiers(text: str) -> Iterator[tuple[str, Version]]:
     for part in text.split(","):
         match = _SPECIFIER.match(part.strip())
         if match:
-            yield match[1], (int(match[2]), int(match[3] or 0))
+            yield match[1], _version(match[2])
 
 
 def _installed(python: Path | None) -> Version | None:
@@ -107,9 +123,9 @@ def _installed(python: Path | None) -> Version | None:
     environment = python if python.is_dir() else python.absolute().parent.parent
     for pattern in _DISTRIBUTIONS:
         for found in environment.glob(pattern):
-            match = re.search(r"-(\d+)\.(\d+)", found.name)
+            match = re.search(r"-(\d+\.[\d.]+)", found.name)
             if match:
-                return int(match[1]), int(match[2])
+                return _version(match[1])
     return None if python.is_dir() else _asked(python)
 
 
@@ -124,8 +140,8 @@ def _asked(python: Path) -> Version | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    match = re.match(r"(\d+)\.(\d+)", result.stdout)
-    return (int(match[1]), int(match[2])) if match else None
+    match = re.match(r"\d+\.[\d.]+", result.stdout)
+    return _version(match[0]) if match else None
 
 
 def _text(path: Path) -> str:

@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from asyncify.vocabulary.frameworks import Rule
+from asyncify.vocabulary.injection import DEPENDS
 
 # Bases below which objects are made as Python makes them.
 PLAIN_BASES = frozenset({
@@ -18,11 +19,10 @@ PLAIN_BASES = frozenset({
 })  # fmt: skip
 # What is given a class, and makes no object of it: `isinstance`, and what FastAPI injects, which
 # is written as another function's from then on.
-LOOKED_AT = frozenset({
+LOOKED_AT = DEPENDS | frozenset({
     "isinstance", "issubclass", "hasattr", "getattr", "repr", "str", "print", "id", "hash", "super",
     "type", "vars", "dir", "typing.cast", "inspect.signature", "inspect.isclass",
-    "inspect.getmembers", "object.__new__", "logging.getLogger", "fastapi.Depends",
-    "fastapi.Security", "fastapi.param_functions.Depends",
+    "inspect.getmembers", "object.__new__", "logging.getLogger",
 })  # fmt: skip
 
 # `@app.task(bind=True, base=DatabaseTask)`: the function gets an object of its class first.

@@ -18,7 +18,7 @@ from asyncify.vocabulary.boundary_rules import (
     Boundary,
     Rule,
 )
-from asyncify.vocabulary.injection import PROVIDERS
+from asyncify.vocabulary.injection import DEPENDS, PROVIDERS
 
 _TRANSPARENT = Rule.TRANSPARENT
 _PYTHON = "https://docs.python.org/3/library/"
@@ -67,12 +67,7 @@ _ROWS = (
     # FastAPI and Starlette
     *(
         Boundary(name, AWAITED, 0, "dependency", note=THREADED, source=FASTAPI + "async/")
-        for name in (
-            "fastapi.Depends",
-            "fastapi.Security",
-            "fastapi.param_functions.Depends",
-            "fastapi.param_functions.Security",
-        )
+        for name in sorted(DEPENDS)
     ),
     Boundary(
         "starlette.background.BackgroundTask",

@@ -1,4 +1,4 @@
-"""Containers of dependencies, which make objects of the program's classes.
+"""What makes and hands in the dependencies of functions: containers, and FastAPI's ``Depends``.
 
 https://python-dependency-injector.ets-labs.org/providers/index.html
 """
@@ -12,6 +12,13 @@ _KINDS = (
 
 # What is given a class or function, and its arguments; calling the provider calls that.
 PROVIDERS: frozenset[str] = frozenset(f"dependency_injector.providers.{x}" for x in _KINDS)
+
+# How a function of FastAPI names what it is given. Those of ``params`` are the classes of which
+# the others make objects.
+DEPENDS: frozenset[str] = frozenset(
+    f"fastapi.{module}{name}"
+    for module in ("", "param_functions.", "params.") for name in ("Depends", "Security")
+)  # fmt: skip
 
 # The attribute of a provider that stands for what it makes.
 PROVIDED = "provided"
