@@ -64,6 +64,7 @@ from asyncify.planning.template_calls import template_calls
 from asyncify.planning.test_marks import MarkPlanner
 from asyncify.planning.thread_keywords import ThreadKeywords
 from asyncify.planning.unproven_calls import (
+    lent_to_tests,
     storing_factories,
     sync_schemas,
     unproven_calls,
@@ -348,6 +349,7 @@ class Planner:
         found += unproven_calls(self.colors, self.coloring)
         found += unseen_sessions(self.colors, self.coloring)
         found += unseen_binds(self.colors, self.coloring)
+        found += lent_to_tests(self.colors, self.coloring)
         found += sync_schemas(self.colors, self.coloring)
         found += unseen_calls(self.colors, self.coloring)
         found += uncalled_methods(self.colors, self.coloring)

@@ -49,6 +49,13 @@ class Lent:
             return ""
         return next(self._injecting(function), "") or next(self._calling(function), "")
 
+    def by_fixture(self, fixture: Function) -> str:
+        """What of a library gives what a fixture of pytest says is a session; else ''."""
+        declared = self.inference.declared(fixture, fixture.signature.returns)
+        if not self._is_session(declared | v.elements(declared)):
+            return ""
+        return next(self._handing_on(fixture), "")
+
     def _injecting(self, function: Function) -> Iterator[str]:
         """What FastAPI calls for a session: of a library, or of the program and only handing on
         what a library gives. What other parameters are given is no session."""

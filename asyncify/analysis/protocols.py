@@ -27,6 +27,8 @@ def iterate(evaluation: Evaluation, value: v.Value, seen: v.Value = v.UNKNOWN) -
             out.append(queries.item(atom))
         elif isinstance(atom, v.Generated):
             out.append(inference.read(inference.shape(atom.function).yielded))
+        elif isinstance(atom, v.ForeignInstance) and "()" in atom.name:
+            out.append(v.one(atom))  # `next(manager.get_session())`: that of a library
         elif isinstance(atom, v.Instance):
             for name in _STEPPING if atom in seen else _ITERATING:
                 for method in inference.methods(atom.cls, name):

@@ -185,7 +185,15 @@ class Calls(Arguments):
             yield from self._terminal(index, query, methods[0].name)
         owners = sorted((a.owner for a in methods if isinstance(a.owner, v.Known)), key=_sync_first)
         for owner in owners[:1]:
-            yield from self._owned(index, operation, owner, methods[0].name)
+            if owner.kind in SYNC_KINDS or not self._is_of_library(index, callee):
+                yield from self._owned(index, operation, owner, methods[0].name)
+
+    def _is_of_library(self, index: int, callee: v.Value) -> bool:
+        """Is a method called without `await` where a library's session, which is sync, may stand
+        too, as in the copy that a function has for it?"""
+        return not self.layout.is_awaited(index) and any(
+            isinstance(a, v.Foreign) and "()." in a.name for a in callee
+        )
 
     def _terminal(self, index: int, query: v.QueryValue, name: str) -> Iterator[Use]:
         row = QUERY.member(name)

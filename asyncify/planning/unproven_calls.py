@@ -3,7 +3,7 @@ those of what is used as a session and comes from something of which nothing is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from asyncify import facts as f
@@ -30,6 +30,7 @@ _UNSEEN = (
 _UNKNOWN_BIND = (
     "An async engine isn't taken there: name the engine, or run it through `conn.run_sync`."
 )
+_LENT = "Make an async session of the program's there."
 _STORES = "Factories store what they make with this session, which turns, and await nothing."
 _STORED_WITH = frozenset(STORED_WITH)
 _ASYNC_FACTORY = (
@@ -94,6 +95,32 @@ def unseen_binds(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
                     site = Site(function.module.path, operation[1], operation[2])
                     reason = f"It isn't known what `{name}` is given here."
                     yield finding("ASY106", site, reason, _UNKNOWN_BIND)
+
+
+def lent_to_tests(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
+    """A warning for each fixture that hands a library's session to tests that turn."""
+    fixtures = colors.inference.fixtures
+    for function in colors.inference.evaluations:
+        if not fixtures.is_fixture(function) or function in coloring.stays:
+            continue
+        lender = colors.lent.by_fixture(function)
+        if lender and _is_requested(colors, function, coloring.turned):
+            site = Site(function.module.path, function.facts.line, function.facts.column)
+            reason = f"The session comes from `{lender}` and stays what it is; what uses it turns."
+            yield finding("ASY106", site, reason, _LENT)
+
+
+def _is_requested(colors: Colors, fixture: Function, turned: Collection[Function]) -> bool:
+    """Does a function that turns ask for a fixture, or for one that asks for it?"""
+    pending, seen = [fixture], {fixture}
+    while pending:
+        for function, _ in colors.inference.fixtures.requesting(pending.pop()):
+            if function in turned:
+                return True
+            if function not in seen:
+                seen.add(function)
+                pending.append(function)
+    return False
 
 
 def storing_factories(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
