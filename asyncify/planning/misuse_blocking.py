@@ -9,7 +9,7 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.environments import is_alembic
-from asyncify.analysis.program import Function
+from asyncify.analysis.program import Function, dotted
 from asyncify.analysis.stubs import is_stub
 from asyncify.analysis.uses import SYNC_KINDS, Use
 from asyncify.findings import Finding
@@ -17,7 +17,13 @@ from asyncify.planning.misuse_view import View
 from asyncify.rules import finding
 from asyncify.vocabulary.rows import Role
 from asyncify.vocabulary.sqlalchemy_query import QUERY
-from asyncify.vocabulary.tasks import STARTUP, SYNC_SIDES, WITHOUT_GREENLET
+from asyncify.vocabulary.tasks import (
+    ASYNC_BINDS,
+    ON_BINDS,
+    STARTUP,
+    SYNC_SIDES,
+    WITHOUT_GREENLET,
+)
 
 _DIRECT = ("member", "query", "iterate query", "metadata")
 _RUNNING = ("call", "property", "iterate", "enter manager")
@@ -40,6 +46,8 @@ class Blocking:
             yield from self._in_async(view)
         if not function.facts.names.isdisjoint(SYNC_SIDES) and self._has_loop(function):
             yield from self._sync_sides(view)
+        if not function.facts.names.isdisjoint(ON_BINDS):
+            yield from self._given_binds(view)
 
     def _is_alone(self, function: Function) -> bool:
         """Does nobody else wait for the event loop: in a test, or before the first request?"""
@@ -178,6 +186,28 @@ class Blocking:
             if method:
                 reason = f"`{method}` of `{side}` does I/O outside of `run_sync`: it raises."
                 advice = "Await the async object's own method, or call it inside `run_sync`."
+                yield finding("ASY413", view.site(index), reason, advice)
+
+    def _given_binds(self, view: View) -> Iterator[Finding]:
+        """``Base.metadata.create_all(engine)``, where that is an async engine or its sync side."""
+        names = self._kept(view)
+        for index, operation in view.calls():
+            callee = view.operations[operation[5]]
+            if callee[0] != f.ATTRIBUTE or callee[6] not in ON_BINDS:
+                continue
+            for given in view.arguments(operation):
+                name = dotted(view.operations, given)
+                side = names.get(name, "") or self._side(view, given)
+                kinds = {a.kind if isinstance(a, v.Known) else "" for a in view.values[given]}
+                if side and self._has_loop(view.function):
+                    reason = f"`{callee[6]}` on `{side}` does I/O outside of `run_sync`: it raises."
+                elif kinds and kinds <= ASYNC_BINDS:
+                    reason = (
+                        f"`{callee[6]}` can't work on what is async, as `{name}` is: it raises."
+                    )
+                else:
+                    continue
+                advice = f"Give it to `run_sync` of a connection: `run_sync(metadata.{callee[6]})`."
                 yield finding("ASY413", view.site(index), reason, advice)
 
     def _side(self, view: View, index: int) -> str:

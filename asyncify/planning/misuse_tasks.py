@@ -216,6 +216,7 @@ class Tasks:
         sessions = self._given(view, operation)
         if operation[6] and operation[6][0] >= 0:
             sessions |= self._closed_over(view, operation[6][0])
+            sessions |= self._of_method(view, operation[6][0])
         for session in sorted(self._of_request(view, index, sessions)):
             reason = f"A background task gets the session `{session}` of the request."
             yield self._outlives(view, index, reason)
@@ -239,13 +240,41 @@ class Tasks:
     def _of_request(self, view: View, index: int, sessions: set[str]) -> set[str]:
         """Those that end with the function, or with what called it."""
         parameters = {p.name for p in view.function.signature.parameters}
+        if self.colors.bounds.is_route(view.function):
+            parameters |= {s for s in sessions if self._is_lent(view, s, parameters)}
         entered: set[str] = set()
         for statement in view.path(view.layout.statement(index)):
             if statement[0] == f.WITH:
                 entered |= {n for _, t in statement[7] if t is not None for n in targets(t)}
         return sessions & (parameters | entered)
 
+    def _is_lent(self, view: View, session: str, parameters: set[str]) -> bool:
+        """Is it the session of an object that the route is given, which was made with it:
+        ``service.session`` of ``Service(db)``?"""
+        holder, _, member = session.partition(".")
+        if not member or holder not in parameters:
+            return False
+        evaluations = self.colors.inference.evaluations
+        held = evaluations[view.function].environment.get(holder, ())
+        classes = [atom.cls for atom in held if isinstance(atom, v.Instance)]
+        makers = [cls.find("__init__") for cls in classes]
+        return bool(makers) and all(
+            maker in evaluations and any(
+                isinstance(atom, v.Known) and atom.kind in _SESSIONS
+                for parameter in maker.signature.parameters
+                for atom in evaluations[maker].environment.get(parameter.name, ())
+            )
+            for maker in makers
+        )  # fmt: skip
+
     # -- which sessions
+
+    def _of_method(self, view: View, index: int) -> set[str]:
+        """The sessions of the object whose method stands here."""
+        operation = view.operations[index]
+        if operation[0] != f.ATTRIBUTE:
+            return set()
+        return self._of_object(view, index, operation)
 
     def _given(self, view: View, operation: f.Operation) -> set[str]:
         return {

@@ -94,6 +94,10 @@ SYNC_SIDES = {"sync_session": "Session", "sync_engine": "Engine", "sync_connecti
 # Their members that work outside of a greenlet as well, as far as anybody can tell.
 WITHOUT_GREENLET = frozenset({"delete", "begin", "close", "dispose"})
 
+# Methods of MetaData that do I/O on the engine or connection that they are given.
+ON_BINDS = frozenset({"create_all", "drop_all", "reflect"})
+ASYNC_BINDS = frozenset({"AsyncEngine", "AsyncConnection"})
+
 # What ends a transaction and expires what was in it, the option of a factory for that, and the
 # methods behind which an object isn't expired with the rest.
 COMMITTING = frozenset({"commit"})
