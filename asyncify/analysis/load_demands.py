@@ -28,7 +28,8 @@ class Demand(NamedTuple):
     ``maybe``: a function that isn't given the instance, but holds it, may as well not read it, or
     a test that expires it before a request may not have stored it yet;
     ``many``: the value of the operation ``at`` is a container. ``outdated``: it may have been
-    loaded before a commit that changed it, and is loaded again before the read.
+    loaded before a commit that changed it, and is loaded again before the read. ``returned``: it is
+    read of what a route has returned, when that has ended.
     """
 
     function: Function
@@ -50,6 +51,7 @@ class Demand(NamedTuple):
     maybe: bool = False
     many: bool = False
     outdated: bool = False
+    returned: bool = False
 
     @property
     def anchor(self) -> int:

@@ -59,7 +59,17 @@ def response_annotation(colors: Colors, function: Function) -> int:
 
 
 def returned(run: LoadEvaluation, schema: Schema, index: int) -> None:
-    """What a route returns is read by a schema; a dict key by key."""
+    """What a route returns is read by a schema, when the route has ended."""
+    demands = run.summary.demands
+    known = len(demands)
+    _read_returned(run, schema, index)
+    for demand in list(demands)[known:]:
+        del demands[demand]
+        demands[demand._replace(returned=True)] = None
+
+
+def _read_returned(run: LoadEvaluation, schema: Schema, index: int) -> None:
+    """A dict is read key by key."""
     operation = run.operations[index]
     if operation[0] != f.DICT:
         read(run, run.values[index], schema, index, index)
@@ -190,7 +200,16 @@ def _read_keys(run: LoadEvaluation, row: s.Row, schema: Schema, index: int) -> N
     held = {field.name: field.held for field in run.loading.fields(schema)}
     for name, part in zip(row.names, row.items, strict=True):
         for each in held.get(name, ()) or (schema,):
-            read(run, part, each, index, load_reads.NOWHERE)
+            read(run, part, each, index, _handed(run, part, index))
+
+
+def _handed(run: LoadEvaluation, value: s.Value, index: int) -> int:
+    """The argument of a call that comes back in what it gives: ``page_of(users, total)``."""
+    operation = run.operations[index]
+    arguments = [*operation[6], *dict(operation[7]).values()] if operation[0] == f.CALL else []
+    held = {atom for atom in value if not isinstance(atom, s.Many) or atom.items}
+    same = [i for i in arguments if i >= 0 and held and held <= run.values[i]]
+    return same[0] if len(same) == 1 else load_reads.NOWHERE
 
 
 def _read_row(run: LoadEvaluation, row: s.Row, schema: Schema, index: int, at: int) -> None:

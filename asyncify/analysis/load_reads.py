@@ -152,7 +152,10 @@ def executed(run: LoadEvaluation, statement: s.Statement, name: str, index: int)
 def _through(run: LoadEvaluation, entity: s.Entity, proxy: tuple[str, str], index: int) -> s.Value:
     """An association proxy reads a relationship, and an attribute of what that holds."""
     held = read(run, entity, proxy[0], index)
-    found = [read(run, each, proxy[1], index) for each in s.entities(held)]
+    operation = run.operations[index]
+    holder = operation[5] if operation[0] == f.ATTRIBUTE else NOWHERE
+    reading = Reading(index, at=holder, below=(proxy[0],))
+    found = [read(run, each, proxy[1], index, reading) for each in s.entities(held)]
     return s.many(s.join(found))
 
 

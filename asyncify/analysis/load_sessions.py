@@ -405,3 +405,4 @@ def _refresh(run: LoadEvaluation, operation: f.Operation, argument: s.Value) -> 
         models = run.loading.models
         queried = {n for n in models.columns(entity.cls) if models.is_queried(entity.cls, n)}
         state.set_loaded(entity.key, eager | queried)
+        state.forget_below(entity.key)

@@ -176,6 +176,14 @@ class State:
             self.aged = frozenset(pair for pair in self.aged if pair[0] is not source)
         self.history = self.history.forgetting(source)
 
+    def forget_below(self, key: Key) -> None:
+        """An instance has given up what it held, which nobody else need hold: what its
+        relationships give from now on may be loaded anew, with nothing of its own."""
+        source, path = key
+        for at in list(self.loaded):
+            if at[0] is source and len(at[1]) > len(path) and at[1][: len(path)] == path:
+                self.set_loaded(at, _NO_NAMES)
+
     def write(self, cls: Class | None) -> None:
         """Rows of a class, or nobody knows of which, are written."""
         self.written |= {cls}

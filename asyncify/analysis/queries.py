@@ -235,7 +235,10 @@ def _built(
         many = any(named.loads_collection(evaluation, i) for i in operation[6])
         if "lazy" in query.marks:
             query = _unequal(query, _EAGER_OFF)
-        return _marked(v.changed(query, collections=query.collections or many), "options")
+        marks = ["options"] + ["filters"] * any(
+            named.filters_everywhere(evaluation, i if i >= 0 else ~i) for i in operation[6]
+        )
+        return _marked(v.changed(query, collections=query.collections or many), *marks)
     if name in ("with_entities", "add_columns", "add_column", "add_entity"):
         return _reshaped(evaluation, query, name, operation)
     if name == "select_from" and operation[6]:
@@ -256,6 +259,8 @@ def _marked_by(
         return _marked(query, "text")
     if name == "yield_per":
         return _marked(query, "stream")
+    if name in ("execution_options", "autoflush"):
+        return _marked(query, "execution")
     if name == "params":
         return _marked(query, "params")
     if name == "enable_assertions":

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.layout import operands
-from asyncify.analysis.program import Class, dotted
-from asyncify.vocabulary.loading import JOINED, LOADER_OPTIONS
+from asyncify.analysis.program import Class, Function, Variable, dotted
+from asyncify.vocabulary.loading import JOINED, LOADER_CRITERIA, LOADER_OPTIONS
 
 if TYPE_CHECKING:
     from asyncify.analysis.evaluate import Evaluation
@@ -286,6 +286,32 @@ def loads_collection(evaluation: Evaluation, index: int) -> bool:
             return False
         operation = evaluation.operations[callee[5]]
     return False
+
+
+def filters_everywhere(evaluation: Evaluation, index: int) -> bool:
+    """Is an option ``with_loader_criteria(...)``, or a variable or function of the program that
+    gives it?"""
+    operations = evaluation.operations
+    operation = operations[index]
+    if operation[0] == f.SEQUENCE:
+        return any(filters_everywhere(evaluation, i if i >= 0 else ~i) for i in operation[6])
+    callee = operation[5] if operation[0] == f.CALL else index
+    if dotted(operations, callee).rpartition(".")[2] == LOADER_CRITERIA:
+        return True
+    symbol = evaluation.program.resolve_expression(evaluation.function, operations, callee)
+    if isinstance(symbol, Variable):
+        made = evaluation.program.variable_expression(symbol)
+        return made is not None and LOADER_CRITERIA in {
+            name.rpartition(".")[2]
+            for name in evaluation.inference.layout(made[0]).names_in(made[2])
+        }
+    if isinstance(symbol, Function):
+        return _names_criteria(symbol)
+    return operation[0] == f.NAME and _names_criteria(evaluation.function)
+
+
+def _names_criteria(function: Function) -> bool:
+    return LOADER_CRITERIA in function.facts.names | function.facts.members
 
 
 def loads_collection_apart(evaluation: Evaluation, index: int) -> bool:

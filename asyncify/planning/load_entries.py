@@ -52,6 +52,8 @@ class Entries:
     def take(self, holder: Function, demand: Demand) -> Site | None:
         """Evaluate what leads to the read inside ``run_sync``; None where that can't be
         done."""
+        if demand.returned:
+            return None  # it is read later
         index = demand.anchor
         layout, draft = self.colors.uses.layout(holder), self.draft(holder.module)
         operation = layout.operations[index]

@@ -115,7 +115,7 @@ class Walks:
             return None
         site = self.draft(holder.module).site(layout.operations[anchor])
         if not text:
-            text = self.hoisted(holder, layout, at)
+            text = self.hoisted(holder, layout, at, demand.returned)
             if text and layout.operations[anchor][0] == f.CALL and at == anchor:
                 node = self._anchor(holder, anchor) or node
         if not text or (demand.calls and _is_rebound(holder, statement, text)):
@@ -205,14 +205,16 @@ class Walks:
         value = evaluation.values[index] if evaluation is not None else v.UNKNOWN
         return any(isinstance(a, (v.Collection, v.TupleValue)) for a in value)
 
-    def hoisted(self, holder: Function, layout: Layout, index: int) -> str:
-        """The name of a variable that an awaited call, or a list, is given for this, or ''."""
+    def hoisted(self, holder: Function, layout: Layout, index: int, returned: bool = False) -> str:
+        """The name of a variable that an awaited call, or a list, is given for this, or ''; also
+        any other call that is ``returned``."""
         operation = layout.operations[index]
         is_list = operation[0] == f.COMPREHENSION and operation[5] == "ListComp"
         if operation[0] not in (f.CALL, f.SUBSCRIPT) and not is_list:
             return ""
         draft, node = self.draft(holder.module), node_reference(holder, index)
         decisions = [d for d in draft.decisions if d.node == node]
+        is_plain = is_list or (returned and not decisions)
         statement = layout.statement(index)
         hoister = Hoister(layout, "statement")
         if statement is None or not hoister.may(index) or not hoister.name:
@@ -225,9 +227,9 @@ class Walks:
             getattr(d, "hoist", "") and d.node.kind == "Call" and d.node.number in numbers
             for d in draft.decisions
         )
-        if hoisted or len(decisions) != 1 - is_list:
+        if hoisted or len(decisions) != 1 - is_plain:
             return ""
-        if is_list:
+        if is_plain:
             group = self.coloring.groups.get(holder, 0)
             draft.add(
                 ReplaceExpression(

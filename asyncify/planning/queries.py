@@ -368,6 +368,8 @@ class QueryPlanner(QueryBuilders):
             awaited = awaited.removesuffix(")") + (self._get_keywords(flow, use) or "") + ")"
             awaited = awaited.replace("{entity}", self._entity_text(value, use.function, draft))
         awaited = forms.spelled(awaited.replace("{receiver}", receiver), row.imports, draft)
+        if use.name == "count":
+            awaited = awaited.removesuffix(")") + (self.carried(use, value) or "") + ")"
         if row.helper:
             awaited = forms.helped(awaited, row.helper, self.support(draft, row.helper))
         return awaited, pair[1].replace("{unique}", ".unique()" if _unique(use, value) else "")

@@ -93,6 +93,27 @@ def kept_arguments(row: QueryMember, operation: f.Operation) -> str:
     return ", ".join(kept)
 
 
+def chained_options(operations: Operations, index: int) -> tuple[list[str], int]:
+    """The execution options in the chain that ends at a method, as builders of another statement
+    ('' for what has no form there), and the operation that the chain begins with."""
+    found: list[str] = []
+    while operations[index][0] == f.ATTRIBUTE and operations[operations[index][5]][0] == f.CALL:
+        call = operations[operations[index][5]]
+        callee = operations[call[5]]
+        name = callee[6] if callee[0] == f.ATTRIBUTE else ""
+        if name == "execution_options":
+            twice = any("chain:" in each for each in found)
+            found.insert(0, "" if twice else ".execution_options({chain:execution_options})")
+        elif name == "autoflush":
+            given = [*call[6], *dict(call[7]).values()]
+            text = constant(operations, given[0]) if given else ""
+            found.insert(0, f".execution_options(autoflush={text})" if text else "")
+        if callee[0] != f.ATTRIBUTE:
+            return found, operations[index][5]
+        index = call[5]
+    return found, operations[index][5] if operations[index][0] == f.ATTRIBUTE else index
+
+
 def get_keyword(row: QueryMember, operation: f.Operation, operations: Operations) -> str:
     """The keyword of ``session.get`` that stands for a builder's call, or '' where none does."""
     if "{args}" in row.get_keyword and not operation[7]:

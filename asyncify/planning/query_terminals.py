@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
-from asyncify.analysis.program import Function
+from asyncify.analysis.program import Function, dotted
 from asyncify.analysis.uses import Use
 from asyncify.planning import query_forms as forms
 from asyncify.planning.query_places import Flow, Queries, QueryPlaces
@@ -48,6 +48,8 @@ class QueryTerminals(QueryPlaces):
             return self._get_obstacle(flow, use, value)
         operation = operations[use.operation]
         if use.kind == "query" and operation[0] == f.CALL:
+            if use.name == "count" and self.carried(use, value) is None:
+                return "the execution options that it is counted with aren't at hand there"
             if not forms.receiver_template(row, operation, operations):
                 return f"these arguments of `{use.name}` have no equal form"
             if not forms.numbered(row, operation, row.entity[0]):
@@ -65,6 +67,8 @@ class QueryTerminals(QueryPlaces):
             if use.name in ("count", "__getitem__", "value", "values"):
                 return None
             row = FIRST_OF_STATEMENT if use.name == "first" else row
+        if use.name == "count" and "filters" in value.marks:
+            return None  # what is around the statement that it counts has no such options
         if "stream" in value.marks:
             return self._stream_row(use, value, row)
         if use.name == "__getitem__":
@@ -72,6 +76,19 @@ class QueryTerminals(QueryPlaces):
                 return None
             return forms.indexed(row, operations[operation[6]], operations, self.line)
         return row if row.equal else None
+
+    def carried(self, use: Use, value: v.QueryValue) -> str | None:
+        """The execution options of a Query that is counted, for the statement around it, which is
+        the one that is executed. None where they can't be written there."""
+        if "execution" not in value.marks:
+            return ""
+        operations = use.function.body.operations
+        suffix, index = forms.chained_options(operations, operations[use.operation][5])
+        base, name = self._value(use.function, index), dotted(operations, index)
+        if base is not None and "execution" in base.marks:
+            kept = f".execution_options(**{name}.get_execution_options())" if name else ""
+            suffix = [kept, *suffix]
+        return "".join(suffix) if suffix and "" not in suffix else None
 
     def _may_be_slice(self, function: Function, index: int) -> bool:
         """Is what stands in brackets a slice by its value, or what a ``__getitem__`` is given?"""

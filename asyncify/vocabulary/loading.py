@@ -50,6 +50,8 @@ LOADER_OPTIONS = LOADING | {
 }  # fmt: skip
 # What ``joined-loading`` is about: the option that joins, and the one that comes instead.
 JOINED, SELECTED = "sqlalchemy.orm.joinedload", "sqlalchemy.orm.selectinload"
+# The one that adds criteria to all that a statement selects of a class.
+LOADER_CRITERIA = "with_loader_criteria"
 # Those that lead to the next one, and load nothing themselves.
 LEADING = {"defaultload", "Load"}
 # Those that load columns.

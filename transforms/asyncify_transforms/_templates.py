@@ -185,6 +185,8 @@ class _Filler(cst.CSTTransformer):
     def _with_arguments(self, node: cst.Call) -> cst.Call:
         source = self.values.arguments
         names = [_name_of(a.value) for a in node.args]
+        if len(names) == 1 and names[0].startswith("chain:"):
+            return node.with_changes(args=self.values.nodes[names[0]])
         position = next((i for i, n in enumerate(names) if n in ("args", "rest")), -1)
         if position < 0 or source is None:
             return node
