@@ -15,6 +15,7 @@ from asyncify import facts as f
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import dotted
 from asyncify.analysis.statements import blocks_of, statements_of
+from asyncify.vocabulary.tasks import STREAMING
 
 # Consumers of a generator expression that exhaust it: for them it can become a list.
 EXHAUSTING = {
@@ -40,6 +41,8 @@ TAKING = {
     "islice": 0, "itertools.islice": 0, "takewhile": 1, "itertools.takewhile": 1,
     "enumerate": 0, "zip": -1, "chain": -1, "itertools.chain": -1,
 }  # fmt: skip
+# What goes through an async generator as it does through a plain one.
+_TAKES_EITHER = {name.rpartition(".")[2] for name in STREAMING}
 _WHOLE = {"for", "comprehension", "list", "any", "all", "delegate", "listed"}
 # What makes a function of another, that can be written out for one item.
 _MADE_BY = {
@@ -79,6 +82,12 @@ def exhausts(layout: Layout, call: int) -> bool:
     callee = layout.operations[layout.operations[call][5]]
     method = callee[6] if callee[0] == f.ATTRIBUTE else ""
     return _builtin(layout, call) in EXHAUSTING or method in _EXHAUSTING_METHODS
+
+
+def takes_either(layout: Layout, call: int) -> bool:
+    """Can a call be given an async generator as well: ``StreamingResponse(lines)``?"""
+    called = dotted(layout.operations, layout.operations[call][5])
+    return called.rpartition(".")[2] in _TAKES_EITHER
 
 
 def applied(layout: Layout, call: int) -> Applied | None:
@@ -125,6 +134,8 @@ def unreadable(layout: Layout, generator: f.Operation) -> str:
     if not consumer or consumer[0] != f.CALL or consumer[5] == index:
         return "It stands in a generator expression, which is consumed elsewhere."
     if stops_early(layout, parent) or exhausts(layout, parent) or hands_all_on(layout, parent):
+        return ""
+    if takes_either(layout, parent):
         return ""
     callee = layout.operations[consumer[5]]
     shown = callee[6] if callee[0] == f.ATTRIBUTE else dotted(layout.operations, consumer[5])

@@ -11,6 +11,7 @@ from asyncify.analysis.consumers import (
     iteration,
     leaves,
     stops_early,
+    takes_either,
     takes_first,
 )
 from asyncify.analysis.layout import Layout
@@ -72,10 +73,13 @@ def consume_generators(layout: Layout, index: int, draft: Draft, group: int) -> 
 
 
 def consume_generator(layout: Layout, generator: f.Operation, draft: Draft, group: int) -> None:
-    """It becomes a list, for a consumer that exhausts it; a loop over it awaits its items; else its
-    first match is awaited."""
+    """It becomes a list, for a consumer that exhausts it; a loop over it awaits its items, and so
+    does who can be given an async one; else its first match is awaited."""
     call = layout.parent(layout.operations.index(generator))
-    if call >= 0 and layout.operations[call][0] == f.CALL and stops_early(layout, call):
+    is_argument = call >= 0 and layout.operations[call][0] == f.CALL
+    if is_argument and takes_either(layout, call):
+        return
+    if is_argument and stops_early(layout, call):
         node, site = call_reference(layout.function, call), draft.site(layout.operations[call])
         draft.add(AwaitFirstMatch(node=node, site=site, group=group))
         return
