@@ -16,7 +16,7 @@ from asyncify.analysis import generics, load_names, load_readers
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_schemas import Schema
-from asyncify.analysis.program import Class, Function, Variable
+from asyncify.analysis.program import Class, Function, Variable, dotted
 from asyncify.analysis.statements import statements_of
 from asyncify.vocabulary import loading as words
 from asyncify.vocabulary.names import FUNCTIONS
@@ -213,7 +213,7 @@ class LoadBody:
         value = self.types[index] if self.types is not None else v.UNKNOWN
         holder = self._holder(index)
         if holder is None:
-            source = s.Source("other", self.function, index)
+            source = s.Source("other", self.function, self._first_read(index))
             if self._is_of_module(index):
                 source = s.Source("held", self.function.module.functions[0], -1)
             return self.loading.telling.instances(value, source)
@@ -224,6 +224,20 @@ class LoadBody:
         found = self.loading.telling.instances(value, source)
         held = name if any(isinstance(atom, s.Entity) for atom in found) else name + s.EACH
         return s.mapped(found, lambda entity: (s.Entity(source, (held,), entity.cls),))
+
+    def _first_read(self, index: int) -> int:
+        """Where the function first reads what it reads here, if that is the same all the time: an
+        attribute of `self` that only constructors set."""
+        text, parameters = dotted(self.operations, index), self.function.signature.parameters
+        first, *names = text.split(".")
+        if not names or not self.function.is_method or first != parameters[0].name:
+            return index
+        mentioning = self.loading.inference.program.mentioning
+        storing = [fn for name in names for fn in mentioning(name) if name in fn.facts.stores]
+        if not all(function.is_constructor for function in storing):
+            return index
+        reads = (i for i, o in enumerate(self.operations) if o and o[0] == f.ATTRIBUTE)
+        return next(i for i in reads if dotted(self.operations, i) == text)
 
     def _holder(self, index: int) -> Class | None:
         """Of ``self.order`` in a function that stays sync: the class of what holds the instance.

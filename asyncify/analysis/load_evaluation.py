@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from asyncify import facts as f
 from asyncify.analysis import (
     load_calls,
+    load_presence,
     load_readers,
     load_reads,
     load_sessions,
@@ -132,7 +133,8 @@ class LoadEvaluation:
             self.state.copy() if summary.state is None else summary.state.joined(self.state)
         )
 
-    def branches(self, *blocks: tuple[f.Statement, ...]) -> None:
+    def branches(self, *blocks: tuple[f.Statement, ...]) -> list[tuple[Environment, State]]:
+        """Any of the blocks is run: what each ends with that doesn't leave."""
         before = self.environment, self.state
         ends = []
         self.forks += 1
@@ -147,6 +149,7 @@ class LoadEvaluation:
         self.has_ended = not ends
         if ends:
             self.go_on(ends)
+        return ends
 
     def go_on(self, ends: list[tuple[Environment, State]]) -> None:
         """What follows is reached from all of these."""
@@ -156,7 +159,10 @@ class LoadEvaluation:
             self.state = self.state.joined(state)
 
     def on_if(self, statement: f.Statement) -> None:
-        self.branches(statement[8], statement[9])
+        keys, there = load_presence.present(self, statement[7])
+        ends = self.branches(statement[8], statement[9])
+        if keys and len(ends) > 1:
+            self.state = ends[there][1].after_turns(ends[1 - there][1], keys)
 
     def on_for(self, statement: f.Statement) -> None:
         items = self.elements(self.iterable(statement[8]))

@@ -21,7 +21,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.load_demands import Demand, Summary, moved
 from asyncify.analysis.load_schemas import is_schema
 from asyncify.analysis.load_states import State
-from asyncify.analysis.program import Function
+from asyncify.analysis.program import Function, dotted
 from asyncify.vocabulary import loading as words
 
 if TYPE_CHECKING:
@@ -195,10 +195,24 @@ def _ask_holder(
         and any(ancestor.body is demand.source.function for ancestor in cls.ancestors)
     ]  # fmt: skip
     at = held[0] if len(held) == 1 else -1
+    if _has_loaded(run, demand, at):
+        return
     turned = run.function in run.loading.coloring.turned
     maybe = demand.maybe or not (turned or run.is_certain(call_site[1]))
     found = demand._replace(calls=(call_site, *demand.calls), at=at, below=demand.path, maybe=maybe)
     run.summary.demands[found] = None
+
+
+def _has_loaded(run: LoadEvaluation, demand: Demand, holder: int) -> bool:
+    """Has the caller read the same attribute of the object, and loaded what is demanded of it?"""
+    text = dotted(run.operations, holder) if holder >= 0 else ""
+    text = f"{text}.{demand.path[0]}" if text and demand.path else ""
+    return any(
+        demand.attribute in names and path == demand.path[1:]
+        and source.kind == "other" and source.function is run.function
+        and dotted(run.operations, source.operation) == text
+        for (source, path), names in list(run.state.loaded.items()) if text
+    )  # fmt: skip
 
 
 def _read(

@@ -53,13 +53,24 @@ class Sharing:
             elif self._can_be_given(member, entries, sides):
                 sides.given.add(member)
             elif self.twins.can_be_copied(member):
-                sides.twinned |= {m for m in self.colors.family(member) if m in sides.synced}
+                relatives = self._relatives(member, sides)
+                sides.twinned |= relatives
+                sides.synced |= relatives
             else:
                 hopeless.add(member)
         self._copy_listeners(sides, islands)
         self._copy_pairs(sides)
         sides.given -= sides.twinned
         return hopeless
+
+    def _relatives(self, member: Function, sides: Sides) -> set[Function]:
+        """A method and those that stand for it on the sync side. What does no database work turns
+        with the others, so that who calls the copy of one has to find one there too."""
+        callers = self.colors.callers()
+        return {
+            m for m in self.colors.family(member)
+            if m in sides.synced or any(c in sides.synced for c, _ in callers.get(m, ()))
+        }  # fmt: skip
 
     def _copy_listeners(self, sides: Sides, islands: set[Function]) -> None:
         """What listens to an engine, and reads it from the variable that a function fills, reads
