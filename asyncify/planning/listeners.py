@@ -14,6 +14,7 @@ from asyncify.decisions import (
     ImportName,
     InsertStatements,
     RenameReference,
+    ReplaceExpression,
     UseSyncSession,
 )
 from asyncify.planning.draft import Draft, call_reference, node_of, reference
@@ -81,16 +82,19 @@ class ListenerPlanner:
             return
         atoms = self._targets(scope, function, operations, index, in_signature)
         draft = self.draft(function.module)
-        for atom in sorted(atoms, key=lambda a: (a.kind, repr(a.origin))):
-            if atom.origin is not None and atom.origin not in self.coloring.alive:
-                continue  # it stays sync
+        turning = [a for a in atoms if a.origin is None or a.origin in self.coloring.alive]
+        factories = [a for a in turning if a.kind in ("sessionmaker", "scoped_session")]
+        for atom in sorted(turning, key=lambda a: (a.kind, repr(a.origin))):
             if atom.kind in _SYNC_TARGETS:
                 name = _SYNC_TARGETS[atom.kind]
                 group = self.coloring.source_groups.get(atom.origin, 0) if atom.origin else 0
                 node, site = node_of(operations, index), draft.site(target)
                 draft.add(UseSyncSession(node=node, site=site, group=group, attribute=name))
                 return
-            if atom.kind in ("sessionmaker", "scoped_session"):
+            if atom in factories and self._is_given(scope, target, factories):
+                self._given_factory(function, factories, operations, index, draft)
+                return
+            if atom in factories:
                 self._listened_factory(function, atom, operations, index, draft)
                 return
 
@@ -140,6 +144,34 @@ class ListenerPlanner:
             draft.drop(target[5])
         new = name if target[0] == f.NAME else f"{dotted(operations, target[5])}.{name}"
         draft.add(RenameReference(node=reference(target), site=draft.site(target), new=new))
+
+    def _is_given(self, scope: Function, target: f.Operation, factories: list[v.Known]) -> bool:
+        """Is what is listened for on a factory that was made elsewhere: a parameter, or one of
+        several?"""
+        made = {a.origin.function for a in factories if a.origin is not None}
+        is_own = target[0] != f.NAME or target[5] not in scope.facts.bound
+        return len(factories) > 1 or not (is_own or made == {scope})
+
+    def _given_factory(
+        self,
+        function: Function,
+        factories: list[v.Known],
+        operations: tuple[f.Operation, ...],
+        index: int,
+        draft: Draft,
+    ) -> None:
+        """Each factory that comes here has the sync one with it, and is asked for that."""
+        made = [
+            a.kind == "sessionmaker" and a.origin is not None and self._sync_factory(a.origin)
+            for a in factories
+        ]  # fmt: skip
+        if not all(made):
+            reason = "Events are listened for on a session factory that isn't a plain variable."
+            self.impediments[function] = Obstacle("ASY203", reason)
+            return
+        node, site = node_of(operations, index), draft.site(operations[index])
+        template = '{node}.kw["sync_session_class"]'
+        draft.add(ReplaceExpression(node=node, site=site, template=template))
 
     def _sync_factory(self, origin: v.Origin) -> str:
         """The name of a sync factory beside the async one, made where that is made."""
