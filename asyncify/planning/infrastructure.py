@@ -34,6 +34,8 @@ from asyncify.vocabulary.testing import CLIENTS
 
 # Functions that ask for a session, whoever made it.
 _ASKING = {"sqlalchemy.orm.object_session"}
+# Expressions that name several classes, for somebody to choose from.
+_CHOICES = (f.CONDITIONAL, f.SEQUENCE, f.DICT, f.SUBSCRIPT, f.OPERATOR)
 _ASYNC_ENGINES = ("create_async_engine", "async_engine_from_config", "AsyncEngine", "AsyncSession")
 _NO_ENGINE = (
     "It isn't known where its session comes from, and what makes sessions in the program "
@@ -300,6 +302,8 @@ class InfrastructurePlanner:
             return
         new = self.names.replacement(name)
         if new is not None and new != canonical:
+            if not called and self._names_both(function, layout, index, new):
+                return
             self._rename(function.module, operations, index, new, group)
             if called:
                 reason = f"Sessions come from this `{dotted(operations, index)}`, which is sync."
@@ -307,6 +311,18 @@ class InfrastructurePlanner:
                 self.findings.append(finding("ASY003", site, reason))
         if called:
             self.engines.construction(function, layout, parent, canonical, group)
+
+    def _names_both(self, function: Function, layout: Layout, index: int, new: str) -> bool:
+        """Does the async class stand beside the sync one, as another choice: in a union, a table,
+        in ``AsyncSession if is_async else Session``? Then each means itself."""
+        operations, top = layout.operations, index
+        while (above := layout.parent(top)) >= 0 and operations[above][0] in _CHOICES:
+            top = above
+        return top != index and any(
+            operations[i] and operations[i][0] in (f.NAME, f.ATTRIBUTE)
+            and self.names.foreign(function, operations, i) == new
+            for i in layout.subtree(top)
+        )  # fmt: skip
 
     def _means_sync(self, function: Function, layout: Layout, index: int, name: str) -> bool:
         """Is the sync class meant where it is named, behind the async one too?"""
