@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Colors
-from asyncify.analysis.program import dotted
+from asyncify.analysis.program import Function, dotted
 from asyncify.analysis.uses import Use
 from asyncify.findings import Finding
 from asyncify.planning.misuse_view import View
@@ -18,6 +18,7 @@ from asyncify.vocabulary.tasks import COMMITTING, EXPIRE_OPTION, FORGETTING
 _FACTORIES = ("sessionmaker", "async_sessionmaker")
 _VALUES = {f.ASSIGN: 8, f.FOR: 8, f.ANNOTATED: 9}  # where a statement has what it binds
 _STRAIGHT = frozenset({f.WITH, f.TRY})
+_ADVICE = f"Make sessions with `{EXPIRE_OPTION}=False`, or refresh it first."
 
 
 class Expiry:
@@ -37,6 +38,8 @@ class Expiry:
             is_run = commits and view.layout.is_awaited(use.operation)
             if is_run and self._expires(view, use):
                 yield from self._reads(view, use)
+                if self._returns(view, use):
+                    yield from self._reads_of_callers(view.function, use)
 
     def _reads(self, view: View, commit: Use) -> Iterator[Finding]:
         """The first read of each variable that holds what was in the session."""
@@ -55,8 +58,53 @@ class Expiry:
                 f"`{base[5]}` has expired with the commit in line {commit.line}: reading "
                 f"`{operation[6]}` would have to load it, and raises."
             )
-            advice = f"Make sessions with `{EXPIRE_OPTION}=False`, or refresh it first."
-            yield finding("ASY411", view.site(index), reason, advice)
+            yield finding("ASY411", view.site(index), reason, _ADVICE)
+
+    def _returns(self, view: View, commit: Use) -> bool:
+        """Does a function return what has expired with its commit?"""
+        values = [s[7] for s in view.layout.statements if s[0] == f.RETURN and s[7] >= 0]
+        return any(
+            view.operations[value][0] == f.NAME
+            and not _awaits(view, commit.operation, value)
+            and self._is_expired(view, commit.operation, value, view.operations[value][5])
+            for value in values
+        )
+
+    def _reads_of_callers(self, function: Function, commit: Use) -> Iterator[Finding]:
+        """The first read in each function that awaits one which returns what has expired."""
+        for caller, use in self.colors.callers().get(function, ()):
+            if use.kind != "call" or set(use.callees) != {function} or caller == function:
+                continue
+            view = View(self.colors, caller)
+            statement = view.layout.statement(use.operation)
+            awaited = view.layout.is_awaited(use.operation)
+            if statement is None or statement[0] != f.ASSIGN or not awaited:
+                continue
+            if statement[8] != view.layout.parent(use.operation):
+                continue
+            for name in (t[1] for t in statement[7] if t[0] == f.TO_NAME):
+                yield from self._read_behind(view, use, name, commit)
+
+    def _read_behind(self, view: View, call: Use, name: str, commit: Use) -> Iterator[Finding]:
+        for index in range(call.operation + 1, len(view.operations)):
+            operation = view.operations[index]
+            if not operation:
+                continue
+            if operation[0] == f.CALL and any(
+                dotted(view.operations, i) == name for i in view.arguments(operation)
+            ):
+                return  # refreshed, merged, or looked at by somebody
+            base = view.operations[operation[5]] if operation[0] == f.ATTRIBUTE else ()
+            if not base or base[0] != f.NAME or base[5] != name:
+                continue
+            is_read = self._is_column(view, operation) and not _awaits(view, call.operation, index)
+            if is_read and view.follows(call.operation, index, _STRAIGHT):
+                reason = (
+                    f"`{name}` has expired with the commit of `{commit.function.name}` (line "
+                    f"{commit.line}): reading `{operation[6]}` would have to load it, and raises."
+                )
+                yield finding("ASY411", view.site(index), reason, _ADVICE)
+            return
 
     def _is_column(self, view: View, operation: f.Operation) -> bool:
         classes = [a.cls for a in view.values[operation[5]] if isinstance(a, v.Instance)]
@@ -104,11 +152,27 @@ class Expiry:
             calls = view.layout.subtree(value) if value >= 0 else set()
             loaded = any(
                 view.operations[i] and view.operations[i][0] == f.CALL
-                and self._of_session(view, view.operations[i])
+                and (self._of_session(view, view.operations[i]) or self._adds(view, i))
                 for i in calls
             )  # fmt: skip
             inside = inside or loaded
         return inside
+
+    def _adds(self, view: View, call: int) -> bool:
+        """Is it an awaited function of the program that returns what it gave to its session?"""
+        callees = view.values[view.operations[call][5]]
+        functions = [a.function for a in callees if isinstance(a, v.FunctionObject)]
+        if len(functions) != 1 or not view.layout.is_awaited(call):
+            return False
+        if functions[0] not in self.colors.inference.evaluations:
+            return False
+        inner = View(self.colors, functions[0])
+        given = {
+            dotted(inner.operations, i) for _, operation in inner.calls()
+            if self._of_session(inner, operation) for i in inner.arguments(operation)
+        }  # fmt: skip
+        returned = [s[7] for s in inner.layout.statements if s[0] == f.RETURN and s[7] >= 0]
+        return bool(returned) and all(dotted(inner.operations, i) in given for i in returned)
 
     # -- factories
 
@@ -154,6 +218,17 @@ class Expiry:
                 for view in (View(self.colors, function),) for _, operation in view.calls()
             )  # fmt: skip
         return self._by_hand
+
+
+def _awaits(view: View, call: int, later: int) -> bool:
+    """Is anything awaited between a call that is itself, and an operation behind it? That may have
+    loaded the object again."""
+    own = view.layout.parent(call)
+    between = range(call + 1, later)
+    return any(
+        index != own and view.operations[index] and view.operations[index][0] == f.AWAIT
+        for index in between
+    )
 
 
 def _assigned(statement: f.Statement) -> tuple[f.Operation, ...]:
