@@ -125,16 +125,18 @@ HAZARDS = (
     Hazard("H03", "decimal", 'db.expire(coin, ["price"])', "pass", "ASY702"),
     Hazard("H03", "kept", "await user.awaitable_attrs.id", "pass", "ASY702"),
     Hazard(
-        "H03", "queried_again", 'db.expire(again, ["user"])', "pass", "ASY702"
+        "H03", "queried_again", 'db.expire(book, ["user"])', "pass"
     ),
-    Hazard("H03", "read_elsewhere", 'db.expire(coin, ["price"])', "pass", "ASY702"),
+    Hazard("H03", "read_elsewhere", 'await db.refresh(coin, ["price"])', "pass", "ASY702"),
     Hazard("H03", "savepoint", "await purse.awaitable_attrs.size", "purse.size", "ASY702"),
     Hazard("H03", "rows_between", 'db.expire(user, ["tags"])', "pass", "ASY702"),
     Hazard("H03", "order", 'db.expire(dog, ["toys"])', "pass", "ASY702"),
     Hazard("H03", "given_by_a_call", 'db.expire(result, ["toys"])', "pass", "ASY702"),
     Hazard("H03", "in_turns", 'db.expire(dog, ["toys"])', "pass", "ASY702"),
     Hazard("H03", "below_one_another", 'db.expire(animal, ["toys"])', "pass", "ASY702"),
-    Hazard("H03", "raising", 'await db.refresh(again, ["kept"])', "pass", "ASY702"),
+    Hazard("H03", "loaded_again", 'self.db.expire(user, ["books"])', "pass"),
+    Hazard("H03", "held_by_an_object", 'self.db.expire(dog, ["toys"])', "pass", "ASY702"),
+    Hazard("H03", "raising", 'db.expire(dog, ["kept"])', "pass"),
     Hazard("H03", "expunged", "db.expunge_all()", None),
     Hazard("H03", "commits", 'db.expire(book, ["user"])', "pass", "ASY702"),
     Hazard("H03", "rollback", "await user.awaitable_attrs.name", "user.name", "ASY702"),
@@ -167,6 +169,7 @@ HAZARDS = (
     ),
     Hazard("H11", "bulk_update", "await db.run_sync(", None),
     Hazard("H11", "queried_update", ".awaitable_attrs.size", ".size", "ASY702"),
+    Hazard("H11", "text", 'db.expire(purse, ["size"])', "pass", "ASY702"),
     Hazard("H11", "unsynchronized", 'db.expire(purse, ["size"])', "pass", "ASY702"),
     Hazard(
         "H13", "listener", "\ndef hear", "\nasync def hear", "ASY412", True, ["new"], apart=True,
@@ -333,8 +336,8 @@ def check(hazard: Hazard, migration: Migration) -> None:
         assert fails(migration.after, name, bare, hazard, result), "the fix isn't needed"
 
 
-def test_what_a_commit_leaves(migration: Migration) -> None:
-    name = "h03_commits_kept"
+@pytest.mark.parametrize("name", ["h03_commits_kept", "h03_loaded_again_kept"])
+def test_what_a_commit_leaves(name: str, migration: Migration) -> None:
     assert "expire" not in (migration.after / f"{name}.py").read_text(encoding="utf-8")
     assert run(migration.after, name) == run(migration.before, name)
 

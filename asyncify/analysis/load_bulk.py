@@ -1,21 +1,33 @@
-"""UPDATEs of many rows that leave what is loaded as it was: ``synchronize_session=False``.
+"""Statements that leave what is loaded as it was: ``synchronize_session=False``, and texts.
 
 A commit had what they have changed read again.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
-from asyncify.analysis import load_sessions, load_statements
+from asyncify.analysis import load_commits, load_sessions, load_statements
 from asyncify.analysis import load_values as s
-from asyncify.analysis.program import Class
+from asyncify.analysis.load_histories import Write
+from asyncify.analysis.program import Class, Function, Variable
+from asyncify.vocabulary import loading as words
 from asyncify.vocabulary.loading import VALUES
 from asyncify.vocabulary.sqlalchemy_query import UNSYNCHRONIZED
 
 if TYPE_CHECKING:
     from asyncify.analysis.load_evaluation import LoadEvaluation
+    from asyncify.analysis.loading import Loading
+
+_STATEMENT = re.compile(
+    r"""\s*(?P<verb>update|insert\s+into|delete\s+from)\s+["`]?(?P<table>\w+)["`]?
+    (?:\s+set\s+(?P<set>.*?)(?:\swhere\s.*)?$)?""",
+    re.IGNORECASE | re.DOTALL | re.VERBOSE,
+)
+_SET = re.compile(r"""(?:^|,)\s*["`]?(\w+)["`]?\s*=""")
 
 
 def by_query(run: LoadEvaluation, operation: f.Operation, cls: Class) -> None:
@@ -40,6 +52,68 @@ def executed(run: LoadEvaluation, index: int) -> None:
     cls = load_sessions.updated_class(run, index) if is_left else None
     if cls is not None:
         _leave(run, cls, names)
+
+
+def by_text(run: LoadEvaluation, index: int) -> None:
+    """``db.execute(text("UPDATE users SET age = 1"))``: nothing of what is held knows of it."""
+    for verb, table, names in _written(run.loading, run.function, run.operations, index):
+        classes = run.loading.by_table.get(table, ())
+        if not classes:
+            load_commits.note(run, Write(None, "bulk", between=table))
+        for cls in classes:
+            run.state.write(cls)
+            load_commits.gone(run, cls, "bulk")
+            if verb == "update":
+                _leave(run, cls, names & run.loading.models.columns(cls))
+
+
+def columns(loading: Loading) -> set[str]:
+    """The columns that such statements set, anywhere."""
+    out: set[str] = set()
+    program = loading.inference.program
+    for function in program.mentioning(words.TEXT):
+        operations = function.body.operations
+        for index, operation in enumerate(operations):
+            if operation and operation[0] == f.CALL:
+                for _, _, names in _written(loading, function, operations, index):
+                    out |= names
+    for function in program.mentioning(UNSYNCHRONIZED[0]):
+        run = loading.empty_run(function)
+        for operation in run.operations:
+            if operation and operation[0] == f.CALL:
+                callee = run.operations[operation[5]]
+                if callee[0] == f.ATTRIBUTE and callee[6] in (VALUES, *words.UPDATING):
+                    out |= _names(run, operation) or set()
+    return out
+
+
+def _written(
+    loading: Loading, function: Function, operations: tuple[f.Operation, ...], index: int
+) -> Iterator[tuple[str, str, set[str]]]:
+    """What a text does to which table, and the columns that it sets."""
+    body, place, program = loading.body(function), index, loading.inference.program
+    if place >= 0 and operations[place][0] == f.NAME and body.assigned(place) >= 0:
+        place = body.assigned(place)
+    elif place >= 0 and operations[place][0] in (f.NAME, f.ATTRIBUTE):
+        symbol = program.resolve_expression(function, operations, place)
+        found = program.variable_expression(symbol) if isinstance(symbol, Variable) else None
+        if found is not None and found[1][found[2]][0] == f.CALL:
+            yield from _written(loading, *found)
+        return
+    while place >= 0 and operations[place][0] == f.CALL:
+        callee = operations[operations[place][5]]
+        if callee[0] == f.NAME or callee[6] == words.TEXT:
+            break
+        place = callee[5]  # .bindparams(...)
+    if place < 0 or operations[place][0] != f.CALL or not operations[place][6]:
+        return
+    callee, argument = operations[operations[place][5]], operations[place][6][0]
+    if words.TEXT not in callee[5:7] or argument < 0:
+        return
+    for text in body.texts(argument):
+        if told := _STATEMENT.match(text):
+            names = set(_SET.findall(told["set"] or ""))
+            yield told["verb"].split()[0].lower(), told["table"], names
 
 
 def _is_unsynchronized(run: LoadEvaluation, operation: f.Operation, position: int = -1) -> bool:
@@ -68,8 +142,9 @@ def _names(run: LoadEvaluation, operation: f.Operation) -> set[str] | None:
 def _leave(run: LoadEvaluation, cls: Class, names: set[str] | None) -> None:
     """What is held of a class has other values than its rows until the next commit."""
     state = run.state
+    columns = run.loading.models.columns(cls)
+    unlike = {s.UNLIKE + name for name in (columns if names is None else names)}
+    state.computes |= {(cls, name) for name in unlike}  # callers may hold others
     for entity in load_sessions.held(run):
         if cls in entity.cls.ancestors:
-            columns = run.loading.models.columns(entity.cls)
-            unlike = {s.UNLIKE + name for name in (columns if names is None else names)}
             state.set_changed(entity.key, state.changed.get(entity.key, frozenset()) | unlike)

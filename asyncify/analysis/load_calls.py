@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from asyncify import facts as f
 from asyncify.analysis import (
+    load_again,
     load_applied,
     load_commits,
     load_factories,
@@ -188,7 +189,7 @@ def _other(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
 def _requested(run: LoadEvaluation, name: str, index: int) -> None:
     """A test's client runs the program, often on the session of the test: what the program expires
     is expired there too."""
-    load_commits.before_request(run, index)
+    load_again.before_request(run, index)
     if load_requests.may_expire(run.loading.expiring_requests, name):
         load_sessions.expire_all(run)
     load_sessions.expire_attributes(run, run.loading.computed_attributes)

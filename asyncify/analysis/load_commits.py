@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
-from asyncify.analysis.load_demands import Demand
-from asyncify.analysis.load_histories import NO_HISTORY, Key, Pair, Write
+from asyncify.analysis.load_histories import NO_HISTORY, History, Key, Pair, Write
 from asyncify.analysis.load_states import State
 from asyncify.analysis.model_bodies import Relationship
 from asyncify.analysis.program import Class
-from asyncify.vocabulary.loading import APPENDING, EAGER, QUERYING, REQUEST
+from asyncify.vocabulary.loading import APPENDING, EAGER, QUERYING
 
 if TYPE_CHECKING:
     from asyncify.analysis.load_evaluation import LoadEvaluation
@@ -104,51 +103,6 @@ def gone(run: LoadEvaluation, cls: Class, kind: str) -> None:
         note(run, Write(each, kind))
 
 
-def before_request(run: LoadEvaluation, index: int) -> None:
-    """What a test has written and committed, the program reads: by the test's own session, in which
-    what the test holds, or an earlier request has loaded, is what it was."""
-    own = frozenset(write for write in run.state.history.past if write.cls is not None)
-    if not own or not run.body.is_test or run.committed_in is run.statement:
-        return
-    for variable, value in run.environment.items():
-        for entity in s.ordered([a for a in value if isinstance(a, s.Entity) and not a.path]):
-            for name, link in run.loading.models.links(entity.cls).items():
-                if any(_changes(run, write, entity.cls, link) for write in own):
-                    _expired_for(run, entity, name, variable, index)
-
-
-def _expired_for(
-    run: LoadEvaluation, entity: s.Entity, name: str, variable: str, index: int
-) -> None:
-    history = run.state.history
-    known = entity.source.kind == "given" or name in run.state.loaded.get(entity.key, frozenset())
-    at = next(
-        (n for n, each in enumerate(run.operations) if each and each[:1] == (f.NAME,)
-         and each[5] == variable), -1,
-    )  # fmt: skip
-    if at < 0 or _is_gone(entity.key, history.gone) or (entity.key, name) in history.read:
-        return
-    if known or any(write.cls is None for write in history.past):  # an earlier request
-        found = Demand(
-            run.function, index, name, entity, entity.source, (), reader=REQUEST, at=at,
-            outdated=True, maybe=not _is_stored(run, entity.source),
-        )  # fmt: skip
-        run.summary.demands[found] = None
-        read(run, entity, (name,))
-
-
-def _is_stored(run: LoadEvaluation, source: s.Source) -> bool:
-    """Has the session seen it by now? What a test makes, or is given by a fixture that doesn't ask
-    the database, it may add later."""
-    if source.kind not in ("given", "new") or source in run.state.stored:
-        return True
-    parameters, fixtures = run.function.signature.parameters, run.loading.inference.fixtures
-    return source.kind == "given" and any(
-        fixtures.given(run.function, parameter.name) in run.loading.coloring.turned
-        for parameter in parameters[source.index : source.index + 1]
-    )
-
-
 def requested(run: LoadEvaluation) -> None:
     """A request has written and committed whatever it may have."""
     if run.loading.is_shared:
@@ -167,7 +121,7 @@ def invoked(run: LoadEvaluation, operation: f.Operation) -> bool:
     for function in found:
         state = run.loading.bare_summary(function).state
         if state is not None:
-            called(run, state, lambda _: [])
+            called(run, state)
     return bool(found)
 
 
@@ -185,6 +139,9 @@ def commits(run: LoadEvaluation) -> None:
 
 def _give_back(run: LoadEvaluation) -> None:
     """What was set to something else than the database gives is read again."""
+    run.state.computes = frozenset(
+        (cls, name.replace(s.UNLIKE, s.GIVEN_BACK)) for cls, name in run.state.computes
+    )
     for key, names in list(run.state.expired.items()):
         unlike = {name for name in names if name.startswith(s.UNLIKE)}
         if unlike:
@@ -203,6 +160,7 @@ def committed(run: LoadEvaluation) -> None:
         history = history._replace(
             dirty=frozenset(), past=history.past | history.dirty,
             pairs=history.pairs | pairs, read=frozenset(),
+            elsewhere=history.elsewhere | frozenset(_changed_elsewhere(run, history.dirty)),
         )  # fmt: skip
         run.committed_in = run.statement
     run.state.history = history
@@ -221,19 +179,27 @@ def _count_again(run: LoadEvaluation) -> None:
                 state.set_expired(entity.key, known | {s.GIVEN_BACK + name for name in names})
 
 
-def called(run: LoadEvaluation, state: State, own: Callable[[Key], list[Key]]) -> None:
+def called(run: LoadEvaluation, state: State) -> None:
     """A callee has written, and may have committed."""
     theirs = state.history
     if theirs.commits:
         run.state.history = run.state.history._replace(dirty=run.state.history.dirty | theirs.past)
         committed(run)
     mine = run.state.history
-    if theirs.dirty or theirs.past or theirs.gone or theirs.read:
-        moved = theirs.moved(own)
+    if theirs.dirty or theirs.past:
         run.state.history = mine._replace(
             dirty=mine.dirty | theirs.dirty,
             distant=mine.distant | theirs.distant | theirs.pairs,
-            gone=mine.gone | moved.gone, read=mine.read | moved.read,
+        )
+
+
+def taken_over(run: LoadEvaluation, state: State, own: Callable[[Key], list[Key]]) -> None:
+    """What a callee's history says of instances, once it is known which they are here."""
+    theirs, mine = state.history.moved(own), run.state.history
+    if theirs.gone or theirs.read or theirs.lent:
+        run.state.history = mine._replace(
+            gone=mine.gone | theirs.gone, read=mine.read | theirs.read,
+            lent=mine.lent | theirs.lent, elsewhere=mine.elsewhere | theirs.elsewhere,
         )  # fmt: skip
 
 
@@ -242,7 +208,7 @@ def _loaded(run: LoadEvaluation, writes: frozenset[Write]) -> Iterator[Pair]:
     state = run.state
     for cls, name in run.seen:
         link = run.loading.models.links(cls)[name]
-        if any(_changes(run, write, cls, link) for write in writes):
+        if any(changes(run, write, cls, link) for write in writes):
             yield cls, name
     found = {entity for value in run.environment.values() for entity in s.unordered(value)}
     for source, path in state.loaded:
@@ -252,12 +218,22 @@ def _loaded(run: LoadEvaluation, writes: frozenset[Write]) -> Iterator[Pair]:
         is_new = entity.source.kind == "new" and not entity.path
         for name, link in run.loading.models.links(entity.cls).items():
             if (name in known or (link.lazy in EAGER and not is_new)) and any(
-                _changes(run, write, entity.cls, link) for write in writes
+                changes(run, write, entity.cls, link) for write in writes
             ):
                 yield entity.cls, name
 
 
-def _changes(run: LoadEvaluation, write: Write, cls: Class, link: Relationship) -> bool:
+def _changed_elsewhere(run: LoadEvaluation, writes: frozenset[Write]) -> Iterator[tuple[Key, str]]:
+    """Of what callees may have loaded of the instances that are held here, what the writes
+    change."""
+    for key, name in run.state.history.lent:
+        for (path, cls), _ in list(key[0].entities.items()):
+            link = run.loading.models.links(cls).get(name) if path == key[1] else None
+            if link is not None and any(changes(run, write, cls, link) for write in writes):
+                yield key, name
+
+
+def changes(run: LoadEvaluation, write: Write, cls: Class, link: Relationship) -> bool:
     """May a write have changed what a relationship leads to?"""
     if link.target is None or link.lazy in QUERYING:
         return False
@@ -265,9 +241,9 @@ def _changes(run: LoadEvaluation, write: Write, cls: Class, link: Relationship) 
         return write.between == link.between
     if write.cls is None or link.between in run.loading.models.tables(write.cls):
         return True
-    if not link.to_many and write.kind in ("moved", "bulk") and _related(write.cls, cls):
+    if not link.to_many and write.kind in ("moved", "bulk") and related(write.cls, cls):
         return _refers(run, write, link.target)
-    if not _related(write.cls, link.target):
+    if not related(write.cls, link.target):
         return False
     if write.kind in ("gone", "bulk"):
         return True
@@ -287,7 +263,7 @@ def _refers(run: LoadEvaluation, write: Write, cls: Class) -> bool:
     return write.tables is None or bool(write.tables & run.loading.models.tables(cls))
 
 
-def _related(one: Class, other: Class) -> bool:
+def related(one: Class, other: Class) -> bool:
     return one in other.ancestors or other in one.ancestors
 
 
@@ -298,18 +274,20 @@ def is_outdated(run: LoadEvaluation, entity: s.Entity, name: str, late: bool) ->
     """Would a sync session load a relationship again that was loaded before the commit? ``late``:
     see below."""
     history = run.state.history
-    if not history.past or (entity.key, name) in history.read or _is_gone(entity.key, history.gone):
+    if not history.past or (entity.key, name) in history.read or is_gone(entity.key, history):
         return False
     link = run.loading.models.links(entity.cls)[name]
     known = name in run.state.loaded.get(entity.key, frozenset())
+    if (entity.key, name) in history.elsewhere:
+        return True
     if entity.source.kind == "new" and not entity.path and not known:
         return False
-    if any(of == name and _related(cls, entity.cls) for cls, of in history.pairs):
+    if any(of == name and related(cls, entity.cls) for cls, of in history.pairs):
         return True
     if is_distant(run, entity.cls, name):
         return not late
     return entity.source.kind == "given" and any(
-        write.cls is not None and _changes(run, write, entity.cls, link) for write in history.past
+        write.cls is not None and changes(run, write, entity.cls, link) for write in history.past
     )
 
 
@@ -327,23 +305,27 @@ def is_late(run: LoadEvaluation, at: int, reading: int) -> bool:
 def is_distant(run: LoadEvaluation, cls: Class, name: str) -> bool:
     """Had only a callee loaded it, of an instance that may not be there any more?"""
     history = run.state.history
-    if any(of == name and _related(each, cls) for each, of in history.pairs):
+    if any(of == name and related(each, cls) for each, of in history.pairs):
         return False
-    return any(of == name and _related(each, cls) for each, of in history.distant)
+    return any(of == name and related(each, cls) for each, of in history.distant)
 
 
-def _is_gone(key: Key, gone: frozenset[Key]) -> bool:
+def is_gone(key: Key, history: History) -> bool:
+    """Is it no longer the session's, or what leads to it?"""
     source, path = key
-    return any(of is source and path[: len(start)] == start for of, start in gone)
+    return any(of is source and path[: len(start)] == start for of, start in history.gone)
 
 
 def read(run: LoadEvaluation, entity: s.Entity, names: Iterable[str] | None) -> None:
     """Relationships are as the database has them, or will be when they are read. None: all."""
+    if run.state.history.past:
+        loaded(run, entity.key, run.loading.models.links(entity.cls) if names is None else names)
+
+
+def loaded(run: LoadEvaluation, key: Key, names: Iterable[str]) -> None:
+    """The same, of the instance with this key."""
     history = run.state.history
-    if history.past:
-        names = run.loading.models.links(entity.cls) if names is None else names
-        pairs = {(entity.key, name) for name in names}
-        run.state.history = history._replace(read=history.read | pairs)
+    run.state.history = history._replace(read=history.read | {(key, name) for name in names})
 
 
 def expired(run: LoadEvaluation) -> None:

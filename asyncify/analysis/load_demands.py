@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from asyncify.analysis.load_states import State
 from asyncify.analysis.load_values import NOTHING, Entity, Key, Source, Value, sources
-from asyncify.analysis.program import Function
+from asyncify.analysis.program import Class, Function
 
 
 class Demand(NamedTuple):
@@ -80,6 +80,8 @@ class Summary:
     asked: tuple[Demand, ...] = ()  # those of the demands that are on what it is given
     # Columns that it reads of what it is given: whoever gives it may have let them expire.
     reads: dict[tuple[Key, str], Demand] = field(default_factory=dict)
+    # Relationships, by class, that it loads of what it isn't given: whoever calls it may hold that.
+    loads: set[tuple[Class, str]] = field(default_factory=set)
 
     def finish(self, function: Function, given: tuple[Value, ...]) -> None:
         """Leave out what no caller can ask for: each one would carry it along."""

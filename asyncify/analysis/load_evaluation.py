@@ -54,6 +54,7 @@ class LoadEvaluation:
         self.statement: f.Statement | None = None  # that is run
         self.committed_in: f.Statement | None = None  # the last one with a commit in it
         self.seen: set[tuple[Class, str]] = set()  # relationships that were read
+        self.place = -1  # the call that is evaluated
         self.left: list[State] = []  # at `break` and `continue` of the innermost loop
         for parameter, value in zip(function.signature.parameters, given, strict=False):
             self.environment[parameter.name] = value
@@ -339,6 +340,7 @@ class LoadEvaluation:
                 else:
                     values[index] = self.by_type(index)
             elif kind == f.CALL:
+                self.place = index
                 if hot[operation[5]] or hot[index] or self.is_given_something(operation):
                     value = load_calls.call(self, operation, index)
                     told = self.body.told(index) if hot[operation[5]] else s.NOTHING
@@ -440,7 +442,7 @@ class LoadEvaluation:
             if (method := atom.cls.find(name)) is not None
         ]  # fmt: skip
         methods.sort(key=lambda method: (method.module.path, method.index))
-        return s.join([load_summaries.apply_bare(self, method) for method in methods])
+        return s.join([load_summaries.apply_bare(self, method, index) for method in methods])
 
     def elements(self, value: s.Value) -> s.Value:
         if not value:

@@ -43,8 +43,10 @@ class History(NamedTuple):
     """``dirty`` are the writes since the last commit, ``past`` those before it; ``pairs`` the
     relationships, by class, that had been loaded when something of them was committed, ``distant``
     those that callees had loaded of instances that nobody need hold any more; ``read`` those, by
-    instance, that have been loaded since; ``gone`` instances that were deleted. ``commits``: was
-    there a commit at all?"""
+    instance, that have been loaded since; ``gone`` instances that were deleted; ``lent`` the
+    relationships, by instance, that callees may have loaded by queries of their own, and
+    ``elsewhere`` those of which something was committed since. ``commits``: was there a commit at
+    all?"""
 
     dirty: frozenset[Write] = frozenset()
     past: frozenset[Write] = frozenset()
@@ -52,6 +54,8 @@ class History(NamedTuple):
     distant: frozenset[Pair] = frozenset()
     read: frozenset[tuple[Key, str]] = frozenset()
     gone: frozenset[Key] = frozenset()
+    lent: frozenset[tuple[Key, str]] = frozenset()
+    elsewhere: frozenset[tuple[Key, str]] = frozenset()
     commits: bool = False
 
     def joined(self, other: History) -> History:
@@ -63,6 +67,7 @@ class History(NamedTuple):
         return History(
             self.dirty | other.dirty, self.past | other.past, self.pairs | other.pairs,
             self.distant | other.distant, self.read & other.read, self.gone | other.gone,
+            self.lent | other.lent, self.elsewhere | other.elsewhere,
             self.commits or other.commits,
         )  # fmt: skip
 
@@ -71,29 +76,35 @@ class History(NamedTuple):
 
     def forgetting(self, source: object) -> History:
         """The source gives other instances from now on."""
-        if not self.read and not self.gone:
+        if not self.read and not self.gone and not self.lent:
             return self
         return self._replace(
             read=frozenset(pair for pair in self.read if pair[0][0] is not source),
             gone=frozenset(key for key in self.gone if key[0] is not source),
+            lent=frozenset(pair for pair in self.lent if pair[0][0] is not source),
+            elsewhere=frozenset(pair for pair in self.elsewhere if pair[0][0] is not source),
         )
 
     def moved(self, own: Callable[[Key], list[Key]]) -> History:
         """A callee's history, about the caller's instances."""
-        if not self.read and not self.gone:
+        if not self.read and not self.gone and not self.lent:
             return self
         return self._replace(
             read=frozenset((key, name) for of, name in self.read for key in own(of)),
             gone=frozenset(key for of in self.gone for key in own(of)),
+            lent=frozenset((key, name) for of, name in self.lent for key in own(of)),
+            elsewhere=frozenset((key, name) for of, name in self.elsewhere for key in own(of)),
         )
 
     def narrowed(self, known: Callable[[Any], bool]) -> History:
         """Without what callers can't ask for."""
-        if not self.read and not self.gone:
+        if not self.read and not self.gone and not self.lent:
             return self
         return self._replace(
             read=frozenset(pair for pair in self.read if known(pair[0][0])),
             gone=frozenset(key for key in self.gone if known(key[0])),
+            lent=frozenset(pair for pair in self.lent if known(pair[0][0])),
+            elsewhere=frozenset(pair for pair in self.elsewhere if known(pair[0][0])),
         )
 
 

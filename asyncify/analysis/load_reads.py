@@ -220,6 +220,12 @@ def _comes_from(entity: s.Entity, target: Class) -> bool:
 def column(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -> None:
     """A column is needed: has it expired, or was it never loaded?"""
     state, key = run.state, entity.key
+    if name in run.loading.unlike and entity.source.kind in ("held", "other"):
+        run.summary.loads.add((entity.cls, name))
+        if any((cls, s.GIVEN_BACK + name) in state.computes for cls in entity.cls.ancestors):
+            found = _demanded(run, entity, name, True, reading)
+            run.summary.demands[found._replace(outdated=True)] = None
+            return
     if s.GIVEN_BACK + name in state.expired.get(key, frozenset()):
         found = _demanded(run, entity, name, True, reading)
         run.summary.demands[found._replace(outdated=True)] = None
@@ -290,11 +296,18 @@ def column_of_subclass(run: LoadEvaluation, entity: s.Entity, name: str, reading
         run.state.load(entity.key, (name,))
 
 
+def seen(run: LoadEvaluation, source: s.Source, cls: Class, name: str) -> None:
+    """Note that a relationship was read: what is loaded by it others may hold."""
+    run.seen.add((cls, name))
+    if source.kind not in ("given", "new"):
+        run.summary.loads.add((cls, name))
+
+
 def demand(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -> None:
     """A relationship is needed: is it there?"""
     link = run.loading.models.links(entity.cls)[name]
     state = run.state
-    run.seen.add((entity.cls, name))
+    seen(run, entity.source, entity.cls, name)
     asked = _demanded(run, entity, name, False, reading)
     late = load_commits.is_late(run, asked.at, asked.anchor)
     if load_commits.is_outdated(run, entity, name, late):

@@ -6,7 +6,7 @@ from collections.abc import Set
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
-from asyncify.analysis import load_bulk, load_commits, load_statements
+from asyncify.analysis import load_again, load_bulk, load_commits, load_statements
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_bodies import session_of
@@ -111,6 +111,7 @@ def _executed_by(run: LoadEvaluation, argument: s.Value, gives: Gives, index: in
         run.state.flush()
         _bulk_update(run, index)
         load_bulk.executed(run, index)
+        load_bulk.by_text(run, index)
         _write_many(run, index)
 
     def execute(statement: s.Statement) -> s.Value:
@@ -222,6 +223,9 @@ def fetched(
     if not run.loading.is_model(cls):
         return s.NOTHING
     source = s.Source("get", run.function, index)
+    read = {(cls, name) for name in run.loading.unlike & run.loading.models.columns(cls)}
+    load_again.before_call(run, read, index)  # what the session holds comes as it is
+    run.summary.loads |= read
     run.state.forget(source)
     computed = {n for c in cls.ancestors for n in run.loading.computed.get(c, ())}
     if run.loading.is_shared:
@@ -270,8 +274,9 @@ def _affect(run: LoadEvaluation, effect: Effect, operation: f.Operation, argumen
 def expire_all(run: LoadEvaluation, failed: bool = False) -> None:
     """Everything that the function holds, but what was never stored. ``failed``: only where
     something has failed before, and was handled."""
+    if not failed:  # else it may as well not have come to that
+        load_commits.expired(run)
     failed = failed or run.handlers > 0
-    load_commits.expired(run)
     run.state.recovers |= failed
     run.state.expires |= not failed
     keys = {e.key for e in held(run)} | run.state.loaded.keys()

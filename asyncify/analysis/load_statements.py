@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from asyncify import facts as f
-from asyncify.analysis import load_bulk, load_commits, load_reads, load_sessions
+from asyncify.analysis import load_again, load_bulk, load_commits, load_reads, load_sessions
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_states import State
@@ -204,6 +204,10 @@ def alternately(
 def executed(run: LoadEvaluation, statement: s.Statement) -> None:
     """The statement's instances are new ones, and loaded as its options say."""
     run.state.flush()
+    loads = set(load_again.selected(run, statement))
+    classes = [entity.cls for entity in statement.entities if entity is not None]
+    expired = load_again.before_call(run, loads, run.place, classes)
+    run.summary.loads |= loads
     for entity in statement.entities:
         if entity is not None:
             run.state.forget(entity.source)
@@ -212,6 +216,7 @@ def executed(run: LoadEvaluation, statement: s.Statement) -> None:
                 path[-1].replace(s.LATER, s.WITHOUT)
             }  # fmt: skip
                 run.state.load((entity.source, path[:-1]), names)
+    load_again.after_query(run, statement, expired)
 
 
 def _left_out(run: LoadEvaluation, entity: s.Entity, path: tuple[str, ...]) -> set[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from asyncify import facts as f
 from asyncify.analysis import (
+    load_again,
     load_arguments,
     load_commits,
     load_reads,
@@ -46,7 +47,7 @@ def call(
         and not run.is_given_something(operation)
         and not asks(run, function)
     ):
-        return apply_bare(run, function)
+        return apply_bare(run, function, index)
     given, places_of = load_arguments.arguments(run, function, bound, operation, base, handed)
     found = apply(run, function, given, index, places_of)
     return _own(run, found, function, index) if classes else found
@@ -115,14 +116,20 @@ def apply(
     handed = {
         entity.source for value in given for atom in value for entity in s.selected(atom)
     }  # what a statement that is handed on will give
+    expired = load_again.before_call(run, summary.loads, index)
     _demand(run, function, summary, given, handed, (run.function, index), places, below)
     if summary.reads:
         _read(run, function, summary, given, (run.function, index), places, below)
+    load_again.lend(run, summary.loads)
     if summary.state is not None:
-        load_commits.called(run, summary.state, lambda key: _keys(key, function, given))
+        load_commits.called(run, summary.state)
         _leave(run, summary.state)
         _take_over(run, summary.state, function, given)
-    return _put_back(summary.returned, function, given) if summary.returned else s.NOTHING
+    if not summary.returned:
+        return s.NOTHING
+    returned = _put_back(summary.returned, function, given)
+    load_again.after_call(run, returned, expired)
+    return returned
 
 
 def _last(run: LoadEvaluation, name: str, index: int) -> int:
@@ -131,13 +138,16 @@ def _last(run: LoadEvaluation, name: str, index: int) -> int:
     return next((n for n in named if run.operations[n][5] == name), -1)
 
 
-def apply_bare(run: LoadEvaluation, function: Function) -> s.Value:
+def apply_bare(run: LoadEvaluation, function: Function, index: int) -> s.Value:
     """What a function gives that is given no instance."""
     summary = run.loading.bare_summary(function)
+    expired = load_again.before_call(run, summary.loads, index)
+    load_again.lend(run, summary.loads)
     if summary.state is not None:
-        load_commits.called(run, summary.state, lambda key: _keys(key, function, []))
+        load_commits.called(run, summary.state)
         _leave(run, summary.state)
         _take_over(run, summary.state, function, [])
+    load_again.after_call(run, summary.returned, expired)
     return summary.returned
 
 
@@ -200,6 +210,11 @@ def _ask_holder(
     turned = run.function in run.loading.coloring.turned
     maybe = demand.maybe or not (turned or run.is_certain(call_site[1]))
     found = demand._replace(calls=(call_site, *demand.calls), at=at, below=demand.path, maybe=maybe)
+    if not demand.column:
+        load_reads.seen(run, demand.source, demand.entity.cls, demand.attribute)
+        if load_commits.is_outdated(run, demand.entity, demand.attribute, late=False):
+            load_commits.read(run, demand.entity, (demand.attribute,))
+            found = found._replace(outdated=True)
     run.summary.demands[found] = None
 
 
@@ -265,7 +280,7 @@ def _pass_on(run: LoadEvaluation, demand: Demand, before: bool) -> None:
         if not _comes_later(run, demand):
             return
     else:
-        run.seen.add((demand.entity.cls, demand.attribute))
+        load_reads.seen(run, demand.source, demand.entity.cls, demand.attribute)
     if state.history.past and not demand.column:
         entity = s.Entity(demand.source, demand.path, demand.entity.cls)
         late = load_commits.is_late(run, demand.at, demand.anchor)
@@ -342,6 +357,7 @@ def _take_over(run: LoadEvaluation, state: State, function: Function, given: lis
         run.state.stored |= _own_sources(state.stored, function, given)
     if state.lapsed:
         run.state.lapse(own for key in state.lapsed for own in _keys(key, function, given))
+    load_commits.taken_over(run, state, lambda key: _keys(key, function, given))
 
 
 def _own_sources(

@@ -14,6 +14,7 @@ from typing import Any
 from asyncify import facts as f
 from asyncify.analysis import (
     generics,
+    load_bulk,
     load_kinds,
     load_names,
     load_requests,
@@ -216,7 +217,20 @@ class Loading:
     @cached_property
     def unlike(self) -> set[str]:
         """The columns that are set to what the database turns."""
-        return load_kinds.unlike(self)
+        return load_kinds.unlike(self) | load_bulk.columns(self)
+
+    @cached_property
+    def by_table(self) -> dict[str, list[Class]]:
+        """The mapped classes that have a table."""
+        out: dict[str, list[Class]] = {}
+        for cls in self.inference.program.classes.values():
+            for table in self.models.tables(cls) if self.is_model(cls) else ():
+                out.setdefault(table, []).append(cls)
+        return out
+
+    def empty_run(self, function: Function) -> LoadEvaluation:
+        """One that has looked at nothing yet."""
+        return LoadEvaluation(self, function, ())
 
     @cached_property
     def expires(self) -> bool:
@@ -447,7 +461,8 @@ class Loading:
             return Summary()
         summary = self._run(function, given)
         if self._loads_itself(function):
-            summary = Summary(state=summary.state)  # what it writes and commits, it does as before
+            # What it writes and commits, it does as before.
+            summary = Summary(state=summary.state, loads=summary.loads)
         self._summaries[key] = summary
         return summary
 

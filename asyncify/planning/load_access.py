@@ -91,16 +91,16 @@ class Access:
         session = self.session(function, index) or f"{self._session_of(function)}({value})"
         return f"{session}.run_sync(lambda _: {value}.{name})"
 
-    def expired(self, function: Function, index: int, value: str, name: str) -> str:
-        """The statement that has a relationship of ``value`` loaded again. ``refresh`` would leave
+    def expired(self, function: Function, index: int, value: str, *names: str) -> str:
+        """The statement that has relationships of ``value`` loaded again. ``refresh`` would leave
         one out that leads back to where the instance was loaded from."""
         session = self.session(function, index) or f"{self._session_of(function)}({value})"
-        return f'{session}.expire({value}, ["{name}"])'
+        return f"{session}.expire({value}, [{_listed(names)}])"
 
-    def refreshed(self, function: Function, index: int, value: str, name: str) -> str:
-        """What has a relationship loaded at once that raises where it is read."""
+    def refreshed(self, function: Function, index: int, value: str, *names: str) -> str:
+        """What has columns loaded at once, or a relationship that raises where it is read."""
         session = self.session(function, index) or f"{self._session_of(function)}({value})"
-        return f'await {session}.refresh({value}, ["{name}"])'
+        return f"await {session}.refresh({value}, [{_listed(names)}])"
 
     def session(self, function: Function, index: int) -> str:
         """The name of a session that was used, or is a parameter, before the read."""
@@ -239,3 +239,7 @@ class Access:
                 )
             )  # fmt: skip
         return True
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(f'"{name}"' for name in names)

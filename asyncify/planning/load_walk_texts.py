@@ -105,8 +105,31 @@ class WalkTexts:
     def _lines(self, walk: Walk, text: str, steps: dict[str, Step], names: Names) -> Iterator[str]:
         asked = {n: self._asked(walk, text, n, step.among) for n, step in steps.items()}
         for question, those in groupby(steps, key=asked.__getitem__):
-            lines = [line for n in those for line in self._step(walk, text, n, steps[n], names)]
+            lines = list(self._of_one(walk, text, {n: steps[n] for n in those}, names))
             yield from [f"if {question}:", *_indented(lines)] if question else lines
+
+    def _of_one(self, walk: Walk, text: str, steps: dict[str, Step], names: Names) -> Iterator[str]:
+        """The lines for attributes that one class has."""
+        told: set[str] = set()
+        for name, step in steps.items():
+            write = self._at_once(step, name)
+            if write is None:
+                yield from self._step(walk, text, name, step, names)
+            elif name not in told:
+                alike = [n for n, other in steps.items() if self._at_once(other, n) == write]
+                told.update(alike)
+                yield write(walk.holder, walk.anchor, text, *alike)
+
+    def _at_once(self, step: Step, name: str) -> Callable[..., str] | None:
+        """What has one statement for several attributes: which expire and are left to others, or
+        columns that are read here."""
+        link = self.models.links(step.cls).get(name)
+        if not step.outdated or step.below:
+            return None
+        if link is None and step.wanted and step.here:
+            return self.access.refreshed
+        raises = link is not None and link.lazy in RAISING and step.here
+        return None if step.wanted or raises else self.access.expired
 
     def _asked(self, walk: Walk, text: str, name: str, among: tuple[Class, ...]) -> str:
         """Is it an instance of what has the attribute? '' where it always is."""

@@ -27,7 +27,7 @@ from asyncify.planning.load_access import Access
 from asyncify.planning.load_walk_texts import Names, Step, Walk, WalkTexts
 from asyncify.planning.presence import is_there
 from asyncify.sites import NodeRef, Site
-from asyncify.vocabulary.loading import ITERATORS, REQUEST
+from asyncify.vocabulary.loading import ITERATORS, LOADING_AGAIN
 
 _INSIDE = f.REPEATED | f.GENERATOR | f.MAYBE
 # Statements whose expressions are evaluated once, right after what is put before them.
@@ -80,8 +80,8 @@ class Walks:
             steps = step.below
         step.wanted |= not demand.outdated
         step.outdated |= demand.outdated
-        step.here |= demand.reader != REQUEST
-        walk.stored &= demand.reader != REQUEST or not demand.maybe
+        step.here |= demand.reader not in LOADING_AGAIN
+        walk.stored &= demand.reader not in LOADING_AGAIN or not demand.maybe
         self._ask_classes(demand, walk.steps, names)
         return walk.site
 
@@ -102,7 +102,8 @@ class Walks:
 
     def _begin(self, holder: Function, anchor: int, demand: Demand) -> Walk | None:
         layout = self.colors.uses.layout(holder)
-        node = self._anchor(holder, anchor) or self._anchor(holder, demand.at)
+        first = _first(layout, anchor) if demand.reader in LOADING_AGAIN else anchor
+        node = self._anchor(holder, first) or self._anchor(holder, demand.at)
         statement = layout.statement(anchor)
         allowed = _SIMPLE | {f.ASSERT} if demand.outdated else _SIMPLE
         if node is None or statement is None or statement[6] or statement[0] not in allowed:
@@ -336,6 +337,13 @@ def _is_iterator(operations: tuple[f.Operation, ...], index: int) -> bool:
         return bool(operation[5] == "GeneratorExp")
     name = dotted(operations, operation[5]) if operation[0] == f.CALL else ""
     return name in ITERATORS or name.startswith("itertools.")
+
+
+def _first(layout: Layout, index: int) -> int:
+    """What of a call is evaluated first: before that it isn't awaited yet, whatever hoists it."""
+    while layout.operations[index][0] in (f.CALL, f.ATTRIBUTE):
+        index = layout.operations[index][5]
+    return index
 
 
 def _renews(steps: dict[str, Step]) -> bool:

@@ -34,7 +34,7 @@ from asyncify.planning.load_turning import TurningReaders
 from asyncify.planning.load_walks import Walks
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
-from asyncify.vocabulary.loading import REQUEST
+from asyncify.vocabulary.loading import CALLEE, REQUEST
 
 Path = tuple[str, ...]
 _NAMED = 3  # attributes in one message
@@ -352,7 +352,7 @@ class LoadPlanner:
         if demand.at == demand.operation and not demand.calls and operation[0] == f.ATTRIBUTE:
             own = demand._replace(at=operation[5])
         done = self.walks.take(holder, own) is not None
-        if demand.reader == REQUEST:
+        if demand.reader == REQUEST or (demand.reader == CALLEE and done):
             return
         if not done and not demand.maybe:
             place = holder.body.operations[demand.anchor]
@@ -364,7 +364,10 @@ class LoadPlanner:
                     f'Call `expire(..., ["{demand.attribute}"])` before, and await it here.',
                 )
             )  # fmt: skip
-        self._meet(holder, demand._replace(outdated=False, maybe=False, late=done or demand.late))
+        if demand.reader == CALLEE:
+            return
+        late = done or demand.late or not demand.maybe  # no option loads it again
+        self._meet(holder, demand._replace(outdated=False, maybe=False, late=late))
 
     def _load_before(self, holder: Function, demand: Demand) -> None:
         """A statement before the one that leads to the read."""

@@ -88,6 +88,8 @@ EXPIRING_ALL = {"expire_all", "rollback"}
 # Words of suites whose tests may hold what a request expires: they share sessions with the program.
 SHARING = ("dependency_overrides", "scoped_session", "async_scoped_session")
 REQUEST = "a request"  # that reads
+CALLEE = "what loads it again"  # likewise, a function or a query
+LOADING_AGAIN = {REQUEST, CALLEE}  # who load it by themselves
 KEEPER = "an object that keeps it"  # likewise
 READING_REQUESTS = {"get", "head", "options"}  # those that write nothing
 # Clients that run the program in the process of its tests.
@@ -205,6 +207,7 @@ TURNED = {  # a float in a literal is one of the constants of which nothing is k
 }  # fmt: skip
 # Kinds of which what is put there is taken to be turned where nothing is known of it.
 TURNED_UNLESS_KNOWN = {"Decimal"}
+TEXT = "text"  # what makes a statement of a string
 KIND_KEYWORDS = {"asdecimal", "as_uuid"}  # keywords of types that may give something else
 ENUM_VALUES = {"value", "name"}  # attributes of a member: what is stored of it
 STANDING = {"synonym", "composite"}  # what reads others

@@ -1,0 +1,254 @@
+"""What is loaded again after a commit by others than its reader: by a request, a call or a query.
+
+    post = find(db, 1)                          # with its comments
+    db.add(Comment(text=text, post_id=1))       # by the key
+    db.commit()                                 # a sync session expires the comments here
+    return find(db, 1)                          # and loads them again here
+
+No option loads again what an instance has that the session holds. So what a variable holds expires
+before the statement that loads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
+
+from asyncify import facts as f
+from asyncify.analysis import load_commits
+from asyncify.analysis import load_values as s
+from asyncify.analysis.load_demands import Demand
+from asyncify.analysis.load_histories import Pair
+from asyncify.analysis.program import Class
+from asyncify.vocabulary.loading import CALLEE, EAGER, REQUEST
+
+if TYPE_CHECKING:
+    from asyncify.analysis.load_evaluation import LoadEvaluation
+
+_UNKNOWN = ("held", "other")  # sources whose instances may as well be in no session
+
+
+def before_request(run: LoadEvaluation, index: int) -> None:
+    """What a test has written and committed, the program reads: by the test's own session, in which
+    what the test holds, or an earlier request has loaded, is what it was."""
+    own = frozenset(write for write in run.state.history.past if write.cls is not None)
+    if not own or not run.body.is_test or run.committed_in is run.statement:
+        return
+    history = run.state.history
+    for variable, value in run.environment.items():
+        for entity in s.ordered([a for a in value if isinstance(a, s.Entity) and not a.path]):
+            known = run.state.loaded.get(entity.key, frozenset())
+            for name, link in run.loading.models.links(entity.cls).items():
+                if (entity.key, name) in history.read or load_commits.is_gone(entity.key, history):
+                    continue
+                loaded = entity.source.kind == "given" or name in known
+                loaded = loaded or any(write.cls is None for write in history.past)  # a request
+                if loaded and any(load_commits.changes(run, w, entity.cls, link) for w in own):
+                    _expire(run, entity, name, variable, index, REQUEST)
+                    load_commits.read(run, entity, (name,))
+
+
+def before_call(
+    run: LoadEvaluation, pairs: Collection[Pair], index: int, selected: Collection[Class] = ()
+) -> set[Pair]:
+    """Expire what a function, or a query of these classes, is about to load again of instances that
+    variables hold. Returns what has expired."""
+    found: set[Pair] = set()
+    if not run.state.history.past or not pairs or run.loading.keeping.all:
+        return found
+    if run.committed_in is run.statement:  # nothing can be put in between
+        return found
+    named = _named(run)
+    for variable, value in run.environment.items():
+        for entity in s.entities(value):
+            _read_again(run, entity, pairs, variable, index)
+            told = variable in named or any(load_commits.related(entity.cls, c) for c in selected)
+            for name in _of(run, entity.cls, pairs):
+                if _is_old(run, entity, name, told) and _expire(
+                    run, entity, name, variable, index, CALLEE
+                ):
+                    _forget(run, entity, name)
+                    found.add((entity.cls, name))
+    return found
+
+
+def _read_again(
+    run: LoadEvaluation, entity: s.Entity, pairs: Collection[Pair], variable: str, index: int
+) -> None:
+    """Columns that a commit has given back: what selects the class loads what has expired of them,
+    and what may have the instance from elsewhere reads them as they are."""
+    expired = run.state.expired.get(entity.key, frozenset())
+    given = {name.removeprefix(s.GIVEN_BACK) for name in expired if name.startswith(s.GIVEN_BACK)}
+    related = {name for cls, name in pairs if load_commits.related(cls, entity.cls)}
+    selects = s.EVERYTHING in related
+    if not given or not _is_stored(run, entity.source):
+        return
+    for name in sorted(given if selects else given & related):
+        reader = CALLEE if name not in related else ""
+        if _expire(run, entity, name, variable, index, reader, column=True):
+            expired -= {s.GIVEN_BACK + name}
+            run.state.set_expired(entity.key, expired | {name} if reader else expired)
+
+
+def lend(run: LoadEvaluation, pairs: Collection[Pair]) -> None:
+    """A function that is told of instances may load relationships of them by queries of its own,
+    as it does of their classes."""
+    run.summary.loads.update(pairs)
+    if not pairs or run.loading.keeping.all:
+        return
+    lent = {
+        (entity.key, name) for variable in _named(run)
+        for entity in s.unordered(run.environment.get(variable, s.NOTHING))
+        for name in _of(run, entity.cls, pairs)
+    }  # fmt: skip
+    if not run.state.history.lent.issuperset(lent):
+        run.state.history = run.state.history._replace(lent=run.state.history.lent | lent)
+
+
+def _named(run: LoadEvaluation) -> set[str]:
+    """The variables that the statement names."""
+    statement = run.statement
+    operations = run.operations[statement[4] : statement[5]] if statement is not None else ()
+    return {operation[5] for operation in operations if operation[:1] == (f.NAME,)}
+
+
+def _of(run: LoadEvaluation, cls: Class, pairs: Collection[Pair]) -> list[str]:
+    """The names of those relationships that a class has."""
+    links = run.loading.models.links(cls)
+    return sorted({n for of, n in pairs if n in links and load_commits.related(of, cls)})
+
+
+def _is_old(run: LoadEvaluation, entity: s.Entity, name: str, told: bool) -> bool:
+    """Was a relationship loaded before a commit that may have changed it? ``told``: is it likely
+    that this is the instance which is loaded again?"""
+    history, key = run.state.history, entity.key
+    if (key, name) in history.read or load_commits.is_gone(key, history):
+        return False
+    if name in run.state.loaded.get(key, frozenset()):
+        return load_commits.is_outdated(run, entity, name, late=True)
+    if not told:
+        return False
+    if (key, name) in history.elsewhere:
+        return True
+    link = run.loading.models.links(entity.cls)[name]
+    return (
+        entity.source.kind == "given"
+        and not run.body.is_test
+        and any(
+            w.cls is not None and load_commits.changes(run, w, entity.cls, link)
+            for w in history.past
+        )
+    )
+
+
+def after_call(run: LoadEvaluation, value: s.Value, expired: set[Pair]) -> None:
+    """What has expired before a call, and was loaded by it, is as the database has it."""
+    for entity in s.unordered(value) if expired else ():
+        known = run.state.loaded.get(entity.key, frozenset())
+        for cls, name in expired:
+            if name in known and load_commits.related(cls, entity.cls):
+                load_commits.read(run, entity, (name,))
+
+
+def after_query(run: LoadEvaluation, statement: s.Statement, expired: set[Pair]) -> None:
+    """The same for what a query gives: unless others may be there that have what was loaded."""
+    names = {name for cls, name in expired if not _is_elsewhere(run, statement, cls, name)}
+    for entity in statement.entities:
+        for path in statement.paths if names and entity is not None else ():
+            if path[-1] in names and entity is not None:
+                load_commits.loaded(run, (entity.source, path[:-1]), (path[-1],))
+
+
+def _is_elsewhere(run: LoadEvaluation, statement: s.Statement, cls: Class, name: str) -> bool:
+    """May there be instances with a relationship that no variable holds?"""
+    own = {entity.source for entity in statement.entities if entity is not None}
+    return load_commits.is_distant(run, cls, name) or any(
+        name in names and key[0] not in own and (key, name) not in run.state.history.read
+        for key, names in run.state.loaded.items()
+    )
+
+
+def selected(run: LoadEvaluation, statement: s.Statement) -> Iterator[Pair]:
+    """The relationships that a statement loads, by its options or by the mapping, and the classes
+    of which it loads all columns."""
+    for entity in statement.entities:
+        if entity is None:
+            continue
+        yield entity.cls, s.EVERYTHING
+        yield from _eager(run, entity.cls)
+        for path in statement.paths:
+            yield from _along(run, entity.cls, path)
+
+
+def _along(run: LoadEvaluation, cls: Class, path: tuple[str, ...]) -> Iterator[Pair]:
+    """The last relationship of a path, by the classes that have it."""
+    models, classes = run.loading.models, [cls]
+    for position, name in enumerate(path):
+        having = [c for each in classes for c in (each, *models.declaring(each, name))]
+        links = [(c, models.links(c)[name]) for c in having if name in models.links(c)]
+        if position == len(path) - 1:
+            for owner, link in links:
+                yield owner, name
+                if link.target is not None:
+                    yield link.target, s.EVERYTHING
+                    yield from _eager(run, link.target)
+        classes = [link.target for _, link in links if link.target is not None]
+
+
+def _eager(run: LoadEvaluation, cls: Class) -> Iterator[Pair]:
+    for name, link in run.loading.models.links(cls).items():
+        if link.lazy in EAGER:
+            yield cls, name
+
+
+def _expire(
+    run: LoadEvaluation,
+    entity: s.Entity,
+    name: str,
+    variable: str,
+    index: int,
+    reader: str,
+    column: bool = False,
+) -> bool:
+    """Ask for it before the statement, by the variable that holds the instance."""
+    at = next(
+        (n for n, each in enumerate(run.operations) if each and each[:1] == (f.NAME,)
+         and each[5] == variable), -1,
+    )  # fmt: skip
+    if at < 0:
+        return False
+    value = run.environment[variable]
+    many = entity not in value
+    if (many and not s.is_flat(value)) or entity.source.kind in _UNKNOWN:
+        return False
+    stored = all(each.source.kind not in _UNKNOWN and _is_stored(run, each.source)
+                 for each in s.unordered(value))  # fmt: skip
+    found = Demand(
+        run.function, index, name, entity, entity.source, entity.path, column=column,
+        reader=reader, at=at, outdated=True, maybe=not stored, many=many,
+    )  # fmt: skip
+    run.summary.demands[found] = None
+    return True
+
+
+def _forget(run: LoadEvaluation, entity: s.Entity, name: str) -> None:
+    """It isn't loaded any more: who reads it of this variable loads it."""
+    load_commits.read(run, entity, (name,))
+    known = run.state.loaded.get(entity.key, frozenset()) - {name}
+    is_eager = run.loading.models.links(entity.cls)[name].lazy in EAGER
+    run.state.set_loaded(entity.key, known | {s.WITHOUT + name} if is_eager else known)
+    run.state.lapse([entity.key, (entity.source, (*entity.path, name))])
+
+
+def _is_stored(run: LoadEvaluation, source: s.Source) -> bool:
+    """Has the session seen it by now? What a test makes, or is given by a fixture that doesn't ask
+    the database, it may add later."""
+    if source.kind not in ("given", "new") or source in run.state.stored:
+        return True
+    if source.kind == "given" and not run.body.is_test:
+        return True
+    parameters, fixtures = run.function.signature.parameters, run.loading.inference.fixtures
+    return source.kind == "given" and any(
+        fixtures.given(run.function, parameter.name) in run.loading.coloring.turned
+        for parameter in parameters[source.index : source.index + 1]
+    )
