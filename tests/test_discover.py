@@ -160,11 +160,12 @@ def test_named_pipes_are_not_taken(root: Path) -> None:
         ("empty", "There is no Python file in this folder."),
         ("book.ipynb", "This is a notebook, which is not edited."),
         ("stub.pyi", "This is a stub file, which is not edited."),
+        ("pyproject.toml", "This is not a Python file."),
         ("pipe.py", "This is neither a file nor a folder."),
     ],
 )
 def test_what_cannot_be_taken_is_a_problem(root: Path, path: str, sentence: str) -> None:
-    make(root, "app.py", "empty/readme", "book.ipynb", "stub.pyi")
+    make(root, "app.py", "empty/readme", "book.ipynb", "stub.pyi", "pyproject.toml")
     os.mkfifo(root / "pipe.py")
     result = found(root, path, "app.py")
     assert [(item.site.path, item.code, item.reason) for item in result.problems] == [

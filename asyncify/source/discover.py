@@ -52,6 +52,13 @@ BUILD_FOLDERS = frozenset({"build", "dist", "_build"})
 BUILDS = frozenset({"pyproject.toml", "setup.py", "setup.cfg", "package.json", "conf.py"})
 ENVIRONMENT_MARKERS = ("pyvenv.cfg", "conda-meta")
 NOT_EDITED = {".ipynb": "a notebook", ".pyi": "a stub file"}
+# Other files of a project, some of which are Python by accident. A script may have any other name.
+_OTHER_FILES = frozenset(
+    {
+        ".cfg", ".css", ".csv", ".html", ".ini", ".js", ".json", ".lock", ".md", ".rst", ".sh",
+        ".sql", ".toml", ".txt", ".yaml", ".yml",
+    }
+)  # fmt: skip
 _NOT_EDITED = tuple(NOT_EDITED)
 _WALKED = (".py", ".pyw", *_NOT_EDITED)
 _GENERATED_MARKERS = (b"@generated", b"DO NOT EDIT", b"Do not edit")
@@ -364,6 +371,8 @@ class _Selection:
             self._take_folder(path, "" if relative == "." else f"{relative}/")
         elif path.suffix in NOT_EDITED:
             self._refuse(relative, f"This is {NOT_EDITED[path.suffix]}, which is not edited.")
+        elif path.suffix in _OTHER_FILES:
+            self._refuse(relative, "This is not a Python file.")
         elif not path.is_file():  # reading a pipe would wait for ever
             self._refuse(relative, "This is neither a file nor a folder.")
         else:
