@@ -32,6 +32,7 @@ class MadeAttributes:
         self.there = any(name in cls.methods for cls in classes for name in (_GET, _MISSING))
         self.sets = bool(inference.program.mentioning(SETATTR))
         self._wrapped: dict[Function, str] = {}
+        self.asking: set[tuple[v.Instance, str]] = set()  # what is being read of what they wrap
 
     def given(self, owner: v.Instance, held: v.Value) -> v.Value:
         """What an attribute gives, of what is kept under its name."""

@@ -122,7 +122,12 @@ def _made(evaluation: Evaluation, atom: v.Instance, name: str, held: v.Value) ->
     wrapped = made.wrapped(atom) if not found else None
     if wrapped is None:
         return found or made.missing(atom, name)
-    return v.join([of(evaluation, each, name) for each in wrapped if each != atom])
+    if (atom, name) in made.asking:  # they wrap one another
+        return v.UNKNOWN
+    made.asking.add((atom, name))
+    found = v.join([of(evaluation, each, name) for each in wrapped if each != atom])
+    made.asking.discard((atom, name))
+    return found
 
 
 def _of_all(evaluation: Evaluation, value: v.Value, name: str) -> v.Value:

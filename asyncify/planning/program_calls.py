@@ -339,7 +339,8 @@ class CallPlanner(UsePlanner):
         operation = layout.operations[use.operation]
         kinds = self.colors.kinds_in_hand(use, session or "")
         awaits = self.awaits_inside(use, layout)
-        outside = (awaits or self._may_load(use, layout)) and self._can_be_outside(use, layout)
+        outside = awaits or self._may_load(use, layout)
+        outside = outside and self._can_be_outside(use, layout, session or "")
         if session is None or (awaits and not outside):
             self.impediments[use.function] = Obstacle(
                 "ASY108", f"The call at line {use.line} can't be put inside run_sync."
@@ -385,19 +386,21 @@ class CallPlanner(UsePlanner):
             for index in inside if layout.operations[index]
         )  # fmt: skip
 
-    def _can_be_outside(self, use: Use, layout: Layout) -> bool:
+    def _can_be_outside(self, use: Use, layout: Layout, session: str) -> bool:
         """Can the arguments of a call be evaluated before it is entered? Only they await, and none
-        of them is a session."""
+        of them is a session but the one in hand, as the first or by name."""
         operation = layout.operations[use.operation]
-        places = [*(i if i >= 0 else ~i for i in operation[6]), *(i for _, i in operation[7])]
         values = self.inference.evaluations[use.function].values
+        places = [*(i if i >= 0 else ~i for i in operation[6]), *(i for _, i in operation[7])]
+        own = {*operation[6][:1], *(i for name, i in operation[7] if name)}
+        own = {i for i in own if i >= 0 and dotted(layout.operations, i) == session}
         called = layout.subtree(operation[5]) | {operation[5]}
         awaiting = {
             other.operation for other in self.colors.uses.of(use.function)
             if other.does_io or set(other.callees) & self.coloring.turned
         }  # fmt: skip
         return (
-            not any(self.is_session(values[place]) for place in places)
+            not any(self.is_session(values[place]) for place in places if place not in own)
             and not called & awaiting
             and not any(name == "fn" for name, _ in operation[7])  # run_sync's own
         )

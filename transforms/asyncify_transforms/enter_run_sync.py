@@ -61,7 +61,12 @@ def apply(decision: EnterRunSync, call: cst.Call, place: Place) -> cst.CSTNode |
     handed: Sequence[cst.Arg] = ()
     parameters = cst.Parameters([cst.Param(cst.Name(decision.parameter))])
     if decision.outside:
-        handed, (arguments, parameters) = arguments, _handed_in(arguments, parameters)
+        given = {find_argument(call.args, key) for key in decision.substitutions}
+        handed = [each for n, each in enumerate(arguments) if n not in given]
+        if given and handed and len(call.args) - 1 in given:  # the last of them had no comma
+            handed[-1] = handed[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
+        sessions = [each for n, each in enumerate(arguments) if n in given]
+        arguments, parameters = _handed_in(handed, sessions, parameters)
     inner = call.with_changes(args=arguments)
     inner = inner if has_newline(inner) else without_parentheses(inner)
     entered = inner.func if _hands_on(inner, decision) else cst.Lambda(parameters, inner)
@@ -74,8 +79,11 @@ def apply(decision: EnterRunSync, call: cst.Call, place: Place) -> cst.CSTNode |
 
 
 def _hands_on(call: cst.Call, decision: EnterRunSync) -> bool:
-    """Does a function that has a name take the session, and nothing else?"""
-    if decision.outside or not isinstance(call.func, cst.Name) or len(call.args) != 1:
+    """Does a function that has a name take the session first, and else what is handed in?"""
+    rest = call.args[1:]
+    if not isinstance(call.func, cst.Name) or not call.args:
+        return False
+    if rest and not (decision.outside and all(argument.star for argument in rest)):
         return False
     value = call.args[0].value
     is_plain = call.args[0].keyword is None and not call.args[0].star
@@ -83,13 +91,15 @@ def _hands_on(call: cst.Call, decision: EnterRunSync) -> bool:
 
 
 def _handed_in(
-    arguments: Sequence[cst.Arg], parameters: cst.Parameters
+    arguments: Sequence[cst.Arg], sessions: Sequence[cst.Arg], parameters: cst.Parameters
 ) -> tuple[list[cst.Arg], cst.Parameters]:
     """The arguments of the call in the lambda, and the lambda's parameters for them."""
-    inner: list[cst.Arg] = []
+    plain = cst.MaybeSentinel.DEFAULT
+    inner = [each.with_changes(comma=plain) for each in sessions if each.keyword is None]
     if any(a.keyword is None and a.star != "**" for a in arguments):
         inner.append(cst.Arg(cst.Name("args"), star="*"))
         parameters = parameters.with_changes(star_arg=cst.Param(cst.Name("args")))
+    inner += [each.with_changes(comma=plain) for each in sessions if each.keyword is not None]
     if any(a.keyword is not None or a.star == "**" for a in arguments):
         inner.append(cst.Arg(cst.Name("kwargs"), star="**"))
         parameters = parameters.with_changes(star_kwarg=cst.Param(cst.Name("kwargs")))
@@ -138,5 +148,28 @@ EXAMPLES = (
         "async def f(db):\n"
         "    await db.run_sync("
         "lambda _, *args, **kwargs: Job(*args, **kwargs), 1, owner=await find())\n",
+    ),
+    Example(
+        "async def f(db):\n    return paginate(db, await found(db), limit=2)\n",
+        (
+            EnterRunSync(
+                **node("Call", 0, "paginate"), session="db", substitutions=(0,), outside=True
+            ),
+        ),
+        "async def f(db):\n    return await db.run_sync(paginate, await found(db), limit=2)\n",
+    ),
+    Example(
+        "async def f(db):\n    paginate(await found(db), session=db)\n",
+        (
+            EnterRunSync(
+                **node("Call", 0, "paginate"),
+                session="db",
+                substitutions=("session",),
+                outside=True,
+                parameter="s",
+            ),
+        ),
+        "async def f(db):\n"
+        "    await db.run_sync(lambda s, *args: paginate(*args, session=s), await found(db))\n",
     ),
 )
