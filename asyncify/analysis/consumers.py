@@ -40,9 +40,11 @@ _SHORT = {"any", "all"}
 TAKING = {
     "islice": 0, "itertools.islice": 0, "takewhile": 1, "itertools.takewhile": 1,
     "enumerate": 0, "zip": -1, "chain": -1, "itertools.chain": -1,
+    "chain.from_iterable": 0, "itertools.chain.from_iterable": 0,
 }  # fmt: skip
 # What goes through an async generator as it does through a plain one.
 _TAKES_EITHER = {name.rpartition(".")[2] for name in STREAMING}
+FROM_ITERABLE = "from_iterable"  # `chain`, of what is unpacked
 _WHOLE = {"for", "comprehension", "list", "any", "all", "delegate", "listed"}
 # What makes a function of another, that can be written out for one item.
 _MADE_BY = {
@@ -252,7 +254,8 @@ def takes_some(layout: Layout, index: int) -> str:
     is_read = index in (operation[6] if place < 0 else operation[6][place : place + 1])
     is_own = name.partition(".")[0] in layout.function.facts.bound
     is_listed = is_read and hands_all_on(layout, call)
-    return name.rpartition(".")[2] if is_read and not is_own and not is_listed else ""
+    taking = name.removesuffix(f".{FROM_ITERABLE}").rpartition(".")[2]
+    return taking if is_read and not is_own and not is_listed else ""
 
 
 def _argument(layout: Layout, call: int, index: int) -> str:

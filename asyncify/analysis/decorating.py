@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.heat import is_inside
+from asyncify.analysis.program import Function
+from asyncify.vocabulary.frameworks import DECORATING
 
 if TYPE_CHECKING:
     from asyncify.analysis.evaluate import Evaluation
@@ -35,3 +37,20 @@ def last(made: v.Value) -> v.Value:
         a for a in made
         if isinstance(a, v.FunctionObject) and not any(is_inside(o, a.function) for o in functions)
     )  # fmt: skip
+
+
+def note_manager(evaluation: Evaluation, child: Function, atom: v.Atom) -> None:
+    """``@transaction()``: a context manager of the program that decorates a function is entered
+    around each of its calls."""
+    managers: tuple[Function, ...] = ()
+    if isinstance(atom, v.Managed) and atom.function is not None:
+        managers = (atom.function,)
+    elif isinstance(atom, v.Instance) and DECORATING in atom.cls.foreign_bases:
+        found = (atom.cls.find(name) for name in ("__enter__", "__exit__"))
+        managers = tuple(method for method in found if method is not None)
+    if managers:
+        inference = evaluation.inference
+        inference.around.setdefault(child, {}).update(dict.fromkeys(managers))
+        inference.need(child)
+        for manager in managers:
+            inference.need(manager)

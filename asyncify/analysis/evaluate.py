@@ -260,6 +260,7 @@ class Evaluation:
         self.operations, self.values = saved
         value = v.one(v.FunctionObject(child))
         for atom in (atom for decorator in decorators for atom in decorator):
+            decorating.note_manager(self, child, atom)
             called = self._decorator(atom)
             if called is not None:
                 made = self.inference.called(called.function, called.bound, [value], {})

@@ -165,6 +165,13 @@ def _iterated(of: Call) -> v.Value:
     return v.collection(protocols.iterate(of.evaluation, of.arguments[-1]))
 
 
+def _chained(of: Call) -> v.Value:
+    several = of.arguments
+    if of.name.endswith("from_iterable"):
+        several = [protocols.iterate(of.evaluation, each) for each in several]
+    return v.collection(v.join(protocols.iterate(of.evaluation, each) for each in several))
+
+
 def _next(of: Call) -> v.Value:
     return protocols.iterate(of.evaluation, of.arguments[0])
 
@@ -314,6 +321,7 @@ _ROWS: dict[str, _Row] = {
     **dict.fromkeys(("next", "anext", "random.choice"), _Row(_next, 1)),
     "aiter": _Row(lambda of: protocols.async_iterator(of.evaluation, of.arguments[0]), 1),
     **dict.fromkeys(_DICTS, _Row(_dict)),
+    **dict.fromkeys(("itertools.chain", "itertools.chain.from_iterable"), _Row(_chained, 1)),
     "globals": _Row(_globals),
     "importlib.import_module": _Row(
         lambda of: modules.imported(of.evaluation, of.arguments[0]) or _unknown_call(of.name), 1

@@ -51,6 +51,7 @@ class Inference(Signatures):
         self.query_properties = QueryProperties(program)
         self.own_queries = OwnQueries(program)
         self.related: set[tuple[v.Origin, v.Origin]] = set()  # a factory and its engine
+        self.around: dict[Function, dict[Function, None]] = {}  # managers that decorate others
         self.unbound: set[v.Origin] = set()  # made on an engine that nobody knows
         self.staying: set[v.Origin] = set()  # what makes sessions that can't be async
         self.attributes: dict[v.Value, Attributes] = {}

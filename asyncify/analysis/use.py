@@ -56,6 +56,7 @@ class Use(NamedTuple):
     ``store``: an attribute of a known object is set (``operation`` is the object);
     ``set``: a property of the program is assigned (``operation`` is the object);
     ``call``, ``property``, ``enter manager``, ``iterate``: functions of the program (``callees``);
+    ``around``: a context manager of the program decorates the function (``callees``);
     ``step``: the next item of an async generator, or of an iterator of the program, is asked for;
     ``apply``: one is applied to items by a builtin that has a form which awaits it;
     ``replace``: one is called for each match by something foreign, called ``name``, likewise;

@@ -30,6 +30,7 @@ from asyncify.vocabulary.rows import Form, Role
 from asyncify.vocabulary.sqlalchemy_query import QUERY
 from asyncify.vocabulary.tasks import STEPPING, STREAMING, TAKING_PATHS
 
+FROM_ITERABLE = "itertools.chain.from_iterable"
 METADATA = ("create_all", "drop_all", "reflect")
 # Builtins that iterate over their arguments.
 ITERATING = {
@@ -47,6 +48,7 @@ LOOPS = {"asyncio.run", "asyncio.runners.run", "anyio.run"}
 _CLOSING = v.Foreign(CLOSING)
 _OWN_SESSIONS = "Sessions of a class of the program stay sync: an async session only wraps them."
 _OF_QUERIES = {"Session", "scoped_session", "Connection"}
+_GENERATORS_OF_GENERATORS = "`chain.from_iterable` is given a generator of others."
 _BY_NAME = "`{}` of a session or engine is called by `methodcaller`, which can't await it."
 _MADE_QUERIES = "A Query that its class makes on a session has no form on an async one."
 
@@ -366,8 +368,21 @@ class Calls(Arguments):
             for argument in given[1:2] if name == REDUCE else given:
                 if argument >= 0:
                     yield from self.iterated(argument)
+        elif name == FROM_ITERABLE and operation[6] and operation[6][0] >= 0:
+            yield from self._chained(operation[6][0])
         elif name in STEPPING and operation[6] and operation[6][0] >= 0:
             yield from self.stepped(index, operation[6][0])
+
+    def _chained(self, index: int) -> Iterator[Use]:
+        """``chain.from_iterable(names(session, age) for age in ages)``"""
+        value = self.values[index]
+        made = v.generators(v.elements(value))
+        if any(isinstance(a, v.Generated) for a in value):
+            yield Use("refused", self.function, index, name=_GENERATORS_OF_GENERATORS)
+        elif made:
+            functions = [a.function for a in made if isinstance(a, v.Generated)]
+            callees = in_order(functions, made)
+            yield Use("iterate", self.function, index, name=callees[0].name, callees=callees)
 
     def stepped(self, index: int, iterator: int) -> Iterator[Use]:
         """``anext(rows)`` makes what gives the next item once it is awaited."""

@@ -71,6 +71,14 @@ class Collector(Calls):
             elif statement[0] == f.RETURN and self.function.signature_is_decorated:
                 yield from self.answered(statement[7])
 
+        yield from self.surrounded()
+
+    def surrounded(self) -> Iterator[Use]:
+        """``@transaction()``: a context manager of the program is entered around each call."""
+        managers = tuple(self.inference.around.get(self.function, ()))
+        if managers and self.operations and not self.function.facts.is_generator:
+            yield Use("around", self.function, 0, name=managers[0].name, callees=managers)
+
     def answered(self, index: int) -> Iterable[Use]:
         """A Query that a route returns: what answers the request goes through it."""
         if index < 0 or not self.queries(index):

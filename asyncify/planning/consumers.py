@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from asyncify import facts as f
 from asyncify.analysis.consumers import (
+    FROM_ITERABLE,
     applied,
     is_delegated_to,
     is_made,
@@ -138,10 +139,16 @@ def take_some(uses: list[Use], layout: Layout, draft: Draft, group: int, helper:
     closes = all(
         layout.operations[use.operation][0] == f.CALL or use.name == ITERATE for use in uses
     ) and any(_holds_open(callee) for use in uses for callee in use.callees)
+    given = "{args}"
+    if dotted(layout.operations, operation[5]).endswith(FROM_ITERABLE):
+        given, closes = "*{0}", True
+        several = layout.operations[operation[6][0]]
+        if several[0] == f.COMPREHENSION and several[5] == "GeneratorExp":
+            consume_generator(layout, several, draft, group)
     draft.add(
         ReplaceCall(
             node=call_reference(uses[0].function, call), site=draft.site(operation), group=group,
-            awaited=f"{helper}({{args}}{', closing=True' if closes else ''})", awaits=False,
+            awaited=f"{helper}({given}{', closing=True' if closes else ''})", awaits=False,
         )
     )  # fmt: skip
     draft.drop(dotted(layout.operations, operation[5]))

@@ -28,7 +28,10 @@ class MixedIterables:
         """May what is iterated over be something that isn't async?"""
         function = use.function
         values = self.inference.evaluations[function].values
-        if not all(map(self._is_async, values[use.operation])):
+        value = values[use.operation]
+        if all(isinstance(atom, (v.Collection, v.TupleValue)) for atom in value):
+            return False  # `chain.from_iterable(several)`, which asks each of them
+        if not all(map(self._is_async, value)):
             return True
         operation = function.body.operations[use.operation]
         if operation[0] == f.CALL and not all(map(self._gives_async, values[operation[5]])):

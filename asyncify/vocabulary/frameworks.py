@@ -13,10 +13,12 @@ from asyncify.vocabulary.framework_objects import APPLICATIONS, CONSTRUCTORS, MA
 
 __all__ = [
     "APPLICATIONS",
+    "ASYNC_DECORATING",
     "BOUNDARIES",
     "CACHE_MEMBERS",
     "CHOICES_KEYWORD",
     "CONSTRUCTORS",
+    "DECORATING",
     "MAKERS",
     "MANAGER",
     "MANAGERS",
@@ -42,6 +44,8 @@ PLAIN_THREADS: frozenset[str] = frozenset({"anyio.to_thread.run_sync"})
 # What makes context managers of generator functions.
 # https://docs.python.org/3/library/contextlib.html#contextlib.contextmanager
 MANAGER = "contextlib.contextmanager"
+# The classes of managers that can decorate; https://docs.python.org/3/library/contextlib.html
+DECORATING, ASYNC_DECORATING = "contextlib.ContextDecorator", "contextlib.AsyncContextDecorator"
 MANAGERS = frozenset({MANAGER, "contextlib.asynccontextmanager"})
 
 # What argparse keeps for an attribute of the namespace: `parser.set_defaults(func=run)`.
