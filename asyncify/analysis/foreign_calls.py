@@ -255,6 +255,14 @@ def _taken_from_context(of: Call) -> v.Value:
     return v.elements(of.evaluation.values[_owner(of)])
 
 
+def _pushed(of: Call) -> v.Value:
+    """``heappush(jobs, job)``: the list has it from then on."""
+    item = of.arguments[1]
+    if of.operation[6][0] >= 0 and not of.evaluation.inference.holds_nothing(item):
+        of.evaluation.fill(of.operation[6][0], item)
+    return v.join((v.elements(of.arguments[0]), item)) if of.name in _POPPING else v.UNKNOWN
+
+
 def _owner(of: Call) -> int:
     """The object whose method is called."""
     place: int = of.evaluation.operations[of.operation[5]][5]
@@ -278,6 +286,8 @@ _SAME = (
     "copy.deepcopy",
     "enum.member",
 )  # what they give does what they are given
+_PUSHING = ("heapq.heappush", "bisect.insort", "bisect.insort_left", "bisect.insort_right")
+_POPPING = ("heapq.heappushpop", "heapq.heapreplace")
 _COPYING = ("dataclasses.replace", "copy.replace", "attr.evolve", "attrs.evolve")
 _STACKING = (
     "contextlib.ExitStack().enter_context", "contextlib.AsyncExitStack().enter_context",
@@ -322,6 +332,13 @@ _ROWS: dict[str, _Row] = {
     "aiter": _Row(lambda of: protocols.async_iterator(of.evaluation, of.arguments[0]), 1),
     **dict.fromkeys(_DICTS, _Row(_dict)),
     **dict.fromkeys(("itertools.chain", "itertools.chain.from_iterable"), _Row(_chained, 1)),
+    **dict.fromkeys((*_PUSHING, *_POPPING), _Row(_pushed, 2)),
+    "heapq.heappop": _Row(lambda of: v.elements(of.arguments[0]), 1),
+    **dict.fromkeys(
+        ("heapq.nsmallest", "heapq.nlargest"),
+        _Row(lambda of: v.collection(protocols.iterate(of.evaluation, of.arguments[1])), 2),
+    ),
+    records.NAMESPACE: _Row(lambda of: records.namespace(of.named)),
     "globals": _Row(_globals),
     "importlib.import_module": _Row(
         lambda of: modules.imported(of.evaluation, of.arguments[0]) or _unknown_call(of.name), 1

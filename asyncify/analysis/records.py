@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _TUPLES = {"typing.NamedTuple", "typing_extensions.NamedTuple"}
 _VALUES = {"value", "_value_"}
 COPYING = "_replace"
+NAMESPACE = "types.SimpleNamespace"
 
 
 # -- named tuples
@@ -42,6 +43,12 @@ def make(cls: v.NamedTupleClass, arguments: list[v.Value], named: dict[str, v.Va
     items = tuple(given.get(name, v.UNKNOWN) for name in cls.names)
     value = v.one(v.NamedTuple(items, cls.names))
     return value if v.depth(value) < v.DEPTH else v.UNKNOWN
+
+
+def namespace(named: dict[str, v.Value]) -> v.Value:
+    """``SimpleNamespace(run=run)``, whose attributes are read as those of a named tuple."""
+    made = make(v.NamedTupleClass(tuple(named)), [], named)
+    return made if any(named.values()) else v.foreign_instance(NAMESPACE)
 
 
 def item(atom: v.NamedTuple, name: str) -> v.Value:

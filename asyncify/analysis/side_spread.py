@@ -12,7 +12,7 @@ from asyncify.analysis.boundaries import rule_of
 from asyncify.analysis.injected import Injected
 from asyncify.analysis.lazy_sources import LazySources
 from asyncify.analysis.program import Class, Function, Variable
-from asyncify.analysis.sides import is_handed, is_parameter
+from asyncify.analysis.sides import home, is_handed, is_parameter
 from asyncify.analysis.use import MAKING
 from asyncify.analysis.uses import SYNC_KINDS, Use
 from asyncify.vocabulary.frameworks import Rule
@@ -106,6 +106,7 @@ class Spread:
         for use in self.uses.of(function):
             if use.kind != "pass" and not is_handed(use):
                 yield from use.callees
+                yield from self._wrapped(use.callees)
         evaluation = self.inference.evaluations.get(function)
         if evaluation is None:
             return
@@ -121,6 +122,21 @@ class Spread:
                         and not is_parameter(function, index)
                     ):
                         yield atom.function
+
+    def _wrapped(self, callees: tuple[Function, ...]) -> Iterator[Function]:
+        """What the wrappers of decorators call, where they are called without its name: out of a
+        table in which the decorator puts them."""
+        pending, seen = [c for c in callees if home(c) is not c], set(callees)
+        while pending:
+            given = dict.fromkeys(
+                callee for use in self.uses.of(pending.pop())
+                if use.kind != "pass" and is_handed(use) for callee in use.callees
+            )  # fmt: skip
+            if given.keys().isdisjoint(callees):
+                fresh = [callee for callee in given if callee not in seen]
+                yield from fresh
+                pending += [c for c in fresh if home(c) is not c]
+                seen.update(fresh)
 
     def _is_named(self, function: Function, index: int, other: Function) -> bool:
         operations = function.body.operations

@@ -12,6 +12,7 @@ from asyncify.analysis.consumers import applied
 from asyncify.analysis.finalizers import finishes
 from asyncify.analysis.likely import is_mock
 from asyncify.analysis.program import Class, Function, dotted
+from asyncify.analysis.records import NAMESPACE
 from asyncify.analysis.use import MAKING, Use, in_order
 from asyncify.analysis.use_holders import Holders
 from asyncify.vocabulary.frameworks import CHOICES_KEYWORD, CONSTRUCTORS
@@ -134,9 +135,10 @@ class Arguments(Holders):
         )  # fmt: skip
 
     def keeps(self, callee: v.Value) -> bool:
-        """Is it a class of the program that keeps what it is made with?"""
+        """Is it a class that keeps what it is made with, to be read by its name?"""
         return any(
             isinstance(a, v.NamedTupleClass)
+            or (isinstance(a, v.Foreign) and a.name == NAMESPACE)
             or (isinstance(a, v.ClassObject) and self._keeps_fields(a.cls))
             for a in callee
         )
