@@ -35,10 +35,10 @@ _LOOKING_MODULES = ("inspect.", "typing.", "unittest.mock.", "dataclasses.")
 
 # What keeps or chooses among the items of containers, and frameworks that await them.
 _CONTAINING = (
-    "asyncio.", "builtins.", "click.", "collections.", "contextlib.", "copy.", "dataclasses.",
-    "enum.", "fastapi.", "functools.", "itertools.", "json.", "litestar.", "logging.", "operator.",
-    "pydantic.", "pytest", "random.", "sqlalchemy.", "starlette.", "typer.", "types.", "typing.",
-    "unittest.", "aiohttp.", "weakref.",
+    "asyncio.", "bisect.", "builtins.", "click.", "collections.", "contextlib.", "copy.",
+    "dataclasses.", "enum.", "fastapi.", "functools.", "heapq.", "itertools.", "json.", "litestar.",
+    "logging.", "operator.", "pydantic.", "pytest", "random.", "sqlalchemy.", "starlette.",
+    "typer.", "types.", "typing.", "unittest.", "aiohttp.", "weakref.",
 )  # fmt: skip
 
 _ASKING = ("apscheduler.", "fastapi.", "litestar.", "starlette.")
