@@ -153,6 +153,9 @@ class Evaluation:
         if statement[7][0] == f.TO_NAME:
             name = statement[7][1]
             self.bind(statement[7], v.join((self.name(name), self.values[statement[8]])))
+        elif statement[7][0] == f.TO_ATTRIBUTE:  # `self.observers += [log]`
+            added = frozenset(a for a in self.values[statement[8]] if isinstance(a, v.Collection))
+            self.bind(statement[7], added)
 
     def on_return(self, statement: f.Statement) -> None:
         if statement[7] >= 0:

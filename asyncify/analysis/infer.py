@@ -116,7 +116,7 @@ class Inference(Signatures):
         key = (cls, name)
         found = self._methods.get(key)
         if found is None:
-            every = dict.fromkeys(each.find(name) for each in (cls, *cls.descendants()))
+            every = dict.fromkeys(_find(each, name) for each in (cls, *cls.descendants()))
             found = self._methods[key] = tuple(method for method in every if method is not None)
         return found
 
@@ -201,6 +201,19 @@ class Inference(Signatures):
             version = self.config.sqlalchemy_version
             self._rows[key] = table.member(name, version) if table is not None else None
         return self._rows[key]
+
+
+def _find(cls: Class, name: str) -> Function | None:
+    """A method of a class, ``__call__ = run`` too."""
+    for each in cls.ancestors if name == "__call__" else ():
+        if name in each.methods or name not in each.body.facts.bound:
+            continue
+        body = each.body.body
+        for statement in body.statements:
+            if statement[0] == f.ASSIGN and (f.TO_NAME, name) in [t[:2] for t in statement[7]]:
+                value = body.operations[statement[8]]
+                return each.methods.get(value[5]) if value[0] == f.NAME else None
+    return cls.find(name)
 
 
 def infer(program: Program, config: Config) -> Inference:

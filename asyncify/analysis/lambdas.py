@@ -46,7 +46,7 @@ class Lambdas:
             return None
         if self.definition(function) is not None:
             return None
-        return Obstacle("ASY101", "A lambda can't await.")
+        return Obstacle("ASY101", f"The lambda in line {function.facts.line} can't await.")
 
     def hands_on(self, function: Function) -> bool:
         """Is a lambda a call that gives a coroutine from now on, and nothing else that awaits?"""
