@@ -16,6 +16,7 @@ from asyncify.vocabulary.frameworks import DECORATING
 
 if TYPE_CHECKING:
     from asyncify.analysis.evaluate import Evaluation
+    from asyncify.analysis.infer import Inference
 
 
 def first(evaluation: Evaluation, index: int) -> v.Value:
@@ -37,6 +38,18 @@ def last(made: v.Value) -> v.Value:
         a for a in made
         if isinstance(a, v.FunctionObject) and not any(is_inside(o, a.function) for o in functions)
     )  # fmt: skip
+
+
+def give_receiver(inference: Inference, child: Function, wrapper: Function) -> None:
+    """What stands in the place of a method gets its object first."""
+    parameters = wrapper.signature.parameters
+    if child.owner is None or wrapper.is_method or not parameters:
+        return
+    if "staticmethod" in inference.decorators(child) or inference.is_class_method(child):
+        return
+    if parameters[0].kind not in ("p", "a"):
+        return
+    inference.write(inference.slot("parameter", wrapper, 0), v.one(v.Instance(child.owner)))
 
 
 def note_manager(evaluation: Evaluation, child: Function, atom: v.Atom) -> None:

@@ -321,6 +321,8 @@ class Evaluation:
                 methods = self.inference.methods(wrapper.cls, "__call__")
             for method in methods:
                 self.inference.heat.aliases.setdefault(method, set()).add(child.name)
+            if isinstance(wrapper, v.FunctionObject):
+                decorating.give_receiver(self.inference, child, wrapper.function)
         return wrappers
 
     def on_import(self, statement: f.Statement) -> None:
