@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 
 # Statements before which one can stand that defines a function.
-_HOSTS = {f.EXPRESSION, f.ASSIGN, f.ANNOTATED, f.RETURN, f.IF, f.FOR, f.WITH}
+_HOSTS = {
+    f.EXPRESSION, f.ASSIGN, f.ANNOTATED, f.AUGMENTED, f.RETURN, f.IF, f.FOR, f.WITH,
+}  # fmt: skip
 _NAME = "call"
 
 
