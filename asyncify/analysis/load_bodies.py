@@ -230,7 +230,8 @@ class LoadBody:
         attribute of `self` that only constructors set."""
         text, parameters = dotted(self.operations, index), self.function.signature.parameters
         first, *names = text.split(".")
-        if not names or not self.function.is_method or first != parameters[0].name:
+        own = parameters[0].name if parameters and self.function.is_method else ""
+        if not names or first != own:
             return index
         mentioning = self.loading.inference.program.mentioning
         storing = [fn for name in names for fn in mentioning(name) if name in fn.facts.stores]
