@@ -80,6 +80,11 @@ class ListenerPlanner:
             return
         if target[0] == f.NAME and is_behind(self.colors, scope, target[5]):
             return
+        is_engine = target[0] == f.ATTRIBUTE and target[6] == "engine"
+        if is_engine and scope not in self.coloring.turned:
+            base = self._targets(scope, function, operations, target[5], in_signature)
+            if any(atom.kind == "Engine" for atom in base):
+                return  # what an async engine has there is the sync one; what turns names it anew
         atoms = self._targets(scope, function, operations, index, in_signature)
         draft = self.draft(function.module)
         turning = [a for a in atoms if a.origin is None or a.origin in self.coloring.alive]
