@@ -57,6 +57,7 @@ OWNER = ".options(selectinload(Book.user))"
 HAZARDS = (
     Hazard("H01", "relationship", BOOKS, ""),
     Hazard("H01", "deferred", ".options(undefer(User.bio))", ""),
+    Hazard("H01", "indexed_object", "await user.awaitable_attrs.books", "user.books", "ASY702"),
     Hazard("H01", "load_only", "await user.awaitable_attrs.name", "user.name", "ASY702"),
     Hazard("H01", "polymorphic", TRICKS, ""),
     Hazard("H01", "overridden", TRICKS, ""),

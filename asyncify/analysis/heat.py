@@ -83,9 +83,13 @@ class Heat:
         self._renamed(function)
 
     def instances(self, classes: Iterable[Class]) -> None:
-        """Every function that may get an instance of one of the classes."""
+        """Every function that may get an instance of one of the classes; their own methods, which
+        needn't name anything for ``self[key]``, have one."""
         for cls in classes:
             self._class(cls)
+            for each in (cls, *cls.descendants()):
+                for method in each.methods.values():
+                    self.need(method)
 
     def _renamed(self, symbol: Function | Class) -> None:
         for module, local in self.program.imported_as(symbol):

@@ -3,11 +3,13 @@
 They stand in the signature: behind a parameter's default, in its annotation, in an alias that a
 module has for that (``SessionDep = Annotated[Session, Depends(get_session)]``), or in a decorator.
 Nobody calls them by name, and yet they have to be of the same color as whoever gets their session.
+Litestar is told the names of the parameters that its own are for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import NamedTuple
 
 from asyncify import facts as f
@@ -15,7 +17,7 @@ from asyncify.analysis.declarations import dependency_function, foreign_name
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.program import Class, Function, Variable
 from asyncify.analysis.statements import statements_of
-from asyncify.vocabulary.injection import DEPENDS
+from asyncify.vocabulary.injection import BY_NAME, BY_NAME_MODULE, DEPENDS
 
 
 class Override(NamedTuple):
@@ -47,6 +49,47 @@ class Injected:
                 found += self.by_alias(variable)
             self._functions[function] = tuple(dict.fromkeys(found))
         return self._functions[function]
+
+    def by_parameter(self, function: Function) -> Iterator[Function]:
+        """Those that Litestar calls for the parameters of a function, by their names."""
+        for parameter in function.signature.parameters if self._by_name else ():
+            yield from self._by_name.get(parameter.name, ())
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[Function]]:
+        """What Litestar is told, wherever that stands: also in decorators."""
+        found: dict[str, list[Function]] = {}
+        for function in self.program.mentioning(BY_NAME):
+            scope = function.parent or function
+            for place in ((function, function.body), (scope, function.signature)):
+                for name, given in self._named(place[0], place[1].operations):
+                    found.setdefault(name, []).append(given)
+        return found
+
+    def _named(
+        self, scope: Function, operations: tuple[f.Operation, ...]
+    ) -> Iterator[tuple[str, Function]]:
+        """The names and functions of ``{"session": Provide(get_session)}``."""
+        for operation in operations:
+            if operation[:1] != (f.DICT,):
+                continue
+            for key, value in zip(operation[5], operation[6], strict=True):
+                if key >= 0 and operations[key][0] == f.CONSTANT:
+                    given = self._provided(scope, operations, value)
+                    if given is not None:
+                        yield operations[key][5], given
+
+    def _provided(
+        self, scope: Function, operations: tuple[f.Operation, ...], index: int
+    ) -> Function | None:
+        operation = operations[index]
+        if operation[:1] != (f.CALL,) or min(operation[6][:1], default=-1) < 0:
+            return None
+        name = foreign_name(scope, operations, operation[5], self.inference) or ""
+        if not name.startswith(BY_NAME_MODULE) or name.rpartition(".")[2] != BY_NAME:
+            return None
+        symbol = self.program.resolve_expression(scope, operations, operation[6][0])
+        return symbol if isinstance(symbol, Function) else None
 
     def names(self, function: Function, cls: Class) -> bool:
         """Does FastAPI make objects of a class for a function, or for what a module has?"""

@@ -62,7 +62,8 @@ class Telling:
 
     def _atom(self, atom: v.Atom) -> int:
         if isinstance(atom, v.Instance):
-            return INSTANCE if self.is_model(atom.cls) else 0
+            is_indexed = atom.cls.find("__getitem__") is not None
+            return INSTANCE if self.is_model(atom.cls) else CALLED if is_indexed else 0
         if isinstance(atom, v.Collection):
             return self.of(atom.items) & INSTANCE
         if isinstance(atom, v.FunctionObject):

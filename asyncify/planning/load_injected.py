@@ -1,12 +1,13 @@
-"""Functions that are given instances by what FastAPI calls for them, and read more of these.
+"""Functions that are given instances by what FastAPI or Litestar calls for them, and read more of
+these.
 
     @app.get("/orders/{id}", response_model=OrderOut)
     def read(order: Annotated[Order, Depends(get_order)]):
         return order
 
 Nothing in such a function does I/O by itself, but what it reads has to be loaded, and the
-dependency that gives it the instance turns: it turns too. FastAPI awaits it; nobody else may call
-it. So does a test that a fixture gives an instance.
+dependency that gives it the instance turns: it turns too. The framework awaits it; nobody else may
+call it. So does a test that a fixture gives an instance.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.injected import Injected
 from asyncify.analysis.loading import Loading
 from asyncify.analysis.program import Function
-from asyncify.vocabulary.loading import EXPIRING, ROUTING
+from asyncify.vocabulary.loading import EXPIRING, INJECTING
 
 
 def turn_readers(colors: Colors, coloring: Coloring) -> None:
@@ -66,11 +67,11 @@ def _tests(colors: Colors, coloring: Coloring) -> dict[Function, int]:
 
 
 def _candidates(colors: Colors, coloring: Coloring) -> Iterator[Function]:
-    """What FastAPI calls, and stays as it is."""
+    """What the framework calls, and stays as it is."""
     inference, callers = colors.inference, colors.callers()
     routes = {
         function for module in inference.program.modules.values()
-        if any(f"{item.module}.".startswith(ROUTING) for item in module.facts.imports)
+        if any(f"{item.module}.".startswith(INJECTING) for item in module.facts.imports)
         for function in module.functions
         if function.facts.kind == "def" and (
             function.signature_is_decorated or function in inference.dependencies
@@ -87,7 +88,7 @@ def _group(
     injected: Injected, coloring: Coloring, function: Function, seen: set[Function]
 ) -> int | None:
     """The component of a dependency that turns, or of one that it is given something by."""
-    for dependency in injected.into(function):
+    for dependency in (*injected.into(function), *injected.by_parameter(function)):
         if dependency in coloring.turned:
             return coloring.groups.get(dependency, 0)
         if dependency not in seen:

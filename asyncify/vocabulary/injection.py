@@ -20,5 +20,9 @@ DEPENDS: frozenset[str] = frozenset(
     for module in ("", "param_functions.", "params.") for name in ("Depends", "Security")
 )  # fmt: skip
 
+# What Litestar is given such a function in, in a dict whose keys are the names of parameters.
+# https://docs.litestar.dev/2/usage/dependency-injection.html
+BY_NAME, BY_NAME_MODULE = "Provide", "litestar."
+
 # The attribute of a provider that stands for what it makes.
 PROVIDED = "provided"

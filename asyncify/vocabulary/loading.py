@@ -316,6 +316,7 @@ NESTED_FIELDS = {"Nested", "Pluck"}
 BEFORE_DUMP, BY_METHOD, BY_FUNCTION = "pre_dump", "Method", "Function"
 READS_FROM = "attribute"  # the keyword of a field that reads another attribute than its name
 ROUTING = ("fastapi.",)
+INJECTING = (*ROUTING, "litestar.")
 VERBS = {"get", "post", "put", "patch", "delete", "head", "options"}
 ROUTES = VERBS | {"api_route"}
 
