@@ -218,6 +218,8 @@ def _expire(
     if at < 0:
         return False
     value = run.environment[variable]
+    if run.detached.get(variable) == value:
+        return False  # the session that had it is closed
     many = entity not in value
     if (many and not s.is_flat(value)) or entity.source.kind in _UNKNOWN:
         return False

@@ -53,6 +53,7 @@ class LoadEvaluation:
         self.forks = 0  # branches around the statement
         self.statement: f.Statement | None = None  # that is run
         self.committed_in: f.Statement | None = None  # the last one with a commit in it
+        self.detached: Environment = {}  # variables of contexts that have closed their session
         self.seen: set[tuple[Class, str]] = set()  # relationships that were read
         self.place = -1  # the call that is evaluated
         self.left: list[State] = []  # at `break` and `continue` of the innermost loop
@@ -200,7 +201,7 @@ class LoadEvaluation:
         for value, target in statement[7]:
             if target is not None:
                 self.bind(target, self.values[value], value)
-        before = self.state.history
+        before, outside = self.state.history, dict(self.environment)
         if any(self._stops_errors(value) for value, _ in statement[7]):
             self._tried(lambda: self.block(statement[8]))
         else:
@@ -210,6 +211,10 @@ class LoadEvaluation:
             load_sessions.ended(self, value)
         if any(load_sessions.is_opened(self, value) for value, _ in statement[7]):
             self.state.history = before  # of another session: nothing of this one expires
+            self.detached |= {
+                name: value for name, value in self.environment.items()
+                if value and value is not outside.get(name)
+            }  # fmt: skip
 
     def _stops_errors(self, index: int) -> bool:
         """Does a ``with`` go on behind its block where that raises: ``suppress``?"""
