@@ -340,7 +340,7 @@ class CallPlanner(UsePlanner):
         kinds = self.colors.kinds_in_hand(use, session or "")
         awaits = self.awaits_inside(use, layout)
         outside = awaits or self._may_load(use, layout)
-        outside = outside and self._can_be_outside(use, layout, session or "")
+        outside = outside and self._can_be_outside(use, layout, (awaits and session) or "")
         if session is None or (awaits and not outside):
             self.impediments[use.function] = Obstacle(
                 "ASY108", f"The call at line {use.line} can't be put inside run_sync."
