@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from asyncify import facts as f
 from asyncify.analysis import (
+    decorating,
     foreign_calls,
     generics,
     members,
@@ -77,7 +78,15 @@ def call(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
             told = generics.returned(evaluation, operation, single.function)
             made = _told(made, told)
         return receivers.narrowed(evaluation, method, made)
-    made = v.join([_call(evaluation, atom, operation, arguments, named) for atom in callees])
+    made_by = {atom: _call(evaluation, atom, operation, arguments, named) for atom in callees}
+    functions = {atom.function for atom in callees if isinstance(atom, v.FunctionObject)}
+    unheard = decorating.unheard(inference, functions)
+    made = v.join(
+        [
+            given for atom, given in made_by.items()
+            if not (isinstance(atom, v.FunctionObject) and atom.function in unheard)
+        ]
+    )  # fmt: skip
     if all(v.one(atom) in inference.results for atom in callees):
         inference.results[callees] = made
     return made

@@ -1,17 +1,20 @@
-"""Decorating: what decorators that can be written with and without arguments give.
+"""Decorating: what decorators give, and what calling a decorated function gives.
 
-``@cached`` is called with the function, ``@cached(seconds=3)`` gives what is called with it. All
-that is known of such a decorator is that it returns either: which, is told by what stands in what.
+Some can be written with and without arguments: ``@cached`` is called with the function,
+``@cached(seconds=3)`` gives what is called with it. All that is known of such a decorator is that
+it returns either: which, is told by what stands in what.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.heat import is_inside
 from asyncify.analysis.program import Function
+from asyncify.analysis.statements import names_assigned, statements_of
 from asyncify.vocabulary.frameworks import DECORATING
 
 if TYPE_CHECKING:
@@ -67,3 +70,54 @@ def note_manager(evaluation: Evaluation, child: Function, atom: v.Atom) -> None:
         inference.need(child)
         for manager in managers:
             inference.need(manager)
+
+
+def unheard(inference: Inference, functions: Collection[Function]) -> frozenset[Function]:
+    """Those of the functions that a call may run of which nothing needs to be known to tell what it
+    gives: wrappers that hand on what they wrap. One of them wraps other functions too, and those
+    give something else."""
+    if len(functions) < 2:
+        return frozenset()
+    wrappers = {
+        atom.function
+        for function in functions if function.signature_is_decorated
+        for atom in inference.read(inference.slot("wrapped", function))
+        if isinstance(atom, v.FunctionObject)
+    }  # fmt: skip
+    return frozenset(each for each in wrappers if each in functions and _hands_on(each))
+
+
+def _hands_on(wrapper: Function) -> bool:
+    """Does it give what it wraps, a parameter of the decorator, gives: ``return fn(*args)``, or
+    ``result = fn(*args)`` and ``return result``? Or nothing. An async one awaits that: it is for
+    functions that are async."""
+    outer, facts = wrapper.parent, wrapper.facts
+    if outer is None or outer.facts.kind != "def" or facts.kind != "def" or facts.is_generator:
+        return False
+    wrapped = {p.name for p in outer.signature.parameters} - facts.bound
+    operations, given, assigned = wrapper.body.operations, list[int](), dict[str, list[int]]()
+    for statement in statements_of(wrapper.body.statements):
+        if statement[0] == f.RETURN and statement[7] >= 0:
+            given.append(statement[7])
+        for name, value in names_assigned(statement):
+            assigned.setdefault(name, []).append(value)
+    return all(
+        _is_call_of(operations, value, wrapped, facts.is_async)
+        for index in given
+        for value in assigned.get(_name(operations, index), (index,))
+    )
+
+
+def _name(operations: tuple[f.Operation, ...], index: int) -> str:
+    operation = operations[index]
+    return str(operation[5]) if operation[0] == f.NAME else ""
+
+
+def _is_call_of(
+    operations: tuple[f.Operation, ...], index: int, names: set[str], awaited: bool
+) -> bool:
+    if awaited and operations[index][0] == f.AWAIT:
+        index = operations[index][5]
+    elif awaited:
+        return False
+    return operations[index][0] == f.CALL and _name(operations, operations[index][5]) in names

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from asyncify import facts as f
 from asyncify.analysis import (
+    decorating,
     load_again,
     load_applied,
     load_commits,
@@ -65,9 +66,12 @@ def call(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
     _read_by_library(run, operation, callee, name, index)
     callees = _callees(run, operation, base, name)
     if callees:
-        return s.join(
-            [load_summaries.call(run, fn, bound, operation, base, index) for fn, bound in callees]
-        )
+        unheard = decorating.unheard(run.loading.inference, {fn for fn, _ in callees})
+        given = [
+            (fn, load_summaries.call(run, fn, bound, operation, base, index))
+            for fn, bound in callees
+        ]
+        return s.join([value for fn, value in given if fn not in unheard])
     if name in words.FILLING:
         _fill(run, callee[5], operation)
     return _other(run, operation, index)

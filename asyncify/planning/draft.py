@@ -99,11 +99,32 @@ class Draft:
         for item in self.module.facts.imports:
             source = self.program.module_named(item.module, self.module, item.level)
             if item.name and source is module:
-                self.add_import(ImportName("." * item.level + item.module, name))
-                return name
+                return self._import("." * item.level + item.module, name, module)
         spelled = self._relative(module) or self._beside(module) or module.name
-        self.add_import(ImportName(spelled, name))
-        return name
+        return self._import(spelled, name, module)
+
+    def _import(self, source: str, name: str, module: Module) -> str:
+        """Import a name of the program's, under another where the file means something else by
+        it."""
+        added = self._added.get(f"{source}.{name}")
+        if added is not None:
+            return added.alias or name
+        alias = "" if self._is_free(name, module) else f"{source.rpartition('.')[2]}_{name}"
+        self.add_import(ImportName(source, name, alias))
+        return alias or name
+
+    def _is_free(self, name: str, module: Module) -> bool:
+        """Does nothing in the file have a name but what is imported from the module itself?"""
+        if any(name == (item.alias or item.name) for item in self._added.values()):
+            return False
+        return all(
+            any(
+                local == name == imported
+                and self.program.module_named(source, self.module, level) is module
+                for local, source, imported, level in function.facts.imports
+            )
+            for function in self.module.functions if name in function.facts.bound
+        )  # fmt: skip
 
     def _beside(self, module: Module) -> str:
         """How the files of the same folder name another module, or '': scripts import what stands

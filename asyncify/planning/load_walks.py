@@ -82,7 +82,7 @@ class Walks:
         step.outdated |= demand.outdated
         step.here |= demand.reader not in LOADING_AGAIN
         walk.stored &= demand.reader not in LOADING_AGAIN or not demand.maybe
-        self._ask_classes(demand, walk.steps, names)
+        self._ask_classes(demand, walk, names)
         return walk.site
 
     def begin(self, holder: Function, demand: Demand) -> Walk | None:
@@ -142,7 +142,11 @@ class Walks:
         the value itself, or what a comprehension iterates over. -1 where there is none."""
         operation = layout.operations[at]
         if not operation[4] & (f.REPEATED | f.GENERATOR):
-            return at, many or self._is_many(holder, at)
+            return (
+                (-1, False)
+                if self._is_mixed(holder, at)
+                else (at, many or self._is_many(holder, at))
+            )
         if operation[0] != f.NAME:
             return -1, False
         for comprehension in layout.enclosing(at):
@@ -154,11 +158,9 @@ class Walks:
 
     def _goes_once(self, holder: Function, index: int) -> bool:
         """Is there nothing left of a value for whoever goes through it after the walk?"""
-        evaluation = self.inference.evaluations.get(holder)
-        value = evaluation.values[index] if evaluation is not None else v.UNKNOWN
         if any(
             isinstance(atom, (v.Generated, v.QueryValue, v.Known)) or self._asks_again(atom)
-            for atom in value
+            for atom in self._value(holder, index)
         ):
             return True
         operations = holder.body.operations
@@ -202,9 +204,16 @@ class Walks:
         return -1
 
     def _is_many(self, holder: Function, index: int) -> bool:
+        return any(isinstance(a, (v.Collection, v.TupleValue)) for a in self._value(holder, index))
+
+    def _is_mixed(self, holder: Function, index: int) -> bool:
+        """May it be one instance or a container of them? Neither can be told from the other."""
+        singles = (a.cls for a in self._value(holder, index) if isinstance(a, v.Instance))
+        return self._is_many(holder, index) and any(map(self.inference.models.is_mapped, singles))
+
+    def _value(self, holder: Function, index: int) -> v.Value:
         evaluation = self.inference.evaluations.get(holder)
-        value = evaluation.values[index] if evaluation is not None else v.UNKNOWN
-        return any(isinstance(a, (v.Collection, v.TupleValue)) for a in value)
+        return evaluation.values[index] if evaluation is not None else v.UNKNOWN
 
     def hoisted(self, holder: Function, layout: Layout, index: int, returned: bool = False) -> str:
         """The name of a variable that an awaited call, or a list, is given for this, or ''; also
@@ -272,13 +281,27 @@ class Walks:
                     return way
         return None
 
-    def _ask_classes(self, demand: Demand, steps: dict[str, Step], names: tuple[str, ...]) -> None:
+    def _ask_classes(self, demand: Demand, walk: Walk, names: tuple[str, ...]) -> None:
         """Note what each step has to ask of the instance before it."""
-        path = demand.path[: len(demand.path) - len(demand.below)]
+        steps, path = walk.steps, demand.path[: len(demand.path) - len(demand.below)]
         for name in names:
             found = [cls for at, cls in demand.source.entities if at == path]
+            if steps is walk.steps:
+                found += self._others(walk, found or [steps[name].cls])
             steps[name].among = self._among(found or [steps[name].cls], name)
             steps, path = steps[name].below, (*path, name)
+
+    def _others(self, walk: Walk, found: list[Class]) -> list[Class]:
+        """The models of which the value may be an instance that comes from somewhere else."""
+        value = self._value(walk.holder, walk.at)
+        classes = {
+            atom.cls for atom in (v.elements(value) if walk.item else value)
+            if isinstance(atom, v.Instance) and self.inference.models.is_mapped(atom.cls)
+        }  # fmt: skip
+        return [
+            cls for cls in classes
+            if not any(cls in each.ancestors or each in cls.ancestors for each in found)
+        ]  # fmt: skip
 
     def _among(self, found: list[Class], name: str) -> tuple[Class, ...]:
         """The classes that have an attribute, if instances of others come from the same place."""
