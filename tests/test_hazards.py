@@ -85,6 +85,7 @@ HAZARDS = (
         "H01", "named_by_a_table", ".options(selectinload(User.books), selectinload(User.tags))", ""
     ),
     Hazard("H01", "repr", OWNER, ""),
+    Hazard("H01", "text_by_map", OWNER, ""),
     Hazard(
         "H01", "in_a_dict", "await db.run_sync(lambda _: str(found))", "str(found)", "ASY702"
     ),
@@ -102,6 +103,9 @@ HAZARDS = (
     Hazard("H01", "method_of_a_subclass", TRICKS, ""),
     Hazard("H01", "handed_on_by_name", f"{BOOKS[:-1]}, selectinload(User.tags))", ""),
     Hazard("H01", "kept_by_an_object", "db.run_sync(lambda _: Shelf(user).own(", None, "ASY702"),
+    Hazard(
+        "H01", "property_of_a_dataclass", "db.run_sync(lambda _: result.label)", None, "ASY702"
+    ),
     Hazard("H01", "deferred_elsewhere", ".options(undefer(User.bio))", ""),
     Hazard("H01", "load_only_elsewhere", "await user_.awaitable_attrs.name", "pass", "ASY702"),
     Hazard("H01", "sort_by_function", ".options(selectinload(Book.user).undefer(User.bio))", ""),

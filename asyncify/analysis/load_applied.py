@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
-from asyncify.analysis import load_reads, load_summaries
+from asyncify.analysis import load_reads, load_specials, load_summaries
 from asyncify.analysis import load_values as s
 from asyncify.analysis.load_bodies import Callee
+from asyncify.vocabulary import loading as words
 
 if TYPE_CHECKING:
     from asyncify.analysis.load_evaluation import LoadEvaluation
@@ -42,6 +43,8 @@ def over(
             continue
         if run.operations[argument][0] == f.CALL:
             load_reads.by_getter(run, argument, items)
+        for name in _texts(run, argument):
+            load_specials.formatted(run, items, index, at, words.CALLING[name])
         for function, bound in _functions(run, argument):
             count, skipped = len(function.signature.parameters), int(bound)
             given = [s.NOTHING] * skipped + [items] * (count - skipped)
@@ -59,6 +62,15 @@ def _of_holders(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Va
                 parameters = [s.NOTHING] * len(function.signature.parameters)
                 load_summaries.apply(run, function, parameters, index, [-1] * len(parameters))
     return s.NOTHING
+
+
+def _texts(run: LoadEvaluation, argument: int) -> list[str]:
+    """Builtins that an argument is, which make text of what they are given: ``map(str, users)``."""
+    operation = run.operations[argument]
+    if operation[0] != f.NAME or operation[5] not in words.CALLING:
+        return []
+    is_own = operation[5] in run.environment or bool(_functions(run, argument))
+    return [] if is_own else [operation[5]]
 
 
 def _functions(run: LoadEvaluation, argument: int) -> list[Callee]:

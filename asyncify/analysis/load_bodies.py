@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
-from asyncify.analysis import generics, load_names, load_readers
+from asyncify.analysis import generics, load_failures, load_names, load_readers
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_schemas import Schema
@@ -30,6 +30,7 @@ INSTANCE = 1  # its value is a mapped instance, or holds one
 CALLED = 2  # calling it may do something
 SESSION = 4  # it is a method of a session
 BEGUN = 8  # it is a Query that a class begins: ``User.query``
+PROPERTY = 16  # it is what a property of an object that isn't a model gives
 Callee = tuple[Function, bool]
 _SESSIONS = {
     "Session", "scoped_session", "AsyncSession", "async_scoped_session",
@@ -123,7 +124,7 @@ class LoadBody:
         if self.types is not None:
             self.hot = self._called_by_hand(loading.telling.all(self.types))
         else:  # it wasn't evaluated: anything may happen
-            self.hot = [INSTANCE | CALLED] * len(self.operations)
+            self.hot = self._called_by_hand([INSTANCE | CALLED] * len(self.operations))
         self._by_type: dict[int, s.Value] = {}
         self._told: dict[int, s.Value] = {}
         self._callees: dict[int, list[Callee]] = {}
@@ -147,9 +148,41 @@ class LoadBody:
             self.function.facts.names
         ):
             called |= set(self._going_through())
-        if not called:
+        read = self.properties
+        if not called and not read:
             return hot
-        return [told | CALLED if n in called else told for n, told in enumerate(hot)]
+        return [
+            told | (CALLED if n in called else 0) | (PROPERTY if n in read else 0)
+            for n, told in enumerate(hot)
+        ]
+
+    @cached_property
+    def properties(self) -> dict[int, tuple[Function, ...]]:
+        """The properties of objects that aren't models, by the operations that read them."""
+        if self.types is None:
+            found = {n: self.own_methods(n, properties=True) for n in range(len(self.operations))}
+        else:
+            uses = self.loading.colors.uses.of(self.function)
+            found = {use.operation: use.callees for use in uses if use.kind == "property"}
+        return {
+            n: methods for n, methods in found.items()
+            if methods and self.operations[n][0] == f.ATTRIBUTE
+            and not any(fn.owner is None or self.loading.is_model(fn.owner) for fn in methods)
+        }  # fmt: skip
+
+    def own_methods(self, index: int, properties: bool = False) -> tuple[Function, ...]:
+        """What ``self.total`` is, in a method whose types nobody has asked for."""
+        owner, parameters = self.function.owner, self.function.signature.parameters
+        operation = self.operations[index]
+        if owner is None or not parameters or operation[:1] != (f.ATTRIBUTE,):
+            return ()
+        receiver = self.operations[operation[5]]
+        is_own = receiver[0] == f.NAME and receiver[5] == parameters[0].name
+        if not is_own or not self.function.is_method:
+            return ()
+        inference = self.loading.inference
+        methods = inference.methods(owner, operation[6])
+        return tuple(fn for fn in methods if not properties or inference.is_property(fn))
 
     def _going_through(self) -> Iterator[int]:
         """``enumerate(users)`` of an object with an ``__iter__``."""
@@ -177,6 +210,11 @@ class LoadBody:
     def is_test(self) -> bool:
         """Does the function belong to the tests? They know what fails in them."""
         return is_test_path(self.function.module.path)
+
+    @cached_property
+    def succeeding(self) -> frozenset[int]:
+        """The requests that succeed, as the function says itself."""
+        return load_failures.succeeding(self.function)
 
     @cached_property
     def schemas(self) -> list[Schema]:
@@ -283,7 +321,9 @@ class LoadBody:
         operation, owner = self.operations[index], self.function.owner
         parameters = self.function.signature.parameters
         is_self = bool(parameters) and operation[0] == f.NAME and operation[5] == parameters[0].name
-        return owner if is_self and not self.function.signature_is_decorated else None
+        is_plain = not self.function.signature_is_decorated
+        is_plain = is_plain or self.loading.inference.is_property(self.function)
+        return owner if is_self and is_plain else None
 
     def _is_put_there(self, cls: Class, name: str) -> bool:
         """Does a function that stays sync put an instance there just before: this one, or one that

@@ -142,18 +142,7 @@ def _callees(run: LoadEvaluation, operation: f.Operation, base: s.Value, name: s
     symbol = program.resolve_expression(run.function, run.operations, operation[5])
     if isinstance(symbol, Function):
         return [(symbol, False)]
-    return _own_methods(run, run.operations[operation[5]])
-
-
-def _own_methods(run: LoadEvaluation, callee: f.Operation) -> list[Callee]:
-    """``self.method()``, in a function whose types nobody has asked for."""
-    owner, parameters = run.function.owner, run.function.signature.parameters
-    if owner is None or not parameters or callee[0] != f.ATTRIBUTE or not run.function.is_method:
-        return []
-    receiver = run.operations[callee[5]]
-    if receiver[0] != f.NAME or receiver[5] != parameters[0].name:
-        return []
-    return [(method, True) for method in run.loading.inference.methods(owner, callee[6])]
+    return [(method, True) for method in run.body.own_methods(operation[5])]
 
 
 def _other(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
@@ -194,7 +183,7 @@ def _requested(run: LoadEvaluation, name: str, index: int) -> None:
     """A test's client runs the program, often on the session of the test: what the program expires
     is expired there too."""
     load_again.before_request(run, index)
-    if load_requests.may_expire(run.loading.expiring_requests, name):
+    if load_requests.may_expire(run, name, index):
         load_sessions.expire_all(run)
     load_sessions.expire_attributes(run, run.loading.computed_attributes)
     run.state.write(None)

@@ -22,7 +22,7 @@ from asyncify.analysis import (
 )
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
-from asyncify.analysis.load_bodies import BEGUN, INSTANCE
+from asyncify.analysis.load_bodies import BEGUN, INSTANCE, PROPERTY
 from asyncify.analysis.load_demands import Summary
 from asyncify.analysis.load_operations import OPERATIONS
 from asyncify.analysis.load_states import State
@@ -369,6 +369,8 @@ class LoadEvaluation:
         told = self.body.hot[index]
         if told & BEGUN:
             return load_statements.begun(self, index)
+        if told & PROPERTY:
+            return load_summaries.property_of_another(self, index)
         return self.body.by_type(index) if told & INSTANCE else s.NOTHING
 
     def is_given_something(self, operation: f.Operation) -> bool:

@@ -6,7 +6,8 @@
         except IntegrityError: db.rollback()     # expires what the test has made, too
 
 What rolls back is followed up to the routes: a ``GET`` doesn't run what only a ``POST`` does.
-Whatever else leads there (a dependency, a middleware, a command) may be run by any request.
+Whatever else leads there (a dependency, a middleware) may be run by any request. One of which the
+test says that it succeeds has not rolled back because of a failure.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis import load_values as s
 from asyncify.analysis.colors import Colors
+from asyncify.analysis.load_failures import expires_by_failing
 from asyncify.analysis.program import Function
 from asyncify.vocabulary import loading as words
+from asyncify.vocabulary.boundary_rules import Rule
 from asyncify.vocabulary.testing import is_test_path
 
 if TYPE_CHECKING:
@@ -36,18 +39,22 @@ _CALLS = {
 }
 
 
-def expiring(loading: Loading) -> frozenset[str]:
-    """The verbs of requests that may run what expires everything; `ANY` where each may."""
+def expiring(loading: Loading, succeeding: bool) -> frozenset[str]:
+    """The verbs of requests that may run what expires everything; `ANY` where each may.
+    ``succeeding``: though they succeed."""
     if not loading.is_shared:
         return frozenset()
     return _verbs(loading.colors, [
         fn for fn in loading.coloring.turned
         if fn.facts.members & words.EXPIRING_ALL and not _is_of_tests(fn)
+        and not (succeeding and expires_by_failing(fn))
     ])  # fmt: skip
 
 
-def may_expire(verbs: frozenset[str], name: str) -> bool:
+def may_expire(run: LoadEvaluation, name: str, index: int) -> bool:
     """May the request that a client's method makes? What writes may redirect to what reads."""
+    is_certain = index in run.body.succeeding
+    verbs = run.loading.expiring_successes if is_certain else run.loading.expiring_requests
     if ANY in verbs or name not in words.VERBS:
         return bool(verbs)
     return not verbs.isdisjoint({name} | words.READING_REQUESTS)
@@ -80,11 +87,13 @@ def handed(run: LoadEvaluation, operation: f.Operation) -> dict[int, s.Value]:
 
 
 def _verbs(colors: Colors, functions: Iterable[Function]) -> frozenset[str]:
-    """The verbs of the routes that lead to some functions."""
+    """The verbs of the routes that lead to some functions. A command is run by no request."""
     pending, verbs = list(functions), set[str]()
     seen, callers = set(pending), colors.callers() if pending else {}
     while pending and ANY not in verbs:
         function = pending.pop()
+        if any(d.rule is Rule.ENTRY for d in colors.bounds.decorators(function)):
+            continue
         own = _routed(colors, function)
         above = callers.get(function, ())
         handed = any(u.kind not in _CALLS for caller, u in above if not _is_of_tests(caller))

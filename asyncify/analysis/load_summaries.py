@@ -408,3 +408,15 @@ def property_read(run: LoadEvaluation, method: Function, entity: s.Entity, index
     if not run.loading.inference.is_property(method):
         return s.NOTHING
     return apply(run, method, [s.one(entity)], index, [run.operations[index][5]])
+
+
+def property_of_another(run: LoadEvaluation, index: int) -> s.Value:
+    """A property of an object that isn't a model runs its function: as a call of it would."""
+    found = []
+    for method in run.body.properties[index]:
+        if asks(run, method):
+            found.append(apply(run, method, [s.NOTHING], index, [run.operations[index][5]]))
+        else:
+            found.append(apply_bare(run, method))
+    value, known = s.join(found), run.body.by_type(index)
+    return s.restricted(value, known, False) if value else known

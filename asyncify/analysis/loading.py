@@ -245,7 +245,12 @@ class Loading:
     @cached_property
     def expiring_requests(self) -> frozenset[str]:
         """The verbs of requests that may expire all that a test holds."""
-        return load_requests.expiring(self)
+        return load_requests.expiring(self, succeeding=False)
+
+    @cached_property
+    def expiring_successes(self) -> frozenset[str]:
+        """Those that may though they succeed."""
+        return load_requests.expiring(self, succeeding=True)
 
     @cached_property
     def is_shared(self) -> bool:

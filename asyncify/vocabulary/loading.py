@@ -91,6 +91,10 @@ REQUEST = "a request"  # that reads
 CALLEE = "what loads it again"  # likewise, a function or a query
 LOADING_AGAIN = {REQUEST, CALLEE}  # who load it by themselves
 KEEPER = "an object that keeps it"  # likewise
+# What tests ask of a response: whether the request has succeeded.
+STATUSES, SUCCESSES = {"status_code", "status"}, {"is_success", "ok"}
+SUCCESSFUL = {"OK", "CREATED", "ACCEPTED", "NO_CONTENT"}
+CATCHING_ALL = {"Exception", "BaseException"}
 READING_REQUESTS = {"get", "head", "options"}  # those that write nothing
 # Clients that run the program in the process of its tests.
 CLIENTS = {
