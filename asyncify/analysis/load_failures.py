@@ -1,8 +1,8 @@
 """Failures: what expires only where a request fails, and which requests a test says succeed.
 
-    response = client.post("/teams", json={"name": "red"})
-    assert response.status_code == 201       # so nothing was rolled back
-    assert team.id == 1
+response = client.post("/teams", json={"name": "red"})
+assert response.status_code == 201       # so nothing was rolled back
+assert team.id == 1
 """
 
 from __future__ import annotations
@@ -64,10 +64,10 @@ def _successes(function: Function, test: int) -> Iterator[int]:
             yield from _successes(function, part)
     elif operation[0] == f.OPERATOR and operation[5] == "Eq":
         for part in operation[6]:
-            status, others = operations[part], [n for n in operation[6] if n != part]
-            if status[0] == f.ATTRIBUTE and status[6] in words.STATUSES:
-                if all(_is_success(operations[other]) for other in others):
-                    yield status[5]
+            status, others = operations[part], [operations[n] for n in operation[6] if n != part]
+            is_status = status[0] == f.ATTRIBUTE and status[6] in words.STATUSES
+            if is_status and all(map(_is_success, others)):
+                yield status[5]
     elif operation[0] == f.ATTRIBUTE and operation[6] in words.SUCCESSES:
         yield operation[5]
 

@@ -46,6 +46,20 @@ def read(body: LoadBody) -> Iterator[list[str]]:
                 yield body.texts(key)
 
 
+def listing(body: LoadBody, index: int, cls: Class) -> frozenset[str]:
+    """What is named where names are listed that nobody can tell: by the function that goes through
+    them, or by the method of a class that gives them to it."""
+    operation, found = body.operations[index], body.function.facts.names
+    for target, iterable in _loops(body):
+        listed = body.operations[iterable]
+        if listed[0] == f.CALL:
+            listed = body.operations[listed[5]]
+        if target[:2] == (f.TO_NAME, operation[5]) and listed[0] == f.ATTRIBUTE:
+            method = cls.find(listed[6])
+            return method.facts.names if method is not None else found
+    return found
+
+
 def _texts(body: LoadBody, index: int, depth: int) -> Iterator[str]:
     operation = body.operations[index] if index >= 0 and depth else ()
     kind = operation[0] if operation else f.LAMBDA

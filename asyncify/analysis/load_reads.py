@@ -9,6 +9,7 @@ from asyncify.analysis import (
     load_commits,
     load_given,
     load_kinds,
+    load_names,
     load_sessions,
     load_summaries,
     load_touches,
@@ -171,7 +172,32 @@ def by_name(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
             reading = Reading(index, at=operation[6][0])
             for name in sorted(run.loading.models.columns(entity.cls)):
                 column(run, entity, name, reading)
+    for entity in found if not names else ():
+        _perhaps(run, entity, index)
     return s.join([read(run, entity, name, index) for name in names for entity in found])
+
+
+def _perhaps(run: LoadEvaluation, entity: s.Entity, index: int) -> None:
+    """``for name in mapper.relationships.keys(): getattr(user, name)``: whether each of them is
+    read depends on more than the names, so nothing is loaded ahead for it."""
+    models = run.loading.models
+    key = run.operations[index][6][1]
+    listed, names = load_names.listing(run.body, key, entity.cls), list[str]()
+    if not listed.isdisjoint(words.RELATIONSHIP_LISTS):
+        links = models.links(entity.cls).values()
+        names += [link.name for link in links if link.lazy not in QUERYING]
+    if not listed.isdisjoint(words.DESCRIPTOR_LISTS):
+        methods = [fn for each in entity.cls.ancestors for fn in each.methods.values()]
+        names += [fn.name for fn in methods if run.loading.inference.is_property(fn)]
+    if not names:
+        return
+    before, known = run.state.copy(), set(run.summary.demands)
+    for name in dict.fromkeys(names):
+        read(run, entity, name, index)
+    run.state = before
+    for found in [each for each in run.summary.demands if each not in known]:
+        del run.summary.demands[found]
+        run.summary.demands[found._replace(maybe=True)] = None
 
 
 def by_getter(run: LoadEvaluation, index: int, items: s.Value) -> None:

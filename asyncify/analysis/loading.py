@@ -39,6 +39,7 @@ from asyncify.vocabulary.loading import (
     COLUMN_LISTS,
     COMPARED,
     DEFERRING,
+    DESCRIPTOR_LISTS,
     DUMPING,
     EAGER_DEFAULTS,
     EXPIRING_ALL,
@@ -48,6 +49,7 @@ from asyncify.vocabulary.loading import (
     NARROWING,
     ORDERING,
     PARSING,
+    RELATIONSHIP_LISTS,
     RENDERING,
     SHARING,
     TAKING_APART,
@@ -60,6 +62,7 @@ from asyncify.vocabulary.testing import CLIENT_MEMBERS
 _NESTING = 12  # calls inside one another
 _MENTIONS = 60  # a name that occurs more often says nothing
 _COMPARISONS = {*COMPARED.values()}
+LISTING = RELATIONSHIP_LISTS | DESCRIPTOR_LISTS
 _TURNS = 2  # of a function that calls itself
 _SUMMARIES = 4_000  # a function is run once for each shape of arguments
 
@@ -186,7 +189,7 @@ class Loading:
             yield from program.mentioning_member(name)
         yield from self._reading_by_name(names) if names else ()
         if names or any(self.models.declared(c).table for c in program.classes.values()):
-            for name in sorted(load_sessions.EXPIRING | NARROWING | DEFERRING):
+            for name in sorted(load_sessions.EXPIRING | NARROWING | DEFERRING | LISTING):
                 yield from program.mentioning(name)
             for name in sorted(VALIDATING | DUMPING | RENDERING | COLUMN_LISTS | {MATCH_ARGUMENTS}):
                 yield from program.mentioning_member(name)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis import model_kinds
 from asyncify.analysis.program import Class, Function, Variable, dotted
-from asyncify.analysis.statements import statements_of
+from asyncify.analysis.statements import names_assigned, statements_of
 from asyncify.vocabulary.loading import (
     ADDED,
     EXPRESSIONS,
@@ -147,6 +147,12 @@ def _text(operations: tuple[f.Operation, ...], index: int, name: str, table: str
         pairs = zip(texts(operation[5]), operation[7], strict=True)
         return str(operation[6]) + "".join(text + behind for text, behind in pairs)
     return table if operation[0] == f.ATTRIBUTE and operation[6] == TABLE_NAME else name
+
+
+def _makes_sql(operations: tuple[f.Operation, ...], operation: f.Operation) -> bool:
+    """``func.now()``"""
+    is_call = operation[:1] == (f.CALL,)
+    return is_call and dotted(operations, operation[5]).partition(".")[0] in _SQL_FUNCTIONS
 
 
 class Reader:
@@ -311,19 +317,26 @@ class Reader:
         keywords = {**keywords, **self.own_column(keywords)}
         if callee == "deferred" or self.constant(keywords.get("deferred", -1)) is True:
             self.model.deferred.add(name)
-        update = self.operations[keywords["onupdate"]] if "onupdate" in keywords else None
         if callee == EXPRESSIONS:
             self.model.queried.add(name)
             if self.constant(keywords.get("expire_on_flush", -1)) is not False:
                 self.model.expiring.add(name)
         if "server_default" in keywords:
             self.model.defaulted.add(name)
-        if "server_onupdate" in keywords or (
-            update is not None
-            and update[0] == f.CALL
-            and dotted(self.operations, update[5]).partition(".")[0] in _SQL_FUNCTIONS
-        ):
+        if "server_onupdate" in keywords or self.is_sql(keywords.get("onupdate", -1)):
             self.model.expiring.add(name)
+
+    def is_sql(self, index: int) -> bool:
+        """Is it an expression of SQL, or a variable of the class or the module that is one?"""
+        operation = self.operations[index] if index >= 0 else ()
+        if operation[:1] != (f.NAME,):
+            return _makes_sql(self.operations, operation)
+        return any(
+            _makes_sql(body.body.operations, body.body.operations[value])
+            for body in (self.body, self.body.module.functions[0])
+            for statement in body.body.statements
+            for name, value in names_assigned(statement) if name == operation[5]
+        )  # fmt: skip
 
     def own_column(self, keywords: Keywords) -> Keywords:
         """The options of the column that SQLModel's ``Field`` is given."""

@@ -12,10 +12,12 @@ from collections.abc import Callable
 
 from asyncify import facts as f
 from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.consumers import exhausts
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.load_demands import Demand
 from asyncify.analysis.load_values import EVERYTHING
 from asyncify.analysis.program import Function, Module, dotted
+from asyncify.analysis.statements import statements_of
 from asyncify.decisions import AwaitExpression, EnterRunSync, ReplaceCall, ReplaceExpression
 from asyncify.planning.consumers import consume_generators
 from asyncify.planning.draft import Draft, node_reference
@@ -54,20 +56,27 @@ class Entries:
         done."""
         if demand.returned:
             return None  # it is read later
-        index = demand.anchor
         layout, draft = self.colors.uses.layout(holder), self.draft(holder.module)
+        index, whole = self._whole(layout, demand)
+        if index < 0:
+            return None
         operation = layout.operations[index]
         site = draft.site(operation)
         if (holder, index) in self.entered:
             return site
-        session = self.access.session(holder, index) or self._own(holder, demand)
-        if not session or not self._may(holder, layout, index, demand):
+        session = self.access.session(holder, index)
+        if not (session or _is_read_itself(demand)) or not self._may(holder, layout, index, demand):
             return None
         outside = self.awaits(holder, layout.subtree(index))
-        if outside and not self._can_hand_in(holder, layout, index):
-            if not self.include(holder, index, draft) and not self._has_name(holder, layout, index):
+        if outside and not (index == demand.anchor and self._can_hand_in(holder, layout, index)):
+            if not self.include(holder, index, draft) and not self._has_name(
+                holder, layout, index, demand.anchor
+            ):
                 return None
             outside = False
+        session = session or self.access.session_of(holder, demand.at)  # that of the instance
+        if not session:
+            return None
         self.entered.add((holder, index))
         group = self.coloring.groups.get(holder, 0)
         consume_generators(layout, index, draft, group)
@@ -79,12 +88,28 @@ class Entries:
                 )
             )
         else:
-            whole = "{node}.all()" if demand.executes == EVERYTHING else "{node}"
             template = f"{session}.run_sync(lambda _: {whole})"
             draft.add(
                 ReplaceExpression(node=node, site=site, group=group, template=template, awaits=True)
             )
         return site
+
+    def _whole(self, layout: Layout, demand: Demand) -> tuple[int, str]:
+        """What is entered, and as what: of a generator all that it gives, -1 where nobody tells
+        that all of it is gone through."""
+        index = demand.anchor
+        if demand.executes == EVERYTHING:
+            return index, "{node}.all()"
+        if not _generates(demand):
+            return index, "{node}"
+        parent, loop = layout.parent(index), layout.loop(index)
+        operation = layout.operations[parent] if parent >= 0 else ()
+        if operation[:1] == (f.CALL,) and index in operation[6]:
+            return (parent, "{node}") if exhausts(layout, parent) else (-1, "")
+        is_listed = operation[:1] == (f.COMPREHENSION,) and operation[5] != "GeneratorExp"
+        is_first = is_listed and operation[8][0][1] == index
+        is_whole = is_first or (loop is not None and _ends(loop))
+        return (index, "list({node})") if is_whole else (-1, "")
 
     def holds(self, function: Function, index: int) -> bool:
         """Is an operation evaluated inside of one that is entered?"""
@@ -95,16 +120,12 @@ class Entries:
             index = layout.parent(index)
         return index >= 0
 
-    def _own(self, holder: Function, demand: Demand) -> str:
-        """The session of the instance itself."""
-        is_instance = not demand.below and demand.source.kind != "held"
-        return self.access.session_of(holder, demand.at) if is_instance else ""
-
     def _may(self, holder: Function, layout: Layout, index: int, demand: Demand) -> bool:
         """Does it end where it began, with nothing in it that awaits?"""
-        inner = [function for function, _ in demand.calls[1:]]
-        inner += [demand.function] if demand.calls else []
-        if any(fn in self.coloring.turned or fn.facts.is_generator for fn in inner):
+        inner, gives = _inner(demand), _generates(demand)
+        if any(fn in self.coloring.turned for fn in inner):
+            return False
+        if not gives and any(fn.facts.is_generator for fn in inner):
             return False
         if self._is_lazy(holder, layout.operations[index]):
             return False
@@ -125,11 +146,11 @@ class Entries:
             return False
         return not self.awaits(holder, layout.subtree(operation[5]))
 
-    def _has_name(self, holder: Function, layout: Layout, index: int) -> bool:
+    def _has_name(self, holder: Function, layout: Layout, index: int, anchor: int) -> bool:
         """Is what awaits only the instance of which something is called, and gets a name before?
         ``user = await find(db)``, for ``find(db).as_dict()``."""
-        base = index
-        while base >= 0 and not (base != index and layout.operations[base][0] == f.CALL):
+        base = anchor
+        while base >= 0 and not (base != anchor and layout.operations[base][0] == f.CALL):
             if layout.operations[base][0] not in (f.CALL, f.ATTRIBUTE):
                 return False
             base = layout.operations[base][5]
@@ -154,3 +175,28 @@ class Entries:
     def _is_decided(self, holder: Function, index: int) -> bool:
         node = node_reference(holder, index)
         return any(decision.node == node for decision in self.draft(holder.module).decisions)
+
+
+def _inner(demand: Demand) -> list[Function]:
+    """The functions that are called on the way to a read."""
+    inner = [function for function, _ in demand.calls[1:]]
+    return [*inner, demand.function] if demand.calls else inner
+
+
+def _is_read_itself(demand: Demand) -> bool:
+    """Is it the instance at hand that is read, and not what it, or an object, leads to?"""
+    return not demand.below and demand.source.kind != "held"
+
+
+def _generates(demand: Demand) -> bool:
+    """Is the first of these a generator, which reads when it is gone through?"""
+    inner = _inner(demand)
+    return bool(inner) and inner[0].facts.is_generator
+
+
+def _ends(loop: f.Statement) -> bool:
+    """Does a loop go through all that it is given?"""
+    return not any(
+        statement[0] in (f.RETURN, f.RAISE) or (statement[0] == f.FLOW and statement[7] == "break")
+        for statement in statements_of(loop[9])
+    )

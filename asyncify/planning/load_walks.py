@@ -117,6 +117,7 @@ class Walks:
         site = self.draft(holder.module).site(layout.operations[anchor])
         if not text:
             text = self.hoisted(holder, layout, at, demand.returned)
+            text = text or self._read_of_hoisted(holder, layout, at)
             if text and layout.operations[anchor][0] == f.CALL and at == anchor:
                 node = self._anchor(holder, anchor) or node
         if not text or (demand.calls and _is_rebound(holder, statement, text)):
@@ -258,6 +259,14 @@ class Walks:
             draft.add(replace(decision, hoist=hoister.name))
             return hoister.name
         return ""
+
+    def _read_of_hoisted(self, holder: Function, layout: Layout, index: int) -> str:
+        """``result.user`` for ``find(db).user``, or ''."""
+        operation = layout.operations[index]
+        if operation[0] != f.ATTRIBUTE:
+            return ""
+        base = self.hoisted(holder, layout, operation[5])
+        return f"{base}.{operation[6]}" if base else ""
 
     def _anchor(self, holder: Function, index: int) -> NodeRef | None:
         operation = holder.body.operations[index]

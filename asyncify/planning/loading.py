@@ -159,7 +159,9 @@ class LoadPlanner:
         source = demand.source
         maker = source.function
         ways = (demand.whole[:length] for length in range(1, len(demand.whole) + 1))
-        if demand.late or demand.outdated or any((source, way) in self._stale for way in ways):
+        if demand.late or demand.outdated or demand.maybe:
+            return False
+        if any((source, way) in self._stale for way in ways):
             return False
         if self.config.lazy_loading != "query" and not shared:
             return False
@@ -376,20 +378,18 @@ class LoadPlanner:
         if site is None and demand.maybe:
             site = self.walks.take(holder, demand)
         if site is None:
-            self._load_for_all(holder, demand)
+            self._enter(holder, demand)
         else:
             self._tell(holder, demand, site)
 
-    def _load_for_all(self, holder: Function, demand: Demand) -> None:
-        """By the query after all, though not everybody who uses it needs it."""
-        if self._is_optional(holder, demand, shared=True):
-            self._ask(demand)
-        else:
-            self._enter(holder, demand)
-
     def _enter(self, holder: Function, demand: Demand) -> None:
-        """Inside of ``run_sync``, where nothing else is left."""
-        site = self.entries.take(holder, demand) or self.responses.take(holder, demand)
+        """Inside of ``run_sync``, or by the query after all, though not everybody who uses it needs
+        it."""
+        site = self.entries.take(holder, demand)
+        if site is None and self._is_optional(holder, demand, shared=True):
+            self._ask(demand)
+            return
+        site = site or self.responses.take(holder, demand)
         if site is None:
             self._report(holder, demand)
         else:

@@ -219,6 +219,8 @@ STANDING = {"synonym", "composite"}  # what reads others
 READING = {"getattr", "hasattr"}
 # What lists columns: their names are no literals, and getattr reads each of them.
 COLUMN_LISTS = {"__table__", "__mapper__", "column_attrs"}
+RELATIONSHIP_LISTS = {"relationships", "RelationshipProperty"}
+DESCRIPTOR_LISTS = {"all_orm_descriptors"}
 # What gives the texts of what it is given, or parts of one; and of a table its keys or values.
 SAME_TEXTS = {"list", "tuple", "set", "frozenset", "sorted", "reversed", "iter"}
 SPLITTING = {"split", "rsplit"}
