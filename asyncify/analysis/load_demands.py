@@ -29,7 +29,8 @@ class Demand(NamedTuple):
     a test that expires it before a request may not have stored it yet;
     ``many``: the value of the operation ``at`` is a container. ``outdated``: it may have been
     loaded before a commit that changed it, and is loaded again before the read. ``returned``: it is
-    read of what a route has returned, when that has ended.
+    read of what a route has returned, when that has ended. ``guards`` are parameters of the
+    function that is asked about that have to be true (`asyncify.analysis.load_guards`).
     """
 
     function: Function
@@ -52,6 +53,7 @@ class Demand(NamedTuple):
     many: bool = False
     outdated: bool = False
     returned: bool = False
+    guards: frozenset[str] = frozenset()
 
     @property
     def anchor(self) -> int:

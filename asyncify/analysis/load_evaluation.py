@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from asyncify import facts as f
 from asyncify.analysis import (
     load_calls,
+    load_guards,
     load_presence,
     load_readers,
     load_reads,
@@ -51,6 +52,7 @@ class LoadEvaluation:
         self.savepoints = 0  # that contexts have taken
         self.handlers = 0  # exception handlers around the statement
         self.forks = 0  # branches around the statement
+        self.guards = load_guards.NONE  # parameters that are true there
         self.statement: f.Statement | None = None  # that is run
         self.committed_in: f.Statement | None = None  # the last one with a commit in it
         self.detached: Environment = {}  # variables of contexts that have closed their session
@@ -83,9 +85,10 @@ class LoadEvaluation:
     # -- statements
 
     def block(self, statements: tuple[f.Statement, ...]) -> None:
+        guards = self.guards
         for statement in statements:
             if self.has_ended:
-                return
+                break
             self.statement = statement
             if self.committed_in is statement:  # in an earlier turn
                 self.committed_in = None
@@ -93,6 +96,7 @@ class LoadEvaluation:
             handler = _STATEMENTS.get(statement[0])
             if handler is not None:
                 handler(self, statement)
+        self.guards = guards
 
     def on_assign(self, statement: f.Statement) -> None:
         for target in statement[7]:
@@ -135,12 +139,16 @@ class LoadEvaluation:
             self.state.copy() if summary.state is None else summary.state.joined(self.state)
         )
 
-    def branches(self, *blocks: tuple[f.Statement, ...]) -> list[tuple[Environment, State]]:
-        """Any of the blocks is run: what each ends with that doesn't leave."""
-        before = self.environment, self.state
+    def branches(
+        self, *blocks: tuple[f.Statement, ...], guards: tuple[load_guards.Guards, ...] = ()
+    ) -> list[tuple[Environment, State]]:
+        """Any of the blocks is run: what each ends with that doesn't leave. ``guards``: what is
+        true in each."""
+        before, around = (self.environment, self.state), self.guards
         ends = []
         self.forks += 1
-        for block in blocks:
+        for number, block in enumerate(blocks):
+            self.guards = around.union(*guards[number : number + 1])
             self.environment, self.state = dict(before[0]), before[1].copy()
             self.has_ended = False
             if block:
@@ -148,6 +156,7 @@ class LoadEvaluation:
             if not self.has_ended:
                 ends.append((self.environment, self.state))
         self.forks -= 1
+        self.guards = around
         self.has_ended = not ends
         if ends:
             self.go_on(ends)
@@ -162,9 +171,11 @@ class LoadEvaluation:
 
     def on_if(self, statement: f.Statement) -> None:
         keys, there = load_presence.present(self, statement[7])
-        ends = self.branches(statement[8], statement[9])
+        met, unmet, behind = load_guards.of_branches(self, statement)
+        ends = self.branches(statement[8], statement[9], guards=(met, unmet))
         if keys and len(ends) > 1:
             self.state = ends[there][1].after_turns(ends[1 - there][1], keys)
+        self.guards |= behind
 
     def on_for(self, statement: f.Statement) -> None:
         items = self.elements(self.iterable(statement[8]))

@@ -50,7 +50,7 @@ def listing(body: LoadBody, index: int, cls: Class) -> frozenset[str]:
     """What is named where names are listed that nobody can tell: by the function that goes through
     them, or by the method of a class that gives them to it."""
     operation, found = body.operations[index], body.function.facts.names
-    for target, iterable in _loops(body):
+    for target, iterable in _loops_around(body, index):
         listed = body.operations[iterable]
         if listed[0] == f.CALL:
             listed = body.operations[listed[5]]
@@ -58,6 +58,16 @@ def listing(body: LoadBody, index: int, cls: Class) -> frozenset[str]:
             method = cls.find(listed[6])
             return method.facts.names if method is not None else found
     return found
+
+
+def _loops_around(body: LoadBody, index: int) -> Iterator[tuple[Any, int]]:
+    """The loops and comprehensions in which an operation is evaluated."""
+    for comprehension in body.loading.colors.uses.layout(body.function).enclosing(index):
+        yield from ((target, iterable) for target, iterable, *_ in comprehension[8])
+    for statement in statements_of(body.function.body.statements):
+        inner = statements_of(statement[9]) if statement[0] == f.FOR else ()
+        if any(each[4] <= index < each[5] for each in inner):
+            yield statement[7], statement[8]
 
 
 def _texts(body: LoadBody, index: int, depth: int) -> Iterator[str]:

@@ -188,7 +188,8 @@ def _perhaps(run: LoadEvaluation, entity: s.Entity, index: int) -> None:
         names += [link.name for link in links if link.lazy not in QUERYING]
     if not listed.isdisjoint(words.DESCRIPTOR_LISTS):
         methods = [fn for each in entity.cls.ancestors for fn in each.methods.values()]
-        names += [fn.name for fn in methods if run.loading.inference.is_property(fn)]
+        decorators = run.loading.inference.decorators
+        names += [fn.name for fn in methods if any("hybrid" in name for name in decorators(fn))]
     if not names:
         return
     before, known = run.state.copy(), set(run.summary.demands)
@@ -402,7 +403,7 @@ def _demanded(
         at, below, late=run.state.has_lapsed(entity.key),
         stale=is_stale(run, entity.source, entity, name),
         maybe=entity.source.kind == "held" and not run.is_certain(place),
-        many=run.is_many(reading.at),
+        many=run.is_many(reading.at), guards=run.guards,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from asyncify.analysis import (
     load_again,
     load_arguments,
     load_commits,
+    load_guards,
     load_reads,
     load_requests,
     load_sessions,
@@ -49,7 +50,8 @@ def call(
     ):
         return apply_bare(run, function, index)
     given, places_of = load_arguments.arguments(run, function, bound, operation, base, handed)
-    found = apply(run, function, given, index, places_of)
+    is_spelled = min(operation[6], default=0) >= 0 and all(name for name, _ in operation[7])
+    found = apply(run, function, given, index, places_of, spelled=is_spelled)
     return _own(run, found, function, index) if classes else found
 
 
@@ -103,9 +105,11 @@ def apply(
     index: int,
     places: list[int] | None = None,
     below: tuple[str, ...] = (),
+    spelled: bool = False,
 ) -> s.Value:
     """What a function gives for these values; what it demands of them is demanded here. ``below``
-    is the path to them from the values of the operations ``places``."""
+    is the path to them from the values of the operations ``places``; ``spelled``: these are all
+    that it is called with."""
     closed = _closed(run, function)
     if closed:
         missing = len(given) - len(places or ())
@@ -117,7 +121,7 @@ def apply(
         entity.source for value in given for atom in value for entity in s.selected(atom)
     }  # what a statement that is handed on will give
     expired = load_again.before_call(run, summary.loads, index)
-    _demand(run, function, summary, given, handed, (run.function, index), places, below)
+    _demand(run, function, summary, given, handed, (run.function, index), places, below, spelled)
     if summary.reads:
         _read(run, function, summary, given, (run.function, index), places, below)
     load_again.lend(run, summary.loads)
@@ -173,16 +177,21 @@ def _demand(
     call_site: tuple[Function, int],
     places: list[int] | None,
     below: tuple[str, ...],
+    spelled: bool,
 ) -> None:
     """What is demanded of what was given, on this side."""
     for demand in list(summary.demands) if handed else summary.asked:
+        guards = load_guards.handed_on(run, function, demand.guards, places if spelled else None)
+        if guards is None:
+            continue
         if demand.source.kind == "held":
-            _ask_holder(run, function, demand, call_site, places or [])
+            _ask_holder(run, function, demand._replace(guards=guards), call_site, places or [])
         elif demand.source.kind == "given" and demand.source.function is function:
             at = run.reached(places[demand.source.index]) if places else -1
             before = function not in run.loading.coloring.turned
             for entity in s.entities(given[demand.source.index]) if not demand.outdated else ():
-                _pass_on(run, moved(demand, entity, call_site, at, below, run.is_many(at)), before)
+                own = moved(demand, entity, call_site, at, below, run.is_many(at))
+                _pass_on(run, own._replace(guards=guards), before)
         elif demand.source in handed:
             entity = s.Entity(demand.source, (), demand.entity.cls)
             _pass_on(run, moved(demand, entity, call_site, -1), True)
@@ -423,6 +432,6 @@ def property_of_another(run: LoadEvaluation, index: int) -> s.Value:
         if asks(run, method):
             found.append(apply(run, method, [s.NOTHING], index, [run.operations[index][5]]))
         else:
-            found.append(apply_bare(run, method))
+            found.append(apply_bare(run, method, index))
     value, known = s.join(found), run.body.by_type(index)
     return s.restricted(value, known, False) if value else known

@@ -52,7 +52,8 @@ class Hoister:
         self._named[kind] = next((n for n in _NAMES if n not in taken), "")
         return self._named[kind]
 
-    def may(self, index: int) -> bool:
+    def may(self, index: int, ahead: bool = False) -> bool:
+        """``ahead``: even if it is what a comprehension goes through that calls something."""
         statement = self.layout.statement(index)
         operation = self.layout.operations[index]
         if statement is None or statement[0] not in _HOSTS or statement[6]:
@@ -67,8 +68,16 @@ class Hoister:
             return False
         own = self.layout.subtree(index)
         return not any(
-            self._effect(position) for position in range(statement[4], index) if position not in own
-        )
+            self._effect(position) for position in range(statement[4], index)
+            if position not in own and not (ahead and self._goes_through(position, index))
+        )  # fmt: skip
+
+    def _goes_through(self, position: int, index: int) -> bool:
+        """Is it a comprehension that an operation stands in, or evaluated for each of its turns?"""
+        operation = self.layout.operations[position]
+        if not operation or operation[0] == f.COMPREHENSION:
+            return bool(operation) and bool(index < operation[9])
+        return bool(operation[4] & (f.REPEATED | f.GENERATOR))
 
     def _below(self, root: int, index: int) -> bool:
         return self.layout.holds(root, index)

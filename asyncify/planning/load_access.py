@@ -107,6 +107,8 @@ class Access:
         evaluation = self.inference.evaluations.get(function)
         if evaluation is None:
             return ""
+        around = self.colors.uses.layout(function).enclosing(index)
+        index = max([index, *(comprehension[8][0][1] for comprehension in around)])
         for position, value in reversed(evaluation.objects):
             is_named = evaluation.operations[position][0] in (f.NAME, f.ATTRIBUTE)
             if position <= index and is_named and any(

@@ -118,8 +118,9 @@ class Walks:
         if not text:
             text = self.hoisted(holder, layout, at, demand.returned)
             text = text or self._read_of_hoisted(holder, layout, at)
-            if text and layout.operations[anchor][0] == f.CALL and at == anchor:
-                node = self._anchor(holder, anchor) or node
+            if text and at != demand.at:  # what a comprehension goes through
+                node = self._anchor(holder, at) or node
+                site = self.draft(holder.module).site(layout.operations[at])
         if not text or (demand.calls and _is_rebound(holder, statement, text)):
             return None
         item = self._fresh(holder, text.rpartition(".")[2]) if many else ""
@@ -228,7 +229,7 @@ class Walks:
         is_plain = is_list or (returned and not decisions)
         statement = layout.statement(index)
         hoister = Hoister(layout, "statement")
-        if statement is None or not hoister.may(index) or not hoister.name:
+        if statement is None or not hoister.may(index, ahead=True) or not hoister.name:
             return ""
         numbers = {
             layout.operations[i][3] for i in range(statement[4], statement[5])

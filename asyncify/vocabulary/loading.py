@@ -240,7 +240,7 @@ COMPARED = {
 }  # fmt: skip
 REFLECTED = {"__lt__": "__gt__", "__gt__": "__lt__", "__le__": "__ge__", "__ge__": "__le__"}
 ORDERING = {"sorted": "__lt__", "min": "__lt__", "max": "__gt__"}
-ADDED, AND = "Add", "And"  # two lists; what is true of several
+ADDED, AND, NOT = "Add", "And", "Not"  # two lists; what is true of several
 FORMATTED_WITH = "Mod"
 JOINED_BY = ("foreign_keys", "primaryjoin")  # of a relationship, where keys lead both ways
 # What dataclasses read of themselves: the flags that leave a field out, and the functions that read
