@@ -61,18 +61,18 @@ class Access:
         """The session of an instance that has a name, where no other is in hand: of ``hero`` in
         ``hero.powers.count()``."""
         operations = function.body.operations
-        named = ""
+        named, found = "", ""
         while index >= 0 and operations[index][0] in (f.CALL, f.ATTRIBUTE, f.NAME):
             operation = operations[index]
             name = dotted(operations, index)
             mapped = self._is_mapped(function, index) if name else False
-            if mapped:
-                return f"{self._session_of(function)}({name})"
+            found = name if mapped else found  # the innermost: on the way to another one may load
             named = named or (name if mapped is None else "")
             if operation[0] == f.CALL and operations[operation[5]][0] == f.ATTRIBUTE:
                 operation = operations[operation[5]]  # the method itself is no instance
             index = operation[5] if operation[0] != f.NAME else -1
-        return f"{self._session_of(function)}({named})" if named else ""
+        found = found or named
+        return f"{self._session_of(function)}({found})" if found else ""
 
     def _is_mapped(self, function: Function, index: int) -> bool | None:
         """Is a value an instance of a model? None where nothing is known of it."""
