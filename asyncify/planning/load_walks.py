@@ -116,7 +116,7 @@ class Walks:
             return None
         site = self.draft(holder.module).site(layout.operations[anchor])
         if not text:
-            text = self.hoisted(holder, layout, at, demand.returned)
+            text = self.hoisted(holder, layout, at, demand.returned, not demand.outdated)
             text = text or self._read_of_hoisted(holder, layout, at)
             if text and at != demand.at:  # what a comprehension goes through
                 node = self._anchor(holder, at) or node
@@ -217,9 +217,16 @@ class Walks:
         evaluation = self.inference.evaluations.get(holder)
         return evaluation.values[index] if evaluation is not None else v.UNKNOWN
 
-    def hoisted(self, holder: Function, layout: Layout, index: int, returned: bool = False) -> str:
+    def hoisted(
+        self,
+        holder: Function,
+        layout: Layout,
+        index: int,
+        returned: bool = False,
+        ahead: bool = False,
+    ) -> str:
         """The name of a variable that an awaited call, or a list, is given for this, or ''; also
-        any other call that is ``returned``."""
+        any other call that is ``returned``; ``ahead``: even if a comprehension goes through it."""
         operation = layout.operations[index]
         is_list = operation[0] == f.COMPREHENSION and operation[5] == "ListComp"
         if operation[0] not in (f.CALL, f.SUBSCRIPT) and not is_list:
@@ -229,7 +236,7 @@ class Walks:
         is_plain = is_list or (returned and not decisions)
         statement = layout.statement(index)
         hoister = Hoister(layout, "statement")
-        if statement is None or not hoister.may(index, ahead=True) or not hoister.name:
+        if statement is None or not hoister.may(index, ahead) or not hoister.name:
             return ""
         numbers = {
             layout.operations[i][3] for i in range(statement[4], statement[5])
