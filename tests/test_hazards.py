@@ -143,6 +143,7 @@ HAZARDS = (
     Hazard("H03", "held_by_an_object", 'self.db.expire(dog, ["toys"])', "pass", "ASY702"),
     Hazard("H03", "raising", 'db.expire(dog, ["kept"])', "pass"),
     Hazard("H03", "expunged", "db.expunge_all()", None),
+    Hazard("H03", "closed", "await db.close()", None),
     Hazard("H03", "commits", 'db.expire(book, ["user"])', "pass", "ASY702"),
     Hazard("H03", "rollback", "await user.awaitable_attrs.name", "user.name", "ASY702"),
     Hazard(

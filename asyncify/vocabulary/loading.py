@@ -131,7 +131,7 @@ SESSION_GIVES = {
 SESSION_EFFECTS = {
     "flush": Effect.FLUSH, "commit": Effect.COMMIT, "rollback": Effect.EXPIRE_ALL,
     "expire_all": Effect.EXPIRE_ALL, "expire": Effect.EXPIRE, "refresh": Effect.REFRESH,
-    "expunge_all": Effect.EXPUNGE_ALL, "expunge": Effect.EXPUNGE,
+    "expunge_all": Effect.EXPUNGE_ALL, "expunge": Effect.EXPUNGE, "close": Effect.EXPUNGE_ALL,
     "add": Effect.KEEP, "add_all": Effect.KEEP, "begin_nested": Effect.FLUSH,
 }  # fmt: skip
 EXPIRING = {
