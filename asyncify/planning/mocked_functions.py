@@ -20,6 +20,7 @@ from asyncify.decisions import DefineLambda, EditArguments, MakeAsync, RenameRef
 from asyncify.findings import Finding
 from asyncify.planning.draft import Draft, reference
 from asyncify.planning.mocked_awaits import Awaits
+from asyncify.planning.mocked_streams import Streams, is_inside
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.blocking import WAITS
@@ -58,9 +59,11 @@ class MockedFunctions:
     # The names in functions that hold mocks of sessions, which are async ones now.
     sessions: set[tuple[Function, str]] = field(default_factory=set)
     awaits: Awaits = field(init=False)
+    streams: Streams = field(init=False)
 
     def __post_init__(self) -> None:
         self.awaits = Awaits(self.colors, self.draft)
+        self.streams = Streams(self.colors.program, self.coloring, self.draft, self.findings)
 
     def plan(self) -> None:
         program = self.colors.inference.program
@@ -120,7 +123,9 @@ class MockedFunctions:
             elif target in self.coloring.turned and not target.facts.is_async:
                 if target in self.coloring.sides.twinned:
                     self._twin(function, operation, target)
-                if given >= 0:
+                if target.facts.is_generator:
+                    self.streams.stand_in(function, operations, operation, given, target)
+                elif given >= 0:
                     self._stand_in(function, operations, operation, given, target)
                 else:
                     self._answer(function, operations, operation)
@@ -218,11 +223,27 @@ class MockedFunctions:
             member, position = str(operations[arguments[1]][5]), 2
             found = owner.methods.get(member) if isinstance(owner, Class) else None
             symbol = found or program.member(owner, member)
+            symbol = symbol or self._of_object(function, operations, arguments[0], member)
         keywords = dict(operation[7])
         given = arguments[position] if len(arguments) > position else -1
         given = next((keywords[k] for k in REPLACEMENT if k in keywords), given)
         if symbol is not None:
             yield symbol, given
+
+    def _of_object(
+        self, function: Function, operations: tuple[f.Operation, ...], index: int, name: str
+    ) -> Function | None:
+        """``patch.object(shop.store, "count")``: the method of the object, one that turns if it may
+        be of several classes."""
+        evaluation = self.colors.inference.evaluations.get(function)
+        if evaluation is None or operations is not function.body.operations:
+            return None
+        found = [
+            atom.cls.find(name) for atom in evaluation.values[index] if isinstance(atom, v.Instance)
+        ]
+        methods = [method for method in found if isinstance(method, Function)]
+        turned = (method for method in methods if method in self.coloring.turned)
+        return next(turned, methods[0] if methods else None)
 
     def _each(
         self, function: Function, operations: tuple[f.Operation, ...], operation: f.Operation
@@ -263,18 +284,28 @@ class MockedFunctions:
             return
         elif value[0] == f.LAMBDA and self._hands_on(function, value):
             return  # it gives what can be awaited
-        elif target.owner is None and value[0] in (f.LAMBDA, f.NAME, f.ATTRIBUTE):
+        elif value[0] in (f.LAMBDA, f.NAME, f.ATTRIBUTE) and (
+            target.owner is None or self._is_objects(function, operations, operation)
+        ):
             self._wrap(draft, operations, operation, given)
-        elif not self._define(function, operations, given, target):
+        elif not self.define(function, operations, given, target.name):
             reason = f"`{target.qualname}` turns async, and what stands in for it here may not."
             self.findings.append(finding("ASY608", draft.site(operation), reason, _ADVICE))
 
-    def _define(
+    def _is_objects(
+        self, function: Function, operations: tuple[f.Operation, ...], operation: f.Operation
+    ) -> bool:
+        """Is a method replaced on an object? What stands there isn't given the object."""
+        first = operation[6][0]
+        symbol = self.colors.program.resolve_expression(function, operations, first)
+        return operations[first][0] != f.CONSTANT and not isinstance(symbol, Class)
+
+    def define(
         self,
         function: Function,
         operations: tuple[f.Operation, ...],
         given: int,
-        target: Function,
+        target: str,
     ) -> bool:
         """What stands in for a method is given the object: it becomes an async function, as no mock
         is given one."""
@@ -282,7 +313,7 @@ class MockedFunctions:
         if operations is not function.body.operations:
             return False
         if value[0] == f.LAMBDA:
-            name = f"fake_{target.name.strip('_')}"
+            name = f"fake_{target.strip('_')}"
             while name in function.facts.names or name in function.facts.bound:
                 name += "_"
             node = NodeRef("Lambda", value[3])
@@ -295,6 +326,21 @@ class MockedFunctions:
         draft.add(MakeAsync(node=node, site=Site(draft.module.path, *_place(fake))))
         return True
 
+    def assigned(self, function: Function, given: int, target: str) -> None:
+        """``shop.store.count = lambda: 4``, where that method turns."""
+        operations = function.body.operations
+        value = operations[given]
+        fake = self._function(function, operations, given)
+        ready = value[0] == f.LAMBDA and self._hands_on(function, value)
+        if ready or self._is_async(function, operations, given):
+            return
+        if value[0] == f.NAME and fake is None:
+            return  # a mock, or what the method was before
+        if not self.define(function, operations, given, target):
+            draft = self.draft(function.module)
+            reason = f"`{target}` turns async, and what stands in for it here may not."
+            self.findings.append(finding("ASY608", draft.site(value), reason, _ADVICE))
+
     def _only_given(self, function: Function, value: f.Operation) -> Function | None:
         """The function, defined in this one, that nothing names but the place where it is given."""
         found = [
@@ -305,7 +351,7 @@ class MockedFunctions:
         )
         named = [
             operation for other in function.module.functions
-            if value[5] in other.facts.names and _is_inside(other, function)
+            if value[5] in other.facts.names and is_inside(other, function)
             for operation in other.body.operations
             if operation and operation[0] == f.NAME and operation[5] == value[5]
         ]  # fmt: skip
@@ -452,13 +498,6 @@ class MockedFunctions:
 
 def _place(function: Function) -> tuple[int, int]:
     return function.facts.line, function.facts.column
-
-
-def _is_inside(inner: Function | None, function: Function) -> bool:
-    """Is it the function itself, or defined in it?"""
-    while inner is not None and inner is not function:
-        inner = inner.parent
-    return inner is function
 
 
 def is_last(name: str, call: str) -> bool:

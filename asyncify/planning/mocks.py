@@ -23,7 +23,7 @@ from asyncify.planning.mocked_sessions import Mocked, MockedSessions, is_session
 from asyncify.rules import finding
 from asyncify.vocabulary.names import KINDS, async_name
 from asyncify.vocabulary.rows import Form
-from asyncify.vocabulary.testing import ASYNC_MOCK, MOCKS
+from asyncify.vocabulary.testing import ASYNC_MOCK, MOCKS, is_test_path
 
 _ADVICE = "Give it the class as `spec`, or make an AsyncMock of what is awaited."
 
@@ -49,6 +49,7 @@ class MockPlanner:
             if self.sessions.is_ours(mocked):
                 self._session(mocked)
         self.functions.plan()
+        self._stand_ins()
         return [*self.chains.findings, *self.functions.findings, *self._others()]
 
     def _functions(self) -> None:
@@ -63,6 +64,8 @@ class MockPlanner:
     def _others(self) -> Iterator[Finding]:
         """Mocks of the program's own objects, some of whose methods are awaited now."""
         for mocked in self.sessions.find(self.sessions.turns):
+            for function, name in dict.fromkeys(mocked.holders):
+                self.functions.streams.of_members(function, name)
             if self.sessions.is_plain(mocked):
                 operation = mocked.function.body.operations[mocked.call]
                 site = self.draft(mocked.function.module).site(operation)
@@ -129,6 +132,25 @@ class MockPlanner:
         for callee, base, member in self._assigned(function):
             if self._is_awaited(function, base, member):
                 self._rename(function, callee)
+
+    def _stand_ins(self) -> None:
+        """``shop.store.count = lambda: 4``."""
+        names = {function.name for function in self.coloring.turned if function.owner is not None}
+        for module in self.inference.program.modules.values():
+            if not is_test_path(module.path):
+                continue
+            for function in module.functions:
+                if not names.isdisjoint(function.facts.stores):
+                    self._given_to_objects(function)
+
+    def _given_to_objects(self, function: Function) -> None:
+        operations = function.body.operations
+        for statement in statements_of(function.body.statements):
+            if statement[0] != f.ASSIGN or operations[statement[8]][0] not in (f.LAMBDA, f.NAME):
+                continue
+            for target in statement[7]:
+                if target[0] == f.TO_ATTRIBUTE and self._is_turned(function, target[1], target[2]):
+                    self.functions.assigned(function, statement[8], target[2])
 
     def _is_awaited(self, function: Function, base: int, member: str) -> bool:
         """Is it a member of a class that turns, which is awaited from now on?"""

@@ -1,0 +1,149 @@
+"""What tests put in the place of generators and context managers that turn: async ones stand for
+these, and an ``AsyncMock`` for neither."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from asyncify import facts as f
+from asyncify.analysis.colors import Coloring
+from asyncify.analysis.program import Class, Function, Module, Program, dotted
+from asyncify.analysis.sides import ENTERED_AS
+from asyncify.analysis.statements import statements_of
+from asyncify.decisions import MakeAsync, RenameReference
+from asyncify.findings import Finding
+from asyncify.planning.draft import Draft, reference
+from asyncify.rules import finding
+from asyncify.sites import NodeRef, Site
+from asyncify.vocabulary.testing import MOCK_ANSWERS, MOCK_RESULT
+
+_ADVICE = "Put an async generator there, or a mock whose `__aiter__` gives the items."
+_MANAGER_ADVICE = "Put an async context manager there."
+_WRITTEN = "__aiter__"
+
+
+@dataclass(slots=True)
+class Streams:
+    """Plans what stands in for generators and context managers."""
+
+    program: Program
+    coloring: Coloring
+    draft: Callable[[Module], Draft]
+    findings: list[Finding] = field(default_factory=list)
+
+    def stand_in(
+        self,
+        function: Function,
+        operations: tuple[f.Operation, ...],
+        operation: f.Operation,
+        given: int,
+        target: Function,
+    ) -> None:
+        """``monkeypatch.setattr(store, "each", fake)``, or a patch that makes a mock."""
+        if given < 0:
+            if target.signature_is_decorated or MOCK_ANSWERS.isdisjoint(dict(operation[7])):
+                return  # how the mock is entered is told where that is said
+        elif self._is_ready(function, operations, given):
+            return
+        reason = f"`{target.qualname}` turns async, and what stands in for it here may not."
+        advice = _MANAGER_ADVICE if target.signature_is_decorated else _ADVICE
+        site = self.draft(function.module).site(operation)
+        self.findings.append(finding("ASY608", site, reason, advice))
+
+    def _is_ready(
+        self, function: Function, operations: tuple[f.Operation, ...], given: int
+    ) -> bool:
+        """Is, or becomes, what is given an async one?"""
+        value = operations[given]
+        if value[0] != f.NAME or operations is not function.body.operations:
+            return False
+        inner = [
+            c for c in function.module.functions if c.parent is function and c.name == value[5]
+        ]
+        if len(inner) != 1:
+            return False
+        fake, (named, *others) = inner[0], self._named(function, inner[0])
+        if fake.facts.is_async or fake in self.coloring.turned:
+            return True
+        if others or named is not value:
+            return False
+        if fake.facts.kind == "class":
+            return self._enters(self.program.classes[fake])
+        if not fake.facts.is_generator or fake.signature.decorators:
+            return False
+        self._turn(fake)
+        return True
+
+    def _enters(self, cls: Class) -> bool:
+        """A class whose objects are entered, and nothing else."""
+        methods = [cls.methods.get(name) for name in ENTERED_AS]
+        for method in methods:
+            if method is None or method.facts.is_async or method in self.coloring.turned:
+                return False
+        for method in methods:
+            if method is not None:
+                self._turn(method)
+        return True
+
+    def _turn(self, fake: Function) -> None:
+        draft, facts = self.draft(fake.module), fake.facts
+        node, site = NodeRef("FunctionDef", facts.number, fake.name), (facts.line, facts.column)
+        draft.add(
+            MakeAsync(
+                node=node, site=Site(draft.module.path, *site),
+                rename=ENTERED_AS.get(fake.name, ""),
+            )
+        )  # fmt: skip
+
+    @staticmethod
+    def _named(function: Function, fake: Function) -> Iterator[f.Operation]:
+        """Where its name stands."""
+        for other in function.module.functions:
+            if fake.name in other.facts.names and is_inside(other, function):
+                for operation in other.body.operations:
+                    if operation and operation[0] == f.NAME and operation[5] == fake.name:
+                        yield operation
+
+    def of_members(self, function: Function, name: str) -> None:
+        """``store.each.return_value = [1, 2]``, ``store.session.return_value.__enter__``, of the
+        mock of an object."""
+        operations = function.body.operations
+        for statement in statements_of(function.body.statements):
+            targets = statement[7] if statement[0] == f.ASSIGN else ()
+            for target in targets:
+                if target[0] == f.TO_ATTRIBUTE and target[2] == MOCK_RESULT:
+                    self._result(function, target[1], name)
+        for index, operation in enumerate(operations):
+            if operation and operation[0] == f.ATTRIBUTE and operation[6] in ENTERED_AS:
+                member = dotted(operations, operation[5]).removesuffix(f".{MOCK_RESULT}")
+                if self._is_stream(member.removeprefix(f"{name}."), manager=True):
+                    self._rename(function, index, ENTERED_AS[operation[6]])
+
+    def _result(self, function: Function, base: int, name: str) -> None:
+        operations = function.body.operations
+        member = dotted(operations, base)
+        if not member.startswith(f"{name}."):
+            return
+        if self._is_stream(member.removeprefix(f"{name}."), manager=False):
+            self._rename(function, base, f"{member}.{MOCK_RESULT}.{_WRITTEN}")
+
+    def _rename(self, function: Function, index: int, new: str) -> None:
+        operation, draft = function.body.operations[index], self.draft(function.module)
+        draft.add(RenameReference(node=reference(operation), site=draft.site(operation), new=new))
+
+    def _is_stream(self, name: str, manager: bool) -> bool:
+        """Are all methods of a name generators, or context managers, that turn?"""
+        found = [cls.methods[name] for cls in self.program.classes.values() if name in cls.methods]
+        return bool(found) and all(
+            method in self.coloring.turned and method.facts.is_generator
+            and not method.facts.is_async and bool(method.signature.decorators) == manager
+            for method in found
+        )  # fmt: skip
+
+
+def is_inside(inner: Function | None, function: Function) -> bool:
+    """Is it the function itself, or defined in it?"""
+    while inner is not None and inner is not function:
+        inner = inner.parent
+    return inner is function
