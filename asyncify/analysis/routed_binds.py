@@ -53,18 +53,16 @@ def _engines(inference: Inference, method: Function) -> set[v.Origin]:
 def _factories(inference: Inference, cls: Class) -> Iterator[v.Origin]:
     """The calls that are given the class, or one below it, and make sessions of it."""
     family = {cls, *cls.descendants()}
-    for name in sorted({each.name for each in family}):
-        for function in inference.program.mentioning(name):
-            evaluation = inference.evaluations.get(function)
-            for index, operation in enumerate(function.body.operations if evaluation else ()):
-                if evaluation is None or not operation or operation[0] != f.CALL:
-                    continue
-                given = (value for _, i in operation[7] for value in evaluation.values[i])
-                if any(isinstance(a, v.ClassObject) and a.cls in family for a in given):
-                    yield from (
-                        a.origin for a in evaluation.values[index]
-                        if isinstance(a, v.Known) and a.origin is not None
-                    )  # fmt: skip
+    for function, evaluation in inference.evaluations.items():
+        for index, value in evaluation.objects:
+            operation = function.body.operations[index]
+            if not operation or operation[0] != f.CALL:
+                continue
+            given = (atom for _, i in operation[7] for atom in evaluation.values[i])
+            if any(isinstance(a, v.ClassObject) and a.cls in family for a in given):
+                yield from (
+                    a.origin for a in value if isinstance(a, v.Known) and a.origin is not None
+                )
 
 
 def returned(method: Function) -> Iterator[int]:

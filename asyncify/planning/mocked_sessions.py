@@ -289,11 +289,15 @@ class MockedSessions:
         )
 
     def gives_session(self, value: v.Value) -> bool:
-        """Is something a function that gives sessions?"""
+        """Is something a function that gives sessions, or a factory of them?"""
         return any(
-            is_session(self.inference.result(atom.function))
-            for atom in value or () if isinstance(atom, v.FunctionObject)
-        )  # fmt: skip
+            (isinstance(atom, v.Known) and atom.kind == "sessionmaker")
+            or (
+                isinstance(atom, v.FunctionObject)
+                and is_session(self.inference.result(atom.function))
+            )
+            for atom in value or ()
+        )
 
     def turns(self, value: v.Value) -> bool:
         """Is something an instance of a class of the program whose methods turn?"""

@@ -11,7 +11,8 @@ from functools import cached_property
 
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
-from asyncify.analysis.program import Function, Module, Variable
+from asyncify.analysis.program import Class, Function, Module, Variable
+from asyncify.analysis.routed_binds import routing
 from asyncify.planning.callable_annotations import flat
 from asyncify.vocabulary.names import KINDS
 
@@ -27,6 +28,8 @@ class StayingNames:
     def annotates(self, function: Function, name: str, value: v.Value) -> bool:
         """Does everything stay sync that an annotation of a function, or of a class's field, means
         by the name of a class?"""
+        if any(isinstance(atom, v.ClassObject) and atom.cls in self._routing for atom in value):
+            return True  # it is the sync session behind the async one
         kind = KINDS.get(name)
         if kind is None or not self.coloring.stays_origins:
             return False
@@ -60,6 +63,11 @@ class StayingNames:
         """Does everything of a kind stay sync, in a file or else in the program?"""
         origins = self._origins.get((module, kind)) or self._origins.get((None, kind), set())
         return bool(origins) and origins <= self.coloring.stays_origins
+
+    @cached_property
+    def _routing(self) -> set[Class]:
+        """The session classes that choose their engines."""
+        return {cls for cls, _ in routing(self.inference)}
 
     @cached_property
     def _origins(self) -> dict[tuple[Module | None, str], set[v.Origin]]:

@@ -166,6 +166,12 @@ COMMAND_METHODS: tuple[str, ...] = ("callback", "main")
 MOCKS: tuple[str, ...] = ("MagicMock", "Mock")
 MOCKS_OF: tuple[str, ...] = ("unittest.mock.", "mock.")  # what else they come from
 ASYNC_MOCK, PLAIN_MOCK = "unittest.mock.AsyncMock", "unittest.mock.MagicMock"
+# Methods that make no object of a class which they are given: mocks of what it has, and what puts
+# something in the place of one of its members.
+OF_CLASSES: frozenset[str] = frozenset({
+    *MOCKS, "AsyncMock", "NonCallableMock", "NonCallableMagicMock", "create_autospec", "spy",
+    "setattr", "delattr", "object",
+})  # fmt: skip
 # What makes a mock of its first argument down to what its methods give, which is never a plain one
 # for a coroutine; with the keywords that other mocks don't have.
 AUTOSPEC = "create_autospec"
