@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # Statements before which one can stand that defines a function.
 _HOSTS = {
-    f.EXPRESSION, f.ASSIGN, f.ANNOTATED, f.AUGMENTED, f.RETURN, f.IF, f.FOR, f.WITH,
+    f.EXPRESSION, f.ASSIGN, f.ANNOTATED, f.AUGMENTED, f.RETURN, f.IF, f.FOR, f.WITH, f.ASSERT,
 }  # fmt: skip
 _NAME = "call"
 

@@ -86,6 +86,9 @@ class ListenerPlanner:
             if any(atom.kind == "Engine" for atom in base):
                 return  # what an async engine has there is the sync one; what turns names it anew
         atoms = self._targets(scope, function, operations, index, in_signature)
+        origins = {atom.origin for atom in atoms if atom.origin is not None}
+        if origins and origins.isdisjoint(self.coloring.alive):
+            return  # it stays sync, whatever else an annotation says
         draft = self.draft(function.module)
         turning = [a for a in atoms if a.origin is None or a.origin in self.coloring.alive]
         factories = [a for a in turning if a.kind in ("sessionmaker", "scoped_session")]
