@@ -32,6 +32,7 @@ SESSION = 4  # it is a method of a session
 BEGUN = 8  # it is a Query that a class begins: ``User.query``
 PROPERTY = 16  # it is what a property of an object that isn't a model gives
 Callee = tuple[Function, bool]
+_RUNS = {v.ClassObject: "__init__", v.Instance: "__call__"}  # by a call
 _SESSIONS = {
     "Session", "scoped_session", "AsyncSession", "async_scoped_session",
     "SessionTransaction", "AsyncSessionTransaction",
@@ -63,8 +64,10 @@ class Telling:
 
     def _atom(self, atom: v.Atom) -> int:
         if isinstance(atom, v.Instance):
-            is_indexed = atom.cls.find("__getitem__") is not None
-            return INSTANCE if self.is_model(atom.cls) else CALLED if is_indexed else 0
+            if self.is_model(atom.cls):
+                return INSTANCE
+            runs = any(atom.cls.find(name) is not None for name in ("__call__", "__getitem__"))
+            return CALLED if runs else 0
         if isinstance(atom, v.Collection):
             return self.of(atom.items) & INSTANCE
         if isinstance(atom, v.FunctionObject):
@@ -346,9 +349,9 @@ class LoadBody:
         if found is None:
             types = self.types[index] if self.types is not None else v.UNKNOWN
             found = self.functions(index) or [
-                (constructor, True) for a in types
-                if isinstance(a, v.ClassObject) and not self.loading.is_model(a.cls)
-                and (constructor := a.cls.find("__init__")) is not None
+                (run, True) for a in types
+                if isinstance(a, (v.ClassObject, v.Instance)) and not self.loading.is_model(a.cls)
+                and (run := a.cls.find(_RUNS[type(a)])) is not None
             ]  # fmt: skip
             found.sort(key=lambda callee: (callee[0].module.path, callee[0].index))
             self._callees[index] = found
