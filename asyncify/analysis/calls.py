@@ -78,18 +78,30 @@ def call(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
             told = generics.returned(evaluation, operation, single.function)
             made = _told(made, told)
         return receivers.narrowed(evaluation, method, made)
+    made = _of_all(evaluation, callees, operation, arguments, named)
+    if all(v.one(atom) in inference.results for atom in callees):
+        inference.results[callees] = made
+    return made
+
+
+def _of_all(
+    evaluation: Evaluation,
+    callees: v.Value,
+    operation: f.Operation,
+    arguments: list[v.Value],
+    named: Named,
+) -> v.Value:
+    """What a call gives that may run any of these."""
+    inference = evaluation.inference
     made_by = {atom: _call(evaluation, atom, operation, arguments, named) for atom in callees}
     functions = {atom.function for atom in callees if isinstance(atom, v.FunctionObject)}
     unheard = decorating.unheard(inference, functions)
-    made = v.join(
+    return v.join(
         [
             given for atom, given in made_by.items()
             if not (isinstance(atom, v.FunctionObject) and atom.function in unheard)
         ]
     )  # fmt: skip
-    if all(v.one(atom) in inference.results for atom in callees):
-        inference.results[callees] = made
-    return made
 
 
 def _given(

@@ -238,15 +238,7 @@ class Walks:
         hoister = Hoister(layout, "statement")
         if statement is None or not hoister.may(index, ahead) or not hoister.name:
             return ""
-        numbers = {
-            layout.operations[i][3] for i in range(statement[4], statement[5])
-            if layout.operations[i] and layout.operations[i][0] == f.CALL
-        }  # fmt: skip
-        hoisted = any(
-            getattr(d, "hoist", "") and d.node.kind == "Call" and d.node.number in numbers
-            for d in draft.decisions
-        )
-        if hoisted or len(decisions) != 1 - is_plain:
+        if len(decisions) != 1 - is_plain or _has_hoisted(draft, layout, statement):
             return ""
         if is_plain:
             group = self.coloring.groups.get(holder, 0)
@@ -369,6 +361,18 @@ class Walks:
 
     def _fresh(self, holder: Function, name: str) -> str:
         return Names(holder).one_of(name)
+
+
+def _has_hoisted(draft: Draft, layout: Layout, statement: f.Statement) -> bool:
+    """Is another call of a statement given a variable already?"""
+    numbers = {
+        layout.operations[i][3] for i in range(statement[4], statement[5])
+        if layout.operations[i] and layout.operations[i][0] == f.CALL
+    }  # fmt: skip
+    return any(
+        getattr(d, "hoist", "") and d.node.kind == "Call" and d.node.number in numbers
+        for d in draft.decisions
+    )
 
 
 def _is_iterator(operations: tuple[f.Operation, ...], index: int) -> bool:
