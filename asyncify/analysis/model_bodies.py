@@ -475,7 +475,7 @@ class Reader:
     def target(self, index: int) -> Class | None:
         operation = self.operations[index]
         if operation[0] == f.CONSTANT and isinstance(operation[5], str):
-            return self.models.named(operation[5])
+            return self.models.named(operation[5], self.body.module)
         if operation[0] == f.LAMBDA:
             function = self.body.module.functions[operation[5]]
             value = function.body.statements[0][7]
@@ -509,7 +509,7 @@ class Reader:
 
     def annotated_target(self, words: list[str]) -> Class | None:
         for word in words:
-            found = self.models.named(word)
+            found = self.models.named(word, self.body.module)
             if found is not None:
                 return found
         return None

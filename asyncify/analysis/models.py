@@ -25,7 +25,7 @@ from asyncify.analysis.model_bodies import (
     name_of_other_side,
     table_name,
 )
-from asyncify.analysis.program import Class, Function, Program, Variable, dotted
+from asyncify.analysis.program import Class, Function, Module, Program, Variable, dotted
 from asyncify.vocabulary.loading import ENUMS, POLYMORPHIC_SETTINGS, PROXIES
 
 _MAPPING = RELATIONSHIPS | {"Column", "mapped_column", "Field", "Table", DECLARED, TABLE} | PROXIES
@@ -359,13 +359,17 @@ class Models:
                     found[cls] = function, index
         return found
 
-    def named(self, name: str) -> Class | None:
-        """The mapped class with this name, if there is exactly one."""
+    def named(self, name: str, module: Module | None = None) -> Class | None:
+        """The mapped class with this name: the only one, or that which a module means by it."""
         if self._by_name is None:
             self._by_name = {}
             for cls in self.program.classes.values():
                 self._by_name.setdefault(cls.name, []).append(cls)
-        found = self._by_name.get(name.rpartition(".")[2], [])
+        last = name.rpartition(".")[2]
+        found = self._by_name.get(last, [])
         if len(found) > 1:
             found = [c for c in found if TABLE_NAME in c.body.facts.bound] or found
+        if len(found) > 1 and module is not None:
+            meant = self.program.resolve(module, last)
+            found = [c for c in found if c is meant]
         return found[0] if len(found) == 1 else None
