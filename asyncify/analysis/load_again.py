@@ -54,6 +54,7 @@ def before_call(
     """Expire what a function, or a query of these classes, is about to load again of instances that
     variables hold. Returns what has expired."""
     found: set[Pair] = set()
+    apart: dict[s.Source, s.Source] = {}
     if not run.state.history.past or not pairs or run.loading.keeping.all:
         return found
     if run.committed_in is run.statement:  # nothing can be put in between
@@ -61,7 +62,8 @@ def before_call(
     named = _named(run)
     for variable, value in run.environment.items():
         for entity in s.entities(value):
-            _read_again(run, entity, pairs, variable, index)
+            if _read_again(run, entity, pairs, variable, index):
+                apart.setdefault(entity.source, _own(run, entity.source, variable))
             told = variable in named or any(load_commits.related(entity.cls, c) for c in selected)
             for name in _of(run, entity.cls, pairs):
                 if _is_old(run, entity, name, told) and _expire(
@@ -69,25 +71,66 @@ def before_call(
                 ):
                     _forget(run, entity, name)
                     found.add((entity.cls, name))
+                    apart.setdefault(entity.source, _own(run, entity.source, variable))
+    if apart:
+        _set_apart(run, apart)
     return found
+
+
+def _own(run: LoadEvaluation, source: s.Source, variable: str) -> s.Source:
+    """Where the instances of a variable come from, apart from where they came from."""
+    if source.kind in ("given", "new"):
+        return source
+    return s.Source("made", run.function, _naming(run, variable), source.operation)
+
+
+def _set_apart(run: LoadEvaluation, apart: dict[s.Source, s.Source]) -> None:
+    """What has expired of the instances that variables hold isn't loaded by what gives others from
+    the same place."""
+
+    def own(entity: s.Entity) -> s.Entity:
+        source = apart.get(entity.source, entity.source)
+        return entity if source is entity.source else s.Entity(source, entity.path, entity.cls)
+
+    for old, new in apart.items():
+        if new is not old:
+            run.state.forget(new)
+            run.state.follow(old, new)
+            for (source, path), name in run.state.history.read:
+                if source is old:
+                    load_commits.loaded(run, (new, path), (name,))
+    for variable, value in run.environment.items():
+        if any(entity.source in apart for entity in s.unordered(value)):
+            run.environment[variable] = s.remade(value, own)
+
+
+def _naming(run: LoadEvaluation, variable: str) -> int:
+    """The first operation that names a variable, or -1."""
+    return next(
+        (n for n, each in enumerate(run.operations) if each and each[:1] == (f.NAME,)
+         and each[5] == variable), -1,
+    )  # fmt: skip
 
 
 def _read_again(
     run: LoadEvaluation, entity: s.Entity, pairs: Collection[Pair], variable: str, index: int
-) -> None:
+) -> bool:
     """Columns that a commit has given back: what selects the class loads what has expired of them,
-    and what may have the instance from elsewhere reads them as they are."""
+    and what may have the instance from elsewhere reads them as they are. Has any expired?"""
     expired = run.state.expired.get(entity.key, frozenset())
     given = {name.removeprefix(s.GIVEN_BACK) for name in expired if name.startswith(s.GIVEN_BACK)}
     related = {name for cls, name in pairs if load_commits.related(cls, entity.cls)}
     selects = s.EVERYTHING in related
     if not given or not _is_stored(run, entity.source):
-        return
+        return False
+    before = expired
     for name in sorted(given if selects else given & related):
         reader = CALLEE if name not in related else ""
         if _expire(run, entity, name, variable, index, reader, column=True):
             expired -= {s.GIVEN_BACK + name}
-            run.state.set_expired(entity.key, expired | {name} if reader else expired)
+            expired |= {name} if reader else set()
+            run.state.set_expired(entity.key, expired)
+    return expired is not before
 
 
 def lend(run: LoadEvaluation, pairs: Collection[Pair]) -> None:
@@ -211,10 +254,7 @@ def _expire(
     column: bool = False,
 ) -> bool:
     """Ask for it before the statement, by the variable that holds the instance."""
-    at = next(
-        (n for n, each in enumerate(run.operations) if each and each[:1] == (f.NAME,)
-         and each[5] == variable), -1,
-    )  # fmt: skip
+    at = _naming(run, variable)
     if at < 0:
         return False
     value = run.environment[variable]
