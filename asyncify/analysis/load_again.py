@@ -57,7 +57,7 @@ def before_call(
     apart: dict[s.Source, s.Source] = {}
     if not run.state.history.past or not pairs or run.loading.keeping.all:
         return found
-    if run.committed_in is run.statement:  # nothing can be put in between
+    if index < 0 or run.committed_in is run.statement:  # nothing can be put in between
         return found
     named = _named(run)
     for variable, value in run.environment.items():

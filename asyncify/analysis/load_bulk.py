@@ -102,7 +102,7 @@ def _written(
         return
     while place >= 0 and operations[place][0] == f.CALL:
         callee = operations[operations[place][5]]
-        if callee[0] == f.NAME or callee[6] == words.TEXT:
+        if callee[0] != f.ATTRIBUTE or callee[6] == words.TEXT:
             break
         place = callee[5]  # .bindparams(...)
     if place < 0 or operations[place][0] != f.CALL or not operations[place][6]:

@@ -385,7 +385,7 @@ def _is_iterator(operations: tuple[f.Operation, ...], index: int) -> bool:
 
 def _first(layout: Layout, index: int) -> int:
     """What of a call is evaluated first: before that it isn't awaited yet, whatever hoists it."""
-    while layout.operations[index][0] in (f.CALL, f.ATTRIBUTE):
+    while layout.operations[index][:1] in ((f.CALL,), (f.ATTRIBUTE,)):
         index = layout.operations[index][5]
     return index
 
