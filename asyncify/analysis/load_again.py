@@ -265,9 +265,10 @@ def _expire(
         return False
     stored = all(each.source.kind not in _UNKNOWN and _is_stored(run, each.source)
                  for each in s.unordered(value))  # fmt: skip
+    maybe = not stored or (run.body.is_test and run.loading.expunges)
     found = Demand(
         run.function, index, name, entity, entity.source, entity.path, column=column,
-        reader=reader, at=at, outdated=True, maybe=not stored, many=many,
+        reader=reader, at=at, outdated=True, maybe=maybe, many=many,
     )  # fmt: skip
     run.summary.demands[found] = None
     return True

@@ -43,6 +43,7 @@ from asyncify.vocabulary.loading import (
     DUMPING,
     EAGER_DEFAULTS,
     EXPIRING_ALL,
+    EXPUNGING,
     FORMATTED,
     LOGGING,
     MATCH_ARGUMENTS,
@@ -254,6 +255,11 @@ class Loading:
     def expiring_successes(self) -> frozenset[str]:
         """Those that may though they succeed."""
         return load_requests.expiring(self, succeeding=True)
+
+    @cached_property
+    def expunges(self) -> bool:
+        """Does anything take all that a session holds out of it? What a test holds may be so."""
+        return bool(self.inference.program.mentioning(EXPUNGING))
 
     @cached_property
     def is_shared(self) -> bool:

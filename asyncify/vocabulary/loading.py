@@ -211,6 +211,7 @@ TURNED = {  # a float in a literal is one of the constants of which nothing is k
 }  # fmt: skip
 # Kinds of which what is put there is taken to be turned where nothing is known of it.
 TURNED_UNLESS_KNOWN = {"Decimal"}
+EXPUNGING = "expunge_all"
 TEXT = "text"  # what makes a statement of a string
 KIND_KEYWORDS = {"asdecimal", "as_uuid"}  # keywords of types that may give something else
 ENUM_VALUES = {"value", "name"}  # attributes of a member: what is stored of it
