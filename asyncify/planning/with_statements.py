@@ -189,6 +189,14 @@ class WithPlanner(UsePlanner):
                 )  # fmt: skip
         return closed
 
+    def _is_option(self, index: int) -> bool:
+        """Is it ``execution_options`` of a connection that is open already?"""
+        return any(
+            use.operation == index and use.kind == "member"
+            and isinstance(use.owner, v.Known) and use.owner.kind == "Connection"
+            for use in self.colors.uses.of(self.layout.function)
+        )  # fmt: skip
+
     def _closing(self, statement: f.Statement, layout: Layout) -> tuple[str, int, int] | None:
         block = layout.blocks[id(statement)]
         place = next(n for n, s in enumerate(block) if s is statement)
@@ -206,6 +214,8 @@ class WithPlanner(UsePlanner):
         made = layout.operations[before[8]]
         if not is_session or made[0] != f.CALL or last[0] != f.EXPRESSION:
             return None
+        if self._is_option(before[8]):
+            return None  # which has to be awaited, and isn't what `async with` takes
         call = layout.operations[last[7]]
         if call[0] != f.CALL or dotted(layout.operations, call[5]) != f"{variable}.close":
             return None
