@@ -150,6 +150,10 @@ HAZARDS = (
         "H04", "collection_of_a_new_object", "await user.awaitable_attrs.books", "user.books",
         "ASY702",
     ),
+    Hazard(
+        "H04", "filled_by_a_function", "(await user.awaitable_attrs.tags).append(", "user.tags.append(",
+        "ASY702",
+    ),
     Hazard("H04", "populate_existing", "await db.refresh(user)", "pass"),
     Hazard("H05", "onupdate", "await user.awaitable_attrs.changed", "user.changed", "ASY702"),
     Hazard("H05", "column_property", "await user.awaitable_attrs.upper", "user.upper", "ASY702"),

@@ -311,6 +311,7 @@ def _container_method(
             shared = load_sessions.is_shared(run, item.source)
             if item.path and name not in words.EXTENDING and not shared:  # by something
                 run.state.load((item.source, item.path[:-1]), item.path[-1:])
+                run.state.read -= {((item.source, item.path[:-1]), item.path[-1])}
             load_commits.put(run, item, name)
         return s.NOTHING
     if name in words.NAMED_GETS and operation[6]:

@@ -31,6 +31,7 @@ class Demand(NamedTuple):
     loaded before a commit that changed it, and is loaded again before the read. ``returned``: it is
     read of what a route has returned, when that has ended. ``guards`` are parameters of the
     function that is asked about that have to be true (`asyncify.analysis.load_guards`).
+    ``flushed``: the function has flushed since it was given the instance, which may have been new.
     """
 
     function: Function
@@ -54,6 +55,7 @@ class Demand(NamedTuple):
     outdated: bool = False
     returned: bool = False
     guards: frozenset[str] = frozenset()
+    flushed: bool = False
 
     @property
     def anchor(self) -> int:
@@ -112,5 +114,5 @@ def moved(
         demand.function, demand.operation, demand.attribute, demand.entity, entity.source,
         (*entity.path, *demand.path), (call, *demand.calls), demand.column, demand.reader, at,
         (*below, *demand.path), demand.executes, demand.depth, demand.late, inside, demand.stale,
-        demand.maybe, many,
+        demand.maybe, many, flushed=demand.flushed and not entity.path,
     )  # fmt: skip

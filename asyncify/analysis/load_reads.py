@@ -341,7 +341,8 @@ def demand(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -
         renew(run, entity, asked, reading.place)
         return
     loaded = state.loaded.get(entity.key, frozenset())
-    if name in loaded or s.EVERYTHING in loaded:
+    known = name in loaded or s.EVERYTHING in loaded
+    if known and not is_unsure(run, entity.key, name):
         return
     postponed = s.WITHOUT + name in loaded
     fresh = entity.source.kind == "new" and not entity.path
@@ -349,11 +350,21 @@ def demand(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -
         return  # what was never in the database loads nothing, and doesn't keep what isn't there
     if load_sessions.settles(run, entity.source, reading.place):
         state.load(entity.key, (name,))
+        if entity.source.kind == "given" and not entity.path:
+            state.read |= {(entity.key, name)}
     if link.lazy in RAISING or not link.lazy:
         return
     if link.lazy in EAGER and not postponed and comes_loaded(run, entity.source):
         return
     _note(run, entity, name, False, reading)
+
+
+def is_unsure(run: LoadEvaluation, key: s.Key, name: str) -> bool:
+    """Was it read of a parameter before a flush only? From now on it has been read after that."""
+    found = (key, name) in run.state.unsure
+    if found:
+        run.state.unsure -= {(key, name)}
+    return found
 
 
 def comes_loaded(run: LoadEvaluation, source: s.Source) -> bool:
@@ -404,6 +415,7 @@ def _demanded(
         stale=is_stale(run, entity.source, entity, name),
         maybe=entity.source.kind == "held" and not run.is_certain(place),
         many=run.is_many(reading.at), guards=run.guards,
+        flushed=run.state.flushes and entity.source.kind == "given" and not entity.path,
     )  # fmt: skip
 
 
@@ -433,6 +445,7 @@ def store(run: LoadEvaluation, base: int, name: str, value: s.Value, index: int)
             if run.operations[base][0] == f.SUBSCRIPT or load_sessions.is_shared(run, atom.source):
                 continue  # it is one of several, and the others have what they had
             state.load(atom.key, (name,))
+            state.read -= {(atom.key, name)}
             load_commits.read(run, atom, {name})
             load_commits.replaced(run, link, value)
             if link.target is not None:

@@ -31,12 +31,14 @@ class State:
     instances of which all that was loaded before has been forgotten; ``lapsed`` those of
     which something has been, or to which others have come, since they were loaded. ``written`` are
     the classes whose rows were written on the way here, None standing for all; ``aged`` those with
-    the sources that had been queried by then; ``history`` is what commits left behind.
+    the sources that had been queried by then; ``history`` is what commits left behind. ``read``
+    is what a parameter was asked for and not given since, and ``unsure`` what it was before a
+    flush: a new instance keeps no empty collection.
     """
 
     __slots__ = (
         "_own", "aged", "born", "changed", "computes", "expired", "expires", "flushes", "history",
-        "kept", "lapsed", "loaded", "recovers", "renewed", "stored", "written",
+        "kept", "lapsed", "loaded", "read", "recovers", "renewed", "stored", "unsure", "written",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -55,6 +57,8 @@ class State:
         self.written: frozenset[Class | None] = frozenset()
         self.aged: frozenset[tuple[Source, Class | None]] = frozenset()
         self.history = NO_HISTORY
+        self.read: frozenset[tuple[Key, str]] = frozenset()
+        self.unsure: frozenset[tuple[Key, str]] = frozenset()
         self._own = True  # are the tables those of this state alone?
 
     def copy(self) -> State:
@@ -64,6 +68,7 @@ class State:
         out.flushes, out.expires, out.recovers = self.flushes, self.expires, self.recovers
         out.computes, out.renewed, out.lapsed = self.computes, self.renewed, self.lapsed
         out.written, out.aged, out.history = self.written, self.aged, self.history
+        out.read, out.unsure = self.read, self.unsure
         out._own = self._own = False
         return out
 
@@ -98,6 +103,8 @@ class State:
         if self.aged is not other.aged:
             out.aged |= other.aged
         out.history = self.history.joined(other.history)
+        out.read |= other.read
+        out.unsure |= other.unsure
         return out
 
     def _loaded(self, key: Key, other: State) -> frozenset[str]:
@@ -214,6 +221,9 @@ class State:
     def flush(self) -> None:
         self.flushes = True
         self.stored |= self.kept
+        if self.read:
+            self.unsure |= self.read
+            self.read = frozenset()
         if self.changed:
             self._change()
             self.expired = _united(self.expired, self.changed)

@@ -296,7 +296,8 @@ def _pass_on(run: LoadEvaluation, demand: Demand, before: bool) -> None:
         if load_commits.is_outdated(run, entity, demand.attribute, late):
             load_reads.renew(run, entity, demand, demand.calls[0][1])
             return
-    if demand.attribute in state.loaded.get(key, frozenset()):
+    known = demand.attribute in state.loaded.get(key, frozenset())
+    if known and not load_reads.is_unsure(run, key, demand.attribute):
         return
     link = run.loading.models.links(demand.entity.cls).get(demand.attribute)
     if (
@@ -311,7 +312,8 @@ def _pass_on(run: LoadEvaluation, demand: Demand, before: bool) -> None:
     if before and load_sessions.settles(run, demand.source, demand.calls[0][1]):
         state.load(key, (demand.attribute,))
     fresh = demand.source.kind == "new" and not demand.path
-    if not (fresh and demand.source not in state.stored):
+    stored = state.kept if demand.flushed else state.stored  # the callee stores what was added
+    if not fresh or demand.source in stored or demand.source in state.stored:
         _ask(run, demand)
 
 
