@@ -151,8 +151,8 @@ HAZARDS = (
         "ASY702",
     ),
     Hazard(
-        "H04", "filled_by_a_function", "(await user.awaitable_attrs.tags).append(", "user.tags.append(",
-        "ASY702",
+        "H04", "filled_by_a_function", "(await user.awaitable_attrs.tags).append(",
+        "user.tags.append(", "ASY702",
     ),
     Hazard("H04", "populate_existing", "await db.refresh(user)", "pass"),
     Hazard("H05", "onupdate", "await user.awaitable_attrs.changed", "user.changed", "ASY702"),

@@ -53,11 +53,11 @@ class Users:
     def __init__(self, db: Session) -> None:
         self.db = db
 
-    def __len__(self) -> int:
+    def __hash__(self) -> int:
         return self.db.execute("x").rowcount
 
     def shown(self) -> str:
-        return str(len(self))
+        return str(hash(self))
 
     def get(self) -> object:
         return self.db.execute("x")
@@ -146,8 +146,8 @@ def test_what_starts_a_loop_is_no_function_that_stays(folder: Path) -> None:
 def test_why_of_what_stays(folder: Path, turning: Turning) -> None:
     assert "stays as it is" in explained(turning, "app:around")
     (folder / "app.py").write_text(STAYING)
-    output = invoke("why", "Users.__len__", folder).output
-    assert "stays sync." in output and "Python calls __len__ itself" in output
+    output = invoke("why", "Users.__hash__", folder).output
+    assert "stays sync." in output and "Python calls __hash__ itself" in output
     assert "execute (line 10)" in output
     output = invoke("why", "Users.get", folder).output
     assert "It shares sessions or calls with what can't turn." in output
