@@ -38,6 +38,8 @@ _NAMES_DRIVER = (
     "The URL of this engine names the async driver from now on: what is sync can't use it."
 )
 _READ_BEFORE = "Take the URL from where the engine is made, before it is converted."
+# What sends requests to an application, and may not start it.
+_CLIENTS = ("TestClient", "AsyncClient", "ASGITransport")
 _APPLICATIONS = {"fastapi.FastAPI", "fastapi.applications.FastAPI"}
 
 
@@ -146,7 +148,7 @@ class SyncEnginePlanner:
     def _move_to_lifespan(self, function: Function, uses: list[Use], layout: Layout) -> bool:
         """``create_all`` goes into the lifespan of the application made in the same module."""
         app = self._application(function, layout)
-        if app < 0:
+        if app < 0 or self._tested_without_lifespan(uses):
             return False
         draft = self.draft(function.module)
         manager = draft.spell("contextlib.asynccontextmanager")
@@ -182,18 +184,19 @@ class SyncEnginePlanner:
         names = function.facts.names | function.facts.bound
         if len(found) != 1 or names & {"on_event", "add_event_handler", "lifespan"}:
             return -1
-        return -1 if self._tested_without_lifespan() else found[0]
+        return int(found[0])
 
-    def _tested_without_lifespan(self) -> bool:
-        """Is there a test client that never starts the application, and nothing else that creates
-        the tables? Then creating them must not wait for the start."""
-        clients = self.program.mentioning("TestClient")
-        created = [
-            function for function in self.inference.evaluations
-            if function.facts.kind != "module"
-            and any(use.kind == "metadata" for use in self.colors.uses.of(function))
-        ]  # fmt: skip
-        return bool(clients) and not created
+    def _tested_without_lifespan(self, uses: list[Use]) -> bool:
+        """Is there a test client that may never start the application, and nothing else that
+        creates these tables? Then creating them must not wait for the start."""
+        origins = {use.owner.origin for use in uses if isinstance(use.owner, v.Known)}
+        created = any(
+            use.kind == "metadata" and isinstance(use.owner, v.Known)
+            and (use.owner.origin is None or use.owner.origin in origins)
+            for function in self.inference.evaluations if function.facts.kind != "module"
+            for use in self.colors.uses.of(function)
+        )  # fmt: skip
+        return not created and any(map(self.program.mentioning, _CLIENTS))
 
     def _is_plain(self, use: Use, layout: Layout) -> bool:
         """A statement of its own that only names the engine."""
