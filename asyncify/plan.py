@@ -216,10 +216,28 @@ class Planner:
         self.queries.plan_properties(self.draft)
         self.sides.plan()
         self.misused = list(misuses(self.colors, self.coloring))
-        self.loading.plan(self.elsewhere.found())
+        self._plan_loading()
         self.infrastructure.engines.finish()
         self.infrastructure.engines.bound()
         share_registries(self.colors, self.coloring, self.draft)
+
+    def _plan_loading(self) -> None:
+        """Once more if a query that others share loads something after all: what they had loaded
+        behind it, the query loads for all of them."""
+        found = self.elsewhere.found()
+        before = {module: draft.gathered() for module, draft in self.drafts.items()}
+        self.loading.plan(found)
+        if not self.loading.shared:
+            return
+        for module in tuple(self.drafts):
+            if module in before:
+                self.drafts[module].restore(before[module])
+            else:
+                del self.drafts[module]
+        again = LoadPlanner(self.colors, self.coloring, self.draft, self.loading.recorded)
+        again.shared = self.loading.shared
+        self.loading = again
+        self.loading.plan(found)
 
     def _plan_last(self) -> None:
         """What goes by the drafts of all that."""

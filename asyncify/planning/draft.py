@@ -10,6 +10,7 @@ from asyncify.analysis.statements import statements_of
 from asyncify.decisions import Decision, ImportName, UpdateImports
 from asyncify.sites import NodeRef, Site
 
+Gathered = tuple[dict[Decision, None], dict[str, ImportName], dict[str, None], set[str]]
 _GUARDS = {"TYPE_CHECKING", "typing.TYPE_CHECKING"}
 
 
@@ -33,6 +34,14 @@ class Draft:
     def exchange(self, old: Decision, new: Decision) -> None:
         """Put a decision in the place of another: those for one node are carried out in order."""
         self.decisions = {new if each is old else each: None for each in self.decisions}
+
+    def gathered(self) -> Gathered:
+        """What there is so far, to be given to `restore`."""
+        return self.decisions.copy(), self._added.copy(), self._removed.copy(), self._needed.copy()
+
+    def restore(self, gathered: Gathered) -> None:
+        """Forget what was added since."""
+        self.decisions, self._added, self._removed, self._needed = gathered
 
     def site(self, operation: f.Operation) -> Site:
         return Site(self.module.path, operation[1], operation[2])

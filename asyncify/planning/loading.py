@@ -71,6 +71,7 @@ class LoadPlanner:
         self.demands: dict[Function, list[Demand]] = {}
         self._holders: dict[tuple[Source, Path], set[Function]] = {}
         self._options: dict[Source, set[Path]] = {}
+        self.shared: set[tuple[Source, Path]] = set()  # asked for though not by all
         self._deep: set[tuple[Source, Path]] = set()  # options at any depth
         self._stale: set[tuple[Source, Path]] = set()  # what no query can load for its readers
         self.readers = TurningReaders(colors, coloring)
@@ -158,6 +159,7 @@ class LoadPlanner:
         even if others use it who don't ask."""
         source = demand.source
         maker = source.function
+        shared = shared or (source, demand.whole) in self.shared
         ways = (demand.whole[:length] for length in range(1, len(demand.whole) + 1))
         if demand.late or demand.outdated or demand.maybe:
             return False
@@ -387,6 +389,7 @@ class LoadPlanner:
         it."""
         site = self.entries.take(holder, demand)
         if site is None and self._is_optional(holder, demand, shared=True):
+            self.shared.add((demand.source, demand.whole))
             self._ask(demand)
             return
         site = site or self.responses.take(holder, demand)
