@@ -59,13 +59,13 @@ from asyncify.planning.requested_fixtures import plan_requested
 from asyncify.planning.settings import misnamed
 from asyncify.planning.shared_registries import share_registries
 from asyncify.planning.side_twins import SidePlanner
+from asyncify.planning.storing_factories import StoringPlanner
 from asyncify.planning.support import Support
 from asyncify.planning.template_calls import template_calls
 from asyncify.planning.test_marks import MarkPlanner
 from asyncify.planning.thread_keywords import ThreadKeywords
 from asyncify.planning.unproven_calls import (
     lent_to_tests,
-    storing_factories,
     sync_schemas,
     unproven_calls,
     unseen_binds,
@@ -206,6 +206,7 @@ class Planner:
         self.infrastructure.plan()
         self.clients.plan()
         self.mocks = MockPlanner(self.colors, self.coloring, self.draft).plan()
+        self.mocks += StoringPlanner(self.colors, self.coloring, self.draft).plan()
         RunnerPlanner(self.colors, self.coloring, self.draft, self.support.name).plan()
         CasePlanner(self.colors, self.coloring, self.draft).plan()
         plan_around_tests(self.colors, self.coloring, self.draft)
@@ -371,7 +372,6 @@ class Planner:
         found += sync_schemas(self.colors, self.coloring)
         found += unseen_calls(self.colors, self.coloring)
         found += uncalled_methods(self.colors, self.coloring)
-        found += storing_factories(self.colors, self.coloring)
         if self.sides.alongside is not None:
             found = self.sides.alongside.without_settled(found)
         return tuple(sorted(set(found), key=lambda x: (x.site, x.code, x.reason)))

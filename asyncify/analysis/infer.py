@@ -25,6 +25,7 @@ from asyncify.analysis.program import Class, Function, Module, Program, Variable
 from asyncify.analysis.query_properties import QueryProperties
 from asyncify.analysis.signatures import Signatures
 from asyncify.analysis.slots import Group, Slot
+from asyncify.analysis.storing_factories import StoringFactories
 from asyncify.analysis.stubs import stand_for_generators
 from asyncify.config import Config
 from asyncify.vocabulary.common import REGISTERED
@@ -50,6 +51,7 @@ class Inference(Signatures):
         self.made_attributes = MadeAttributes(self)
         self.query_properties = QueryProperties(program)
         self.own_queries = OwnQueries(program)
+        self.storing = StoringFactories(self)
         self.related: set[tuple[v.Origin, v.Origin]] = set()  # a factory and its engine
         self.around: dict[Function, dict[Function, None]] = {}  # managers that decorate others
         self.unbound: set[v.Origin] = set()  # made on an engine that nobody knows
@@ -229,6 +231,7 @@ def infer(program: Program, config: Config) -> Inference:
     inference.settle()
     clients = client_classes(program)
     inference.heat.names(sorted((names & _SEEDS) | _MORE_SEEDS | {body.name for body in clients}))
+    inference.heat.instances(inference.storing.classes)
     for body in clients:
         for method in program.classes[body].methods.values():
             inference.need(method)  # what it overrides is called by the library

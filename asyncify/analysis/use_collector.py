@@ -12,7 +12,7 @@ from asyncify.analysis.program import Function
 from asyncify.analysis.use import SYNC_KINDS, UNSURE, Use, in_order
 from asyncify.analysis.use_calls import Calls
 from asyncify.analysis.use_stacks import ENTERING, ENTERING_ASYNC
-from asyncify.vocabulary.loading import ROUTES, ROUTING
+from asyncify.vocabulary.loading import ROUTES, ROUTING, STORING_METHODS
 from asyncify.vocabulary.names import (
     ALEMBIC_COMMANDS,
     GREENLET_ALWAYS,
@@ -92,6 +92,9 @@ class Collector(Calls):
     def any_call(self, index: int, operation: f.Operation) -> Iterable[Use]:
         """Most calls are of something foreign, with nothing that matters here given to it."""
         callee = self.values[operation[5]]
+        stored = self._stored(index, operation) if self.inference.storing.classes else None
+        if stored is not None:
+            return (stored,)
         if not self.is_plain(callee) or not self._gives_nothing(operation):
             return self._telling_call(index, operation)
         held = list(self.of_holder(index, operation, callee)) if callee else []
@@ -106,6 +109,17 @@ class Collector(Calls):
             if not self.inference.holds_nothing(self.values[argument]):
                 return self.call(index, operation)
         return self.guessed(index, operation) if self._may_be_ours(operation) else ()
+
+    def _stored(self, index: int, operation: f.Operation) -> Use | None:
+        """A factory of the tests flushes or commits what it makes, and awaits nothing."""
+        storing, callee = self.inference.storing, self.operations[operation[5]]
+        is_method = callee[0] == f.ATTRIBUTE and callee[6] in STORING_METHODS
+        for atom in self.values[callee[5] if is_method else operation[5]]:
+            if isinstance(atom, v.ClassObject) and atom.cls in storing.classes:
+                session = storing.session(atom.cls)
+                if session is not None and not storing.runs_inside(self.function):
+                    return Use("greenlet", self.function, index, session, name=atom.cls.name)
+        return None
 
     def _telling_call(self, index: int, operation: f.Operation) -> Iterable[Use]:
         found = [] if min(operation[6], default=0) >= 0 else [*self.starred(operation[6])]

@@ -4,10 +4,8 @@ those of what is used as a session and comes from something of which nothing is 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Any
 
 from asyncify import facts as f
-from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.looked_up import lookup
 from asyncify.analysis.program import Class, Function, dotted
@@ -17,7 +15,6 @@ from asyncify.findings import Finding
 from asyncify.rules import finding
 from asyncify.sites import Site
 from asyncify.vocabulary.frameworks import RESOLVERS, RESOLVING, RESOLVING_PLAINLY
-from asyncify.vocabulary.loading import AWAITED_SETTINGS, STORED_WITH, STORING_FACTORIES
 
 _ADVICE = "Annotate what it is called on, or await it by hand."
 
@@ -31,12 +28,6 @@ _UNKNOWN_BIND = (
     "An async engine isn't taken there: name the engine, or run it through `conn.run_sync`."
 )
 _LENT = "Make an async session of the program's there."
-_STORES = "Factories store what they make with this session, which turns, and await nothing."
-_STORED_WITH = frozenset(STORED_WITH)
-_ASYNC_FACTORY = (
-    "Have them only add to it and flush behind them, or give them its `sync_session` and call "
-    "them in `run_sync`."
-)
 
 
 def unproven_calls(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
@@ -121,57 +112,6 @@ def _is_requested(colors: Colors, fixture: Function, turned: Collection[Function
                 seen.add(function)
                 pending.append(function)
     return False
-
-
-def storing_factories(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
-    """A warning for each session that factories of a suite flush or ask: they await nothing. What
-    they only add to it waits for the test, as before."""
-    if not coloring.alive:
-        return
-    names = {name.rpartition(".")[2] for name in STORING_FACTORIES}
-    modules = {fn.module for name in names for fn in colors.program.mentioning(name)}
-    bodies = [fn for module in modules for fn in module.functions if fn.facts.kind == "class"]
-    awaiting = [body for body in bodies if not AWAITED_SETTINGS.isdisjoint(body.facts.bound)]
-    if not awaiting:
-        return
-    setters = [fn for fn in colors.program.mentioning("_meta") if fn.facts.stores & _STORED_WITH]
-    for function in dict.fromkeys([*bodies, *setters]):
-        if not any(_are_related(colors, function, each) for each in awaiting):
-            continue
-        for statement in colors.uses.layout(function).statements:
-            if statement[0] != f.ASSIGN or not _names_session(statement[7]):
-                continue
-            if _may_turn(colors, function, statement[8]):
-                operation = function.body.operations[statement[8]]
-                site = Site(function.module.path, operation[1], operation[2])
-                yield finding("ASY106", site, _STORES, _ASYNC_FACTORY)
-
-
-def _are_related(colors: Colors, function: Function, meta: Function) -> bool:
-    """Do the settings belong to factories of one base? What a function sets may be of any."""
-    classes = colors.program.classes
-    own, other = (classes.get(x.parent) if x.parent else None for x in (function, meta))
-    if own is None or other is None:
-        return True
-    return not set(own.ancestors).isdisjoint(other.ancestors)
-
-
-def _names_session(targets: tuple[Any, ...]) -> bool:
-    """``sqlalchemy_session = Session``, in ``Meta`` or of ``_meta``."""
-    return any(
-        target[0] in (f.TO_NAME, f.TO_ATTRIBUTE)
-        and target[1 if target[0] == f.TO_NAME else 2] in _STORED_WITH
-        for target in targets
-    )
-
-
-def _may_turn(colors: Colors, function: Function, index: int) -> bool:
-    """May a value be a session, or what makes one, that turns?"""
-    if function.body.operations[index][0] == f.CONSTANT:
-        return False
-    evaluation = colors.inference.evaluations.get(function)
-    known = [a for a in evaluation.values[index] if isinstance(a, v.Known)] if evaluation else []
-    return not known or any(a.origin is None or a.origin not in colors.unfit for a in known)
 
 
 def _bind(operations: tuple[f.Operation, ...], operation: f.Operation, name: str) -> int:

@@ -283,11 +283,19 @@ STORING_FACTORIES = {"factory.alchemy.SQLAlchemyModelFactory"}
 AWAITED_SETTINGS = {
     "sqlalchemy_session_persistence", "sqlalchemy_get_or_create", "force_flush",
 }  # fmt: skip
-STORED_WITH = ("sqlalchemy_session", "sqlalchemy_session_factory")
+STORED_WITH = frozenset({"sqlalchemy_session", "sqlalchemy_session_factory"})
+STORED_WITH_WHAT_GIVES_IT = "sqlalchemy_session_factory"
 FACTORY_SETTINGS, FACTORY_MODEL = "Meta", "model"
+SET_FACTORY = "_meta"  # what has the settings of a class, for who sets them later
 FACTORY_GIVES = {
     "build": Gives.ONE, "create": Gives.ONE, "build_batch": Gives.MANY, "create_batch": Gives.MANY,
 }  # fmt: skip
+# What calls a factory that it is given where nothing can be awaited.
+CALLING_FACTORIES = {
+    "pytest_factoryboy.register", "pytest_factoryboy.fixture.register", "factory.create",
+    "factory.create_batch", "factory.helpers.create", "factory.helpers.create_batch",
+}  # fmt: skip
+STORING_METHODS = {"create", "create_batch"}  # those that do what calling the class does
 
 # What gives instances `awaitable_attrs` (SQLAlchemy 2), and the bases that can take it.
 ASYNC_ATTRS, AWAITABLE = "AsyncAttrs", "awaitable_attrs"

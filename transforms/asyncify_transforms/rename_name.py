@@ -41,6 +41,9 @@ def apply(decision: RenameName, target: Any, place: Place) -> cst.CSTNode | None
         return target.with_changes(name=target.name.with_changes(value=decision.new))
     if isinstance(target, cst.ImportFrom):
         return target.with_changes(names=_renamed(decision, _aliases(target), _alias))
+    if isinstance(target, cst.Assign) and _is_named(target, decision.old):
+        name = target.targets[0].target.with_changes(value=decision.new)
+        return target.with_changes(targets=[target.targets[0].with_changes(target=name)])
     if isinstance(target, (cst.Assign, cst.AnnAssign, cst.AugAssign)) and target.value is not None:
         return target.with_changes(value=_with_strings(decision, target.value))
     if isinstance(target, cst.Call):
@@ -48,6 +51,12 @@ def apply(decision: RenameName, target: Any, place: Place) -> cst.CSTNode | None
         return target.with_changes(args=arguments)
     place.refuse("Another edit has replaced the name.")
     return None
+
+
+def _is_named(statement: cst.Assign, name: str) -> bool:
+    """Does an assignment bind that name, and nothing else?"""
+    target = statement.targets[0].target
+    return len(statement.targets) == 1 and isinstance(target, cst.Name) and target.value == name
 
 
 def _aliases(statement: cst.ImportFrom) -> list[cst.ImportAlias]:
