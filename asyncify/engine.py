@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from asyncify.turning import Turning
 
 _SQLITE = re.compile(rb"\bsqlite(?:\+\w+)?:")
+_ASYNC = "sqlalchemy.ext.asyncio"
 _LARGE = 20_000  # functions
 _STAYS_SYNC = "ASY107"  # on sync sessions of its own, or of Alembic
 _REFUSED = "ASY104"  # Flask: no async form
@@ -236,10 +237,26 @@ def _manifests(
         config.sqlalchemy_version, tuple(config.async_driver), _sqlite(read), plan.tests,
         any(b"ASGITransport(" in change.after for change in changes), _folders(read, changes),
         config.suite.version, config.database_urls == "edit" and not _keeps_sync(plan),
+        frozenset(read.files), _needing(read, config, plan),
     )  # fmt: skip
     followed, findings = follow(config.root, request.paths, needs)
     read.problems += findings
     return followed
+
+
+def _needing(read: _Read, config: Config, plan: Plan) -> frozenset[str]:
+    """The files in which something turns, and those that import them."""
+    from asyncify.analysis.importers import with_importers
+    from asyncify.decisions import MakeAsync, UpdateImports
+
+    turning = {
+        file.path
+        for file in plan.files
+        for decision in file.decisions
+        if isinstance(decision, MakeAsync)
+        or (isinstance(decision, UpdateImports) and any(x.module == _ASYNC for x in decision.add))
+    }
+    return with_importers(_program(read, config), turning)
 
 
 def _keeps_sync(plan: Plan) -> bool:

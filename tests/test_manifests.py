@@ -323,6 +323,32 @@ def test_a_project_of_which_nothing_turns_stays(tmp_path: Path) -> None:
     assert {change.path for change in migrate(tmp_path).changes} == {"shop.py"}
 
 
+def test_the_projects_that_need_it_are_edited(tmp_path: Path) -> None:
+    """What turns, and what imports that; not a project beside them that stays as it is."""
+    stays = (
+        "from celery import shared_task\nfrom sqlalchemy import create_engine\n"
+        "from sqlalchemy.orm import Session\n\n"
+        'engine = create_engine("postgresql://h/d")\n\n\n'
+        "@shared_task\ndef work():\n    with Session(engine) as db:\n        db.commit()\n"
+    )
+    turns = "from sqlalchemy.orm import Session\n\n\ndef save(db: Session):\n    db.commit()\n"
+    uses = "def work():\n    from core import save\n\n    print(save)\n"
+    needs = "sqlalchemy\npsycopg2\n"
+    files = {
+        "requirements.txt": needs, "core/core.py": turns, "core/requirements.txt": needs,
+        "tasks/tasks.py": stays, "tasks/requirements.txt": needs, "tasks/pyproject.toml": "",
+        "tasks/.env": "URL=postgresql://h/d\n", "tool/tool.py": uses,
+        "tool/deploy/requirements.txt": needs, "deploy/requirements.txt": needs,
+    }  # fmt: skip
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    outcome = migrate(tmp_path)
+    edited = {change.path for change in outcome.changes if change.path.endswith(".txt")}
+    assert edited == {name for name in files if name.endswith(".txt")} - {"tasks/requirements.txt"}
+    assert not [x for x in outcome.findings if x.code == "ASY607"]
+
+
 _ENV = "# DATABASE_URL=postgresql://h/old\nDATABASE_URL=postgresql://u:p@h/d\nREDIS_URL=redis://h\n"
 _ENGINE = (
     "import os\n\nfrom sqlalchemy import create_engine\nfrom sqlalchemy.orm import Session\n\n"

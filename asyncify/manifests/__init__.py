@@ -28,10 +28,11 @@ def follow(
 ) -> tuple[list[FileChange], list[Finding]]:
     """The changes of manifests and of pytest's settings, and what a person has to do."""
     manifests = Manifests(root)
-    requirements(manifests, needs)
+    names = [name for name in manifests.files() if needs.concern(name)]
+    requirements(manifests, needs, names)
     if needs.tests:
         settings(manifests, needs.folders, needs.version, bool(needs.sqlite))
-    database_urls(manifests, needs, manifests.files())
+    database_urls(manifests, needs, names)
     findings = list(manifests.findings)
     changes = []
     for change in manifests.changes():

@@ -23,7 +23,8 @@ class Needs:
     ``tests``: are there tests or fixtures that turned; ``client``: is an httpx client among what
     they use now; ``folders``: those of the projects that they belong to, '' for the root;
     ``version``: of pytest-asyncio, where the project says; ``urls``: are database URLs edited, for
-    which nothing may stay sync."""
+    which nothing may stay sync; ``modules``: the program's files, and ``needing`` those of them in
+    which something turns or is imported that does."""
 
     line: str = "2.0"
     drivers: tuple[tuple[str, str], ...] = ()
@@ -33,6 +34,20 @@ class Needs:
     folders: tuple[str, ...] = ("",)
     version: tuple[int, int] | None = None
     urls: bool = False
+    modules: frozenset[str] = frozenset()
+    needing: frozenset[str] = frozenset()
+
+    def concern(self, manifest: str) -> bool:
+        """Is a manifest, or a file of settings, of a project in which something turns? It is about
+        the files below its folder, or below the next one above it that has some."""
+        folder = manifest.rpartition("/")[0]
+        while folder and not _has(self.modules, folder):
+            folder = folder.rpartition("/")[0]
+        return not folder or _has(self.needing, folder)
+
+
+def _has(paths: frozenset[str], folder: str) -> bool:
+    return any(path.startswith(f"{folder}/") for path in paths)
 
 
 _MARKS = (

@@ -31,9 +31,8 @@ _CONSTRAINT = re.compile(r"^\s*(?:-c|--constraint)[ =]\s*(\S+)", re.MULTILINE)
 _OPTIONS = re.compile(r"^\[(options|options\.extras_require)\]\s*$")
 
 
-def requirements(manifests: Manifests, needs: Needs) -> None:
-    """Edit every manifest of the project; tell of those that are not for editing."""
-    names = list(manifests.files())
+def requirements(manifests: Manifests, needs: Needs, names: list[str]) -> None:
+    """Edit every manifest among some files; tell of those that are not for editing."""
     lines = [name for name in names if _is_requirements(name)]
     lines += [x for name in lines for x in _named(manifests, name, _INCLUDE) if x not in lines]
     # pip refuses extras in constraints, and what stands there alone is not installed.
