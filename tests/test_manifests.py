@@ -331,7 +331,11 @@ def test_the_projects_that_need_it_are_edited(tmp_path: Path) -> None:
         'engine = create_engine("postgresql://h/d")\n\n\n'
         "@shared_task\ndef work():\n    with Session(engine) as db:\n        db.commit()\n"
     )
-    turns = "from sqlalchemy.orm import Session\n\n\ndef save(db: Session):\n    db.commit()\n"
+    turns = (
+        "from sqlalchemy import create_engine\nfrom sqlalchemy.orm import Session\n\n"
+        'engine = create_engine("postgresql://h/core")\n\n\n'
+        "def save():\n    with Session(engine) as db:\n        db.commit()\n"
+    )
     uses = "def work():\n    from core import save\n\n    print(save)\n"
     needs = "sqlalchemy\npsycopg2\n"
     files = {
