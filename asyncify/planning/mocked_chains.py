@@ -8,24 +8,34 @@ said.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from asyncify import facts as f
 from asyncify.analysis.colors import Colors
+from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Function, Module, dotted
 from asyncify.analysis.use import Use
-from asyncify.decisions import RenameReference, ReplaceCall
+from asyncify.decisions import RemoveStatement, RenameReference, ReplaceCall, ReplaceExpression
 from asyncify.findings import Finding
-from asyncify.planning.draft import Draft, call_reference, reference
+from asyncify.planning.draft import Draft, node_reference, reference
+from asyncify.planning.mocked_answers import ANYTHING, ITERATED, Answer, Answers
 from asyncify.planning.mocked_sessions import Mocked
 from asyncify.rules import finding
 from asyncify.sites import NodeRef
-from asyncify.vocabulary.testing import MOCK_ANSWERS, MOCK_RESULT, QUERY_MEMBER
+from asyncify.vocabulary.testing import ASSERTIONS, MOCK_RESULT, PLAIN_ASSERTIONS, QUERY_MEMBER
 
 _ASKED = re.compile(r"\{session\}\.(\w+)\(")
-_RESULT = re.compile(r"\{awaited\}((?:\.\w+\([^()]*\))*)")
+_RESULT = re.compile(r"\{awaited\}((?:\.\w+(?:\([^()]*\))?)*)")
+_STEP = re.compile(r"\.(\w+)(\(?)")
+_EFFECT = "side_effect"
+_ASKING = ("assert_", "call")  # `call_count`, `called`, `call_args`
+_RAISING = ("Error", "Exception")
 _ADVICE = "Give what the statement is executed with the answer that the query's chain had."
+
+# The chains of queries that are reached, and where a mock has to answer each from now on
+# (``execute.return_value.scalar_one.return_value``); '' where that isn't known.
+Asked = dict[tuple[str, ...], set[str]]
 
 
 @dataclass(slots=True)
@@ -38,94 +48,120 @@ class Chains:
 
     def members(self, uses: list[Use]) -> set[str]:
         """The members of sessions that queries become, which have to give plain mocks."""
-        return {new[0] for answers in self._asked(uses).values() for new in answers if new}
+        return {
+            _first(where) for places in _asked(self, uses).values() for where in places if where
+        }
 
     def plan(self, mocked: Mocked, reached: Callable[[Mocked, Function], list[Use]]) -> None:
         """Edit or report the chains of one mock."""
-        for function, name in dict.fromkeys(mocked.holders):
-            asked = self._asked(reached(mocked, function))
-            self._function(function, name, asked)
+        self._given(mocked)
+        outer: Answers | None = None
+        is_clean = True
+        holders = dict.fromkeys(mocked.holders)
+        for function, name in sorted(holders, key=lambda h: h[0] is not mocked.function):
+            answers = Answers(self.colors.uses.layout(function), name, outer)
+            clean = self._function(function, answers, reached(mocked, function))
+            is_clean = is_clean and clean
+            if function is mocked.function and len(holders) > 1:
+                outer = answers
+            elif clean:
+                self._unlink(function, answers)
+        if outer is not None and is_clean:
+            self._unlink(mocked.function, outer)
 
-    def _asked(self, uses: list[Use]) -> dict[tuple[str, ...], set[tuple[str, ...]]]:
-        """The chains of queries that are reached, and what each becomes; () where unknown."""
-        found: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
-        for use in uses:
-            if use.kind in ("query", "iterate query"):
-                found.setdefault(self._written(use), set()).add(self._becomes(use))
-        return found
+    def _given(self, mocked: Mocked) -> None:
+        """``MagicMock(**{"query.return_value.first.return_value": 1})``"""
+        operations = mocked.function.body.operations
+        for key, index in operations[mocked.call][7]:
+            given = operations[index] if not key and index >= 0 else ()
+            for each in given[5] if given and given[0] == f.DICT else ():
+                text = (
+                    operations[each][5] if each >= 0 and operations[each][0] == f.CONSTANT else ""
+                )
+                if isinstance(text, str) and text.startswith(f"{QUERY_MEMBER}."):
+                    self._report(mocked.function, operations[each], QUERY_MEMBER)
 
-    def _written(self, use: Use) -> tuple[str, ...]:
-        """``query``, ``filter``, ``first``; () for a chain that is written in pieces."""
-        operations, index = use.function.body.operations, use.operation
-        names: list[str] = []
-        while operations[index][0] in (f.CALL, f.ATTRIBUTE):
-            if operations[index][0] == f.ATTRIBUTE:
-                names.insert(0, operations[index][6])
-                if names[0] == QUERY_MEMBER:
-                    return tuple(names)
-            index = operations[index][5]
-        return ()
-
-    def _becomes(self, use: Use) -> tuple[str, ...]:
-        """``execute``, ``scalars``, ``first``."""
-        if use.function.body.operations[use.operation][0] != f.CALL:
-            return ()
-        node = call_reference(use.function, use.operation)
+    def becomes(self, use: Use) -> str:
+        """``execute.return_value.scalars.return_value.first.return_value``"""
+        node = node_reference(use.function, use.operation)
         found = self._replaced(use.function.module).get(node)
-        awaited = _ASKED.match(found.awaited) if found is not None else None
+        awaited = _ASKED.match(_template(found)) if found is not None else None
         result = _RESULT.fullmatch(found.result) if found is not None else None
         if awaited is None or result is None:
-            return ()
-        return (awaited[1], *re.findall(r"\.(\w+)\(", result[1]))
+            return ""
+        steps = [
+            f"{name}.{MOCK_RESULT}" if call else name for name, call in _STEP.findall(result[1])
+        ]
+        return ".".join((f"{awaited[1]}.{MOCK_RESULT}", *steps))
 
-    def _replaced(self, module: Module) -> dict[NodeRef, ReplaceCall]:
-        return {d.node: d for d in self.draft(module).decisions if isinstance(d, ReplaceCall)}
+    def _replaced(self, module: Module) -> dict[NodeRef, ReplaceCall | ReplaceExpression]:
+        decisions = self.draft(module).decisions
+        return {d.node: d for d in decisions if isinstance(d, (ReplaceCall, ReplaceExpression))}
 
     # -- one function
 
-    def _function(
-        self, function: Function, name: str, asked: dict[tuple[str, ...], set[tuple[str, ...]]]
-    ) -> None:
-        operations = function.body.operations
-        planned: dict[int, tuple[int, tuple[str, ...], tuple[str, ...]]] = {}
-        for base, last in self._set(function):
-            if last == QUERY_MEMBER and dotted(operations, base) == name:
-                self._report(function, operations[base], name)
-            chain = chain_of(operations, base, name)
-            if chain is not None and chain[1][:1] == (QUERY_MEMBER,) and last in MOCK_ANSWERS:
-                planned[chain[0]] = (base, chain[1], answered(chain[1], asked))
-        for index, operation in enumerate(operations):
-            if self._is_query(operations, index, name):
-                base, _, new = planned.get(index, (index, (), ()))
-                others = {c for _, c, n in planned.values() if n == new}
-                if new and len(others) == 1:
-                    self._rename(function, base, name, new)
-                else:
-                    self._report(function, operation, name)
+    def _function(self, function: Function, answers: Answers, uses: list[Use]) -> bool:
+        """Is everything that is set, or looked at, of the mock's queries planned?"""
+        asked = _asked(self, uses)
+        placed = {answer: _place(function, answer, answers, asked) for answer in answers.found}
+        settled = {id(statement) for statement in answers.links}
+        for answer, where in placed.items():
+            others = {(a.place, a.member) for a, w in placed.items() if w == where}
+            if where and len(others) == 1 and answers.is_clear:
+                self._rename(function, answer, f"{answers.name}.{where}")
+                settled.add(id(answer.statement))
+        return self._others(function, answers, settled, _executing(uses, asked))
 
-    @staticmethod
-    def _is_query(operations: tuple[f.Operation, ...], index: int, name: str) -> bool:
-        operation = operations[index]
-        if not operation or operation[0] != f.ATTRIBUTE or operation[6] != QUERY_MEMBER:
+    def _others(self, function: Function, answers: Answers, settled: set[int], member: str) -> bool:
+        """Report what else is done with queries of the mock; its assertions follow."""
+        layout, is_clean = answers.layout, True
+        variables = set(answers.variables())
+        for index, operation in enumerate(layout.operations):
+            statement = layout.statement(index)
+            if statement is None or id(statement) in settled:
+                continue
+            if _is_query(layout.operations, index, answers.name):
+                if not self._assertion(function, answers, index, member):
+                    self._report(function, operation, answers.name)
+                    is_clean = is_clean and _is_looked_at(layout, index)
+            elif operation and dotted(layout.operations, index) in variables:
+                is_clean = False
+        if not is_clean:
+            for statement in answers.links:
+                for index in range(statement[4], statement[5]):
+                    if _is_query(layout.operations, index, answers.name):
+                        self._report(function, layout.operations[index], answers.name)
+        return is_clean
+
+    def _assertion(self, function: Function, answers: Answers, index: int, member: str) -> bool:
+        """``db.query.assert_called_once()``: of what is executed instead."""
+        layout = answers.layout
+        parent = layout.parent(index)
+        call = layout.parent(parent) if parent >= 0 else -1
+        if not member or call < 0 or layout.operations[parent][0] != f.ATTRIBUTE:
             return False
-        return dotted(operations, operation[5]) == name
+        asserted, called = layout.operations[parent], layout.operations[call]
+        is_plain = called[0] == f.CALL and not called[6] and not called[7]
+        if not is_plain or asserted[6] not in PLAIN_ASSERTIONS:
+            return False
+        draft = self.draft(function.module)
+        for operation, new in ((layout.operations[index], member), (asserted, asserted[6])):
+            new = ASSERTIONS.get(new, new)
+            node, site = reference(operation), draft.site(operation)
+            draft.add(RenameReference(node=node, site=site, new=new))
+        return True
 
-    def _set(self, function: Function) -> Iterator[tuple[int, str]]:
-        """The attributes that are assigned: what they are on, and their names."""
-        for statement in self.colors.uses.layout(function).statements:
-            if statement[0] == f.ASSIGN:
-                for target in statement[7]:
-                    if target[0] == f.TO_ATTRIBUTE:
-                        yield target[1], target[2]
+    def _rename(self, function: Function, answer: Answer, new: str) -> None:
+        draft, target = self.draft(function.module), answer.target
+        node = NodeRef("Attribute", target[3], target[2])
+        draft.add(RenameReference(node=node, site=draft.site(answer.statement), new=new))
 
-    def _rename(self, function: Function, base: int, name: str, new: tuple[str, ...]) -> None:
-        draft, operation = self.draft(function.module), function.body.operations[base]
-        text = f".{MOCK_RESULT}.".join(new)
-        draft.add(
-            RenameReference(
-                node=reference(operation), site=draft.site(operation), new=f"{name}.{text}"
-            )
-        )
+    def _unlink(self, function: Function, answers: Answers) -> None:
+        """What only led to the answers goes."""
+        draft = self.draft(function.module)
+        for statement in (*answers.links, *answers.made.values()):
+            node = NodeRef("Assign", statement[3])
+            draft.add(RemoveStatement(node=node, site=draft.site(statement)))
 
     def _report(self, function: Function, operation: f.Operation, name: str) -> None:
         reason = f"`{name}` mocks a session whose queries become statements, and it isn't known "
@@ -134,40 +170,84 @@ class Chains:
         self.findings.append(finding("ASY608", site, reason, _ADVICE))
 
 
-def answered(
-    chain: tuple[str, ...], asked: dict[tuple[str, ...], set[tuple[str, ...]]]
-) -> tuple[str, ...]:
-    """What answers in the place of a chain, or () where that isn't known: every query with that
-    answer has to be written so."""
-    new = asked.get(chain, set())
-    if len(new) != 1 or () in asked:
-        return ()
-    only = next(iter(new))
-    others = [c for c, answers in asked.items() if only in answers and c != chain]
-    return () if others else only
+def _asked(chains: Chains, uses: Iterable[Use]) -> Asked:
+    found: Asked = {}
+    for use in uses:
+        if use.kind in ("query", "iterate query"):
+            found.setdefault(_written(use), set()).add(chains.becomes(use))
+    return found
 
 
-def chain_of(
-    operations: tuple[f.Operation, ...], index: int, name: str
-) -> tuple[int, tuple[str, ...]] | None:
-    """The first attribute of a chain on a mock, and the names of what is called in it:
-    ``db.query.return_value.first`` and ``db.query().first`` are (``query``, ``first``)."""
-    names: list[str] = []
-    first, called = index, True
-    if operations[index][0] != f.ATTRIBUTE:
-        return None
-    while operations[index][0] in (f.ATTRIBUTE, f.CALL):
-        operation = operations[index]
-        if operation[0] == f.CALL:
-            called = True
-        elif dotted(operations, index) == name:
-            break
-        elif operation[6] == MOCK_RESULT:
-            called = True
-        else:
-            if not called:
-                return None
-            names.insert(0, operation[6])
-            first, called = index, False
-        index = operation[5]
-    return (first, tuple(names)) if dotted(operations, index) == name and not called else None
+def _written(use: Use) -> tuple[str, ...]:
+    """``query``, ``filter``, ``first``; with ``*`` for what was put together before."""
+    operations, index = use.function.body.operations, use.operation
+    names = [ITERATED] if use.kind == "iterate query" else []
+    while operations[index][0] in (f.CALL, f.ATTRIBUTE):
+        if operations[index][0] == f.ATTRIBUTE:
+            names.insert(0, operations[index][6])
+            if names[0] == QUERY_MEMBER:
+                return tuple(names)
+        index = operations[index][5]
+    return (QUERY_MEMBER, ANYTHING, *names)
+
+
+def _place(function: Function, answer: Answer, answers: Answers, asked: Asked) -> str:
+    """Where the answer stands from now on, or '' where that isn't known: every query that is
+    answered there has to have had this answer."""
+    last = answer.target[2]
+    if answer.place == 0:
+        first = {_first(where) for places in asked.values() for where in places}
+        raises = last == _EFFECT and _raises(function, answer.statement[8])
+        return f"{min(first)}.{_EFFECT}" if raises and len(first) == 1 and all(first) else ""
+    met = {chain: answers.of(chain) for chain in asked}
+    places = {where for chain, found in met.items() if answer in found for where in asked[chain]}
+    if len(places) != 1 or any("" in each for each in asked.values()):
+        return ""
+    (where,) = places
+    own = {(answer.place, answer.member)}
+    for chain, found in met.items():
+        if where in asked[chain] and {(a.place, a.member) for a in found} != own:
+            return ""
+    if answer.member == ITERATED:
+        where = f"{where}.{ITERATED}.{MOCK_RESULT}"
+    if last == MOCK_RESULT:
+        return where
+    head, _, called = where.rpartition(".")
+    return f"{head}.{last}" if called == MOCK_RESULT else ""
+
+
+def _executing(uses: Iterable[Use], asked: Asked) -> str:
+    """The one member that all queries become, where nothing else calls it; or ''."""
+    first = {_first(where) for places in asked.values() for where in places}
+    if len(first) != 1 or any(use.kind == "member" and use.name in first for use in uses):
+        return ""
+    return min(first)
+
+
+def _is_looked_at(layout: Layout, index: int) -> bool:
+    """Is a mock only asked how it was called?"""
+    parent = layout.parent(index)
+    operation = layout.operations[parent] if parent >= 0 else ()
+    return bool(operation and operation[0] == f.ATTRIBUTE and operation[6].startswith(_ASKING))
+
+
+def _template(decision: ReplaceCall | ReplaceExpression) -> str:
+    return decision.awaited if isinstance(decision, ReplaceCall) else decision.template
+
+
+def _first(where: str) -> str:
+    return where.partition(".")[0]
+
+
+def _raises(function: Function, index: int) -> bool:
+    """Is it an exception, or the class of one?"""
+    operations = function.body.operations
+    index = operations[index][5] if operations[index][0] == f.CALL else index
+    return dotted(operations, index).endswith(_RAISING)
+
+
+def _is_query(operations: tuple[f.Operation, ...], index: int, name: str) -> bool:
+    operation = operations[index]
+    if not operation or operation[0] != f.ATTRIBUTE or operation[6] != QUERY_MEMBER:
+        return False
+    return dotted(operations, operation[5]) == name

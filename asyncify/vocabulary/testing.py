@@ -185,6 +185,8 @@ ASSERTIONS: dict[str, str] = {
     "assert_any_call": "assert_any_await",
     "assert_has_calls": "assert_has_awaits",
 }
+# Those that say nothing of the arguments.
+PLAIN_ASSERTIONS = ("assert_called", "assert_called_once", "assert_not_called")
 # What the mock of a session is one of, by a member that only that has; an empty one is any other.
 MOCKED_SESSIONS: tuple[tuple[str, str], ...] = (
     ("exec", "sqlmodel.ext.asyncio.session.AsyncSession"),
