@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -312,20 +312,31 @@ def _names_functions(cls: Class) -> bool:
 
 
 def names_callables(declared: v.Value) -> bool:
-    """Does an annotation say no more than that something is called, be it what a container has?"""
-    return is_callable(declared) or is_callable(v.elements(declared))
+    """Does an annotation say no more than that something is called, be it what containers have?"""
+    return any(map(is_callable, _within(declared)))
 
 
 def called(declared: v.Value, given: v.Value) -> v.Value:
     """What is called, of what a place has that is annotated so."""
     if is_callable(declared):
         return functions(given) or declared
-    return given if functions(v.elements(given)) else declared
+    return given if any(map(functions, _within(v.elements(given)))) else declared
+
+
+def _within(value: v.Value) -> Iterator[v.Value]:
+    """A value, what is in it, and so on: ``dict[str, list[Callable]]``."""
+    while value:  # values are nested to a depth that is limited
+        yield value
+        value = v.elements(value)
 
 
 def is_bare(declared: v.Value) -> bool:
-    """Is an annotation a container of which it doesn't say what is in it: ``queue: deque``?"""
-    return any(isinstance(a, v.ForeignInstance) and a.name in _COLLECTIONS for a in declared)
+    """Is an annotation a container of which it doesn't say what is in it: ``queue: deque``, or does
+    it have such ones: ``rules: dict[str, Iterable]``?"""
+    return any(
+        isinstance(a, v.ForeignInstance) and (a.name in _COLLECTIONS or a.name in _MAPPINGS)
+        for value in _within(declared) for a in value
+    )  # fmt: skip
 
 
 def is_container(declared: v.Value) -> bool:

@@ -550,6 +550,8 @@ def _refined(inference: Inference, declared: v.Value, given: v.Value) -> v.Value
         return given
     if declarations.names_callables(declared):
         return declarations.called(declared, given)
+    if declarations.is_bare(declared):
+        return given or declared
     if declarations.is_protocol(declared):
         return declarations.unsaid(inference, declared, given)
     return declared | declarations.hidden(declared, given)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
@@ -35,6 +36,8 @@ _READING = re.compile(r"\s*(select|values|explain|pragma|show|set)\b", re.IGNORE
 _STATEMENTS = {"select"}  # `values` is also what an insert has
 _RUNNING = {"execute", "exec_driver_sql", "scalar", "scalars"}
 _NOT_ALWAYS = f.MAYBE | f.REPEATED | f.GENERATOR
+_CONNECT = "connect"
+_CREATING = "create_engine"
 _TRANSACTIONS = {"begin", "begin_nested", "begin_twophase"}
 
 
@@ -140,8 +143,31 @@ class _Style:
             operation[0] == f.CALL and not operation[4] & _NOT_ALWAYS
             and self.function.facts.kind == "def" and not self.function.has_children
             and statement is not None and statement[0] in (f.EXPRESSION, f.ASSIGN)
-            and name in self.function.facts.bound - parameters
+            and name in self.function.facts.bound - parameters and self._is_opened_here(name)
         )  # fmt: skip
+
+    def _is_opened_here(self, name: str) -> bool:
+        """Does the function itself connect what has a name? What others give it may be inside a
+        transaction of theirs, which a commit would end."""
+        for statement in self.transactions.layout.statements:
+            given: list[tuple[int, Any]] = []
+            if statement[0] == f.WITH:
+                given = [(index, target) for index, target in statement[7] if target]
+            elif statement[0] == f.ASSIGN:
+                given = [(statement[8], target) for target in statement[7]]
+            for index, target in given:
+                if target[:2] == (f.TO_NAME, name) and not self._connects(index):
+                    return False
+        return True
+
+    def _connects(self, index: int) -> bool:
+        """``engine.connect()``, ``engine.connect().execution_options(...)``"""
+        operation = self.operations[index]
+        while operation[0] in (f.CALL, f.ATTRIBUTE):
+            if operation[0] == f.ATTRIBUTE and operation[6] == _CONNECT:
+                return True
+            operation = self.operations[operation[5]]
+        return False
 
     def begins(self, use: Use) -> str:
         """A transaction that begins behind a statement, with which one of the 2.0 style has begun
@@ -168,6 +194,8 @@ class _Style:
     def _is_plain(self, use: Use) -> bool:
         owner = use.owner
         if use.kind != "member" or not isinstance(owner, v.Known) or owner.kind != "Connection":
+            return False
+        if owner.origin is None and _are_future(self.colors):
             return False
         return not is_future(owner) and not self._is_of_session(owner)
 
@@ -281,9 +309,25 @@ def is_future(owner: v.Known) -> bool:
     operations = owner.origin.function.body.operations
     return any(
         operation and operation[0] == f.CALL and operation[3] == owner.origin.call
-        and any(
-            name == "future" and operations[index][0] == f.CONSTANT and operations[index][5] is True
-            for name, index in operation[7]
-        )
+        and _says_future(operations, operation)
         for operation in operations
     )  # fmt: skip
+
+
+def _are_future(colors: Colors) -> bool:
+    """Are all engines of the program made so? Then one that only an annotation names is, too."""
+    calls = [
+        (function.body.operations, operation)
+        for function in colors.program.mentioning(_CREATING)
+        for operation in function.body.operations
+        if operation and operation[0] == f.CALL
+        and _CREATING in function.body.operations[operation[5]][5:7]
+    ]  # fmt: skip
+    return bool(calls) and all(_says_future(*call) for call in calls)
+
+
+def _says_future(operations: tuple[f.Operation, ...], operation: f.Operation) -> bool:
+    return any(
+        name == "future" and operations[index][0] == f.CONSTANT and operations[index][5] is True
+        for name, index in operation[7]
+    )
