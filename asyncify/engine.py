@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import re
 import tokenize
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +25,7 @@ from asyncify.sites import Site
 from asyncify.source.discover import Discovered, SourceFile, discover
 from asyncify.source.kept import OutcomeCache
 from asyncify.source.read import Reader, content_digest
+from asyncify.source.suite import has_settings
 from asyncify.source.templates import Templates
 from asyncify.suppressions import (
     Suppressions,
@@ -235,8 +236,9 @@ def _manifests(
     config = request.config
     needs = Needs(
         config.sqlalchemy_version, tuple(config.async_driver), _sqlite(read), plan.tests,
-        any(b"ASGITransport(" in change.after for change in changes), _folders(read, changes),
-        config.suite.version, config.database_urls == "edit" and not _keeps_sync(plan),
+        any(b"ASGITransport(" in change.after for change in changes),
+        _folders(config.root, read, changes), config.suite.version,
+        config.database_urls == "edit" and not _keeps_sync(plan),
         frozenset(read.files), _needing(read, config, plan),
     )  # fmt: skip
     followed, findings = follow(config.root, request.paths, needs)
@@ -264,14 +266,17 @@ def _keeps_sync(plan: Plan) -> bool:
     return plan.summary.staying > 0 or any(x.code == _STAYS_SYNC for x in plan.findings)
 
 
-def _folders(read: _Read, changes: tuple[FileChange, ...]) -> tuple[str, ...]:
-    """The folders of the innermost projects that tests belong to which change; '' for the root."""
-    tests = [change.path for change in changes if is_test_path(change.path)]
-    found = {
-        max((p for p in read.projects if path.startswith(p + "/")), key=len, default="")
-        for path in tests
-    }
-    return tuple(sorted(found)) or ("",)
+def _folders(root: Path, read: _Read, changes: tuple[FileChange, ...]) -> tuple[str, ...]:
+    """Where tests that change have their settings of pytest; '' for the root."""
+    tests = {change.path.rpartition("/")[0] for change in changes if is_test_path(change.path)}
+    return tuple(sorted({_tested_in(root, folder, read.projects) for folder in tests})) or ("",)
+
+
+def _tested_in(root: Path, folder: str, projects: Collection[str]) -> str:
+    """The folder above tests that has settings of pytest, or is a project of its own."""
+    while folder and folder not in projects and not has_settings(root / folder):
+        folder = folder.rpartition("/")[0]
+    return folder
 
 
 def _sqlite(read: _Read) -> str:

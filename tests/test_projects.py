@@ -83,6 +83,17 @@ def test_settings_of_pytest_at_the_root_hold_for_all(repository: Path) -> None:
     assert b"asyncio_mode" not in after["backend/pyproject.toml"]
 
 
+def test_settings_of_pytest_stand_in_a_folder_of_their_own(repository: Path) -> None:
+    (repository / "backend" / "shop" / "tests").mkdir()
+    (repository / "backend" / "tests" / "test_users.py").rename(
+        repository / "backend" / "shop" / "tests" / "test_users.py"
+    )
+    (repository / "backend" / "shop" / "pytest.ini").write_text("[pytest]\npythonpath = ..")
+    after = changed(migrate(repository))
+    assert b"pythonpath = ..\nasyncio_mode = auto" in after["backend/shop/pytest.ini"]
+    assert b"asyncio_mode" not in after["backend/pyproject.toml"]
+
+
 def test_projects_are_folders_with_a_manifest(repository: Path) -> None:
     (repository / "tools").mkdir()
     (repository / "tools" / "setup.py").write_text("from setuptools import setup\n\nsetup()\n")

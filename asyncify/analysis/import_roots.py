@@ -70,11 +70,13 @@ class ImportRoots:
             }
             if len(siblings) < _SURE or any(item.level for item in imports):
                 continue
+            bare = sum(item.module.partition(".")[0] in siblings for item in imports)
             name = folder.rpartition("/")[2]
-            if not any(
+            named = sum(
                 item.module.partition(".")[0] == name and not item.level
                 for facts in files.values() for item in facts.imports
-            ):  # fmt: skip
+            )  # fmt: skip
+            if named < bare:  # tests may say it, which run in the folder above
                 yield folder
 
     def name(self, path: str) -> str:

@@ -35,8 +35,9 @@ def settings(
     sqlite: bool = False,
 ) -> None:
     """``asyncio_mode = "auto"`` and one loop for all tests, unless the project has its own: where
-    the root has settings of pytest, else in the folder of each project whose tests turn. A version
-    that is held back gets what it knows. ``sqlite``: do they use aiosqlite?"""
+    the root has settings of pytest, else in the folder of each project whose tests turn, or below
+    it, where pytest finds them. A version that is held back gets what it knows. ``sqlite``: do they
+    use aiosqlite?"""
     wanted = tuple(
         (key, value) for key, value in PYTEST_SETTINGS
         if version is None or version >= SETTINGS_SINCE.get(key, version)

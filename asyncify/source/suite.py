@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from asyncify.vocabulary.packages import FIRST_PYTEST
+from asyncify.vocabulary.packages import FIRST_PYTEST, PYTEST_FILES
 
 _SETTINGS = ("pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
 _MANIFESTS = (
@@ -57,6 +57,11 @@ def suite_of(root: Path, python: Path | None = None) -> Suite:
     named = any(_NAMED.search(text) for text in manifests)
     version = next(_versions(root, manifests, python), None)
     return Suite(modes[-1] if modes else "", named, version)
+
+
+def has_settings(folder: Path) -> bool:
+    """Does a folder have settings of pytest?"""
+    return any(f"[{section}]" in _text(folder / name) for name, section in PYTEST_FILES)
 
 
 def _versions(root: Path, manifests: list[str], python: Path | None) -> Iterator[tuple[int, int]]:
