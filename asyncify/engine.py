@@ -417,7 +417,7 @@ def _decided(read: _Read, request: Request) -> Plan:
     below, files = read.texts, read.files
     paths = read.limits.editable - read.limits.skipped - read.blocked
     mains = move_mains(
-        {path: line for path, line in sorted(plan.crowded.items()) if path in paths},
+        {path: start for path, start in sorted(plan.crowded.items()) if path in paths},
         lambda path: below.get(path) or _content(read.sources[path]),
     )
     while mains.after:

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from asyncify.decisions import FilePlan, MakeAsync
+from asyncify.decisions import Decision, FilePlan, MakeAsync, WrapAsyncioRun
 from asyncify.facts import ModuleFacts
 from asyncify.findings import Finding
 from asyncify.outcome import FileChange
 from asyncify.source.environments import with_migrations_function
 from asyncify.source.extract import ExtractError, extract
 from asyncify.source.mains import Moved, with_main_function, with_script_function
+
+if TYPE_CHECKING:
+    from asyncify.analysis.crowded import Start
 
 
 @dataclass
@@ -35,10 +39,8 @@ class Mains:
         """The paths of those that turn by a plan."""
         return frozenset(
             file.path for file in files
-            if file.path in self.moved and any(
-                isinstance(d, MakeAsync) and d.site.line == self.moved[file.path].line
-                for d in file.decisions
-            )
+            if file.path in self.moved
+            and any(_is_at(d, self.moved[file.path]) for d in file.decisions)
         )  # fmt: skip
 
     def only(self, paths: frozenset[str]) -> Mains:
@@ -63,9 +65,15 @@ class Mains:
         return tuple(replace(c, before=self.before.get(c.path, c.before)) for c in made)
 
 
-def move_mains(starts: Mapping[str, int], read: Callable[[str], bytes | None]) -> Mains:
-    """The mains of some files as functions. ``starts`` has the lines that they begin at where there
-    is no condition, else 0; ``read`` gives a file's content."""
+def _is_at(decision: Decision, moved: Moved) -> bool:
+    """Does a function turn that was made, or what is called below a condition?"""
+    if isinstance(decision, WrapAsyncioRun):
+        return decision.site.line > moved.line
+    return isinstance(decision, MakeAsync) and decision.site.line == moved.line
+
+
+def move_mains(starts: Mapping[str, Start], read: Callable[[str], bytes | None]) -> Mains:
+    """The mains of some files as functions; ``read`` gives a file's content."""
     mains = Mains()
     for path, start in starts.items():
         content = read(path)
@@ -75,7 +83,7 @@ def move_mains(starts: Mapping[str, int], read: Callable[[str], bytes | None]) -
     return mains
 
 
-def _moved(content: bytes, start: int) -> tuple[bytes, Moved] | None:
+def _moved(content: bytes, start: Start) -> tuple[bytes, Moved] | None:
     if content.startswith(b"\xef\xbb\xbf") or b"\x0c" in content:
         return None
     try:
@@ -83,8 +91,8 @@ def _moved(content: bytes, start: int) -> tuple[bytes, Moved] | None:
     except UnicodeDecodeError:
         return None
     text = text.replace("\r\n", "\n")
-    if start:
-        moved = with_script_function(text, start)
+    if start.line:
+        moved = with_script_function(text, start.line, start.once)
     else:
         moved = with_migrations_function(text) or with_main_function(text)
     if moved is None:

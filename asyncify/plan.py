@@ -9,7 +9,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.around_tests import runs_on_anyio
 from asyncify.analysis.boundaries import Decorator, rule_of
 from asyncify.analysis.colors import Coloring, Colors
-from asyncify.analysis.crowded import crowded_mains
+from asyncify.analysis.crowded import Start, crowded_mains
 from asyncify.analysis.environments import is_alembic
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.places import Obstacle
@@ -104,8 +104,8 @@ class Plan:
     tests: bool = False  # are there tests or fixtures that turn?
     held_back: frozenset[Site] = frozenset()
     left_alone: frozenset[str] = frozenset()  # files that ask for it, and would have changed
-    # Files whose main needs a function of its own; where there is none yet, the line of its start.
-    crowded: Mapping[str, int] = field(default_factory=dict)
+    # Files whose main needs a function of its own, and where that starts.
+    crowded: Mapping[str, Start] = field(default_factory=dict)
 
 
 class Planner:

@@ -80,7 +80,8 @@ def test_names_that_others_see_stay_global(text: str, name: str) -> None:
     moved = with_main_function(text)
     assert moved is not None
     assert f"def main():\n    global {name}\n" in moved.text
-    assert moved.place(moved.line + 2, 5) == (moved.line + 1, 5)
+    first = text[: text.index(GUARD)].count("\n") + 2
+    assert moved.place(moved.line + 2, 5) == (first, 5)
     exec(compile(moved.text, "main.py", "exec"), {"__name__": "__main__"})
 
 
@@ -168,6 +169,17 @@ def test_script_without_a_condition() -> None:
         place, column = moved.place(number, 5)
         assert (lines[place - 1], column) == (line[4:], 1)
     assert moved.place(1, 1) == (1, 1)
+
+
+def test_script_that_makes_one_call() -> None:
+    text = "import db\n\ndb.go()\n\n# all\nexit(db.run(1,\n    2))\n"
+    moved = with_script_function(text, 6, once=True)
+    assert moved is not None
+    assert (
+        moved.text
+        == f"import db\n\ndb.go()\n\n\n{GUARD}    # all\n    exit(db.run(1,\n        2))\n"
+    )
+    assert [moved.place(number, 5) for number in (7, 8, 9)] == [(5, 1), (6, 1), (7, 1)]
 
 
 @pytest.mark.parametrize(

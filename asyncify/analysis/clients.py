@@ -177,7 +177,9 @@ class Clients:
         while pending:
             current = pending.pop()
             if current.facts.kind == "module":
-                return Obstacle("ASY103", "It is used at import, where nothing can be awaited.")
+                return Obstacle(
+                    "ASY103", "It is used outside of functions, where nothing can be awaited."
+                )
             obstacle = self.colors.obstacle(current)
             if obstacle is not None:
                 return obstacle

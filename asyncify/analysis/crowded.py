@@ -3,12 +3,14 @@
 A single call gets an event loop where it stands. Of several, the second would meet the connections
 of the first one's loop, and a session that is opened there can't be awaited: they need a function.
 A server counts as one, unless it can't be awaited: then each call leaves no connections behind.
+A client of the application has a loop of its own there, which may be the only one.
 So does what a script does without any such condition, if nobody imports it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
@@ -32,36 +34,43 @@ _SERVED = {
 }  # fmt: skip
 
 
-def crowded_mains(colors: Colors) -> dict[str, int]:
-    """The paths of modules whose main needs a function of its own, with the line that it starts at
-    where there is no condition, or 0. So does what an env.py does with the connection, if that is
-    to be async."""
-    found = dict.fromkeys(_environments(colors.inference), 0)
+class Start(NamedTuple):
+    """Where the main of a module starts: at a line, or below its condition (0). ``once``: one call
+    is all of it, which needs no more than a condition."""
+
+    line: int = 0
+    once: bool = False
+
+
+def crowded_mains(colors: Colors) -> dict[str, Start]:
+    """The paths of modules whose main needs a function of its own, or a condition. So does what an
+    env.py does with the connection, if that is to be async."""
+    found = dict.fromkeys(_environments(colors.inference), Start())
     for function in colors.inference.evaluations:
         if function.facts.kind == "module":
             if _is_crowded(colors, function):
-                found[function.module.path] = 0
-            elif line := _bare(colors, function):
-                found[function.module.path] = line
+                found[function.module.path] = Start()
+            elif start := _bare(colors, function):
+                found[function.module.path] = start
     return found
 
 
-def _bare(colors: Colors, body: Function) -> int:
-    """The line at which a script begins to work with the database, or 0."""
+def _bare(colors: Colors, body: Function) -> Start | None:
+    """Where a script begins to work with the database."""
     layout, path = colors.uses.layout(body), body.module.path
     if layout.guarded or is_test_path(path) or runs_in_alembic(body.module):
-        return 0
-    working = [u for u in _working(colors, body, layout, False) if u.kind != "metadata"]
+        return None
+    working = list(_working(colors, body, layout, False))
     if (
-        not working
+        all(use.kind == "metadata" for use in working)
         or body.facts.bound & _ASKED_FOR
         or _is_entered(colors, body)
         or _SERVED & {i.module.partition(".")[0] for i in body.module.facts.imports}
     ):
-        return 0
+        return None
     modules = colors.program.modules.values()
     if any(body.module in colors.program.imported_modules(other) for other in modules):
-        return 0
+        return None
     values = colors.inference.evaluations[body].values
     lines = [
         statement[1] for statement in layout.statements
@@ -70,7 +79,8 @@ def _bare(colors: Colors, body: Function) -> int:
             for index in range(statement[4], statement[5]) for atom in values[index]
         )
     ]  # fmt: skip
-    return int(min([*lines, *(use.line for use in _working(colors, body, layout, False))]))
+    once = len(working) == 1 and working[0].kind == "call" and not _repeats(working[0], layout)
+    return Start(min([*lines, *(use.line for use in working)]), once and not lines)
 
 
 def _environments(inference: Inference) -> Iterator[str]:
@@ -84,6 +94,8 @@ def _is_crowded(colors: Colors, body: Function) -> bool:
     layout = colors.uses.layout(body)
     if not layout.guarded:
         return False
+    if _clients(colors, body, layout) and not keeps_its_loop(colors, body):
+        return True
     uses = list(_working(colors, body, layout))
     if any(use.kind != "call" or _repeats(use, layout) for use in uses):
         return True
@@ -91,6 +103,25 @@ def _is_crowded(colors: Colors, body: Function) -> bool:
     if any(not call.form for call in served):
         return False
     return len(uses) + len(served) > 1
+
+
+def keeps_its_loop(colors: Colors, body: Function) -> bool:
+    """Is a single client entered below the guard, and does nothing else there do I/O? The loop in
+    which it runs the application is the only one then."""
+    layout = colors.uses.layout(body)
+    clients = _clients(colors, body, layout)
+    entered = any(
+        use.kind == "enter client" and use.client in clients for use in colors.uses.of(body)
+    )
+    return len(clients) == 1 and entered and not any(_working(colors, body, layout))
+
+
+def _clients(colors: Colors, body: Function, layout: Layout) -> set[v.Client]:
+    """The clients that are used below the guard and would turn elsewhere."""
+    return {
+        client for client, (use, _) in colors.clients.stopped.items()
+        if use.function is body and _is_below(use, layout)
+    }  # fmt: skip
 
 
 def _is_entered(colors: Colors, body: Function) -> bool:
@@ -102,14 +133,18 @@ def _is_entered(colors: Colors, body: Function) -> bool:
 def _working(colors: Colors, body: Function, layout: Layout, guarded: bool = True) -> Iterator[Use]:
     """What does I/O below the guard, or where there is none."""
     for use in colors.uses.of(body):
-        statement = layout.statement(use.operation)
-        if statement is None or use.kind in _GIVING:
+        if layout.statement(use.operation) is None or use.kind in _GIVING:
             continue
-        if (id(statement) in layout.guarded) is not guarded:
+        if _is_below(use, layout) is not guarded:
             continue
         runs = [c for c in use.callees if not (c.facts.is_async or c.facts.is_generator)]
         if use.does_io or any(colors.does_io(callee) for callee in runs):
             yield use
+
+
+def _is_below(use: Use, layout: Layout) -> bool:
+    """Does a use stand below the guard?"""
+    return id(layout.statement(use.operation)) in layout.guarded
 
 
 def _repeats(use: Use, layout: Layout) -> bool:

@@ -12,6 +12,7 @@ from functools import cached_property
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.crowded import keeps_its_loop
 from asyncify.analysis.program import Class, Function, Module, Variable, dotted
 from asyncify.analysis.uses import Use
 from asyncify.decisions import (
@@ -232,6 +233,8 @@ class ClientPlanner(Planner):
 
     def findings(self) -> Iterator[Finding]:
         for _, (use, obstacle) in sorted(self.clients.stopped.items(), key=repr):
+            if keeps_its_loop(self.colors, use.function):
+                continue
             site = Site(use.function.module.path, use.line, use.column)
             reason = f"This client stays sync. {obstacle.reason}"
             yield finding("ASY603", site, reason, _ADVICE)

@@ -15,6 +15,7 @@ import symtable
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+_GUARD = 'if __name__ == "__main__":'
 _NAMES = ("main", "run_main", "_main")
 _DYNAMIC = {"globals", "locals", "vars", "exec", "eval"}
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
@@ -60,13 +61,16 @@ def with_main_function(text: str) -> Moved | None:
     shared = _shared(text, tree, [guard])
     if shared & _annotated([guard]):
         return None  # such a name can't be declared
-    moved = _moved(text, guard, f"def {name}(){_result(tree)}:", name, sorted(shared))
-    return Moved(moved, guard.lineno, 1 if shared else 0)
+    lines = text.split("\n")
+    blank = [""] * _missing_lines(lines, guard.lineno - 1)
+    header = [*blank, f"def {name}(){_result(tree)}:"]
+    moved = _moved(lines, guard, header, name, sorted(shared))
+    return Moved(moved, guard.lineno + len(blank), len(blank) + bool(shared))
 
 
-def with_script_function(text: str, start: int) -> Moved | None:
+def with_script_function(text: str, start: int, once: bool = False) -> Moved | None:
     """The text with all from the statement at a line on in a function, which is called where the
-    file is run.
+    file is run. A statement that is the last one and does it ``once`` needs no function.
 
     None where classes or functions are defined behind it, or the move could change what the program
     does.
@@ -90,11 +94,14 @@ def with_script_function(text: str, start: int) -> Moved | None:
     first = tail[0].lineno - 1
     while first and lines[first - 1].startswith("#"):
         first -= 1
-    blank = next((n for n in range(first) if lines[first - 1 - n].strip()), first)
-    header = [*[""] * max(0, 2 - blank if first else 0), f"def {name}(){_result(tree)}:"]
+    header = [""] * _missing_lines(lines, first)
     body = [f"    {line}" if line.strip() else line for line in lines[first:]]
-    guard = ["", "", 'if __name__ == "__main__":', f"    {name}()"]
-    new = "\n".join([*lines[:first], *header, *body, *guard])
+    if once and len(tail) == 1 and isinstance(tail[0], ast.Expr):
+        header.append(_GUARD)
+    else:
+        header.append(f"def {name}(){_result(tree)}:")
+        body += ["", "", _GUARD, f"    {name}()"]
+    new = "\n".join([*lines[:first], *header, *body])
     end = "\n" if text.endswith("\n") else ""
     return Moved(new + end, first + len(header), len(header), 4)
 
@@ -106,13 +113,21 @@ def _name(tree: ast.Module) -> str:
     return next((name for name in _NAMES if name not in taken), "")
 
 
-def _moved(text: str, guard: ast.If, header: str, name: str, shared: Sequence[str]) -> str:
-    lines = text.split("\n")
+def _missing_lines(lines: Sequence[str], first: int) -> int:
+    """How many blank lines a function needs before it, at the line with an index."""
+    above = range(min(first, 2))
+    blank = next((n for n in above if lines[first - 1 - n].strip()), len(above))
+    return 0 if not blank and first and lines[first - 1].startswith("#") else len(above) - blank
+
+
+def _moved(
+    lines: list[str], guard: ast.If, header: list[str], name: str, shared: Sequence[str]
+) -> str:
     condition, body = lines[guard.lineno - 1], lines[guard.body[0].lineno - 1]
     indent = body[: len(body) - len(body.lstrip())]
     declared = [f"{indent}global {', '.join(shared)}"] if shared else []
-    lines[guard.lineno - 1 : guard.lineno] = [header, *declared]
-    end = "\n" if text.endswith("\n") else ""
+    lines[guard.lineno - 1 : guard.lineno] = [*header, *declared]
+    end = "\n" if not lines[-1] else ""
     return "\n".join(lines).rstrip("\n") + f"\n\n\n{condition}\n{indent}{name}()" + end
 
 
