@@ -56,6 +56,7 @@ from asyncify.planning.queries import QueryPlanner
 from asyncify.planning.refusals import Refusals
 from asyncify.planning.renames import Renames
 from asyncify.planning.requested_fixtures import plan_requested
+from asyncify.planning.session_scopes import kept_by_threads
 from asyncify.planning.settings import misnamed
 from asyncify.planning.shared_registries import share_registries
 from asyncify.planning.side_twins import SidePlanner
@@ -363,6 +364,7 @@ class Planner:
         found += Refusals(self.colors, self.coloring).findings()
         found += self.clients.findings()
         found += self.misused
+        found += kept_by_threads(self.colors, self.coloring)
         found += self.blocking.findings()
         found += misnamed(self.colors, self.coloring)
         found += unproven_calls(self.colors, self.coloring)

@@ -199,15 +199,28 @@ def _dict(of: Call) -> v.Value:
 
 
 def _by_name(of: Call) -> v.Value:
-    return members.by_name(of.evaluation, of.arguments, of.operation[6][1])
+    kept = of.evaluation.inference.kept
+    found = [members.by_name(of.evaluation, of.arguments, of.operation[6][1])]
+    found += [
+        kept.read(of.evaluation, of.operation[6][0], name)
+        for name in _literals(of.arguments[1])
+        if name in kept.names and of.operation[6][0] >= 0
+    ]
+    return v.join(found)
+
+
+def _literals(names: v.Value) -> list[str]:
+    return [a.value for a in names if isinstance(a, v.Literal) and isinstance(a.value, str)]
 
 
 def _set_by_name(of: Call) -> v.Value:
     """``setattr(object, name, value)``"""
     base, names, value = of.arguments[:3]
-    known = [a.value for a in names if isinstance(a, v.Literal) and isinstance(a.value, str)]
+    known = _literals(names)
     for name in known:
         of.evaluation.store(base, name, value)
+        if of.operation[6][0] >= 0:
+            of.evaluation.inference.kept.keep(of.evaluation, of.operation[6][0], name, value)
     if not known:
         for atom in base:
             if isinstance(atom, v.Instance):

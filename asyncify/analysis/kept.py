@@ -44,11 +44,12 @@ class Kept:
             return
         self._values[names] = known | value
         self.names.add(names[1])
-        self.inference.again(self.inference.program.mentioning_member(names[1]))
+        program = self.inference.program
+        asking = [fn for fn in program.mentioning("getattr") if names[1] in fn.facts.names]
+        self.inference.again(dict.fromkeys([*program.mentioning_member(names[1]), *asking]))
 
-    def read(self, evaluation: Evaluation, operation: f.Operation) -> v.Value:
-        """What an attribute holds that is kept so."""
-        base, attribute = operation[5], operation[6]
+    def read(self, evaluation: Evaluation, base: int, attribute: str) -> v.Value:
+        """What an attribute of the value of an operation holds that is kept so."""
         found = self._values.get((_last_name(evaluation.operations[base]), attribute), v.UNKNOWN)
         value = evaluation.values[base]
         if not any(isinstance(atom, v.Foreign) and "()" not in atom.name for atom in value):

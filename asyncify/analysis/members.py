@@ -40,7 +40,7 @@ def read(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
         if inherited or any(isinstance(a, v.Client) for a in value):
             return inherited
     kept = evaluation.inference.kept
-    held = kept.read(evaluation, operation) if name in kept.names else v.UNKNOWN
+    held = kept.read(evaluation, base, name) if name in kept.names else v.UNKNOWN
     if held:
         return held
     evident = evaluation.inference.likely.evident.get(evaluation.function)

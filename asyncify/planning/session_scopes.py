@@ -8,10 +8,22 @@ shares a session with its fixtures, which pytest runs in tasks of their own, or 
 
 from __future__ import annotations
 
-from asyncify.analysis.colors import Coloring
+from collections.abc import Iterator
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.program import Module, Program
-from asyncify.vocabulary.tasks import BESIDE_EACH_OTHER, OF_TASKS, OF_THREADS
+from asyncify.analysis.statements import statements_of, targets_of
+from asyncify.findings import Finding
+from asyncify.rules import finding
+from asyncify.sites import Site
+from asyncify.vocabulary.tasks import BESIDE_EACH_OTHER, OF_TASKS, OF_THREADS, THREAD_LOCAL
 from asyncify.vocabulary.testing import is_test_path
+
+_LOCAL = "`threading.local` keeps a session for each thread: all tasks of an event loop share it."
+_ADVICE = "Keep it in a `contextvars.ContextVar`, or let an `async_scoped_session` with "
+_ADVICE += "`scopefunc=asyncio.current_task` give it."
 
 
 def scope_function(program: Program, coloring: Coloring, module: Module) -> str:
@@ -21,6 +33,36 @@ def scope_function(program: Program, coloring: Coloring, module: Module) -> str:
     own = [module for module in program.modules.values() if not is_test_path(module.path)]
     alone = bool(coloring.entries) and not any(map(_has_tasks, own))
     return OF_THREADS if alone else OF_TASKS
+
+
+def kept_by_threads(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
+    """Sessions that are async, or turn, on what ``threading.local`` makes."""
+    if not colors.program.mentioning(THREAD_LOCAL.rpartition(".")[2]):
+        return
+    for function, evaluation in colors.inference.evaluations.items():
+        if scope_function(colors.program, coloring, function.module) != OF_TASKS:
+            continue
+        for statement in statements_of(function.body.statements):
+            if statement[0] == f.ASSIGN and any(
+                target[0] == f.TO_ATTRIBUTE and any(map(_is_local, evaluation.values[target[1]]))
+                for target in targets_of(statement)
+            ):
+                held = evaluation.values[statement[8]]
+                if any(_is_async(atom, coloring) for atom in held):
+                    site = Site(function.module.path, statement[1], statement[2])
+                    yield finding("ASY408", site, _LOCAL, _ADVICE)
+
+
+def _is_local(atom: v.Atom) -> bool:
+    if isinstance(atom, v.Instance):
+        return THREAD_LOCAL in atom.cls.foreign_bases
+    return isinstance(atom, v.ForeignInstance) and atom.name == THREAD_LOCAL
+
+
+def _is_async(atom: v.Atom, coloring: Coloring) -> bool:
+    if not isinstance(atom, v.Known):
+        return False
+    return atom.kind == "AsyncSession" or (atom.kind == "Session" and atom.origin in coloring.alive)
 
 
 def _has_tasks(module: Module) -> bool:

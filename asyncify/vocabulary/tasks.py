@@ -39,6 +39,8 @@ BESIDE_EACH_OTHER = frozenset(
 # What tells the sessions of a scoped session apart: the task, or the thread as before.
 OF_TASKS = "asyncio.current_task"
 OF_THREADS = "threading.get_ident"
+# What has other attributes in each thread.
+THREAD_LOCAL = "threading.local"
 # What lets one task in at a time.
 LOCKS = frozenset({"asyncio.Lock", "anyio.Lock"})
 # Kinds of sessions that tasks can't share; a scoped one may have one for every task.
