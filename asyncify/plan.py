@@ -50,6 +50,7 @@ from asyncify.planning.own_cascades import left_outside
 from asyncify.planning.own_rows import OwnRows
 from asyncify.planning.own_strings import OwnStrings
 from asyncify.planning.own_style import kept_for_style, plan_commits
+from asyncify.planning.patched_twins import follow_twins
 from asyncify.planning.plugin_loops import share_loops
 from asyncify.planning.pytest_suite import turning
 from asyncify.planning.queries import QueryPlanner
@@ -206,7 +207,8 @@ class Planner:
         self.queries.drop_kept_methods(self.draft)
         self.infrastructure.plan()
         self.clients.plan()
-        self.mocks = MockPlanner(self.colors, self.coloring, self.draft).plan()
+        mocks = MockPlanner(self.colors, self.coloring, self.draft)
+        self.mocks = mocks.plan()
         self.mocks += StoringPlanner(self.colors, self.coloring, self.draft).plan()
         RunnerPlanner(self.colors, self.coloring, self.draft, self.support.name).plan()
         CasePlanner(self.colors, self.coloring, self.draft).plan()
@@ -217,6 +219,7 @@ class Planner:
         ThreadKeywords(self.colors, self.coloring, self.draft).plan()
         self.queries.plan_properties(self.draft)
         self.sides.plan()
+        follow_twins(self.colors, self.draft, self.sides, mocks.functions)
         self.misused = list(misuses(self.colors, self.coloring))
         self._plan_loading()
         self.infrastructure.engines.finish()

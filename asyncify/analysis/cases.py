@@ -6,6 +6,7 @@ tests turn gets the base that awaits them, and where another library runs them t
 
 from __future__ import annotations
 
+from asyncify import facts as f
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Class, Function, dotted
 from asyncify.vocabulary.testing import (
@@ -14,6 +15,8 @@ from asyncify.vocabulary.testing import (
     CASES,
     CLASS_LIFECYCLE,
     CLEANUPS,
+    ENDING,
+    JOINED,
     LIFECYCLE,
     MODULE_LIFECYCLE,
     TEST_FUNCTIONS,
@@ -78,9 +81,30 @@ class Cases:
         if others:
             return Obstacle("ASY105", f"`{others[0]}` runs it without awaiting it.")
         new = LIFECYCLE.get(function.name, "")
-        if new and any(new in cls.methods for cls in self._line(function.owner)):
-            return Obstacle("ASY105", f"Its class has `{new}` already, which runs after it.")
+        both = new and any(new in cls.methods for cls in self._line(function.owner))
+        if both and self.joined(function) is None:
+            return Obstacle("ASY105", f"Its class has `{new}` already, which may run in its place.")
         return None
+
+    def name(self, function: Function) -> str:
+        """What a method around tests is called where it awaits, or ''."""
+        joined = self.joined(function) is not None
+        return (JOINED if joined else LIFECYCLE).get(function.name, "")
+
+    def joined(self, function: Function) -> Function | None:
+        """The async method of the same class that has to call this one; None where there is none,
+        or where classes above or below it have a part in that."""
+        new, name = LIFECYCLE.get(function.name, ""), JOINED.get(function.name, "")
+        if not new or function.owner is None or new not in function.owner.methods:
+            return None
+        words = {function.name, new}
+        line = self._line(function.owner)
+        others = (c for c in line if c is not function.owner and not words.isdisjoint(c.methods))
+        is_alone = not any(others) and not any(name in cls.methods for cls in line)
+        if not is_alone or "super" in function.facts.names:
+            return None
+        found = function.owner.methods[new]
+        return found if function.name not in ENDING or ends_with_call(found) else None
 
     def related(self, function: Function) -> tuple[Function, ...]:
         """What unittest calls under the same name for one test: a mixin's method stands beside
@@ -102,6 +126,15 @@ class Cases:
                 seen[current] = None
                 pending += [*current.ancestors, *self.run_in(current)]
         return list(seen)
+
+
+def ends_with_call(function: Function) -> bool:
+    """Is the last statement of a function a call, behind which others can be put?"""
+    last = function.body.statements[-1]
+    operations = function.body.operations
+    value = operations[last[7]] if last[0] == f.EXPRESSION else ()
+    value = operations[value[5]] if value and value[0] == f.AWAIT else value
+    return bool(value and value[0] == f.CALL)
 
 
 def _decorators(function: Function) -> set[str]:

@@ -12,11 +12,12 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.program import Class, Function, Module
-from asyncify.decisions import AwaitExpression, RenameReference
+from asyncify.decisions import AwaitExpression, InsertStatements, RenameReference
 from asyncify.planning.draft import Draft, call_reference, reference
 from asyncify.planning.planner import Planner
+from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.rows import Form
-from asyncify.vocabulary.testing import ASYNC_CASE, CASES, CLEANUPS, LIFECYCLE
+from asyncify.vocabulary.testing import ASYNC_CASE, CASES, CLEANUPS, ENDING, LIFECYCLE
 
 
 class CasePlanner(Planner):
@@ -45,6 +46,10 @@ class CasePlanner(Planner):
         for word in LIFECYCLE:
             for function in self.colors.program.mentioning_member(word):
                 self._called(function, word)
+        for function in self._turned():
+            joined = self.cases.joined(function) if self.cases.runs(function) else None
+            if joined is not None:
+                self._join(function, joined)
 
     def _turned(self) -> list[Function]:
         found = [
@@ -89,6 +94,21 @@ class CasePlanner(Planner):
             if inherited and not layout.is_awaited(index):
                 node, site = call_reference(function, index), draft.site(operation)
                 draft.add(AwaitExpression(node=node, site=site, group=group))
+
+    def _join(self, function: Function, other: Function) -> None:
+        """``asyncSetUp`` begins with what was ``setUp``, ``asyncTearDown`` ends with the other."""
+        draft, layout = self.draft(function.module), self.colors.uses.layout(other)
+        object_name = other.signature.parameters[0].name
+        source = f"await {object_name}.{self.cases.name(function)}()\n"
+        node, where = NodeRef("FunctionDef", other.facts.number, other.name), "body"
+        site = Site(other.module.path, other.facts.line, other.facts.column)
+        if function.name in ENDING:
+            value = other.body.statements[-1][7]
+            is_awaited = layout.operations[value][0] == f.AWAIT
+            value = layout.operations[value][5] if is_awaited else value
+            node, where = call_reference(other, value), "after"
+        group = self.coloring.groups.get(function, 0)
+        draft.add(InsertStatements(node=node, site=site, group=group, source=source, where=where))
 
     def _rename(self, function: Function, index: int, new: str) -> None:
         draft, operation = self.draft(function.module), function.body.operations[index]

@@ -53,7 +53,6 @@ from asyncify.vocabulary.runners import RUNNERS
 from asyncify.vocabulary.serving import UVICORN_ASKS, UVICORN_FORM, UVICORN_HELPER
 from asyncify.vocabulary.special import AWAITED_AS, ITERATE
 from asyncify.vocabulary.tasks import THREADING
-from asyncify.vocabulary.testing import LIFECYCLE
 
 _ITEMS = ("item", "each", "element")
 
@@ -155,7 +154,7 @@ class FunctionPlanner:
             new = self.colors.specials.name(function)
             self._yield_items(function, draft, group)
         if self.colors.cases.runs(function):
-            new = LIFECYCLE.get(facts.name, "")
+            new = self.colors.cases.name(function)
         layout = self.colors.uses.layout(function)
         ends = facts.is_generator and any(
             s[0] == f.RETURN and s[7] >= 0 for s in layout.statements

@@ -60,15 +60,21 @@ class MockedFunctions:
     sessions: set[tuple[Function, str]] = field(default_factory=set)
     awaits: Awaits = field(init=False)
     streams: Streams = field(init=False)
+    _patching: Function = field(init=False)  # what runs while something is patched
 
     def __post_init__(self) -> None:
         self.awaits = Awaits(self.colors, self.draft)
         self.streams = Streams(self.colors.program, self.coloring, self.draft, self.findings)
 
+    def patching(self) -> Iterator[Function]:
+        """Functions that may put something in the place of others."""
+        program, words = self.colors.inference.program, (*PATCHES, _EACH)
+        yield from dict.fromkeys(fn for word in words for fn in program.mentioning(word))
+
     def plan(self) -> None:
-        program = self.colors.inference.program
-        words = (*PATCHES, _EACH)
-        for function in {fn: None for word in words for fn in program.mentioning(word)}:
+        """Plan what stands in."""
+        for function in self.patching():
+            self._patching = function
             operations = function.body.operations
             for operation in operations:
                 if (
@@ -77,10 +83,10 @@ class MockedFunctions:
                     and self._call(function, operations, operation)
                 ):
                     self.awaits.of_patch(function, operation)
-        for function in self._decorated():
+        for function in self.decorated():
             self._decorators(function)
 
-    def _decorated(self) -> Iterator[Function]:
+    def decorated(self) -> Iterator[Function]:
         """Functions and classes in files that patch: decorators stand in signatures."""
         for module in self.colors.inference.program.modules.values():
             if PATCHED & module.bindings.keys():
@@ -89,7 +95,7 @@ class MockedFunctions:
                         yield function
 
     def _decorators(self, function: Function) -> None:
-        signature = function.signature
+        self._patching, signature = function, function.signature
         for index in signature.decorators:
             operation = signature.operations[index]
             if operation[0] == f.CALL and self._call(
@@ -107,7 +113,7 @@ class MockedFunctions:
         if word not in _PATCHING:
             return False
         self._member(function, operations, operation)
-        for target, given in self._replaced(function, operations, operation):
+        for target, given in self.replaced(function, operations, operation):
             if isinstance(target, Class):
                 if given < 0:
                     self._class(function, operations, operation, target)
@@ -121,6 +127,8 @@ class MockedFunctions:
                 if self._turns(owner) and not (own and self._is_alive(function, alive)):
                     self._made(function, operation, target)
             elif target in self.coloring.turned and not target.facts.is_async:
+                if target in self.coloring.sides.twinned and self.is_sync(self._patching):
+                    continue  # the copy is meant
                 if target in self.coloring.sides.twinned:
                     self._twin(function, operation, target)
                 if target.facts.is_generator:
@@ -155,6 +163,12 @@ class MockedFunctions:
             advice = "Replace what executes the statement, or what calls it."
             site = self.draft(function.module).site(operation)
             self.findings.append(finding("ASY608", site, reason, advice))
+
+    def is_sync(self, function: Function) -> bool:
+        """Does a function stay sync, and whoever asks for it where it is a fixture?"""
+        fixtures = self.colors.inference.fixtures
+        asking = (requesting for requesting, _ in fixtures.requesting(function))
+        return self.coloring.turned.isdisjoint((function, *asking))
 
     def _twin(self, function: Function, operation: f.Operation, target: Function) -> None:
         reason = f"`{target.qualname}` turns async, and what stays sync calls a sync copy of it, "
@@ -203,7 +217,7 @@ class MockedFunctions:
 
     # -- what is replaced
 
-    def _replaced(
+    def replaced(
         self, function: Function, operations: tuple[f.Operation, ...], operation: f.Operation
     ) -> Iterator[tuple[Symbol, int]]:
         """What a call replaces, and what it gives instead."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
-from asyncify.analysis.program import Function, Module, Variable, dotted
+from asyncify.analysis.program import Function, Module, Symbol, Variable, dotted
 from asyncify.analysis.sides import home, ordered, source_twin_name, twin_name
 from asyncify.analysis.statements import statements_of
 from asyncify.decisions import (
@@ -135,6 +135,18 @@ class SidePlanner:
                 variable = Variable(body.module, name)
                 if function in self.injected.by_alias(variable):
                     yield variable
+
+    @property
+    def has_twins(self) -> bool:
+        """Does anything have a sync copy?"""
+        return bool(self._twins or self.sides.twinned)
+
+    def twin_name(self, symbol: Symbol) -> str:
+        """What the sync copy of something is called, or '' where it has none."""
+        if isinstance(symbol, Variable):
+            return self._twins.get(symbol, "")
+        is_twinned = isinstance(symbol, Function) and symbol in self.sides.twinned
+        return self._function_name(symbol) if isinstance(symbol, Function) and is_twinned else ""
 
     def _function_name(self, function: Function) -> str:
         if self.alongside is not None:

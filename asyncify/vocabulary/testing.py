@@ -123,6 +123,10 @@ ASYNC_CASE = "unittest.IsolatedAsyncioTestCase"
 CASE_SUFFIX = "TestCase"  # how libraries call theirs
 # What is called around every test, and what takes its place where it awaits.
 LIFECYCLE: dict[str, str] = {"setUp": "asyncSetUp", "tearDown": "asyncTearDown"}
+# The names that these have where their class has the other as well, which calls them: unittest
+# calls `asyncSetUp` right behind `setUp`, and `tearDown` right behind `asyncTearDown`.
+ENDING = ("tearDown",)
+JOINED: dict[str, str] = {"setUp": "set_up", "tearDown": "tear_down"}
 # What is called once, outside of any loop.
 CLASS_LIFECYCLE: frozenset[str] = frozenset({"setUpClass", "tearDownClass"})
 MODULE_LIFECYCLE: frozenset[str] = frozenset({"setUpModule", "tearDownModule"})
