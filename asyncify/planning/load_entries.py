@@ -74,7 +74,7 @@ class Entries:
             ):
                 return None
             outside = False
-        session = session or self.access.session_of(holder, demand.at)  # that of the instance
+        session = session or self.access.session_of(holder, _instance(layout, demand))
         if not session:
             return None
         self.entered.add((holder, index))
@@ -181,6 +181,17 @@ def _inner(demand: Demand) -> list[Function]:
     """The functions that are called on the way to a read."""
     inner = [function for function, _ in demand.calls[1:]]
     return [*inner, demand.function] if demand.calls else inner
+
+
+def _instance(layout: Layout, demand: Demand) -> int:
+    """The instance whose session it is: ``user`` of what ``user.notes.limit(2)`` executes."""
+    index, operation = demand.at, layout.operations[demand.at]
+    while demand.executes and operation[0] in (f.CALL, f.ATTRIBUTE):
+        if operation[0] == f.ATTRIBUTE and operation[6] == demand.attribute:
+            return int(operation[5])
+        index = operation[5]
+        operation = layout.operations[index]
+    return demand.at
 
 
 def _is_read_itself(demand: Demand) -> bool:
