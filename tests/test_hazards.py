@@ -52,11 +52,13 @@ class Hazard:
 
 
 BOOKS = ".options(selectinload(User.books))"
+BOOKS_TAGS = ".options(selectinload(User.books), selectinload(User.tags))"
 TRICKS = ".options(selectin_polymorphic(Animal, [Dog]))"
 OWNER = ".options(selectinload(Book.user))"
 HAZARDS = (
     Hazard("H01", "relationship", BOOKS, ""),
     Hazard("H01", "deferred", ".options(undefer(User.bio))", ""),
+    Hazard("H01", "called_elsewhere", BOOKS_TAGS, ""),
     Hazard("H01", "indexed_object", "await user.awaitable_attrs.books", "user.books", "ASY702"),
     Hazard("H01", "load_only", "await user.awaitable_attrs.name", "user.name", "ASY702"),
     Hazard("H01", "polymorphic", TRICKS, ""),

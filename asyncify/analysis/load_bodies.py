@@ -215,6 +215,20 @@ class LoadBody:
         return is_test_path(self.function.module.path)
 
     @cached_property
+    def closures(self) -> dict[int, list[Function]]:
+        """The nested functions that operations name without calling them."""
+        if self.types is None or not self.function.has_children:
+            return {}
+        called = {o[5] for o in self.operations if o and o[0] == f.CALL}
+        return {
+            n: [
+                atom.function for atom in self.types[n]
+                if isinstance(atom, v.FunctionObject) and atom.function.parent is self.function
+            ]
+            for n, o in enumerate(self.operations) if o and o[0] == f.NAME and n not in called
+        }  # fmt: skip
+
+    @cached_property
     def succeeding(self) -> frozenset[int]:
         """The requests that succeed, as the function says itself."""
         return load_failures.succeeding(self.function)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from asyncify import facts as f
 from asyncify.analysis import (
     load_calls,
+    load_closures,
     load_guards,
     load_presence,
     load_readers,
@@ -347,9 +348,9 @@ class LoadEvaluation:
             kind = operation[0] if operation else f.CONSTANT
             if kind == f.NAME:
                 value = self.environment.get(operation[5])
-                values[index] = value or (
-                    self.body.by_type(index) if hot[index] & INSTANCE else s.NOTHING
-                )
+                if not value and hot[index]:
+                    value = self.by_name(index)
+                values[index] = value or s.NOTHING
             elif kind == f.ATTRIBUTE:
                 if values[operation[5]]:
                     values[index] = self.on_attribute(operation, index)
@@ -374,6 +375,12 @@ class LoadEvaluation:
                     values[index] = handler(self, operation, index)
             index += 1
         return index
+
+    def by_name(self, index: int) -> s.Value:
+        """What a variable is of which only the type is known."""
+        for function in self.body.closures.get(index, ()):
+            load_closures.named(self, function, index)
+        return self.body.by_type(index) if self.body.hot[index] & INSTANCE else s.NOTHING
 
     def by_type(self, index: int) -> s.Value:
         """What an attribute gives of which only the type is known."""

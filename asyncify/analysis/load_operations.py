@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
-from asyncify.analysis import load_reads, load_specials
+from asyncify.analysis import load_closures, load_reads, load_specials
 from asyncify.analysis import load_values as s
 from asyncify.vocabulary import loading as words
 
@@ -131,4 +131,5 @@ OPERATIONS: dict[int, Callable[[LoadEvaluation, f.Operation, int], s.Value]] = {
     f.YIELD: on_yield,
     f.YIELD_FROM: on_yield_from,
     f.WALRUS: on_walrus,
+    f.LAMBDA: load_closures.on_lambda,
 }

@@ -41,10 +41,10 @@ def call(
     """A call of a function of the program."""
     classes = _classes(run, operation) if function in run.loading.generic else {}
     handed = classes | load_requests.handed(run, operation)
-    closed = _closed(run, function)
+    captured = closed(run, function) or defaults(run, function)
     if (
         not handed
-        and not closed
+        and not captured
         and not run.is_given_something(operation)
         and not asks(run, function)
     ):
@@ -55,12 +55,26 @@ def call(
     return _own(run, found, function, index) if classes else found
 
 
-def _closed(run: LoadEvaluation, function: Function) -> list[str]:
+def closed(run: LoadEvaluation, function: Function) -> list[str]:
     """The variables around a nested function that it reads, if any of them holds an instance."""
     if function.parent is not run.function:
         return []
     names = run.loading.free(function)
     return list(names) if any(run.environment.get(name) for name in names) else []
+
+
+def defaults(run: LoadEvaluation, function: Function) -> dict[int, str]:
+    """The parameters of a nested function that a variable is the default of, if that holds an
+    instance: `lambda user=user: user.name`."""
+    if function.parent is not run.function:
+        return {}
+    signature = function.signature
+    found = {
+        n: signature.operations[parameter.default][5]
+        for n, parameter in enumerate(signature.parameters)
+        if parameter.default >= 0 and signature.operations[parameter.default][0] == f.NAME
+    }
+    return {n: name for n, name in found.items() if run.environment.get(name)}
 
 
 def asks(run: LoadEvaluation, function: Function) -> bool:
@@ -110,20 +124,10 @@ def apply(
     """What a function gives for these values; what it demands of them is demanded here. ``below``
     is the path to them from the values of the operations ``places``; ``spelled``: these are all
     that it is called with."""
-    closed = _closed(run, function)
-    if closed:
-        missing = len(given) - len(places or ())
-        given = [*given, *(run.environment.get(name, s.NOTHING) for name in closed)]
-        places = [*(places or ()), *[-1] * missing, *(_last(run, n, index) for n in closed)]
-    shapes = tuple(_shape(value, function, n) if value else value for n, value in enumerate(given))
-    summary = run.loading.summary(function, shapes)
-    handed = {
-        entity.source for value in given for atom in value for entity in s.selected(atom)
-    }  # what a statement that is handed on will give
+    given, places = _captured(run, function, given, index, places)
+    summary = _summary(run, function, given)
     expired = load_again.before_call(run, summary.loads, index)
-    _demand(run, function, summary, given, handed, (run.function, index), places, below, spelled)
-    if summary.reads:
-        _read(run, function, summary, given, (run.function, index), places, below)
+    _ask_all(run, function, summary, given, index, places, below, spelled)
     load_again.lend(run, summary.loads)
     if summary.state is not None:
         load_commits.called(run, summary.state)
@@ -134,6 +138,62 @@ def apply(
     returned = _put_back(summary.returned, function, given)
     load_again.after_call(run, returned, expired)
     return returned
+
+
+def demanded(
+    run: LoadEvaluation, function: Function, given: list[s.Value], index: int, places: list[int]
+) -> None:
+    """What a function demands that will be called with these values, by somebody else."""
+    given, asked = _captured(run, function, given, index, places)
+    known = dict(run.summary.demands)
+    _ask_all(run, function, _summary(run, function, given), given, index, asked)
+    run.summary.demands = {
+        demand if demand in known else demand._replace(returned=True): None
+        for demand in run.summary.demands
+    }
+
+
+def _captured(
+    run: LoadEvaluation,
+    function: Function,
+    given: list[s.Value],
+    index: int,
+    places: list[int] | None,
+) -> tuple[list[s.Value], list[int] | None]:
+    """What a nested function is given by the function around it, without being called with it."""
+    names, preset = closed(run, function), defaults(run, function)
+    if not names and not preset:
+        return given, places
+    missing = len(given) - len(places or ())
+    given = [*given, *(run.environment.get(name, s.NOTHING) for name in names)]
+    places = [*(places or ()), *[-1] * missing, *(_last(run, n, index) for n in names)]
+    for n, name in preset.items():
+        if not given[n] and places[n] < 0:
+            given[n], places[n] = run.environment[name], _last(run, name, index)
+    return given, places
+
+
+def _summary(run: LoadEvaluation, function: Function, given: list[s.Value]) -> Summary:
+    shapes = tuple(_shape(value, function, n) if value else value for n, value in enumerate(given))
+    return run.loading.summary(function, shapes)
+
+
+def _ask_all(
+    run: LoadEvaluation,
+    function: Function,
+    summary: Summary,
+    given: list[s.Value],
+    index: int,
+    places: list[int] | None,
+    below: tuple[str, ...] = (),
+    spelled: bool = False,
+) -> None:
+    handed = {
+        entity.source for value in given for atom in value for entity in s.selected(atom)
+    }  # what a statement that is handed on will give
+    _demand(run, function, summary, given, handed, (run.function, index), places, below, spelled)
+    if summary.reads:
+        _read(run, function, summary, given, (run.function, index), places, below)
 
 
 def _last(run: LoadEvaluation, name: str, index: int) -> int:

@@ -134,8 +134,9 @@ class Loading:
             if self._is_of_model(function):
                 # What a `select` gives has no type, and yet its members are read.
                 above += self.inference.program.mentioning_member(function.name)
-            if function.facts.kind == "lambda" and function.parent is not None:
-                above.append(function.parent)
+            parent = function.parent
+            if parent is not None and (function.facts.kind == "lambda" or self.free(function)):
+                above.append(parent)
             for caller in above:
                 if caller not in reached:
                     reached.add(caller)

@@ -256,6 +256,9 @@ GETTERS = {"operator.attrgetter"}
 # Methods of loggers: what they are given becomes text.
 LOGGING = {"debug", "info", "warning", "error", "exception", "critical"}
 
+# Methods that run what they are given where attributes load as they did.
+IN_GREENLETS = {"run_sync"}
+
 # Where subclasses' columns come with a query of their base.
 POLYMORPHIC_OPTIONS = {"selectin_polymorphic"}
 POLYMORPHIC_SETTINGS = {"polymorphic_load", "with_polymorphic"}
