@@ -45,7 +45,9 @@ def method(run: LoadEvaluation, operation: f.Operation, index: int, name: str) -
         return _merged(run, argument, index)
     if row.returns == "entity" and first >= 0:
         classes = load_statements.selected(run, first)
-        return fetched(run, classes[0], index, frozenset()) if len(classes) == 1 else s.NOTHING
+        found = fetched(run, classes[0], index, frozenset()) if len(classes) == 1 else s.NOTHING
+        _note_session(run, owner, found)
+        return found
     if name in words.WRITING:
         _write(run, argument, first)
         if name in words.DELETING:
@@ -54,12 +56,20 @@ def method(run: LoadEvaluation, operation: f.Operation, index: int, name: str) -
             load_commits.added(run, argument)
     gives = words.SESSION_GIVES.get(name)
     if gives is not None:
+        _note_session(run, owner, argument)
         return _executed_by(run, argument, gives, first)
     effect = words.SESSION_EFFECTS.get(name)
     if effect is not None:
         _affect(run, effect, operation, argument)
         return s.NOTHING
     return None
+
+
+def _note_session(run: LoadEvaluation, session: v.Known | None, value: s.Value) -> None:
+    """Note which kind of session is asked for what a value is, or selects."""
+    if session is not None:
+        for source in s.sources(value):
+            run.loading.asked.setdefault(source, set()).add(session.kind)
 
 
 def _write(run: LoadEvaluation, value: s.Value, index: int) -> None:

@@ -36,6 +36,8 @@ def statement_method(
         return s.NOTHING
     if name == words.OPTIONS:
         paths = _option_paths(run, statement, operation)
+        for source in _sources(statement):
+            run.loading.opted.setdefault(source, set()).update(*paths)
         return s.one(replace(statement, paths=statement.paths | paths))
     if not statement.legacy:
         return s.one(statement)

@@ -83,6 +83,8 @@ class Loading:
         self.templates = Templates(self.inference.config.root)
         self.called_by_templates: dict[tuple[Function, str, int], None] = {}
         self.unreadable: set[s.Source] = set()  # queries with options that nobody can read
+        self.asked: dict[s.Source, set[str]] = {}  # the kinds of sessions that gave instances
+        self.opted: dict[s.Source, set[str]] = {}  # what options name, on some way at least
         self._bodies: dict[Function, LoadBody] = {}
         self._summaries: dict[Key, Summary] = {}
         self._running: dict[Key, None] = {}

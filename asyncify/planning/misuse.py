@@ -20,6 +20,7 @@ from asyncify.planning.misuse_functions import async_listeners, cached_coroutine
 from asyncify.planning.misuse_loading import caught_by_class, unawaited_attributes
 from asyncify.planning.misuse_tasks import Tasks
 from asyncify.planning.misuse_types import ParameterTypes
+from asyncify.planning.misuse_unloaded import unloaded
 from asyncify.planning.misuse_view import View
 from asyncify.rules import finding
 from asyncify.sites import Site
@@ -35,6 +36,7 @@ def misuses(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
     yield from async_listeners(colors)
     yield from unawaited_attributes(colors)
     yield from caught_by_class(colors)
+    yield from unloaded(colors, coloring)
     for function in list(colors.inference.evaluations):
         view = View(colors, function)
         yield from blocking.of(view)

@@ -59,6 +59,7 @@ SEVERITIES: Mapping[str, Severity] = {
     "ASY413": _ERROR,
     "ASY414": _WARNING,
     "ASY415": _INFO,
+    "ASY416": _WARNING,
     "ASY501": _WARNING,
     "ASY502": _ERROR,
     "ASY503": _ERROR,

@@ -309,6 +309,12 @@ INSPECTING = "sqlalchemy.inspect"  # tells whether an instance is persistent
 # the second, around the first, elsewhere.
 NO_GREENLET = "MissingGreenlet"
 LOADS_RAISE = {"StatementError", "SQLAlchemyError", "Exception", "BaseException"}
+# What tells that a program sees to attributes that aren't loaded.
+LOADING_BY_HAND = {
+    "unloaded", "__dict__", "instance_state", "instance_dict", "run_sync", "set_committed_value",
+    "greenlet_spawn", "populate_existing",
+}  # fmt: skip
+UNLOADED_RAISE = {NO_GREENLET, "StatementError", "DetachedInstanceError", "InvalidRequestError"}
 DECLARATIVE_BASES = {"DeclarativeBase", "DeclarativeBaseNoMeta"}
 BASE_MAKERS = {"declarative_base", "generate_base"}
 
