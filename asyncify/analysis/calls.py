@@ -246,11 +246,19 @@ def _call_class(
     if not flask.EXTENSIONS.isdisjoint(atom.cls.foreign_bases):
         origin = v.Origin(evaluation.function, operation[3])
         return foreign_calls.extension(evaluation, origin)
+    if any(map(foreign_calls.is_async_session, named.get("class_", v.UNKNOWN))):
+        return frozenset(_of_async_sessions(a) for a in made)
     clients = [a for a in made if isinstance(a, v.Client)]
     if not clients:
         return made
     origin = v.Origin(evaluation.function, operation[3])
     return frozenset(v.Client(origin, client.cls) for client in clients)
+
+
+def _of_async_sessions(atom: v.Atom) -> v.Atom:
+    """What is made of a subclass of ``sessionmaker`` that is given the class of async sessions."""
+    is_factory = isinstance(atom, v.Known) and atom.kind == "sessionmaker"
+    return v.Known("async_sessionmaker") if is_factory else atom
 
 
 def _call_known(

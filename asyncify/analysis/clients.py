@@ -17,7 +17,13 @@ from asyncify.analysis.infer import client_classes
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Class, Function, Module
 from asyncify.analysis.uses import Use
-from asyncify.vocabulary.testing import CLIENT_KEYWORDS, CLIENT_MEMBERS, CLIENT_RESPONSE, CLIENTS
+from asyncify.vocabulary.testing import (
+    CLIENT_KEYWORDS,
+    CLIENT_MEMBERS,
+    CLIENT_RESPONSE,
+    CLIENTS,
+    is_test_path,
+)
 
 if TYPE_CHECKING:
     from asyncify.analysis.colors import Coloring, Colors
@@ -63,7 +69,10 @@ class Clients:
 
     def decide(self, coloring: Coloring) -> bool:
         """Say which clients turn, with an application that turns; True where that is news."""
-        turned = {function.module for function in coloring.turned if not function.facts.is_async}
+        turned = {
+            function.module for function in coloring.turned
+            if not function.facts.is_async and not is_test_path(function.module.path)
+        }  # fmt: skip
         uses = list(self.uses()) if turned else []
         made = self._all_made() if turned else frozenset[v.Client]()
         places = {use.function.module for use in uses}

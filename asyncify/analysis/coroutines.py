@@ -440,7 +440,8 @@ class Coroutines:
         last = callee[6] if callee[0] == f.ATTRIBUTE else name
         if last.rpartition(".")[2] in words.ENSURING_NAMES:
             return self._follow(function, call, packed)
-        taken = max(taking(name), taking(last))
+        holder = name.rpartition(".")[0] if foreign else ""  # `background_task.create`
+        taken = max(taking(name), taking(last), taking(holder))
         if taken is not Fate.LOST:
             return taken
         if last in words.KEEPING_NAMES and callee[0] == f.ATTRIBUTE:

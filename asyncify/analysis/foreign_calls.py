@@ -111,10 +111,16 @@ def _constructed(of: Call) -> v.Value:
         found = [a.origin for g in given for a in g if isinstance(a, v.Known) and a.origin]
         source = found[0] if found else origin
     if kind == "sessionmaker":
-        classes = named.get("class_", v.UNKNOWN)
-        if any(isinstance(a, v.Foreign) and KINDS.get(a.name) == "AsyncSession" for a in classes):
+        if any(map(is_async_session, named.get("class_", v.UNKNOWN))):
             kind = "async_sessionmaker"
     return v.one(v.Known(kind, source))
+
+
+def is_async_session(atom: v.Atom) -> bool:
+    """Is it the class of async sessions, or one of the program that extends it?"""
+    names = (atom.name,) if isinstance(atom, v.Foreign) else ()
+    names = atom.cls.foreign_bases if isinstance(atom, v.ClassObject) else names
+    return any(KINDS.get(name) == "AsyncSession" for name in names)
 
 
 def _inspectors(given: v.Value) -> v.Value:
