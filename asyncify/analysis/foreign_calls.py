@@ -110,9 +110,8 @@ def _constructed(of: Call) -> v.Value:
         given = [*arguments, *(named[k] for k in ("bind", "session_factory") if k in named)]
         found = [a.origin for g in given for a in g if isinstance(a, v.Known) and a.origin]
         source = found[0] if found else origin
-    if kind == "sessionmaker":
-        if any(map(is_async_session, named.get("class_", v.UNKNOWN))):
-            kind = "async_sessionmaker"
+    if kind == "sessionmaker" and any(map(is_async_session, named.get("class_", v.UNKNOWN))):
+        kind = "async_sessionmaker"
     return v.one(v.Known(kind, source))
 
 
