@@ -117,9 +117,10 @@ def _constructed(of: Call) -> v.Value:
 
 def is_async_session(atom: v.Atom) -> bool:
     """Is it the class of async sessions, or one of the program that extends it?"""
-    names = (atom.name,) if isinstance(atom, v.Foreign) else ()
-    names = atom.cls.foreign_bases if isinstance(atom, v.ClassObject) else names
-    return any(KINDS.get(name) == "AsyncSession" for name in names)
+    if isinstance(atom, v.Foreign):
+        return KINDS.get(atom.name) == "AsyncSession"
+    bases = atom.cls.foreign_bases if isinstance(atom, v.ClassObject) else frozenset[str]()
+    return any(KINDS.get(base) == "AsyncSession" for base in bases)
 
 
 def _inspectors(given: v.Value) -> v.Value:
