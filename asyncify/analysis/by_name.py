@@ -69,27 +69,77 @@ class ByName:
         if callee[0] != f.ATTRIBUTE:
             return self._looked_up(evaluation, operation)
         if imports(evaluation.values[callee[5]]):
-            found = tuple(fn for fn in self.functions(callee[6]) if self._takes(fn, operation))
+            found = tuple(
+                fn for fn in self.functions(callee[6])
+                if self._is_awaited(fn) and self._takes(fn, operation)
+            )  # fmt: skip
             return found if len(found) <= _FEW else ()
-        found, given = self.inference.program.methods_named(callee[6]), self.registered(callee[6])
-        if not (found or given) or not is_hidden(evaluation.values[operation[5]]):
+        given = self.registered(callee[6])
+        found = self._methods(evaluation, operation)
+        if found is None:
             return ()
+        found = tuple(method for method in found if self._is_awaited(method))
+        return found + self._named(given, callee, evaluation) if len(found) <= _FEW else ()
+
+    def managers(self, evaluation: Evaluation, index: int) -> tuple[Function, ...]:
+        """What ``with store.folder(key)`` may enter, where nothing is known of the store."""
+        return self._given(evaluation, index, is_manager=True)
+
+    def generators(self, evaluation: Evaluation, index: int) -> tuple[Function, ...]:
+        """What ``for row in store.rows()`` may go through, where nothing is known of the store."""
+        return self._given(evaluation, index, is_manager=False)
+
+    def _given(
+        self, evaluation: Evaluation, index: int, *, is_manager: bool
+    ) -> tuple[Function, ...]:
+        """The generators of the program that a call by name may make, and nothing else of it but
+        what these override."""
+        operation = evaluation.operations[index]
+        if operation[0] != f.CALL or evaluation.operations[operation[5]][0] != f.ATTRIBUTE:
+            return ()
+        methods = self._methods(evaluation, operation) or ()
+        found = tuple(
+            method for method in methods if method.facts.is_generator
+            and not method.facts.is_async and self.inference.is_manager(method) == is_manager
+        )  # fmt: skip
+        others = (method for method in methods if method not in found)
+        is_sure = found and all(
+            method.owner is not None
+            and not set(found).isdisjoint(self.inference.methods(method.owner, method.name))
+            for method in others
+        )
+        return found if is_sure and len(found) <= _FEW else ()
+
+    def _methods(
+        self, evaluation: Evaluation, operation: f.Operation
+    ) -> tuple[Function, ...] | None:
+        """The methods of the name that is called, which take such arguments; None where the call
+        can't be one of theirs."""
+        callee = evaluation.operations[operation[5]]
+        found = self.inference.program.methods_named(callee[6])
+        if not (found or self.registered(callee[6])):
+            return None
+        if not is_hidden(evaluation.values[operation[5]]):
+            return None
         if evaluation.values[callee[5]] and not evaluation.values[operation[5]]:
-            return ()  # something known, which has no such member
+            return None  # something known, which has no such member
         if is_super(evaluation, callee[5]):
-            return ()
+            return None
         if callee[6] in COMMON:
             name = _plain(_identifier(evaluation.operations[callee[5]]))
             found = tuple(m for m in found if m.owner and name and _plain(m.owner.name) == name)
-        found = tuple(method for method in found if self._takes(method, operation))
-        return found + self._named(given, callee, evaluation) if len(found) <= _FEW else ()
+        return tuple(method for method in found if self._takes(method, operation))
 
     def _looked_up(self, evaluation: Evaluation, operation: f.Operation) -> tuple[Function, ...]:
         """``getattr(service, action)(...)``"""
         known = evaluation.values[operation[5]]
         given = None if known else looked_up.lookup(evaluation, operation[5])
         found = looked_up.methods(evaluation, given) if given is not None else ()
-        return tuple(dict.fromkeys(fn for fn in found if self._takes(fn, operation)))
+        return tuple(
+            dict.fromkeys(
+                fn for fn in found if self._is_awaited(fn) and self._takes(fn, operation)
+            )
+        )
 
     def _named(
         self, given: tuple[Function, ...], callee: f.Operation, evaluation: Evaluation
@@ -102,12 +152,14 @@ class ByName:
         )  # fmt: skip
         return own or given
 
+    def _is_awaited(self, method: Function) -> bool:
+        """May a call of a method be awaited once it turns?"""
+        return not method.facts.is_generator and (
+            not method.signature_is_decorated or self._is_plain(method)
+        )
+
     def _takes(self, method: Function, operation: f.Operation) -> bool:
-        """Can a method be called with such arguments, and give what is awaited?"""
-        if method.facts.is_generator or (
-            method.signature_is_decorated and not self._is_plain(method)
-        ):
-            return False
+        """Can a method be called with such arguments?"""
         parameters = [p for p in method.signature.parameters if p.kind in ("p", "a")]
         if method.owner is not None and "staticmethod" not in self.inference.decorators(method):
             parameters = parameters[1:]

@@ -227,12 +227,17 @@ class Roots:
                     sides.roots[member] = Obstacle("", reason)
                     sides.synced |= self.spread.below(member)
 
-    def _driving(self, generator: Function) -> list[Function]:
-        """The sync functions that drive a generator: they have its sessions."""
-        if not generator.facts.is_generator:
+    def _driving(self, copy: Function) -> list[Function]:
+        """The sync functions that drive a generator, and the constructors whose objects keep what
+        a function makes: they have its sessions."""
+        drives, keeps = copy.facts.is_generator, self.spread.makes(copy)
+        if not drives and not keeps:
             return []
-        callers = dict.fromkeys(caller for caller, _ in self.colors.callers().get(generator, ()))
-        return [fn for fn in callers if fn.facts.kind == "def" and not fn.facts.is_async]
+        callers = dict.fromkeys(caller for caller, _ in self.colors.callers().get(copy, ()))
+        return [
+            fn for fn in callers if fn.facts.kind == "def" and not fn.facts.is_async
+            and (drives or (fn.is_constructor and fn.owner in self.spread.holders()))
+        ]  # fmt: skip
 
     def is_copy(self, function: Function) -> bool:
         """Is a function, or what it is defined in, the sync copy of an async one beside it?"""
@@ -253,7 +258,7 @@ class Roots:
             return True
         return any(
             isinstance(atom, v.Known) and atom.kind.lower().startswith("async")
-            for atom in self.inference.given("return", function)
+            for atom in self.spread.returned(function)
         )
 
     def _crossing(self, root: Function, members: set[Function], sides: Sides) -> str:

@@ -215,16 +215,21 @@ class Spread:
 
     def makes(self, function: Function) -> bool:
         """Does a function hand out engines, factories or sessions, or `Books(SessionLocal())`?"""
-        given = (
-            *self.inference.given("return", function),
-            *self.inference.given("yield", function),
-        )
+        given = (*self.returned(function), *self.inference.given("yield", function))
         if any(isinstance(atom, v.Known) and atom.kind in SYNC_KINDS for atom in given):
             return True
         holders = self.holders() if any(isinstance(a, v.Instance) for a in given) else ()
         return any(isinstance(a, v.Instance) and a.cls in holders for a in given) and (
             bool(self.opened(function))
         )
+
+    def returned(self, function: Function) -> Iterator[v.Atom]:
+        """What a function returns, and what is packed into a tuple there: `engine, factory`."""
+        for atom in self.inference.given("return", function):
+            yield atom
+            if isinstance(atom, v.TupleValue):
+                for item in atom.items:
+                    yield from item
 
     def opened(self, function: Function) -> set[v.Origin]:
         """The factories of the sessions that a function opens."""

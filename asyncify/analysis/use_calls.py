@@ -444,6 +444,8 @@ class Calls(Arguments):
             m for a in self.values[index] if isinstance(a, v.Instance)
             for m in self.inference.methods(a.cls, "__iter__")
         )  # fmt: skip
+        if is_hidden(self.values[index]):
+            generators = self.by_name.generators(self.evaluation, index)
         if generators or methods:
             callees = in_order([*generators, *methods], self.values[index])
             yield Use("iterate", self.function, index, name=callees[0].name, callees=callees)

@@ -8,6 +8,7 @@ from asyncify import facts as f
 from asyncify.analysis import kept_methods
 from asyncify.analysis import values as v
 from asyncify.analysis.boundaries import Boundaries
+from asyncify.analysis.by_name import is_hidden
 from asyncify.analysis.program import Function
 from asyncify.analysis.use import SYNC_KINDS, UNSURE, Use, in_order
 from asyncify.analysis.use_calls import Calls
@@ -103,7 +104,10 @@ class Collector(Calls):
         if self._reaches_sessions(operation) or self._method(operation) in TAKING_PATHS:
             return self.call(index, operation)
         for argument in operation[6]:
-            if argument >= 0 and not self.inference.holds_nothing(self.values[argument]):
+            if argument >= 0 and (
+                not self.inference.holds_nothing(self.values[argument])
+                or self._may_be_made_by_ours(argument)
+            ):
                 return self.call(index, operation)
         for _, argument in operation[7]:
             if not self.inference.holds_nothing(self.values[argument]):
@@ -120,6 +124,11 @@ class Collector(Calls):
                 if session is not None and not storing.runs_inside(self.function):
                     return Use("greenlet", self.function, index, session, name=atom.cls.name)
         return None
+
+    def _may_be_made_by_ours(self, index: int) -> bool:
+        """``sorted(store.keys())``, where nothing is known of the store"""
+        operation = self.operations[index]
+        return bool(operation[0] == f.CALL and self._may_be_ours(operation))
 
     def _telling_call(self, index: int, operation: f.Operation) -> Iterable[Use]:
         found = [] if min(operation[6], default=0) >= 0 else [*self.starred(operation[6])]
@@ -340,6 +349,8 @@ class Collector(Calls):
                 managers += own or turned
             elif isinstance(atom, v.Known):
                 yield from self._entered_known(index, position, atom, bound)
+        if is_hidden(self.values[index]):
+            managers += self.by_name.managers(self.evaluation, index)
         if managers:
             callees = in_order(managers, self.values[index])
             name = callees[0].name

@@ -36,6 +36,7 @@ _PYTEST = "https://pytest-asyncio.readthedocs.io/en/stable/reference/decorators/
 _MOCK = _PYTHON + "unittest.mock.html#patch"
 _DATADOG = "https://ddtrace.readthedocs.io/en/stable/api.html"
 _SENTRY = "https://docs.sentry.io/platforms/python/tracing/instrumentation/"
+_ALEMBIC = "https://alembic.sqlalchemy.org/en/latest/api/operations.html#operation-plugins"
 _PLUGGY = "https://pluggy.readthedocs.io/en/stable/"
 _CELERY_SIGNALS = "https://docs.celeryq.dev/en/stable/userguide/signals.html"
 
@@ -254,16 +255,28 @@ _ROWS = (
     ),
     Boundary("dependency_injector.wiring.inject", _TRANSPARENT, source=_INJECTOR),
     *(
-        Boundary(name, _TRANSPARENT, source=CLICK)
+        Boundary(f"click.{name}", _TRANSPARENT, source=CLICK)
+        for made in (
+            *("argument", "option", "version_option", "help_option", "confirmation_option"),
+            "password_option",
+        )
+        for name in (made, f"{made}()")  # `LIMIT = click.option("--limit")`, for several commands
+    ),
+    *(
+        Boundary(f"click.{name}", _TRANSPARENT, source=CLICK)
         for name in (
-            "click.argument",
-            "click.option",
-            "click.pass_context",
-            "click.pass_obj",
-            "click.version_option",
-            "click.help_option",
-            "click.confirmation_option",
-            "click.password_option",
+            *("pass_context", "pass_obj", "make_pass_decorator()"),
+            "decorators.pass_meta_key()",
+        )
+    ),
+    # Alembic compares and renders, and runs operations, on a sync connection
+    *(
+        Boundary(f"alembic.{name}", SYNC, note=CALLED, source=_ALEMBIC)
+        for name in (
+            "autogenerate.comparators.dispatch_for",
+            "autogenerate.renderers.dispatch_for",
+            "autogenerate.rewriter.Rewriter().rewrites",
+            "operations.Operations.implementation_for",
         )
     ),
     # Plugins
