@@ -136,9 +136,7 @@ class ByName:
         given = None if known else looked_up.lookup(evaluation, operation[5])
         found = looked_up.methods(evaluation, given) if given is not None else ()
         return tuple(
-            dict.fromkeys(
-                fn for fn in found if self._is_awaited(fn) and self._takes(fn, operation)
-            )
+            dict.fromkeys(fn for fn in found if self._is_awaited(fn) and self._takes(fn, operation))
         )
 
     def _named(
