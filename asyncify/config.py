@@ -114,6 +114,10 @@ class Key:
 
 
 # Where the settings begin in a TOML file.
+_TOO_OLD = (
+    "The project holds SQLAlchemy at {}, which has no async sessions. Take 1.4 or newer, and run "
+    'asyncify again; or say `sqlalchemy-version = "1.4"` if it runs on that.'
+)
 _TABLE = re.compile(r"^\s*\[\s*tool\s*\.\s*asyncify\b", re.MULTILINE)
 
 
@@ -342,8 +346,9 @@ def _with_version(config: Config, is_set: bool, python: Path | None) -> Config:
     target = sqlalchemy_target(config.root, python)
     if target is None:
         return config
-    line, has_attrs = target
-    return replace(config, sqlalchemy_version=line, has_async_attrs=has_attrs)
+    if target.too_old:
+        raise ConfigError([_TOO_OLD.format(target.too_old)])
+    return replace(config, sqlalchemy_version=target.line, has_async_attrs=target.has_async_attrs)
 
 
 def _take(name: str, value: object, root: Path, fields: dict[str, Any]) -> str:

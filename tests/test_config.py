@@ -278,7 +278,7 @@ def sqlalchemy_line(root: Path, python: Path | None = None) -> str:
             "2.0",
         ),
         ("setup.cfg", "[options]\ninstall_requires =\n    sqlalchemy >= 1.4\n", "1.4"),
-        ("setup.py", "setup(install_requires=['sqlalchemy==1.3.24'])\n", "1.4"),
+        ("setup.py", "setup(install_requires=['sqlalchemy>=1.3'])\n", "1.4"),
         ("pyproject.toml", '[project]\ndescription = "For SQLAlchemy 1.4 and 2.0"\n', ""),
         ("pyproject.toml", '[tool.poetry.dependencies]\nsqlalchemy = "2.1"\n', "2.1"),
         ("setup.py", "install_requires=['sqlalchemy (>=2.0)']\n", "2.0"),
@@ -290,6 +290,27 @@ def test_the_line_is_read_from_the_programs_files(
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text(text)
     assert sqlalchemy_line(tmp_path) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ("sqlalchemy==1.3.24", "1.3.24"),
+        ("sqlalchemy>=1.2,<1.4", "1.3"),
+        ("sqlalchemy>=1.3,<2", ""),
+        ("sqlalchemy==1.4.0", ""),
+    ],
+)
+def test_a_version_without_async_sessions_is_one_sentence(
+    tmp_path: Path, text: str, version: str
+) -> None:
+    (tmp_path / "requirements.txt").write_text(f"{text}\n")
+    if not version:
+        assert load_config(tmp_path, {}).sqlalchemy_version == "1.4"
+        return
+    with pytest.raises(ConfigError, match=rf"holds SQLAlchemy at {version}, which has no async"):
+        load_config(tmp_path, {})
+    assert load_config(tmp_path, {"sqlalchemy-version": ["1.4"]}).sqlalchemy_version == "1.4"
 
 
 @pytest.mark.parametrize(

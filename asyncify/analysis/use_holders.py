@@ -87,7 +87,9 @@ class Holders(Stacks):
                     yield atom
 
 
-_KNOWN = sys.stdlib_module_names | ROOTS | {"sqlalchemy", "sqlmodel", "mock", "pytest"}
+# A context of Alembic keeps the connection that it is made with, and asks it.
+_KEEPING = {"alembic"}
+_KNOWN = sys.stdlib_module_names | (ROOTS - _KEEPING) | {"sqlalchemy", "sqlmodel", "mock", "pytest"}
 
 
 @lru_cache(1 << 14)

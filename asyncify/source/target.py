@@ -39,16 +39,19 @@ _DISTRIBUTIONS = (
     "lib/python*/site-packages/[sS][qQ][lL][aA]lchemy-*.dist-info",
     "Lib/site-packages/[sS][qQ][lL][aA]lchemy-*.dist-info",
 )
+_LAST_WITHOUT, _FIRST_ASYNC = (1, 3), (1, 4)  # async sessions
 _FIRST_WITH_ASYNC_ATTRS = (2, 0, 13)
 # Of a range, the line alone: what is installed is the newest of that.
 Version = tuple[int, ...]
 
 
 class Target(NamedTuple):
-    """The line (``1.4``, ``2.0`` or ``2.1``), and whether its release has ``AsyncAttrs``."""
+    """The line (``1.4``, ``2.0`` or ``2.1``), whether its release has ``AsyncAttrs``, and the older
+    version that holds the project back, if one does."""
 
     line: str
     has_async_attrs: bool
+    too_old: str = ""
 
 
 def sqlalchemy_target(root: Path, python: Path | None = None) -> Target | None:
@@ -57,7 +60,9 @@ def sqlalchemy_target(root: Path, python: Path | None = None) -> Target | None:
     for version in (_locked(root), _demanded(root), _installed(python)):
         if version is not None:
             is_range = version == _FIRST_WITH_ASYNC_ATTRS[: len(version)]
-            return Target(_line(version), is_range or version >= _FIRST_WITH_ASYNC_ATTRS)
+            too_old = "" if version >= _FIRST_ASYNC else ".".join(map(str, version))
+            has_attrs = is_range or version >= _FIRST_WITH_ASYNC_ATTRS
+            return Target(_line(version), has_attrs, too_old)
     return None
 
 
@@ -92,8 +97,8 @@ def _locked(root: Path) -> Version | None:
 
 
 def _demanded(root: Path) -> Version | None:
-    """The lowest version that the dependency files allow: what is written then runs on all of
-    them. A pin says more than a range, wherever it stands."""
+    """The lowest version that the dependency files allow and that has async sessions: what is
+    written then runs on all of them. A pin says more than a range, wherever it stands."""
     lowest: list[Version] = []
     for pattern in _DEPENDENCY_GLOBS:
         for path in sorted(root.glob(pattern)):
@@ -102,8 +107,10 @@ def _demanded(root: Path) -> Version | None:
                 for operator, version in specifiers:
                     if operator in ("==", "==="):
                         return version
+                    if operator == "<" and version <= _FIRST_ASYNC:
+                        return _LAST_WITHOUT
                 lowest += [version[:2] for operator, version in specifiers if operator in _LOWER]
-    return min(lowest) if lowest else None
+    return max(min(lowest), _FIRST_ASYNC) if lowest else None
 
 
 _LOWER = (">=", ">", "~=", "^", "~", "")
