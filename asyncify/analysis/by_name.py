@@ -74,11 +74,11 @@ class ByName:
                 if self._is_awaited(fn) and self._takes(fn, operation)
             )  # fmt: skip
             return found if len(found) <= _FEW else ()
-        given = self.registered(callee[6])
-        found = self._methods(evaluation, operation)
-        if found is None:
+        methods = self._methods(evaluation, operation)
+        if methods is None:
             return ()
-        found = tuple(method for method in found if self._is_awaited(method))
+        found = tuple(method for method in methods if self._is_awaited(method))
+        given = self.registered(callee[6])
         return found + self._named(given, callee, evaluation) if len(found) <= _FEW else ()
 
     def managers(self, evaluation: Evaluation, index: int) -> tuple[Function, ...]:
