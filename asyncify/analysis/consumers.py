@@ -20,15 +20,19 @@ from asyncify.vocabulary.tasks import STREAMING
 # Consumers of a generator expression that exhaust it: for them it can become a list.
 EXHAUSTING = {
     "sum", "sorted", "list", "tuple", "set", "frozenset", "dict", "max", "min",
-    "Counter", "OrderedDict", "deque", "reduce",
+    "Counter", "OrderedDict", "deque", "reduce", "product", "permutations", "combinations",
 }  # fmt: skip
 # Builtins that hand on what they read, one by one; whoever reads them says how far.
-_HANDING_ON = {"enumerate", "zip", "map", "filter", "chain"}
+_HANDING_ON = {
+    "enumerate", "zip", "map", "filter", "chain", "accumulate", "batched", "compress", "dropwhile",
+    "filterfalse", "groupby", "pairwise", "starmap", "zip_longest",
+}  # fmt: skip
 # What a loop may call while something else is read ahead: nothing that the database would see.
 _QUIET = {
     "print", "str", "repr", "len", "int", "float", "round", "min", "max", "sum", "sorted", "append",
     "isinstance", "extend", "add", "update", "insert", "write", "info", "debug", "warning", "error",
     "join", "format", "upper", "lower", "strip", "title", "echo", "startswith", "endswith", "split",
+    "list", "tuple", "set", "dict",
 }  # fmt: skip
 _EXHAUSTING_METHODS = {
     "join", "extend", "update", "add_all", "union", "writelines", "writerows", "fromkeys",
@@ -44,6 +48,8 @@ TAKING = {
 }  # fmt: skip
 # What goes through an async generator as it does through a plain one.
 _TAKES_EITHER = {name.rpartition(".")[2] for name in STREAMING}
+# Methods by which a generator is driven by hand, and those of an async one.
+DRIVING = {"send": "asend", "throw": "athrow", "close": "aclose", "__next__": "__anext__"}
 FROM_ITERABLE = "from_iterable"  # `chain`, of what is unpacked
 _WHOLE = {"for", "comprehension", "list", "any", "all", "delegate", "listed"}
 # What makes a function of another, that can be written out for one item.
@@ -218,8 +224,9 @@ def leaves(block: tuple[f.Statement, ...], outermost: bool = True) -> bool:
 
 def iteration(layout: Layout, index: int) -> str:
     """How what iterates over an operation's value can iterate over an async generator: ``for``,
-    ``comprehension``, ``next``, ``next iter``, ``list``, ``any``, ``all``, ``delegate`` (``yield
-    from``), or ``listed``, where a list can take its place; '' where there is no form."""
+    ``comprehension``, ``next``, ``next iter``, ``iter``, ``list``, ``any``, ``all``, ``delegate``
+    (``yield from``), ``driven`` (``send``), or ``listed``, where a list can take its place;
+    ``stepped`` for the ``iter`` of ``next iter``; '' where there is no form."""
     if layout.loop(index) is not None:
         return "for"
     comprehension = layout.comprehension_of(index)
@@ -232,11 +239,20 @@ def iteration(layout: Layout, index: int) -> str:
     operation = layout.operations[parent]
     if operation[0] == f.YIELD_FROM:
         return "delegate" if is_delegated_to(layout, index) else ""
+    if operation[0] == f.ATTRIBUTE:
+        return "driven" if operation[6] in DRIVING and driving_call(layout, parent) >= 0 else ""
     if operation[0] == f.SEQUENCE or (operation[0] == f.CALL and ~index in operation[6]):
         return "listed" if ~index in operation[6] else ""
     if operation[0] != f.CALL or operation[5] == index:
         return ""
     return _argument(layout, parent, index)
+
+
+def driving_call(layout: Layout, attribute: int) -> int:
+    """The call of ``names.send``, or -1."""
+    call = layout.parent(attribute)
+    operation = layout.operations[call] if call >= 0 else ()
+    return call if operation and operation[0] == f.CALL and operation[5] == attribute else -1
 
 
 def takes_some(layout: Layout, index: int) -> str:
@@ -261,10 +277,13 @@ def takes_some(layout: Layout, index: int) -> str:
 def _argument(layout: Layout, call: int, index: int) -> str:
     """The same for what is given to a call."""
     name = _builtin(layout, call)
+    if name == "next" and layout.operations[index][0] == f.CALL and takes_step(layout, index):
+        return "stepped" if _builtin(layout, index) == "iter" else name
     if name in ("next", "list"):
         return name
     if name == "iter":
-        return "next iter" if _steps(layout, call) else ""
+        alone = len(layout.operations[call][6]) == 1
+        return "next iter" if takes_step(layout, call) else "iter" if alone else ""
     if name in _SHORT and stops_early(layout, call):
         return name
     if takes_some(layout, index):
@@ -273,7 +292,7 @@ def _argument(layout: Layout, call: int, index: int) -> str:
     return "listed" if exhausts(layout, call) or hands_all_on(layout, call) else ""
 
 
-def _steps(layout: Layout, call: int) -> bool:
+def takes_step(layout: Layout, call: int) -> bool:
     """Is it the ``iter(items)`` of ``next(iter(items))``?"""
     parent = layout.parent(call)
     operation = layout.operations[parent] if parent >= 0 else ()
@@ -284,9 +303,11 @@ def _steps(layout: Layout, call: int) -> bool:
 
 
 def _builtin(layout: Layout, call: int) -> str:
-    """The name of the builtin that is called, or ''."""
+    """The name of the builtin, or the function of itertools, that is called, or ''."""
     callee = layout.operations[layout.operations[call][5]]
     name = callee[5] if callee[0] == f.NAME else ""
+    if callee[0] == f.ATTRIBUTE and layout.operations[callee[5]][5:] == ("itertools",):
+        name = callee[6]
     return "" if name in layout.function.facts.bound else name
 
 

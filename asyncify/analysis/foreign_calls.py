@@ -24,6 +24,7 @@ from asyncify.vocabulary.frameworks import MANAGERS
 from asyncify.vocabulary.injection import DEPENDS, PROVIDERS
 from asyncify.vocabulary.names import BINDS, FUNCTIONS, KINDS
 from asyncify.vocabulary.runners import RUNNERS
+from asyncify.vocabulary.special import ITERATE
 from asyncify.vocabulary.testing import CLIENTS, MOCKS
 
 if TYPE_CHECKING:
@@ -171,6 +172,12 @@ def _iterated(of: Call) -> v.Value:
     return v.collection(protocols.iterate(of.evaluation, of.arguments[-1]))
 
 
+def _iter(of: Call) -> v.Value:
+    """A generator itself: of what is gone through in its place nothing turns."""
+    made = protocols.iterator(of.evaluation, of.arguments[0], ITERATE)
+    return v.generators(made) or _iterated(of)
+
+
 def _chained(of: Call) -> v.Value:
     several = of.arguments
     if of.name.endswith("from_iterable"):
@@ -293,7 +300,6 @@ _ITERATING = (
     "tuple",
     "set",
     "frozenset",
-    "iter",
     "reversed",
     "itertools.cycle",
     "collections.deque",
@@ -348,7 +354,8 @@ _ROWS: dict[str, _Row] = {
         lambda of: callables.attribute_getter(of.evaluation, of.arguments), 1
     ),
     **dict.fromkeys(("next", "anext", "random.choice"), _Row(_next, 1)),
-    "aiter": _Row(lambda of: protocols.async_iterator(of.evaluation, of.arguments[0]), 1),
+    "iter": _Row(_iter, 1),
+    "aiter": _Row(lambda of: protocols.iterator(of.evaluation, of.arguments[0], "__aiter__"), 1),
     **dict.fromkeys(_DICTS, _Row(_dict)),
     **dict.fromkeys(("itertools.chain", "itertools.chain.from_iterable"), _Row(_chained, 1)),
     **dict.fromkeys((*_PUSHING, *_POPPING), _Row(_pushed, 2)),

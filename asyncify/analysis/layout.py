@@ -176,11 +176,17 @@ class Layout:
         return next((s for s in self.statements if s[0] == f.FOR and s[8] == index), None)
 
     def is_unpacked(self, index: int) -> bool:
-        """Is an operation's value assigned to several names?"""
+        """Is an operation's value assigned to several names, to a slice, or added to a list?"""
         statement = self.statement(index)
+        if statement is not None and statement[0] == f.AUGMENTED:
+            return bool(statement[8] == index)
         if statement is None or statement[0] != f.ASSIGN or statement[8] != index:
             return False
-        return all(target[0] == f.TO_SEQUENCE for target in statement[7])
+        return all(
+            target[0] == f.TO_SEQUENCE
+            or (target[0] == f.TO_SUBSCRIPT and self.operations[target[2]][0] == f.SLICE)
+            for target in statement[7]
+        )
 
     def bound_before(self, index: int) -> set[str]:
         """The variables that have a value wherever an operation is evaluated, and whose ``with``

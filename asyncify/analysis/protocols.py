@@ -37,13 +37,13 @@ def iterate(evaluation: Evaluation, value: v.Value, seen: v.Value = v.UNKNOWN) -
     return v.join(out)
 
 
-def async_iterator(evaluation: Evaluation, value: v.Value) -> v.Value:
-    """What ``aiter(value)`` gives: a generator itself."""
+def iterator(evaluation: Evaluation, value: v.Value, method_name: str) -> v.Value:
+    """The generators that ``iter(value)`` or ``aiter(value)`` gives: a generator itself."""
     inference = evaluation.inference
     out: list[v.Value] = [frozenset(a for a in value if isinstance(a, v.Generated))]
     for atom in value:
         if isinstance(atom, v.Instance):
-            for method in inference.methods(atom.cls, "__aiter__"):
+            for method in inference.methods(atom.cls, method_name):
                 out.append(inference.called(method, True, [], {}))
     return v.join(out)
 

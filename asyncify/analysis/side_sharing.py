@@ -10,7 +10,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.program import Function, Variable
 from asyncify.analysis.side_spread import Spread
 from asyncify.analysis.side_twins import Twins
-from asyncify.analysis.sides import ENTERED_AS, Sides, home, is_handed, ordered
+from asyncify.analysis.sides import ENTERED_AS, Sides, home, is_handed, is_wrapped, ordered
 from asyncify.analysis.use import MAKING
 from asyncify.analysis.uses import Use
 from asyncify.vocabulary.testing import is_test_path
@@ -192,7 +192,7 @@ class Sharing:
     def _wraps_both(self, wrapper: Function, turned: set[Function]) -> bool:
         return any(
             len({c in turned or c.facts.is_async for c in use.callees}) > 1
-            for use in self.uses.of(wrapper) if use.kind == "call" and is_handed(use)
+            for use in self.uses.of(wrapper) if use.kind == "call" and is_wrapped(use)
         )  # fmt: skip
 
     def works_itself(self, wrapper: Function, turned: set[Function]) -> bool:

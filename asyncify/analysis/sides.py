@@ -66,6 +66,15 @@ def is_handed(use: Use) -> bool:
     return is_parameter(use.function, operation[5])
 
 
+def is_wrapped(use: Use) -> bool:
+    """Is what is called a parameter of a function around, as in what a decorator makes?"""
+    own = {parameter.name for parameter in use.function.signature.parameters}
+    operations = use.function.body.operations
+    operation = operations[use.operation]
+    callee = operations[operation[5]] if operation[0] == f.CALL else operation
+    return is_handed(use) and not (callee[0] == f.NAME and callee[5] in own)
+
+
 def is_parameter(function: Function, index: int) -> bool:
     """Does an operation name a parameter of the function, or of one around it?"""
     operation = function.body.operations[index]

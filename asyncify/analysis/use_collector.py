@@ -9,6 +9,7 @@ from asyncify.analysis import kept_methods
 from asyncify.analysis import values as v
 from asyncify.analysis.boundaries import Boundaries
 from asyncify.analysis.by_name import is_hidden
+from asyncify.analysis.consumers import DRIVING
 from asyncify.analysis.program import Function
 from asyncify.analysis.use import SYNC_KINDS, UNSURE, Use, in_order
 from asyncify.analysis.use_calls import Calls
@@ -30,9 +31,6 @@ _REACHING = {
 
 # Objects on which tests put what they like.
 _FAKES = (*MOCKS_OF, "pytest")
-
-# Methods by which a generator is driven by hand.
-_OF_GENERATORS = {"send", "throw", "close", "__next__"}
 
 
 class Collector(Calls):
@@ -59,10 +57,12 @@ class Collector(Calls):
             if statement[0] == f.FOR:
                 yield from self.iterated(statement[8])
             elif statement[0] == f.ASSIGN:
-                if any(target[0] == f.TO_SEQUENCE for target in statement[7]):
+                if any(map(self._unpacks, statement[7])):
                     yield from self.iterated(statement[8])
                 yield from self.stored(statement)
                 yield from self.hung(statement)
+            elif statement[0] == f.AUGMENTED:
+                yield from self.iterated(statement[8])  # `names += people()`, of a list
             elif statement[0] == f.WITH:
                 for position, (value, target) in enumerate(statement[7]):
                     yield from self.entered(value, position, target is not None)
@@ -73,6 +73,12 @@ class Collector(Calls):
                 yield from self.answered(statement[7])
 
         yield from self.surrounded()
+
+    def _unpacks(self, target: f.Operation) -> bool:
+        """Does an assignment go through the value: ``a, b = rows()``, ``names[1:] = rows()``?"""
+        if target[0] == f.TO_SUBSCRIPT:
+            return bool(self.operations and self.operations[target[2]][0] == f.SLICE)
+        return bool(target[0] == f.TO_SEQUENCE)
 
     def surrounded(self) -> Iterator[Use]:
         """``@transaction()``: a context manager of the program is entered around each call."""
@@ -228,7 +234,7 @@ class Collector(Calls):
                 yield Use("property", self.function, index, name=name, callees=callees)
 
     def attribute(self, index: int, operation: f.Operation) -> Iterator[Use]:
-        if operation[6] in _OF_GENERATORS:
+        if operation[6] in DRIVING:
             yield from self.generated(operation[5])
         for atom in self.values[operation[5]]:
             kind = atom.__class__

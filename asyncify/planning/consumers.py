@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from asyncify import facts as f
 from asyncify.analysis.consumers import (
+    DRIVING,
     FROM_ITERABLE,
     applied,
     is_delegated_to,
@@ -14,6 +15,7 @@ from asyncify.analysis.consumers import (
     stops_early,
     takes_either,
     takes_first,
+    takes_step,
 )
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Function, dotted
@@ -21,15 +23,17 @@ from asyncify.analysis.statements import statements_of
 from asyncify.analysis.uses import Use
 from asyncify.decisions import (
     ApplyInComprehension,
+    AwaitExpression,
     AwaitFirstMatch,
     ConsumeGenerator,
     DelegateGenerator,
     MakeAsyncFor,
+    RenameReference,
     ReplaceCall,
     ReplaceExpression,
     SortByAwaitedKeys,
 )
-from asyncify.planning.draft import Draft, call_reference, node_reference
+from asyncify.planning.draft import Draft, call_reference, node_reference, reference
 from asyncify.planning.first_items import first_item
 from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.special import ITERATE
@@ -100,16 +104,21 @@ def consume_generator(layout: Layout, generator: f.Operation, draft: Draft, grou
 
 
 def plan_iteration(
-    use: Use, layout: Layout, draft: Draft, group: int, of_fixture: bool, helper: str
+    use: Use, layout: Layout, draft: Draft, group: int, of_fixture: bool, helper: str, kept: bool
 ) -> None:
     """What iterates over a generator that is async from now on; the helper goes through what may
-    be no generator."""
+    be no generator. What somebody else goes on with (``kept``) isn't closed."""
     form = iteration(layout, use.operation)
+    if form == "stepped":
+        return
+    if form == "driven":
+        _drive(use, layout, draft, group)
+        return
     if form == "next":
         first_item(use, layout, draft, group, of_fixture)
         return
-    if form == "next iter":
-        _step(layout, layout.parent(use.operation), draft, group)
+    if form in ("iter", "next iter"):
+        _step(layout, layout.parent(use.operation), draft, group, helper or "aiter")
         return
     source = f"{helper}({{node}})" if helper else "{node}"
     if helper and form not in ("listed", "for", "comprehension"):
@@ -117,7 +126,7 @@ def plan_iteration(
         site = draft.site(layout.operations[use.operation])
         draft.add(ReplaceExpression(node=node, site=site, group=group, template=source))
     if form == "for":
-        _loop(use, layout, draft, group, helper)
+        _loop(use, layout, draft, group, helper, kept)
     elif form == "comprehension":
         _comprehend(use.operation, layout, draft, group, helper)
     elif form == "delegate":
@@ -127,7 +136,7 @@ def plan_iteration(
         site = draft.site(layout.operations[use.operation])
         template = f"[item async for item in {source}]"
         draft.add(ReplaceExpression(node=node, site=site, group=group, template=template))
-    elif form:
+    elif form in _GIVEN:
         _give(form, use, layout, draft, group)
 
 
@@ -185,13 +194,25 @@ def _give(form: str, use: Use, layout: Layout, draft: Draft, group: int) -> None
     )  # fmt: skip
 
 
-def _step(layout: Layout, iterator: int, draft: Draft, group: int) -> None:
-    """``next(iter(items))``"""
-    for call, text, awaits in (
-        (iterator, "aiter", False),
-        (layout.parent(iterator), "anext", True),
-    ):
-        node, site = call_reference(layout.function, call), draft.site(layout.operations[call])
+def _drive(use: Use, layout: Layout, draft: Draft, group: int) -> None:
+    """``names.send(1)``, ``names.close()``"""
+    attribute = layout.parent(use.operation)
+    call, method = layout.parent(attribute), layout.operations[attribute]
+    draft.add(
+        RenameReference(
+            node=reference(method), site=draft.site(method), group=group, new=DRIVING[method[6]]
+        )
+    )  # fmt: skip
+    node, site = call_reference(use.function, call), draft.site(layout.operations[call])
+    draft.add(AwaitExpression(node=node, site=site, group=group))
+
+
+def _step(layout: Layout, call: int, draft: Draft, group: int, iterator: str) -> None:
+    """``iter(items)``, and the ``next`` around it."""
+    outer = layout.parent(call)
+    steps = outer >= 0 and layout.operations[outer][0] == f.CALL and takes_step(layout, call)
+    for place, text, awaits in ((call, iterator, False), *([(outer, "anext", True)] * steps)):
+        node, site = call_reference(layout.function, place), draft.site(layout.operations[place])
         awaited = text + "({args})"
         draft.add(ReplaceCall(node=node, site=site, group=group, awaited=awaited, awaits=awaits))
 
@@ -206,7 +227,7 @@ def _comprehend(index: int, layout: Layout, draft: Draft, group: int, helper: st
         consume_generator(layout, comprehension, draft, group)
 
 
-def _loop(use: Use, layout: Layout, draft: Draft, group: int, helper: str) -> None:
+def _loop(use: Use, layout: Layout, draft: Draft, group: int, helper: str, kept: bool) -> None:
     """A loop that can be left early closes its generator where that has something to close: the
     garbage collector doesn't, as it did for a plain generator. What the helper gives is one
     anyway."""
@@ -216,7 +237,7 @@ def _loop(use: Use, layout: Layout, draft: Draft, group: int, helper: str) -> No
     node = NodeRef("For", statement[3])
     site = Site(draft.module.path, statement[1], statement[2])
     closing = variable = ""
-    if leaves(statement[9]) and any(map(_holds_open, use.callees)):
+    if not kept and leaves(statement[9]) and any(map(_holds_open, use.callees)):
         closing = draft.spell("contextlib.aclosing")
         variable = free_name(layout, "items", "generator", "iterator")
         if not helper and any(callee.name == ITERATE for callee in use.callees):

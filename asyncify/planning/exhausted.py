@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from asyncify import facts as f
-from asyncify.analysis.consumers import iteration, takes_first
+from asyncify.analysis.consumers import DRIVING, iteration, takes_first
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Function, dotted
 from asyncify.analysis.statements import statements_of
@@ -17,6 +17,7 @@ from asyncify.planning.draft import Draft, reference
 from asyncify.planning.use_planning import UsePlanner
 
 ENDS, _ENDS_ASYNC = "StopIteration", "StopAsyncIteration"
+_STEPS = {"next", *DRIVING}
 
 
 class _Caught(NamedTuple):
@@ -43,7 +44,7 @@ def plan_ends(planner: UsePlanner, layout: Layout, draft: Draft, group: int) -> 
         operation = layout.operations[caught.name]
         node, site = reference(operation), draft.site(operation)
         steps = {i for i in inside if layout.operations[i] and takes_first(layout, i)}
-        if caught.among_others or (steps == turned and not called):
+        if caught.among_others or (steps <= turned and not called):
             draft.add(RenameReference(node=node, site=site, group=group, new=_ENDS_ASYNC))
         else:
             both = f"({{node}}, {_ENDS_ASYNC})"
@@ -74,18 +75,20 @@ def _named(layout: Layout, index: int, block: tuple[f.Statement, ...]) -> Iterat
 
 
 def _step(planner: UsePlanner, layout: Layout, use: Use) -> int:
-    """The ``next`` without a default that takes an item of what turns, or -1."""
+    """The ``next`` without a default, or the ``send``, that takes an item of what turns, or -1."""
     if use.kind != "iterate" or not planner.is_turned(use):
         return -1
     form, call = iteration(layout, use.operation), layout.parent(use.operation)
-    if form == "next iter":
+    if form in ("next iter", "driven"):
         call = layout.parent(call)
+    if form == "driven":
+        return call
     return call if form in ("next", "next iter") and takes_first(layout, call) else -1
 
 
 def _steps(planner: UsePlanner, function: Function) -> bool:
     """Does a function take an item of what turns?"""
-    if "next" not in function.facts.names or not planner.is_coroutine(function):
+    if _STEPS.isdisjoint(function.facts.names) or not planner.is_coroutine(function):
         return False
     layout = planner.colors.uses.layout(function)
     return any(_step(planner, layout, use) >= 0 for use in planner.colors.uses.of(function))

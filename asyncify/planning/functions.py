@@ -217,7 +217,8 @@ class FunctionPlanner:
                 return  # the first of them has been planned with the others
             use = take_some(uses, layout, draft, group, self.support(draft, f"{taking}_awaited"))
         helper = self.support(draft, HELPER) if mixed else ""
-        plan_iteration(use, layout, draft, group, of_fixture, helper)
+        kept = self.mixed.is_kept(use)
+        plan_iteration(use, layout, draft, group, of_fixture, helper, kept)
 
     def _read_together(self, use: Use, layout: Layout) -> list[Use]:
         """The generators that a call reads which turn: ``zip(items, others)``."""

@@ -9,7 +9,7 @@ from asyncify.analysis.item_functions import REDUCE
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, dotted
-from asyncify.analysis.sides import ENTERED_AS, home, is_handed
+from asyncify.analysis.sides import ENTERED_AS, home, is_handed, is_wrapped
 from asyncify.analysis.use import UNSURE
 from asyncify.analysis.use_holders import keeps
 from asyncify.analysis.uses import Use
@@ -107,6 +107,7 @@ class CallPlanner(UsePlanner):
         return (
             outer is use.function
             or sharing.works_itself(use.function, self.coloring.turned)
+            or (is_handed(use) and not is_wrapped(use))
             or (is_handed(use) and sharing.is_applied(outer, self.coloring.turned))
         )
 
