@@ -119,7 +119,7 @@ class Calls(Arguments):
                 yield from self.guessed(index, operation)
         if name in RENDERING:
             yield from self.rendered(operation)
-        if not spawned and name in METADATA:
+        if not spawned and self._is_metadata(operation):
             yield from self.metadata(index, operation)
 
     def of_atom(
@@ -310,15 +310,22 @@ class Calls(Arguments):
                 row = self.inference.row(owner.kind, atom.name)
                 if row is not None and row.io and row.form is Form.ON_CONNECTION:
                     return "" if self._is_metadata_statement(index, operation) else row.name
-        method = self.operations[operation[5]]
-        if method[0] == f.ATTRIBUTE and method[6] in METADATA:
-            return "" if self._is_metadata_statement(index, operation) else str(method[6])
+        if self._is_metadata(operation):
+            method = self.operations[operation[5]][6]
+            return "" if self._is_metadata_statement(index, operation) else str(method)
         return ""
+
+    def _is_metadata(self, operation: f.Operation) -> bool:
+        """Is it ``metadata.create_all(...)``, by its name, and no function of the program?"""
+        method = self.operations[operation[5]]
+        return (
+            method[0] == f.ATTRIBUTE and method[6] in METADATA
+            and not any(isinstance(a, v.FunctionObject) for a in self.values[operation[5]])
+        )  # fmt: skip
 
     def _is_metadata_statement(self, index: int, operation: f.Operation) -> bool:
         """``metadata.create_all(engine)`` on a line of its own has a form of its own."""
-        method = self.operations[operation[5]]
-        if method[0] != f.ATTRIBUTE or method[6] not in METADATA:
+        if not self._is_metadata(operation):
             return False
         binds = [
             i for i in (*operation[6], *(i for _, i in operation[7]))

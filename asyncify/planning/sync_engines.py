@@ -12,6 +12,7 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.declarations import foreign_name
+from asyncify.analysis.environments import is_alembic
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, Module, Variable, dotted
@@ -148,7 +149,7 @@ class SyncEnginePlanner:
     def _move_to_lifespan(self, function: Function, uses: list[Use], layout: Layout) -> bool:
         """``create_all`` goes into the lifespan of the application made in the same module."""
         app = self._application(function, layout)
-        if app < 0 or self._tested_without_lifespan(uses):
+        if app < 0 or self._tested_without_lifespan(uses) or self._works_at_import():
             return False
         draft = self.draft(function.module)
         manager = draft.spell("contextlib.asynccontextmanager")
@@ -197,6 +198,21 @@ class SyncEnginePlanner:
             for use in self.colors.uses.of(function)
         )  # fmt: skip
         return not created and any(map(self.program.mentioning, _CLIENTS))
+
+    def _works_at_import(self) -> bool:
+        """Does a file do other database work when it is imported? It needs the tables before the
+        application starts."""
+        for body in self.inference.evaluations:
+            if body.facts.kind != "module" or is_test_path(body.module.path) or is_alembic(body):
+                continue
+            layout = self.colors.uses.layout(body)
+            for use in self.colors.uses.of(body):
+                is_guarded = id(layout.statement(use.operation)) in layout.guarded
+                if use.kind != "metadata" and not is_guarded and (
+                    use.does_io or any(map(self.colors.does_io, use.callees))
+                ):  # fmt: skip
+                    return True
+        return False
 
     def _is_plain(self, use: Use, layout: Layout) -> bool:
         """A statement of its own that only names the engine."""
