@@ -12,6 +12,7 @@ from asyncify.analysis import (
     load_applied,
     load_commits,
     load_factories,
+    load_given,
     load_kinds,
     load_readers,
     load_reads,
@@ -263,11 +264,11 @@ def _constructed(run: LoadEvaluation, cls: Class, operation: f.Operation, index:
     run.state.load((source, ()), names & (links.keys() | run.loading.models.deferred(cls)))
     load_commits.constructed(run, s.Entity(source, (), cls), operation)
     missing = run.loading.defaulted(cls) - names
-    missing |= {
-        s.UNLIKE + name
-        for name, i in operation[7]
+    unlike = {
+        name for name, i in operation[7]
         if name and load_kinds.is_unlike(run.loading, run.function, cls, name, i)
-    }
+    } | load_given.spread(run.body, operation, cls) | (run.loading.kinds.defaults(cls) - names)  # fmt: skip
+    missing |= {s.UNLIKE + name for name in unlike}
     if missing:
         run.state.set_changed((source, ()), frozenset(missing))
     for name, argument in operation[7]:

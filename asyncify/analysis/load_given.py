@@ -24,11 +24,21 @@ _DEPTH = 6
 _Operations = tuple[f.Operation, ...]
 
 
+def may_turn(kind: str, turned: bool | None) -> bool:
+    """Of some kinds it is enough that nothing is known of what is put there."""
+    return kind in words.TURNED_UNLESS_KNOWN if turned is None else turned
+
+
 def is_turned(body: LoadBody, kind: str, index: int, depth: int = 0) -> bool | None:
     """Is a value another one once the database has had it? None: that isn't known."""
     operation, turned = body.operations[index], words.TURNED[kind]
+    if kind == words.DATETIME:
+        zone = body.loading.kinds.zones.zone(body.function, index)
+        if zone is not None:
+            return zone
     if operation[0] == f.CONSTANT:
-        return type(operation[5]).__name__ in turned
+        is_own = kind == words.DECORATED and operation[5] is not None
+        return None if is_own else type(operation[5]).__name__ in turned
     if operation[0] == f.ATTRIBUTE:
         if operation[6] in words.ENUM_VALUES and kind == words.ENUM:
             return True
@@ -38,14 +48,23 @@ def is_turned(body: LoadBody, kind: str, index: int, depth: int = 0) -> bool | N
         name = body.operations[operation[5]]
         return _by_name(kind, [name[5]] if name[0] == f.NAME else [])
     if operation[0] == f.OPERATOR and depth < _DEPTH:
-        parts = {is_turned(body, kind, i, depth + 1) for i in operation[6] if i >= 0}
-        return None if None in parts and True not in parts else parts == {True}
+        return _computed(body, kind, operation, depth)
     if operation[0] != f.NAME:
         return None
     made = body.assigned(index)
     if made >= 0 and depth < _DEPTH:
         return is_turned(body, kind, made, depth + 1)
     return _parameter(body, kind, operation[5])
+
+
+def _computed(body: LoadBody, kind: str, operation: f.Operation, depth: int) -> bool | None:
+    """What operators make of values. A decimal may get more digits than its column has."""
+    if operation[5] == words.DIVIDING and kind == "float":
+        return False
+    parts = {is_turned(body, kind, i, depth + 1) for i in operation[6] if i >= 0}
+    if None in parts and (kind in words.TURNED_UNLESS_KNOWN or True not in parts):
+        return None
+    return parts == {True}
 
 
 def _parameter(body: LoadBody, kind: str, name: str) -> bool | None:
@@ -59,9 +78,11 @@ def _parameter(body: LoadBody, kind: str, name: str) -> bool | None:
 def _by_name(kind: str, types: list[str]) -> bool | None:
     """By the names in an annotation, or of what makes a value. One that isn't a type of Python's
     may be a schema's own for what the column gives."""
-    if not types:
+    if not types or kind == words.DECORATED:
         return None
-    return kind not in types and not words.TURNED[kind].isdisjoint(types)
+    if kind in types:
+        return None if kind in words.TURNED_UNLESS_KNOWN else False
+    return not words.TURNED[kind].isdisjoint(types)
 
 
 def _any(found: Iterable[bool | None]) -> bool | None:
@@ -73,9 +94,8 @@ def field_turns(body: LoadBody, cls: Class | None, name: str, kind: str) -> bool
     """Does a field of a schema, or of a model, hold what a column turns?"""
     if cls is None:
         return None
-    models = body.loading.models
-    if models.columns(cls):
-        return models.kind(cls, name) in words.TURNED[kind]
+    if body.loading.models.columns(cls):
+        return body.loading.kinds.of(cls, name) in words.TURNED[kind]
     for each in cls.ancestors:
         for statement in each.body.body.statements:
             if statement[0] == f.ANNOTATED and statement[7][:2] == (f.TO_NAME, name):
@@ -107,17 +127,39 @@ def set_by_name(body: LoadBody, operation: f.Operation, cls: Class) -> frozenset
     loaded."""
     if len(operation[6]) < 3 or min(operation[6]) < 0:
         return frozenset()
-    models, (_, key, value) = body.loading.models, operation[6]
-    names = [
-        name for name in body.texts(key) or models.columns(cls)
-        if models.kind(cls, name) in words.TURNED and not models.has_primary_key(cls, name)
-    ]  # fmt: skip
-    found = givers(body, value) if names else []
-    return frozenset(
-        name for name in names
-        if found is None
-        or any(field_turns(body, each, name, models.kind(cls, name)) for each in found)
-    )  # fmt: skip
+    _, key, value = operation[6]
+    names = body.texts(key) or body.loading.models.columns(cls)
+    return frozenset(_unlike(body, cls, names, givers(body, value)))
+
+
+def spread(body: LoadBody, operation: f.Operation, cls: Class) -> set[str]:
+    """Of ``User(**data)``: likewise. Where nobody knows what it holds, it is most often of the
+    types of the columns, and leaves those alone that have a default."""
+    models, out = body.loading.models, set[str]()
+    for name, value in operation[7]:
+        if name is None:
+            found = givers(body, value)
+            names = _unlike(body, cls, models.columns(cls), found)
+            if found is None:
+                kept = {name for each in cls.ancestors for name in models.declared(each).given}
+                own = words.TURNED_UNLESS_KNOWN
+                names = (n for n in names if body.loading.kinds.of(cls, n) in own and n not in kept)
+            out |= set(names)
+    return out - {name for name, _ in operation[7]}
+
+
+def _unlike(
+    body: LoadBody, cls: Class, names: Iterable[str], found: list[Class] | None
+) -> Iterator[str]:
+    """The columns that may hold something else, of what these classes, or unknown ones, give."""
+    kinds = body.loading.kinds
+    for name in names:
+        kind = kinds.of(cls, name)
+        if kind in words.TURNED and not body.loading.models.has_primary_key(cls, name):
+            if found is None or any(
+                may_turn(kind, field_turns(body, each, name, kind)) for each in found
+            ):
+                yield name
 
 
 def givers(body: LoadBody, index: int, depth: int = 0) -> list[Class] | None:

@@ -1,7 +1,8 @@
 """Kinds of values: what a column is set to, and what the database makes of it.
 
 Text that is put into a column of numbers, or of members of an enumeration, is a number or a member
-once it is read again, which a commit had done.
+once it is read again, which a commit had done. A decimal gets the digits of its column then, and a
+time loses its zone.
 """
 
 from __future__ import annotations
@@ -13,20 +14,81 @@ from asyncify import facts as f
 from asyncify.analysis import load_given
 from asyncify.analysis.program import Class, Function
 from asyncify.analysis.statements import statements_of
+from asyncify.analysis.zoned_times import ZonedTimes
 from asyncify.vocabulary import loading as words
 
 if TYPE_CHECKING:
     from asyncify.analysis.loading import Loading
 
 
+class Kinds:
+    """What kinds of values the columns give, and which are not what Python gives them."""
+
+    def __init__(self, loading: Loading) -> None:
+        self.loading = loading
+        self.zones = ZonedTimes(loading.inference)
+        self._kinds: dict[tuple[Class, str], str] = {}
+        self._defaults: dict[Class, frozenset[str]] = {}
+
+    def of(self, cls: Class, name: str) -> str:
+        """What kind of value the database gives for a column; '' where it gives what it was
+        given, for all that is known."""
+        found = self._kinds.get((cls, name))
+        if found is None:
+            models = self.loading.models
+            found = models.kind(cls, name)
+            if found == words.DATETIME and not self.zones.is_naive(cls, name):
+                found = ""
+            if found == words.DECORATED and name in models.foreign_keys(cls):
+                found = ""
+            self._kinds[cls, name] = found
+        return found
+
+    def defaults(self, cls: Class) -> frozenset[str]:
+        """The columns whose default is another one once the database has had it:
+        ``Column(Numeric(10, 2), default=0)``."""
+        found = self._defaults.get(cls)
+        if found is None:
+            declared = self.loading.models.declared
+            found = self._defaults[cls] = frozenset(
+                name for each in cls.ancestors
+                for name, (body, index) in declared(each).given.items()
+                if self._turns(self.of(cls, name), body, index)
+            )  # fmt: skip
+        return found
+
+    def _turns(self, kind: str, body: Function, index: int) -> bool:
+        if kind not in words.TURNED or kind == words.DECORATED:
+            return False
+        operation = body.body.operations[index]
+        if operation[0] in (f.NAME, f.ATTRIBUTE):  # it is called
+            resolved = self.loading.inference.program.resolve_expression(
+                body, body.body.operations, index
+            )
+            if isinstance(resolved, Function):
+                return self._returns(kind, resolved)
+            return False
+        if operation[0] == f.LAMBDA:
+            return self._returns(kind, body.module.functions[operation[5]])
+        turned = load_given.is_turned(self.loading.body(body), kind, index)
+        return load_given.may_turn(kind, turned)
+
+    def _returns(self, kind: str, function: Function) -> bool:
+        body = self.loading.body(function)
+        return any(
+            load_given.may_turn(kind, load_given.is_turned(body, kind, statement[7]))
+            for statement in statements_of(function.body.statements)
+            if statement[0] == f.RETURN and statement[7] >= 0
+        )
+
+
 def is_unlike(loading: Loading, function: Function, cls: Class, name: str, index: int) -> bool:
-    """Is a column set to what the database turns? What is put into one of decimals is most often
-    a float: of that it is enough that nothing is known."""
-    kind = loading.models.kind(cls, name)
+    """Is a column set to what the database turns?"""
+    kind = loading.kinds.of(cls, name)
     if kind not in words.TURNED:
         return False
     turned = load_given.is_turned(loading.body(function), kind, index)
-    return kind in words.TURNED_UNLESS_KNOWN if turned is None else turned
+    return load_given.may_turn(kind, turned)
 
 
 def unlike(loading: Loading) -> set[str]:
@@ -48,6 +110,7 @@ def unlike(loading: Loading) -> set[str]:
             continue
         for function in program.mentioning(cls.name):
             out |= set(_constructed(loading, function, cls))
+        out |= loading.kinds.defaults(cls)
     for function in {fn for name in words.SETTING for fn in program.mentioning(name)}:
         out |= _set_by_name(loading, function)
     return out
@@ -83,3 +146,4 @@ def _constructed(loading: Loading, function: Function, cls: Class) -> Iterator[s
                     name for name, index in operation[7]
                     if name and is_unlike(loading, function, cls, name, index)
                 )  # fmt: skip
+                yield from load_given.spread(loading.body(function), operation, cls)

@@ -227,6 +227,10 @@ class Loading:
         return load_kinds.unlike(self) | load_bulk.columns(self)
 
     @cached_property
+    def kinds(self) -> load_kinds.Kinds:
+        return load_kinds.Kinds(self)
+
+    @cached_property
     def by_table(self) -> dict[str, list[Class]]:
         """The mapped classes that have a table."""
         out: dict[str, list[Class]] = {}

@@ -13,6 +13,7 @@ from asyncify.analysis.program import Class, Function, Variable, dotted
 from asyncify.analysis.statements import names_assigned, statements_of
 from asyncify.vocabulary.loading import (
     ADDED,
+    DEFAULTS,
     EXPRESSIONS,
     FORMATTED_WITH,
     JOINED_BY,
@@ -83,6 +84,7 @@ class Model:
     expiring: set[str] = field(default_factory=set)  # the database sets them at an UPDATE
     defaulted: set[str] = field(default_factory=set)  # the database sets them at an INSERT
     kinds: dict[str, str] = field(default_factory=dict)  # of values that the database gives
+    given: dict[str, tuple[Function, int]] = field(default_factory=dict)  # what Python gives them
     queried: set[str] = field(default_factory=set)  # expressions of SQL: new instances have none
     aggregated: set[str] = field(default_factory=set)  # those of them that select rows
     proxies: dict[str, tuple[str, str]] = field(default_factory=dict)  # (relationship, attribute)
@@ -321,6 +323,9 @@ class Reader:
             self.model.queried.add(name)
             if self.constant(keywords.get("expire_on_flush", -1)) is not False:
                 self.model.expiring.add(name)
+        for word in DEFAULTS & keywords.keys():
+            if not self.is_sql(keywords[word]):
+                self.model.given[name] = self.body, keywords[word]
         if "server_default" in keywords:
             self.model.defaulted.add(name)
         if "server_onupdate" in keywords or self.is_sql(keywords.get("onupdate", -1)):

@@ -1,4 +1,5 @@
-"""What a column gives, by its type: numbers, members of an enumeration; and what selects rows."""
+"""What a column gives, by its type: numbers, times, members of an enumeration, what a type of the
+program makes; and what selects rows."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
-from asyncify.vocabulary.loading import ENUM, KIND_KEYWORDS, TYPES_GIVE
+from asyncify.vocabulary.loading import DECORATED, ENUM, KIND_KEYWORDS, TYPES_GIVE
 
 if TYPE_CHECKING:
     from asyncify.analysis.model_bodies import Reader
@@ -18,6 +19,9 @@ def note(reader: Reader, name: str, words: list[str]) -> None:
     """What kind of value the database gives for a column, by the names in its type."""
     if reader.models.enums.intersection(words):
         reader.model.kinds[name] = ENUM
+        return
+    if reader.models.decorated.intersection(words):
+        reader.model.kinds[name] = DECORATED
         return
     for word in words:
         if word in TYPES_GIVE:

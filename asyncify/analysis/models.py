@@ -26,7 +26,13 @@ from asyncify.analysis.model_bodies import (
     table_name,
 )
 from asyncify.analysis.program import Class, Function, Module, Program, Variable, dotted
-from asyncify.vocabulary.loading import ENUMS, POLYMORPHIC_SETTINGS, PROXIES
+from asyncify.vocabulary.loading import (
+    CONVERTING,
+    DECORATING,
+    ENUMS,
+    POLYMORPHIC_SETTINGS,
+    PROXIES,
+)
 
 _MAPPING = RELATIONSHIPS | {"Column", "mapped_column", "Field", "Table", DECLARED, TABLE} | PROXIES
 _OWN_TABLE = "table"  # the keyword of SQLModel's classes
@@ -243,6 +249,14 @@ class Models:
         return frozenset(
             cls.name for cls in self.program.classes.values() if cls.foreign_bases & ENUMS
         )
+
+    @cached_property
+    def decorated(self) -> frozenset[str]:
+        """The names of the program's own column types that turn what they are given."""
+        return frozenset(
+            cls.name for cls in self.program.classes.values()
+            if cls.foreign_bases & DECORATING and any(map(cls.find, CONVERTING))
+        )  # fmt: skip
 
     def kind(self, cls: Class, name: str) -> str:
         """What kind of value the database gives for a column; '' where that isn't known."""

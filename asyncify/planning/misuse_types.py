@@ -16,11 +16,11 @@ from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.declarations import foreign_name, lowered
 from asyncify.analysis.program import Class, Function, dotted
 from asyncify.analysis.statements import statements_of
+from asyncify.analysis.zoned_times import ZonedTimes, declarations
 from asyncify.decisions import ReplaceExpression
 from asyncify.findings import Finding
 from asyncify.planning.draft import Draft, node_reference
 from asyncify.planning.misuse_view import View, bound_in
-from asyncify.planning.zoned_times import ZonedTimes, declarations
 from asyncify.rules import finding
 from asyncify.vocabulary.testing import is_test_path
 from asyncify.vocabulary.types import (
@@ -129,7 +129,7 @@ class ParameterTypes:
         """Is it a time with a zone, for a column without one?"""
         return (
             self._column(cls, name) == "datetime" and self._meets_asyncpg
-            and self.zones.is_aware(view, value) and self.zones.is_naive(cls, name)
+            and self.zones.is_aware(view.function, value) and self.zones.is_naive(cls, name)
         )  # fmt: skip
 
     def _zone(self, view: View, cls: Class, name: str, value: int) -> Iterator[Finding]:

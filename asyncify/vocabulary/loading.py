@@ -204,13 +204,23 @@ TYPES_GIVE = {
     "int": "int", "Integer": "int", "BigInteger": "int", "SmallInteger": "int",
     "float": "float", "Float": "float", "Decimal": "Decimal", "Numeric": "Decimal",
     "DECIMAL": "Decimal", "bool": "bool", "Boolean": "bool", "UUID": "UUID", "Uuid": "UUID",
+    "datetime": "datetime", "DateTime": "datetime", "TIMESTAMP": "datetime",
+    "DATETIME": "datetime", "date": "date", "Date": "date",
 }  # fmt: skip
+DECORATED, DATETIME = "decorated", "datetime"  # of a type of the program; without a zone
 TURNED = {  # a float in a literal is one of the constants of which nothing is kept
-    ENUM: {"str"}, "int": {"str"}, "float": {"str"}, "Decimal": {"str", "float", "ellipsis"},
-    "bool": {"str", "int"}, "UUID": {"str"},
+    ENUM: {"str"}, "int": {"str"}, "float": {"str", "int", "Decimal"},
+    "Decimal": {"str", "float", "int", "ellipsis"}, "bool": {"str", "int"}, "UUID": {"str"},
+    DATETIME: {"str", "AwareDatetime"}, "date": {"datetime"}, DECORATED: set[str](),
 }  # fmt: skip
-# Kinds of which what is put there is taken to be turned where nothing is known of it.
-TURNED_UNLESS_KNOWN = {"Decimal"}
+# Kinds of which what is put there is taken to be turned where nothing is known of it: a decimal
+# gets the digits of its column, a time loses its zone.
+TURNED_UNLESS_KNOWN = {"Decimal", DATETIME, DECORATED}
+DIVIDING = "Div"  # gives a float
+# The types that a program makes of others, and their methods that turn what they are given.
+DECORATING = {"sqlalchemy.TypeDecorator", "sqlalchemy.types.TypeDecorator"}
+CONVERTING = {"process_bind_param", "process_result_value", "bind_processor", "result_processor"}
+DEFAULTS = {"default", "default_factory", "insert_default"}
 EXPUNGING = "expunge_all"
 TEXT = "text"  # what makes a statement of a string
 KIND_KEYWORDS = {"asdecimal", "as_uuid"}  # keywords of types that may give something else

@@ -70,6 +70,10 @@ POSTGRESQL_URL = "postgres"
 MAKES_AWARE: dict[str, int] = {
     "datetime.datetime.now": 0, "datetime.datetime.fromtimestamp": 1, "datetime.datetime": 7,
 }  # fmt: skip
+# Those that make one without, always.
+MAKES_NAIVE = {
+    "datetime.datetime.utcnow", "datetime.datetime.utcfromtimestamp", "datetime.datetime.today",
+}  # fmt: skip
 ZONE_KEYWORDS = ("tz", "tzinfo")
 # Methods of a time that may give it one: do they always?
 ZONED_METHODS = {"astimezone": True, "replace": False}

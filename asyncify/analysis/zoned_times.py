@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from asyncify import facts as f
 from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.infer import Inference
-from asyncify.analysis.program import Class, Variable, dotted
-from asyncify.analysis.statements import statements_of
-from asyncify.planning.misuse_view import View, bound_in
+from asyncify.analysis.program import Class, Function, Variable, dotted
+from asyncify.analysis.statements import statements_of, targets_of
 from asyncify.vocabulary.types import (
     DECLARATIVE,
     MAKES_AWARE,
+    MAKES_NAIVE,
     NAIVE_TYPES,
     NO_TYPES,
     TYPE_MAP,
@@ -35,31 +35,44 @@ class ZonedTimes:
     def __init__(self, inference: Inference) -> None:
         self.inference = inference
 
-    def is_aware(self, view: View, index: int, depth: int = 0) -> bool:
+    def is_aware(self, function: Function, index: int, depth: int = 0) -> bool:
         """Has a time a zone, whatever way the function went?"""
-        if index < 0 or depth > _DEPTH:
-            return False
-        operation = view.operations[index]
-        if operation[0] == f.CALL:
-            return self._is_made_aware(view, operation)
-        if operation[0] == f.OPERATOR and operation[5] in _ARITHMETIC:
-            return any(self.is_aware(view, part, depth + 1) for part in operation[6])
-        if operation[0] != f.NAME:
-            return False
-        if any(p.name == operation[5] for p in view.function.signature.parameters):
-            return False
-        given = list(_assigned(view, operation[5]))
-        return bool(given) and all(self.is_aware(view, value, depth + 1) for value in given)
+        return self.zone(function, index, depth) is True
 
-    def _is_made_aware(self, view: View, operation: f.Operation) -> bool:
-        zones = [view.operations[i] for name, i in operation[7] if name in ZONE_KEYWORDS]
+    def zone(self, function: Function, index: int, depth: int = 0) -> bool | None:
+        """Has a time a zone? None: that isn't known."""
+        if index < 0 or depth > _DEPTH:
+            return None
+        operation = function.body.operations[index]
+        if operation[0] == f.CONSTANT and operation[5] is None:
+            return False
+        if operation[0] == f.CALL:
+            return self._made(function, operation, depth)
+        if operation[0] == f.OPERATOR and operation[5] in _ARITHMETIC:
+            # a span has no zone, and nobody knows that of its variable
+            parts = {self.zone(function, part, depth + 1) for part in operation[6]}
+            return True if True in parts else False if False in parts else None
+        if operation[0] != f.NAME:
+            return None
+        if any(p.name == operation[5] for p in function.signature.parameters):
+            return None
+        given = {self.zone(function, i, depth + 1) for i in _assigned(function, operation[5])}
+        return given.pop() if len(given) == 1 else None
+
+    def _made(self, function: Function, operation: f.Operation, depth: int) -> bool | None:
+        operations = function.body.operations
+        zones = [operations[i] for name, i in operation[7] if name in ZONE_KEYWORDS]
         zoned = any(zone[:1] != (f.CONSTANT,) or zone[5] is not None for zone in zones)
-        callee = view.operations[operation[5]]
+        callee = operations[operation[5]]
         if callee[0] == f.ATTRIBUTE and callee[6] in ZONED_METHODS:
-            return zoned or ZONED_METHODS[callee[6]]
-        name = foreign_name(view.function, view.operations, operation[5], self.inference)
+            if zoned or ZONED_METHODS[callee[6]]:
+                return True
+            return False if zones else self.zone(function, callee[5], depth + 1)
+        name = foreign_name(function, operations, operation[5], self.inference)
+        if name in MAKES_NAIVE:
+            return False
         place = MAKES_AWARE.get(name)
-        return place is not None and (zoned or len(operation[6]) > place)
+        return None if place is None else zoned or len(operation[6]) > place
 
     def is_naive(self, cls: Class, name: str) -> bool:
         """Has a column no zone, as far as its class says?"""
@@ -117,10 +130,11 @@ def declarations(cls: Class, name: str) -> Iterator[tuple[int, int]]:
             yield -1, statement[8]
 
 
-def _assigned(view: View, name: str) -> Iterator[int]:
+def _assigned(function: Function, name: str) -> Iterator[int]:
     """What a variable is given; -1 where that is no expression."""
-    for statement in statements_of(view.function.body.statements):
-        if statement[0] == f.ASSIGN and any(t[:2] == (f.TO_NAME, name) for t in statement[7]):
-            yield statement[8]
-        elif statement[0] in (f.ASSIGN, f.ANNOTATED, f.FOR, f.WITH) and name in bound_in(statement):
-            yield -1
+    for statement in statements_of(function.body.statements):
+        if any(target[:2] == (f.TO_NAME, name) for target in targets_of(statement)):
+            is_plain = statement[0] == f.ASSIGN and (f.TO_NAME, name) in [
+                target[:2] for target in statement[7]
+            ]
+            yield statement[8] if is_plain else -1
