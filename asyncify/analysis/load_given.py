@@ -94,7 +94,7 @@ def field_turns(body: LoadBody, cls: Class | None, name: str, kind: str) -> bool
     """Does a field of a schema, or of a model, hold what a column turns?"""
     if cls is None:
         return None
-    if body.loading.models.columns(cls):
+    if body.loading.is_model(cls):
         return body.loading.kinds.of(cls, name) in words.TURNED[kind]
     for each in cls.ancestors:
         for statement in each.body.body.statements:

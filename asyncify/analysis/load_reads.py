@@ -350,7 +350,8 @@ def demand(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -
         return  # what was never in the database loads nothing, and doesn't keep what isn't there
     if load_sessions.settles(run, entity.source, reading.place):
         state.load(entity.key, (name,))
-        if entity.source.kind == "given" and not entity.path:
+        is_given = entity.source.kind == "given" and not entity.path
+        if is_given and not _is_awaited(run, reading.place):
             state.read |= {(entity.key, name)}
     if link.lazy in RAISING or not link.lazy:
         return

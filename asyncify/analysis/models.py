@@ -30,11 +30,13 @@ from asyncify.vocabulary.loading import (
     CONVERTING,
     DECORATING,
     ENUMS,
+    MAPS_ANNOTATIONS,
     POLYMORPHIC_SETTINGS,
     PROXIES,
 )
 
-_MAPPING = RELATIONSHIPS | {"Column", "mapped_column", "Field", "Table", DECLARED, TABLE} | PROXIES
+_MAPPING = {"Column", "mapped_column", "Mapped", "Field", "Table", DECLARED, TABLE}
+_MAPPING |= RELATIONSHIPS | PROXIES
 _OWN_TABLE = "table"  # the keyword of SQLModel's classes
 _ADDED = ("column_property", "relationship", "deferred")
 _MAPPERS = ("map_imperatively", "mapper")  # the second is that of 1.4
@@ -325,7 +327,8 @@ class Models:
         """Does the class's own body name what maps it?"""
         facts = cls.body.facts
         bound = TABLE_NAME in facts.bound or TABLE in facts.bound
-        return bound or not facts.names.isdisjoint(_MAPPING)
+        is_mapped = bound or not facts.names.isdisjoint(_MAPPING)
+        return is_mapped or not cls.foreign_bases.isdisjoint(MAPS_ANNOTATIONS)
 
     def _named_by_base(self, cls: Class) -> str:
         """The table of a class whose base says what all tables are called; or, of SQLModel, that

@@ -220,6 +220,8 @@ DIVIDING = "Div"  # gives a float
 # The types that a program makes of others, and their methods that turn what they are given.
 DECORATING = {"sqlalchemy.TypeDecorator", "sqlalchemy.types.TypeDecorator"}
 CONVERTING = {"process_bind_param", "process_result_value", "bind_processor", "result_processor"}
+# A class whose subclasses' annotations are columns, without anything that says so.
+MAPS_ANNOTATIONS = {"sqlmodel.SQLModel", "sqlmodel.main.SQLModel"}
 DEFAULTS = {"default", "default_factory", "insert_default"}
 EXPUNGING = "expunge_all"
 TEXT = "text"  # what makes a statement of a string
