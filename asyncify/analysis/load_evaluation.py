@@ -214,19 +214,43 @@ class LoadEvaluation:
             if target is not None:
                 self.bind(target, self.values[value], value)
         before, outside = self.state.history, dict(self.environment)
-        if any(self._stops_errors(value) for value, _ in statement[7]):
-            self._tried(lambda: self.block(statement[8]))
-        else:
-            self.block(statement[8])
-        for value, _ in statement[7]:
-            self.savepoints += load_sessions.is_savepoint(self, value)
-            load_sessions.ended(self, value)
-        if any(load_sessions.is_opened(self, value) for value, _ in statement[7]):
-            self.state.history = before  # of another session: nothing of this one expires
+        opened = any(load_sessions.is_opened(self, value) for value, _ in statement[7])
+
+        def body() -> None:
+            if any(self._stops_errors(value) for value, _ in statement[7]):
+                self._tried(lambda: self.block(statement[8]))
+            else:
+                self.block(statement[8])
+
+        def end() -> None:
+            for value, _ in statement[7]:
+                self.savepoints += load_sessions.is_savepoint(self, value)
+                load_sessions.ended(self, value)
+            if opened:
+                self.state.history = before  # of another session: nothing of this one expires
+
+        self._ended(body, end)
+        if opened:
             self.detached |= {
                 name: value for name, value in self.environment.items()
                 if value and value is not outside.get(name)
             }  # fmt: skip
+
+    def _ended(self, body: Callable[[], None], end: Callable[[], None]) -> None:
+        """What ends a block is also run where the block returns: a ``finally``, or a context."""
+        before, self.summary.state = self.summary.state, None
+        body()
+        returned, self.summary.state = self.summary.state, before
+        if returned is not None:
+            on = self.environment, self.state, self.has_ended
+            self.environment, self.state, self.has_ended = dict(self.environment), returned, False
+            end()
+            if not self.has_ended:
+                self.summary.state = self.state if before is None else before.joined(self.state)
+            self.environment, self.state, self.has_ended = on
+        ended, self.has_ended = self.has_ended, False
+        end()
+        self.has_ended = self.has_ended or ended
 
     def _stops_errors(self, index: int) -> bool:
         """Does a ``with`` go on behind its block where that raises: ``suppress``?"""
@@ -244,6 +268,12 @@ class LoadEvaluation:
         self.go_on(ends)
 
     def on_try(self, statement: f.Statement) -> None:
+        if statement[10]:
+            self._ended(lambda: self._handled(statement), lambda: self.block(statement[10]))
+        else:
+            self._handled(statement)
+
+    def _handled(self, statement: f.Statement) -> None:
         before, savepoints = (dict(self.environment), self.state.copy()), self.savepoints
         self.block(statement[7])
         after, ended = (self.environment, self.state), self.has_ended
@@ -264,7 +294,6 @@ class LoadEvaluation:
         self.has_ended = False
         self.go_on(ends or [middle])
         self.block(statement[9])
-        self.block(statement[10])
         self.has_ended = self.has_ended or not ends
 
     def on_match(self, statement: f.Statement) -> None:
