@@ -20,6 +20,8 @@ from asyncify.vocabulary.loading import APPENDING, EAGER, QUERYING
 if TYPE_CHECKING:
     from asyncify.analysis.load_evaluation import LoadEvaluation
 
+_PUT = ("put", "inserted")
+
 
 # -- writes
 
@@ -55,7 +57,8 @@ def stored(run: LoadEvaluation, cls: Class, name: str) -> None:
 
 def put(run: LoadEvaluation, item: s.Entity, name: str) -> None:
     """``parent.children.append(child)``: it is there, though not where the database has it."""
-    note(run, Write(item.cls, "put" if name in APPENDING else "inserted"))
+    kind = "put" if name in APPENDING else "inserted"
+    note(run, Write(item.cls, kind, links=frozenset(item.path[-1:])))
 
 
 def replaced(run: LoadEvaluation, link: Relationship, value: s.Value) -> None:
@@ -64,7 +67,8 @@ def replaced(run: LoadEvaluation, link: Relationship, value: s.Value) -> None:
     if link.to_many and link.target is not None:
         given = s.unordered(value)
         new = bool(given) and all(each.source.kind == "new" and not each.path for each in given)
-        note(run, Write(link.target, "put" if new else "inserted"))
+        kind = "put" if new else "inserted"
+        note(run, Write(link.target, kind, links=frozenset((link.name,))))
 
 
 def added(run: LoadEvaluation, value: s.Value) -> None:
@@ -252,10 +256,20 @@ def changes(run: LoadEvaluation, write: Write, cls: Class, link: Relationship) -
     if link.ordered == "other" or (link.ordered and write.kind == "inserted"):
         return True
     return (
-        write.kind not in ("put", "inserted")
+        write.kind not in _PUT
         and link.back not in write.links
         and _refers(run, write, cls)
     )
+
+
+def is_put_elsewhere(run: LoadEvaluation, link: Relationship) -> bool:
+    """Were instances put into another collection, whose rows may be in this one as well?"""
+    history = run.state.history
+    return link.to_many and link.target is not None and any(
+        write.kind in _PUT and link.name not in write.links
+        and write.cls is not None and related(write.cls, link.target)
+        for write in history.dirty | history.past
+    )  # fmt: skip
 
 
 def _refers(run: LoadEvaluation, write: Write, cls: Class) -> bool:

@@ -106,6 +106,11 @@ def _read_field(
     if models.comes_later(entity.cls, name):
         load_reads.column_of_subclass(run, entity, name, reading)
         return None
+    proxy = models.proxy(entity.cls, name)
+    if proxy is not None:
+        held = _read_field(run, entity, proxy[0], reading)
+        below = reading._replace(below=(*reading.below, proxy[0]))
+        return _read_field(run, held, proxy[1], below) if held is not None else None
     for cls in models.having(entity.cls, name)[:1]:
         entity = s.Entity(entity.source, entity.path, cls)
     link = models.links(entity.cls).get(name)

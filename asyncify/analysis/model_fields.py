@@ -13,7 +13,7 @@ from asyncify.vocabulary.loading import BY_KEYWORD, DATACLASSES, IN_ORDER, MATCH
 
 Operations = tuple[f.Operation, ...]
 Keywords = tuple[tuple[str | None, int], ...]
-_MAPPED = ("Mapped", "DynamicMapped", "WriteOnlyMapped")
+_MAPPED = ("Mapped", "DynamicMapped", "WriteOnlyMapped", "AssociationProxy")
 
 
 def is_dataclass(cls: Class) -> bool:
