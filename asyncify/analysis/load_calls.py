@@ -86,7 +86,7 @@ def _read_by_library(
         load_templates.rendered(run, operation, index)
     places: tuple[int, ...] = ()
     if name == words.FORMAT and run.operations[callee[5]][0] == f.CONSTANT:
-        places = (*operation[6], *(i for _, i in operation[7]))
+        load_specials.filled_in(run, operation, run.operations[callee[5]][5], index)
     elif name in words.LOGGING and not run.body.callees(operation[5]):
         places = operation[6]
     for place in places:

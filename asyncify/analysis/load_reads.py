@@ -209,10 +209,14 @@ def by_getter(run: LoadEvaluation, index: int, items: s.Value) -> None:
         return
     for argument in operation[6]:
         for text in run.body.texts(argument) if argument >= 0 else ():
-            value = items
-            for name in text.split("."):
-                found = s.ordered([a for a in value if isinstance(a, s.Entity)])
-                value = s.join([read(run, entity, name, index) for entity in found])
+            in_turn(run, items, text.split("."), index)
+
+
+def in_turn(run: LoadEvaluation, value: s.Value, names: list[str], index: int) -> None:
+    """Attributes that are read one of another."""
+    for name in names:
+        found = s.ordered([a for a in value if isinstance(a, s.Entity)])
+        value = s.join([read(run, entity, name, index) for entity in found])
 
 
 def inverse(entity: s.Entity, link: Relationship) -> s.Entity | None:

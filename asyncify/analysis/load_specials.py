@@ -6,8 +6,10 @@ https://docs.sqlalchemy.org/en/20/orm/dataclasses.html#declarative-dataclass-map
 
 from __future__ import annotations
 
+from string import Formatter
 from typing import TYPE_CHECKING
 
+from asyncify import facts as f
 from asyncify.analysis import load_reads, load_summaries, model_fields
 from asyncify.analysis import load_values as s
 from asyncify.analysis.program import Class
@@ -40,6 +42,23 @@ def _shown(run: LoadEvaluation, entity: s.Entity, name: str, reading: load_reads
     for cls, method in methods.items():
         if method is None and model_fields.is_dataclass(cls):
             _read_fields(run, entity, cls, reading, words.SHOWN)
+
+
+def filled_in(run: LoadEvaluation, operation: f.Operation, text: object, index: int) -> None:
+    """``"{0.title} by {book.author.name}".format(order, book=book)``"""
+    places = {str(at): i for at, i in enumerate(operation[6])}
+    places |= {name: i for name, i in operation[7] if name}
+    for place in places.values():
+        if place >= 0 and run.values[place]:
+            formatted(run, run.values[place], index, place)
+    try:
+        fields = [field for _, field, _, _ in Formatter().parse(str(text)) if field]
+    except ValueError:
+        return
+    for field in fields:
+        first, *names = field.partition("[")[0].split(".")
+        if places.get(first, -1) >= 0:
+            load_reads.in_turn(run, run.values[places[first]], names, index)
 
 
 def measured(run: LoadEvaluation, value: s.Value, index: int, at: int, *names: str) -> None:
