@@ -130,6 +130,10 @@ HAZARDS = (
     Hazard("H03", "number", 'db.expire(coin, ["count"])', "pass", "ASY702"),
     Hazard("H03", "set_by_names", 'db.expire(changed, ["count"])', "pass", "ASY702"),
     Hazard("H03", "decimal", 'db.expire(coin, ["price"])', "pass", "ASY702"),
+    Hazard("H03", "digits", 'db.expire(ticket, ["fee"])', "pass", "ASY702"),
+    Hazard("H03", "zone", 'db.expire(ticket, ["bought"])', "pass", "ASY702"),
+    Hazard("H03", "decorated", 'db.expire(ticket, ["mail"])', "pass", "ASY702"),
+    Hazard("H03", "finally", 'db.expire(user, ["books"])', "pass", "ASY702"),
     Hazard("H03", "kept", "await user.awaitable_attrs.id", "pass", "ASY702"),
     Hazard(
         "H03", "queried_again", 'db.expire(book, ["user"])', "pass"
@@ -182,6 +186,7 @@ HAZARDS = (
     Hazard("H11", "bulk_update", "await db.run_sync(", None),
     Hazard("H11", "queried_update", ".awaitable_attrs.size", ".size", "ASY702"),
     Hazard("H11", "text", 'db.expire(purse, ["size"])', "pass", "ASY702"),
+    Hazard("H11", "listener", 'db.expire(ticket, ["uses"])', "pass", "ASY702"),
     Hazard("H11", "unsynchronized", 'db.expire(purse, ["size"])', "pass", "ASY702"),
     Hazard(
         "H13", "listener", "\ndef hear", "\nasync def hear", "ASY412", True, ["new"], apart=True,

@@ -33,7 +33,7 @@ _SET = re.compile(r"""(?:^|,)\s*["`]?(\w+)["`]?\s*=""")
 def by_query(run: LoadEvaluation, operation: f.Operation, cls: Class) -> None:
     """``db.query(User).update({"age": 1}, synchronize_session=False)``"""
     if _is_unsynchronized(run, operation, 1):
-        _leave(run, cls, _names(run, operation))
+        leave(run, cls, set_by(run, operation))
 
 
 def executed(run: LoadEvaluation, index: int) -> None:
@@ -47,16 +47,16 @@ def executed(run: LoadEvaluation, index: int) -> None:
             break
         is_left |= _is_unsynchronized(run, operation)
         if callee[6] == VALUES:
-            names = _names(run, operation)
+            names = set_by(run, operation)
         place = callee[5]
     cls = load_sessions.updated_class(run, index) if is_left else None
     if cls is not None:
-        _leave(run, cls, names)
+        leave(run, cls, names)
 
 
 def by_text(run: LoadEvaluation, index: int) -> None:
     """``db.execute(text("UPDATE users SET age = 1"))``: nothing of what is held knows of it."""
-    for verb, table, names in _written(run.loading, run.function, run.operations, index):
+    for verb, table, names in texts(run.loading, run.function, run.operations, index):
         classes = run.loading.by_table.get(table, ())
         if not classes:
             load_commits.note(run, Write(None, "bulk", between=table))
@@ -64,7 +64,7 @@ def by_text(run: LoadEvaluation, index: int) -> None:
             run.state.write(cls)
             load_commits.gone(run, cls, "bulk")
             if verb == "update":
-                _leave(run, cls, names & run.loading.models.columns(cls))
+                leave(run, cls, names & run.loading.models.columns(cls))
 
 
 def columns(loading: Loading) -> set[str]:
@@ -75,7 +75,7 @@ def columns(loading: Loading) -> set[str]:
         operations = function.body.operations
         for index, operation in enumerate(operations):
             if operation and operation[0] == f.CALL:
-                for _, _, names in _written(loading, function, operations, index):
+                for _, _, names in texts(loading, function, operations, index):
                     out |= names
     for function in program.mentioning(UNSYNCHRONIZED[0]):
         run = loading.empty_run(function)
@@ -83,11 +83,11 @@ def columns(loading: Loading) -> set[str]:
             if operation and operation[0] == f.CALL:
                 callee = run.operations[operation[5]]
                 if callee[0] == f.ATTRIBUTE and callee[6] in (VALUES, *words.UPDATING):
-                    out |= _names(run, operation) or set()
+                    out |= set_by(run, operation) or set()
     return out
 
 
-def _written(
+def texts(
     loading: Loading, function: Function, operations: tuple[f.Operation, ...], index: int
 ) -> Iterator[tuple[str, str, set[str]]]:
     """What a text does to which table, and the columns that it sets."""
@@ -98,7 +98,7 @@ def _written(
         symbol = program.resolve_expression(function, operations, place)
         found = program.variable_expression(symbol) if isinstance(symbol, Variable) else None
         if found is not None and found[1][found[2]][0] == f.CALL:
-            yield from _written(loading, *found)
+            yield from texts(loading, *found)
         return
     while place >= 0 and operations[place][0] == f.CALL:
         callee = operations[operations[place][5]]
@@ -128,7 +128,7 @@ def _is_unsynchronized(run: LoadEvaluation, operation: f.Operation, position: in
     )
 
 
-def _names(run: LoadEvaluation, operation: f.Operation) -> set[str] | None:
+def set_by(run: LoadEvaluation, operation: f.Operation) -> set[str] | None:
     """The attributes that are set; None: any."""
     names = {name for name, _ in operation[7] if name and name != UNSYNCHRONIZED[0]}
     for argument in operation[6][:1]:
@@ -139,7 +139,7 @@ def _names(run: LoadEvaluation, operation: f.Operation) -> set[str] | None:
     return names
 
 
-def _leave(run: LoadEvaluation, cls: Class, names: set[str] | None) -> None:
+def leave(run: LoadEvaluation, cls: Class, names: set[str] | None) -> None:
     """What is held of a class has other values than its rows until the next commit."""
     state = run.state
     columns = run.loading.models.columns(cls)

@@ -158,6 +158,7 @@ def committed(run: LoadEvaluation) -> None:
     history = run.state.history
     if not history.commits:
         history = history._replace(commits=True)
+    run.committed_in = run.statement
     if history.dirty:
         _count_again(run)
         pairs = frozenset(_loaded(run, history.dirty))
@@ -166,7 +167,6 @@ def committed(run: LoadEvaluation) -> None:
             pairs=history.pairs | pairs, read=frozenset(),
             elsewhere=history.elsewhere | frozenset(_changed_elsewhere(run, history.dirty)),
         )  # fmt: skip
-        run.committed_in = run.statement
     run.state.history = history
 
 

@@ -254,12 +254,10 @@ def column(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -
     if name in run.loading.unlike and entity.source.kind in ("held", "other"):
         run.summary.loads.add((entity.cls, name))
         if any((cls, s.GIVEN_BACK + name) in state.computes for cls in entity.cls.ancestors):
-            found = _demanded(run, entity, name, True, reading)
-            run.summary.demands[found._replace(outdated=True)] = None
+            _given_back(run, entity, name, reading)
             return
     if s.GIVEN_BACK + name in state.expired.get(key, frozenset()):
-        found = _demanded(run, entity, name, True, reading)
-        run.summary.demands[found._replace(outdated=True)] = None
+        _given_back(run, entity, name, reading)
         state.set_expired(key, state.expired[key] - {s.GIVEN_BACK + name})
         return
     if state.is_expired(key, name):
@@ -291,6 +289,13 @@ def column(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -
             _note(run, entity, name, True, reading)
         if load_sessions.settles(run, entity.source, reading.place):
             state.load(key, (name,))
+
+
+def _given_back(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -> None:
+    """A commit had given back what the database has made of a column."""
+    found = _demanded(run, entity, name, True, reading)
+    late = load_commits.is_late(run, found.at, found.anchor)
+    run.summary.demands[found._replace(outdated=True, at=-1 if late else found.at)] = None
 
 
 def _is_from_before(run: LoadEvaluation, entity: s.Entity, name: str) -> bool:

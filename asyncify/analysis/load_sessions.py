@@ -6,7 +6,7 @@ from collections.abc import Set
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
-from asyncify.analysis import load_again, load_bulk, load_commits, load_statements
+from asyncify.analysis import load_again, load_bulk, load_commits, load_listeners, load_statements
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_bodies import session_of
@@ -264,6 +264,7 @@ def _affect(run: LoadEvaluation, effect: Effect, operation: f.Operation, argumen
     if effect is Effect.FLUSH:
         state.flush()
     elif effect is Effect.COMMIT:
+        load_listeners.flushed(run)
         state.flush()
         load_commits.commits(run)
     elif effect is Effect.EXPIRE_ALL:

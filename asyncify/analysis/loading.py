@@ -16,6 +16,7 @@ from asyncify.analysis import (
     generics,
     load_bulk,
     load_kinds,
+    load_listeners,
     load_names,
     load_requests,
     load_schemas,
@@ -224,7 +225,12 @@ class Loading:
     @cached_property
     def unlike(self) -> set[str]:
         """The columns that are set to what the database turns."""
-        return load_kinds.unlike(self) | load_bulk.columns(self)
+        heard = {name for each in self.heard for name in each.names or ()}
+        return load_kinds.unlike(self) | load_bulk.columns(self) | heard
+
+    @cached_property
+    def heard(self) -> tuple[load_listeners.Heard, ...]:
+        return load_listeners.heard(self)
 
     @cached_property
     def kinds(self) -> load_kinds.Kinds:

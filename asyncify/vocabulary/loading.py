@@ -83,6 +83,7 @@ RESHAPING = {
 OPTIONS = "options"
 VALUES = "values"  # of an UPDATE
 UPDATING = {"update"}  # of a Query
+UPDATED, EXECUTE = "_update", "execute"  # events; what listeners write with
 WRITING_QUERIES = {"update", "delete"}
 EXPIRING_ALL = {"expire_all", "rollback"}
 # Words of suites whose tests may hold what a request expires: they share sessions with the program.
