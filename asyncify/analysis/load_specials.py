@@ -48,17 +48,17 @@ def filled_in(run: LoadEvaluation, operation: f.Operation, text: object, index: 
     """``"{0.title} by {book.author.name}".format(order, book=book)``"""
     places = {str(at): i for at, i in enumerate(operation[6])}
     places |= {name: i for name, i in operation[7] if name}
-    for place in places.values():
-        if place >= 0 and run.values[place]:
-            formatted(run, run.values[place], index, place)
     try:
-        fields = [field for _, field, _, _ in Formatter().parse(str(text)) if field]
+        fields = [field for _, field, _, _ in Formatter().parse(str(text)) if field is not None]
     except ValueError:
         return
-    for field in fields:
+    for number, field in enumerate(fields):
         first, *names = field.partition("[")[0].split(".")
-        if places.get(first, -1) >= 0:
-            load_reads.in_turn(run, run.values[places[first]], names, index)
+        place = places.get(first or str(number), -1)
+        if place >= 0 and names:
+            load_reads.in_turn(run, run.values[place], names, index)
+        elif place >= 0 and run.values[place]:
+            formatted(run, run.values[place], index, place)
 
 
 def measured(run: LoadEvaluation, value: s.Value, index: int, at: int, *names: str) -> None:
