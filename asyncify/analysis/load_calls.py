@@ -264,10 +264,12 @@ def _constructed(run: LoadEvaluation, cls: Class, operation: f.Operation, index:
     run.state.load((source, ()), names & (links.keys() | run.loading.models.deferred(cls)))
     load_commits.constructed(run, s.Entity(source, (), cls), operation)
     missing = run.loading.defaulted(cls) - names
-    unlike = {
+    unlike = load_given.spread(run.body, operation, cls)
+    unlike |= run.loading.kinds.defaults(cls) - names
+    unlike |= {
         name for name, i in operation[7]
         if name and load_kinds.is_unlike(run.loading, run.function, cls, name, i)
-    } | load_given.spread(run.body, operation, cls) | (run.loading.kinds.defaults(cls) - names)  # fmt: skip
+    }  # fmt: skip
     missing |= {s.UNLIKE + name for name in unlike}
     if missing:
         run.state.set_changed((source, ()), frozenset(missing))

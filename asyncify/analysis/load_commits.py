@@ -255,11 +255,7 @@ def changes(run: LoadEvaluation, write: Write, cls: Class, link: Relationship) -
         return False
     if link.ordered == "other" or (link.ordered and write.kind == "inserted"):
         return True
-    return (
-        write.kind not in _PUT
-        and link.back not in write.links
-        and _refers(run, write, cls)
-    )
+    return write.kind not in _PUT and link.back not in write.links and _refers(run, write, cls)
 
 
 def is_put_elsewhere(run: LoadEvaluation, link: Relationship) -> bool:

@@ -155,11 +155,12 @@ def _unlike(
     kinds = body.loading.kinds
     for name in names:
         kind = kinds.of(cls, name)
-        if kind in words.TURNED and not body.loading.models.has_primary_key(cls, name):
-            if found is None or any(
-                may_turn(kind, field_turns(body, each, name, kind)) for each in found
-            ):
-                yield name
+        if kind not in words.TURNED or body.loading.models.has_primary_key(cls, name):
+            continue
+        if found is None or any(
+            may_turn(kind, field_turns(body, each, name, kind)) for each in found
+        ):
+            yield name
 
 
 def givers(body: LoadBody, index: int, depth: int = 0) -> list[Class] | None:

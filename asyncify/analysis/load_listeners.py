@@ -95,9 +95,7 @@ def _heard(
     return symbol if isinstance(symbol, Class) else None, str(name)
 
 
-def _written(
-    loading: Loading, listener: Function
-) -> Iterator[tuple[Class, frozenset[str] | None]]:
+def _written(loading: Loading, listener: Function) -> Iterator[tuple[Class, frozenset[str] | None]]:
     """The classes whose rows a listener writes."""
     run = loading.empty_run(listener)
     for operation in run.operations:
@@ -112,9 +110,7 @@ def _written(
             yield from _by_statement(run, place)
 
 
-def _by_statement(
-    run: LoadEvaluation, place: int
-) -> Iterator[tuple[Class, frozenset[str] | None]]:
+def _by_statement(run: LoadEvaluation, place: int) -> Iterator[tuple[Class, frozenset[str] | None]]:
     """``update(Order).values(...)``, ``Order.__table__.insert()``"""
     names: set[str] | None = None
     place = run.body.assigned(place) if run.operations[place][0] == f.NAME else place
