@@ -140,7 +140,7 @@ class _Queries:
         """``Query`` in annotations; the names of sessions stay."""
         names = SyncNames(self.colors)
         planner = AnnotationPlanner(self.colors, self.coloring, self.queries, names, self.draft)
-        modules = {function.module for function in self.inference.program.mentioning("Query")}
+        modules = names.modules({"Query"})
         for function in (fn for module in modules for fn in module.functions):
             if function.facts.kind != "module":
                 planner.signature(function)

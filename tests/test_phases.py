@@ -129,6 +129,22 @@ def test_a_query_that_no_statement_is_equal_to_stays_one(tmp_path: Path) -> None
     assert "`whatever` has no equal form" in stays[0].reason
 
 
+BUILT = """\
+from models import User
+from sqlalchemy.orm import Query, Session
+
+
+def build(db: Session) -> "Query":
+    return db.query(User)
+"""
+
+
+def test_annotations_follow_the_queries_also_in_strings(tmp_path: Path) -> None:
+    (change,) = in_phase("queries")(written(tmp_path, models=MODELS, building=BUILT)).changes
+    assert b'-> "Select":\n    return select(User)' in change.after
+    assert b"Query" not in change.after
+
+
 def test_sessions_that_keep_what_they_loaded_stay_as_they_are(tmp_path: Path) -> None:
     outcome = in_phase("expire")(written(tmp_path, models=MODELS, reading=READING))
     (change,) = outcome.changes

@@ -7,6 +7,7 @@ one of SQLAlchemy's are resolved at all.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cached_property
 
 from asyncify import facts as f
@@ -48,10 +49,15 @@ class SyncNames:
         renamed = (name for word in WORDS for name in self.program.imported_names(word))
         return WORDS.union(renamed)
 
-    def modules(self) -> list[Module]:
-        """The files in which such a name may occur."""
-        found = {fn.module for word in self.words for fn in self.program.mentioning(word)}
-        return [module for module in self.program.modules.values() if module in found]
+    def modules(self, words: Collection[str] = ()) -> list[Module]:
+        """The files in which such a name may occur, or one of these; where it is imported, that may
+        be in a string."""
+        words = words or self.words
+        found = {fn.module for word in words for fn in self.program.mentioning(word)}
+        return [
+            module for module in self.program.modules.values()
+            if module in found or any(item.name in words for item in module.facts.imports)
+        ]  # fmt: skip
 
     def replacement(self, name: str) -> str | None:
         """What replaces a sync class or function of that name, or None."""
