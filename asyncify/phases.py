@@ -130,7 +130,7 @@ class _Queries:
     def _mocks(self) -> list[Finding]:
         """The chains of mocked queries answer statements; what is said of those that can't."""
         sessions = MockedSessions(self.colors, self.turning, self.draft)
-        chains = Chains(self.colors, self.draft)
+        chains = Chains(self.colors, self.draft, is_sync=True)
         for mocked in list(sessions.find(is_session)):
             if sessions.is_ours(mocked):
                 chains.plan(mocked, sessions.reached)

@@ -40,10 +40,11 @@ Asked = dict[tuple[str, ...], set[str]]
 
 @dataclass(slots=True)
 class Chains:
-    """Plans the chains of the mocks of sessions."""
+    """Plans the chains of the mocks of sessions; ``is_sync``: of sessions that stay sync."""
 
     colors: Colors
     draft: Callable[[Module], Draft]
+    is_sync: bool = False
     findings: list[Finding] = field(default_factory=list)
 
     def members(self, uses: list[Use]) -> set[str]:
@@ -145,8 +146,10 @@ class Chains:
         if not is_plain or asserted[6] not in PLAIN_ASSERTIONS:
             return False
         draft = self.draft(function.module)
-        for operation, new in ((layout.operations[index], member), (asserted, asserted[6])):
-            new = ASSERTIONS.get(new, new)
+        renamed = [(layout.operations[index], member)]
+        if not self.is_sync and asserted[6] in ASSERTIONS:
+            renamed.append((asserted, ASSERTIONS[asserted[6]]))
+        for operation, new in renamed:
             node, site = reference(operation), draft.site(operation)
             draft.add(RenameReference(node=node, site=site, new=new))
         return True
