@@ -305,7 +305,7 @@ class Evaluation:
                 operation = self.operations[operation[5]]
             if operation[0] == f.ATTRIBUTE and operation[6] == "register":
                 for atom in self.values[operation[5]]:
-                    if isinstance(atom, v.FunctionObject) and not _DISPATCHING.isdisjoint(
+                    if isinstance(atom, v.FunctionObject) and not members.DISPATCHING.isdisjoint(
                         self.inference.decorators(atom.function)
                     ):
                         yield atom.function
@@ -571,7 +571,6 @@ def _joined(left: Environment, right: Environment) -> Environment:
     return out
 
 
-_DISPATCHING = {"functools.singledispatch", "functools.singledispatchmethod"}
 _NAME, _CONSTANT, _ATTRIBUTE, _COMPREHENSION = f.NAME, f.CONSTANT, f.ATTRIBUTE, f.COMPREHENSION
 
 _STATEMENTS: dict[int, Callable[[Evaluation, f.Statement], None]] = {

@@ -281,6 +281,14 @@ def _taken_from_context(of: Call) -> v.Value:
     return v.elements(of.evaluation.values[_owner(of)])
 
 
+def _dispatched(of: Call) -> v.Value:
+    """``describe.dispatch(int)``: one of the functions that calling `describe` may run."""
+    callee = of.evaluation.operations[of.operation[5]]
+    if callee[0] != f.ATTRIBUTE:
+        return v.UNKNOWN
+    return members.registered(of.evaluation.inference, of.evaluation.values[_owner(of)])
+
+
 def _pushed(of: Call) -> v.Value:
     """``heappush(jobs, job)``: the list has it from then on."""
     item = of.arguments[1]
@@ -366,6 +374,8 @@ _ROWS: dict[str, _Row] = {
     ),
     records.NAMESPACE: _Row(lambda of: records.namespace(of.named)),
     "globals": _Row(_globals),
+    members.DISPATCH: _Row(_dispatched),
+    "inspect.getmembers": _Row(lambda of: members.listed(of.evaluation, of.arguments[0]), 1),
     "importlib.import_module": _Row(
         lambda of: modules.imported(of.evaluation, of.arguments[0]) or _unknown_call(of.name), 1
     ),

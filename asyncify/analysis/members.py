@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # What stands behind an async object.
 _SYNC_SIDES = {"sync_session", "sync_engine", "sync_connection"}
+DISPATCHING = {"functools.singledispatch", "functools.singledispatchmethod"}
+DISPATCH = "functools.singledispatch().dispatch"
 OBJECT_MAKER = "object.__new__"  # what makes an object without its constructor
 _KEEPING_ORIGIN = ("Session", "AsyncSession", "Connection", "AsyncConnection")
 
@@ -111,6 +113,22 @@ def by_name(evaluation: Evaluation, given: list[v.Value], place: int) -> v.Value
             own = modules.own(evaluation.program, atom.module)
             found += [v.one(member) for name, member in own if name.startswith(start)]
     return v.join(found)
+
+
+def listed(evaluation: Evaluation, given: v.Value) -> v.Value:
+    """``inspect.getmembers(object)``: pairs of names and methods, or functions of a module."""
+    found: list[v.Value] = []
+    for atom in given:
+        if isinstance(atom, (v.Instance, v.ClassObject)):
+            family = (*atom.cls.ancestors, *atom.cls.descendants())
+            methods = dict.fromkeys(item for cls in family for item in cls.methods.items())
+            found += [
+                of(evaluation, atom, name) for name, method in methods
+                if not name.startswith("__") and not evaluation.inference.is_property(method)
+            ]  # fmt: skip
+        elif isinstance(atom, v.ModuleObject):
+            found += [v.one(each) for _, each in modules.own(evaluation.program, atom.module)]
+    return v.collection(v.one(v.TupleValue((v.UNKNOWN, v.join(found)))))
 
 
 def _made(evaluation: Evaluation, atom: v.Instance, name: str, held: v.Value) -> v.Value:
@@ -239,6 +257,8 @@ def _unsettled(inference: Inference, atom: v.Atom, name: str) -> v.Value:
         symbol = inference.program.member(atom.module, name)
         assert isinstance(symbol, Function)
         return inference.function_value(symbol, False)
+    if isinstance(atom, v.FunctionObject):
+        return v.collection(registered(inference, v.one(atom)))  # `describe.registry`
     assert isinstance(atom, (v.Instance, v.ClassObject, v.Client)) and atom.cls is not None
     methods = inference.methods(atom.cls, name)
     return _functions(inference, methods, not isinstance(atom, v.ClassObject))
@@ -255,6 +275,27 @@ def _of_named_tuple(evaluation: Evaluation, atom: v.NamedTuple, name: str) -> v.
     return records.item(atom, name)
 
 
+def _of_function(evaluation: Evaluation, atom: v.FunctionObject, name: str) -> v.Value | None:
+    """What chooses one of the functions that are registered for types; it isn't settled which
+    there are."""
+    if name not in ("dispatch", "registry") or not _chooses(evaluation.inference, atom.function):
+        return v.UNKNOWN
+    return v.one(v.Foreign(DISPATCH)) if name == "dispatch" else None
+
+
+def _chooses(inference: Inference, function: Function) -> bool:
+    """Does a function choose another one by the type of its argument?"""
+    return not DISPATCHING.isdisjoint(inference.decorators(function))
+
+
+def registered(inference: Inference, value: v.Value) -> v.Value:
+    """The functions that it chooses from, and it itself."""
+    functions = (a.function for a in value if isinstance(a, v.FunctionObject))
+    found = [function for function in functions if _chooses(inference, function)]
+    chosen = [inference.read(inference.slot("wrapped", function)) for function in found]
+    return v.join([frozenset(map(v.FunctionObject, found)), *chosen])
+
+
 _READERS: dict[type, Callable[[Evaluation, Any, str], Any]] = {
     v.NamedTuple: _of_named_tuple,
     v.Foreign: _of_foreign,
@@ -265,6 +306,7 @@ _READERS: dict[type, Callable[[Evaluation, Any, str], Any]] = {
     v.ModuleObject: _of_module,
     v.ForeignInstance: _of_foreign_instance,
     v.Client: _of_client,
+    v.FunctionObject: _of_function,
 }
 
 
