@@ -75,6 +75,10 @@ class Answers:
             places = {self._ways[p, member] for p in places if (p, member) in self._ways}
         return []
 
+    def roots(self) -> list[str]:
+        """The names of the mock itself."""
+        return [name for name, place in self._names.items() if place == 0]
+
     def variables(self) -> Iterator[str]:
         """The names of mocks below the first."""
         return (name for name, place in self._names.items() if place)
@@ -116,6 +120,8 @@ class Answers:
         place, is_mock = self._place(value), self._is_mock(value)
         if name in self._names:
             self.is_clear = self.is_clear and name == self.name and place is None
+        elif place == 0:
+            self._names[name] = place
         elif place:
             self._names[name] = place
             self.links.append(statement)

@@ -34,7 +34,7 @@ class Awaits:
 
     def of_patch(self, function: Function, operation: f.Operation) -> None:
         """``with patch("app.crud.get_user") as mock: ... mock.assert_called_once()``."""
-        name = self._bound(function, operation)
+        name = self.bound(function, operation)
         if not name:
             return
         for asserted in _assertions(function):
@@ -44,17 +44,21 @@ class Awaits:
     def of_decorator(self, function: Function, index: int) -> None:
         """``@patch("app.crud.get_user")``: the decorator next to the function gives the first
         parameter."""
+        name = self.decorated(function, index)
+        for asserted in _assertions(function) if name else ():
+            if dotted(function.body.operations, asserted[5]) == name:
+                self._rename(function, asserted)
+
+    def decorated(self, function: Function, index: int) -> str:
+        """The parameter that is given what a decorator puts in the place of something, or ''."""
         signature = function.signature
         giving = [i for i in signature.decorators if self._gives(function, i)]
         names = [p.name for p in signature.parameters if p.kind in ("p", "a")]
         names = names[1:] if function.is_method else names
         if index not in giving:
-            return
+            return ""
         place = len(giving) - 1 - giving.index(index)
-        if place < len(names):
-            for asserted in _assertions(function):
-                if dotted(function.body.operations, asserted[5]) == names[place]:
-                    self._rename(function, asserted)
+        return names[place] if place < len(names) else ""
 
     def _gives(self, function: Function, index: int) -> bool:
         """Does a decorator patch with a mock that it makes, and gives the function?"""
@@ -68,7 +72,7 @@ class Awaits:
             len(operation[6]) == wanted and not any(name == "new" for name, _ in operation[7])
         )  # fmt: skip
 
-    def _bound(self, function: Function, operation: f.Operation) -> str:
+    def bound(self, function: Function, operation: f.Operation) -> str:
         """The name that what a call gives has from then on, or ''."""
         operations = function.body.operations
         index = operations.index(operation)

@@ -29,6 +29,7 @@ _ASKED = re.compile(r"\{session\}\.(\w+)\(")
 _RESULT = re.compile(r"\{awaited\}((?:\.\w+(?:\([^()]*\))?)*)")
 _STEP = re.compile(r"\.(\w+)(\(?)")
 _EFFECT = "side_effect"
+ENTERING = ("__enter__", "__aenter__")
 _ASKING = ("assert_", "call")  # `call_count`, `called`, `call_args`
 _RAISING = ("Error", "Exception")
 _ADVICE = "Give what the statement is executed with the answer that the query's chain had."
@@ -53,14 +54,16 @@ class Chains:
             _first(where) for places in _asked(self, uses).values() for where in places if where
         }
 
-    def plan(self, mocked: Mocked, reached: Callable[[Mocked, Function], list[Use]]) -> None:
-        """Edit or report the chains of one mock."""
+    def plan(self, mocked: Mocked, reached: Callable[[Mocked, Function], list[Use]]) -> list[str]:
+        """Edit or report the chains of one mock; its names in the function that makes it."""
         self._given(mocked)
         outer: Answers | None = None
+        roots: list[str] = []
         is_clean = True
         holders = dict.fromkeys(mocked.holders)
         for function, name in sorted(holders, key=lambda h: h[0] is not mocked.function):
             answers = Answers(self.colors.uses.layout(function), name, outer)
+            roots += answers.roots() if function is mocked.function else ()
             clean = self._function(function, answers, reached(mocked, function))
             is_clean = is_clean and clean
             if function is mocked.function and len(holders) > 1:
@@ -69,11 +72,12 @@ class Chains:
                 self._unlink(function, answers)
         if outer is not None and is_clean:
             self._unlink(mocked.function, outer)
+        return roots
 
     def _given(self, mocked: Mocked) -> None:
         """``MagicMock(**{"query.return_value.first.return_value": 1})``"""
         operations = mocked.function.body.operations
-        for key, index in operations[mocked.call][7]:
+        for key, index in operations[mocked.call][7] if mocked.call >= 0 else ():
             given = operations[index] if not key and index >= 0 else ()
             for each in given[5] if given and given[0] == f.DICT else ():
                 text = (
@@ -109,7 +113,7 @@ class Chains:
         for answer, where in placed.items():
             others = {(a.place, a.member) for a, w in placed.items() if w == where}
             if where and len(others) == 1 and answers.is_clear:
-                self._rename(function, answer, f"{answers.name}.{where}")
+                self._rename(function, answer, f"{answers.roots()[-1]}.{where}".replace(*ENTERING))
                 settled.add(id(answer.statement))
         return self._others(function, answers, settled, _executing(uses, asked))
 
@@ -121,7 +125,7 @@ class Chains:
             statement = layout.statement(index)
             if statement is None or id(statement) in settled:
                 continue
-            if _is_query(layout.operations, index, answers.name):
+            if _is_query(layout.operations, index, answers.roots()):
                 if not self._assertion(function, answers, index, member):
                     self._report(function, operation, answers.name)
                     is_clean = is_clean and _is_looked_at(layout, index)
@@ -130,7 +134,7 @@ class Chains:
         if not is_clean:
             for statement in answers.links:
                 for index in range(statement[4], statement[5]):
-                    if _is_query(layout.operations, index, answers.name):
+                    if _is_query(layout.operations, index, answers.roots()):
                         self._report(function, layout.operations[index], answers.name)
         return is_clean
 
@@ -249,8 +253,8 @@ def _raises(function: Function, index: int) -> bool:
     return dotted(operations, index).endswith(_RAISING)
 
 
-def _is_query(operations: tuple[f.Operation, ...], index: int, name: str) -> bool:
+def _is_query(operations: tuple[f.Operation, ...], index: int, names: list[str]) -> bool:
     operation = operations[index]
     if not operation or operation[0] != f.ATTRIBUTE or operation[6] != QUERY_MEMBER:
         return False
-    return dotted(operations, operation[5]) == name
+    return dotted(operations, operation[5]) in names

@@ -58,6 +58,8 @@ class MockedFunctions:
     findings: list[Finding] = field(default_factory=list)
     # The names in functions that hold mocks of sessions, which are async ones now.
     sessions: set[tuple[Function, str]] = field(default_factory=set)
+    # Patches of factories whose sessions are known.
+    settled: set[tuple[Function, f.Operation]] = field(default_factory=set)
     awaits: Awaits = field(init=False)
     streams: Streams = field(init=False)
     _patching: Function = field(init=False)  # what runs while something is patched
@@ -124,7 +126,9 @@ class MockedFunctions:
                 alive = dict(operation[7]).get(MOCK_RESULT, given)
                 if isinstance(target, str):
                     alive = given  # the class has another name
-                if self._turns(owner) and not (own and self._is_alive(function, alive)):
+                known = own and self._is_alive(function, alive)
+                known = known or (self._patching, operation) in self.settled
+                if self._turns(owner) and not known:
                     self._made(function, operation, target)
             elif target in self.coloring.turned and not target.facts.is_async:
                 if target in self.coloring.sides.twinned and self.is_sync(self._patching):

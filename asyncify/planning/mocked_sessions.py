@@ -63,6 +63,9 @@ class MockedSessions:
         self.wanted: Callable[[v.Value], bool] = is_session
         # The mocks of functions that give sessions: calls that make them.
         self.makers: set[tuple[Function, int]] = set()
+        # What patched factories give: expressions, and names.
+        self.given: set[tuple[Function, int]] = set()
+        self.names: set[tuple[Function, str]] = set()
 
     def find(self, wanted: Callable[[v.Value], bool]) -> Iterator[Mocked]:
         """Every mock that is given to something which turns, for a parameter that is wanted."""
@@ -152,6 +155,8 @@ class MockedSessions:
 
     def _is_given(self, function: Function, name: str) -> bool:
         operations = function.body.operations
+        if self.wanted is is_session and (function, name) in self.names:
+            return True
         return any(
             self._given_directly(function, index)
             for index, operation in enumerate(operations)
@@ -161,6 +166,8 @@ class MockedSessions:
 
     def _given_directly(self, function: Function, index: int) -> bool:
         """Is it an argument for a parameter that is a session, of something that turns?"""
+        if self.wanted is is_session and (function, index) in self.given:
+            return True
         layout = self.colors.uses.layout(function)
         parent = layout.parent(index)
         operation = layout.operations[parent] if parent >= 0 else ()
@@ -335,6 +342,14 @@ class MockedSessions:
                 node=node, site=site, set_keywords=tuple(edits), remove_keywords=OF_AUTOSPEC
             )
             draft.add(edit)
+
+    def made(self, function: Function, members: set[str]) -> str:
+        """The mock of an async session, where none is made."""
+        draft = self.draft(function.module)
+        plain, awaited = draft.spell(PLAIN_MOCK), draft.spell(ASYNC_MOCK)
+        given = [f"spec={draft.spell(self._session(members))}"]
+        given += [f"{member}={awaited}(return_value={plain}())" for member in sorted(members)]
+        return f"{plain}({', '.join(given)})"
 
     def _maker(self, function: Function, index: int, members: set[str]) -> str:
         """What makes the mock: one that is made of a whole specification sets its members itself,

@@ -14,16 +14,18 @@ from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.program import Function, Module, dotted
 from asyncify.analysis.sides import ENTERED_AS
 from asyncify.analysis.statements import statements_of
+from asyncify.analysis.use import Use
 from asyncify.decisions import RenameReference
 from asyncify.findings import Finding
 from asyncify.planning.draft import Draft, reference
 from asyncify.planning.mocked_chains import Chains
+from asyncify.planning.mocked_factories import MockedFactories
 from asyncify.planning.mocked_functions import MockedFunctions
 from asyncify.planning.mocked_sessions import Mocked, MockedSessions, is_session
 from asyncify.rules import finding
 from asyncify.vocabulary.names import KINDS, async_name
 from asyncify.vocabulary.rows import Form
-from asyncify.vocabulary.testing import ASYNC_MOCK, MOCKS, is_test_path
+from asyncify.vocabulary.testing import ASYNC_MOCK, MOCK_RESULT, MOCKS, is_test_path
 
 _ADVICE = "Give it the class as `spec`, or make an AsyncMock of what is awaited."
 
@@ -40,14 +42,18 @@ class MockPlanner:
         self.sessions = MockedSessions(colors, coloring, draft)
         self.chains = Chains(colors, draft)
         self.functions = MockedFunctions(colors, coloring, draft)
+        self.factories = MockedFactories(colors, coloring, draft, self.functions)
 
     def plan(self) -> list[Finding]:
         """Plan the mocks; what a person has to do about others."""
         self._members()
         self._functions()
+        self.factories.find()
+        self.sessions.given, self.sessions.names = self.factories.given, self.factories.names
         for mocked in list(self.sessions.find(is_session)):
             if self.sessions.is_ours(mocked):
                 self._session(mocked)
+        self._of_factories()
         self.functions.plan()
         self._stand_ins()
         return [*self.chains.findings, *self.functions.findings, *self._others()]
@@ -74,14 +80,37 @@ class MockPlanner:
 
     def _session(self, mocked: Mocked) -> None:
         uses = self.sessions.reached(mocked)
-        members = self.chains.members(uses) | self.sessions.giving(uses)
+        members = self._members_of(uses)
         self.chains.plan(mocked, self.sessions.reached)
         self.sessions.respec(mocked, members)
+        plain = [name for fn, name in mocked.holders if (fn, name) in self.factories.plain]
+        if plain and self.factories.closes(use.function for use in uses):
+            self.factories.enter(mocked.function, mocked.call, plain[0])
         for function, name in dict.fromkeys(mocked.holders):
-            self.functions.sessions.add((function, name))
-            self._awaited_members(function, name)
-            self._entered(function, name)
-            self.functions.awaits.of_members(function, name, self._is_coroutine)
+            self._asked(function, name)
+
+    def _of_factories(self) -> None:
+        """Sessions that mocks of factories give."""
+        for function, path in self.factories.unmade:
+            mocked = Mocked(function, -1, ((function, path),))
+            uses = self.sessions.reached(mocked)
+            enters = self.factories.closes(use.function for use in uses)
+            text = self.sessions.made(function, self._members_of(uses))
+            self.factories.make(function, path, text, enters)
+            for name in self.chains.plan(mocked, self.sessions.reached):
+                self._asked(function, name)
+        for function, name in self.factories.factories:
+            self._entered(function, f"{name}.{MOCK_RESULT}")
+
+    def _members_of(self, uses: list[Use]) -> set[str]:
+        return self.chains.members(uses) | self.sessions.giving(uses)
+
+    def _asked(self, function: Function, name: str) -> None:
+        """What is set of a session's members, and asked of them."""
+        self.functions.sessions.add((function, name))
+        self._awaited_members(function, name)
+        self._entered(function, name)
+        self.functions.awaits.of_members(function, name, self._is_coroutine)
 
     def _entered(self, function: Function, name: str) -> None:
         """``db.__enter__.return_value = db``: it is entered by ``async with``."""

@@ -1,0 +1,180 @@
+"""Factories of sessions that tests patch: ``with patch("app.db.SessionLocal") as factory``.
+
+What the mock gives is a session: by itself (``factory.return_value``), where it is entered
+(``factory.return_value.__enter__.return_value``), or by what is given for it (``return_value=db``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.layout import Layout
+from asyncify.analysis.program import Function, Module, Symbol, Variable, dotted
+from asyncify.decisions import CloseToAsyncWith, InsertStatements, RenameReference
+from asyncify.planning.draft import Draft, call_reference, reference
+from asyncify.planning.mocked_chains import ENTERING
+from asyncify.planning.mocked_functions import MockedFunctions
+from asyncify.sites import NodeRef
+from asyncify.vocabulary.testing import MOCK_RESULT, MOCKS
+
+_CLOSE = "close"
+_ENTERED = f"{MOCK_RESULT}.__enter__.{MOCK_RESULT}"
+
+
+@dataclass(slots=True)
+class MockedFactories:
+    """Finds what such mocks give."""
+
+    colors: Colors
+    coloring: Coloring
+    draft: Callable[[Module], Draft]
+    functions: MockedFunctions
+    # Expressions, and names, that are given for a session by a patched factory.
+    given: set[tuple[Function, int]] = field(default_factory=set)
+    names: set[tuple[Function, str]] = field(default_factory=set)
+    # The names of those among them that the factory gives by itself.
+    plain: set[tuple[Function, str]] = field(default_factory=set)
+    # The mocks of factories, and what of them is a session that nobody has made.
+    factories: list[tuple[Function, str]] = field(default_factory=list)
+    unmade: list[tuple[Function, str]] = field(default_factory=list)
+
+    def find(self) -> None:
+        """Look at every patch."""
+        functions = self.functions
+        for function in functions.patching():
+            operations = function.body.operations
+            for operation in operations:
+                if operation and operation[0] == f.CALL and function in self.coloring.turned:
+                    self._patch(function, operations, operation)
+        for function in functions.decorated():
+            for index in function.signature.decorators if function in self.coloring.turned else ():
+                operation = function.signature.operations[index]
+                name = functions.awaits.decorated(function, index)
+                if (
+                    operation[0] == f.CALL
+                    and name
+                    and self._is_patched(function, function.signature.operations, operation)
+                ):
+                    self._factory(function, name, operation)
+
+    def closes(self, functions: Iterable[Function]) -> bool:
+        """Is a session that was closed by hand entered from now on?"""
+        modules = {function.module for function in functions}
+        return any(
+            isinstance(decision, CloseToAsyncWith)
+            for module in modules for decision in self.draft(module).decisions
+        )  # fmt: skip
+
+    # -- patches
+
+    def _is_patched(
+        self, function: Function, operations: tuple[f.Operation, ...], operation: f.Operation
+    ) -> bool:
+        """Is a factory of sessions that turn replaced by a mock?"""
+        return any(
+            given < 0 and self._is_factory(symbol) and not operation[7]
+            for symbol, given in self.functions.replaced(function, operations, operation)
+        )
+
+    def _patch(
+        self, function: Function, operations: tuple[f.Operation, ...], operation: f.Operation
+    ) -> None:
+        for symbol, given in self.functions.replaced(function, operations, operation):
+            if not self._is_factory(symbol):
+                continue
+            result = dict(operation[7]).get(MOCK_RESULT, -1)
+            value = operations[given] if given >= 0 else ()
+            if value and value[0] == f.LAMBDA:
+                inner = function.module.functions[value[5]]
+                name = dotted(inner.body.operations, inner.body.statements[0][7])
+                if name:
+                    self.names.add((function, name))
+                    self.plain.add((function, name))
+                    self.functions.settled.add((function, operation))
+                continue
+            if value and value[0] == f.CALL:
+                called = dotted(operations, value[5]).rpartition(".")[2]
+                result = dict(value[7]).get(MOCK_RESULT, -1) if called in MOCKS else -1
+            if result >= 0:
+                self.given.add((function, result))
+                self.plain.add((function, dotted(operations, result)))
+                self.functions.settled.add((function, operation))
+            elif given < 0 and not operation[7]:
+                name = self.functions.awaits.bound(function, operation)
+                if name:
+                    self._factory(function, name, operation)
+
+    def _is_factory(self, symbol: Symbol) -> bool:
+        if not isinstance(symbol, Variable):
+            return False
+        return any(
+            isinstance(atom, v.Known) and atom.kind == "sessionmaker"
+            and atom.origin in self.coloring.alive
+            for atom in self.colors.inference.symbol_value(symbol) or ()
+        )  # fmt: skip
+
+    # -- what the mock of a factory gives
+
+    def _factory(self, function: Function, name: str, operation: f.Operation) -> None:
+        layout = self.colors.uses.layout(function)
+        paths = {f"{name}.{MOCK_RESULT}", f"{name}.{_ENTERED}"}
+        made = set()
+        for statement in layout.statements:
+            for target in statement[7] if statement[0] == f.ASSIGN else ():
+                if target[0] == f.TO_ATTRIBUTE:
+                    path = f"{dotted(layout.operations, target[1])}.{target[2]}"
+                    if path in paths:
+                        made.add(path)
+                        self.given.add((function, statement[8]))
+                        if not path.endswith(_ENTERED):
+                            self.plain.add((function, dotted(layout.operations, statement[8])))
+        named = [path for path in paths - made if _is_named(layout, path)]
+        self.unmade += [(function, path) for path in named]
+        if made or named:
+            self.factories.append((function, name))
+            self.functions.settled.add((function, operation))
+
+    def enter(self, function: Function, call: int, name: str) -> None:
+        """A session that was closed by hand gives itself where it is entered."""
+        draft, layout = self.draft(function.module), self.colors.uses.layout(function)
+        node, site = call_reference(function, call), draft.site(layout.operations[call])
+        source = f"{name}.__aenter__.{MOCK_RESULT} = {name}\n"
+        draft.add(InsertStatements(node=node, site=site, source=source, where="after"))
+        for index, operation in enumerate(layout.operations):
+            if _is(layout, index, f"{name}.{_CLOSE}"):
+                node, site = reference(operation), draft.site(operation)
+                draft.add(RenameReference(node=node, site=site, new="__aexit__"))
+
+    def make(self, function: Function, path: str, text: str, enters: bool) -> None:
+        """Make the session before it is named first."""
+        layout, draft = self.colors.uses.layout(function), self.draft(function.module)
+        index = next(i for i, _ in enumerate(layout.operations) if _is(layout, i, path))
+        path = path.replace(*ENTERING)
+        source = f"{path} = {text}\n"
+        if enters and not path.endswith(_ENTERED.replace(*ENTERING)):
+            source += f"{path}.__aenter__.{MOCK_RESULT} = {path}\n"
+        operation = layout.operations[index]
+        node, site = NodeRef("Attribute", operation[3], operation[6]), draft.site(operation)
+        draft.add(InsertStatements(node=node, site=site, source=source))
+
+
+def _is_named(layout: Layout, path: str) -> bool:
+    """Is something asked of what a path gives, other than to be entered?"""
+    for index, operation in enumerate(layout.operations):
+        if operation and _is(layout, index, path):
+            parent = layout.parent(index)
+            above = layout.operations[parent] if parent >= 0 else ()
+            if not above or above[0] != f.ATTRIBUTE or above[6] != ENTERING[0]:
+                return True
+    return False
+
+
+def _is(layout: Layout, index: int, path: str) -> bool:
+    operation = layout.operations[index]
+    return bool(
+        operation and operation[0] == f.ATTRIBUTE and dotted(layout.operations, index) == path
+    )
