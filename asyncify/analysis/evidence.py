@@ -21,7 +21,7 @@ from asyncify.analysis.slots import Slot
 from asyncify.analysis.statements import statements_of
 from asyncify.vocabulary.common import NAMESPACES
 from asyncify.vocabulary.names import SQLMODEL, TABLES
-from asyncify.vocabulary.testing import QUERY_MEMBER, is_test_path
+from asyncify.vocabulary.testing import QUERY_MEMBER, RECORDED, is_test_path
 from asyncify.vocabulary.uses import BARE, EXECUTED, OF_ENTITIES, OF_STATEMENTS, PAIRS
 
 if TYPE_CHECKING:
@@ -315,7 +315,10 @@ def _leads(value: v.Value) -> bool:
 
 
 def _is_foreign(value: v.Value) -> bool:
-    """Is it nothing of the program, as far as one knows?"""
+    """Is it nothing of the program, as far as one knows? ``call.get(User, 1)`` is only compared
+    with what a mock was asked for."""
+    if any(isinstance(a, v.Foreign) and a.name in RECORDED for a in value):
+        return False
     return is_unknown(value) or all(isinstance(a, (v.Foreign, v.ForeignInstance)) for a in value)
 
 

@@ -131,7 +131,8 @@ class MockedFunctions:
                 if self._turns(owner) and not known:
                     self._made(function, operation, target)
             elif target in self.coloring.turned and not target.facts.is_async:
-                if target in self.coloring.sides.twinned and self.is_sync(self._patching):
+                copied = target in self.coloring.sides.twinned and self.is_sync(self._patching)
+                if copied and self.elsewhere(function, operations, operation, target):
                     continue  # the copy is meant
                 if target in self.coloring.sides.twinned:
                     self._twin(function, operation, target)
@@ -173,6 +174,22 @@ class MockedFunctions:
         fixtures = self.colors.inference.fixtures
         asking = (requesting for requesting, _ in fixtures.requesting(function))
         return self.coloring.turned.isdisjoint((function, *asking))
+
+    def elsewhere(
+        self,
+        function: Function,
+        operations: tuple[f.Operation, ...],
+        operation: f.Operation,
+        symbol: Symbol,
+    ) -> Module | None:
+        """The module that imports what is patched there, or None where it is patched at home."""
+        program, index = self.colors.inference.program, operation[6][0]
+        text = operations[index][5] if operations[index][0] == f.CONSTANT else ""
+        owner = program.named(str(text).rpartition(".")[0])
+        if not text:
+            owner = program.resolve_expression(function, operations, index)
+        home = symbol.module if isinstance(symbol, (Function, Variable)) else None
+        return owner if isinstance(owner, Module) and owner is not home else None
 
     def _twin(self, function: Function, operation: f.Operation, target: Function) -> None:
         reason = f"`{target.qualname}` turns async, and what stays sync calls a sync copy of it, "

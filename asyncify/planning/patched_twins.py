@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from asyncify import facts as f
 from asyncify.analysis.colors import Colors
-from asyncify.analysis.program import Function, Module, Symbol, Variable, dotted
+from asyncify.analysis.program import Function, Module, dotted
 from asyncify.decisions import EditArguments
 from asyncify.planning.draft import Draft
 from asyncify.planning.mocked_functions import MockedFunctions
@@ -28,8 +28,13 @@ def follow_twins(
         if not functions.is_sync(function):
             continue
         for symbol, _ in functions.replaced(function, operations, operation):
-            new = sides.twin_name(symbol)
-            if new and _is_named_there(colors, draft, operations, operation, symbol):
+            owner = functions.elsewhere(function, operations, operation, symbol)
+            new = sides.twin_name(symbol) if owner is not None else ""
+            last = _last(operations, operation)
+            if owner is None or not new or not draft(owner).drops(last):
+                continue
+            turned = functions.coloring.turned.intersection(owner.functions)
+            if not any(last in inner.facts.names for inner in turned):
                 _rename(draft(function.module), operations, operation, new)
 
 
@@ -47,20 +52,11 @@ def _patches(
                 yield function, function.signature.operations, operation
 
 
-def _is_named_there(
-    colors: Colors,
-    draft: Callable[[Module], Draft],
-    operations: tuple[f.Operation, ...],
-    operation: f.Operation,
-    symbol: Symbol,
-) -> bool:
-    """Is the copy what the module that is patched has, instead of the other?"""
-    first = operations[operation[6][0]]
-    text = first[5] if first[0] == f.CONSTANT else ""
-    owner, _, last = str(text).rpartition(".")
-    module = colors.program.modules.get(owner)
-    home = symbol.module if isinstance(symbol, (Variable, Function)) else None
-    return module is None or module is home or draft(module).drops(last)
+def _last(operations: tuple[f.Operation, ...], operation: f.Operation) -> str:
+    """The name that is patched, which is the last text that is given."""
+    texts = (operations[i] for i in operation[6][:2] if i >= 0)
+    found = [str(text[5]) for text in texts if text[0] == f.CONSTANT]
+    return found[0].rpartition(".")[2] if found else ""
 
 
 def _rename(

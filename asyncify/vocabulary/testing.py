@@ -169,6 +169,7 @@ COMMAND_METHODS: tuple[str, ...] = ("callback", "main")
 # https://docs.python.org/3/library/unittest.mock.html#unittest.mock.AsyncMock
 MOCKS: tuple[str, ...] = ("MagicMock", "Mock")
 MOCKS_OF: tuple[str, ...] = ("unittest.mock.", "mock.")  # what else they come from
+RECORDED = frozenset({"unittest.mock.call", "mock.call"})
 ASYNC_MOCK, PLAIN_MOCK = "unittest.mock.AsyncMock", "unittest.mock.MagicMock"
 # Methods that make no object of a class which they are given: mocks of what it has, and what puts
 # something in the place of one of its members.
