@@ -7,6 +7,7 @@ can't be met is a finding.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -38,6 +39,7 @@ from asyncify.vocabulary.loading import CALLEE, REQUEST
 
 Path = tuple[str, ...]
 _NAMED = 3  # attributes in one message
+_ENTERING = re.compile(r".*\brun_sync\(lambda\b[^{]*\{node\}")  # a Query that stays one, say
 
 
 class LoadPlanner:
@@ -142,7 +144,8 @@ class LoadPlanner:
         if entered is None:
             entered = self._entered[function.module] = {
                 decision.node for decision in self.draft(function.module).decisions
-                if isinstance(decision, EnterRunSync) and not decision.outside
+                if (isinstance(decision, EnterRunSync) and not decision.outside)
+                or (isinstance(decision, ReplaceExpression) and _ENTERING.match(decision.template))
             }  # fmt: skip
         layout = self.colors.uses.layout(function)
         while entered and operation >= 0:
