@@ -24,7 +24,9 @@ from asyncify.plan import Plan, make_plan, pending_queries, with_figures
 from asyncify.planning.annotations import AnnotationPlanner
 from asyncify.planning.draft import Draft
 from asyncify.planning.mocked_chains import Chains
-from asyncify.planning.mocked_sessions import MockedSessions, is_session
+from asyncify.planning.mocked_factories import MockedFactories
+from asyncify.planning.mocked_functions import MockedFunctions
+from asyncify.planning.mocked_sessions import Mocked, MockedSessions, is_session
 from asyncify.planning.queries import QueryPlanner
 from asyncify.planning.support import Support
 from asyncify.planning.sync_names import SyncNames
@@ -131,6 +133,12 @@ class _Queries:
         """The chains of mocked queries answer statements; what is said of those that can't."""
         sessions = MockedSessions(self.colors, self.turning, self.draft)
         chains = Chains(self.colors, self.draft, is_sync=True)
+        functions = MockedFunctions(self.colors, self.turning, self.draft)
+        factories = MockedFactories(self.colors, self.turning, self.draft, functions)
+        factories.find()
+        sessions.given, sessions.names = factories.given, factories.names
+        for function, path in factories.unmade:
+            chains.plan(Mocked(function, -1, ((function, path),)), sessions.reached)
         for mocked in list(sessions.find(is_session)):
             if sessions.is_ours(mocked):
                 chains.plan(mocked, sessions.reached)

@@ -162,10 +162,10 @@ def test_queries_of_the_named_files_only(tmp_path: Path) -> None:
 
 
 MOCKED = """\
-from unittest.mock import MagicMock
+from unittest.mock import MagicMock, patch
 
 import pytest
-from reading import find
+from reading import find, first
 
 
 def test_found():
@@ -178,10 +178,25 @@ def test_asserted():
     db = MagicMock()
     find(db, 1)
     db.query.assert_called_once()
+
+
+def test_made():
+    with patch("reading.SessionLocal") as factory:
+        db = factory.return_value.__enter__.return_value
+        db.query.return_value.first.return_value = 7
+        assert first() == 7
 """
 FINDING = """\
 from models import User
-from sqlalchemy.orm import Session
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session, sessionmaker
+
+SessionLocal = sessionmaker(create_engine("sqlite://"))
+
+
+def first():
+    with SessionLocal() as db:
+        return db.query(User).first()
 
 
 def find(db: Session, key: int):
@@ -194,6 +209,7 @@ def test_mocks_answer_the_statements_that_queries_become(tmp_path: Path) -> None
     outcome = in_phase("queries")(tmp_path)
     texts = {change.path: change.after.decode() for change in outcome.changes}
     answer = "db.execute.return_value.scalars.return_value.first.return_value = 7"
-    assert answer in texts["test_reading.py"]
+    assert texts["test_reading.py"].count(answer) == 2
+    assert "factory.return_value.__enter__.return_value\n" in texts["test_reading.py"]
     assert "    db.execute.assert_called_once()\n" in texts["test_reading.py"]
     assert not [x for x in outcome.findings if x.code == "ASY608"]

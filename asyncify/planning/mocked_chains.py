@@ -113,7 +113,9 @@ class Chains:
         for answer, where in placed.items():
             others = {(a.place, a.member) for a, w in placed.items() if w == where}
             if where and len(others) == 1 and answers.is_clear:
-                self._rename(function, answer, f"{answers.roots()[-1]}.{where}".replace(*ENTERING))
+                root = answers.roots()[-1]
+                root = root if self.is_sync else root.replace(*ENTERING)
+                self._rename(function, answer, f"{root}.{where}")
                 settled.add(id(answer.statement))
         return self._others(function, answers, settled, _executing(uses, asked))
 
