@@ -25,6 +25,7 @@ _PYTHON = "https://docs.python.org/3/library/"
 _INJECTOR = "https://python-dependency-injector.ets-labs.org/wiring.html"
 _PYDANTIC = "https://docs.pydantic.dev/latest/concepts/validators/"
 _PYDANTIC_SERIALIZERS = "https://docs.pydantic.dev/latest/concepts/serialization/"
+_GRADIO = "https://www.gradio.app/docs/gradio/interface"
 _MARSHMALLOW = "https://marshmallow.readthedocs.io/en/stable/extending/"
 _SQLALCHEMY_EVENTS = (
     "https://docs.sqlalchemy.org/en/21/orm/extensions/asyncio.html"
@@ -306,6 +307,20 @@ _ROWS = (
         0,
         "callback",
         source=TORNADO + "ioloop.html#tornado.ioloop.PeriodicCallback",
+    ),
+    Boundary(  # of generators: what they yield is what `await` is for
+        "tornado.gen.coroutine", SYNC, note=CALLED, source=TORNADO + "guide/coroutines.html"
+    ),
+    Boundary(
+        "tornado.concurrent.run_on_executor",
+        SYNC,
+        note=OWN_LOOP,
+        source=TORNADO + "concurrent.html",
+    ),
+    # Gradio
+    *(
+        Boundary(f"gradio.{name}", AWAITED, 0, "fn", note=THREADED, source=_GRADIO)
+        for name in ("Interface", "ChatInterface", "on", "render", "api")
     ),
     # Task queues
     Boundary("celery.app.shared_task", SYNC, note=OWN_LOOP, source=CELERY),

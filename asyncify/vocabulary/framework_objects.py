@@ -140,6 +140,27 @@ _ASYNC_SCHEDULER = {
     "add_job": Boundary("add_job", AWAITED, 0, "func", note=THREADED),
     "scheduled_job": Boundary("scheduled_job", AWAITED, note=THREADED),
 }
+# Events of what is on a page: https://www.gradio.app/docs/gradio/blocks
+_GRADIO = {
+    name: Boundary(
+        name, AWAITED, 0, "fn", note=THREADED, source="https://www.gradio.app/guides/blocks-and-event-listeners"
+    )
+    for name in (
+        *("click", "change", "input", "submit", "select", "upload", "clear", "blur", "focus"),
+        *("load", "unload", "release", "like", "tick", "edit", "play", "pause", "stop", "success"),
+        *("then", "expand", "collapse", "delete", "start_recording", "stop_recording", "retry"),
+        *("undo", "apply", "download", "copy", "double_click", "key_up"),
+    )
+}  # fmt: skip
+_GRADIO_COMPONENTS = (
+    *("Blocks", "Interface", "ChatInterface", "Tab", "Accordion", "Timer", "State", "Dataset"),
+    *("Button", "ClearButton", "DownloadButton", "DuplicateButton", "UploadButton"),
+    *("Textbox", "MultimodalTextbox", "Number", "Slider", "Checkbox", "CheckboxGroup", "Radio"),
+    *("Dropdown", "ColorPicker", "DateTime", "Code", "Chatbot", "JSON", "HTML", "Label"),
+    *("Markdown", "HighlightedText", "Dataframe", "DataFrame", "File", "FileExplorer", "Image"),
+    *("ImageEditor", "Gallery", "Audio", "Video", "Model3D", "Plot", "BarPlot", "LinePlot"),
+    "ScatterPlot",
+)
 _LIMITER = {
     name: Boundary(name, AWAITED, source="https://slowapi.readthedocs.io/en/latest/")
     for name in ("limit", "shared_limit", "exempt")
@@ -247,6 +268,7 @@ METHODS: dict[str, dict[str, Boundary]] = {
     "asyncio.AbstractEventLoop": _LOOP,
     "tornado.ioloop.IOLoop": _IO_LOOP,
     "tornado.ioloop.IOLoop.current": _IO_LOOP,
+    **{f"gradio.{name}": _GRADIO for name in _GRADIO_COMPONENTS},
     "celery.Celery": _CELERY_APP,
     "celery.app.Celery": _CELERY_APP,
     "celery.app.base.Celery": _CELERY_APP,
