@@ -88,6 +88,8 @@ def asks_first(name: str) -> bool:
 @lru_cache(_NAMES)
 def may_call_items(name: str) -> bool:
     """May something foreign call the functions in a list or dict that it is given?"""
+    if name.endswith(")") and not name.endswith("()"):
+        return not fits(name)  # a keyword of which it is known
     return "." in name and not name.startswith(_CONTAINING) and not fits(name)
 
 

@@ -66,7 +66,7 @@ class Arguments(Holders):
             return  # `handlers.get(name, self.other)` gives it back
         if base and method[6] in _OF_SETS and any(isinstance(a, v.Collection) for a in base):
             return  # `self.observers.add(observer)` keeps it
-        name = self.callee_name(operation)
+        callee_name = name = self.callee_name(operation)
         kind = self._kind(index, operation, callee, name)
         expected = EXPECTING.get(name, EXPECTING.get(name.rpartition(".")[2], -1))
         consumer = applied(self.layout, index)
@@ -75,8 +75,8 @@ class Arguments(Holders):
         words = {i: key for key, i in operation[7] if key in known}
         for argument in (*operation[6], *(i for key, i in operation[7] if key != CHOICES_KEYWORD)):
             value = self.values[argument if argument >= 0 else ~argument]
-            if argument in words:
-                name = f"{name.partition('(')[0]}({words[argument]})"
+            if words:
+                name = f"{callee_name}({words[argument]})" if argument in words else callee_name
             if expected >= 0 and operation[6][expected : expected + 1] == (argument,):
                 kind, name = "expect", name.rpartition(".")[2]
             if self.inference.holds_nothing(value) and not _takes_paths(name):

@@ -300,6 +300,14 @@ _ROWS = (
         Boundary(name, AWAITED, 0, "dependency", note=THREADED, source=LITESTAR)
         for name in ("litestar.di.Provide", "litestar.Provide")
     ),
+    Boundary(
+        "litestar.background_tasks.BackgroundTask",
+        AWAITED,
+        0,
+        "fn",
+        note=THREADED,
+        source=LITESTAR + "usage/responses.html#background-tasks",
+    ),
     # Tornado
     Boundary(
         "tornado.ioloop.PeriodicCallback",

@@ -325,10 +325,15 @@ CONSTRUCTORS: dict[str, dict[str, Boundary]] = {
 _OF_LITESTAR = (
     *("on_startup", "on_shutdown", "lifespan", "route_handlers", "dependencies", "guards"),
     *("before_request", "after_request", "after_response", "before_send", "after_exception"),
-    "exception_handlers",
+)
+_ERRORS_OF_LITESTAR = Boundary(
+    "exception_handlers", SYNC, note=CALLED, source=LITESTAR + "usage/exceptions.html"
 )
 CONSTRUCTORS |= {
-    name: {key: Boundary(key, AWAITED, note=THREADED, source=LITESTAR) for key in _OF_LITESTAR}
+    name: {
+        **{key: Boundary(key, AWAITED, note=THREADED, source=LITESTAR) for key in _OF_LITESTAR},
+        "exception_handlers": _ERRORS_OF_LITESTAR,
+    }
     for name in ("litestar.Litestar", "litestar.app.Litestar", "litestar.Router")
 }
 CONSTRUCTORS["strawberry.fastapi.GraphQLRouter"] = {
