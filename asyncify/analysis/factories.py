@@ -154,10 +154,12 @@ class Factories:
 
     def _is_made_here(self, constructor: Function, cls: Class) -> bool:
         """Does the program make objects of the class, or FastAPI for it?"""
-        if self._callers(constructor):
-            return True
-        injected = self.colors.divider.spread.injected
-        classes = (cls, *self._inheriting(cls))
+        return bool(self._callers(constructor)) or self.is_injected(constructor)
+
+    def is_injected(self, constructor: Function) -> bool:
+        """Does FastAPI make objects of the class of a constructor, or of one that inherits it?"""
+        cls, injected = constructor.owner, self.colors.divider.spread.injected
+        classes = (cls, *self._inheriting(cls)) if cls is not None else ()
         return any(
             injected.names(function, other) for other in classes
             for function in self.program.mentioning(other.name)

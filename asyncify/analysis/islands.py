@@ -44,7 +44,9 @@ class Islands(Obstacles):
         for member in members:
             if self.returns_unread(member) or self.makes_session(member):
                 return False
-            if member.is_constructor and not self.factories.is_only_made(member):
+            if member.is_constructor and (
+                self.factories.is_injected(member) or not self.factories.is_only_made(member)
+            ):
                 return False  # who makes objects of its class isn't seen
             if member.facts.is_async or self.already.lost(member):
                 return False  # it awaits, and what runs inside run_sync can't

@@ -53,7 +53,8 @@ class Arguments(Holders):
         values, holds_nothing = self.values, self.inference.holds_nothing
         for index in (*[i for i in operation[6] if i >= 0], *[i for _, i in operation[7]]):
             if not holds_nothing(values[index]):
-                return may_call_items(self.callee_name(operation))
+                name = self.callee_name(operation)
+                return name in CONSTRUCTORS or may_call_items(name)
         return False
 
     def passed(self, index: int, operation: f.Operation, callee: v.Value) -> Iterator[Use]:
