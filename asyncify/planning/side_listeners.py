@@ -1,21 +1,30 @@
-"""Planning of listeners: what listens to an engine listens to its sync twin as well."""
+"""Planning of listeners: what listens to an engine listens to its sync twin as well.
+
+So it does where the engine is a variable. What listens to one of several, or to a parameter, is a
+finding.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from asyncify import facts as f
+from asyncify.analysis import values as v
 from asyncify.analysis.colors import Colors
 from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.program import Function, Module, Variable
 from asyncify.analysis.sides import Sides, home
 from asyncify.decisions import CopyDecorator, Decision, KeepSyncTwin, RenameReference
+from asyncify.findings import Finding
 from asyncify.planning.alongside import Alongside
 from asyncify.planning.draft import Draft, call_reference, reference
 from asyncify.planning.held_twins import HeldPlanner
+from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
 
 _LISTENERS = {"sqlalchemy.event.listen", "sqlalchemy.event.listens_for"}
+_UNHEARD = "What listens here to engines doesn't listen to their sync copies: {}."
+_ADVICE = "Add it to those as well."
 
 
 class SideListeners:
@@ -39,6 +48,7 @@ class SideListeners:
         self._twins = twins
         self._import = imported
         self._there: set[Variable] = set()
+        self._repeated: set[tuple[Function, int]] = set()  # calls, and ~ decorators
         self.alongside: Alongside | None = None
 
     def plan(self, alongside: Alongside | None, there: set[Variable]) -> None:
@@ -55,6 +65,49 @@ class SideListeners:
                 for index, operation in enumerate(function.body.operations):
                     if operation and operation[0] == f.CALL:
                         self._listen(function, index)
+
+    def missed(self) -> Iterator[Finding]:
+        """What listens to engines that have twins, and isn't repeated for these."""
+        twins: dict[v.Origin, str] = {}
+        for variable, name in self._twins.items():
+            for atom in self.inference.global_value(variable.module, variable.name):
+                if isinstance(atom, v.Known) and atom.kind == "Engine" and atom.origin and name:
+                    twins[atom.origin] = name
+        if not twins:
+            return
+        for word in ("listen", "listens_for"):
+            for function in self.program.mentioning(word):
+                for site, held in self._unrepeated(function):
+                    names = {
+                        twins[a.origin]
+                        for a in held
+                        if isinstance(a, v.Known) and a.origin in twins
+                    }
+                    if names:
+                        told = ", ".join(f"`{name}`" for name in sorted(names))
+                        yield finding("ASY204", site, _UNHEARD.format(told), _ADVICE)
+
+    def _unrepeated(self, function: Function) -> Iterator[tuple[Site, v.Value]]:
+        """The calls in a function, and its decorators, that listen to something and aren't
+        repeated, with what that is."""
+        evaluation = self.inference.evaluations.get(function)
+        if evaluation is None or home(function) in self.sides.synced:
+            return
+        outer = self.inference.evaluations.get(function.parent) if function.parent else None
+        bodies = [(function, evaluation.operations, evaluation.values)]
+        if outer is not None and function in outer.decorated and function.parent is not None:
+            operations = function.signature.operations
+            bodies.append((function.parent, operations, outer.decorated[function]))
+        for scope, operations, values in bodies:
+            for index, operation in enumerate(operations):
+                place = index if scope is function else ~index
+                if not operation or operation[0] != f.CALL or (function, place) in self._repeated:
+                    continue
+                if not operation[6] or operation[6][0] < 0:
+                    continue
+                if foreign_name(scope, operations, operation[5], self.inference) in _LISTENERS:
+                    site = Site(function.module.path, operation[1], operation[2])
+                    yield site, values[operation[6][0]]
 
     def _may_listen(self, function: Function) -> bool:
         return (
@@ -104,6 +157,7 @@ class SideListeners:
         found = self._listened(scope, function.signature.operations, index)
         if found is None:
             return
+        self._repeated.add((function, ~index))
         draft, facts = self.draft(function.module), function.facts
         draft.add(
             CopyDecorator(
@@ -116,6 +170,7 @@ class SideListeners:
     def _listen(self, function: Function, index: int) -> None:
         found = self._listened(function, function.body.operations, index)
         if found is not None and self.colors.uses.layout(function).is_statement(index):
+            self._repeated.add((function, index))
             draft = self.draft(function.module)
             site = draft.site(function.body.operations[index])
             nested = (self._listening(function, *found, draft),)

@@ -88,6 +88,7 @@ class SidePlanner:
             self.colors, self.sides, self.draft, self._twins, self.let_import, self.held
         )
         listeners.plan(self.alongside, self._there)
+        self.findings += listeners.missed() if self.alongside is None else ()
         for draft, twin in self.made:
             draft.add(twin)
 
