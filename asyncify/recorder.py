@@ -78,6 +78,9 @@ class Recorder:
         self._expired: WeakKeyDictionary[Any, tuple[str, frozenset[str]]] = WeakKeyDictionary()
         # The relationships of an instance that nothing but commits has expired.
         self._committed: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
+        # What instances had at a session's last commits, by their identity: they may go with the
+        # collections that expire, and come back as others.
+        self._gone: WeakKeyDictionary[Any, dict[Any, set[str]]] = WeakKeyDictionary()
 
     def listen(self) -> None:
         """Hear of every statement that a session executes, and of all that expires."""
@@ -88,12 +91,15 @@ class Recorder:
         event.listen(Session, "after_commit", self.committed)
         event.listen(Mapper, "expire", self.expired, raw=True)
         event.listen(Mapper, "refresh", self.refreshed, raw=True)
+        event.listen(Mapper, "load", self.loaded, raw=True)
 
     def committed(self, session: Any) -> None:
         """A session has committed, and has expired nothing yet."""
+        held = self._gone.setdefault(session, {})
         for state in session.identity_map.all_states():
             loaded = {each.key for each in state.mapper.relationships} & set(state.dict)
             self._committed.setdefault(state, set()).update(loaded)
+            held[state.key] = set(self._committed[state])
 
     def expired(self, state: Any, names: Any) -> None:
         """Attributes of an instance expire: why?"""
@@ -118,6 +124,16 @@ class Recorder:
         reason, flushed = self._expired.get(state, _NOTHING)
         if flushed:
             self._expired[state] = reason, flushed - frozenset(names or flushed)
+
+    def loaded(self, state: Any, context: Any) -> None:
+        """An instance is made. Where what leads to it had been loaded before a commit, it would
+        have been there still, with all that it had."""
+        parent = getattr(context.load_options, "_lazy_loaded_from", None)
+        if parent is None:
+            return
+        found = self._caused(list(_outwards(sys._getframe(1))))
+        if found is not None and self.reason(*found[1][:3]) == "commit":
+            self._committed[state] = set(self._gone.get(context.session, {}).get(state.key, ()))
 
     def _forget(self, state: Any, names: Any) -> None:
         """Relationships, all unless named, are gone though nothing had been committed."""

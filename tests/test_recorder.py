@@ -34,9 +34,16 @@ class Book(Base):
     title = Column(String)
     user_id = Column(ForeignKey("users.id"))
     user = relationship("User", back_populates="books")
+    marks = relationship("Mark", cascade="all, delete")
 
     def __repr__(self):
         return f"{self.title} by {self.user.name}"  # a relationship
+
+
+class Mark(Base):
+    __tablename__ = "marks"
+    id = Column(Integer, primary_key=True)
+    book_id = Column(ForeignKey("books.id"))
 
 
 def count(db):
@@ -93,6 +100,23 @@ def test_kept(db):
     db.commit()
     db.expire(user, ["books"])
     assert len(user.books) == 1  # expired after a commit
+
+
+def test_goes(db):
+    user = db.query(User).one()  # without options, which it keeps
+    user = db.query(User).options(selectinload(User.books).selectinload(Book.marks)).one()
+    db.commit()
+    (book,) = user.books  # the collection expired, and its book had gone
+    assert book.marks == []  # loaded with what had gone
+    del book
+    db.rollback()
+    (book,) = user.books  # the collection is rolled back
+    assert book.marks == []  # of what was rolled back
+    db.expunge_all()
+    user = db.query(User).options(selectinload(User.books)).one()
+    db.commit()
+    (book,) = user.books  # the collection expired again
+    assert book.marks == []  # never loaded before
 
 
 def test_asks(db):
@@ -154,12 +178,17 @@ def test_lines_and_reasons(tmp_path: Path, python: Path) -> None:
     }
     program = [n for n, x in enumerate(PROGRAM.splitlines(), 1) if x.endswith("# a relationship")]
     column, books = "column", ("User", "books", "relationship")
+    marks = ("Book", "marks", "relationship")
     expected = {
         ("library.py", program[0], "Book", "user", "relationship", ""),
         ("library.py", program[1], *books, ""),
         ("test_library.py", marked("deferred"), "User", "bio", column, "deferred"),
         ("test_library.py", marked("loaded before a commit"), *books, "commit"),
         ("test_library.py", marked("expired after a commit"), *books, ""),
+        ("test_library.py", marked("loaded with what had gone"), *marks, "commit"),
+        ("test_library.py", marked("the collection is rolled back"), *books, ""),
+        ("test_library.py", marked("of what was rolled back"), *marks, ""),
+        ("test_library.py", marked("never loaded before"), *marks, ""),
         *(
             ("test_library.py", marked(f"after {why}"), "Book", "title", column, why)
             for why in ("flush", "commit", "rollback", "expire")
