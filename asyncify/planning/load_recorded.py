@@ -13,10 +13,12 @@ from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.load_demands import Demand
 from asyncify.analysis.load_values import Entity, Source
 from asyncify.analysis.program import Function, Module
+from asyncify.analysis.statements import statements_of
 from asyncify.findings import Finding
 from asyncify.loads import RecordedLoad
 from asyncify.rules import finding
 from asyncify.sites import Site
+from asyncify.vocabulary.loading import KEEPER
 
 _SPAN = 12  # lines: an expression may begin so far above the line that is recorded of it
 
@@ -115,6 +117,7 @@ class _Known:
             for _, d in all_of_them
         }  # fmt: skip
         self.read = {(at, d.attribute, d.entity.cls.name) for at, d in all_of_them if d.reader}
+        self.kept = {(name, d.entity.cls) for _, d in all_of_them for name in _keeping(d)}
 
     def has(
         self, places: list[Place], module: Module, load: RecordedLoad, around: Iterable[Function]
@@ -124,6 +127,25 @@ class _Known:
             return True
         if any(place in self.places for place in places):
             return True
+        if load.column and any(self._is_kept(place, load.cls) for place in places):
+            return True
         return bool(load.reader) and any(
             (function, load.attribute, load.cls) in self.read for function in around
         )
+
+    def _is_kept(self, place: Place, cls: str) -> bool:
+        """``self.user.name``: is what has expired of it loaded where the object is handed it?"""
+        operations = place[0].body.operations
+        base = operations[operations[place[1]][5]]
+        return base[0] == f.ATTRIBUTE and any(
+            name == base[6] and cls in (each.name for each in (kept, *kept.descendants()))
+            for name, kept in self.kept
+        )
+
+
+def _keeping(demand: Demand) -> Iterator[str]:
+    """The attribute of an object that keeps what has expired."""
+    statements = demand.function.body.statements if demand.reader == KEEPER else ()
+    for statement in statements_of(statements):
+        if statement[0] == f.ASSIGN and statement[8] == demand.operation:
+            yield from (target[2] for target in statement[7] if target[0] == f.TO_ATTRIBUTE)
