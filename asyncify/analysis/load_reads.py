@@ -300,13 +300,14 @@ def _given_back(run: LoadEvaluation, entity: s.Entity, name: str, reading: Readi
 
 def _is_from_before(run: LoadEvaluation, entity: s.Entity, name: str) -> bool:
     """Is it a column that the database computes, of what may be there since an earlier request of
-    the same test? Options load no relationship again that the session has loaded."""
-    loading = run.loading
-    if not entity.path or entity.source.kind != "query" or loading.keeping.all:
+    the same test? A query loads what has expired of all that it comes to by its options, but not
+    of what it doesn't ask for, and the session has."""
+    loading, path = run.loading, entity.path
+    if not path or entity.source.kind != "query" or loading.keeping.all or not loading.is_shared:
         return False
-    return loading.is_shared and any(
-        name in loading.computed.get(c, ()) for c in entity.cls.ancestors
-    )
+    if not any((entity.source, path[: n + 1]) in run.awaited for n in range(len(path))):
+        return False
+    return any(name in loading.computed.get(c, ()) for c in entity.cls.ancestors)
 
 
 def is_left_out(run: LoadEvaluation, key: s.Key, name: str) -> bool:
@@ -412,6 +413,8 @@ def _note(
 ) -> None:
     if not _is_awaited(run, reading.place):
         run.summary.demands[_demanded(run, entity, name, is_column, reading)] = None
+        if not is_column:
+            run.awaited.add((entity.source, (*entity.path, name)))
 
 
 def _demanded(
