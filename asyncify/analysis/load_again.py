@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis import load_commits
 from asyncify.analysis import load_values as s
+from asyncify.analysis import values as v
 from asyncify.analysis.load_demands import Demand
 from asyncify.analysis.load_histories import Pair
 from asyncify.analysis.program import Class
@@ -124,13 +125,25 @@ def _read_again(
     if not given or not _is_stored(run, entity.source):
         return False
     before = expired
+    left = set() if _is_kept(run, index) else given - related  # to those who select it
     for name in sorted(given if selects else given & related):
-        reader = CALLEE if name not in related else ""
+        reader = CALLEE if name in left else ""
         if _expire(run, entity, name, variable, index, reader, column=True):
             expired -= {s.GIVEN_BACK + name}
             expired |= {name} if reader else set()
             run.state.set_expired(entity.key, expired)
     return expired is not before
+
+
+def _is_kept(run: LoadEvaluation, index: int) -> bool:
+    """Is it the method of an object that is called, which may keep the instance and read it before
+    it selects anything?"""
+    operation = run.operations[index]
+    callee = run.operations[operation[5]] if operation[0] == f.CALL else ()
+    return callee[:1] == (f.ATTRIBUTE,) and any(
+        isinstance(atom, v.Instance) and not run.loading.is_model(atom.cls)
+        for atom in run.types(callee[5])
+    )
 
 
 def lend(run: LoadEvaluation, pairs: Collection[Pair]) -> None:

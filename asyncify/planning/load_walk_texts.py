@@ -33,6 +33,18 @@ class Step:
     below: dict[str, Step] = field(default_factory=dict)
 
 
+def merge(steps: dict[str, Step], others: dict[str, Step]) -> None:
+    """Take the steps of others, too."""
+    for name, other in others.items():
+        step = steps.setdefault(name, other)
+        if step is not other:
+            step.wanted |= other.wanted
+            step.outdated |= other.outdated
+            step.here |= other.here
+            step.among = tuple(dict.fromkeys((*step.among, *other.among)))
+            merge(step.below, other.below)
+
+
 @dataclass(slots=True)
 class Walk:
     """What is loaded of one value before one statement; ``instead`` are the lines of
@@ -128,8 +140,9 @@ class WalkTexts:
             return None
         if link is None and step.wanted and step.here:
             return self.access.refreshed
-        raises = link is not None and link.lazy in RAISING and step.here
-        return None if step.wanted or raises else self.access.expired
+        if link is not None and link.lazy in RAISING and step.here:
+            return self.access.refreshed
+        return None if step.wanted else self.access.expired
 
     def _asked(self, walk: Walk, text: str, name: str, among: tuple[Class, ...]) -> str:
         """Is it an instance of what has the attribute? '' where it always is."""

@@ -24,7 +24,7 @@ from asyncify.decisions import AwaitExpression, InsertStatements, ReplaceCall, R
 from asyncify.planning.draft import Draft, node_reference
 from asyncify.planning.hoisting import Hoister
 from asyncify.planning.load_access import Access
-from asyncify.planning.load_walk_texts import Names, Step, Walk, WalkTexts
+from asyncify.planning.load_walk_texts import Names, Step, Walk, WalkTexts, merge
 from asyncify.planning.presence import is_there
 from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.loading import ITERATORS, LOADING_AGAIN
@@ -81,7 +81,8 @@ class Walks:
         step.wanted |= not demand.outdated
         step.outdated |= demand.outdated
         step.here |= demand.reader not in LOADING_AGAIN
-        walk.stored &= demand.reader not in LOADING_AGAIN or not demand.maybe
+        is_sure = demand.reader not in LOADING_AGAIN and not (demand.column and demand.outdated)
+        walk.stored &= is_sure or not demand.maybe
         self._ask_classes(demand, walk, names)
         return walk.site
 
@@ -95,8 +96,20 @@ class Walks:
     def write(self) -> None:
         walks = [walk for walk in self._walks.values() if walk is not None]
         walks = [walk for walk in walks if walk.steps or walk.instead]
-        for walk in sorted(walks, key=lambda walk: not _renews(walk.steps)):
+        for walk in sorted(self._merged(walks), key=lambda walk: not _renews(walk.steps)):
             self._write(walk)
+
+    def _merged(self, walks: list[Walk]) -> list[Walk]:
+        """Those that begin at the same value before the same statement are one."""
+        out: dict[tuple[object, ...], Walk] = {}
+        for walk in walks:
+            statement = self.colors.uses.layout(walk.holder).statement(walk.anchor)
+            place = statement[4] if statement is not None and not walk.instead else walk.anchor
+            key = walk.holder, place, walk.text, walk.item, walk.stored, walk.sure, walk.owner
+            known = out.setdefault((*key, bool(walk.instead)), walk)
+            if known is not walk:
+                merge(known.steps, walk.steps)
+        return list(out.values())
 
     # -- where
 
