@@ -134,6 +134,7 @@ HAZARDS = (
     Hazard("H03", "zone", 'db.expire(ticket, ["bought"])', "pass", "ASY702"),
     Hazard("H03", "decorated", 'db.expire(ticket, ["mail"])', "pass", "ASY702"),
     Hazard("H03", "finally", 'db.expire(user, ["books"])', "pass", "ASY702"),
+    Hazard("H03", "read_first", 'await db.refresh(coin, ["count"])', "pass"),
     Hazard("H03", "kept", "await user.awaitable_attrs.id", "pass", "ASY702"),
     Hazard(
         "H03", "queried_again", 'db.expire(book, ["user"])', "pass"
