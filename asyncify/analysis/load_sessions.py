@@ -300,7 +300,24 @@ def keep(run: LoadEvaluation, value: s.Value) -> None:
     if value:
         kept = {e.source for e in s.unordered(value) if e.source.kind in ("new", "given")}
         if not kept <= run.state.kept:
+            for source in sorted(kept - run.state.kept, key=lambda source: source.index):
+                if run.body.is_test and _is_handed_new(run, source):
+                    run.state.refreshed((source, ()))
             run.state.kept |= kept
+
+
+def _is_handed_new(run: LoadEvaluation, source: s.Source) -> bool:
+    """A fixture that a test adds itself is in no session before, where nothing could expire:
+    nobody adds what is there, unless it has been changed."""
+    parameters = run.function.signature.parameters
+    if source.kind != "given" or not 0 <= source.index < len(parameters):
+        return False
+    name = parameters[source.index].name
+    return not any(
+        target[0] == f.TO_ATTRIBUTE and run.operations[target[1]][5] == name
+        for statement in statements_of(run.function.body.statements) if statement[0] == f.ASSIGN
+        for target in statement[7]
+    )  # fmt: skip
 
 
 def ended(run: LoadEvaluation, index: int) -> None:
