@@ -10,12 +10,13 @@ from asyncify import facts as f
 from asyncify.analysis import load_reads, load_summaries
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
-from asyncify.analysis.program import Class, Variable, dotted
+from asyncify.analysis.program import Class, Function, Variable
 from asyncify.analysis.statements import statements_of
 from asyncify.source.templates import Read
 from asyncify.vocabulary.loading import (
     CONTEXT,
     GETS_TEMPLATE,
+    LISTS_TEMPLATES,
     MAKES_TEMPLATE,
     QUERYING,
     TEMPLATE_NAMES,
@@ -23,6 +24,9 @@ from asyncify.vocabulary.loading import (
 
 if TYPE_CHECKING:
     from asyncify.analysis.load_evaluation import LoadEvaluation
+
+# An expression: of a function, its operations, and which of them it is.
+Place = tuple[Function, tuple[f.Operation, ...], int]
 
 
 def rendered(run: LoadEvaluation, operation: f.Operation, index: int) -> None:
@@ -45,43 +49,74 @@ def _reads(run: LoadEvaluation, operation: f.Operation, callee: f.Operation) -> 
     names = list(_names(run.operations, operation))
     if not names:
         made = _made(run, callee)
-        text = _text(run, made)
+        text = _text(run, made) if made is not None else ""
         if text:
             return run.loading.templates.reads_of(text)
-        names = list(_got(run, made))
-    return run.loading.templates.reads(names[0]) if len(names) == 1 else []
+        names = list(_got(made)) if made is not None else []
+    if len(names) != 1:
+        return []
+    texts = list(_listed(run, names[0]))
+    return run.loading.templates.reads_of(texts[0]) if texts else run.loading.templates.reads(names[0])
 
 
-def _made(run: LoadEvaluation, callee: f.Operation) -> f.Operation:
-    """The call that gave what renders, also by a variable."""
-    operations = run.operations
+def _listed(run: LoadEvaluation, name: str) -> Iterator[str]:
+    """The text of a template in ``DictLoader({"order.html": "..."})``."""
+    for function in run.loading.inference.program.mentioning(LISTS_TEMPLATES):
+        operations = function.body.operations
+        for operation in operations:
+            if not operation or operation[0] != f.CALL or not operation[6] or operation[6][0] < 0:
+                continue
+            place = _of_module(run, (function, operations, operation[6][0]))
+            _, inside, index = place or (function, operations, operation[6][0])
+            if LISTS_TEMPLATES in operations[operation[5]][5:7] and inside[index][0] == f.DICT:
+                for key, value in _entries(inside, inside[index]):
+                    if key == name and inside[value][0] == f.CONSTANT:
+                        yield str(inside[value][5])
+
+
+def _made(run: LoadEvaluation, callee: f.Operation) -> Place | None:
+    """The call that gave what renders, also by a variable of the function or of a module."""
+    function, operations = run.function, run.operations
     index = callee[5] if callee[0] == f.ATTRIBUTE else -1
-    if index >= 0 and operations[index][0] == f.NAME:
+    if index >= 0 and operations[index][0] in (f.NAME, f.ATTRIBUTE):
         name = operations[index][5]
         values = [
-            statement[8] for statement in statements_of(run.function.body.statements)
+            statement[8] for statement in statements_of(function.body.statements)
             if statement[0] == f.ASSIGN and statement[7][0][:2] == (f.TO_NAME, name)
         ]  # fmt: skip
+        if not values:
+            found = _of_module(run, (function, operations, index))
+            return found if found and found[1][found[2]][0] == f.CALL else None
         index = values[0] if len(values) == 1 else -1
-    operation = operations[index] if index >= 0 else ()
-    return operation if operation and operation[0] == f.CALL else ()
+    is_call = index >= 0 and operations[index][0] == f.CALL
+    return (function, operations, index) if is_call else None
 
 
-def _got(run: LoadEvaluation, made: f.Operation) -> Iterator[str]:
+def _of_module(run: LoadEvaluation, place: Place) -> Place | None:
+    """The expression that a variable of a module is given."""
+    program = run.loading.inference.program
+    symbol = program.resolve_expression(*place)
+    return program.variable_expression(symbol) if isinstance(symbol, Variable) else None
+
+
+def _got(made: Place) -> Iterator[str]:
     """The name of what ``environment.get_template("order.html")`` gives."""
-    method = run.operations[made[5]] if made else ()
-    if method and method[0] == f.ATTRIBUTE and method[6] in GETS_TEMPLATE:
-        yield from _names(run.operations, made)
+    _, operations, index = made
+    method = operations[operations[index][5]]
+    if method[0] == f.ATTRIBUTE and method[6] in GETS_TEMPLATE:
+        yield from _names(operations, operations[index])
 
 
-def _text(run: LoadEvaluation, made: f.Operation) -> str:
+def _text(run: LoadEvaluation, made: Place) -> str:
     """What stands in ``Template("...")`` or ``environment.from_string(TEXT)``."""
-    name = dotted(run.operations, made[5]).rpartition(".")[2] if made else ""
-    if name not in MAKES_TEMPLATE or not made[6] or made[6][0] < 0:
+    function, operations, index = made
+    call = operations[index]
+    callee = operations[call[5]]
+    name = callee[6] if callee[0] == f.ATTRIBUTE else callee[5]
+    if name not in MAKES_TEMPLATE or not call[6] or call[6][0] < 0:
         return ""
-    given, program = run.operations[made[6][0]], run.loading.inference.program
-    symbol = program.resolve_expression(run.function, run.operations, made[6][0])
-    found = program.variable_expression(symbol) if isinstance(symbol, Variable) else None
+    given = operations[call[6][0]]
+    found = _of_module(run, (function, operations, call[6][0]))
     if found is not None:
         given = found[1][found[2]]
     return given[5] if given[0] == f.CONSTANT and isinstance(given[5], str) else ""

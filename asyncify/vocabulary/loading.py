@@ -287,6 +287,7 @@ RENDERS_TEMPLATES = frozenset(
 )
 GETS_TEMPLATE = {"get_template", "select_template"}
 MAKES_TEMPLATE = {"from_string", "Template"}  # of a text
+LISTS_TEMPLATES = "DictLoader"  # of texts
 
 # Factories of a suite: what makes instances of the class that they name.
 # https://factoryboy.readthedocs.io/en/stable/reference.html#factory.Factory
