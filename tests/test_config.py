@@ -268,6 +268,7 @@ def sqlalchemy_line(root: Path, python: Path | None = None) -> str:
         ("requirements.txt", "sqlalchemy~=2.0.1; python_version > '3.8'\n", "2.0"),
         ("requirements.txt", "sqlalchemy\nsqlalchemy-utils==0.1\nflask-sqlalchemy==3.1\n", ""),
         ("requirements.txt", "sqlalchemy<2.1\n", ""),
+        ("requirements.txt", "sqlalchemy<2\n", "1.4"),
         ("requirements/base.txt", "sqlalchemy>=2\n", "2.0"),
         ("backend/requirements.txt", "sqlalchemy==2.0.1\n", "2.0"),
         ("pyproject.toml", '[project]\ndependencies = [\n  "sqlalchemy>=2.1",\n]\n', "2.1"),

@@ -466,6 +466,8 @@ def store(run: LoadEvaluation, base: int, name: str, value: s.Value, index: int)
             if link.target is not None:
                 item = s.Entity(atom.source, (*atom.path, name), link.target)
                 others = [each.key for each in s.unordered(value)]
+                if not link.to_many:
+                    _parted(run, item, base)
                 state.put(item.key, others)
                 state.lapse([item.key] if others else [])
             continue
@@ -484,6 +486,23 @@ def store(run: LoadEvaluation, base: int, name: str, value: s.Value, index: int)
         if index >= 0 and run.is_computed(index):
             changed |= {name}
         compute(run, atom, changed)
+
+
+def _parted(run: LoadEvaluation, item: s.Entity, base: int) -> None:
+    """A relationship is about to lead to another instance: what variables hold of the one that it
+    led to is that one still, with all that is loaded of it."""
+    source, length = s.Source("other", run.function, base), len(item.path)
+
+    def below(key: s.Key) -> bool:
+        return key[0] is item.source and key[1][:length] == item.path
+
+    for name, value in list(run.environment.items()):
+        held = {a for a in value if isinstance(a, s.Entity) and below(a.key)}
+        if held:
+            own = s.join(s.one(s.Entity(source, a.path[length:], a.cls)) for a in held)
+            run.environment[name] = s.join((value - held, own))
+            for key in [key for key in run.state.loaded if below(key)]:
+                run.state.set_loaded((source, key[1][length:]), run.state.loaded[key])
 
 
 def _kept(run: LoadEvaluation, name: str, value: s.Value, index: int) -> None:

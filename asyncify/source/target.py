@@ -40,6 +40,7 @@ _DISTRIBUTIONS = (
     "Lib/site-packages/[sS][qQ][lL][aA]lchemy-*.dist-info",
 )
 _LAST_WITHOUT, _FIRST_ASYNC = (1, 3), (1, 4)  # async sessions
+_FIRST_2 = (2, 0)
 _FIRST_WITH_ASYNC_ATTRS = (2, 0, 13)
 # Of a range, the line alone: what is installed is the newest of that.
 Version = tuple[int, ...]
@@ -109,6 +110,8 @@ def _demanded(root: Path) -> Version | None:
                         return version
                     if operator == "<" and version <= _FIRST_ASYNC:
                         return _LAST_WITHOUT
+                    if operator == "<" and version <= _FIRST_2:
+                        lowest.append(_FIRST_ASYNC)
                 lowest += [version[:2] for operator, version in specifiers if operator in _LOWER]
     return max(min(lowest), _FIRST_ASYNC) if lowest else None
 
