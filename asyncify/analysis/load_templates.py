@@ -55,8 +55,8 @@ def _reads(run: LoadEvaluation, operation: f.Operation, callee: f.Operation) -> 
         names = list(_got(made)) if made is not None else []
     if len(names) != 1:
         return []
-    texts = list(_listed(run, names[0]))
-    return run.loading.templates.reads_of(texts[0]) if texts else run.loading.templates.reads(names[0])
+    templates, texts = run.loading.templates, list(_listed(run, names[0]))
+    return templates.reads_of(texts[0]) if texts else templates.reads(names[0])
 
 
 def _listed(run: LoadEvaluation, name: str) -> Iterator[str]:
