@@ -93,6 +93,41 @@ testpaths = ["tests"]
     )
 
 
+def test_extras_of_poetry(tmp_path: Path) -> None:
+    text = """[tool.poetry.dependencies]
+sqlalchemy = "^2.0"
+psycopg2 = {version = "^2.9", optional = true}  # a server
+
+[tool.poetry.extras]
+postgres = ["psycopg2", "psutil"]
+all = ["sqlalchemy", "psycopg2"]
+"""
+    changes, _ = followed(tmp_path, {"pyproject.toml": text}, Needs())
+    expected = text.replace(
+        'sqlalchemy = "^2.0"', 'sqlalchemy = {version = "^2.0", extras = ["asyncio"]}'
+    )
+    expected = expected.replace(
+        "  # a server\n", '  # a server\nasyncpg = {version = ">=0.29", optional = true}\n'
+    )
+    expected = expected.replace('"psycopg2"', '"psycopg2", "asyncpg"')
+    assert changes == {"pyproject.toml": expected}
+
+
+def test_setup_cfg_on_one_line(tmp_path: Path) -> None:
+    text = """[options]
+packages = find:
+install_requires = sqlalchemy>=2; psycopg2
+
+[options.extras_require]
+mysql = pymysql
+"""
+    changes, _ = followed(tmp_path, {"setup.cfg": text}, Needs())
+    expected = text.replace(
+        "sqlalchemy>=2; psycopg2", "sqlalchemy[asyncio]>=2; psycopg2; asyncpg>=0.29"
+    )
+    assert changes == {"setup.cfg": expected.replace("pymysql", "pymysql; aiomysql>=0.2")}
+
+
 @pytest.mark.parametrize(
     ("text", "held"),
     [

@@ -149,7 +149,7 @@ def _lines(text: str, wanted: Wanted) -> str:
 
 
 def _config(text: str, wanted: Wanted) -> str:
-    """The indented lines below ``install_requires`` and the extras of ``setup.cfg``."""
+    """What ``install_requires`` and the extras of ``setup.cfg`` list."""
     out: list[str] = []
     block: list[str] = []
     inside = False
@@ -161,8 +161,18 @@ def _config(text: str, wanted: Wanted) -> str:
         block = []
         if line.startswith("["):
             inside = bool(_OPTIONS.match(line.strip()))
-        out.append(line)
+        out.append(_on_one_line(line, wanted) if inside else line)
     return "".join(out)
+
+
+def _on_one_line(line: str, wanted: Wanted) -> str:
+    """``install_requires = sqlalchemy; psycopg2``"""
+    option, sign, value = line.partition("=")
+    listed = [f"{each.strip()}\n" for each in value.split(";")]
+    new = _lines("".join(listed), wanted)
+    if not sign or new == "".join(listed):
+        return line
+    return f"{option}{sign} {'; '.join(new.splitlines())}\n"
 
 
 # -- TOML
@@ -176,6 +186,8 @@ def _toml(text: str, wanted: Wanted) -> str:
     except TOMLKitError:
         return text
     changed = [_array(array, wanted) for array in _arrays(document)]
+    extras = document.get("tool", {}).get("poetry", {}).get("extras", {}).values()
+    changed += [_array(array, wanted, bare=True) for array in extras if isinstance(array, Array)]
     return tomlkit.dumps(document) if any(changed) else text
 
 
@@ -194,16 +206,17 @@ def _arrays(document: tomlkit.TOMLDocument) -> Iterator[Array]:
     yield from (array for array in found if isinstance(array, Array))
 
 
-def _array(array: Array, wanted: Wanted) -> bool:
+def _array(array: Array, wanted: Wanted, bare: bool = False) -> bool:
+    """Does a list change? A ``bare`` one has names alone, of what a table says more about."""
     changed = False
     for number, item in enumerate(list(array)):
-        new = edited(item, wanted) if isinstance(item, str) else item
+        new = edited(item, wanted) if isinstance(item, str) and not bare else item
         if new != item:
             array[number] = new
             changed = True
     written = {name_of(item): item for item in array if isinstance(item, str)}
     for anchor, name, version in reversed(list(wanted.additions(written, written))):
         place = next(n for n, x in enumerate(array) if isinstance(x, str) and name_of(x) == anchor)
-        array.insert(place + 1, f"{name}{version}")
+        array.insert(place + 1, name.partition("[")[0] if bare else f"{name}{version}")
         changed = True
     return changed

@@ -18,6 +18,7 @@ _TABLE = re.compile(
     r"^\[\s*(?:tool\.poetry\.(?:dev-)?dependencies|tool\.poetry\.group\.[\w\"-]+\.dependencies"
     r"|packages|dev-packages)\s*\]\s*(?:#.*)?$"
 )
+_OPTIONAL = re.compile(r"\boptional\s*=\s*true\b")
 _KEY = re.compile(r"^\s*[\"']?([A-Za-z0-9][\w.-]*)[\"']?\s*=\s*(.*)$")
 
 
@@ -45,7 +46,8 @@ def _table(lines: list[str], wanted: Wanted) -> list[str]:
             written[name], places[name] = match[2], number
     after: dict[int, list[str]] = {}
     for anchor, name, version in wanted.additions(written, written):
-        after.setdefault(places[anchor], []).append(_entry(name, version))
+        optional = bool(_OPTIONAL.search(written[anchor]))
+        after.setdefault(places[anchor], []).append(_entry(name, version, optional))
     out: list[str] = []
     for number, line in enumerate(lines):
         if number == places.get(SQLALCHEMY):
@@ -55,11 +57,14 @@ def _table(lines: list[str], wanted: Wanted) -> list[str]:
     return out
 
 
-def _entry(name: str, version: str) -> str:
+def _entry(name: str, version: str, optional: bool) -> str:
     base, _, extra = name.partition("[")
-    if extra:
-        return f'{base} = {{version = "{version or "*"}", extras = ["{extra[:-1]}"]}}\n'
-    return f'{base} = "{version or "*"}"\n'
+    parts = [f'version = "{version or "*"}"']
+    parts += [f'extras = ["{extra[:-1]}"]'] if extra else []
+    parts += ["optional = true"] if optional else []
+    if len(parts) == 1:
+        return f'{base} = "{version or "*"}"\n'
+    return f"{base} = {{{', '.join(parts)}}}\n"
 
 
 def _with_extra(line: str) -> str:
