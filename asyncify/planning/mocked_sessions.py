@@ -391,6 +391,11 @@ def is_session(value: v.Value) -> bool:
     return any(isinstance(atom, v.Known) and atom.kind in _SESSIONS for atom in value or ())
 
 
+def is_engine(value: v.Value) -> bool:
+    """Is something an engine, or may it be one?"""
+    return any(isinstance(atom, v.Known) and atom.kind == "Engine" for atom in value or ())
+
+
 def _targets(
     statement: f.Statement, operations: tuple[f.Operation, ...], index: int
 ) -> Iterator[tuple[object, ...]]:

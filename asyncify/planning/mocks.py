@@ -21,13 +21,15 @@ from asyncify.planning.draft import Draft, reference
 from asyncify.planning.mocked_chains import Chains
 from asyncify.planning.mocked_factories import MockedFactories
 from asyncify.planning.mocked_functions import MockedFunctions
-from asyncify.planning.mocked_sessions import Mocked, MockedSessions, is_session
+from asyncify.planning.mocked_sessions import Mocked, MockedSessions, is_engine, is_session
 from asyncify.rules import finding
 from asyncify.vocabulary.names import KINDS, async_name
 from asyncify.vocabulary.rows import Form
-from asyncify.vocabulary.testing import ASYNC_MOCK, MOCK_RESULT, MOCKS, is_test_path
+from asyncify.vocabulary.testing import ASYNC_MOCK, CONNECTING, MOCK_RESULT, MOCKS, is_test_path
 
 _ADVICE = "Give it the class as `spec`, or make an AsyncMock of what is awaited."
+_ENGINE = "This mocks an engine that is async now: it is entered and awaited in other ways."
+_OF_ENGINES = "Let `__aenter__` give the connection, and make an AsyncMock of what is awaited."
 
 
 class MockPlanner:
@@ -56,7 +58,7 @@ class MockPlanner:
         self._of_factories()
         self.functions.plan()
         self._stand_ins()
-        return [*self.chains.findings, *self.functions.findings, *self._others()]
+        return [*self.chains.findings, *self.functions.findings, *self._engines(), *self._others()]
 
     def _functions(self) -> None:
         """Mocks that are given to what turns in the place of functions that it awaits."""
@@ -66,6 +68,21 @@ class MockPlanner:
                 self._rename(mocked.function, operations[operations[mocked.call][5]])
         found = self.sessions.find(self.sessions.gives_session)
         self.sessions.makers.update((mocked.function, mocked.call) for mocked in found)
+
+    def _engines(self) -> Iterator[Finding]:
+        """Mocks of engines whose connections, or whose end, a test looks at."""
+        for mocked in self.sessions.find(is_engine):
+            uses = self.sessions.reached(mocked)
+            ends = any(
+                use.kind == "member" and isinstance(use.owner, v.Known)
+                and use.owner.kind == "Engine" and use.name not in CONNECTING
+                and use.row is not None and use.row.form is Form.AWAIT for use in uses
+            )  # fmt: skip
+            looked_at = any(_looks_inside(fn, name) for fn, name in dict.fromkeys(mocked.holders))
+            if self.sessions.is_plain(mocked) and (ends or looked_at):
+                operation = mocked.function.body.operations[mocked.call]
+                site = self.draft(mocked.function.module).site(operation)
+                yield finding("ASY608", site, _ENGINE, _OF_ENGINES)
 
     def _others(self) -> Iterator[Finding]:
         """Mocks of the program's own objects, some of whose methods are awaited now."""
@@ -213,3 +230,26 @@ class MockPlanner:
         draft.add(RenameReference(node=reference(callee), site=draft.site(callee), new=new))
         if callee[0] == f.NAME:
             draft.drop(str(callee[5]))
+
+
+def _looks_inside(function: Function, name: str) -> bool:
+    """``engine.begin.return_value.__enter__``, ``create_all.assert_called_once_with(engine)``"""
+    operations = function.body.operations
+    for index, operation in enumerate(operations):
+        if not operation or operation[0] not in (f.ATTRIBUTE, f.CALL):
+            continue
+        path = dotted(operations, index if operation[0] == f.ATTRIBUTE else operation[5])
+        if (
+            operation[0] == f.ATTRIBUTE
+            and operation[6] in ENTERED_AS
+            and path.startswith(f"{name}.")
+        ):
+            return True
+        is_asserted = path.rpartition(".")[2].startswith("assert_")
+        if (
+            operation[0] == f.CALL
+            and is_asserted
+            and any(i >= 0 and dotted(operations, i) == name for i in operation[6])
+        ):
+            return True
+    return False

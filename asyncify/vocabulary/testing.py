@@ -197,6 +197,7 @@ MOCKED_SESSIONS: tuple[tuple[str, str], ...] = (
     ("exec", "sqlmodel.ext.asyncio.session.AsyncSession"),
     ("", "sqlalchemy.ext.asyncio.AsyncSession"),
 )
+CONNECTING = ("connect", "begin")  # what an engine is entered by, which a plain mock allows
 MOCKED_SPECS: frozenset[str] = frozenset({"spec", "spec_set"})
 MOCKED_OVERRIDES = "dependency_overrides"
 MOCK_RESULT = "return_value"
