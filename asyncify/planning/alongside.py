@@ -76,20 +76,22 @@ class Alongside:
 
     def function_name(self, function: Function) -> tuple[str, bool]:
         """What is async beside a function, and whether it is there already."""
-        name, bare = beside_name(function.name), function.name
-        for candidate in (name, f"async_{bare}", f"{bare}_async", f"a{bare}"):
+        bare = function.name
+        candidates = (beside_name(bare), f"async_{bare}", f"{bare}_async", f"a{bare}")
+        for candidate in candidates:
             found = self.program.resolve(function.module, candidate)
             if isinstance(found, Function) and found.facts.is_async:
                 return candidate, True
-        return self._free(name, function.module), False
+        return self._free(candidates, bare, function.module), False
 
     def variable_name(self, variable: Variable) -> tuple[str, bool]:
         """What is async beside a variable, and whether it is there already."""
-        name = source_beside_name(variable.name)
-        for candidate in (name, f"a{variable.name}", f"{variable.name}_async"):
+        bare = variable.name
+        candidates = (source_beside_name(bare), f"a{bare}", f"{bare}_async")
+        for candidate in candidates:
             if candidate in variable.module.bindings and self._is_async(variable.module, candidate):
                 return candidate, True
-        return self._free(name, variable.module), False
+        return self._free(candidates, bare, variable.module), False
 
     def _is_async(self, module: Module, name: str) -> bool:
         """Is a variable an async engine or factory, or an alias for what is injected so?"""
@@ -99,7 +101,11 @@ class Alongside:
             isinstance(atom, v.Known) and atom.kind.lower().startswith("async") for atom in value
         )
 
-    def _free(self, name: str, module: Module) -> str:
+    def _free(self, candidates: tuple[str, ...], bare: str, module: Module) -> str:
+        """The first name that nothing else has: in the module, and where what stays is named."""
+        modules = {module, *(function.module for function in self.program.mentioning(bare))}
+        taken = {name for each in modules for name in each.bindings}
+        name = next((each for each in candidates if each not in taken), candidates[0])
         while name in module.bindings:
             name += "_"
         return name
