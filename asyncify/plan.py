@@ -132,8 +132,9 @@ class Planner:
             colors, coloring, self.queries, self.draft, self.sides.take, self.support
         )
         self.loading = LoadPlanner(
-            colors, coloring, self.draft, RecordedLoads(colors, coloring, loads)
-        )
+            colors, coloring, self.draft, self.support.name,
+            RecordedLoads(colors, coloring, loads),
+        )  # fmt: skip
         self.clients = ClientPlanner(colors, coloring, self.draft)
         self.functions = FunctionPlanner(
             colors, coloring, self.queries, self.support.name, self.clients
@@ -239,7 +240,9 @@ class Planner:
                 self.drafts[module].restore(before[module])
             else:
                 del self.drafts[module]
-        again = LoadPlanner(self.colors, self.coloring, self.draft, self.loading.recorded)
+        again = LoadPlanner(
+            self.colors, self.coloring, self.draft, self.support.name, self.loading.recorded
+        )
         again.shared = self.loading.shared
         self.loading = again
         self.loading.plan(found)

@@ -1,8 +1,8 @@
 """Access to an attribute that isn't loaded: how it is awaited.
 
 Through ``awaitable_attrs``, for which the base class gets ``AsyncAttrs`` (SQLAlchemy 2); else
-inside ``run_sync`` of a session in hand, or of the instance's own. All run the statements that a
-sync session would.
+inside ``run_sync`` of a session in hand, or in a greenlet: an instance may be in no session. All
+run the statements that a sync session would.
 """
 
 from __future__ import annotations
@@ -25,20 +25,32 @@ class Access:
     """Templates for reads that are awaited, and the edits of base classes that they need."""
 
     def __init__(
-        self, colors: Colors, coloring: Coloring, draft: Callable[[Module], Draft]
+        self,
+        colors: Colors,
+        coloring: Coloring,
+        draft: Callable[[Module], Draft],
+        support: Callable[[Draft, str], str],
     ) -> None:
         self.colors = colors
         self.coloring = coloring
         self.inference = colors.inference
         self.draft = draft
+        self.support = support
 
     def template(self, function: Function, index: int, cls: Class, name: str) -> str | None:
         """The template of an attribute's read."""
         if self._has_awaitable(function, cls):
             return f"{{node.value}}.awaitable_attrs.{name}"
         session = self.session(function, index)
-        session = session or self.session_of(function, self._first(function, index))
-        return f"{session}.run_sync(lambda _: {{node}})" if session else None
+        if session:
+            return f"{session}.run_sync(lambda _: {{node}})"
+        if not self._leading(function, self._first(function, index)):
+            return None
+        return self._in_greenlet(function, "{node}")
+
+    def _in_greenlet(self, function: Function, expression: str) -> str:
+        """An expression that may load what belongs to an instance of any session, or of none."""
+        return f"{self.support(self.draft(function.module), 'run_sync')}(lambda: {expression})"
 
     @staticmethod
     def runs_sync(template: str) -> bool:
@@ -58,7 +70,12 @@ class Access:
         return int(found)
 
     def session_of(self, function: Function, index: int) -> str:
-        """The session of an instance that has a name, where no other is in hand: of ``hero`` in
+        """The session of an instance that has a name, where no other is in hand."""
+        found = self._leading(function, index)
+        return f"{self._session_of(function)}({found})" if found else ""
+
+    def _leading(self, function: Function, index: int) -> str:
+        """The name of the instance that leads to what is read: ``hero`` of
         ``hero.powers.count()``."""
         operations = function.body.operations
         named, found = "", ""
@@ -71,8 +88,7 @@ class Access:
             if operation[0] == f.CALL and operations[operation[5]][0] == f.ATTRIBUTE:
                 operation = operations[operation[5]]  # the method itself is no instance
             index = operation[5] if operation[0] != f.NAME else -1
-        found = found or named
-        return f"{self._session_of(function)}({found})" if found else ""
+        return found or named
 
     def _is_mapped(self, function: Function, index: int) -> bool | None:
         """Is a value an instance of a model? None where nothing is known of it."""
@@ -88,7 +104,9 @@ class Access:
         """What is awaited to load an attribute of ``value``."""
         if self._has_awaitable(function, cls):
             return f"{value}.awaitable_attrs.{name}"
-        session = self.session(function, index) or f"{self._session_of(function)}({value})"
+        session = self.session(function, index)
+        if not session:
+            return self._in_greenlet(function, f"{value}.{name}")
         return f"{session}.run_sync(lambda _: {value}.{name})"
 
     def expired(self, function: Function, index: int, value: str, *names: str) -> str:

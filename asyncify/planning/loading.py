@@ -50,6 +50,7 @@ class LoadPlanner:
         colors: Colors,
         coloring: Coloring,
         draft: Callable[[Module], Draft],
+        support: Callable[[Draft, str], str],
         recorded: RecordedLoads,
     ) -> None:
         self.recorded = recorded
@@ -62,7 +63,7 @@ class LoadPlanner:
         self.draft = draft
         self.findings: list[Finding] = []
         self.called_by_templates: dict[tuple[Function, str, int], None] = {}
-        self.access = Access(colors, coloring, draft)
+        self.access = Access(colors, coloring, draft, support)
         self.walks = Walks(colors, coloring, draft, self.access)
         self.entries = Entries(
             colors, coloring, draft, self.access, self.walks.hoisted, self._include
