@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from asyncify import facts as f
 from asyncify.analysis.boundaries import asks_first
 from asyncify.analysis.consumers import is_lambda
+from asyncify.analysis.layout import Layout
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function
 from asyncify.analysis.uses import Use
@@ -97,12 +98,12 @@ class Lambdas:
         )
         if len(targets) == 1 and targets[0][0] == f.TO_NAME:
             return Definition(targets[0][1], True)
-        if parent.facts.kind == "module":
-            return None  # its statements are planned for what they do at import
         before = [fn for fn in parent.module.functions if fn.parent is parent and (
             fn.facts.kind == "lambda" and fn.index < function.index
         )]  # fmt: skip
-        name = _NAME if not before else f"{_NAME}_{len(before) + 1}"
+        name = f"{_NAME}_{len(before) + 1}" if before else _NAME
+        if parent.facts.kind == "module":
+            name = f"_{_key(layout, index) or name}"
         return Definition("" if name in parent.facts.names | parent.facts.bound else name)
 
     def _requests(self, function: Function) -> list[int]:
@@ -141,3 +142,14 @@ def _gives(use: Use) -> bool:
     if use.kind == "call":
         return not any(callee.facts.is_generator for callee in use.callees)
     return use.kind == "member" and use.row is not None and use.row.form is Form.AWAIT
+
+
+def _key(layout: Layout, index: int) -> str:
+    """The key under which a dict has a value, if it may be a name."""
+    parent = layout.parent(index)
+    operation = layout.operations[parent] if parent >= 0 else ()
+    if operation[:1] != (f.DICT,) or index not in operation[6]:
+        return ""
+    key = operation[5][operation[6].index(index)]
+    text = layout.operations[key][5] if key >= 0 and layout.operations[key][0] == f.CONSTANT else ""
+    return text if isinstance(text, str) and text.isidentifier() and text.islower() else ""

@@ -28,7 +28,7 @@ from asyncify.rules import finding
 from asyncify.sites import NodeRef
 from asyncify.vocabulary.names import BINDS, TABLES
 from asyncify.vocabulary.rows import Form
-from asyncify.vocabulary.sqlalchemy_engine import STREAMED_BY
+from asyncify.vocabulary.sqlalchemy_engine import STREAMED_BY, STREAMING_OPTIONS
 
 
 class MemberPlanner(UsePlanner):
@@ -55,7 +55,7 @@ class MemberPlanner(UsePlanner):
                 return
             if entered and self._opened_with_options(use, layout, draft):
                 return
-            if self._is_opened_with_options(use, layout):
+            if self._gives_options(use, layout) or self._is_opened_with_options(use, layout):
                 return  # the call on it is rewritten, and this one with it
             if use.name == "delete" and self._marks_delete(use, layout, draft):
                 return
@@ -83,10 +83,18 @@ class MemberPlanner(UsePlanner):
         group = self.coloring.groups.get(use.function, 0)
         site = draft.site(layout.operations[use.operation])
         hoist = hoister.take(use.operation) if is_read_from(layout, use.operation) else ""
+        options = self._options_of_connection(use, layout)
+        if options:
+            inner = call_reference(use.function, _receiver(layout, use.operation))
+            draft.add(
+                ReplaceCall(
+                    node=inner, site=site, group=group, awaited="{receiver}", awaits=False
+                )
+            )  # fmt: skip
         draft.add(
             ReplaceCall(
                 node=call_reference(use.function, use.operation), site=site, group=group,
-                awaited=f"{{receiver}}.{STREAMED_BY[use.row.name]}({{args}})", hoist=hoist,
+                awaited=f"{{receiver}}.{STREAMED_BY[use.row.name]}({{args}}{options})", hoist=hoist,
             )
         )  # fmt: skip
         for call, name in stream.taken:
@@ -100,6 +108,38 @@ class MemberPlanner(UsePlanner):
         for call in stream.awaited:
             node = call_reference(use.function, call)
             draft.add(AwaitExpression(node=node, site=site, group=group))
+
+    def _gives_options(self, use: Use, layout: Layout) -> bool:
+        """Is it a call of ``execution_options`` that gives way to those of the statement?"""
+        parent = layout.parent(use.operation)
+        outer = layout.parent(parent) if parent >= 0 else -1
+        return outer >= 0 and any(
+            other.operation == outer and self.colors.places.streams(other)
+            and self._options_of_connection(other, layout)
+            for other in self.colors.uses.of(use.function)
+        )  # fmt: skip
+
+    def _options_of_connection(self, use: Use, layout: Layout) -> str:
+        """What ``conn.execution_options(yield_per=9).execute(...)`` hands to the statement, or ''.
+        A connection keeps its options: whoever executes anything else on it would be refused."""
+        index = _receiver(layout, use.operation)
+        inner = layout.operations[index]
+        if inner[0] != f.CALL or not any(
+            other.operation == index and other.name == "execution_options"
+            and isinstance(other.owner, v.Known) and other.owner.kind == "Connection"
+            for other in self.colors.uses.of(use.function)
+        ):  # fmt: skip
+            return ""
+        given = {name: _text(layout, value) for name, value in inner[7]}
+        own = {name for name, _ in layout.operations[use.operation][7]}
+        if (
+            not all(given.values())
+            or "execution_options" in own
+            or given.keys() - STREAMING_OPTIONS
+        ):
+            return ""
+        listed = ", ".join(f'"{name}": {text}' for name, text in given.items())
+        return f", execution_options={{{listed}}}"
 
     def awaited(self, use: Use, layout: Layout, draft: Draft, hoister: Hoister) -> None:
         operation = layout.operations[use.operation]
@@ -304,3 +344,14 @@ class MemberPlanner(UsePlanner):
                     opened_by=row.opened_by if row is not None else "begin",
                 )
             )  # fmt: skip
+
+
+def _receiver(layout: Layout, call: int) -> int:
+    """What a method is called on."""
+    return int(layout.operations[layout.operations[call][5]][5])
+
+
+def _text(layout: Layout, index: int) -> str:
+    """A constant or a name as it stands there; '' for anything else."""
+    operation = layout.operations[index]
+    return repr(operation[5]) if operation[0] == f.CONSTANT else dotted(layout.operations, index)

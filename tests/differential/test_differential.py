@@ -15,6 +15,7 @@ ABSENT = {
     ("creators", "1.4"): "async_creator came with 2.0",
     ("logged_repository", "1.4"): "mapped columns came with 2.0",
     ("mappings", "1.4"): "mapped columns came with 2.0",
+    ("options_of_connections", "1.4"): "`sqlalchemy.Connection` came with 2.0",
     ("properties_of_models", "1.4"): "mapped columns came with 2.0",
     ("read_like_containers", "1.4"): "AsyncAttrs came with 2.0",
     ("readers", "1.4"): "mapped columns came with 2.0",
