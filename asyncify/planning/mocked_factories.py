@@ -41,6 +41,7 @@ class MockedFactories:
     # The mocks of factories, and what of them is a session that nobody has made.
     factories: list[tuple[Function, str]] = field(default_factory=list)
     unmade: list[tuple[Function, str]] = field(default_factory=list)
+    makers: set[Function] = field(default_factory=set)  # who may call factories that are patched
 
     def find(self) -> None:
         """Look at every patch."""
@@ -62,8 +63,8 @@ class MockedFactories:
                     self._factory(function, name, operation)
 
     def closes(self, functions: Iterable[Function]) -> bool:
-        """Is a session that was closed by hand entered from now on?"""
-        modules = {function.module for function in functions}
+        """Is a session that was closed by hand entered from now on, by these or by who makes it?"""
+        modules = {function.module for function in (*functions, *self.makers)}
         return any(
             isinstance(decision, CloseToAsyncWith)
             for module in modules for decision in self.draft(module).decisions
@@ -111,11 +112,16 @@ class MockedFactories:
     def _is_factory(self, symbol: Symbol) -> bool:
         if not isinstance(symbol, Variable):
             return False
-        return any(
+        is_one = any(
             isinstance(atom, v.Known) and atom.kind == "sessionmaker"
             and atom.origin in self.coloring.alive
             for atom in self.colors.inference.symbol_value(symbol) or ()
         )  # fmt: skip
+        if is_one:
+            program = self.colors.program
+            for name in (symbol.name, *program.imported_names(symbol.name)):
+                self.makers.update(program.mentioning(name))
+        return is_one
 
     # -- what the mock of a factory gives
 
