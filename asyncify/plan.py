@@ -69,6 +69,7 @@ from asyncify.planning.thread_keywords import ThreadKeywords
 from asyncify.planning.unproven_calls import (
     lent_to_tests,
     sync_schemas,
+    unbound_sessions,
     unproven_calls,
     unseen_binds,
     unseen_sessions,
@@ -376,6 +377,7 @@ class Planner:
         found += unproven_calls(self.colors, self.coloring)
         found += unseen_sessions(self.colors, self.coloring)
         found += unseen_binds(self.colors, self.coloring)
+        found += unbound_sessions(self.colors, self.coloring)
         found += lent_to_tests(self.colors, self.coloring)
         found += sync_schemas(self.colors, self.coloring)
         found += unseen_calls(self.colors, self.coloring)

@@ -109,13 +109,18 @@ class Components(Islands):
         inference = self.inference
         if not inference.unbound:
             return inference.related
+        loose = self.loose_engines()
+        return inference.related | {(one, engine) for one in inference.unbound for engine in loose}
+
+    def loose_engines(self) -> set[v.Origin]:
+        """The engines of the application of which nothing is made, as far as that is seen."""
+        inference = self.inference
         engines = {
             atom.origin for function in self._evaluated() if not is_alembic(function)
             for _, value in inference.evaluations[function].objects for atom in value
             if isinstance(atom, v.Known) and atom.kind == "Engine" and atom.origin is not None
         }  # fmt: skip
-        loose = engines - {engine for _, engine in inference.related}
-        return inference.related | {(one, engine) for one in inference.unbound for engine in loose}
+        return engines - {engine for _, engine in inference.related}
 
     def _own_links(self, function: Function) -> _Own:
         """What one function is linked with, and the factories in it."""

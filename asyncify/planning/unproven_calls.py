@@ -4,11 +4,13 @@ those of what is used as a session and comes from something of which nothing is 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from itertools import chain
 
 from asyncify import facts as f
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.looked_up import lookup
 from asyncify.analysis.program import Class, Function, dotted
+from asyncify.analysis.sides import is_parameter
 from asyncify.analysis.use_calls import METADATA
 from asyncify.analysis.uses import Use
 from asyncify.findings import Finding
@@ -26,6 +28,9 @@ _UNSEEN = (
 )
 _UNKNOWN_BIND = (
     "An async engine isn't taken there: name the engine, or run it through `conn.run_sync`."
+)
+_UNKNOWN_ENGINE = (
+    "An async session takes an async engine or connection alone: annotate what it is made on."
 )
 _LENT = "Make an async session of the program's there."
 
@@ -86,6 +91,28 @@ def unseen_binds(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
                     site = Site(function.module.path, operation[1], operation[2])
                     reason = f"It isn't known what `{name}` is given here."
                     yield finding("ASY106", site, reason, _UNKNOWN_BIND)
+
+
+def unbound_sessions(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
+    """A warning for each session, or factory of sessions, that turns and is made on something
+    unknown, where no engine of the program is left that it could be. What a function is given is
+    the business of who calls it."""
+    unbound = colors.inference.unbound & coloring.alive
+    if not unbound or colors.loose_engines():
+        return
+    for origin in sorted(unbound, key=lambda x: (x.function.module.path, x.function.index, x.call)):
+        function = origin.function
+        operations = function.body.operations
+        for operation in operations:
+            if not operation or operation[0] != f.CALL or operation[3] != origin.call:
+                continue
+            named = (index for key, index in operation[7] if key == "bind")
+            given = next(chain(named, operation[6][:1]), -1)
+            if given >= 0 and not is_parameter(function, given):
+                called = dotted(operations, operation[5]).rpartition(".")[2] or "the session"
+                reason = f"It isn't known which engine `{called}` is made on; it turns async."
+                site = Site(function.module.path, operation[1], operation[2])
+                yield finding("ASY106", site, reason, _UNKNOWN_ENGINE)
 
 
 def lent_to_tests(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
