@@ -58,7 +58,7 @@ def stored(run: LoadEvaluation, cls: Class, name: str) -> None:
 def put(run: LoadEvaluation, item: s.Entity, name: str) -> None:
     """``parent.children.append(child)``: it is there, though not where the database has it."""
     kind = "put" if name in APPENDING else "inserted"
-    note(run, Write(item.cls, kind, links=frozenset(item.path[-1:])))
+    note(run, Write(item.cls, kind, links=frozenset(item.path[-1:]), into=item.source))
 
 
 def replaced(run: LoadEvaluation, link: Relationship, value: s.Value) -> None:
@@ -258,11 +258,12 @@ def changes(run: LoadEvaluation, write: Write, cls: Class, link: Relationship) -
     return write.kind not in _PUT and link.back not in write.links and _refers(run, write, cls)
 
 
-def is_put_elsewhere(run: LoadEvaluation, link: Relationship) -> bool:
-    """Were instances put into another collection, whose rows may be in this one as well?"""
+def is_put_elsewhere(run: LoadEvaluation, source: s.Source, link: Relationship) -> bool:
+    """Were instances put into another collection of what a query gave, whose rows may be in this
+    one as well?"""
     history = run.state.history
     return link.to_many and link.target is not None and any(
-        write.kind in _PUT and link.name not in write.links
+        write.into is source and link.name not in write.links
         and write.cls is not None and related(write.cls, link.target)
         for write in history.dirty | history.past
     )  # fmt: skip

@@ -29,7 +29,8 @@ class Write:
 
     ``cls`` is None where nobody knows which; ``tables`` those that the rows refer to by keys that
     were set, None: any; ``links`` the relationships that were set. ``between`` is the table of a
-    many-to-many relationship, where rows of that alone were written.
+    many-to-many relationship, where rows of that alone were written. ``into``: where the instances
+    come from whose collection it was.
     """
 
     cls: Class | None
@@ -37,6 +38,7 @@ class Write:
     tables: frozenset[str] | None = None
     links: frozenset[str] = frozenset()
     between: str = ""
+    into: Any = None
 
 
 class History(NamedTuple):

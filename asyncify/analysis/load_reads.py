@@ -441,7 +441,7 @@ def is_stale(run: LoadEvaluation, source: s.Source, entity: s.Entity, name: str)
     classes = [] if link.target is None else [link.target]
     if run.state.is_stale(source, classes if link.to_many else [*classes, entity.cls]):
         return True
-    return source.kind in ("query", "get") and load_commits.is_put_elsewhere(run, link)
+    return source.kind in ("query", "get") and load_commits.is_put_elsewhere(run, source, link)
 
 
 def store(run: LoadEvaluation, base: int, name: str, value: s.Value, index: int) -> None:
