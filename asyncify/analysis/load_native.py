@@ -17,9 +17,13 @@ from asyncify.analysis.load_values import Entity, Source, entities
 from asyncify.analysis.loading import Loading
 from asyncify.analysis.program import Class, Function
 from asyncify.vocabulary.loading import DUMPING, RENDERING, VALIDATING
+from asyncify.vocabulary.names import KINDS
 from asyncify.vocabulary.testing import is_test_path
 
 _ASKED = {"query", "get"}  # the kinds of sources that a session was asked for
+_SESSIONS = {
+    name.rpartition(".")[2] for name, kind in KINDS.items() if kind.lower().startswith("async")
+}
 _DEPENDENCIES = 6  # that hand an instance on to one another
 
 
@@ -50,7 +54,7 @@ class NativeLoading(Loading):
             model = self.models.declared(cls)
             names |= model.relationships.keys() | model.proxies.keys() | model.synonyms.keys()
         names |= {name for given in self.models.given_by_backref().values() for name in given}
-        if not names or not self.coloring.turned:
+        if not names or not self.coloring.turned or not any(map(program.mentioning, _SESSIONS)):
             return
         for name in sorted(names | VALIDATING | DUMPING | RENDERING):
             yield from program.mentioning_member(name)
