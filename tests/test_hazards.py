@@ -354,7 +354,9 @@ def check(hazard: Hazard, migration: Migration) -> None:
         assert fails(migration.after, name, bare, hazard, result), "the fix isn't needed"
 
 
-@pytest.mark.parametrize("name", ["h03_commits_kept", "h03_loaded_again_kept"])
+@pytest.mark.parametrize(
+    "name", ["h03_commits_kept", "h03_loaded_again_kept", "h03_left_by_a_loop"]
+)
 def test_what_a_commit_leaves(name: str, migration: Migration) -> None:
     assert "expire" not in (migration.after / f"{name}.py").read_text(encoding="utf-8")
     assert run(migration.after, name) == run(migration.before, name)

@@ -21,6 +21,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.load_demands import Demand
 from asyncify.analysis.load_histories import Pair
 from asyncify.analysis.program import Class
+from asyncify.analysis.statements import statements_of, targets_of
 from asyncify.vocabulary.loading import CALLEE, EAGER, REQUEST
 
 if TYPE_CHECKING:
@@ -273,6 +274,8 @@ def _expire(
     value = run.environment[variable]
     if run.detached.get(variable) == value:
         return False  # the session that had it is closed
+    if _is_left_by_loop(run, variable):
+        return False
     many = entity not in value
     if (many and not s.is_flat(value)) or entity.source.kind in _UNKNOWN:
         return False
@@ -285,6 +288,21 @@ def _expire(
     )  # fmt: skip
     run.summary.demands[found] = None
     return True
+
+
+def _is_left_by_loop(run: LoadEvaluation, variable: str) -> bool:
+    """Is it set by loops alone, or in them, none of which the statement is in? They may have had
+    no turn, and then there is no such variable."""
+    if any(parameter.name == variable for parameter in run.function.signature.parameters):
+        return False
+    statements = list(statements_of(run.function.body.statements))
+    setting = [
+        statement for statement in statements
+        if any(target[:2] == (f.TO_NAME, variable) for target in targets_of(statement))
+    ]  # fmt: skip
+    loops = [list(statements_of((each,))) for each in statements if each[0] in (f.FOR, f.WHILE)]
+    over = [each for loop in loops if run.statement not in loop for each in loop]
+    return bool(setting) and all(statement in over for statement in setting)
 
 
 def _forget(run: LoadEvaluation, entity: s.Entity, name: str) -> None:
