@@ -163,6 +163,7 @@ HAZARDS = (
     ),
     Hazard("H04", "populate_existing", "await db.refresh(user)", "pass"),
     Hazard("H05", "onupdate", "await user.awaitable_attrs.changed", "user.changed", "ASY702"),
+    Hazard("H05", "of_a_caller", "await user.awaitable_attrs.changed", "pass", "ASY702"),
     Hazard("H05", "column_property", "await user.awaitable_attrs.upper", "user.upper", "ASY702"),
     Hazard("H05", "count_of_rows", 'db.expire(purse, ["coin_count"])', "pass", "ASY702"),
     Hazard("H05", "by_name", "await user.awaitable_attrs.changed", "user.changed", "ASY702"),

@@ -19,7 +19,7 @@ from asyncify.analysis import (
 )
 from asyncify.analysis import values as v
 from asyncify.vocabulary import flask
-from asyncify.vocabulary.common import DESCRIBED
+from asyncify.vocabulary.common import DESCRIBED, FACTORY_ARGUMENTS, FIELD_MAKERS
 from asyncify.vocabulary.frameworks import MANAGERS
 from asyncify.vocabulary.injection import DEPENDS, PROVIDERS
 from asyncify.vocabulary.names import BINDS, FUNCTIONS, KINDS
@@ -270,6 +270,16 @@ def _mock(of: Call) -> v.Value:
     return _unknown_call(of.name) | {a for a in effect if isinstance(a, v.FunctionObject)}
 
 
+def _field(of: Call) -> v.Value:
+    """What a field of a dataclass, or of a model of Pydantic, has if it isn't given: its default,
+    or what makes it."""
+    given = [of.named.get("default", v.UNKNOWN)]
+    for atom in v.join(of.named.get(name, v.UNKNOWN) for name in FACTORY_ARGUMENTS):
+        if isinstance(atom, v.FunctionObject):
+            given.append(of.evaluation.inference.called(atom.function, atom.bound, [], {}))
+    return v.join(given) or _unknown_call(of.name)
+
+
 def _put_in_context(of: Call) -> v.Value:
     """A ``ContextVar`` gives what anybody has set it to."""
     if of.arguments and not of.evaluation.inference.is_plain(of.arguments[0]):
@@ -372,6 +382,7 @@ _ROWS: dict[str, _Row] = {
         ("heapq.nsmallest", "heapq.nlargest"),
         _Row(lambda of: v.collection(protocols.iterate(of.evaluation, of.arguments[1])), 2),
     ),
+    **dict.fromkeys(FIELD_MAKERS, _Row(_field)),
     records.NAMESPACE: _Row(lambda of: records.namespace(of.named)),
     "globals": _Row(_globals),
     members.DISPATCH: _Row(_dispatched),

@@ -270,6 +270,7 @@ def column(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -
         entity.source.kind == "given"
         and (
             run.loading.expires
+            or name in run.loading.recomputed
             or name in run.loading.unlike
             or run.loading.models.is_queried(entity.cls, name)
         )

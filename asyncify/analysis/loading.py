@@ -260,6 +260,13 @@ class Loading:
         )
 
     @cached_property
+    def recomputed(self) -> frozenset[str]:
+        """Columns that an UPDATE leaves to be read again: of them a caller knows more."""
+        classes = self.inference.program.classes.values()
+        names = (self.models.declared(cls).expiring for cls in classes)
+        return frozenset().union(*names, *self.computed.values())
+
+    @cached_property
     def expiring_requests(self) -> frozenset[str]:
         """The verbs of requests that may expire all that a test holds."""
         return load_requests.expiring(self, succeeding=False)

@@ -46,6 +46,14 @@ DESCRIBED: dict[str, tuple[tuple[str, ...], bool]] = {
     for name, is_instance in (("Instance", True), ("Type", False))
 }
 
+# What describes a field of a class, and its arguments that make what the field has by default.
+# https://docs.python.org/3/library/dataclasses.html#dataclasses.field
+# https://www.attrs.org/en/stable/api.html#attrs.field
+FIELD_MAKERS = (
+    "dataclasses.field", "attr.ib", "attr.field", "attrs.field", "pydantic.Field", "sqlmodel.Field",
+)  # fmt: skip
+FACTORY_ARGUMENTS = ("default_factory", "factory")
+
 # Attributes by which a library's object gives the function that one of its decorators was given:
 # the class, and the decorators. https://github.com/modelcontextprotocol/python-sdk
 REGISTERED: dict[str, tuple[str, frozenset[str]]] = {
