@@ -12,7 +12,7 @@ from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, Module, Variable, dotted
 from asyncify.analysis.use import SYNC_KINDS
 from asyncify.analysis.use_calls import is_session_class
-from asyncify.decisions import RenameReference
+from asyncify.decisions import RenameReference, ReplaceExpression
 from asyncify.findings import Finding
 from asyncify.planning.annotations import AnnotationPlanner, is_generator
 from asyncify.planning.callable_annotations import WORD
@@ -304,6 +304,9 @@ class InfrastructurePlanner:
         if new is not None and new != canonical:
             if not called and self._names_both(function, layout, index, new):
                 return
+            if self._asks_unknown(function, layout, index, name):
+                self._ask_for_both(function, layout, index, new)
+                return
             self._rename(function.module, operations, index, new, group)
             if called:
                 reason = f"Sessions come from this `{dotted(operations, index)}`, which is sync."
@@ -322,6 +325,30 @@ class InfrastructurePlanner:
             operations[i] and operations[i][0] in (f.NAME, f.ATTRIBUTE)
             and self.names.foreign(function, operations, i) == new
             for i in layout.subtree(top)
+        )  # fmt: skip
+
+    def _asks_unknown(self, function: Function, layout: Layout, index: int, name: str) -> bool:
+        """``isinstance(found, Session)`` of something that nobody knows, and may be of either."""
+        evaluation, operations = self.inference.evaluations.get(function), layout.operations
+        parent = layout.parent(index)
+        if parent >= 0 and operations[parent][0] == f.SEQUENCE:
+            index, parent = parent, layout.parent(parent)
+        call = operations[parent] if parent >= 0 else ()
+        if evaluation is None or call[:1] != (f.CALL,) or call[6][1:] != (index,):
+            return False
+        if dotted(operations, call[5]) != "isinstance" or call[6][0] < 0:
+            return False
+        given = evaluation.values[call[6][0]]
+        return not any(isinstance(a, v.Known) and a.kind == KINDS.get(name) for a in given)
+
+    def _ask_for_both(self, function: Function, layout: Layout, index: int, new: str) -> None:
+        draft, operation = self.draft(function.module), layout.operations[index]
+        draft.add(
+            ReplaceExpression(
+                node=reference(operation), site=draft.site(operation),
+                group=self.coloring.groups.get(function, 0),
+                template=f"({{node}}, {draft.spell(new)})",
+            )
         )  # fmt: skip
 
     def _means_sync(self, function: Function, layout: Layout, index: int, name: str) -> bool:
