@@ -106,7 +106,8 @@ def _constructed(of: Call) -> v.Value:
         return _inspectors(arguments[0]) if arguments else v.UNKNOWN
     source = origin
     relate(evaluation, origin, (*arguments, *named.values()))
-    _note_bind(evaluation, kind, origin, named.get("bind", *arguments[:1] or (None,)))
+    if of.name in KINDS:  # `object_session(user)` is given none
+        _note_bind(evaluation, kind, origin, named.get("bind", *arguments[:1] or (None,)))
     if kind in ("scoped_session", "async_scoped_session", "Session", "AsyncSession"):
         given = [*arguments, *(named[k] for k in ("bind", "session_factory") if k in named)]
         found = [a.origin for g in given for a in g if isinstance(a, v.Known) and a.origin]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Set
 from functools import cached_property
 
@@ -16,6 +17,7 @@ from asyncify.planning.draft import Draft
 from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.urls import DATABASES, async_drivername
 
+_STANDARD = sys.stdlib_module_names | {"test"}  # which Python's list leaves out
 _HEAD = '''"""Helpers for the asynchronous database layer."""
 
 from __future__ import annotations
@@ -397,6 +399,9 @@ class Support:
         if self._runs_alone(home):
             return name
         package = home.name if home.is_package else home.name.rpartition(".")[0]
+        is_package = f"{home.folder}/__init__.py" in self.program.modules
+        if not is_package and package.partition(".")[0] in _STANDARD:
+            return name  # a folder `test` that is no package doesn't hide Python's own
         return f"{package}.{name}" if package else name
 
     def _runs_alone(self, home: Module) -> bool:
