@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from asyncify import facts as f
 from asyncify.analysis import model_kinds
-from asyncify.analysis.program import Class, Function, Variable, dotted
+from asyncify.analysis.program import Class, Function, Program, Variable, dotted
 from asyncify.analysis.statements import names_assigned, statements_of
 from asyncify.vocabulary.loading import (
     ADDED,
@@ -28,6 +28,7 @@ Keywords = dict[str | None, int]
 Naming = tuple[Function, int]  # a function's expression
 
 RELATIONSHIPS = {"relationship", "relation", "dynamic_loader", "Relationship"}
+MAPPERS = ("map_imperatively", "mapper")  # the second is that of 1.4
 TABLE_NAME, TABLE, DECLARED = "__tablename__", "__table__", "declared_attr"
 MADE_SUBCLASS = "__init_subclass__"
 _COLLECTIONS = ("list", "List", "set", "Set", "Sequence", "Collection", "dict", "Dict")
@@ -489,7 +490,20 @@ class Reader:
             )
             return symbol if isinstance(symbol, Class) else None
         symbol = self.models.program.resolve_expression(self.body, self.operations, index)
-        return symbol if isinstance(symbol, Class) else None
+        return symbol if isinstance(symbol, Class) else self._mapped(operation)
+
+    def _mapped(self, operation: f.Operation) -> Class | None:
+        """The class behind ``lines = registry.map_imperatively(Line, lines_table)``: a variable of
+        that function, or of the module."""
+        if operation[0] != f.NAME:
+            return None
+        for function in (self.body, self.body.module.functions[0]):
+            for statement in statements_of(function.body.statements):
+                for name, value in names_assigned(statement):
+                    made = function.body.operations[value]
+                    if name == operation[5] and made:
+                        return mapped_class(self.models.program, function, made)
+        return None
 
     def words(
         self, annotation: int, operations: tuple[f.Operation, ...] | None = None
@@ -537,3 +551,14 @@ class Reader:
             return False
         ours = {self.models.declared(c).table for c in self.model.cls.ancestors} - {""}
         return not any(self.models.declared(c).foreign_tables & ours for c in target.ancestors)
+
+
+def mapped_class(program: Program, function: Function, operation: f.Operation) -> Class | None:
+    """The class that ``registry.map_imperatively(User, users)`` maps; None for anything else."""
+    operations = function.body.operations
+    if operation[0] != f.CALL or not operation[6] or operation[6][0] < 0:
+        return None
+    if dotted(operations, operation[5]).rpartition(".")[2] not in MAPPERS:
+        return None
+    symbol = program.resolve_expression(function, operations, operation[6][0])
+    return symbol if isinstance(symbol, Class) else None

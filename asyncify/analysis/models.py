@@ -15,6 +15,7 @@ from asyncify import facts as f
 from asyncify.analysis.model_bodies import (
     DECLARED,
     MADE_SUBCLASS,
+    MAPPERS,
     RELATIONSHIPS,
     TABLE,
     TABLE_NAME,
@@ -22,10 +23,11 @@ from asyncify.analysis.model_bodies import (
     Reader,
     Relationship,
     is_declared,
+    mapped_class,
     name_of_other_side,
     table_name,
 )
-from asyncify.analysis.program import Class, Function, Module, Program, Variable, dotted
+from asyncify.analysis.program import Class, Function, Module, Program, Variable
 from asyncify.vocabulary.loading import (
     CONVERTING,
     DECORATING,
@@ -39,7 +41,6 @@ _MAPPING = {"Column", "mapped_column", "Mapped", "Field", "Table", DECLARED, TAB
 _MAPPING |= RELATIONSHIPS | PROXIES
 _OWN_TABLE = "table"  # the keyword of SQLModel's classes
 _ADDED = ("column_property", "relationship", "deferred")
-_MAPPERS = ("map_imperatively", "mapper")  # the second is that of 1.4
 
 
 class Models:
@@ -364,15 +365,10 @@ class Models:
     def _mappings(self) -> dict[Class, tuple[Function, int]]:
         """Where classes are mapped imperatively: ``registry.map_imperatively(User, users)``."""
         found = {}
-        for function in {fn: None for name in _MAPPERS for fn in self.program.mentioning(name)}:
-            operations = function.body.operations
-            for index, operation in enumerate(operations):
-                if not operation or operation[0] != f.CALL or not operation[6]:
-                    continue
-                if dotted(operations, operation[5]).rpartition(".")[2] not in _MAPPERS:
-                    continue
-                cls = self.program.resolve_expression(function, operations, operation[6][0])
-                if isinstance(cls, Class):
+        for function in {fn: None for name in MAPPERS for fn in self.program.mentioning(name)}:
+            for index, operation in enumerate(function.body.operations):
+                cls = mapped_class(self.program, function, operation) if operation else None
+                if cls is not None:
                     found[cls] = function, index
         return found
 

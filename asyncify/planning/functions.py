@@ -99,8 +99,7 @@ class FunctionPlanner:
     def plan(self, function: Function, draft: Draft) -> None:
         """All decisions inside one function that turns, or that is async already."""
         if self.colors.lambdas.hands_on(function):
-            self._hand_on(function)
-            return
+            return  # it gives the coroutine, or whatever else it gave, as it stands
         layout = self.colors.uses.layout(function)
         group = self.coloring.groups.get(function, 0)
         if function.facts.kind == "lambda":
@@ -249,13 +248,6 @@ class FunctionPlanner:
     def _foreign(self, use: Use, turning: _Turning) -> None:
         if use.does_io:
             self.calls.foreign(use, turning.layout, turning.draft)
-
-    def _hand_on(self, function: Function) -> None:
-        """A lambda that is a call of what turns gives the coroutine, as it stands."""
-        for use in self.colors.uses.of(function):
-            found = set(map(self.calls.is_coroutine, use.callees))
-            if use.kind == "call" and len(found) > 1:
-                self.calls.impede(use, "What the lambda calls may not be async", "ASY105")
 
     def plan_island(self, function: Function, draft: Draft) -> None:
         """What stays sync inside ``run_sync``."""
