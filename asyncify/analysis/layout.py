@@ -143,6 +143,19 @@ class Layout:
             found = self._names[index] = frozenset(names)
         return found
 
+    @cached_property
+    def certain_reads(self) -> dict[str, list[int]]:
+        """Where an attribute of a dotted name is read, whichever way its statement goes."""
+        out: dict[str, list[int]] = {}
+        for index, operation in enumerate(self.operations):
+            if (
+                operation
+                and operation[0] == f.ATTRIBUTE
+                and not operation[4] & (f.MAYBE | f.REPEATED | f.GENERATOR)
+            ):
+                out.setdefault(dotted(self.operations, operation[5]), []).append(index)
+        return out
+
     def holds(self, top: int, index: int) -> bool:
         """Is an operation another, or below it? Quicker than asking for the whole subtree."""
         while index >= 0 and index != top:

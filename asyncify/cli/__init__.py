@@ -6,6 +6,8 @@ once. One flag per configuration key is made from the table in ``asyncify.config
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -448,6 +450,8 @@ def _root(
 
 def main() -> NoReturn:
     """The console script."""
+    gc.disable()  # its memory goes when it ends, which is soon:
+    atexit.register(gc.freeze)  # nobody has to look through it for cycles at last
     open_closed_streams()
     app(prog_name="asyncify")
     sys.exit(DONE)

@@ -26,6 +26,7 @@ class Draft:
     _used_names: frozenset[str] | None = None
     _imported: dict[str, str] | None = None
     _needed: set[str] = field(default_factory=set)
+    _sources: dict[Module, str] = field(default_factory=dict)  # as imports would name modules
     _type_checked: frozenset[str] | None = None
 
     def add(self, decision: Decision) -> None:
@@ -109,7 +110,10 @@ class Draft:
             source = self.program.module_named(item.module, self.module, item.level)
             if item.name and source is module:
                 return self._import("." * item.level + item.module, name, module)
-        spelled = self._relative(module) or self._beside(module) or module.name
+        spelled = self._sources.get(module)
+        if spelled is None:
+            spelled = self._relative(module) or self._beside(module) or module.name
+            self._sources[module] = spelled
         return self._import(spelled, name, module)
 
     def _import(self, source: str, name: str, module: Module) -> str:

@@ -15,7 +15,6 @@ from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.declarations import foreign_name, lowered
 from asyncify.analysis.program import Class, Function, dotted
-from asyncify.analysis.statements import statements_of
 from asyncify.analysis.zoned_times import ZonedTimes, declarations
 from asyncify.decisions import ReplaceExpression
 from asyncify.findings import Finding
@@ -182,7 +181,7 @@ class ParameterTypes:
 
     def _set(self, view: View) -> Iterator[tuple[Class, str, int]]:
         """Attributes of instances that are set."""
-        for statement in statements_of(view.function.body.statements):
+        for statement in view.layout.statements:
             for target in statement[7] if statement[0] == f.ASSIGN else ():
                 if target[0] == f.TO_ATTRIBUTE:
                     held = {a.cls for a in view.values[target[1]] if isinstance(a, v.Instance)}

@@ -110,18 +110,10 @@ def _never_none(layout: Layout, statement: f.Statement) -> bool:
 
 def _is_read_in(layout: Layout, statement: f.Statement, text: str) -> bool:
     """Is an attribute of it read or set, whichever way the statement goes?"""
-    operations, last = layout.operations, text.rpartition(".")[2]
-    for index in range(statement[4], statement[5]):
-        operation = operations[index]
-        if (
-            operation
-            and operation[0] == f.ATTRIBUTE
-            and last in operations[operation[5]]  # a name, or the last part of one
-            and not operation[4] & (f.MAYBE | f.REPEATED | f.GENERATOR)
-            and dotted(operations, operation[5]) == text
-        ):
-            return True
+    if any(statement[4] <= index < statement[5] for index in layout.certain_reads.get(text, ())):
+        return True
     targets: tuple[f.Operation, ...] = statement[7] if statement[0] == f.ASSIGN else ()
     return any(
-        target[0] == f.TO_ATTRIBUTE and dotted(operations, target[1]) == text for target in targets
+        target[0] == f.TO_ATTRIBUTE and dotted(layout.operations, target[1]) == text
+        for target in targets
     )
