@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from asyncify.analysis import declarations
 from asyncify.analysis import values as v
 from asyncify.analysis.program import Class
+from asyncify.vocabulary.loading import CALLED_BY_PYTHON
 
 if TYPE_CHECKING:
     from asyncify.analysis.evaluate import Evaluation
@@ -17,9 +18,13 @@ def construct(
 ) -> v.Value:
     inference = evaluation.inference
     constructor = cls.find("__init__")
+    given = (*arguments, *named.values())
+    if any(isinstance(a, v.Instance) and inference.models.is_mapped(a.cls) for a in v.join(given)):
+        for method in (constructor, *map(cls.find, CALLED_BY_PYTHON)):
+            if method is not None and not inference.models.is_mapped(cls):
+                inference.need(method)  # it may read what belongs to the instance
     if constructor is not None:
         inference.pass_arguments(constructor, True, arguments, named)
-        given = (*arguments, *named.values())
         if any(isinstance(a, v.FunctionObject) for value in given for a in value):
             inference.need(constructor)  # it may keep a function, under another name
     else:

@@ -205,11 +205,11 @@ class Evaluation:
         self.block(statement[7])
         after = _joined(before, self.environment)
         ends = []
-        for _, name, block in statement[8]:
+        for caught, name, block in statement[8]:
             self.environment = dict(after)
             if name:
                 self.bindings += 1
-                self.environment[name] = v.UNKNOWN
+                self.environment[name] = self.caught(caught)
             self.block(block)
             ends.append(self.environment)
         self.environment = dict(after)
@@ -217,6 +217,18 @@ class Evaluation:
         for end in ends:
             self.environment = _joined(self.environment, end)
         self.block(statement[10])
+
+    def caught(self, index: int) -> v.Value:
+        """What a handler of exceptions gets: ``except (Closed, Late) as error``."""
+        operation = self.operations[index] if index >= 0 else ()
+        if not operation or operation[0] not in (_NAME, _ATTRIBUTE, f.SEQUENCE):
+            return v.UNKNOWN
+        parts = operation[6] if operation[0] == f.SEQUENCE else (index,)
+        self.evaluate(_first(self.operations, min(parts, default=index)), index + 1)
+        return frozenset(
+            v.Instance(atom.cls) for part in parts for atom in self.values[part]
+            if isinstance(atom, v.ClassObject)
+        )  # fmt: skip
 
     def on_definition(self, statement: f.Statement) -> None:
         child = self.function.module.functions[statement[7]]
@@ -572,6 +584,13 @@ def _joined(left: Environment, right: Environment) -> Environment:
 
 
 _NAME, _CONSTANT, _ATTRIBUTE, _COMPREHENSION = f.NAME, f.CONSTANT, f.ATTRIBUTE, f.COMPREHENSION
+
+def _first(operations: tuple[f.Operation, ...], index: int) -> int:
+    """Where the evaluation of a dotted name begins."""
+    while operations[index][:1] == (_ATTRIBUTE,):
+        index = operations[index][5]
+    return index
+
 
 _STATEMENTS: dict[int, Callable[[Evaluation, f.Statement], None]] = {
     f.ASSIGN: Evaluation.on_assign,

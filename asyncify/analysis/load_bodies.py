@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
-from asyncify.analysis import generics, load_failures, load_names, load_readers
+from asyncify.analysis import generics, load_failures, load_names, load_objects, load_readers
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_schemas import Schema
@@ -31,6 +31,7 @@ CALLED = 2  # calling it may do something
 SESSION = 4  # it is a method of a session
 BEGUN = 8  # it is a Query that a class begins: ``User.query``
 PROPERTY = 16  # it is what a property of an object that isn't a model gives
+IMPLICIT = 32  # it calls a special method of such an object
 Callee = tuple[Function, bool]
 _RUNS = {v.ClassObject: "__init__", v.Instance: "__call__"}  # by a call
 _SESSIONS = {
@@ -151,13 +152,18 @@ class LoadBody:
             self.function.facts.names
         ):
             called |= set(self._going_through())
-        read = self.properties
-        if not called and not read:
+        read, implicit = self.properties, self.implicit_calls
+        if not called and not read and not implicit:
             return hot
         return [
             told | (CALLED if n in called else 0) | (PROPERTY if n in read else 0)
+            | (IMPLICIT if n in implicit else 0)
             for n, told in enumerate(hot)
-        ]
+        ]  # fmt: skip
+
+    @cached_property
+    def implicit_calls(self) -> load_objects.Calls:
+        return load_objects.calls(self)
 
     @cached_property
     def properties(self) -> dict[int, tuple[Function, ...]]:

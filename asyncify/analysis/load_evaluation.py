@@ -14,6 +14,7 @@ from asyncify.analysis import (
     load_calls,
     load_closures,
     load_guards,
+    load_objects,
     load_presence,
     load_readers,
     load_reads,
@@ -24,7 +25,7 @@ from asyncify.analysis import (
 )
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
-from asyncify.analysis.load_bodies import BEGUN, INSTANCE, PROPERTY
+from asyncify.analysis.load_bodies import BEGUN, IMPLICIT, INSTANCE, PROPERTY
 from asyncify.analysis.load_demands import Summary
 from asyncify.analysis.load_operations import OPERATIONS
 from asyncify.analysis.load_states import State
@@ -403,6 +404,8 @@ class LoadEvaluation:
                 handler = OPERATIONS.get(kind)
                 if handler is not None:
                     values[index] = handler(self, operation, index)
+            if hot[index] & IMPLICIT:
+                load_objects.called(self, index)
             index += 1
         return index
 

@@ -87,7 +87,7 @@ def _read_other(
     models = run.loading.models
     proxy = models.proxy(entity.cls, name)
     if proxy is not None:
-        return _through(run, entity, proxy, index)
+        return _through(run, entity, proxy, index, reading)
     methods = models.methods(entity.cls, name)
     if methods:
         return s.join(
@@ -150,13 +150,18 @@ def executed(run: LoadEvaluation, statement: s.Statement, name: str, index: int)
         run.summary.demands[found] = None
 
 
-def _through(run: LoadEvaluation, entity: s.Entity, proxy: tuple[str, str], index: int) -> s.Value:
-    """An association proxy reads a relationship, and an attribute of what that holds."""
-    held = read(run, entity, proxy[0], index)
-    operation = run.operations[index]
-    holder = operation[5] if operation[0] == f.ATTRIBUTE else NOWHERE
-    reading = Reading(index, at=holder, below=(proxy[0],))
-    found = [read(run, each, proxy[1], index, reading) for each in s.entities(held)]
+def _through(
+    run: LoadEvaluation, entity: s.Entity, proxy: tuple[str, str], index: int,
+    reading: Reading | None,
+) -> s.Value:  # fmt: skip
+    """An association proxy reads a relationship, and an attribute of what that holds: another
+    proxy, it may be."""
+    held = read(run, entity, proxy[0], index, reading)
+    if reading is None:
+        operation = run.operations[index]
+        reading = Reading(index, at=operation[5] if operation[0] == f.ATTRIBUTE else NOWHERE)
+    below = reading._replace(below=(*reading.below, proxy[0]))
+    found = [read(run, each, proxy[1], index, below) for each in s.entities(held)]
     return s.many(s.join(found))
 
 

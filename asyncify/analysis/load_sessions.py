@@ -406,6 +406,7 @@ def _expire(run: LoadEvaluation, operation: f.Operation, argument: s.Value) -> N
     for entity in s.entities(argument):
         load_commits.read(run, entity, names)
         if names is None:
+            expire_below(run, entity)
             run.state.expire([entity.key])
             continue
         run.state.lapse((entity.key,))
@@ -431,6 +432,7 @@ def _refresh(run: LoadEvaluation, operation: f.Operation, argument: s.Value) -> 
                 names = names - forgotten
             state.load(entity.key, names)
             continue
+        expire_below(run, entity)
         state.refreshed(entity.key)
         state.renewed |= {entity.key}
         state.lapse((entity.key,))
@@ -439,3 +441,27 @@ def _refresh(run: LoadEvaluation, operation: f.Operation, argument: s.Value) -> 
         queried = {n for n in models.columns(entity.cls) if models.is_queried(entity.cls, n)}
         state.set_loaded(entity.key, eager | queried)
         state.forget_below(entity.key)
+
+
+def expire_below(run: LoadEvaluation, entity: s.Entity) -> None:
+    """What refreshes or expires an instance expires what its relationships with ``cascade="all"``
+    have loaded, whoever holds it.
+
+    Source of facts:
+    https://docs.sqlalchemy.org/en/21/orm/cascades.html#refresh-expire
+    """
+    state, models = run.state, run.loading.models
+    found = {entity.key}
+    above = [entity]
+    while above:
+        parent = above.pop()
+        known = state.loaded.get(parent.key, frozenset())
+        for link in models.links(parent.cls).values():
+            if link.expires and link.target is not None and link.name in known:
+                below = [
+                    each for each in s.ordered(held(run))
+                    if each.key not in found and load_commits.related(each.cls, link.target)
+                ]  # fmt: skip
+                found |= {each.key for each in below}
+                above += below
+    state.expire(found - {entity.key})

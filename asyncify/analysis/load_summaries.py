@@ -403,6 +403,9 @@ def _take_over(run: LoadEvaluation, state: State, function: Function, given: lis
         run.state.forget(source)
     for key in state.renewed:
         for own in _keys(key, function, given):
+            for entity in load_sessions.held(run):
+                if entity.key == own:
+                    load_sessions.expire_below(run, entity)
             run.state.set_loaded(own, frozenset())
             run.state.renewed |= {own}
     for key, names in state.expired.items():

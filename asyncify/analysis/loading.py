@@ -18,6 +18,7 @@ from asyncify.analysis import (
     load_kinds,
     load_listeners,
     load_names,
+    load_objects,
     load_requests,
     load_schemas,
     load_sessions,
@@ -103,6 +104,10 @@ class Loading:
     def has_iterables(self) -> bool:
         """Does a class of the program say what a loop over its objects gives?"""
         return any("__iter__" in cls.methods for cls in self.inference.program.classes.values())
+
+    @cached_property
+    def having_methods(self) -> frozenset[Class]:
+        return load_objects.having_methods(self)
 
     def demands(self) -> dict[Function, list[Demand]]:
         """What the functions that turn ask of their own instances; what they ask of those that

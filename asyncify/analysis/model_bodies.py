@@ -28,6 +28,7 @@ Keywords = dict[str | None, int]
 Naming = tuple[Function, int]  # a function's expression
 
 RELATIONSHIPS = {"relationship", "relation", "dynamic_loader", "Relationship"}
+_HANDED_ON = "sa_relationship_kwargs"
 MAPPERS = ("map_imperatively", "mapper")  # the second is that of 1.4
 TABLE_NAME, TABLE, DECLARED = "__tablename__", "__table__", "declared_attr"
 MADE_SUBCLASS = "__init_subclass__"
@@ -47,7 +48,8 @@ _LAZY: dict[object, str] = {
 @dataclass(frozen=True, slots=True)
 class Relationship:
     """One relationship attribute. ``to_many`` is true where it is, or may be, a collection;
-    ``cascades`` where deleting the parent deletes through it; ``joined`` for ``lazy="joined"``.
+    ``cascades`` where deleting the parent deletes through it, ``expires`` where what refreshes the
+    parent expires what it leads to; ``joined`` for ``lazy="joined"``.
     ``lazy`` is the strategy as written (``select`` where none is, empty where it is no literal);
     ``back`` the name of the other side (``back_populates``, ``backref``); ``behind`` that side,
     where it is declared here alone; ``between`` the table that links many to many, if it is known;
@@ -64,6 +66,7 @@ class Relationship:
     lazy: str = "select"
     back: str = ""
     behind: Relationship | None = None
+    expires: bool = False
     ordered: str = ""
     between: str = ""
     naming: Naming | None = None
@@ -353,8 +356,7 @@ class Reader:
         given = self.operations[options] if options >= 0 else ()
         if not given or given[0] != f.DICT:
             return {}
-        pairs = zip(given[5], given[6], strict=True)
-        return {str(self.constant(key)): value for key, value in pairs if key >= 0}
+        return self.pairs(given)
 
     def foreign(self, operation: f.Operation | None) -> str:
         """The table that a foreign key refers to."""
@@ -375,7 +377,7 @@ class Reader:
 
     def relationship(self, name: str, call: int, text: list[str]) -> Relationship:
         operation = self.operations[call]
-        keywords = dict(operation[7])
+        keywords = self.options_of(operation)
         target = self.target(operation[6][0]) if operation[6] else None
         if "argument" in keywords:
             target = self.target(keywords["argument"])
@@ -410,15 +412,19 @@ class Reader:
     def with_options(
         self, name: str, target: Class | None, many: bool, options: Keywords, lazy: str
     ) -> Relationship:
-        cascade = self.constant(options.get("cascade", -1))
+        given = self.constant(options.get("cascade", -1))
+        cascade = {name.strip() for name in given.split(",")} if isinstance(given, str) else set()
+        if self.constant(options.get("cascade_delete", -1)) is True:  # SQLModel's
+            cascade = {"all", "delete-orphan"}
         return Relationship(
             name,
             target,
             many,
-            isinstance(cascade, str) and ("delete" in cascade or "all" in cascade),
+            not cascade.isdisjoint(("all", "delete")),
             self.constant(options.get("passive_deletes", -1)) in (True, "all"),
             self.constant(options.get("lazy", -1)) in ("joined", False),
             lazy,
+            expires=not cascade.isdisjoint(("all", "refresh-expire")),
             ordered=self.order(target, options.get("order_by", -1)),
         )
 
@@ -441,20 +447,24 @@ class Reader:
             return _LAZY_WRAPPERS[wrapper.pop()]
         if dotted(self.operations, self.operations[call][5]).endswith("dynamic_loader"):
             return "dynamic"
-        if "sa_relationship_kwargs" in keywords:
-            return self.lazy_in(self.operations[keywords["sa_relationship_kwargs"]])
         if "lazy" not in keywords:
-            return "select"
+            return "" if _HANDED_ON in keywords else "select"
         return _LAZY.get(self.constant(keywords["lazy"]), "")
 
-    def lazy_in(self, options: f.Operation) -> str:
-        """The strategy in a dict of SQLModel's ``Relationship``."""
-        if options[0] != f.DICT:
-            return ""
-        for key, value in zip(options[5], options[6], strict=True):
-            if self.constant(key) == "lazy":
-                return _LAZY.get(self.constant(value), "")
-        return "select"
+    def options_of(self, operation: f.Operation) -> Keywords:
+        """What a relationship is told: SQLModel's hands on a dict, which stays where it can't be
+        read."""
+        keywords: Keywords = dict(operation[7])
+        given = self.operations[keywords[_HANDED_ON]] if _HANDED_ON in keywords else ()
+        if given and given[0] == f.DICT:
+            del keywords[_HANDED_ON]
+            keywords |= self.pairs(given)
+        return keywords
+
+    def pairs(self, given: f.Operation) -> Keywords:
+        """The values of a dict by its keys."""
+        pairs = zip(given[5], given[6], strict=True)
+        return {str(self.constant(key)): value for key, value in pairs if key >= 0}
 
     def other_side(self, keywords: Keywords) -> tuple[str, Keywords | None, Naming | None]:
         """The name of the other side, and its options where only ``backref`` declares it; or what

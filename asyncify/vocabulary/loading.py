@@ -246,12 +246,15 @@ GIVING_FIELDS = {"items", "values", "model_dump", "dict", "copy", "model_copy", 
 READING_FIELDS = {"getattr", "dict", "vars"}
 DUMP_MODE = "mode"
 # What makes text of an instance.
-FORMATTED = {"__repr__", "__str__", "__format__"}
+MAKING_TEXT = ("__format__", "__str__", "__repr__")  # the first that there is
+FORMATTED = set(MAKING_TEXT)
 # What compares instances, by the operator, and the builtins that do so where they have no key.
 COMPARED = {
     "Eq": "__eq__", "NotEq": "__eq__", "In": "__eq__", "NotIn": "__eq__",
     "Lt": "__lt__", "LtE": "__le__", "Gt": "__gt__", "GtE": "__ge__",
 }  # fmt: skip
+# What Python calls of an object by itself, other than to go through it.
+CALLED_BY_PYTHON = FORMATTED | set(COMPARED.values()) | {"__len__", "__bool__", "__contains__"}
 REFLECTED = {"__lt__": "__gt__", "__gt__": "__lt__", "__le__": "__ge__", "__ge__": "__le__"}
 ORDERING = {"sorted": "__lt__", "min": "__lt__", "max": "__gt__"}
 ADDED, AND, NOT = "Add", "And", "Not"  # two lists; what is true of several

@@ -1,0 +1,102 @@
+"""Objects that are no models and hold instances: what Python calls of them by itself, and what that
+reads of the instances.
+
+    class Closed(Exception):
+        def __init__(self, lot): self.lot = lot
+        def __str__(self): return f"closed by {self.lot.owner.name}"
+    ...
+    except Closed as error:
+        log.warning("%s", error)  # reads the owner
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from asyncify import facts as f
+from asyncify.analysis import load_summaries
+from asyncify.analysis import load_values as s
+from asyncify.analysis import values as v
+from asyncify.analysis.program import Class, Function
+from asyncify.vocabulary import loading as words
+
+if TYPE_CHECKING:
+    from asyncify.analysis.load_bodies import LoadBody
+    from asyncify.analysis.load_evaluation import LoadEvaluation
+    from asyncify.analysis.loading import Loading
+
+_TEXT = words.MAKING_TEXT
+
+Calls = dict[int, list[tuple[int, Function]]]
+
+
+def having_methods(loading: Loading) -> frozenset[Class]:
+    """The classes of the program, other than models, with a method that Python calls."""
+    found = [
+        cls for cls in loading.inference.program.classes.values()
+        if not words.CALLED_BY_PYTHON.isdisjoint(cls.methods) and not loading.is_model(cls)
+    ]  # fmt: skip
+    return frozenset(each for cls in found for each in (cls, *cls.descendants()))
+
+
+def calls(body: LoadBody) -> Calls:
+    """The methods that a function's operations call this way, with the operation whose value the
+    object is."""
+    having, types = body.loading.having_methods, body.types
+    if not having or types is None or not any(_classes(value, having) for value in types):
+        return {}
+    found: Calls = {}
+    for index, operation in enumerate(body.operations):
+        for at, names in _asked(body, operation) if operation else ():
+            for cls in _classes(types[at], having) if at >= 0 else ():
+                method = next((m for name in names if (m := cls.find(name)) is not None), None)
+                if method is not None:
+                    found.setdefault(index, []).append((at, method))
+    return found
+
+
+def called(run: LoadEvaluation, index: int) -> None:
+    """An operation calls such methods."""
+    for at, method in run.body.implicit_calls[index]:
+        if load_summaries.asks(run, method):
+            load_summaries.apply(run, method, [s.NOTHING], index, [at])
+
+
+def _classes(value: v.Value, among: frozenset[Class]) -> list[Class]:
+    return [a.cls for a in value if isinstance(a, v.Instance) and a.cls in among]
+
+
+def _asked(body: LoadBody, operation: f.Operation) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """The operands of an operation that it asks for something, and the methods that may answer."""
+    if operation[0] == f.FORMAT:
+        yield from ((part, _TEXT) for part in operation[5])
+    elif operation[0] == f.CALL:
+        yield from _asked_by_call(body, operation)
+    elif operation[0] == f.OPERATOR:
+        parts, name = operation[6], operation[5]
+        if name == words.MODULO:
+            for part in parts[1:]:
+                made = body.operations[part]
+                inside = made[6] if made[0] == f.SEQUENCE else (part,)
+                yield from ((each, _TEXT[1:]) for each in inside)
+        elif name in words.CONTAINING:
+            yield parts[-1], words.ASKED_BY_IN
+        elif name in words.COMPARED:
+            yield from ((part, (words.COMPARED[name],)) for part in parts)
+
+
+def _asked_by_call(body: LoadBody, operation: f.Operation) -> Iterator[tuple[int, tuple[str, ...]]]:
+    callee = body.operations[operation[5]]
+    assert body.types is not None
+    given = [at for at in operation[6] if at >= 0]
+    if callee[0] == f.ATTRIBUTE:
+        if callee[6] in words.LOGGING or callee[6] == words.FORMAT:
+            yield from ((at, _TEXT[1:]) for at in given)
+        return
+    for atom in body.types[operation[5]]:
+        if isinstance(atom, v.Foreign) and atom.name in words.CALLING:
+            name = words.CALLING[atom.name]
+            yield from ((at, (name, *_TEXT[1:])) for at in given)
+        elif isinstance(atom, v.Foreign) and atom.name in words.MEASURING:
+            yield from ((at, (words.MEASURING[atom.name],)) for at in given)
