@@ -585,6 +585,7 @@ def _joined(left: Environment, right: Environment) -> Environment:
 
 _NAME, _CONSTANT, _ATTRIBUTE, _COMPREHENSION = f.NAME, f.CONSTANT, f.ATTRIBUTE, f.COMPREHENSION
 
+
 def _first(operations: tuple[f.Operation, ...], index: int) -> int:
     """Where the evaluation of a dotted name begins."""
     while operations[index][:1] == (_ATTRIBUTE,):

@@ -458,10 +458,10 @@ def expire_below(run: LoadEvaluation, entity: s.Entity) -> None:
         known = state.loaded.get(parent.key, frozenset())
         for link in models.links(parent.cls).values():
             if link.expires and link.target is not None and link.name in known:
-                below = [
-                    each for each in s.ordered(held(run))
+                below = s.ordered([
+                    each for each in held(run)
                     if each.key not in found and load_commits.related(each.cls, link.target)
-                ]  # fmt: skip
+                ])  # fmt: skip
                 found |= {each.key for each in below}
                 above += below
     state.expire(found - {entity.key})

@@ -120,9 +120,9 @@ class Loading:
         return found
 
     def reads(self, function: Function) -> bool:
-        """Does it read what may not be loaded of the instances that it is given?"""
+        """Does it read what may not be loaded of the instances that it is given, or that such hold?"""
         return any(
-            demand.source.kind == "given" and not demand.executes
+            demand.source.kind in ("given", "held") and not demand.executes
             for demand in self.summary(function, self._declared(function)).demands
         )
 
@@ -134,9 +134,9 @@ class Loading:
         while pending:
             function = pending.pop()
             above = [caller for caller, _ in callers.get(function, ())]
-            if function.name in FORMATTED and self._is_of_model(function):
+            if function.name in FORMATTED and function.owner is not None:
                 above += self._formatting
-            if function.name in _COMPARISONS and self._is_of_model(function):
+            if function.name in _COMPARISONS and function.owner is not None:
                 above += self._comparing
             above += self._unseen_callers(function)
             if self._is_of_model(function):

@@ -7,27 +7,35 @@ these.
 
 Nothing in such a function does I/O by itself, but what it reads has to be loaded, and the
 dependency that gives it the instance turns: it turns too. The framework awaits it; nobody else may
-call it. So does a test that a fixture gives an instance.
+call it. So does a handler of exceptions that hold instances, which functions raise that turn; and a
+test that a fixture gives an instance.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from asyncify import facts as f
+from asyncify.analysis import values as v
+from asyncify.analysis.boundaries import rule_of
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.injected import Injected
 from asyncify.analysis.loading import Loading
-from asyncify.analysis.program import Function
+from asyncify.analysis.program import Class, Function, Program
+from asyncify.analysis.statements import statements_of
+from asyncify.vocabulary.boundary_rules import Rule
 from asyncify.vocabulary.loading import EXPIRING, INJECTING
 
 
 def turn_readers(colors: Colors, coloring: Coloring) -> None:
     """Add the functions to those that turn."""
-    injected = Injected(colors.inference)
-    found = {
-        function: group for function in _candidates(colors, coloring)
-        if (group := _group(injected, coloring, function, set())) is not None
-    } | _tests(colors, coloring)  # fmt: skip
+    injected, raised = Injected(colors.inference), _raised(colors, coloring)
+    found, program = _tests(colors, coloring), colors.inference.program
+    for function in _candidates(colors, coloring):
+        group = _group(injected, coloring, function, set())
+        handled = _handled(program, function, raised) if group is None and raised else group
+        if handled is not None:
+            found[function] = handled
     if not found:
         return
     for function in found:
@@ -69,6 +77,10 @@ def _tests(colors: Colors, coloring: Coloring) -> dict[Function, int]:
 def _candidates(colors: Colors, coloring: Coloring) -> Iterator[Function]:
     """What the framework calls, and stays as it is."""
     inference, callers = colors.inference, colors.callers()
+    handed = {
+        function for function, uses in callers.items()
+        if uses and all(use.kind == "pass" and rule_of(use.name) is Rule.AWAITED for _, use in uses)
+    }  # fmt: skip
     routes = {
         function for module in inference.program.modules.values()
         if any(f"{item.module}.".startswith(INJECTING) for item in module.facts.imports)
@@ -78,10 +90,37 @@ def _candidates(colors: Colors, coloring: Coloring) -> Iterator[Function]:
         )
     }  # fmt: skip
     kept = coloring.turned | coloring.islands | coloring.stays | set(coloring.boundaries)
-    for function in sorted(routes - kept, key=lambda fn: (fn.module.path, fn.index)):
+    for function in sorted((routes | handed) - kept, key=lambda fn: (fn.module.path, fn.index)):
         called = [use for _, use in callers.get(function, []) if use.kind == "call"]
         if not called and not colors.is_outside(function):
             yield function
+
+
+def _raised(colors: Colors, coloring: Coloring) -> dict[Class, int]:
+    """The exceptions that functions raise which turn, and the components of these."""
+    found: dict[Class, int] = {}
+    for function in sorted(coloring.turned, key=lambda fn: (fn.module.path, fn.index)):
+        evaluation = colors.inference.evaluations.get(function)
+        if evaluation is None:
+            continue
+        for statement in statements_of(function.body.statements):
+            is_raised = statement[0] == f.RAISE and statement[7] >= 0
+            for atom in evaluation.values[statement[7]] if is_raised else ():
+                if isinstance(atom, v.Instance):
+                    for cls in atom.cls.ancestors:
+                        found.setdefault(cls, coloring.groups.get(function, 0))
+    return found
+
+
+def _handled(program: Program, function: Function, raised: dict[Class, int]) -> int | None:
+    """The component that raises what a function handles: its signature names it, or a decorator."""
+    scope, operations = function.parent or function, function.signature.operations
+    for index, operation in enumerate(operations):
+        if operation and operation[0] in (f.NAME, f.ATTRIBUTE):
+            symbol = program.resolve_expression(scope, operations, index)
+            if isinstance(symbol, Class) and symbol in raised:
+                return raised[symbol]
+    return None
 
 
 def _group(

@@ -66,7 +66,11 @@ def _tells(layout: Layout, statement: f.Statement, text: str) -> bool | None:
 
 
 def _mentions(layout: Layout, index: int, text: str) -> bool:
-    return text in layout.names_in(index)
+    """Does an expression name it, or bind it? ``if not (order := find(key)):``"""
+    return text in layout.names_in(index) or any(
+        layout.operations[inner][:1] == (f.WALRUS,) and layout.operations[inner][5] == text
+        for inner in layout.subtree(index)
+    )
 
 
 def _asks_for_none(layout: Layout, index: int) -> bool:
