@@ -120,7 +120,7 @@ class Loading:
         return found
 
     def reads(self, function: Function) -> bool:
-        """Does it read what may not be loaded of the instances that it is given, or that such hold?"""
+        """Does it read what may not be loaded of what it is given, or of what that holds?"""
         return any(
             demand.source.kind in ("given", "held") and not demand.executes
             for demand in self.summary(function, self._declared(function)).demands
