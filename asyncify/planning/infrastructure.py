@@ -66,7 +66,7 @@ class InfrastructurePlanner:
         self.annotations = AnnotationPlanner(colors, coloring, queries, self.names, draft)
         self.listeners = ListenerPlanner(colors, coloring, self.names, draft, self.impediments)
         self.sync_engines = SyncEnginePlanner(
-            colors, coloring, draft, twin, self.findings, self.impediments
+            colors, coloring, draft, twin, self.findings, self.impediments, support
         )
 
     def plan(self) -> None:

@@ -29,7 +29,8 @@ from asyncify.decisions import (
 from asyncify.findings import Finding
 from asyncify.planning.draft import Draft, call_reference, reference
 from asyncify.planning.engine_urls import made_of, names_variable, url_reads
-from asyncify.planning.tables_of_tests import create_in_fixture, creating
+from asyncify.planning.support import Support
+from asyncify.planning.tables_at_import import create_in_fixture, create_in_loop, creating
 from asyncify.rules import finding
 from asyncify.vocabulary.testing import is_test_path
 
@@ -38,6 +39,8 @@ _REPLACED = (f.NAME, f.ATTRIBUTE, f.CALL)
 _NAMES_DRIVER = (
     "The URL of this engine names the async driver from now on: what is sync can't use it."
 )
+_MOVE = "Move it into {}."
+_LIFESPAN = "the application's lifespan"
 _READ_BEFORE = "Take the URL from where the engine is made, before it is converted."
 # What sends requests to an application, and may not start it.
 _CLIENTS = ("TestClient", "AsyncClient", "ASGITransport")
@@ -55,6 +58,7 @@ class SyncEnginePlanner:
         twin: Callable[[Variable], str],
         findings: list[Finding],
         impediments: dict[Function, Obstacle],
+        support: Support,
     ) -> None:
         self.colors = colors
         self.coloring = coloring
@@ -64,6 +68,7 @@ class SyncEnginePlanner:
         self.twin_of = twin
         self.findings = findings
         self.impediments = impediments
+        self.support = support
         self._sync_twins: set[v.Origin] = set()
 
     def plan(self) -> None:
@@ -142,9 +147,36 @@ class SyncEnginePlanner:
         layout = self.colors.uses.layout(function)
         if not all(self._is_plain(use, layout) for use in uses):
             return False
-        return self._move_to_lifespan(function, uses, layout) or create_in_fixture(
-            self.colors, self.coloring, self.draft, function, uses
+        return (
+            self._move_to_lifespan(function, uses, layout)
+            or create_in_fixture(self.colors, self.coloring, self.draft, function, uses)
+            or self._run(function, uses)
         )
+
+    def _run(self, function: Function, uses: list[Use]) -> bool:
+        """A loop of its own creates tables in memory, where no sync engine would find them."""
+        origins = [use.owner.origin for use in uses if isinstance(use.owner, v.Known)]
+        if not all(o in self.coloring.alive and self._is_in_memory(o) for o in origins):
+            return False
+        if not create_in_loop(self.colors, self.draft, self._run_at_import, function, uses):
+            return False
+        for use in uses:
+            site = self.draft(function.module).site(function.body.operations[use.operation])
+            if not is_test_path(site.path):
+                reason = f"`{use.name}` runs at import, in an event loop of its own."
+                self.findings.append(finding("ASY206", site, reason, _MOVE.format(_LIFESPAN)))
+        return True
+
+    def _run_at_import(self, draft: Draft) -> str:
+        return self.support.name(draft, "run_at_import")
+
+    def _is_in_memory(self, origin: v.Origin | None) -> bool:
+        operations = origin.function.body.operations if origin is not None else ()
+        return origin is not None and any(
+            operation and operation[0] == f.CALL and operation[3] == origin.call
+            and self.colors.places.in_memory(origin.function, index)
+            for index, operation in enumerate(operations)
+        )  # fmt: skip
 
     def _move_to_lifespan(self, function: Function, uses: list[Use], layout: Layout) -> bool:
         """``create_all`` goes into the lifespan of the application made in the same module."""
@@ -314,8 +346,7 @@ class SyncEnginePlanner:
         if use.kind == "metadata":
             reason = f"`{use.name}` runs at import, where nothing can be awaited; it keeps a "
             reason += f"sync engine, `{name}`."
-            place = "a fixture" if is_test_path(site.path) else "the application's lifespan"
-            advice = f"Move it into {place}."
+            advice = _MOVE.format("a fixture" if is_test_path(site.path) else _LIFESPAN)
             self.findings.append(finding("ASY206", site, reason, advice))
         else:
             kind = use.owner.kind if isinstance(use.owner, v.Known) else "Engine"
