@@ -128,7 +128,9 @@ class MockedFunctions:
                     alive = given  # the class has another name
                 known = own and self._is_alive(function, alive)
                 known = known or (self._patching, operation) in self.settled
-                if self._turns(owner) and not known:
+                if given < 0 and self._is_object(target):
+                    self._object(function, operations, operation)
+                elif self._turns(owner) and not known:
                     self._made(function, operation, target)
             elif target in self.coloring.turned and not target.facts.is_async:
                 copied = target in self.coloring.sides.twinned and self.is_sync(self._patching)
@@ -218,16 +220,34 @@ class MockedFunctions:
         keywords = dict(operation[7])
         if not turning or not _SPECS.isdisjoint(keywords):
             return
-        draft, site = self.draft(function.module), self.draft(function.module).site(operation)
+        site = self.draft(function.module).site(operation)
         if _CALLABLE not in keywords and MOCK_RESULT not in keywords:
-            name = dotted(operations, operation[5]).rpartition(".")[2]
-            node, keyword = NodeRef("Call", operation[3], name), (("spec", "True"),)
-            draft.add(EditArguments(node=node, site=site, set_keywords=keyword))
+            self._object(function, operations, operation)
         elif _ASYNC not in function.facts.names and not self._is_made(
             function, operations, keywords.get(MOCK_RESULT, -1)
         ):
             reason = f"Methods of `{target.name}` turn async, and those of what it gives may not."
             self.findings.append(finding("ASY608", site, reason, _ADVICE))
+
+    def _is_object(self, target: Symbol) -> bool:
+        """Is it a variable that holds an object whose methods turn?"""
+        return isinstance(target, Variable) and any(
+            isinstance(atom, v.Instance) and any(
+                m in self.coloring.turned and not m.facts.is_async
+                for cls in atom.cls.ancestors for m in cls.methods.values()
+            )
+            for atom in self.colors.inference.symbol_value(target) or ()
+        )  # fmt: skip
+
+    def _object(
+        self, function: Function, operations: tuple[f.Operation, ...], operation: f.Operation
+    ) -> None:
+        """``patch("app.api.store")``: with a spec the mock knows which methods are awaited."""
+        if not ({*_SPECS, _CALLABLE} & dict(operation[7]).keys()):
+            name = dotted(operations, operation[5]).rpartition(".")[2]
+            node, draft = NodeRef("Call", operation[3], name), self.draft(function.module)
+            keyword, site = (("spec", "True"),), draft.site(operation)
+            draft.add(EditArguments(node=node, site=site, set_keywords=keyword))
 
     def _is_made(self, function: Function, operations: tuple[f.Operation, ...], given: int) -> bool:
         """Is it an object of a class of the program?"""

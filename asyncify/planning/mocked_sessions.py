@@ -66,6 +66,8 @@ class MockedSessions:
         # What patched factories give: expressions, and names.
         self.given: set[tuple[Function, int]] = set()
         self.names: set[tuple[Function, str]] = set()
+        # What takes the place of variables: expressions, and what they stand for.
+        self.in_place: dict[tuple[Function, int], v.Value] = {}
 
     def find(self, wanted: Callable[[v.Value], bool]) -> Iterator[Mocked]:
         """Every mock that is given to something which turns, for a parameter that is wanted."""
@@ -80,9 +82,7 @@ class MockedSessions:
 
     def _mocked(self, function: Function, index: int) -> Mocked | None:
         holders = tuple(self._holders(function, index))
-        overrides = self.wanted is is_session and any(
-            self._overrides(holder, name) for holder, name in holders
-        )
+        overrides = any(self._overrides(holder, name) for holder, name in holders)
         given = overrides or self._given_directly(function, index)
         given = given or any(self._given_directly(*at) for at in self._by_key(function, index))
         given = given or any(self._is_given(holder, name) for holder, name in holders)
@@ -168,6 +168,8 @@ class MockedSessions:
         """Is it an argument for a parameter that is a session, of something that turns?"""
         if self.wanted is is_session and (function, index) in self.given:
             return True
+        if self.wanted(self.in_place.get((function, index), v.UNKNOWN)):
+            return True
         layout = self.colors.uses.layout(function)
         parent = layout.parent(index)
         operation = layout.operations[parent] if parent >= 0 else ()
@@ -222,7 +224,7 @@ class MockedSessions:
             yield made, 1, turns
 
     def _overrides(self, function: Function, name: str) -> bool:
-        """Is it what takes the place of a dependency that gives sessions?"""
+        """Is it what takes the place of a dependency that gives what is wanted?"""
         if MOCKED_OVERRIDES not in function.facts.names:
             return False
         return any(
@@ -238,7 +240,11 @@ class MockedSessions:
         if dotted(operations, target[1]).rpartition(".")[2] != MOCKED_OVERRIDES:
             return False
         symbol = self.program.resolve_expression(function, operations, target[2])
-        return isinstance(symbol, Function) and self._gives_session(symbol)
+        if self.wanted is is_session:
+            return isinstance(symbol, Function) and self._gives_session(symbol)
+        if isinstance(symbol, Class):
+            return self.wanted(v.one(v.Instance(symbol)))
+        return isinstance(symbol, Function) and self.wanted(self.inference.provided(symbol))
 
     def _gives_session(self, function: Function) -> bool:
         evaluation = self.inference.evaluations.get(function)
@@ -303,14 +309,6 @@ class MockedSessions:
                 isinstance(atom, v.FunctionObject)
                 and is_session(self.inference.result(atom.function))
             )
-            for atom in value or ()
-        )
-
-    def turns(self, value: v.Value) -> bool:
-        """Is something an instance of a class of the program whose methods turn?"""
-        return any(
-            isinstance(atom, v.Instance)
-            and any(method in self.coloring.turned for method in atom.cls.methods.values())
             for atom in value or ()
         )
 

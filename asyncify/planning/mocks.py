@@ -21,13 +21,13 @@ from asyncify.planning.draft import Draft, reference
 from asyncify.planning.mocked_chains import Chains
 from asyncify.planning.mocked_factories import MockedFactories
 from asyncify.planning.mocked_functions import MockedFunctions
+from asyncify.planning.mocked_objects import MockedObjects
 from asyncify.planning.mocked_sessions import Mocked, MockedSessions, is_engine, is_session
 from asyncify.rules import finding
 from asyncify.vocabulary.names import KINDS, async_name
 from asyncify.vocabulary.rows import Form
 from asyncify.vocabulary.testing import ASYNC_MOCK, CONNECTING, MOCK_RESULT, MOCKS, is_test_path
 
-_ADVICE = "Give it the class as `spec`, or make an AsyncMock of what is awaited."
 _ENGINE = "This mocks an engine that is async now: it is entered and awaited in other ways."
 _OF_ENGINES = "Let `__aenter__` give the connection, and make an AsyncMock of what is awaited."
 
@@ -45,6 +45,7 @@ class MockPlanner:
         self.chains = Chains(colors, draft)
         self.functions = MockedFunctions(colors, coloring, draft)
         self.factories = MockedFactories(colors, coloring, draft, self.functions)
+        self.objects = MockedObjects(colors, coloring, draft, self.sessions, self.functions)
 
     def plan(self) -> list[Finding]:
         """Plan the mocks; what a person has to do about others."""
@@ -58,7 +59,8 @@ class MockPlanner:
         self._of_factories()
         self.functions.plan()
         self._stand_ins()
-        return [*self.chains.findings, *self.functions.findings, *self._engines(), *self._others()]
+        objects = list(self.objects.plan())
+        return [*self.chains.findings, *self.functions.findings, *self._engines(), *objects]
 
     def _functions(self) -> None:
         """Mocks that are given to what turns in the place of functions that it awaits."""
@@ -83,17 +85,6 @@ class MockPlanner:
                 operation = mocked.function.body.operations[mocked.call]
                 site = self.draft(mocked.function.module).site(operation)
                 yield finding("ASY608", site, _ENGINE, _OF_ENGINES)
-
-    def _others(self) -> Iterator[Finding]:
-        """Mocks of the program's own objects, some of whose methods are awaited now."""
-        for mocked in self.sessions.find(self.sessions.turns):
-            for function, name in dict.fromkeys(mocked.holders):
-                self.functions.streams.of_members(function, name)
-            if self.sessions.is_plain(mocked):
-                operation = mocked.function.body.operations[mocked.call]
-                site = self.draft(mocked.function.module).site(operation)
-                reason = "This mocks an object whose methods turn async, and doesn't say so."
-                yield finding("ASY608", site, reason, _ADVICE)
 
     def _session(self, mocked: Mocked) -> None:
         uses = self.sessions.reached(mocked)
