@@ -233,6 +233,7 @@ class Planner:
         behind it, the query loads for all of them."""
         found = self.elsewhere.found()
         before = {module: draft.gathered() for module, draft in self.drafts.items()}
+        helpers = self.support.gathered()
         self.loading.plan(found)
         if not self.loading.shared:
             return
@@ -241,6 +242,7 @@ class Planner:
                 self.drafts[module].restore(before[module])
             else:
                 del self.drafts[module]
+        self.support.restore(helpers)
         again = LoadPlanner(
             self.colors, self.coloring, self.draft, self.support.name, self.loading.recorded
         )

@@ -270,6 +270,14 @@ class Support:
         self._needed.add(helper)
         return draft.spell(f"{self._module_name()}.{helper}")
 
+    def gathered(self) -> Set[str]:
+        """What is needed so far, to be given to `restore`."""
+        return frozenset(self._needed)
+
+    def restore(self, gathered: Set[str]) -> None:
+        """Forget what was named since."""
+        self._needed = set(gathered)
+
     def settle(self, drafts: Iterable[Draft]) -> None:
         """Helpers that no decision names any more aren't needed."""
         for helper in sorted(self._needed):
