@@ -161,6 +161,9 @@ HAZARDS = (
         "H04", "filled_by_a_function", "(await user.awaitable_attrs.tags).append(",
         "user.tags.append(", "ASY702",
     ),
+    Hazard(
+        "H04", "stored_with_another", "await user.awaitable_attrs.tags", "user.tags", "ASY702"
+    ),
     Hazard("H04", "populate_existing", "await db.refresh(user)", "pass"),
     Hazard("H05", "onupdate", "await user.awaitable_attrs.changed", "user.changed", "ASY702"),
     Hazard("H05", "of_a_caller", "await user.awaitable_attrs.changed", "pass", "ASY702"),

@@ -279,6 +279,7 @@ def _constructed(run: LoadEvaluation, cls: Class, operation: f.Operation, index:
             load_commits.replaced(run, links[name], run.values[argument])
             load_sessions.keep(run, run.values[argument])
             given = s.unordered(run.values[argument])
+            load_sessions.keep_with(run, source, links[name], given)
             run.state.put((source, (name,)), [entity.key for entity in given])
     return s.one(s.Entity(source, (), cls))
 

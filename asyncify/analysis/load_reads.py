@@ -461,6 +461,7 @@ def store(run: LoadEvaluation, base: int, name: str, value: s.Value, index: int)
         link = models.links(atom.cls).get(name)
         if link is not None:
             load_touches.related(run, atom, link, value)
+            load_sessions.keep_with(run, atom.source, link, s.unordered(value))
             if link.to_many and link.lazy not in EAGER and link.lazy not in QUERYING:
                 demand(run, atom, name, Reading(base))  # what was there is loaded to be replaced
             if run.operations[base][0] == f.SUBSCRIPT or load_sessions.is_shared(run, atom.source):

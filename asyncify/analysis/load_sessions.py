@@ -11,6 +11,7 @@ from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_bodies import session_of
 from asyncify.analysis.load_histories import Write
+from asyncify.analysis.model_bodies import Relationship
 from asyncify.analysis.program import Class, Function
 from asyncify.analysis.statements import statements_of
 from asyncify.vocabulary import loading as words
@@ -306,6 +307,14 @@ def keep(run: LoadEvaluation, value: s.Value) -> None:
             run.state.kept |= kept
 
 
+def keep_with(
+    run: LoadEvaluation, source: s.Source, link: Relationship, others: list[s.Entity]
+) -> None:
+    """A new instance refers to other new ones: it is stored with those that hold it, too."""
+    if source.kind == "new" and link.back and any(_is_new(other) for other in others):
+        run.state.kept |= {source}
+
+
 def _is_handed_new(run: LoadEvaluation, source: s.Source) -> bool:
     """A fixture that a test adds itself is in no session before, where nothing could expire:
     nobody adds what is there, unless it has been changed."""
@@ -465,3 +474,7 @@ def expire_below(run: LoadEvaluation, entity: s.Entity) -> None:
                 found |= {each.key for each in below}
                 above += below
     state.expire(found - {entity.key})
+
+
+def _is_new(entity: s.Entity) -> bool:
+    return entity.source.kind == "new" and not entity.path

@@ -196,9 +196,19 @@ class ListenerPlanner:
             draft = self.draft(origin.function.module)
             factory = draft.spell("sqlalchemy.orm.sessionmaker")
             node, site = call_reference(origin.function, index), draft.site(operation)
-            draft.add(InsertStatements(node=node, site=site, source=f"{name} = {factory}()"))
+            own = self._own_class(origin.function, operation)
+            draft.add(InsertStatements(node=node, site=site, source=f"{name} = {factory}({own})"))
             keywords = (("sync_session_class", name),)
             draft.add(EditArguments(node=node, site=site, set_keywords=keywords))
             self._sync_factories[origin] = name
             return name
         return ""
+
+    def _own_class(self, function: Function, call: f.Operation) -> str:
+        """``class_=AppSession``, where a factory makes sessions of a class of the program."""
+        index = dict(call[7]).get("class_", -1)
+        evaluation = self.colors.inference.evaluations.get(function)
+        found = evaluation.values[index] if evaluation is not None and index >= 0 else v.UNKNOWN
+        if not any(isinstance(atom, v.ClassObject) for atom in found):
+            return ""
+        return f"class_={dotted(function.body.operations, index)}"
