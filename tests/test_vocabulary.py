@@ -20,7 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from asyncify.vocabulary import names
 from asyncify.vocabulary.rows import LINES, Form, Member, QueryMember, Role, Table
-from asyncify.vocabulary.sqlalchemy_query import FIRST_OF_STATEMENT, QUERY, SLICE, STREAM
+from asyncify.vocabulary.sqlalchemy_query import QUERY
+from asyncify.vocabulary.sqlalchemy_query_runs import FIRST_OF_STATEMENT, SLICE, STREAM
 from tests.vocabulary_objects import LINE, async_objects, sync_objects
 
 # One table per pair of classes, by the kind of the sync one, or of a streamed result.

@@ -17,7 +17,7 @@ from sqlalchemy import orm, pool
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
-from asyncify.vocabulary import urls
+from asyncify.vocabulary import connect_arguments, urls
 from asyncify.vocabulary.rows import LINES
 from tests.vocabulary_objects import LINE, async_factory
 
@@ -247,7 +247,7 @@ def test_every_refusal_has_a_reason() -> None:
     for table in (urls.ENGINE_KEYWORDS, urls.SESSION_KEYWORDS):
         for row in table.values():
             assert row.note or row.loses or row.action in ("keep", "drop"), row.name
-    for arguments in urls.CONNECT_ARGUMENTS.values():
+    for arguments in connect_arguments.CONNECT_ARGUMENTS.values():
         for argument in arguments.values():
             assert argument.note or argument.action != "refuse", argument.name
 
@@ -356,7 +356,9 @@ SQLITE_ARGUMENTS: dict[str, Any] = {
 ELSEWHERE = {"mode", "cache", "autocommit"}
 
 
-@pytest.mark.parametrize("name", sorted(set(urls.CONNECT_ARGUMENTS["aiosqlite"]) - ELSEWHERE))
+@pytest.mark.parametrize(
+    "name", sorted(set(connect_arguments.CONNECT_ARGUMENTS["aiosqlite"]) - ELSEWHERE)
+)
 def test_arguments_of_aiosqlite(name: str, tmp_path: Path) -> None:
     assert not refused(tmp_path, "connect_args", {name: SQLITE_ARGUMENTS[name]})
 
@@ -388,16 +390,16 @@ def parameters(driver: str) -> set[str]:
 @pytest.mark.parametrize("driver", ["asyncpg", "aiomysql", "asyncmy"])
 def test_drivers_take_the_arguments_that_they_are_given(driver: str) -> None:
     known = parameters(driver) | OF_DIALECT
-    for row in urls.CONNECT_ARGUMENTS[driver].values():
+    for row in connect_arguments.CONNECT_ARGUMENTS[driver].values():
         given = {"keep": row.name, "rename": row.new, "setting": "server_settings"}.get(row.action)
         assert given is None or given in known, row.name
         assert row.action != "refuse" or row.name not in known - OF_CLASSES - OF_DIALECT, row.name
 
 
 def test_unknown_arguments_and_drivers() -> None:
-    assert urls.connect_argument("asyncpg", "no_such_argument") is None
-    assert urls.connect_argument("no_such_driver", "host") is None
-    row = urls.connect_argument("asyncpg", "sslmode")
+    assert connect_arguments.connect_argument("asyncpg", "no_such_argument") is None
+    assert connect_arguments.connect_argument("no_such_driver", "host") is None
+    row = connect_arguments.connect_argument("asyncpg", "sslmode")
     assert row is not None
     assert (row.action, row.new) == ("rename", "ssl")
-    assert set(urls.CONNECT_SOURCES) == set(urls.CONNECT_ARGUMENTS)
+    assert set(connect_arguments.CONNECT_SOURCES) == set(connect_arguments.CONNECT_ARGUMENTS)

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from asyncify.vocabulary.rows import Argument, Form, Member, QueryMember, Table
-from asyncify.vocabulary.sqlalchemy_query import FIRST_OF_STATEMENT, QUERY, SLICE, STREAM
+from asyncify.vocabulary.sqlalchemy_query import QUERY
+from asyncify.vocabulary.sqlalchemy_query_runs import FIRST_OF_STATEMENT, SLICE, STREAM
 
 Function = Callable[..., Any]
 

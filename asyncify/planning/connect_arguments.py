@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import unquote_plus
 
-from asyncify.vocabulary.urls import ConnectArgument, connect_argument
+from asyncify.vocabulary.connect_arguments import ConnectArgument, connect_argument
 
 _OPTION = re.compile(r"(?:-c\s*|--)([A-Za-z_][\w.-]*)=((?:\\.|\S)*)")
 _UTF8 = {"utf8", "utf-8"}

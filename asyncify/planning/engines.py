@@ -35,9 +35,9 @@ from asyncify.planning.session_scopes import scope_function
 from asyncify.planning.support import Support
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
+from asyncify.vocabulary.connect_arguments import CONNECT_ARGUMENTS
 from asyncify.vocabulary.tasks import OF_TASKS
 from asyncify.vocabulary.urls import (
-    CONNECT_ARGUMENTS,
     async_drivername,
     async_url,
     engine_keyword,

@@ -33,7 +33,8 @@ from asyncify.planning.query_builders import QueryBuilders
 from asyncify.planning.query_places import Flow
 from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.rows import QueryMember
-from asyncify.vocabulary.sqlalchemy_query import ANEW, STREAM
+from asyncify.vocabulary.sqlalchemy_query import ANEW
+from asyncify.vocabulary.sqlalchemy_query_runs import STREAM
 
 _MAPPINGS = {"dict", "OrderedDict"}
 

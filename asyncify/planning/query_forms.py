@@ -15,7 +15,7 @@ from asyncify import facts as f
 from asyncify.analysis.program import dotted
 from asyncify.planning.draft import Draft
 from asyncify.vocabulary.rows import QueryMember, Role
-from asyncify.vocabulary.sqlalchemy_query import CHECKED_ITEM, CHECKED_SLICE, SLICE
+from asyncify.vocabulary.sqlalchemy_query_runs import CHECKED_ITEM, CHECKED_SLICE, SLICE
 
 Operations = tuple[f.Operation, ...]
 _NUMBERED = re.compile(r"\{(\d+)\}")

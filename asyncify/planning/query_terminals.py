@@ -13,7 +13,8 @@ from asyncify.planning import query_forms as forms
 from asyncify.planning.query_places import Flow, Queries, QueryPlaces
 from asyncify.sites import NodeRef
 from asyncify.vocabulary.rows import QueryMember
-from asyncify.vocabulary.sqlalchemy_query import FIRST_OF_STATEMENT, QUERY, STREAM, STREAMED
+from asyncify.vocabulary.sqlalchemy_query import QUERY
+from asyncify.vocabulary.sqlalchemy_query_runs import FIRST_OF_STATEMENT, STREAM, STREAMED
 
 _READ_OTHERWISE = frozenset({"text", "stream"})  # marks on which the form of a terminal depends
 
