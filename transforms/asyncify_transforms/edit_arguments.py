@@ -46,7 +46,8 @@ from asyncify_transforms._transform import Example, Place, Transform, documented
 
 
 def apply(decision: EditArguments, call: cst.Call, place: Place) -> cst.CSTNode | None:
-    """Literals and wraps first, because they count positions as written."""
+    """Literals and wraps first, because they count positions as written; what is renamed leaves its
+    name to what is set."""
     arguments = list(call.args)
     for key, content in decision.literals:
         if not _edit(arguments, key, lambda value, new=content: _literal(value, new), place):
@@ -54,15 +55,15 @@ def apply(decision: EditArguments, call: cst.Call, place: Place) -> cst.CSTNode 
     for key, template in decision.wrap:
         if not _edit(arguments, key, lambda value, new=template: _wrapped(value, new), place):
             return None
+    for old, new in decision.rename_keywords:
+        index = find_argument(arguments, old)
+        if index >= 0:
+            arguments[index] = arguments[index].with_changes(keyword=cst.Name(new))
     for name, source in decision.set_keywords:
         arguments = _with_keyword(arguments, name, cst.parse_expression(source))
     for name, key, template in decision.entries:
         if not _edit(arguments, name, partial(with_entry, key=key, template=template), place):
             return None
-    for old, new in decision.rename_keywords:
-        index = find_argument(arguments, old)
-        if index >= 0:
-            arguments[index] = arguments[index].with_changes(keyword=cst.Name(new))
     for name in decision.remove_keywords:
         index = find_argument(arguments, name)
         if index >= 0:
