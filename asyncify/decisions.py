@@ -288,6 +288,8 @@ class EditArguments(Decision):
     ``set_keywords``: pairs (name, expression source), added or replaced; ``remove_keywords``:
     names; ``wrap``: pairs (position or keyword, template with ``{argument}``); ``literals``: pairs
     (position or keyword, new content of a string literal, its quotes and prefix kept).
+    ``beginnings``: triples (position or keyword, old, new): what a text that is put together begins
+    with.
     ``rename_keywords``: pairs (old, new). ``entries``: triples (keyword, key, template of a dict
     with ``{argument}``): the entry of a dict literal becomes those of the filled template, merged
     with what the dict has; an empty key adds entries.
@@ -297,6 +299,7 @@ class EditArguments(Decision):
     remove_keywords: tuple[str, ...] = ()
     wrap: tuple[tuple[int | str, str], ...] = ()
     literals: tuple[tuple[int | str, str], ...] = ()
+    beginnings: tuple[tuple[int | str, str, str], ...] = ()
     rename_keywords: tuple[tuple[str, str], ...] = ()
     entries: tuple[tuple[str, str, str], ...] = ()
 
@@ -501,9 +504,10 @@ class UseGuardClauses(Decision):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplaceString(Decision):
     """The string literal that is assigned gets another content; its quotes and prefix stay (node:
-    Assign or AnnAssign)."""
+    Assign or AnnAssign). With ``old`` only what a text that is put together begins with."""
 
     new: str
+    old: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from asyncify.planning.factory_calls import FactoryCall
 from asyncify.planning.own_style import bound_metadata
 from asyncify.planning.session_scopes import scope_function
 from asyncify.planning.support import Support
+from asyncify.planning.url_beginnings import scheme
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.connect_arguments import CONNECT_ARGUMENTS
@@ -265,16 +266,33 @@ class EnginePlanner:
             if new and new != text:
                 call.literals.append((argument, new))
             return self._driver(text)
+        if (name := scheme(call.layout.operations, index)) and self._beginning(
+            call, argument, name
+        ):
+            return self._driver(name)
         setting = self._setting(call.function, constant)
         known = self._driver(setting[3]) if setting is not None else ""
         if setting is None or not self._read_once(setting[0]) or self._is_kept(call):
             helper = self.support.name(call.draft, "async_url")
             call.wrap.append((argument, f"{helper}({{argument}})"))
             return known
-        new = self._mapped(call, setting[3], mapping)
-        if new and new != setting[3]:
-            self._replace_setting(call, setting[1], setting[2], new)
+        _, body, value, url = setting
+        if name := scheme(body.body.operations, value):
+            beginning = async_drivername(name, self.line, self.chosen)
+            if beginning and beginning != name:
+                self._replace_setting(call, body, value, f"{beginning}://", f"{name}://")
+            return known
+        new = self._mapped(call, url, mapping)
+        if new and new != url:
+            self._replace_setting(call, body, value, new)
         return known
+
+    def _beginning(self, call: FactoryCall, argument: int | str, name: str) -> bool:
+        """``f"sqlite:///{path}"``: only what it begins with names the driver."""
+        new = async_drivername(name, self.line, self.chosen)
+        if new is not None and new != name:
+            call.beginnings.append((argument, f"{name}://", f"{new}://"))
+        return new is not None
 
     def _driver(self, url: str) -> str:
         name = async_drivername(url.partition("://")[0], self.line, self.chosen) or ""
@@ -298,24 +316,30 @@ class EnginePlanner:
     def _setting(
         self, function: Function, operation: f.Operation
     ) -> tuple[Variable, Function, int, str] | None:
-        """A variable of the same module that is a literal: where that is, and its text."""
+        """A variable of the same module that is a literal: where that is, and its text; of one that
+        is put together what names the driver."""
         if operation[0] != f.NAME:
             return None
         symbol = self.program.lookup(function, operation[5])
         if not isinstance(symbol, Variable) or symbol.module is not function.module:
             return None
         found = self.program.variable_expression(symbol)
-        text = _string(found[1][found[2]]) if found is not None else None
-        return None if found is None or text is None else (symbol, found[0], found[2], text)
+        if found is None:
+            return None
+        text = _string(found[1][found[2]]) or scheme(found[1], found[2])
+        return (symbol, found[0], found[2], text) if text else None
 
-    def _replace_setting(self, call: FactoryCall, body: Function, value: int, new: str) -> None:
+    def _replace_setting(
+        self, call: FactoryCall, body: Function, value: int, new: str, old: str = ""
+    ) -> None:
         for statement in self.colors.uses.layout(body).statements:
             if statement[0] not in (f.ASSIGN, f.ANNOTATED):
                 continue
             kind, place = ("Assign", 8) if statement[0] == f.ASSIGN else ("AnnAssign", 9)
             if statement[place] == value:
                 site = Site(body.module.path, statement[1], statement[2])
-                call.draft.add(ReplaceString(node=NodeRef(kind, statement[3]), site=site, new=new))
+                node = NodeRef(kind, statement[3])
+                call.draft.add(ReplaceString(node=node, site=site, new=new, old=old))
 
     def _read_once(self, variable: Variable) -> bool:
         """Does only one expression of the program read a variable?"""

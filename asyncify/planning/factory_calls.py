@@ -24,6 +24,7 @@ class FactoryCall:
     site: Site
     group: int
     literals: list[tuple[int | str, str]] = field(default_factory=list)
+    beginnings: list[tuple[int | str, str, str]] = field(default_factory=list)
     wrap: list[tuple[int | str, str]] = field(default_factory=list)
     entries: list[tuple[str, str, str]] = field(default_factory=list)
     keywords: list[tuple[str, str]] = field(default_factory=list)
@@ -49,8 +50,15 @@ class FactoryCall:
             node=call_reference(self.function, self.index), site=self.site, group=self.group,
             set_keywords=tuple(self.keywords), remove_keywords=tuple(self.remove),
             wrap=tuple(self.wrap), literals=tuple(self.literals), entries=tuple(self.entries),
-            rename_keywords=tuple(self.rename),
+            rename_keywords=tuple(self.rename), beginnings=tuple(self.beginnings),
         )  # fmt: skip
-        changes = (*self.literals, *self.wrap, *self.entries, *self.keywords, *self.rename)
+        changes = (
+            *self.literals,
+            *self.beginnings,
+            *self.wrap,
+            *self.entries,
+            *self.keywords,
+            *self.rename,
+        )
         if changes or self.remove:
             self.draft.add(edits)

@@ -276,6 +276,30 @@ def find_argument(arguments: Sequence[cst.Arg], key: int | str) -> int:
     return -1
 
 
+def begun(value: Any, old: str, new: str) -> Any:
+    """A text that is put together (``f"sqlite:///{path}"``) with another beginning, or None where
+    it doesn't begin so."""
+    if isinstance(value, cst.SimpleString):
+        start = f"{value.prefix}{value.quote}"
+        fits = value.value.startswith(start + old)
+        return (
+            value.with_changes(value=start + new + value.value[len(start + old) :])
+            if fits
+            else None
+        )
+    if isinstance(value, cst.FormattedStringText):
+        fits = value.value.startswith(old)
+        return value.with_changes(value=new + value.value[len(old) :]) if fits else None
+    if isinstance(value, cst.FormattedString):
+        first = begun(value.parts[0], old, new)
+        return first and value.with_changes(parts=[first, *value.parts[1:]])
+    for name in ("left", "func", "value"):  # of sums, calls and attributes
+        if hasattr(value, name):
+            part = begun(getattr(value, name), old, new)
+            return part and value.with_changes(**{name: part})
+    return None
+
+
 def without_comments(whitespace: Any) -> Any:
     """Whitespace with its line break and indentation only."""
     if not isinstance(whitespace, cst.ParenthesizedWhitespace):

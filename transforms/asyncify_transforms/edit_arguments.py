@@ -3,7 +3,8 @@
 What it does
     Adds or replaces keywords (`expire_on_commit=False`), removes keywords (`autocommit=False`),
     renames them, wraps an argument in a template (`async_url(url)`), changes the content of a
-    string literal (the driver in a URL), its quotes kept, or entries of a dict literal.
+    string literal (the driver in a URL), its quotes kept, what an f-string or a sum of strings
+    begins with, or entries of a dict literal.
 
 Why
     The async factories take other arguments than the sync ones.
@@ -34,6 +35,7 @@ import libcst as cst
 from asyncify.decisions import EditArguments
 from asyncify_transforms._dicts import with_entry
 from asyncify_transforms._expressions import (
+    begun,
     find_argument,
     has_bare_newline,
     with_comments_of,
@@ -51,6 +53,9 @@ def apply(decision: EditArguments, call: cst.Call, place: Place) -> cst.CSTNode 
     arguments = list(call.args)
     for key, content in decision.literals:
         if not _edit(arguments, key, lambda value, new=content: _literal(value, new), place):
+            return None
+    for key, old, text in decision.beginnings:
+        if not _edit(arguments, key, partial(begun, old=old, new=text), place):
             return None
     for key, template in decision.wrap:
         if not _edit(arguments, key, lambda value, new=template: _wrapped(value, new), place):
@@ -165,6 +170,23 @@ EXAMPLES = (
             ),
         ),
         "engine = create_engine(r'sqlite+aiosqlite:///a.db')\n",
+    ),
+    Example(
+        "make(f'sqlite:///{a}')\nmake('sqlite:///%s' % a, url='sqlite:///' + a + '.db')\n"
+        "make('sqlite:///{}'.format(a), 'sqlite:'\n     f'///{a}')\n",
+        (
+            EditArguments(**node("Call", 0, "make"), beginnings=((0, "sqlite:", "sqlite+x:"),)),
+            EditArguments(
+                **node("Call", 1, "make"),
+                beginnings=((0, "sqlite:", "sqlite+x:"), ("url", "sqlite:", "sqlite+x:")),
+            ),
+            EditArguments(
+                **node("Call", 2, "make"),
+                beginnings=((0, "sqlite:", "sqlite+x:"), (1, "sqlite:", "sqlite+x:")),
+            ),
+        ),
+        "make(f'sqlite+x:///{a}')\nmake('sqlite+x:///%s' % a, url='sqlite+x:///' + a + '.db')\n"
+        "make('sqlite+x:///{}'.format(a), 'sqlite+x:'\n     f'///{a}')\n",
     ),
     Example(
         "make(**options)\nmake()\n",
