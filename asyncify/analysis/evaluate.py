@@ -6,7 +6,7 @@ kept, so that the plan can ask what any expression is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from copy import copy
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from asyncify import facts as f
 from asyncify.analysis import (
     calls,
     declarations,
-    decorating,
+    definitions,
     members,
     operators,
     patterns,
@@ -23,7 +23,6 @@ from asyncify.analysis import (
     records,
 )
 from asyncify.analysis import values as v
-from asyncify.analysis.construction import construct
 from asyncify.analysis.program import Class, Function, Module, Variable
 from asyncify.analysis.slots import Slot
 from asyncify.vocabulary.names import FACTORY
@@ -231,111 +230,7 @@ class Evaluation:
         )  # fmt: skip
 
     def on_definition(self, statement: f.Statement) -> None:
-        child = self.function.module.functions[statement[7]]
-        self.read_defaults(child)
-        if child.facts.kind == "def" and child.signature.decorators:
-            self.decorate(child)
-        symbol = self.program.classes.get(child, child)
-        if child.facts.kind == "class" and child.signature.decorators:
-            self.decorate_class(child)
-        self.assign(child.name, self.symbol(symbol))
-
-    def read_defaults(self, child: Function) -> None:
-        """``lambda run=session.scalar: ...``: an attribute that is a default is read where the
-        function is made."""
-        operations, inference = child.signature.operations, self.inference
-        for position, parameter in enumerate(child.signature.parameters):
-            if parameter.default < 0 or operations[parameter.default][0] != _ATTRIBUTE:
-                continue
-            first = parameter.default
-            while operations[first][0] == _ATTRIBUTE:
-                first = operations[first][5]
-            if operations[first][0] != _NAME:
-                continue
-            saved = self.operations, self.values
-            self.operations, self.values = operations, [v.UNKNOWN] * len(operations)
-            self.evaluate(first, parameter.default + 1)
-            value = self.values[parameter.default]
-            self.operations, self.values = saved
-            if not inference.holds_nothing(value):
-                inference.write(inference.slot("parameter", child, position), value)
-
-    def decorate(self, child: Function) -> None:
-        """Hand a function through its decorators of the program: they receive it, and what they
-        return is called in its place."""
-        signature = child.signature
-        saved = self.operations, self.values
-        self.operations = signature.operations
-        self.values = [v.UNKNOWN] * len(self.operations)
-        self.evaluate(0, len(self.operations))
-        self.decorated[child] = self.values
-        decorators = [decorating.first(self, i) for i in reversed(signature.decorators)]
-        for function in self._dispatching(signature.decorators):
-            self._wrap(function, v.one(v.FunctionObject(child)))
-        self.operations, self.values = saved
-        value = v.one(v.FunctionObject(child))
-        for atom in (atom for decorator in decorators for atom in decorator):
-            decorating.note_manager(self, child, atom)
-            called = self._decorator(atom)
-            if called is not None:
-                made = self.inference.called(called.function, called.bound, [value], {})
-                # Handed through, `return fn`, it is what it was: no other that is decorated so.
-                others = self.inference.passed(called.function, int(called.bound)) - value
-                wrappers = decorating.last(made - others)
-                value = v.join((value, self._wrap(child, wrappers)))
-            elif isinstance(atom, v.ClassObject) and atom.cls.find("__call__"):
-                made = construct(self, atom.cls, [value], {})
-                objects = frozenset(a for a in made if isinstance(a, v.Instance))
-                value = v.join((value, self._wrap(child, objects)))
-
-    def _decorator(self, atom: v.Atom) -> v.FunctionObject | None:
-        """What is called with what an object decorates."""
-        if isinstance(atom, v.Instance):
-            method = atom.cls.find("__call__")
-            return v.FunctionObject(method, True) if isinstance(method, Function) else None
-        return atom if isinstance(atom, v.FunctionObject) else None
-
-    def decorate_class(self, body: Function) -> None:
-        """Hand a class to its decorators of the program, which may keep it, or what it makes."""
-        signature = body.signature
-        saved = self.operations, self.values
-        self.operations = signature.operations
-        self.values = [v.UNKNOWN] * len(self.operations)
-        self.evaluate(0, len(self.operations))
-        decorators = [self.values[i] for i in reversed(signature.decorators)]
-        self.operations, self.values = saved
-        value = v.one(v.ClassObject(self.program.classes[body]))
-        for atom in (atom for decorator in decorators for atom in decorator):
-            if isinstance(atom, v.FunctionObject):
-                self.inference.called(atom.function, atom.bound, [value], {})
-
-    def _dispatching(self, decorators: Sequence[int]) -> Iterator[Function]:
-        """The functions of which `register` decorates another: calling them may run that one."""
-        for index in decorators:
-            operation = self.operations[index]
-            if operation[0] == f.CALL:
-                operation = self.operations[operation[5]]
-            if operation[0] == f.ATTRIBUTE and operation[6] == "register":
-                for atom in self.values[operation[5]]:
-                    if isinstance(atom, v.FunctionObject) and not members.DISPATCHING.isdisjoint(
-                        self.inference.decorators(atom.function)
-                    ):
-                        yield atom.function
-
-    def _wrap(self, child: Function, wrappers: v.Value) -> v.Value:
-        """Note what is called in a function's place: functions, or objects that can be called."""
-        self.inference.write(self.inference.slot("wrapped", child), wrappers)
-        for wrapper in wrappers:
-            methods: tuple[Function, ...] = ()
-            if isinstance(wrapper, v.FunctionObject):
-                methods = (wrapper.function,)
-            elif isinstance(wrapper, v.Instance):
-                methods = self.inference.methods(wrapper.cls, "__call__")
-            for method in methods:
-                self.inference.heat.aliases.setdefault(method, set()).add(child.name)
-            if isinstance(wrapper, v.FunctionObject):
-                decorating.give_receiver(self.inference, child, wrapper.function)
-        return wrappers
+        definitions.define(self, self.function.module.functions[statement[7]])
 
     def on_import(self, statement: f.Statement) -> None:
         if not self.is_scope:
@@ -439,7 +334,7 @@ class Evaluation:
 
     # -- expressions
 
-    def evaluate(self, first: int, end: int) -> None:
+    def evaluate(self, index: int, end: int) -> None:
         """Names, constants and most attributes, three quarters of all operations, are read here:
         calling something for each would take longer than reading it."""
         operations, values, environment = self.operations, self.values, self.environment
@@ -448,7 +343,6 @@ class Evaluation:
         attributes, properties = inference.attributes, inference.query_properties.names
         tracked = operations is self.function.body.operations  # else they are those of decorators
         kept = inference.kept.names
-        index = first
         while index < end:
             operation = operations[index]
             kind = operation[0]
@@ -459,8 +353,7 @@ class Evaluation:
                     value = self.free(operation[5])
                 values[index] = value
             elif kind == _CONSTANT:
-                constant = operation[5]
-                values[index] = v.UNKNOWN if constant is ... else v.literal(constant)
+                values[index] = v.UNKNOWN if operation[5] is ... else v.literal(operation[5])
             elif kind == _ATTRIBUTE:
                 known = attributes.get(values[operation[5]]) if quick else None
                 found: Any = known.get(operation[6]) if known is not None else None

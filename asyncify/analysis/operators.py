@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
-from asyncify.analysis import members, modules, protocols, queries, records
+from asyncify.analysis import definitions, members, modules, protocols, queries, records
 from asyncify.analysis import values as v
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def defined(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Val
     for name, value in evaluation.environment.items():
         if value:
             inference.write(inference.slot("local", evaluation.function, name), value)
-    evaluation.read_defaults(function)
+    definitions.read_defaults(evaluation, function)
     return v.one(v.FunctionObject(function))
 
 
