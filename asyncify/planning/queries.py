@@ -283,16 +283,9 @@ class QueryPlanner(QueryBuilders):
         if row is None or source is None:
             self._plan_run_sync(use, draft)
             return
-        layout = self.colors.uses.layout(use.function)
-        operation = layout.operations[use.operation]
+        operation = use.function.body.operations[use.operation]
         awaited, result = self._execution(use, row, value, flow, draft)
-        result = self._needed(use, row, value, result)
-        told = self._is_told(use)
-        if told:
-            kind = self._kind(value, draft)
-            result = f"{result} if isinstance({operation[5]}, {kind}) else {operation[5]}"
-        hoisted = result != "{awaited}" and not told
-        hoist = hoister.take(use.operation, _type_of(value)) if hoisted else ""
+        result, hoist = self._result(use, row, value, result, draft, hoister)
         site = draft.site(operation)
         group = self.coloring.groups.get(use.function, 0)
         awaits = self._is_async(use.function)
@@ -313,6 +306,23 @@ class QueryPlanner(QueryBuilders):
                 awaited=awaited, result=result, session=source, hoist=hoist, awaits=awaits,
             )
         )  # fmt: skip
+
+    def _result(
+        self,
+        use: Use,
+        row: QueryMember,
+        value: v.QueryValue,
+        result: str,
+        draft: Draft,
+        hoister: Hoister,
+    ) -> tuple[str, str]:
+        """What is made of a result, and the name that the result is given for it, or ''."""
+        result = self._needed(use, row, value, result)
+        if not self._is_told(use):
+            hoisted = result != "{awaited}"
+            return result, hoister.take(use.operation, _type_of(value)) if hoisted else ""
+        name = use.function.body.operations[use.operation][5]
+        return f"{result} if isinstance({name}, {self._kind(value, draft)}) else {name}", ""
 
     def _needed(self, use: Use, row: QueryMember, value: v.QueryValue, result: str) -> str:
         """What is made of a result where it stands: a list of rows, or nothing at all."""
