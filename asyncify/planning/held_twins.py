@@ -110,7 +110,7 @@ class HeldPlanner:
         nested = self.sides.renamed_inside(function, statement[8], draft)
         node = NodeRef("Assign", statement[3])
         twin = KeepSyncTwin(node=node, site=draft.site(statement), name=new, decisions=nested)
-        self.sides.made.append((draft, twin))
+        self.sides.variables.made.append((draft, twin))
 
     def _local_name(self, function: Function, name: str) -> str:
         """In a function that assigns such an attribute: the local variable's twin, or what its
@@ -121,7 +121,7 @@ class HeldPlanner:
             return ""
         variable = self.held.default(function, name)
         if variable is not None:
-            new = self.sides.take(variable)
+            new = self.sides.variables.take(variable)
             if new:
                 self.sides.let_import(
                     function, variable.name, new, self.sides.draft(function.module)

@@ -1,4 +1,4 @@
-"""Planning of the sync side: twins of engines, factories and functions, and who uses them."""
+"""Planning of the sync side: copies of functions, and who uses these and the twins of variables."""
 
 from __future__ import annotations
 
@@ -9,26 +9,25 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.program import Function, Module, Symbol, Variable, dotted
-from asyncify.analysis.sides import home, ordered, source_twin_name, twin_name
+from asyncify.analysis.sides import home, ordered, twin_name
 from asyncify.analysis.statements import statements_of
 from asyncify.decisions import (
     CopyFunction,
     Decision,
     ImportName,
     InsertStatements,
-    KeepSyncTwin,
     RenameReference,
     RenameVariable,
 )
 from asyncify.findings import Finding
 from asyncify.planning.alongside import Alongside
-from asyncify.planning.draft import Draft, call_reference, reference
+from asyncify.planning.draft import Draft, reference
 from asyncify.planning.held_twins import HeldPlanner
 from asyncify.planning.queries import QueryPlanner
 from asyncify.planning.side_listeners import SideListeners
+from asyncify.planning.variable_twins import VariableTwins
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
-from asyncify.vocabulary.testing import is_test_path
 
 
 class SidePlanner:
@@ -52,14 +51,12 @@ class SidePlanner:
         self.draft = draft
         self.failed: set[Function] = set()  # of those that can't be copied
         self.findings: list[Finding] = []
-        self._twins: dict[Variable, str] = {}
-        self._there: set[Variable] = set()  # of those whose twin isn't made here
         self._copied: set[Function] = set()
         self.held = HeldPlanner(self)
-        self.made: list[tuple[Draft, Decision]] = []
         self.alongside: Alongside | None = None
         if colors.inference.config.alongside:
             self.alongside = Alongside(colors, coloring)
+        self.variables = VariableTwins(self)
 
     def plan(self) -> None:
         """What the sync side needs, and what was taken for others before."""
@@ -85,11 +82,11 @@ class SidePlanner:
         while fresh := [fn for fn in ordered(self._uncopied() - staying) if home(fn) is fn]:
             self._copies(fresh)
         listeners = SideListeners(
-            self.colors, self.sides, self.draft, self._twins, self.let_import, self.held
+            self.colors, self.sides, self.draft, self.variables.names, self.let_import, self.held
         )
-        listeners.plan(self.alongside, self._there)
+        listeners.plan(self.alongside, self.variables.there)
         self.findings += listeners.missed() if self.alongside is None else ()
-        for draft, twin in self.made:
+        for draft, twin in self.variables.made:
             draft.add(twin)
 
     def _rename_given(self) -> None:
@@ -111,7 +108,7 @@ class SidePlanner:
         self._overrides()
         sources |= {x for fn in self.sides.twinned for x in self._aliases_of(fn)}
         for variable in sorted(sources, key=lambda x: (x.module.path, x.name)):
-            self._twin(variable)
+            self.variables.twin(variable)
 
     def _overrides(self) -> None:
         """``app.dependency_overrides[get_db] = override``: the override turns, so it is put in the
@@ -140,12 +137,12 @@ class SidePlanner:
     @property
     def has_twins(self) -> bool:
         """Does anything have a sync copy?"""
-        return bool(self._twins or self.sides.twinned)
+        return bool(self.variables.names or self.sides.twinned)
 
     def twin_name(self, symbol: Symbol) -> str:
         """What the sync copy of something is called, or '' where it has none."""
         if isinstance(symbol, Variable):
-            return self._twins.get(symbol, "")
+            return self.variables.names.get(symbol, "")
         is_twinned = isinstance(symbol, Function) and symbol in self.sides.twinned
         return self._function_name(symbol) if isinstance(symbol, Function) and is_twinned else ""
 
@@ -188,8 +185,8 @@ class SidePlanner:
         """A function that fills a variable of its module fills the twin."""
         for name in function.facts.declared:
             variable = self.program.resolve(function.module, name)
-            if isinstance(variable, Variable) and function in self._fillers(variable):
-                new = self._twin(variable)
+            if isinstance(variable, Variable) and function in self.variables.fillers(variable):
+                new = self.variables.twin(variable)
                 if new:
                     node = NodeRef("FunctionDef", function.facts.number, function.name)
                     draft = self.draft(function.module)
@@ -201,15 +198,12 @@ class SidePlanner:
         operations, scope = function.signature.operations, function.parent or function
         draft = self.draft(function.module)
         for index, variable in self.divider.spread.defaults(function):
-            new, operation = self._twin(variable), operations[index]
+            new, operation = self.variables.twin(variable), operations[index]
             if new:
                 node, site = reference(operation), draft.site(operation)
                 draft.add(RenameReference(node=node, site=site, new=new))
                 if operation[0] == f.NAME:
                     self.let_import(scope, operation[5], new, draft)
-
-    def _fillers(self, variable: Variable) -> tuple[Function, ...]:
-        return self.divider.spread.lazy.fillers(variable)
 
     def _plainly_decorated(self) -> list[Function]:
         """What doesn't turn, below a decorator that has."""
@@ -251,7 +245,7 @@ class SidePlanner:
             if isinstance(symbol, Function) and symbol in self.sides.twinned:
                 new = self._function_name(symbol) if home(symbol) is symbol else ""
             elif isinstance(symbol, Variable):
-                new = self._alias_twin(symbol)
+                new = self.variables.alias(symbol)
             if not new:
                 continue
             draft.add(
@@ -260,51 +254,10 @@ class SidePlanner:
             if operation[0] == f.NAME:
                 self.let_import(scope, operation[5], new, draft)
 
-    def _alias_twin(self, variable: Variable) -> str:
-        """``SyncSessionDep = Annotated[Session, Depends(get_session_sync)]``, or ''."""
-        if variable in self._twins:
-            return self._twins[variable]
-        self._twins[variable] = ""
-        place = self.injected.expression(variable)
-        if place is None or self.sides.twinned.isdisjoint(self.injected.by_alias(variable)):
-            return ""
-        function, index = place
-        name, there = self._variable_name(variable)
-        self._twins[variable] = name
-        draft = self.draft(variable.module)
-        nested = self.renamed_inside(function, index, draft)
-        operation = function.body.operations[index]
-        self._make(variable, place, there, KeepSyncTwin(
-            node=reference(operation), site=draft.site(operation), name=name, decisions=nested
-        ))  # fmt: skip
-        return name
-
-    def _variable_name(self, variable: Variable) -> tuple[str, bool]:
-        """What the twin of a variable is called, and whether it is there already."""
-        if self.alongside is not None:
-            return self.alongside.variable_name(variable)
-        name = source_twin_name(variable.name)
-        while name in variable.module.bindings:
-            name += "_"
-        return name, False
-
-    def _make(
-        self, variable: Variable, place: tuple[Function, int], there: bool, twin: KeepSyncTwin
-    ) -> None:
-        """The twin of what is assigned, if there is none; it may be asked for while a copy is
-        planned."""
-        draft = self.draft(variable.module)
-        if there:
-            self._there.add(variable)
-        else:
-            self.made.append((draft, twin))
-        if self.alongside is not None:
-            self.alongside.assigned(draft, *place, None if there else twin)
-
     def _new_name(self, function: Function, index: int) -> str:
         variable = self.divider.twins.variable(function, index)
         if variable is not None:
-            return self._twin(variable)
+            return self.variables.twin(variable)
         held = self.held.new_name(function, index)
         if held:
             return held
@@ -352,152 +305,6 @@ class SidePlanner:
                 source=f"from {module} import {new}\n", where="body",
             )
         )  # fmt: skip
-
-    # -- engines and factories
-
-    def take(self, variable: Variable) -> str:
-        """The twin of an engine for something else that can't do with an async one, or ''."""
-        if self.alongside is not None:
-            return variable.name  # it stays sync itself
-        if not self.divider.twins.can_have_twin(variable, self.sides):
-            return ""
-        return self._twin(variable)
-
-    def _twin(self, variable: Variable) -> str:
-        """The name of the twin of a module-level variable, which is made here; '' where it stays
-        sync itself."""
-        if self.injected.by_alias(variable):
-            return self._alias_twin(variable)
-        if variable not in self._twins:
-            self._twins[variable] = ""
-            if self._is_manager(variable):
-                self._twins[variable] = self._manager_twin(variable)
-                return self._twins[variable]
-            stays = variable.module.functions[0] in self.sides.quiet  # it is made there as it was
-            origins = self.divider.twins.origins(variable)
-            made = self.divider.twins.made_as(variable)
-            if not self.colors.uses.registries.is_one(variable):
-                made = origins  # a registry's is that of its factory, too
-            if not stays and made & self.coloring.alive:
-                self._twins[variable] = self._make_twin(variable)
-            elif not stays and origins and self.alongside is None:
-                self._bind(variable)
-        return self._twins[variable]
-
-    def _is_manager(self, variable: Variable) -> bool:
-        """Does it make managers of a generator that is there twice: ``contextmanager(rows)``?"""
-        value = self.inference.global_value(variable.module, variable.name)
-        return any(isinstance(a, v.Managing) and a.function in self.sides.twinned for a in value)
-
-    def _manager_twin(self, variable: Variable) -> str:
-        body = variable.module.functions[0]
-        places = [
-            i for i in self.program.values_assigned(variable)
-            if body.body.operations[i][0] == f.CALL
-        ]  # fmt: skip
-        name, there = self._variable_name(variable)
-        if self.alongside is None:
-            name = twin_name(variable.name)
-        for index in places:
-            self._repeat(variable, (body, index), name, there)
-        return name if places else ""
-
-    def _bind(self, variable: Variable) -> None:
-        """What only the sync side uses stays as it is, on engines that are sync."""
-        twins = self.divider.twins
-        for function, index in (*twins.assignments(variable), *twins.configured(variable)):
-            self.rename(function, sorted(self.colors.uses.layout(function).subtree(index)))
-
-    def _can_stand(self, variable: Variable) -> bool:
-        """Can an engine or factory be there twice? Those of tests are replaced."""
-        obstacle = self.divider.twins.twin_obstacle(variable, self.sides)
-        return not obstacle and not is_test_path(variable.module.path)
-
-    def _make_twin(self, variable: Variable) -> str:
-        if self._fillers(variable):
-            return self._make_filled(variable)
-        places = self.divider.twins.assignments(variable)
-        if not places or (self.alongside is not None and not self._can_stand(variable)):
-            return ""
-        self.sides.twinned |= self.divider.twins.makers(variable)
-        name, there = self._variable_name(variable)
-        for place in places:
-            self._repeat(variable, place, name, there)
-        self._twins[variable] = name
-        if there:
-            return name
-        self._leave_empty(variable, name)
-        for caller, call in self.divider.twins.configured(variable):
-            if caller not in self.sides.quiet:
-                self._configure(caller, call)
-        return name
-
-    def _make_filled(self, variable: Variable) -> str:
-        """A variable beside one that functions fill: their copies fill it, and they themselves
-        where there are none."""
-        statement = self.divider.spread.lazy.statement(variable)
-        if statement is None or self.alongside is not None:
-            return ""
-        name, _ = self._variable_name(variable)
-        self._twins[variable] = name
-        draft = self.draft(variable.module)
-        self.made.append((draft, self._empty_beside(statement, name, draft)))
-        self.sides.twinned |= self.divider.twins.makers(variable) & self.sides.synced
-        for function in self._fillers(variable):
-            if function not in self.sides.synced:
-                self._fill_both(function, variable, name)
-        return name
-
-    def _empty_beside(self, statement: f.Statement, name: str, draft: Draft) -> KeepSyncTwin:
-        """An assignment of no call, for the twin."""
-        kind = "Assign" if statement[0] == f.ASSIGN else "AnnAssign"
-        node, site = NodeRef(kind, statement[3]), draft.site(statement)
-        return KeepSyncTwin(node=node, site=site, name=name)
-
-    def _fill_both(self, function: Function, variable: Variable, name: str) -> None:
-        """A function that nothing sync calls fills, or empties, the variables of both sides."""
-        draft = self.draft(function.module)
-        for statement in self.divider.spread.lazy.assignments(function, variable.name) or ():
-            index = statement[8]
-            nested = self.renamed_inside(function, index, draft)
-            is_call = function.body.operations[index][0] == f.CALL
-            node = call_reference(function, index) if is_call else NodeRef("Assign", statement[3])
-            self.made.append((
-                draft,
-                KeepSyncTwin(node=node, site=draft.site(statement), name=name, decisions=nested),
-            ))  # fmt: skip
-        node = NodeRef("FunctionDef", function.facts.number, function.name)
-        site = Site(draft.module.path, function.facts.line, function.facts.column)
-        declared = InsertStatements(node=node, site=site, source=f"global {name}\n", where="body")
-        self.made.append((draft, declared))
-
-    def _repeat(
-        self, variable: Variable, place: tuple[Function, int], name: str, there: bool
-    ) -> None:
-        """The twin is made as its original is, in the same branch."""
-        function, index = place
-        draft = self.draft(variable.module)
-        nested = self.renamed_inside(function, index, draft)
-        site = draft.site(function.body.operations[index])
-        node = call_reference(function, index)
-        twin = KeepSyncTwin(node=node, site=site, name=name, decisions=nested)
-        self._make(variable, place, there, twin)
-
-    def _leave_empty(self, variable: Variable, name: str) -> None:
-        """Where there is no engine, there is none for the sync side either."""
-        draft = self.draft(variable.module)
-        for statement in self.divider.twins.empty(variable):
-            self.made.append((draft, self._empty_beside(statement, name, draft)))
-
-    def _configure(self, function: Function, index: int) -> None:
-        """What is configured is configured on both sides."""
-        draft = self.draft(function.module)
-        nested = self.renamed_inside(function, index, draft)
-        site = draft.site(function.body.operations[index])
-        twin = KeepSyncTwin(
-            node=call_reference(function, index), site=site, name="", decisions=nested
-        )
-        self.made.append((draft, twin))
 
     def renamed_inside(self, function: Function, index: int, draft: Draft) -> tuple[Decision, ...]:
         """What lets an expression mean the sync side, in a copy of it."""
