@@ -13,7 +13,7 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.parametrised import parametrised
 from asyncify.analysis.program import Function, Module
-from asyncify.vocabulary.testing import FIXTURES, TEST_FUNCTIONS
+from asyncify.vocabulary.testing import FIXTURES, OWN_FIXTURES, TEST_FUNCTIONS
 
 if TYPE_CHECKING:
     from asyncify.analysis.signatures import Signatures
@@ -74,6 +74,8 @@ class Fixtures:
         fixture = self.given(function, parameter)
         if fixture is not None:
             return self._gives(fixture)
+        if parameter in OWN_FIXTURES and self._is_called_by_pytest(function):
+            return v.one(v.ForeignInstance(OWN_FIXTURES[parameter]))
         is_test = function.facts.name.startswith(TEST_FUNCTIONS)
         return parametrised(self.inference, function, parameter) if is_test else v.UNKNOWN
 

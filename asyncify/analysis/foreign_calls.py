@@ -15,6 +15,7 @@ from asyncify.analysis import (
     modules,
     protocols,
     records,
+    replaced,
     running,
 )
 from asyncify.analysis import values as v
@@ -25,7 +26,7 @@ from asyncify.vocabulary.injection import DEPENDS, PROVIDERS
 from asyncify.vocabulary.names import BINDS, FUNCTIONS, KINDS
 from asyncify.vocabulary.runners import RUNNERS
 from asyncify.vocabulary.special import ITERATE
-from asyncify.vocabulary.testing import CLIENTS, MOCKS
+from asyncify.vocabulary.testing import CLIENTS, MOCKS, REPLACING
 
 if TYPE_CHECKING:
     from asyncify.analysis.evaluate import Evaluation
@@ -242,6 +243,11 @@ def _set_by_name(of: Call) -> v.Value:
     return v.UNKNOWN
 
 
+def _replaced(of: Call) -> v.Value:
+    replaced.replace(of.evaluation, of.arguments, of.named)
+    return _unknown_call(of.name)
+
+
 def _globals(of: Call) -> v.Value:
     return modules.names(of.evaluation.program, of.evaluation.function.module)
 
@@ -343,6 +349,7 @@ _ROWS: dict[str, _Row] = {
     **dict.fromkeys(DEPENDS, _Row(lambda _: v.UNKNOWN)),
     "getattr": _Row(_by_name, 2),
     "setattr": _Row(_set_by_name, 3),
+    **dict.fromkeys(REPLACING, _Row(_replaced, 1)),
     **dict.fromkeys(("asyncio.run", "anyio.run"), _Row(_run, 1)),
     "contextlib.closing": _Row(_closing, 1),
     **dict.fromkeys(

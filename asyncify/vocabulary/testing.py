@@ -210,6 +210,16 @@ PATCHES: dict[str, tuple[str, bool]] = {
     "object": ("patch.object", True),
     "setattr": ("monkeypatch.setattr", True),
 }
+# Those among pytest's own fixtures and those of pytest-mock of which calls are known.
+OWN_FIXTURES: dict[str, str] = {
+    "monkeypatch": "pytest.MonkeyPatch", "mocker": "pytest_mock.MockerFixture",
+}  # fmt: skip
+# What puts something in the place of a module's variable.
+REPLACING: tuple[str, ...] = (
+    "unittest.mock.patch", "unittest.mock.patch.object", "mock.patch", "mock.patch.object",
+    "pytest.MonkeyPatch().setattr", "_pytest.monkeypatch.MonkeyPatch().setattr",
+    "pytest_mock.MockerFixture().patch", "pytest_mock.MockerFixture().patch.object",
+)  # fmt: skip
 # What puts something in the place of each function that a keyword names.
 PATCH_EACH = "patch.multiple"
 PATCH_DEFAULT = "DEFAULT"  # a mock that it makes
