@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 from asyncify.analysis import values as v
 from asyncify.analysis.around_tests import runs_on_anyio
-from asyncify.analysis.boundaries import Decorator, rule_of
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.crowded import Start, crowded_mains
 from asyncify.analysis.environments import is_alembic
@@ -66,6 +65,7 @@ from asyncify.planning.support import Support
 from asyncify.planning.template_calls import template_calls
 from asyncify.planning.test_marks import MarkPlanner
 from asyncify.planning.thread_keywords import ThreadKeywords
+from asyncify.planning.turning_findings import turning_findings
 from asyncify.planning.unproven_calls import (
     lent_to_tests,
     sync_schemas,
@@ -365,11 +365,7 @@ class Planner:
         found += self.renames.findings + self.mocks
         found += pending_queries(files)
         for function in self._ordered(self.coloring.turned):
-            is_plain = not function.facts.is_async or function.in_thread
-            if is_plain and function.facts.kind != "lambda":
-                found.append(self._pending(function))
-            found += self._unknown_decorators(function)
-            found += self._unknown_bases(function)
+            found += turning_findings(self.colors, self.coloring, function)
         found += Refusals(self.colors, self.coloring).findings()
         found += self.clients.findings()
         found += self.misused
@@ -387,57 +383,6 @@ class Planner:
         if self.sides.alongside is not None:
             found = self.sides.alongside.without_settled(found)
         return tuple(sorted(set(found), key=lambda x: (x.site, x.code, x.reason)))
-
-    def _unknown_decorators(self, function: Function) -> list[Finding]:
-        """Warnings for decorators of libraries that may not await what they decorate."""
-        if function.facts.is_async:
-            return []
-        return [
-            finding(
-                "ASY105", self._site(function),
-                f"`{function.facts.qualname}` turns async, and it isn't known whether "
-                f"`@{decorator.name}` awaits what it decorates.",
-                "Look at what the decorator does.",
-            )
-            for decorator in (*self.colors.bounds.decorators(function), *self._by_hand(function))
-            if decorator.foreign and decorator.rule is None
-        ]  # fmt: skip
-
-    def _unknown_bases(self, function: Function) -> Iterator[Finding]:
-        """Warnings for methods that a class of a library may call without awaiting them."""
-        if function.facts.is_async:
-            return
-        site, name = self._site(function), function.facts.qualname
-        base = self.colors.bounds.unknown_base(function)
-        members = self.colors.family(function)
-        if (
-            base
-            and not function.signature_is_decorated
-            and not any(
-                use.kind not in ("pass", "maybe")
-                for fn in members
-                for _, use in self.colors.callers().get(fn, ())
-            )
-        ):
-            reason = f"`{name}` turns async, and nothing in the program calls it: it isn't known "
-            reason += f"whether `{base}` does, and awaits it."
-            yield finding("ASY105", site, reason, "Look at what the class above it does.")
-
-    def _by_hand(self, function: Function) -> list[Decorator]:
-        """Decorators of libraries that are called with the function: ``app.command("/x")(f)``."""
-        return [
-            Decorator(use.name, rule_of(use.name), True)
-            for _, use in self.colors.callers().get(function, ())
-            if use.kind == "pass" and self.colors.places.is_decoration(use)
-        ]  # fmt: skip
-
-    def _site(self, function: Function) -> Site:
-        return Site(function.module.path, function.facts.line, function.facts.column)
-
-    def _pending(self, function: Function) -> Finding:
-        chain = self.coloring.chain(function)
-        reason = f"`{function.facts.qualname}` does database work and would turn async."
-        return finding("ASY001", self._site(function), reason, chain=chain)
 
     def _summary(self, files: tuple[FilePlan, ...]) -> Summary:
         read = Summary(
