@@ -14,7 +14,10 @@ TAKING_MODULES = (
     "pytest_asyncio", "nest_asyncio", "asgiref", "aiostream", "greenlet", "gevent",
 )  # fmt: skip
 # What calls a lambda that it is given in the place of something that is awaited.
-MOCKING = ("unittest.mock.", "monkeypatch.")
+MOCKING = (
+    "unittest.mock.", "monkeypatch.", "pytest.MonkeyPatch().", "_pytest.monkeypatch.",
+    "pytest_mock.",
+)  # fmt: skip
 # What looks at the results of a function that it applies: a coroutine is always true, and compares
 # with nothing.
 APPLYING = frozenset(

@@ -168,7 +168,7 @@ COMMAND_METHODS: tuple[str, ...] = ("callback", "main")
 # Mocks whose calls give no awaitable, and the one whose calls do:
 # https://docs.python.org/3/library/unittest.mock.html#unittest.mock.AsyncMock
 MOCKS: tuple[str, ...] = ("MagicMock", "Mock")
-MOCKS_OF: tuple[str, ...] = ("unittest.mock.", "mock.")  # what else they come from
+MOCKS_OF: tuple[str, ...] = ("unittest.mock.", "mock.", "pytest_mock.")  # what else they come from
 RECORDED = frozenset({"unittest.mock.call", "mock.call"})
 ASYNC_MOCK, PLAIN_MOCK = "unittest.mock.AsyncMock", "unittest.mock.MagicMock"
 # Methods that make no object of a class which they are given: mocks of what it has, and what puts
