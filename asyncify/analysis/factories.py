@@ -17,7 +17,7 @@ from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.program import Class, Function
 from asyncify.vocabulary.classes import LOOKED_AT, PLAIN_BASES
 from asyncify.vocabulary.injection import DEPENDS
-from asyncify.vocabulary.testing import MOCKS_OF, OF_CLASSES
+from asyncify.vocabulary.testing import MOCKS_OF, OF_CLASSES, REPLACING
 
 if TYPE_CHECKING:
     from asyncify.analysis.colors import Colors
@@ -285,7 +285,7 @@ def _looks(evaluation: Evaluation, operation: f.Operation, names: list[str]) -> 
     """Does a test mock a class, or replace a member of it that isn't its constructor?"""
     method = evaluation.operations[operation[5]]
     last = method[6] if method[0] == f.ATTRIBUTE else method[5] if method[0] == f.NAME else ""
-    known = all(name.startswith(MOCKS_OF) for name in names)
+    known = all(name.startswith(MOCKS_OF) or name in REPLACING for name in names)
     constants = (evaluation.operations[i] for i in _given(operation))
     return last in OF_CLASSES and known and not any(
         given and given[0] == f.CONSTANT and given[5] in _CONSTRUCTORS for given in constants
