@@ -55,6 +55,18 @@ def give_receiver(inference: Inference, child: Function, wrapper: Function) -> N
     inference.write(inference.slot("parameter", wrapper, 0), v.one(v.Instance(child.owner)))
 
 
+def give_keywords(inference: Inference, child: Function, wrapper: Function) -> None:
+    """What stands in the place of a function gets by keyword what that takes: `kwargs["user"]`."""
+    keywords = [n for n, p in enumerate(wrapper.signature.parameters) if p.kind == "**"]
+    named = {o[5] for o in wrapper.body.operations if o[:1] == (f.CONSTANT,)} if keywords else ()
+    found = {
+        parameter.name: inference.parameter(child, position)
+        for position, parameter in enumerate(child.signature.parameters) if parameter.name in named
+    }  # fmt: skip
+    if found:
+        inference.write(inference.slot("packed", wrapper, keywords[0]), v.record(found))
+
+
 def note_manager(evaluation: Evaluation, child: Function, atom: v.Atom) -> None:
     """``@transaction()``: a context manager of the program that decorates a function is entered
     around each of its calls."""

@@ -126,4 +126,5 @@ def _wrap(evaluation: Evaluation, child: Function, wrappers: v.Value) -> v.Value
             evaluation.inference.heat.aliases.setdefault(method, set()).add(child.name)
         if isinstance(wrapper, v.FunctionObject):
             decorating.give_receiver(evaluation.inference, child, wrapper.function)
+            decorating.give_keywords(evaluation.inference, child, wrapper.function)
     return wrappers

@@ -10,7 +10,7 @@ first: ``self.sync_factory = SyncSessionLocal``. What stays sync reads that one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
@@ -79,14 +79,20 @@ class HeldTwins:
         return found or None
 
     def _own_writes(self, method: Function, name: str) -> list[f.Statement]:
-        """The plain assignments of a method to an attribute of its object."""
+        """The assignments of a method to an attribute of its object, and to nothing else, or of
+        nothing to several: ``self.engine = self.factory = None``."""
         parameters = method.signature.parameters
         operations = method.body.operations
+
+        def is_own(target: tuple[Any, ...]) -> bool:
+            base = operations[target[1]] if target[0] == f.TO_ATTRIBUTE else ()
+            return bool(parameters) and base[5:6] == (parameters[0].name,)
+
         return [
             statement for statement in statements_of(method.body.statements)
-            if statement[0] == f.ASSIGN and len(statement[7]) == 1
-            and statement[7][0][0] == f.TO_ATTRIBUTE and statement[7][0][2] == name
-            and parameters and operations[statement[7][0][1]][5:6] == (parameters[0].name,)
+            if statement[0] == f.ASSIGN and all(map(is_own, statement[7]))
+            and any(target[2] == name for target in statement[7])
+            and (len(statement[7]) == 1 or operations[statement[8]][0] == f.CONSTANT)
         ]  # fmt: skip
 
     def _writes_another(self, function: Function, name: str, family: set[Class]) -> bool:
@@ -120,7 +126,10 @@ class HeldTwins:
 
     def _is_in_memory(self, family: set[Class]) -> bool:
         """Is an object made for a database in memory? Another engine would have another one."""
-        makers = [c.own_constructor for c in family if c.own_constructor is not None]
+        makers = [
+            method for c in family for method in c.methods.values()
+            if method is c.own_constructor or not self.attributes(c).isdisjoint(method.facts.stores)
+        ]  # fmt: skip
         return any(
             self.colors.places.in_memory(caller, use.operation)
             for maker in makers for caller, use in self.colors.callers().get(maker, ())

@@ -35,7 +35,7 @@ class Islands(Obstacles):
         of its own?"""
         if function.facts.kind not in ("def", "lambda"):
             return False
-        if function.facts.kind == "lambda" and not self.callers().get(function):
+        if not self.callers().get(function):
             return False  # whoever it is handed to calls it outside of run_sync
         return self._can_be_islands(self._closure(function, coloring), coloring)
 

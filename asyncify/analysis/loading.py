@@ -500,8 +500,8 @@ class Loading:
             return Summary()
         summary = self._run(function, given)
         if self._loads_itself(function):
-            # What it writes and commits, it does as before.
-            summary = Summary(state=summary.state, loads=summary.loads)
+            # What it writes and commits, it does as before, and gives what it gave.
+            summary = Summary(returned=summary.returned, state=summary.state, loads=summary.loads)
         self._summaries[key] = summary
         return summary
 

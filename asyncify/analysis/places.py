@@ -242,7 +242,8 @@ class Places:
 
     def in_memory(self, function: Function, index: int) -> bool:
         """Is a database in the engine's memory named where an engine is made: as a literal, or as
-        a variable that is one? Another engine would have another database."""
+        a variable that is one, or a parameter that is one by default? Another engine would have
+        another database."""
         operations = function.body.operations
         program = self.uses.inference.program
         creator = creators.argument(operations, index)
@@ -256,6 +257,8 @@ class Places:
                     program.variable_expression(symbol) if isinstance(symbol, Variable) else None
                 )
                 operation = found[1][found[2]] if found is not None else operation
+                default = _default(function, operation)
+                operation = operation if default is None else default
             text = operation[5] if operation[0] == f.CONSTANT else None
             if isinstance(text, str) and (":memory:" in text or text in MEMORY):
                 return True
@@ -313,3 +316,13 @@ def _is_endless(generator: Function) -> bool:
         statement[0] == f.WHILE and operations[statement[7]][0] == f.CONSTANT
         for statement in statements_of(generator.body.statements)
     )
+
+
+def _default(function: Function, operation: f.Operation) -> f.Operation | None:
+    """What a parameter is where nobody gives it."""
+    if not operation or operation[0] != f.NAME:
+        return None
+    for parameter in function.signature.parameters:
+        if parameter.name == operation[5] and parameter.default >= 0:
+            return function.signature.operations[parameter.default]
+    return None
