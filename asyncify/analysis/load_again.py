@@ -21,7 +21,6 @@ from asyncify.analysis import values as v
 from asyncify.analysis.load_demands import Demand
 from asyncify.analysis.load_histories import Pair
 from asyncify.analysis.program import Class
-from asyncify.analysis.statements import statements_of, targets_of
 from asyncify.vocabulary.loading import CALLEE, EAGER, REQUEST
 
 if TYPE_CHECKING:
@@ -37,15 +36,17 @@ def before_request(run: LoadEvaluation, index: int) -> None:
     if not own or not run.body.is_test or run.committed_in is run.statement:
         return
     history = run.state.history
+    requested = len(own) < len(history.past)  # there were other requests before
     for variable, value in run.environment.items():
         for entity in s.ordered([a for a in value if isinstance(a, s.Entity) and not a.path]):
+            if load_commits.is_gone(entity.key, history):
+                continue
             known = run.state.loaded.get(entity.key, frozenset())
+            any_is = requested or entity.source.kind == "given"
             for name, link in run.loading.models.links(entity.cls).items():
-                if (entity.key, name) in history.read or load_commits.is_gone(entity.key, history):
+                if not (any_is or name in known) or (entity.key, name) in history.read:
                     continue
-                loaded = entity.source.kind == "given" or name in known
-                loaded = loaded or any(write.cls is None for write in history.past)  # a request
-                if loaded and any(load_commits.changes(run, w, entity.cls, link) for w in own):
+                if any(load_commits.changes(run, w, entity.cls, link) for w in own):
                     _expire(run, entity, name, variable, index, REQUEST)
                     load_commits.read(run, entity, (name,))
 
@@ -108,10 +109,7 @@ def _set_apart(run: LoadEvaluation, apart: dict[s.Source, s.Source]) -> None:
 
 def _naming(run: LoadEvaluation, variable: str) -> int:
     """The first operation that names a variable, or -1."""
-    return next(
-        (n for n, each in enumerate(run.operations) if each and each[:1] == (f.NAME,)
-         and each[5] == variable), -1,
-    )  # fmt: skip
+    return run.body.named_first.get(variable, -1)
 
 
 def _read_again(
@@ -121,10 +119,10 @@ def _read_again(
     and what may have the instance from elsewhere reads them as they are. Has any expired?"""
     expired = run.state.expired.get(entity.key, frozenset())
     given = {name.removeprefix(s.GIVEN_BACK) for name in expired if name.startswith(s.GIVEN_BACK)}
-    related = {name for cls, name in pairs if load_commits.related(cls, entity.cls)}
-    selects = s.EVERYTHING in related
     if not given or not _is_stored(run, entity.source):
         return False
+    related = {name for cls, name in pairs if load_commits.related(cls, entity.cls)}
+    selects = s.EVERYTHING in related
     before = expired
     left = set() if _is_kept(run, index) else given - related  # to those who select it
     for name in sorted(given if selects else given & related):
@@ -295,14 +293,10 @@ def _is_left_by_loop(run: LoadEvaluation, variable: str) -> bool:
     no turn, and then there is no such variable."""
     if any(parameter.name == variable for parameter in run.function.signature.parameters):
         return False
-    statements = list(statements_of(run.function.body.statements))
-    setting = [
-        statement for statement in statements
-        if any(target[:2] == (f.TO_NAME, variable) for target in targets_of(statement))
-    ]  # fmt: skip
-    loops = [list(statements_of((each,))) for each in statements if each[0] in (f.FOR, f.WHILE)]
-    over = [each for loop in loops if run.statement not in loop for each in loop]
-    return bool(setting) and all(statement in over for statement in setting)
+    setting = run.body.loops_around.get(variable, ())
+    return bool(setting) and all(
+        any(id(run.statement) not in loop for loop in loops) for loops in setting
+    )
 
 
 def _forget(run: LoadEvaluation, entity: s.Entity, name: str) -> None:

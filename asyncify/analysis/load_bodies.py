@@ -17,7 +17,7 @@ from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_schemas import Schema
 from asyncify.analysis.program import Class, Function, Variable, dotted
-from asyncify.analysis.statements import statements_of
+from asyncify.analysis.statements import statements_of, targets_of
 from asyncify.vocabulary import loading as words
 from asyncify.vocabulary.names import FUNCTIONS
 from asyncify.vocabulary.testing import INVOKING, is_test_path
@@ -209,6 +209,31 @@ class LoadBody:
                     )
                 ):
                     yield operation[5]
+
+    @cached_property
+    def named_first(self) -> dict[str, int]:
+        """The first operation that names each variable."""
+        out: dict[str, int] = {}
+        for index, operation in enumerate(self.operations):
+            if operation and operation[0] == f.NAME:
+                out.setdefault(operation[5], index)
+        return out
+
+    @cached_property
+    def loops_around(self) -> dict[str, list[list[frozenset[int]]]]:
+        """By variables: for each statement that sets one, the loops that it is or stands in, as the
+        ids of their statements."""
+        statements = self.loading.inference.layout(self.function).statements
+        loops = [
+            frozenset(map(id, statements_of((each,))))
+            for each in statements if each[0] in (f.FOR, f.WHILE)
+        ]  # fmt: skip
+        out: dict[str, list[list[frozenset[int]]]] = {}
+        for statement in statements:
+            around = [loop for loop in loops if id(statement) in loop]
+            for name in {t[1] for t in targets_of(statement) if t[0] == f.TO_NAME}:
+                out.setdefault(name, []).append(around)
+        return out
 
     @cached_property
     def is_quiet(self) -> bool:

@@ -13,7 +13,7 @@ from asyncify import facts as f
 from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.program import Class, Function, Variable, dotted
-from asyncify.analysis.statements import statements_of, targets_of
+from asyncify.analysis.statements import targets_of
 from asyncify.vocabulary.types import (
     DECLARATIVE,
     MAKES_AWARE,
@@ -56,8 +56,17 @@ class ZonedTimes:
             return None
         if any(p.name == operation[5] for p in function.signature.parameters):
             return None
-        given = {self.zone(function, i, depth + 1) for i in _assigned(function, operation[5])}
+        given = {self.zone(function, i, depth + 1) for i in self._assigned(function, operation[5])}
         return given.pop() if len(given) == 1 else None
+
+    def _assigned(self, function: Function, name: str) -> Iterator[int]:
+        """What a variable is given; -1 where that is no expression."""
+        for statement in self.inference.layout(function).statements:
+            if any(target[:2] == (f.TO_NAME, name) for target in targets_of(statement)):
+                is_plain = statement[0] == f.ASSIGN and (f.TO_NAME, name) in [
+                    target[:2] for target in statement[7]
+                ]
+                yield statement[8] if is_plain else -1
 
     def _made(self, function: Function, operation: f.Operation, depth: int) -> bool | None:
         operations = function.body.operations
@@ -128,13 +137,3 @@ def declarations(cls: Class, name: str) -> Iterator[tuple[int, int]]:
             yield statement[8], statement[9]
         elif statement[0] == f.ASSIGN and (f.TO_NAME, name) in [t[:2] for t in statement[7]]:
             yield -1, statement[8]
-
-
-def _assigned(function: Function, name: str) -> Iterator[int]:
-    """What a variable is given; -1 where that is no expression."""
-    for statement in statements_of(function.body.statements):
-        if any(target[:2] == (f.TO_NAME, name) for target in targets_of(statement)):
-            is_plain = statement[0] == f.ASSIGN and (f.TO_NAME, name) in [
-                target[:2] for target in statement[7]
-            ]
-            yield statement[8] if is_plain else -1

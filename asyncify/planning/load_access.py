@@ -36,6 +36,7 @@ class Access:
         self.inference = colors.inference
         self.draft = draft
         self.support = support
+        self._named: dict[Function, list[tuple[int, str]]] = {}
 
     def template(self, function: Function, index: int, cls: Class, name: str) -> str | None:
         """The template of an attribute's read."""
@@ -122,22 +123,31 @@ class Access:
 
     def session(self, function: Function, index: int) -> str:
         """The name of a session that was used, or is a parameter, before the read."""
-        evaluation = self.inference.evaluations.get(function)
-        if evaluation is None:
+        if function not in self.inference.evaluations:
             return ""
         around = self.colors.uses.layout(function).enclosing(index)
         index = max([index, *(comprehension[8][0][1] for comprehension in around)])
-        for position, value in reversed(evaluation.objects):
-            is_named = evaluation.operations[position][0] in (f.NAME, f.ATTRIBUTE)
-            if position <= index and is_named and any(
-                isinstance(a, v.Known) and a.kind == "Session" for a in value
-            ):  # fmt: skip
-                return dotted(evaluation.operations, position)
+        for position, name in reversed(self._sessions(function)):
+            if position <= index:
+                return name
         return (
             self._handed(function)
             or self._held(function, index)
             or self._held_by_parameter(function)
         )
+
+    def _sessions(self, function: Function) -> list[tuple[int, str]]:
+        """Where sessions are named in a function, and how."""
+        found = self._named.get(function)
+        if found is None:
+            evaluation = self.inference.evaluations[function]
+            found = self._named[function] = [
+                (position, dotted(evaluation.operations, position))
+                for position, value in evaluation.objects
+                if evaluation.operations[position][0] in (f.NAME, f.ATTRIBUTE)
+                and any(isinstance(a, v.Known) and a.kind == "Session" for a in value)
+            ]
+        return found
 
     def _handed(self, function: Function) -> str:
         for position, parameter in enumerate(function.signature.parameters):

@@ -19,7 +19,6 @@ from asyncify.analysis.layout import Layout
 from asyncify.analysis.load_demands import Demand
 from asyncify.analysis.load_values import EACH, Source
 from asyncify.analysis.program import Class, Function, Module, dotted
-from asyncify.analysis.statements import statements_of
 from asyncify.decisions import AwaitExpression, InsertStatements, ReplaceCall, ReplaceExpression
 from asyncify.planning.draft import Draft, node_reference
 from asyncify.planning.hoisting import Hoister
@@ -182,7 +181,7 @@ class Walks:
         made = [index]
         if operations[index][0] == f.NAME:
             made += [
-                statement[8] for statement in statements_of(holder.body.statements)
+                statement[8] for statement in self.inference.layout(holder).statements
                 if statement[0] == f.ASSIGN
                 and (f.TO_NAME, operations[index][5]) in [target[:2] for target in statement[7]]
             ]  # fmt: skip
