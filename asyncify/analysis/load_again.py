@@ -37,16 +37,17 @@ def before_request(run: LoadEvaluation, index: int) -> None:
         return
     history = run.state.history
     requested = len(own) < len(history.past)  # there were other requests before
+    changed: dict[Class, list[str]] = {}
     for variable, value in run.environment.items():
         for entity in s.ordered([a for a in value if isinstance(a, s.Entity) and not a.path]):
             if load_commits.is_gone(entity.key, history):
                 continue
+            if entity.cls not in changed:
+                changed[entity.cls] = load_commits.changed(run, own, entity.cls)
             known = run.state.loaded.get(entity.key, frozenset())
             any_is = requested or entity.source.kind == "given"
-            for name, link in run.loading.models.links(entity.cls).items():
-                if not (any_is or name in known) or (entity.key, name) in history.read:
-                    continue
-                if any(load_commits.changes(run, w, entity.cls, link) for w in own):
+            for name in changed[entity.cls]:
+                if (any_is or name in known) and (entity.key, name) not in history.read:
                     _expire(run, entity, name, variable, index, REQUEST)
                     load_commits.read(run, entity, (name,))
 

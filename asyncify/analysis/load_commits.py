@@ -258,6 +258,14 @@ def changes(run: LoadEvaluation, write: Write, cls: Class, link: Relationship) -
     return write.kind not in _PUT and link.back not in write.links and _refers(run, write, cls)
 
 
+def changed(run: LoadEvaluation, writes: frozenset[Write], cls: Class) -> list[str]:
+    """The relationships of a class that some of the writes may have changed."""
+    return [
+        name for name, link in run.loading.models.links(cls).items()
+        if any(changes(run, write, cls, link) for write in writes)
+    ]  # fmt: skip
+
+
 def is_put_elsewhere(run: LoadEvaluation, source: s.Source, link: Relationship) -> bool:
     """Were instances put into another collection of what a query gave, whose rows may be in this
     one as well?"""

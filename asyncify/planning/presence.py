@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 from asyncify import facts as f
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import dotted
@@ -114,7 +116,9 @@ def _never_none(layout: Layout, statement: f.Statement) -> bool:
 
 def _is_read_in(layout: Layout, statement: f.Statement, text: str) -> bool:
     """Is an attribute of it read or set, whichever way the statement goes?"""
-    if any(statement[4] <= index < statement[5] for index in layout.certain_reads.get(text, ())):
+    reads = layout.certain_reads.get(text, [])
+    first = bisect_left(reads, statement[4])
+    if first < len(reads) and reads[first] < statement[5]:
         return True
     targets: tuple[f.Operation, ...] = statement[7] if statement[0] == f.ASSIGN else ()
     return any(
