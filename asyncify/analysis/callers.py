@@ -188,6 +188,6 @@ class Callers:
         outer = caller.parent
         if caller.facts.is_async or use.kind != "call" or not outer or outer.facts.kind != "def":
             return False
-        if len({callee.facts.is_async for callee in use.callees}) < 2:
+        if caller.facts.kind == "lambda" or len({c.facts.is_async for c in use.callees}) < 2:
             return False
         return any(s[0] == f.RETURN and s[7] == use.operation for s in caller.body.statements)

@@ -76,6 +76,9 @@ class Coroutines:
 
     def fate(self, use: Use) -> Fate:
         """What becomes of the value of an un-awaited use."""
+        if use.kind == "thread":  # it is awaited, and gives what its function gives
+            awaiting = self.uses.layout(use.function).parent(use.operation)
+            return self._follow(use.function, awaiting, False)
         if use.kind not in ("call", "member", "property", "step"):
             return Fate.LOST  # `for` and `with` raise: there is nothing to be taken
         return self._follow(use.function, use.operation, False)
@@ -332,7 +335,7 @@ class Coroutines:
         self._depth += 1
         fates = [
             self._of_call(caller, use, function, packed)
-            for caller, use in self.callers().get(function, ()) if use.kind == "call"
+            for caller, use in self.callers().get(function, ()) if use.kind in ("call", "thread")
         ]  # fmt: skip
         self._depth -= 1
         if Fate.TAKEN in fates and self._chooses(function):
@@ -385,6 +388,8 @@ class Coroutines:
     def _of_call(self, caller: Function, use: Use, function: Function, packed: bool) -> Fate:
         layout = self.uses.layout(caller)
         index = use.operation
+        if use.kind == "thread":
+            return self.fate(use)
         if function.facts.is_async:  # its caller awaits it, and has the coroutine inside
             if not layout.is_awaited(index):
                 return Fate.OPEN

@@ -48,8 +48,7 @@ from asyncify.planning.special_calls import SpecialPlanner
 from asyncify.planning.with_statements import WithPlanner
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
-from asyncify.vocabulary.frameworks import PLAIN_THREADS, Rule
-from asyncify.vocabulary.runners import RUNNERS
+from asyncify.vocabulary.frameworks import Rule
 from asyncify.vocabulary.serving import UVICORN_ASKS, UVICORN_FORM, UVICORN_HELPER
 from asyncify.vocabulary.special import AWAITED_AS, ITERATE
 from asyncify.vocabulary.tasks import THREADING
@@ -233,18 +232,6 @@ class FunctionPlanner:
         if self.colors.turns_by_name(use, self.coloring):
             self.members.awaited(use, turning.layout, turning.draft, turning.hoister)
 
-    def _leave_thread(self, use: Use, turning: _Turning) -> None:
-        """What ran in a thread because it blocked is awaited."""
-        if use.does_io or set(use.callees) & self.coloring.turned:
-            operations = turning.layout.operations
-            call = operations[use.operation]
-            template, place = "{0}({rest})", RUNNERS[use.name].argument
-            if place or use.name in PLAIN_THREADS:  # all keywords are its own
-                places = ", ".join(f"{{{n}}}" for n in range(place + 1, len(call[6])))
-                template = f"{{{place}}}({places})"
-            self.calls.replace(use, turning.draft, template, "{awaited}", False)
-            turning.draft.drop(dotted(operations, operations[use.operation][5]))
-
     def _foreign(self, use: Use, turning: _Turning) -> None:
         if use.does_io:
             self.calls.foreign(use, turning.layout, turning.draft)
@@ -314,6 +301,6 @@ _USES: dict[str, _Handler] = {
     "iterate": FunctionPlanner._iterate,
     "step": lambda p, use, t: p.calls.step(use, t.layout, t.draft),
     "maybe": FunctionPlanner._may_call,
-    "thread": FunctionPlanner._leave_thread,
+    "thread": lambda p, use, t: p.calls.leave_thread(use, t.layout, t.draft),
     "foreign": FunctionPlanner._foreign,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
+from asyncify.analysis.coroutine_signs import Fate
 from asyncify.analysis.item_functions import REDUCE
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.places import Obstacle
@@ -26,7 +27,9 @@ from asyncify.planning.consumers import plan_applied
 from asyncify.planning.draft import Draft, call_reference, node_reference, reference
 from asyncify.planning.use_planning import UsePlanner
 from asyncify.rules import finding
+from asyncify.vocabulary.frameworks import PLAIN_THREADS
 from asyncify.vocabulary.replacing import REPLACING
+from asyncify.vocabulary.runners import RUNNERS
 from asyncify.vocabulary.special import AWAITED_AS
 from asyncify.vocabulary.testing import EXPECTING
 
@@ -57,9 +60,7 @@ class CallPlanner(UsePlanner):
                 use, draft, self.support(draft, "reduce_awaited") + "({args})", "{awaited}", True
             )
             draft.drop(dotted(layout.operations, operation[5]))
-        elif self._can_ask(use) and (
-            self._is_mixed(use) or self._may_be_foreign(use) or self._hands_any(use)
-        ):
+        elif self._can_ask(use) and (self._is_mixed(use) or self._gives_any(use, operation[5])):
             self._await_perhaps(use, draft)
         elif self._is_mixed(use):
             names = ", ".join(c.qualname for c in use.callees if not self.is_coroutine(c))
@@ -125,23 +126,28 @@ class CallPlanner(UsePlanner):
                 )
             )  # fmt: skip
 
-    def _may_be_foreign(self, use: Use) -> bool:
-        """May a call run something of a library too, which was given as a value?"""
+    def _gives_any(self, use: Use, callee: int) -> bool:
+        """May what is called give something else than a coroutine: something of a library, which
+        was given as a value, or a lambda that hands that on?"""
+        return self._may_be_foreign(use, callee) or self._hands_any(use)
+
+    def _may_be_foreign(self, use: Use, callee: int) -> bool:
         values = self.inference.evaluations[use.function].values
-        callee = use.function.body.operations[use.operation][5]
-        return any(isinstance(a, v.Foreign) for a in values[callee])
+        return callee >= 0 and any(isinstance(a, v.Foreign) for a in values[callee])
 
     def _hands_any(self, use: Use) -> bool:
-        """May a lambda that is called hand on something else than a coroutine?"""
         lambdas = self.colors.lambdas
         return any(
-            self._may_be_foreign(inner) or not all(map(self.is_coroutine, inner.callees))
+            self._may_be_foreign(inner, callee.body.operations[inner.operation][5])
+            or not all(map(self.is_coroutine, inner.callees))
             for callee in use.callees if callee.facts.kind == "lambda" and lambdas.hands_on(callee)
             for inner in self.colors.uses.of(callee)
             if inner.kind == "call" and inner.operation == callee.body.statements[0][7]
         )  # fmt: skip
 
-    def _await_perhaps(self, use: Use, draft: Draft) -> None:
+    def _await_perhaps(
+        self, use: Use, draft: Draft, given: str = "{node}", awaits: bool = True
+    ) -> None:
         """Functions as values, of which some are async: what they give is awaited if it can be."""
         name = self.support(draft, "maybe_await")
         draft.add(
@@ -149,9 +155,38 @@ class CallPlanner(UsePlanner):
                 node=call_reference(use.function, use.operation),
                 site=draft.site(use.function.body.operations[use.operation]),
                 group=self.coloring.groups.get(use.function, 0),
-                template=f"{name}({{node}})", awaits=True,
+                template=f"{name}({given})", awaits=awaits,
             )
         )  # fmt: skip
+
+    def leave_thread(self, use: Use, layout: Layout, draft: Draft) -> None:
+        """What ran in a thread because it blocked is awaited. Of several functions the plain ones
+        go on running there, where what turned only makes its coroutine."""
+        if not (use.does_io or set(use.callees) & self.coloring.turned):
+            return
+        operations, place = layout.operations, RUNNERS[use.name].argument
+        given = operations[use.operation][6][place : place + 1]
+        called = f"{{{place}}}({{{place + 1}:}})"
+        if self._is_mixed(use) or any(self._gives_any(use, index) for index in given):
+            told = layout.parent(layout.parent(use.operation)) >= 0  # what looks at it, if any
+            if not told or self.colors.already.coroutines.fate(use) is not Fate.TAKEN:
+                is_lambda = any(operations[index][0] == f.LAMBDA for index in given)
+                self._await_from_thread(use, draft, "" if is_lambda or not place else called)
+            return
+        if not place and use.name not in PLAIN_THREADS:
+            called = "{0}({rest})"  # all keywords are those of the function
+        self.replace(use, draft, called, "{awaited}", False)
+        draft.drop(dotted(operations, operations[use.operation][5]))
+
+    def _await_from_thread(self, use: Use, draft: Draft, called: str) -> None:
+        """``called``: what the executor of a loop has to be given, which takes no coroutine
+        function."""
+        if called:
+            name = self.support(draft, "maybe_await")
+            wrapped = f"{{receiver}}.run_in_executor({{0}}, lambda: {called})"
+            self.replace(use, draft, f"{name}(await {wrapped})", "{awaited}", False)
+        else:
+            self._await_perhaps(use, draft, "await {node}", awaits=False)
 
     def read(self, use: Use, layout: Layout, draft: Draft) -> None:
         """The read of a property that turns is awaited."""

@@ -25,7 +25,7 @@ from asyncify_transforms._expressions import (
 )
 
 _PLACEHOLDER = re.compile(
-    r"\{(receiver|session|args|rest|awaited|node(?:\.\w+)?|argument|connection|entity|\d+|kw:\w+|chain:\w+)\}"
+    r"\{(receiver|session|args|rest|awaited|node(?:\.\w+)?|argument|connection|entity|\d+:?|kw:\w+|chain:\w+)\}"
 )
 _PREFIX = "asyncify_placeholder_"
 
@@ -82,6 +82,9 @@ def call_values(node: cst.Call, template: str, more: Mapping[str, Any]) -> dict[
     for name in placeholders(template) - {"args", "rest"}:
         if name.startswith("chain:"):
             nodes[name] = _chained_arguments(node, name.partition(":")[2])
+        elif name.endswith(":"):
+            given = [argument for argument in node.args if argument.keyword is None]
+            nodes[name] = [cst.Arg(a.value, star=a.star) for a in given[int(name[:-1]) :]]
         elif name == "receiver":
             if not isinstance(node.func, cst.Attribute):
                 raise MissingValue("The call has no receiver.")
@@ -112,6 +115,12 @@ def _name_of(node: cst.CSTNode) -> str:
     return ""
 
 
+def _is_list(name: str) -> bool:
+    """Does a placeholder stand for several arguments: those of a call in the chain, or the
+    positional ones from a place on (``{1:}``)?"""
+    return name.startswith("chain:") or name.endswith(":")
+
+
 def _stands_on_receiver(node: cst.CSTNode) -> bool:
     """Whether the node of a template is ``{receiver}`` or a chain on it."""
     while not _name_of(node):
@@ -131,7 +140,7 @@ class _Filler(cst.CSTTransformer):
 
     def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> Any:
         name = _name_of(original_node)
-        if not name or name in ("args", "rest") or name.startswith("chain:"):
+        if not name or name in ("args", "rest") or _is_list(name):
             return updated_node
         if name not in self.values.nodes:
             raise MissingValue(f"There is nothing to put in the place of {{{name}}}.")
@@ -185,7 +194,7 @@ class _Filler(cst.CSTTransformer):
     def _with_arguments(self, node: cst.Call) -> cst.Call:
         source = self.values.arguments
         names = [_name_of(a.value) for a in node.args]
-        if len(names) == 1 and names[0].startswith("chain:"):
+        if len(names) == 1 and _is_list(names[0]):
             return node.with_changes(args=self.values.nodes[names[0]])
         position = next((i for i, n in enumerate(names) if n in ("args", "rest")), -1)
         if position < 0 or source is None:
