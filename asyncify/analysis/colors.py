@@ -101,7 +101,7 @@ class Colors(Settling):
         self._starts = None
         self._obstacles.clear()
         self._entries.clear()
-        self.factories.made.clear()
+        self.factories.forget()
         if self._state != self.inference.runs:
             self._state = self.inference.runs
             self._known_callers = self._reaching_io = self._looping = None

@@ -19,11 +19,25 @@ _FEW = 8  # functions that have such objects; more of them are no place of their
 class Enclosures(Components):
     """Finds a place inside ``run_sync`` for what can't turn, with others around it."""
 
+    _in_vain: tuple[int, ...] = ()  # how much had a place when none was found around others
+
     def _enclose(
         self, functions: Iterable[Function], coloring: Coloring, islands: set[Function]
     ) -> bool:
         """Make islands of the functions in which some are defined that can be none themselves:
-        they are handed to a library there, which calls them."""
+        they are handed to a library there, which calls them. It is asked for each of the same
+        functions in turn: there is no other answer until something has found its place."""
+        sides = coloring.sides
+        placed = len(islands), len(coloring.islands), len(sides.quiet), len(self.factories.made)
+        if placed == self._in_vain:
+            return False
+        enclosed = self._enclose_any(functions, coloring, islands)
+        self._in_vain = () if enclosed else placed
+        return enclosed
+
+    def _enclose_any(
+        self, functions: Iterable[Function], coloring: Coloring, islands: set[Function]
+    ) -> bool:
         given = [fn for fn in functions if home(fn) is not fn and fn not in islands]
         for group in ([fn] for fn in given) if len(given) < 2 else (*([fn] for fn in given), given):
             outer = {home(fn) for fn in group} - islands

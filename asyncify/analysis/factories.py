@@ -50,6 +50,14 @@ class Factories:
         self.colors = colors
         self.program = colors.program
         self.made: set[Function] = set()
+        self._injected: dict[Function, bool] = {}
+        self._only_made: dict[tuple[Function, bool], bool] = {}
+
+    def forget(self) -> None:
+        """Forget what was derived from types that have moved."""
+        self.made.clear()
+        self._injected.clear()
+        self._only_made.clear()
 
     def add(self, constructor: Function, synced: set[Function]) -> bool:
         """Let a constructor turn, with those that run it, if each of them can."""
@@ -77,9 +85,12 @@ class Factories:
     def is_only_made(self, constructor: Function, surely: bool = False) -> bool:
         """Is nothing given the classes that a constructor makes objects of, which makes some where
         nobody sees it; or which may do so, if it has to be sure?"""
-        cls = constructor.owner
-        classes = (cls, *self._inheriting(cls)) if cls is not None else ()
-        return all(self._is_only_made(each, surely) for each in classes)
+        key = constructor, surely
+        if key not in self._only_made:
+            cls = constructor.owner
+            classes = (cls, *self._inheriting(cls)) if cls is not None else ()
+            self._only_made[key] = all(self._is_only_made(each, surely) for each in classes)
+        return self._only_made[key]
 
     def is_used_later(self, constructor: Function) -> bool:
         """Do methods of the object do I/O too? Then it had better have an async session."""
@@ -158,6 +169,11 @@ class Factories:
 
     def is_injected(self, constructor: Function) -> bool:
         """Does FastAPI make objects of the class of a constructor, or of one that inherits it?"""
+        if constructor not in self._injected:
+            self._injected[constructor] = self._is_injected(constructor)
+        return self._injected[constructor]
+
+    def _is_injected(self, constructor: Function) -> bool:
         cls, injected = constructor.owner, self.colors.divider.spread.injected
         classes = (cls, *self._inheriting(cls)) if cls is not None else ()
         return any(

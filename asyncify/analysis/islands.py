@@ -42,14 +42,14 @@ class Islands(Obstacles):
     def _can_be_islands(self, members: set[Function], coloring: Coloring) -> bool:
         """May all that calls some functions enter them, but for what runs inside run_sync too?"""
         for member in members:
+            if member.facts.is_async or self.already.lost(member):
+                return False  # it awaits, and what runs inside run_sync can't
             if self.returns_unread(member) or self.makes_session(member):
                 return False
             if member.is_constructor and (
                 self.factories.is_injected(member) or not self.factories.is_only_made(member)
             ):
                 return False  # who makes objects of its class isn't seen
-            if member.facts.is_async or self.already.lost(member):
-                return False  # it awaits, and what runs inside run_sync can't
         inside = coloring.islands - coloring.sides.quiet
         entries = [
             (caller, use) for member in members for caller, use in self.callers().get(member, ())

@@ -53,6 +53,7 @@ class Settling(Enclosures):
         if apart:
             return None
         moved, made = False, set(self.factories.made)
+        self._in_vain = ()  # these are other functions than before
         for function in open_ones:
             if function in sides.quiet or function in self.factories.made - made:
                 moved = True  # it went with another
