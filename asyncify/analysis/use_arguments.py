@@ -37,6 +37,7 @@ _KEEPING = {
     "append", "add", "setattr", "put", "get", "pop", "add_task", "set", "info",
     "debug", "warning", "isinstance", "object", "patch", "spy", "override", "add_middleware",
     "setdefault", "update", "insert", "create_all", "drop_all", "reflect", "SimpleNamespace",
+    "compile",  # a statement, for a dialect
 }  # fmt: skip
 
 # Methods of containers that keep an item, or forget it.
