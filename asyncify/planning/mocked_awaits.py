@@ -11,7 +11,7 @@ from asyncify.analysis.program import Function, Module, dotted
 from asyncify.analysis.statements import statements_of
 from asyncify.decisions import RenameReference
 from asyncify.planning.draft import Draft, reference
-from asyncify.vocabulary.testing import ASSERTIONS
+from asyncify.vocabulary.testing import ASSERTIONS, MOCKS
 
 
 class Awaits:
@@ -98,3 +98,18 @@ def _assertions(function: Function) -> Iterator[f.Operation]:
     for operation in function.body.operations:
         if operation and operation[0] == f.ATTRIBUTE and operation[6] in ASSERTIONS:
             yield operation
+
+
+def made_mock(test: Function, index: int) -> f.Operation | None:
+    """The call that makes a mock: the expression itself, or the value of the variable there."""
+    operations = test.body.operations
+    value = operations[index] if index >= 0 else ()
+    if value and value[0] == f.NAME:
+        made = [
+            operations[statement[8]] for statement in statements_of(test.body.statements)
+            if statement[0] == f.ASSIGN
+            and any(t[0] == f.TO_NAME and t[1] == value[5] for t in statement[7])
+        ]  # fmt: skip
+        value = made[0] if len(made) == 1 else ()
+    is_call = bool(value) and value[0] == f.CALL
+    return value if is_call and dotted(operations, value[5]).rpartition(".")[2] in MOCKS else None

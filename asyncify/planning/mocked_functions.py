@@ -19,7 +19,7 @@ from asyncify.analysis.statements import statements_of
 from asyncify.decisions import DefineLambda, EditArguments, MakeAsync, RenameReference
 from asyncify.findings import Finding
 from asyncify.planning.draft import Draft, reference
-from asyncify.planning.mocked_awaits import Awaits
+from asyncify.planning.mocked_awaits import Awaits, made_mock
 from asyncify.planning.mocked_streams import Streams, is_inside
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
@@ -250,11 +250,13 @@ class MockedFunctions:
             draft.add(EditArguments(node=node, site=site, set_keywords=keyword))
 
     def _is_made(self, function: Function, operations: tuple[f.Operation, ...], given: int) -> bool:
-        """Is it an object of a class of the program?"""
-        evaluation = self.colors.inference.evaluations.get(function)
-        if evaluation is None or given < 0 or operations is not function.body.operations:
+        """Is it an object of a class of the program, or a mock of which is told elsewhere?"""
+        if given < 0 or operations is not function.body.operations:
             return False
-        return any(isinstance(atom, v.Instance) for atom in evaluation.values[given])
+        evaluation = self.colors.inference.evaluations.get(function)
+        values = evaluation.values[given] if evaluation is not None else ()
+        is_object = any(isinstance(atom, v.Instance) for atom in values or ())
+        return is_object or made_mock(function, given) is not None
 
     # -- what is replaced
 

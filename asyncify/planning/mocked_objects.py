@@ -16,6 +16,7 @@ from asyncify.analysis.statements import statements_of
 from asyncify.decisions import EditArguments, RenameReference
 from asyncify.findings import Finding
 from asyncify.planning.draft import Draft, call_reference, reference
+from asyncify.planning.mocked_classes import given_for_classes, unspecified
 from asyncify.planning.mocked_functions import MockedFunctions
 from asyncify.planning.mocked_sessions import Mocked, MockedSessions
 from asyncify.rules import finding
@@ -54,6 +55,12 @@ class MockedObjects:
     def plan(self) -> Iterator[Finding]:
         """Plan the mocks; what a person has to do about others."""
         self._take_places()
+        for function, made, cls in unspecified(self.functions):
+            if self._turns(v.Instance(cls).alone):
+                site = self.draft(function.module).site(made)
+                reason = f"Methods of `{cls.name}` turn async, and those of what it gives may not."
+                yield finding("ASY608", site, reason, _ADVICE)
+        self._classes.clear()
         for mocked in self.sessions.find(self._turns):
             family = {each for cls in self._classes for each in cls.ancestors}
             self._classes.clear()
@@ -74,7 +81,9 @@ class MockedObjects:
 
     def _take_places(self) -> None:
         """``monkeypatch.setattr(api, "store", mock)``: what is given for variables of the
-        program."""
+        program, and by its classes."""
+        for test, index, cls in given_for_classes(self.functions):
+            self.sessions.in_place[test, index] = v.Instance(cls).alone
         for function in self.functions.patching():
             operations = function.body.operations
             for operation in operations:

@@ -83,10 +83,24 @@ class MockedSessions:
     def _mocked(self, function: Function, index: int) -> Mocked | None:
         holders = tuple(self._holders(function, index))
         overrides = any(self._overrides(holder, name) for holder, name in holders)
+        overrides = overrides or self._takes_place(function, index, holders)
         given = overrides or self._given_directly(function, index)
         given = given or any(self._given_directly(*at) for at in self._by_key(function, index))
         given = given or any(self._is_given(holder, name) for holder, name in holders)
         return Mocked(function, index, holders, overrides) if given else None
+
+    def _takes_place(
+        self, function: Function, index: int, holders: tuple[tuple[Function, str], ...]
+    ) -> bool:
+        """Does it take the place of an object of the program's, in a variable or from a class?"""
+        places = [(function, index)]
+        places += [at for at in self.in_place if (at[0], _dotted(*at)) in holders]
+        return self.wanted is not is_session and any(
+            self.wanted(self._placed(*at)) for at in places
+        )
+
+    def _placed(self, function: Function, index: int) -> v.Value:
+        return self.in_place.get((function, index), v.UNKNOWN)
 
     @staticmethod
     def _makes_mock(function: Function, operation: f.Operation) -> bool:
@@ -168,7 +182,7 @@ class MockedSessions:
         """Is it an argument for a parameter that is a session, of something that turns?"""
         if self.wanted is is_session and (function, index) in self.given:
             return True
-        if self.wanted(self.in_place.get((function, index), v.UNKNOWN)):
+        if self.wanted is is_session and is_session(self._placed(function, index)):
             return True
         layout = self.colors.uses.layout(function)
         parent = layout.parent(index)
@@ -225,21 +239,32 @@ class MockedSessions:
 
     def _overrides(self, function: Function, name: str) -> bool:
         """Is it what takes the place of a dependency that gives what is wanted?"""
-        if MOCKED_OVERRIDES not in function.facts.names:
-            return False
         return any(
-            self._is_overridden(function, target) and self._names(function, statement[8], name)
-            for statement in self.colors.uses.layout(function).statements
-            if statement[0] == f.ASSIGN
-            for target in statement[7]
-            if target[0] == f.TO_SUBSCRIPT
+            self._is_overridden(function, key) and self._names(function, value, name)
+            for key, value in self._overriding(function)
         )
 
-    def _is_overridden(self, function: Function, target: tuple[int, int, int]) -> bool:
+    def _overriding(self, function: Function) -> Iterator[tuple[int, int]]:
+        """The dependencies that it replaces, one by one or all at once, and what with."""
         operations = function.body.operations
-        if dotted(operations, target[1]).rpartition(".")[2] != MOCKED_OVERRIDES:
-            return False
-        symbol = self.program.resolve_expression(function, operations, target[2])
+        if MOCKED_OVERRIDES not in function.facts.names:
+            return
+        for statement in self.colors.uses.layout(function).statements:
+            for target in statement[7] if statement[0] == f.ASSIGN else ():
+                value = operations[statement[8]]
+                if target[0] == f.TO_SUBSCRIPT:
+                    name, pairs = dotted(operations, target[1]), [(target[2], statement[8])]
+                elif target[0] == f.TO_ATTRIBUTE and value[0] == f.DICT:
+                    name, pairs = str(target[2]), list(zip(value[5], value[6], strict=True))
+                else:
+                    continue
+                if name.rpartition(".")[2] == MOCKED_OVERRIDES:
+                    yield from pairs
+
+    def _is_overridden(self, function: Function, index: int) -> bool:
+        """Does a dependency give what is wanted?"""
+        operations = function.body.operations
+        symbol = self.program.resolve_expression(function, operations, index) if index >= 0 else ""
         if self.wanted is is_session:
             return isinstance(symbol, Function) and self._gives_session(symbol)
         if isinstance(symbol, Class):
@@ -382,6 +407,10 @@ class MockedSessions:
             value = evaluation.values[index] or ()
             name = next((atom.name for atom in value if isinstance(atom, v.Foreign)), "")
         return KINDS.get(normalised(name)) in _SESSIONS
+
+
+def _dotted(function: Function, index: int) -> str:
+    return dotted(function.body.operations, index)
 
 
 def is_session(value: v.Value) -> bool:
