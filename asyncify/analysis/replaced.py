@@ -21,7 +21,9 @@ def replace(evaluation: Evaluation, arguments: list[v.Value], named: dict[str, v
     texts = [[a.value for a in given if isinstance(a, v.Literal)] for given in arguments[:2]]
     given = arguments[-1] if len(arguments) > 1 else v.UNKNOWN
     given = v.join([given, *(named[word] for word in REPLACEMENT if word in named)])
-    kept = frozenset(atom for atom in given if isinstance(atom, (v.Known, v.Instance)))
+    kept = frozenset(
+        atom for atom in given if isinstance(atom, (v.Known, v.Instance, v.NamedTuple))
+    )
     if not kept or not texts:
         return v.UNKNOWN
     inference = evaluation.inference
