@@ -25,6 +25,7 @@ from asyncify.vocabulary.testing import is_test_path
 
 _LOOPS = (f.FOR, f.WHILE)
 _GIVING = ("pass", "maybe")  # they run nothing
+_DRIVING = ("enter manager", "iterate")  # they run generators
 _OPENED = {"Session", "Connection", "Transaction"}
 # Somebody outside of the program imports a module that has these names, or to do with these.
 _ASKED_FOR = {"api", "app", "application", "celery", "celery_app", "handler", "server"}
@@ -137,8 +138,11 @@ def _working(colors: Colors, body: Function, layout: Layout, guarded: bool = Tru
             continue
         if _is_below(use, layout) is not guarded:
             continue
-        runs = [c for c in use.callees if not (c.facts.is_async or c.facts.is_generator)]
-        if use.does_io or any(colors.does_io(callee) for callee in runs):
+        drives = use.kind in _DRIVING
+        if use.does_io or any(
+            colors.does_io(callee) for callee in use.callees
+            if not callee.facts.is_async and (drives or not callee.facts.is_generator)
+        ):  # fmt: skip
             yield use
 
 
