@@ -20,6 +20,7 @@ from asyncify.analysis import (
     load_sessions,
     load_specials,
     load_statements,
+    load_stores,
     load_summaries,
     load_templates,
     load_touches,
@@ -221,7 +222,7 @@ def _foreign(
         return load_reads.by_name(run, operation, index)
     if name in words.SETTING:
         for entity in s.unordered(arguments[0] if arguments else s.NOTHING):
-            load_reads.set_by_name(run, entity, operation)
+            load_stores.set_by_name(run, entity, operation)
     if name in words.ORDERING and "key" not in dict(operation[7]):
         for place, value in zip(operation[6], arguments, strict=True):
             items = run.elements(value)

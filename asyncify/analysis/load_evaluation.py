@@ -21,6 +21,7 @@ from asyncify.analysis import (
     load_sessions,
     load_specials,
     load_statements,
+    load_stores,
     load_summaries,
 )
 from asyncify.analysis import load_values as s
@@ -112,7 +113,7 @@ class LoadEvaluation:
     def on_augmented(self, statement: f.Statement) -> None:
         target = statement[7]
         if target[0] == f.TO_ATTRIBUTE:
-            load_reads.add(self, target[1], target[2], statement[8])
+            load_stores.add(self, target[1], target[2], statement[8])
         elif target[0] == f.TO_NAME and self.values[statement[8]]:  # names += others
             known = self.environment.get(target[1], s.NOTHING)
             self.environment[target[1]] = s.join((known, self.values[statement[8]]))
@@ -313,7 +314,7 @@ class LoadEvaluation:
         if kind == f.TO_NAME:
             self.environment[target[1]] = value
         elif kind == f.TO_ATTRIBUTE:
-            load_reads.store(self, target[1], target[2], value, index)
+            load_stores.store(self, target[1], target[2], value, index)
         elif kind == f.TO_SEQUENCE:
             for position, part in enumerate(target[1]):
                 self.bind(part, self.part(value, position, len(target[1])), -1)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asyncify.analysis import load_reads
+from asyncify.analysis import load_stores
 from asyncify.analysis import load_values as s
 from asyncify.analysis.model_bodies import Relationship
 
@@ -47,4 +47,4 @@ def _touched(run: LoadEvaluation, entity: s.Entity, row: bool) -> None:
     is_new = entity.source.kind == "new" and not entity.path
     if expiring and not (is_new and entity.source not in state.stored):
         known = state.changed.get(entity.key, frozenset())
-        load_reads.compute(run, entity, known | expiring)
+        load_stores.compute(run, entity, known | expiring)

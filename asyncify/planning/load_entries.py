@@ -78,10 +78,16 @@ class Entries:
         if not session:
             return None
         self.entered.add((holder, index))
-        group = self.coloring.groups.get(holder, 0)
-        consume_generators(layout, index, draft, group)
-        node = node_reference(holder, index)
-        if outside:
+        consume_generators(layout, index, draft, self.coloring.groups.get(holder, 0))
+        self._write(holder, index, session, "" if outside else whole)
+        return site
+
+    def _write(self, holder: Function, index: int, session: str, whole: str) -> None:
+        """An expression, as ``whole`` says it, is evaluated inside ``run_sync``; '': as it stands,
+        with what it awaits handed in."""
+        draft, group = self.draft(holder.module), self.coloring.groups.get(holder, 0)
+        node, site = node_reference(holder, index), draft.site(holder.body.operations[index])
+        if not whole:
             draft.add(
                 EnterRunSync(
                     node=node, site=site, group=group, session=session, parameter="_", outside=True
@@ -92,7 +98,6 @@ class Entries:
             draft.add(
                 ReplaceExpression(node=node, site=site, group=group, template=template, awaits=True)
             )
-        return site
 
     def _whole(self, layout: Layout, demand: Demand) -> tuple[int, str]:
         """What is entered, and as what: of a generator all that it gives, -1 where nobody tells
