@@ -23,3 +23,15 @@ def test_a_query_of_many_kinds_is_a_query() -> None:
 
 def test_many_others_say_nothing() -> None:
     assert not v.capped(frozenset(v.Literal(number) for number in range(v.WIDTH + 1)))
+
+
+def test_dicts_nest_only_so_deep() -> None:
+    """Also where too much is under their keys to say what is under any of them."""
+    others = {str(n): v.one(v.Foreign(f"library.{n}")) for n in range(v.WIDTH + 1)}
+    held: v.Value = v.one(v.Foreign("library.first"))
+    for _ in range(2 * v.DEPTH):
+        held = v.record({**others, "held": held})
+    nested = 0
+    while held := v.keyed(held).get("held", v.UNKNOWN):
+        nested += 1
+    assert nested <= v.DEPTH

@@ -547,7 +547,9 @@ def depth(value: Value) -> int:
     """How deep containers are nested in a value."""
     deepest = 0
     for atom in value:
-        if isinstance(atom, (Collection, Managed)):
+        if isinstance(atom, Record):  # its items may be unknown, where they are too many
+            deepest = max([deepest, *(1 + depth(held) for _, held in atom.fields)])
+        elif isinstance(atom, (Collection, Managed)):
             deepest = max(deepest, 1 + depth(atom.items))
         elif isinstance(atom, TupleValue):
             deepest = max([deepest, *(1 + depth(item) for item in atom.items)])
