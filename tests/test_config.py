@@ -339,6 +339,11 @@ def test_a_lock_file_wins_over_a_demand_and_may_stand_above(tmp_path: Path) -> N
     assert sqlalchemy_line(root) == "2.1"
 
 
+def test_requirements_in_utf_16(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("SQLAlchemy==1.4.39\n", encoding="utf-16")
+    assert sqlalchemy_line(tmp_path) == "1.4"
+
+
 def test_a_key_wins_over_all(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("sqlalchemy==1.4\n")
     assert configured(tmp_path, "").sqlalchemy_version == "1.4"

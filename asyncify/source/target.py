@@ -6,6 +6,7 @@ and only a single version is wanted.
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -155,8 +156,11 @@ def _asked(python: Path) -> Version | None:
 
 
 def _text(path: Path) -> str:
-    """The text in lower case: names of distributions are spelled in any."""
+    """The text in lower case: names of distributions are spelled in any. Windows' shells write what
+    pip prints as UTF-16, which pip reads by its mark."""
     try:
-        return path.read_text(encoding="utf-8", errors="replace").lower()
+        content = path.read_bytes()
     except OSError:
         return ""
+    is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if is_wide else "utf-8", errors="replace").lower()
