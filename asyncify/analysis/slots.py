@@ -70,6 +70,7 @@ class Flow:
     """The slots of a program, and which functions are due to be evaluated."""
 
     def __init__(self) -> None:
+        self._held: tuple[int, list[tuple[Class, str, v.Value]]] = (-1, [])
         self.runs = 0  # grows with every evaluation: what is derived from them may be kept
         self.evaluations: dict[Function, Evaluation] = {}
         self._slots: dict[tuple[str, Any, Any], Slot] = {}
@@ -264,11 +265,15 @@ class Flow:
         for cls, _, value in self.named_attributes_held():
             yield cls, value
 
-    def named_attributes_held(self) -> Iterator[tuple[Class, str, v.Value]]:
+    def named_attributes_held(self) -> list[tuple[Class, str, v.Value]]:
         """The same, with the attributes' names."""
-        for slot in self._written:
-            if slot.kind == "attribute" and self.holds_objects(slot.value):
-                yield slot.owner, str(slot.name), slot.value
+        if self._held[0] != self.runs:
+            found = [
+                (slot.owner, str(slot.name), slot.value) for slot in self._written
+                if slot.kind == "attribute" and self.holds_objects(slot.value)
+            ]  # fmt: skip
+            self._held = self.runs, found
+        return self._held[1]
 
 
 def _is_received(atom: v.Atom) -> bool:

@@ -5,6 +5,7 @@ https://docs.pytest.org/en/stable/explanation/goodpractices.html#conventions-for
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 TEST_FILES = ("test_", "_test")  # how the names of collected files begin, or end
@@ -227,6 +228,7 @@ PATCHED: frozenset[str] = frozenset({"patch", "mock", "unittest"})  # imported n
 REPLACEMENT = ("new", "new_callable", "value")
 
 
+@lru_cache(maxsize=1 << 16)
 def is_test_path(path: str) -> bool:
     """Is a file one of the tests, or of what they share?"""
     *folders, last = path.removesuffix(".py").split("/")
