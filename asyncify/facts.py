@@ -21,7 +21,7 @@ import marshal
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-SCHEMA = 9
+SCHEMA = 10
 
 # Operations: kind, then the payload.
 NAME = 0  # name

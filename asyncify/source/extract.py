@@ -232,8 +232,9 @@ class _Extractor(Statements):
         self.flags = 0
 
     def outside(self, node: ast.expr) -> int:
-        """An expression of a signature."""
-        if node.__class__ not in _QUIET and _runs_functions(node):
+        """A default of a function: a property may be read in the function around."""
+        is_read = isinstance(node, ast.Attribute) and self.prefix.endswith(".<locals>.")
+        if is_read or (node.__class__ not in _QUIET and _runs_functions(node)):
             self.run_outside.append((node, self.counters()))
         return self.expression(node)
 
