@@ -10,6 +10,7 @@ from collections.abc import Callable
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.layout import Layout
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, Module
 from asyncify.analysis.uses import Use
@@ -21,6 +22,7 @@ from asyncify.planning.query_places import Flow, receiver_of
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.sqlalchemy_query import LAZY
+from asyncify.vocabulary.testing import MOCK_ANSWERS
 
 _BINDING = {f.AWAIT, f.YIELD, f.YIELD_FROM, f.WALRUS}  # what a lambda can't hold for its function
 _ENTERED = "sync_session"  # what run_sync gives, in a lambda
@@ -57,6 +59,8 @@ class KeptQueries(QueryFlows):
     def _keep_start(self, flow: Flow, function: Function, index: int, draft: Draft) -> None:
         """The Query stays one, on the sync session behind the async one."""
         operation = function.body.operations[index]
+        if is_mocked(self.colors.uses.layout(function), index):
+            return  # what is planned for mocks says what becomes of it
         site = draft.site(operation)
         group = self.coloring.groups.get(function, 0)
         reason = f"This query stays a Query and runs inside run_sync: {flow.reason}."
@@ -248,3 +252,19 @@ class KeptQueries(QueryFlows):
                 template=template, awaits=True, session=source or SessionSource(),
             )
         )  # fmt: skip
+
+
+def is_mocked(layout: Layout, index: int) -> bool:
+    """``db.query().filter().first.return_value = user``: is a mock told there what it answers?"""
+    chain = [index]
+    while (index := layout.parent(index)) >= 0:
+        if layout.operations[index][0] not in (f.ATTRIBUTE, f.CALL):
+            break
+        chain.append(index)
+    if any(layout.operations[i][6:7] == (name,) for i in chain for name in MOCK_ANSWERS):
+        return True
+    statement = layout.statement(chain[-1])
+    return statement is not None and statement[0] == f.ASSIGN and any(
+        target[0] == f.TO_ATTRIBUTE and target[1] in chain and target[2] in MOCK_ANSWERS
+        for target in statement[7]
+    )  # fmt: skip
