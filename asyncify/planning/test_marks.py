@@ -14,6 +14,7 @@ from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.program import Function, Module, dotted
 from asyncify.analysis.statements import statements_of
 from asyncify.decisions import AddDecorator, RenameReference
+from asyncify.planning import anyio_backends
 from asyncify.planning.draft import Draft, reference
 from asyncify.planning.pytest_suite import is_fixture, is_test
 from asyncify.sites import NodeRef, Site
@@ -41,6 +42,8 @@ class MarkPlanner:
         self.by_anyio = runs_on_anyio(self.inference)
 
     def plan(self) -> None:
+        if self.by_anyio:
+            anyio_backends.plan(self.colors, self.coloring, self.draft)
         mark, strict = self._mark(), self.suite.mode == "strict" and not self.by_anyio
         if not mark and not strict:
             return

@@ -27,6 +27,8 @@ ASYNC_FIXTURE = "pytest_asyncio.fixture"
 MARK = "pytest.mark.asyncio"
 PARAMETRISING = "parametrize"
 MARK_OF_ANYIO = "pytest.mark.anyio"
+ANYIO_BACKEND = "anyio_backend"  # the fixture that every awaited one asks for, too
+SCOPE, SCOPES = "scope", ("function", "class", "module", "package", "session")
 # The versions of pytest-asyncio whose marks name the loop, because no setting does for all tests:
 # from the first up to the second. https://pytest-asyncio.readthedocs.io/en/stable/reference/changelog.html
 LOOP_SCOPES_OF_MARKS = ((0, 24), (0, 26))
