@@ -148,6 +148,7 @@ HAZARDS = (
     Hazard("H03", "below_one_another", 'db.expire(animal, ["toys"])', "pass", "ASY702"),
     Hazard("H03", "loaded_again", 'self.db.expire(user, ["books"])', "pass"),
     Hazard("H03", "held_by_an_object", 'self.db.expire(dog, ["toys"])', "pass", "ASY702"),
+    Hazard("H03", "queried_by_an_object", 'db.expire(user, ["books"])', "pass", "ASY702"),
     Hazard("H03", "raising", 'db.expire(dog, ["kept"])', "pass"),
     Hazard("H03", "expunged", "db.expunge_all()", None),
     Hazard("H03", "closed", "await db.close()", None),

@@ -236,7 +236,7 @@ def _origins(evaluation: Evaluation, place: Expression) -> Iterator[Expression]:
             yield Expression(*made)
         for atom in evaluation.values[operation[5]]:
             for cls in atom.cls.ancestors if isinstance(atom, v.Instance) else ():
-                yield from _kept_as(cls, operation[6])
+                yield from kept_as(cls, operation[6])
 
 
 def _of_name(evaluation: Evaluation, function: Function, name: str) -> Iterator[Expression]:
@@ -258,7 +258,7 @@ def _of_name(evaluation: Evaluation, function: Function, name: str) -> Iterator[
         yield Expression(*made)
 
 
-def _kept_as(cls: Class, attribute: str) -> Iterator[Expression]:
+def kept_as(cls: Class, attribute: str) -> Iterator[Expression]:
     """What the methods of a class assign to an attribute of ``self``."""
     for method in cls.methods.values():
         if attribute in method.facts.stores:
@@ -272,7 +272,7 @@ def held(inference: Inference, cls: Class, attribute: str) -> v.Value:
     """What annotations say of an attribute: its own, or that of the parameter which a method puts
     there."""
     found = v.UNKNOWN
-    for place in (place for each in cls.ancestors for place in _kept_as(each, attribute)):
+    for place in (place for each in cls.ancestors for place in kept_as(each, attribute)):
         function, operation = place.function, place.operation
         annotations = [
             parameter.annotation for parameter in function.signature.parameters

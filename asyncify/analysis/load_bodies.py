@@ -152,18 +152,28 @@ class LoadBody:
             self.function.facts.names
         ):
             called |= set(self._going_through())
-        read, implicit = self.properties, self.implicit_calls
-        if not called and not read and not implicit:
+        read, implicit, held = self.properties, self.implicit_calls, self._selected
+        if not called and not read and not implicit and not held:
             return hot
         return [
             told | (CALLED if n in called else 0) | (PROPERTY if n in read else 0)
-            | (IMPLICIT if n in implicit else 0)
+            | (IMPLICIT if n in implicit else 0) | (INSTANCE if n in held else 0)
             for n, told in enumerate(hot)
         ]  # fmt: skip
 
     @cached_property
     def implicit_calls(self) -> load_objects.Calls:
         return load_objects.calls(self)
+
+    @cached_property
+    def _selected(self) -> set[int]:
+        """The attributes of objects that may hold what a `select` gave, which has no type."""
+        names = self.loading.held.selected & self.function.facts.members
+        return {
+            n for n, operation in enumerate(self.operations)
+            if operation[:1] == (f.ATTRIBUTE,) and operation[6] in names
+            and self.types is not None and not self.types[n]
+        } if names else set()  # fmt: skip
 
     @cached_property
     def properties(self) -> dict[int, tuple[Function, ...]]:
@@ -303,14 +313,23 @@ class LoadBody:
             source = s.Source("other", self.function, self._first_read(index))
             if self._is_of_module(index):
                 source = s.Source("held", self.function.module.functions[0], -1)
-            return self.loading.telling.instances(value, source)
+            return self.loading.telling.instances(value or self._held(index), source)
         name = self.operations[index][6]
         source = s.Source("held", holder.body, -1)
         s.Entity(source, (), holder)
-        value = value or self.loading.held(holder, name)
-        found = self.loading.telling.instances(value, source)
+        value = value or self.loading.held.of(holder, name)
+        found = self.loading.telling.instances(value, s.Source("other", self.function, index))
         held = name if any(isinstance(atom, s.Entity) for atom in found) else name + s.EACH
         return s.mapped(found, lambda entity: (s.Entity(source, (held,), entity.cls),))
+
+    def _held(self, index: int) -> v.Value:
+        """What an attribute of an object holds that has no type: what a `select` gave."""
+        operation = self.operations[index]
+        is_selected = operation[0] == f.ATTRIBUTE and operation[6] in self.loading.held.selected
+        cls = self.class_of(operation[5]) if is_selected else None
+        if cls is None or self.loading.is_model(cls):
+            return v.UNKNOWN
+        return self.loading.held.of(cls, operation[6])
 
     def _first_read(self, index: int) -> int:
         """Where the function first reads what it reads here, if that is the same all the time: an

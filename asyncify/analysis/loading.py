@@ -13,7 +13,6 @@ from typing import Any
 
 from asyncify import facts as f
 from asyncify.analysis import (
-    generics,
     load_bulk,
     load_kinds,
     load_listeners,
@@ -30,6 +29,7 @@ from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.load_bodies import LoadBody, Telling
 from asyncify.analysis.load_demands import Demand, Summary
 from asyncify.analysis.load_evaluation import LoadEvaluation
+from asyncify.analysis.load_held import Held
 from asyncify.analysis.load_keeping import Keeping
 from asyncify.analysis.load_schemas import Field, Schema, is_schema
 from asyncify.analysis.program import Class, Function
@@ -98,7 +98,7 @@ class Loading:
         self._behind: dict[str, frozenset[str]] = {}
         self._fields: dict[Schema, list[Field]] = {}
         self._handed: dict[Class, v.Value] = {}
-        self._held: dict[tuple[Class, str], v.Value] = {}
+        self.held = Held(self)
 
     @cached_property
     def has_iterables(self) -> bool:
@@ -512,16 +512,6 @@ class Loading:
         if function not in self.coloring.islands:
             return False
         return function not in sides.synced or function in sides.given
-
-    def held(self, holder: Class, name: str) -> v.Value:
-        """An attribute of what isn't a model: what is known of it, or what annotations say where
-        nobody asked what its constructor does."""
-        found = self._held.get((holder, name))
-        if found is None:
-            found = self.inference.held(holder, name)
-            found = found or generics.held(self.inference, holder, name)
-            self._held[holder, name] = found
-        return found
 
     def bare_summary(self, function: Function) -> Summary:
         """What it does when it is given no instance."""
