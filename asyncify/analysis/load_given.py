@@ -44,6 +44,8 @@ def is_turned(body: LoadBody, kind: str, index: int, depth: int = 0) -> bool | N
             return True
         found = givers(body, operation[5])
         return _any(field_turns(body, each, operation[6], kind) for each in found or (None,))
+    if kind == words.JSON and operation[0] in (f.SEQUENCE, f.DICT):
+        return _is_json(body, operation, depth)
     if operation[0] == f.CALL:
         name = body.operations[operation[5]]
         return _by_name(kind, [name[5]] if name[0] == f.NAME else [])
@@ -55,6 +57,19 @@ def is_turned(body: LoadBody, kind: str, index: int, depth: int = 0) -> bool | N
     if made >= 0 and depth < _DEPTH:
         return is_turned(body, kind, made, depth + 1)
     return _parameter(body, kind, operation[5])
+
+
+def _is_json(body: LoadBody, operation: f.Operation, depth: int) -> bool:
+    """Is there a tuple in a literal, or a key that is no text?"""
+    if operation[0] == f.SEQUENCE:
+        parts = operation[6]
+        turned = operation[5] == "tuple"
+    else:
+        keys, parts = operation[5:7]
+        made = [body.operations[key] for key in keys if key >= 0]
+        turned = any(key[0] == f.CONSTANT and isinstance(key[5], int) for key in made)
+    below = [part for part in parts if part >= 0] if depth < _DEPTH else []
+    return turned or any(is_turned(body, words.JSON, part, depth + 1) for part in below)
 
 
 def _computed(body: LoadBody, kind: str, operation: f.Operation, depth: int) -> bool | None:
@@ -123,13 +138,33 @@ def _words(operations: _Operations, index: int) -> Iterator[str]:
 
 
 def set_by_name(body: LoadBody, operation: f.Operation, cls: Class) -> frozenset[str]:
-    """Of ``setattr(user, key, value)``: the columns that may hold something else until they are
-    loaded."""
+    """Of ``setattr(user, key, value)``, or ``user.sqlmodel_update(data)``: the columns that may
+    hold something else until they are loaded."""
+    if body.operations[operation[5]][0] == f.ATTRIBUTE:
+        return frozenset(_set_at_once(body, operation, cls))
     if len(operation[6]) < 3 or min(operation[6]) < 0:
         return frozenset()
     _, key, value = operation[6]
     names = body.texts(key) or body.loading.models.columns(cls)
     return frozenset(_unlike(body, cls, names, givers(body, value)))
+
+
+def _set_at_once(body: LoadBody, operation: f.Operation, cls: Class) -> Iterator[str]:
+    """Of what sets whatever it is given: a schema, or a dict."""
+    more = [value for name, value in operation[7] if name == words.SETTING_MORE]
+    for index in (*operation[6][:1], *more):
+        names = body.loading.models.columns(cls)
+        given = body.operations[index] if index >= 0 else ()
+        if given[:1] == (f.DICT,) and min(given[5], default=-1) >= 0:
+            keys = {body.operations[k][5]: i for k, i in zip(given[5], given[6], strict=True)
+                    if body.operations[k][0] == f.CONSTANT}  # fmt: skip
+            for name in names & keys.keys():
+                kind = body.loading.kinds.of(cls, name)
+                turned = is_turned(body, kind, keys[name]) if kind in words.TURNED else False
+                if may_turn(kind, turned):
+                    yield name
+        else:
+            yield from _unlike(body, cls, names, givers(body, index))
 
 
 def spread(body: LoadBody, operation: f.Operation, cls: Class) -> set[str]:

@@ -3,6 +3,8 @@
     class Roster:
         def __init__(self, db, name):
             self.team = db.scalars(select(Team).where(Team.name == name)).first()
+
+What results give has no type, so the methods are run for it.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class Kinds:
         if found is None:
             models = self.loading.models
             found = models.kind(cls, name)
-            if found == words.DATETIME and not self.zones.is_naive(cls, name):
+            if found == words.DATETIME and not self.zones.loses_zone(cls, name):
                 found = ""
             if found == words.DECORATED and name in models.foreign_keys(cls):
                 found = ""
@@ -111,7 +111,8 @@ def unlike(loading: Loading) -> set[str]:
         for function in program.mentioning(cls.name):
             out |= set(_constructed(loading, function, cls))
         out |= loading.kinds.defaults(cls)
-    for function in {fn for name in words.SETTING for fn in program.mentioning(name)}:
+    setting = words.SETTING | words.SETTING_MANY
+    for function in {fn for name in setting for fn in program.mentioning(name)}:
         out |= _set_by_name(loading, function)
     return out
 
@@ -120,7 +121,9 @@ def _set_by_name(loading: Loading, function: Function) -> set[str]:
     body, out = loading.body(function), set[str]()
     for operation in body.operations:
         callee = body.operations[operation[5]] if operation and operation[0] == f.CALL else ()
-        if callee and callee[0] == f.NAME and callee[5] in words.SETTING:
+        if (callee[:1] == (f.NAME,) and callee[5] in words.SETTING) or (
+            callee[:1] == (f.ATTRIBUTE,) and callee[6] in words.SETTING_MANY
+        ):
             for cls in loading.models.program.classes.values():
                 if loading.models.declared(cls).kinds:
                     out |= load_given.set_by_name(body, operation, cls)

@@ -296,7 +296,7 @@ class Reader:
         foreign = dict(operation[7]).get("foreign_key", -1)
         if foreign >= 0:
             self.model.foreign_keys[name] = self.foreign(self.operations[foreign])
-        for argument in operation[6]:
+        for argument in (*operation[6], *self.own_types(dict(operation[7]))):
             inner = self.operations[argument]
             model_kinds.note(self, name, model_kinds.type_words(self, argument))
             if inner[0] != f.CALL:
@@ -357,6 +357,13 @@ class Reader:
         if not given or given[0] != f.DICT:
             return {}
         return self.pairs(given)
+
+    def own_types(self, keywords: Keywords) -> Iterator[int]:
+        """What the column that SQLModel's ``Field`` is given is made with, or the type."""
+        yield from (index for name, index in keywords.items() if name == "sa_type")
+        column = self.operations[keywords.get("sa_column", 0)] if "sa_column" in keywords else ()
+        if column and column[0] == f.CALL:
+            yield from (index for index in column[6] if index >= 0)
 
     def foreign(self, operation: f.Operation | None) -> str:
         """The table that a foreign key refers to."""

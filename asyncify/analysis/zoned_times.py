@@ -8,6 +8,7 @@ https://magicstack.github.io/asyncpg/current/usage.html#type-conversion
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 
 from asyncify import facts as f
 from asyncify.analysis.declarations import foreign_name
@@ -26,6 +27,7 @@ from asyncify.vocabulary.types import (
 )
 
 _DEPTH = 5
+_ENGINE, _SQLITE = "create_engine", "sqlite"
 _ARITHMETIC = ("Add", "Sub")
 
 
@@ -82,6 +84,52 @@ class ZonedTimes:
             return False
         place = MAKES_AWARE.get(name)
         return None if place is None else zoned or len(operation[6]) > place
+
+    def loses_zone(self, cls: Class, name: str) -> bool:
+        """Does a column give times without the zone that they were put there with? SQLite keeps
+        none, whatever the column says."""
+        return self.is_naive(cls, name) or (self.is_on_sqlite and self._is_zoned(cls, name))
+
+    def _is_zoned(self, cls: Class, name: str) -> bool:
+        """Does a column say itself that its times have zones?"""
+        found = [(c, *each) for c in cls.ancestors for each in declarations(c, name)]
+        holder, _, value = found[0] if found else (cls, -1, -1)
+        operations = holder.body.body.operations
+        call = operations[value] if value >= 0 else ()
+        return any(
+            operations[part][0] == f.CALL
+            and dotted(operations, operations[part][5]).rpartition(".")[2] in NAIVE_TYPES
+            for part in (call[6] if call[:1] == (f.CALL,) else ()) if part >= 0
+        )  # fmt: skip
+
+    @cached_property
+    def is_on_sqlite(self) -> bool:
+        """Are all engines that the program makes told a URL of SQLite?"""
+        engines = [
+            (function, operation)
+            for function in self.inference.program.mentioning(_ENGINE)
+            for operation in function.body.operations
+            if operation and operation[0] == f.CALL
+            and dotted(function.body.operations, operation[5]).rpartition(".")[2] == _ENGINE
+        ]  # fmt: skip
+        return bool(engines) and all(self._names_sqlite(*engine) for engine in engines)
+
+    def _names_sqlite(self, function: Function, call: f.Operation) -> bool:
+        """Is what an engine is made with the text of such a URL, or a variable that is one?"""
+        program, operations = self.inference.program, function.body.operations
+        index = call[6][0] if call[6] else -1
+        operation = operations[index] if index >= 0 else ()
+        if operation[:1] in ((f.NAME,), (f.ATTRIBUTE,)):
+            symbol = program.resolve_expression(function, operations, index)
+            found = program.variable_expression(symbol) if isinstance(symbol, Variable) else None
+            if found is None:
+                return False
+            operations, operation = found[1], found[1][found[2]]
+        given = [operation]
+        if operation[:1] == (f.CALL,):  # os.getenv("URL", "sqlite:///app.db")
+            given = [operations[part] for part in operation[6] if part >= 0]
+        texts = [part[5] for part in given if part[:1] == (f.CONSTANT,)]
+        return any(isinstance(text, str) and text.startswith(_SQLITE) for text in texts)
 
     def is_naive(self, cls: Class, name: str) -> bool:
         """Has a column no zone, as far as its class says?"""

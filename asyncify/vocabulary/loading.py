@@ -206,13 +206,15 @@ TYPES_GIVE = {
     "float": "float", "Float": "float", "Decimal": "Decimal", "Numeric": "Decimal",
     "DECIMAL": "Decimal", "bool": "bool", "Boolean": "bool", "UUID": "UUID", "Uuid": "UUID",
     "datetime": "datetime", "DateTime": "datetime", "TIMESTAMP": "datetime",
-    "DATETIME": "datetime", "date": "date", "Date": "date",
+    "DATETIME": "datetime", "date": "date", "Date": "date", "JSON": "JSON", "JSONB": "JSON",
 }  # fmt: skip
 DECORATED, DATETIME = "decorated", "datetime"  # of a type of the program; without a zone
+JSON = "JSON"  # makes lists of tuples, and texts of the keys of dicts
 TURNED = {  # a float in a literal is one of the constants of which nothing is kept
     ENUM: {"str"}, "int": {"str"}, "float": {"str", "int", "Decimal"},
     "Decimal": {"str", "float", "int", "ellipsis"}, "bool": {"str", "int"}, "UUID": {"str"},
     DATETIME: {"str", "AwareDatetime"}, "date": {"datetime"}, DECORATED: set[str](),
+    JSON: {"tuple", "Tuple"},
 }  # fmt: skip
 # Kinds of which what is put there is taken to be turned where nothing is known of it: a decimal
 # gets the digits of its column, a time loses its zone.
@@ -240,6 +242,8 @@ SAME_TEXTS = {"list", "tuple", "set", "frozenset", "sorted", "reversed", "iter"}
 SPLITTING = {"split", "rsplit"}
 TABLE_PARTS = {"keys": 0, "values": 1}
 SETTING = {"setattr"}
+SETTING_MANY = {"sqlmodel_update"}  # methods that set what a dict or a schema holds
+SETTING_MORE = "update"  # the keyword by which they are given others
 # What gives the fields of a schema as they are: methods and functions; not if this is given, and
 # then as text.
 GIVING_FIELDS = {"items", "values", "model_dump", "dict", "copy", "model_copy", "get", "pop"}
