@@ -281,12 +281,20 @@ def _expire(
     stored = all(each.source.kind not in _UNKNOWN and _is_stored(run, each.source)
                  for each in s.unordered(value))  # fmt: skip
     maybe = not stored or (run.body.is_test and run.loading.expunges)
+    is_bound_there = not _may_be_unbound(run, variable)
+    at = at if is_bound_there else -1  # nobody can name it there
     found = Demand(
         run.function, index, name, entity, entity.source, entity.path, column=column,
         reader=reader, at=at, outdated=True, maybe=maybe, many=many,
     )  # fmt: skip
     run.summary.demands[found] = None
-    return True
+    return is_bound_there
+
+
+def _may_be_unbound(run: LoadEvaluation, variable: str) -> bool:
+    """Is it set by one branch, say, and the statement behind that?"""
+    is_own = not any(each.name == variable for each in run.function.signature.parameters)
+    return is_own and run.statement is not None and not run.body.is_bound(variable, run.statement)
 
 
 def _is_left_by_loop(run: LoadEvaluation, variable: str) -> bool:

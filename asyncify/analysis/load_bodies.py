@@ -17,7 +17,7 @@ from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_schemas import Schema
 from asyncify.analysis.program import Class, Function, Variable, dotted
-from asyncify.analysis.statements import statements_of, targets_of
+from asyncify.analysis.statements import is_bound, statements_of, targets_of
 from asyncify.vocabulary import loading as words
 from asyncify.vocabulary.names import FUNCTIONS
 from asyncify.vocabulary.testing import INVOKING, is_test_path
@@ -133,6 +133,7 @@ class LoadBody:
         self._told: dict[int, s.Value] = {}
         self._callees: dict[int, list[Callee]] = {}
         self._texts: dict[int, list[str]] = {}
+        self._bound: dict[tuple[str, int], bool] = {}
 
     def _called_by_hand(self, hot: list[int]) -> list[int]:
         """Members of clients and factories have no type of their own, and do something."""
@@ -244,6 +245,14 @@ class LoadBody:
             for name in {t[1] for t in targets_of(statement) if t[0] == f.TO_NAME}:
                 out.setdefault(name, []).append(around)
         return out
+
+    def is_bound(self, name: str, at: f.Statement) -> bool:
+        """Has a variable been set when a statement is reached, as far as other statements do?"""
+        key = name, id(at)
+        if key not in self._bound:
+            found = is_bound(self.function.body.statements, name, at)
+            self._bound[key] = found is not False or name not in self.loops_around
+        return self._bound[key]
 
     @cached_property
     def is_quiet(self) -> bool:

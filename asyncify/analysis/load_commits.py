@@ -259,10 +259,13 @@ def changes(run: LoadEvaluation, write: Write, cls: Class, link: Relationship) -
 
 
 def changed(run: LoadEvaluation, writes: frozenset[Write], cls: Class) -> list[str]:
-    """The relationships of a class that some of the writes may have changed."""
+    """The relationships of a class that some of the writes may have changed, and anybody read."""
+    may_be_read = run.loading.mentions.may_be_read
     return [
         name for name, link in run.loading.models.links(cls).items()
-        if any(changes(run, write, cls, link) for write in writes)
+        if may_be_read(cls, link) and any(
+            changes(run, write, cls, link) for write in writes
+        )
     ]  # fmt: skip
 
 

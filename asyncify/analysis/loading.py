@@ -31,6 +31,7 @@ from asyncify.analysis.load_demands import Demand, Summary
 from asyncify.analysis.load_evaluation import LoadEvaluation
 from asyncify.analysis.load_held import Held
 from asyncify.analysis.load_keeping import Keeping
+from asyncify.analysis.load_mentions import Mentions
 from asyncify.analysis.load_schemas import Field, Schema, is_schema
 from asyncify.analysis.program import Class, Function
 from asyncify.analysis.statements import statements_of
@@ -99,6 +100,7 @@ class Loading:
         self._fields: dict[Schema, list[Field]] = {}
         self._handed: dict[Class, v.Value] = {}
         self.held = Held(self)
+        self.mentions = Mentions(self)
 
     @cached_property
     def has_iterables(self) -> bool:

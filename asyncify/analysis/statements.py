@@ -58,3 +58,42 @@ def targets_of(statement: f.Statement) -> Iterator[tuple[Any, ...]]:
             pending += target[1]
         else:
             yield target
+
+
+def is_bound(block: tuple[f.Statement, ...], name: str, at: f.Statement) -> bool | None:
+    """Has a variable been set when a statement of a block is reached, whatever way led there?
+    None: the statement isn't in the block."""
+    bound = False
+    for statement in block:
+        if statement is at:
+            return bound
+        for inner in blocks_of(statement):
+            found = is_bound(inner, name, at)
+            if found is not None:
+                goes_on = statement[0] == f.TRY and inner is statement[9]  # behind the body
+                before = goes_on and _sets(statement[7], name)
+                return bound or found or before or _is_target(statement, name)
+        bound = bound or _sets((statement,), name)
+    return None
+
+
+def _sets(block: tuple[f.Statement, ...], name: str) -> bool:
+    """Has a block set a variable, if what follows it is reached?"""
+    for statement in block:
+        kind, blocks = statement[0], blocks_of(statement)
+        if kind in (f.RETURN, f.RAISE, f.FLOW) and statement[7:] != ("pass",):
+            return True
+        if kind != f.FOR and _is_target(statement, name):
+            return True
+        if kind == f.TRY:
+            ways = [(*statement[7], *statement[9]), *blocks[1:-2]]
+            blocks = (statement[10],) if _sets(statement[10], name) else tuple(ways)
+        if kind in (f.IF, f.WITH, f.TRY) and all(_sets(each, name) for each in blocks):
+            return True
+    return False
+
+
+def _is_target(statement: f.Statement, name: str) -> bool:
+    return statement[0] != f.DELETE and any(
+        target[:2] == (f.TO_NAME, name) for target in targets_of(statement)
+    )

@@ -115,7 +115,7 @@ class ZonedTimes:
         return bool(engines) and all(self._names_sqlite(*engine) for engine in engines)
 
     def _names_sqlite(self, function: Function, call: f.Operation) -> bool:
-        """Is what an engine is made with the text of such a URL, or a variable that is one?"""
+        """Is an engine made with the text of such a URL, or a variable that is one?"""
         program, operations = self.inference.program, function.body.operations
         index = call[6][0] if call[6] else -1
         operation = operations[index] if index >= 0 else ()
@@ -129,6 +129,7 @@ class ZonedTimes:
         if operation[:1] == (f.CALL,):  # os.getenv("URL", "sqlite:///app.db")
             given = [operations[part] for part in operation[6] if part >= 0]
         texts = [part[5] for part in given if part[:1] == (f.CONSTANT,)]
+        texts += [part[6] for part in given if part[:1] == (f.FORMAT,)]  # what it begins with
         return any(isinstance(text, str) and text.startswith(_SQLITE) for text in texts)
 
     def is_naive(self, cls: Class, name: str) -> bool:

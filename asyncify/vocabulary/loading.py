@@ -237,6 +237,11 @@ READING = {"getattr", "hasattr"}
 COLUMN_LISTS = {"__table__", "__mapper__", "column_attrs"}
 RELATIONSHIP_LISTS = {"relationships", "RelationshipProperty"}
 DESCRIPTOR_LISTS = {"all_orm_descriptors"}
+# Of libraries: what reads relationships that nobody names.
+READING_ALL = {
+    "include_relationships", "SQLAlchemyObjectType", "StrawberrySQLAlchemyMapper", "ModelView",
+    "SerializerMixin",
+}  # fmt: skip
 # What gives the texts of what it is given, or parts of one; and of a table its keys or values.
 SAME_TEXTS = {"list", "tuple", "set", "frozenset", "sorted", "reversed", "iter"}
 SPLITTING = {"split", "rsplit"}
