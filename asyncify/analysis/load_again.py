@@ -273,7 +273,10 @@ def _expire(
     value = run.environment[variable]
     if run.detached.get(variable) == value:
         return False  # the session that had it is closed
+    is_bound_there = not _may_be_unbound(run, variable)
     if _is_left_by_loop(run, variable):
+        return False
+    if not is_bound_there and any(run.body.loops_around[variable]):  # by an earlier turn, if at all
         return False
     many = entity not in value
     if (many and not s.is_flat(value)) or entity.source.kind in _UNKNOWN:
@@ -281,7 +284,6 @@ def _expire(
     stored = all(each.source.kind not in _UNKNOWN and _is_stored(run, each.source)
                  for each in s.unordered(value))  # fmt: skip
     maybe = not stored or (run.body.is_test and run.loading.expunges)
-    is_bound_there = not _may_be_unbound(run, variable)
     at = at if is_bound_there else -1  # nobody can name it there
     found = Demand(
         run.function, index, name, entity, entity.source, entity.path, column=column,
