@@ -61,7 +61,7 @@ def call(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
         return s.NOTHING
     if name in words.SETTING_MANY:
         for entity in s.unordered(base):
-            load_reads.set_by_name(run, entity, operation)
+            load_stores.set_by_name(run, entity, operation)
     if name in INVOKING and load_commits.invoked(run, operation):
         return s.NOTHING
     if name in words.FACTORY_GIVES:
