@@ -223,13 +223,14 @@ class QueryPlanner(QueryBuilders):
                     )  # fmt: skip
 
     def _sessions_handed(self) -> dict[Function, None]:
-        """The functions that get a session: those that execute a statement with it, and those that
-        hand it on."""
+        """The functions that get a session: those that execute a statement with it or ask a Query
+        for it, and those that hand it on."""
         if self._handed is None:
             executing = {
                 use.function for flow in self.flows.values() for use, _ in flow.terminals
                 if self._names_own_parameter(use)
             }  # fmt: skip
+            executing |= {function for function in self.asked if self._asks_own_parameter(function)}
             executing |= self.escaping.keys() & self.sessions.parameters.keys()
             self._handed = {}
             pending = sorted(executing, key=lambda each: each.qualname)
@@ -246,6 +247,14 @@ class QueryPlanner(QueryBuilders):
         source = self.session(use.function, use.operation)
         name = self.sessions.parameters.get(use.function, "")
         return bool(name) and source is not None and source.text == name
+
+    def _asks_own_parameter(self, function: Function) -> bool:
+        sources = [
+            self._source(atoms[0], function, function.body.operations[index][5])
+            for index, atoms in self.asked[function]
+        ]
+        name = self.sessions.parameters.get(function, "")
+        return bool(name) and any(source is not None and source.text == name for source in sources)
 
     def _plan_start(self, flow: Flow, function: Function, index: int, draft: Draft) -> None:
         operation = function.body.operations[index]
