@@ -306,13 +306,17 @@ class Signatures(Flow):
         if function in self._sought:
             return
         self._sought.add(function)
-        name = function.name
-        if name == "__init__" and function.owner is not None:
-            name = function.owner.name
-        mentions = self.program.mentioning(name)
-        if len(mentions) <= _SEVERAL:
-            for caller in mentions:
-                self.need(caller)
+        names = [function.name]
+        if function.name == "__init__" and function.owner is not None:
+            names = [cls.name for cls in (function.owner, *function.owner.descendants())]
+            for cls in function.owner.descendants():  # `super().__init__(User)`
+                if cls.own_constructor is not None:
+                    self.need(cls.own_constructor)
+        for name in names:
+            mentions = self.program.mentioning(name)
+            if len(mentions) <= _SEVERAL:
+                for caller in mentions:
+                    self.need(caller)
 
     # -- calls
 
