@@ -146,6 +146,8 @@ class Planner:
         self.renames = Renames(colors, coloring, self.draft)
         self.mocks: list[Finding] = []
         self.misused: list[Finding] = []
+        self.rendered: dict[Function, Obstacle] = {}  # what templates call
+        self.template_findings: list[Finding] = []
         self.elsewhere = Elsewhere(colors, coloring, forks)
 
     def draft(self, module: Module) -> Draft:
@@ -163,6 +165,9 @@ class Planner:
         else:
             self.misused = list(misuses(self.colors, self.coloring))
         self._plan_last()
+        self.rendered, self.template_findings = template_calls(
+            self.colors, self.coloring, self.loading.called_by_templates
+        )
         tests = turning(self.colors, self.coloring) and not runs_on_anyio(self.inference)
         if tests:
             share_loops(self.inference.program, self.draft)
@@ -353,6 +358,7 @@ class Planner:
             **self.queries.impediments,
             **self.infrastructure.impediments,
             **self.infrastructure.engines.impediments,
+            **self.rendered,
         }
 
     # -- findings
@@ -360,7 +366,7 @@ class Planner:
     def _findings(self, files: tuple[FilePlan, ...]) -> tuple[Finding, ...]:
         found = [*self.functions.findings, *self.queries.findings, *self.infrastructure.findings]
         found += self.loading.findings + self.sides.findings
-        found += template_calls(self.colors, self.coloring, self.loading.called_by_templates)
+        found += self.template_findings
         found += self.cleanups.findings()
         found += self.renames.findings + self.mocks
         found += pending_queries(files)
@@ -505,3 +511,4 @@ def _settled(
         colors.uncopied |= uncopied
         colors.reading |= reading
         colors.impediments.update(fresh)
+        colors.rendered |= planner.rendered.keys()

@@ -46,6 +46,8 @@ class Islands(Obstacles):
                 return False  # it awaits, and what runs inside run_sync can't
             if self.returns_unread(member) or self.makes_session(member):
                 return False
+            if member in self.rendered:
+                return False  # nothing is rendered inside run_sync
             if member.is_constructor and (
                 self.factories.is_injected(member) or not self.factories.is_only_made(member)
             ):

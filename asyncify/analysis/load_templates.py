@@ -37,10 +37,11 @@ def rendered(run: LoadEvaluation, operation: f.Operation, index: int) -> None:
         at = given.get(read.path[0], -1)
         if at < 0 or len(read.path) < 2:
             continue
-        for atom in run.types(at):
+        for atom in run.types(at) | v.elements(run.types(at)):
             if isinstance(atom, v.Instance):
                 _called(run, atom.cls, read)
         for entity in s.entities(run.values[at]):
+            _called(run, entity.cls, read)
             _read(run, entity, read.path[1:], load_reads.Reading(index, read.file, at))
 
 
@@ -123,10 +124,17 @@ def _text(run: LoadEvaluation, made: Place) -> str:
 
 
 def _called(run: LoadEvaluation, cls: Class, read: Read) -> None:
-    """A method that turns, or a property, has nobody who awaits it in a template."""
-    method = cls.find(read.path[1]) if len(read.path) == 2 else None
+    """A method that turns, or a property, has nobody who awaits it in a template: one of what it
+    is given, or of what relationships lead to from there."""
+    *names, name = read.path[1:]
+    for each in names:
+        link = run.loading.models.links(cls).get(each)
+        if link is None or link.target is None:
+            return
+        cls = link.target
+    method = cls.find(name)
     if method is not None and method in run.loading.coloring.turned:
-        run.loading.called_by_templates[method, read.file, read.line] = None
+        run.loading.called_by_templates[method, read.file, read.line] = run.function
 
 
 def _names(operations: tuple[f.Operation, ...], operation: f.Operation) -> Iterator[str]:
@@ -142,7 +150,7 @@ def _given(run: LoadEvaluation, operation: f.Operation) -> Iterator[tuple[str, i
     """The variables that a template is given, with the operations that are their values."""
     operations = run.operations
     contexts = [i for i in operation[6] if i >= 0]
-    contexts += [index for name, index in operation[7] if name == CONTEXT]
+    contexts += [index for name, index in operation[7] if name in (CONTEXT, None)]
     for context in contexts:
         given = operations[context]
         if given[0] == f.NAME:

@@ -84,7 +84,7 @@ class Loading:
         self.keeping = Keeping(self.inference)
         self.telling = Telling(self)
         self.templates = Templates(self.inference.config.root)
-        self.called_by_templates: dict[tuple[Function, str, int], None] = {}
+        self.called_by_templates: dict[tuple[Function, str, int], Function] = {}
         self.unreadable: set[s.Source] = set()  # queries with options that nobody can read
         self.asked: dict[s.Source, set[str]] = {}  # the kinds of sessions that gave instances
         self.opted: dict[s.Source, set[str]] = {}  # what options name, on some way at least

@@ -55,6 +55,7 @@ class Obstacles(Callers):
     def __init__(self, inference: Inference, blocked: frozenset[str] = frozenset()) -> None:
         super().__init__(inference, blocked)
         self.impediments: dict[Function, Obstacle] = {}
+        self.rendered: set[Function] = set()  # those that templates call
         self.properties = Properties(inference)
         self.specials = Specials(self)
         self.stand_ins = StandIns(inference.program)

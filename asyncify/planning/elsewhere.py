@@ -27,7 +27,7 @@ class Found:
     entities: list[Entity]
     demands: dict[Function, list[Demand]]
     unreadable: set[Source]
-    called_by_templates: dict[tuple[Function, str, int], None]
+    called_by_templates: dict[tuple[Function, str, int], Function]
 
 
 class Elsewhere:

@@ -62,7 +62,7 @@ class LoadPlanner:
         self.eager = EagerModels(colors, draft)
         self.draft = draft
         self.findings: list[Finding] = []
-        self.called_by_templates: dict[tuple[Function, str, int], None] = {}
+        self.called_by_templates: dict[tuple[Function, str, int], Function] = {}
         self.access = Access(colors, coloring, draft, support)
         self.walks = Walks(colors, coloring, draft, self.access)
         self.entries = Entries(

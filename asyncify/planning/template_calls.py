@@ -1,4 +1,4 @@
-"""Templates that call, by name, what turns: nobody awaits it there.
+"""Templates that call what would turn: nobody awaits it there, so it stays sync.
 
 What a template is given is often put together where no type follows it: a dict that is filled key
 by key, a macro's parameters, the variables of a context processor. A method's own name still tells,
@@ -9,14 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from asyncify import facts as f
 from asyncify.analysis.colors import Coloring, Colors
-from asyncify.analysis.program import Function, Program
+from asyncify.analysis.places import Obstacle
+from asyncify.analysis.program import Function, Program, Variable
 from asyncify.findings import Finding
 from asyncify.rules import finding
 from asyncify.sites import Site
 from asyncify.source.templates import Read, Templates
 from asyncify.vocabulary.common import COMMON
-from asyncify.vocabulary.loading import AWAITING_TEMPLATES, RENDERS_TEMPLATES
+from asyncify.vocabulary.loading import (
+    AWAITING_TEMPLATES,
+    MAKES_TEMPLATE,
+    RENDERS_TEMPLATES,
+)
 
 _ADVICE = (
     "Call it before, and give the template the result; or set `enable_async=True` on the "
@@ -26,41 +32,69 @@ Methods = dict[str, list[Function]]
 
 
 def template_calls(
-    colors: Colors, coloring: Coloring, typed: dict[tuple[Function, str, int], None]
-) -> Iterator[Finding]:
-    """What templates call that turns: ``typed`` where it is known, the rest by name."""
-    program = colors.program
+    colors: Colors, coloring: Coloring, typed: dict[tuple[Function, str, int], Function]
+) -> tuple[dict[Function, Obstacle], list[Finding]]:
+    """What templates call that turns, and can't, with what renders these: ``typed`` where it is
+    known, and what nothing else has the name of; and findings for the rest."""
+    program, certain, findings = colors.program, dict[Function, Obstacle](), list[Finding]()
     if program.mentioning(AWAITING_TEMPLATES):
-        return
+        return certain, findings
     told = set()
-    for method, path, line in typed:
+    for (method, path, line), renderer in typed.items():
         told.add((path, line))
-        yield _certain(method, path, line)
+        certain.setdefault(method, _obstacle(path, line))
+        if renderer in coloring.turned:  # it hands on its session, which has to be a sync one
+            reason = f"It renders a template that calls `{method.facts.qualname}`."
+            certain.setdefault(renderer, Obstacle("ASY102", reason))
     if not any(map(program.mentioning, RENDERS_TEMPLATES)):
-        return
+        return certain, findings
     turning, others = _methods(program, coloring)
     is_property = colors.inference.is_property
-    for read in Templates(colors.inference.config.root).all_reads() if turning else ():
+    templates = Templates(colors.inference.config.root)
+    for read in (*templates.all_reads(), *_inside(program, templates)) if turning else ():
         found = [m for name in read.path[1:] for m in turning.get(name, ())]
         found = [m for m in found if is_property(m) or (read.called and m.name == read.path[-1])]
-        if found and (read.file, read.line) not in told:
-            told.add((read.file, read.line))
-            yield _by_name(program, read, found[0], others)
+        if not found or (read.file, read.line) in told:
+            continue
+        told.add((read.file, read.line))
+        if _is_only(program, found[0].name, others):
+            certain |= {m: _obstacle(read.file, read.line) for m in found if m not in certain}
+        else:
+            findings.append(_may_call(read, found[0]))
+    return certain, findings
 
 
-def _certain(method: Function, path: str, line: int) -> Finding:
-    return finding(
-        "ASY102", Site(path, line, 1),
-        f"This template calls `{method.facts.qualname}`, which turns async.", _ADVICE,
-    )  # fmt: skip
+def _inside(program: Program, templates: Templates) -> Iterator[Read]:
+    """What templates read that stand in the program: ``Template("{{ user.tasks() }}")``."""
+    for function in dict.fromkeys(fn for word in MAKES_TEMPLATE for fn in program.mentioning(word)):
+        operations = function.body.operations
+        for operation in operations:
+            callee = operations[operation[5]] if operation[:1] == (f.CALL,) else ()
+            given = operation[6][:1] if callee and MAKES_TEMPLATE & {*callee[5:7]} else ()
+            for index in given:
+                text = operations[index] if index >= 0 else ()
+                symbol = program.resolve_expression(function, operations, index) if text else None
+                if isinstance(symbol, Variable):
+                    found = program.variable_expression(symbol)
+                    text = found[1][found[2]] if found is not None else ()
+                if text and text[0] == f.CONSTANT and isinstance(text[5], str):
+                    for read in templates.reads_of(text[5]):
+                        yield read._replace(file=function.module.path, line=operation[1])
 
 
-def _by_name(program: Program, read: Read, method: Function, others: Methods) -> Finding:
-    """A finding for what a template reads, which may be something else of that name."""
-    name = method.name
+def _obstacle(path: str, line: int) -> Obstacle:
+    where = f"The template of `{path}`, line {line}," if "." in path else "A template"
+    return Obstacle("ASY102", f"{where} calls it, and can't await it.")
+
+
+def _is_only(program: Program, name: str, others: Methods) -> bool:
+    """Is nothing else called by the name of a method?"""
     kept = any(name in function.facts.stores for function in program.mentioning(name))
-    if not kept and name not in others and not _is_field(program, name):
-        return _certain(method, read.file, read.line)
+    return not kept and name not in others and not _is_field(program, name)
+
+
+def _may_call(read: Read, method: Function) -> Finding:
+    """A finding for what a template reads, which may be something else of that name."""
     return finding(
         "ASY106", Site(read.file, read.line, 1),
         f"It isn't known what `{'.'.join(read.path)}` is in this template. It may be "
