@@ -122,13 +122,13 @@ class Fixtures:
         module, program = function.module, self.inference.program
         if name != self.names(fixture)[0]:
             renamed = program.imported_as(fixture)
-            return any(local == name and _reaches(home, module) for home, local in renamed)
+            return any(local == name and reaches(home, module) for home, local in renamed)
         if module is fixture.module:
             return fixture.owner is None or fixture.owner is function.owner
         if fixture.owner is not None:
             return False
         is_imported = program.resolve(module, fixture.name) is fixture
-        return is_imported or _reaches(fixture.module, module)
+        return is_imported or reaches(fixture.module, module)
 
     def _names_of(self, function: Function) -> tuple[str, ...]:
         if function.facts.kind != "def" or not function.signature_is_decorated:
@@ -146,7 +146,7 @@ class Fixtures:
         return ()
 
 
-def _reaches(home: Module, module: Module) -> bool:
+def reaches(home: Module, module: Module) -> bool:
     """Are a module's fixtures those of another one too?"""
     last = home.path.rpartition("/")[2]
     if home is module:

@@ -25,6 +25,7 @@ from asyncify.vocabulary.testing import (
     MARK,
     MARK_OF_ANYIO,
     PLAIN_FIXTURE,
+    USING_ANYIO,
 )
 
 
@@ -43,7 +44,11 @@ class MarkPlanner:
 
     def plan(self) -> None:
         if self.by_anyio:
-            anyio_backends.plan(self.colors, self.coloring, self.draft)
+            found = anyio_backends.plain_tests(self.colors, self.coloring)
+            plain = [test for test in found if self._is_run(test)]
+            anyio_backends.plan(self.colors, self.coloring, self.draft, plain)
+            for test in plain:
+                self._decorate(test, USING_ANYIO)
         mark, strict = self._mark(), self.suite.mode == "strict" and not self.by_anyio
         if not mark and not strict:
             return
@@ -53,15 +58,18 @@ class MarkPlanner:
             if strict and is_fixture(self.inference, function):
                 self._fixture(function)
             elif mark and self._is_run(function) and not self._is_marked(function):
-                facts, draft = function.facts, self.draft(function.module)
-                decorator = mark.replace(MARK.partition(".")[0], draft.spell("pytest"), 1)
-                draft.add(
-                    AddDecorator(
-                        node=NodeRef("FunctionDef", facts.number, facts.name),
-                        site=Site(draft.module.path, facts.line, facts.column),
-                        group=self.coloring.groups.get(function, 0), decorator=decorator,
-                    )
-                )  # fmt: skip
+                self._decorate(function, mark)
+
+    def _decorate(self, function: Function, mark: str) -> None:
+        facts, draft = function.facts, self.draft(function.module)
+        decorator = mark.replace(MARK.partition(".")[0], draft.spell("pytest"), 1)
+        draft.add(
+            AddDecorator(
+                node=NodeRef("FunctionDef", facts.number, facts.name),
+                site=Site(draft.module.path, facts.line, facts.column),
+                group=self.coloring.groups.get(function, 0), decorator=decorator,
+            )
+        )  # fmt: skip
 
     def _mark(self) -> str:
         """The mark of a test that turns, or '' where it needs none."""

@@ -28,6 +28,8 @@ MARK = "pytest.mark.asyncio"
 PARAMETRISING = "parametrize"
 MARK_OF_ANYIO = "pytest.mark.anyio"
 ANYIO_BACKEND = "anyio_backend"  # the fixture that every awaited one asks for, too
+USING_ANYIO = f'pytest.mark.usefixtures("{ANYIO_BACKEND}")'  # what a test that stays plain says
+AUTOUSE = "autouse"
 SCOPE, SCOPES = "scope", ("function", "class", "module", "package", "session")
 # The versions of pytest-asyncio whose marks name the loop, because no setting does for all tests:
 # from the first up to the second. https://pytest-asyncio.readthedocs.io/en/stable/reference/changelog.html
