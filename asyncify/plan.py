@@ -130,7 +130,7 @@ class Planner:
         self.drafts: dict[Module, Draft] = {}
         self.sides = SidePlanner(colors, coloring, self.draft, self.support.name)
         self.infrastructure = InfrastructurePlanner(
-            colors, coloring, self.queries, self.draft, self.sides.variables.take, self.support
+            colors, coloring, self.queries, self.draft, self.sides, self.support
         )
         self.loading = LoadPlanner(
             colors, coloring, self.draft, self.support.name,

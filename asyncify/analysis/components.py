@@ -199,7 +199,9 @@ class Components(Islands):
             # What works on `Books(SessionLocal())` may be the other side's as well.
             opened = map(self.divider.spread.opened, coloring.turned - sides.synced)
             coloring.alive |= self._made_from(set().union(*opened))
-            coloring.alive -= self._apart(coloring)
+            held = self._made_from(self._held_for_others(coloring))
+            coloring.alive |= held
+            coloring.alive -= self._apart(coloring) - held
 
     def _made_from(self, origins: set[v.Origin]) -> set[v.Origin]:
         """The origins, and those of what they are made from: a factory's engine."""
@@ -219,6 +221,19 @@ class Components(Islands):
         alone = self.divider.twins.only_synced(coloring.sides)
         alone |= self._engines_of(alone, coloring)
         return alone - self._made_from(coloring.alive - alone)
+
+    def _held_for_others(self, coloring: Coloring) -> set[v.Origin]:
+        """What a constructor that stays sync makes for the async side too: its object holds both,
+        and functions that turn work with the one."""
+        quiet = coloring.sides.quiet
+        held = {
+            atom.origin for cls, _, value in self.inference.named_attributes_held()
+            for atom in value
+            if isinstance(atom, v.Known) and atom.origin and atom.origin.function in quiet
+            and self.divider.held.is_doubled(cls)
+        }  # fmt: skip
+        used = (self._own_links(function).links for function in coloring.turned - quiet)
+        return held.intersection(set().union(*used)) if held else held
 
     def _engines_of(self, alone: set[v.Origin], coloring: Coloring) -> set[v.Origin]:
         """The engines of what only the sync side uses, that no other function has in hand."""

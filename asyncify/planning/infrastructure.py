@@ -24,6 +24,7 @@ from asyncify.planning.managers import plan_managers
 from asyncify.planning.queries import QueryPlanner
 from asyncify.planning.routed_binds import plan_routed
 from asyncify.planning.scoped_factories import plan_on_factories
+from asyncify.planning.side_twins import SidePlanner
 from asyncify.planning.support import Support
 from asyncify.planning.sync_engines import SyncEnginePlanner
 from asyncify.planning.sync_names import EVENTS, SyncNames
@@ -52,7 +53,7 @@ class InfrastructurePlanner:
         coloring: Coloring,
         queries: QueryPlanner,
         draft: Callable[[Module], Draft],
-        twin: Callable[[Variable], str],
+        sides: SidePlanner,
         support: Support,
     ) -> None:
         self.colors = colors
@@ -61,12 +62,13 @@ class InfrastructurePlanner:
         self.findings: list[Finding] = []
         self.impediments: dict[Function, Obstacle] = {}
         self.draft = draft
+        self.held = sides.held
         self.engines = EnginePlanner(colors, draft, support, self.findings)
         self.names = SyncNames(colors)
         self.annotations = AnnotationPlanner(colors, coloring, queries, self.names, draft)
         self.listeners = ListenerPlanner(colors, coloring, self.names, draft, self.impediments)
         self.sync_engines = SyncEnginePlanner(
-            colors, coloring, draft, twin, self.findings, self.impediments, support
+            colors, coloring, draft, sides.variables.take, self.findings, self.impediments, support
         )
 
     def plan(self) -> None:
@@ -76,6 +78,8 @@ class InfrastructurePlanner:
             for function in module.functions:
                 if not self._stays(function) and not self.colors.is_outside(function):
                     self._function(function)
+                elif kept := self._held_for_others(function):
+                    self._references(function, kept)
                 elif function in self.coloring.entered:
                     self.listeners.decorators(function)
                 elif self._has_listeners(function):
@@ -183,7 +187,22 @@ class InfrastructurePlanner:
         }  # fmt: skip
         return bool(origins) and origins <= coloring.stays_origins
 
+    def _held_for_others(self, function: Function) -> list[int]:
+        """The operations by which a method that stays sync makes what async code reads."""
+        if function.owner is None or function not in self.coloring.islands:
+            return []
+        return sorted(self.held.for_others(function))
+
     # -- references
+
+    def _references(self, function: Function, indexes: list[int]) -> None:
+        """Some expressions of a function whose others stay as they are."""
+        operations, layout = function.body.operations, self.colors.uses.layout(function)
+        for index in indexes:
+            if operations[index] and operations[index][0] in (f.NAME, f.ATTRIBUTE):
+                name = self.names.meant(function, operations, index)
+                if name:
+                    self._reference(function, layout, index, name)
 
     def _function(self, function: Function) -> None:
         if function.facts.kind != "module":
