@@ -86,7 +86,7 @@ def _read_by_library(
     run: LoadEvaluation, operation: f.Operation, callee: f.Operation, name: str, index: int
 ) -> None:
     """What templates, texts, log records and schemas read of what a call hands them."""
-    if name in words.RENDERING:
+    if name in words.RENDERING or load_templates.is_renderer(run, operation[5]):
         load_templates.rendered(run, operation, index)
     places: tuple[int, ...] = ()
     if name == words.FORMAT and run.operations[callee[5]][0] == f.CONSTANT:

@@ -3,14 +3,14 @@ rendered."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
 from asyncify.analysis import load_reads, load_summaries
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
-from asyncify.analysis.program import Class, Function, Variable
+from asyncify.analysis.program import Class, Function, Program, Variable
 from asyncify.analysis.statements import statements_of
 from asyncify.source.templates import Read
 from asyncify.vocabulary.loading import (
@@ -19,6 +19,7 @@ from asyncify.vocabulary.loading import (
     LISTS_TEMPLATES,
     MAKES_TEMPLATE,
     QUERYING,
+    RENDERING,
     TEMPLATE_NAMES,
 )
 
@@ -43,6 +44,33 @@ def rendered(run: LoadEvaluation, operation: f.Operation, index: int) -> None:
         for entity in s.entities(run.values[at]):
             _called(run, entity.cls, read)
             _read(run, entity, read.path[1:], load_reads.Reading(index, read.file, at))
+
+
+def is_renderer(run: LoadEvaluation, index: int) -> bool:
+    """Is what is called a function of the program that renders what it is given the name of?"""
+    renderers = run.loading.renderers
+    return bool(renderers) and any(fn in renderers for fn, _ in run.body.callees(index))
+
+
+def renderers(program: Program) -> frozenset[Function]:
+    """``def page(request, name, **context): return templates.TemplateResponse(...)``"""
+    words = RENDERING | GETS_TEMPLATE
+    return frozenset(
+        function for function in dict.fromkeys(x for word in sorted(words)
+                                               for x in program.mentioning_member(word))
+        if function.facts.kind == "def" and _renders_given(function, words)
+    )  # fmt: skip
+
+
+def _renders_given(function: Function, words: Set[str]) -> bool:
+    operations = function.body.operations
+    parameters = {parameter.name for parameter in function.signature.parameters}
+    return any(
+        operations[operation[5]][0] == f.ATTRIBUTE and operations[operation[5]][6] in words
+        and any(i >= 0 and operations[i][:1] == (f.NAME,) and operations[i][5] in parameters
+                for i in (*operation[6], *(i for _, i in operation[7])))
+        for operation in operations if operation and operation[0] == f.CALL
+    )  # fmt: skip
 
 
 def _reads(run: LoadEvaluation, operation: f.Operation, callee: f.Operation) -> list[Read]:

@@ -21,6 +21,7 @@ from asyncify.analysis import (
     load_requests,
     load_schemas,
     load_sessions,
+    load_templates,
     model_fields,
 )
 from asyncify.analysis import load_values as s
@@ -110,6 +111,10 @@ class Loading:
     @cached_property
     def having_methods(self) -> frozenset[Class]:
         return load_objects.having_methods(self)
+
+    @cached_property
+    def renderers(self) -> frozenset[Function]:
+        return load_templates.renderers(self.inference.program)
 
     def demands(self) -> dict[Function, list[Demand]]:
         """What the functions that turn ask of their own instances; what they ask of those that
