@@ -195,6 +195,9 @@ class Colors(Settling):
         fixed |= self.inference.staying
         state.failed |= {fn: why for fn, why in self.held_back.items() if why is not None}
         self._keep_to_itself(state.sides)
+        for function in self.rendered:
+            if not self.makes_session(function):  # what renders it hands on that of others
+                state.sides.refused |= self._closure(function)
         self.divider.roots.add_copies(state.sides)
         while True:
             coloring = self._turn(state.islands, state.stays, state.sides)

@@ -41,7 +41,7 @@ class Enclosures(Components):
         given = [fn for fn in functions if home(fn) is not fn and fn not in islands]
         for group in ([fn] for fn in given) if len(given) < 2 else (*([fn] for fn in given), given):
             outer = {home(fn) for fn in group} - islands
-            members = {m for fn in outer for m in self._closure(fn, coloring)}
+            members = {m for fn in outer for m in self._closure(fn)}
             if members.issuperset(group) and self._can_be_islands(members, coloring):
                 self._add_islands(members, coloring, islands)
                 return True
@@ -60,7 +60,7 @@ class Enclosures(Components):
             return False
         # Others may share what is below them.
         for group in (users, users.union(*(enclosed(self, other) for other in others))):
-            members = {m for fn in group for m in self._closure(fn, coloring)}
+            members = {m for fn in group for m in self._closure(fn)}
             if self._can_be_islands(members, coloring):
                 self._add_islands(members, coloring, islands)
                 return True
@@ -80,7 +80,7 @@ class Enclosures(Components):
             return False
         if not (
             self.factories.is_used_later(constructor)
-            or any(map(self.divider.twins.sources, self._closure(constructor, coloring)))
+            or any(map(self.divider.twins.sources, self._closure(constructor)))
         ) and self._can_be_island(constructor, coloring):
             return False
         return self._make_factory(constructor, coloring)

@@ -37,7 +37,7 @@ class Islands(Obstacles):
             return False
         if not self.callers().get(function):
             return False  # whoever it is handed to calls it outside of run_sync
-        return self._can_be_islands(self._closure(function, coloring), coloring)
+        return self._can_be_islands(self._closure(function), coloring)
 
     def _can_be_islands(self, members: set[Function], coloring: Coloring) -> bool:
         """May all that calls some functions enter them, but for what runs inside run_sync too?"""
@@ -123,7 +123,7 @@ class Islands(Obstacles):
             for use in self.uses.of(function)
         )  # fmt: skip
 
-    def _closure(self, function: Function, coloring: Coloring) -> set[Function]:
+    def _closure(self, function: Function) -> set[Function]:
         """The function, and all below it that do I/O; of a class whose constructor is an island,
         all methods that do."""
         out: set[Function] = set()

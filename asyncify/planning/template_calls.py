@@ -42,6 +42,9 @@ def template_calls(
     told = set()
     for (method, path, line), renderer in typed.items():
         told.add((path, line))
+        if method in colors.reading:
+            findings.append(_awaits(method, path, line))
+            continue
         certain.setdefault(method, _obstacle(path, line))
         if renderer in coloring.turned:  # it hands on its session, which has to be a sync one
             reason = f"It renders a template that calls `{method.facts.qualname}`."
@@ -58,7 +61,11 @@ def template_calls(
             continue
         told.add((read.file, read.line))
         if _is_only(program, found[0].name, others):
-            certain |= {m: _obstacle(read.file, read.line) for m in found if m not in certain}
+            for method in found:
+                if method in colors.reading:
+                    findings.append(_awaits(method, read.file, read.line))
+                else:
+                    certain.setdefault(method, _obstacle(read.file, read.line))
         else:
             findings.append(_may_call(read, found[0]))
     return certain, findings
@@ -85,6 +92,15 @@ def _inside(program: Program, templates: Templates) -> Iterator[Read]:
 def _obstacle(path: str, line: int) -> Obstacle:
     where = f"The template of `{path}`, line {line}," if "." in path else "A template"
     return Obstacle("ASY102", f"{where} calls it, and can't await it.")
+
+
+def _awaits(method: Function, path: str, line: int) -> Finding:
+    """A finding for a method that turns only to load what it reads."""
+    return finding(
+        "ASY102", Site(path, line, 1),
+        f"This template calls `{method.facts.qualname}`, which turns async to load what it reads.",
+        _ADVICE,
+    )  # fmt: skip
 
 
 def _is_only(program: Program, name: str, others: Methods) -> bool:
