@@ -249,7 +249,12 @@ class Places:
         creator = creators.argument(operations, index)
         if creator >= 0:  # the URL only says which kind of database it is
             return not creators.makes_files(program, function, operations, creator)
-        for part in self.uses.layout(function).subtree(index):
+        parts = self.uses.layout(function).subtree(index)
+        begun = {  # "sqlite:///" + path
+            operations[part][6][0] for part in parts
+            if operations[part][0] == f.OPERATOR and operations[part][5] == "Add"
+        }  # fmt: skip
+        for part in parts:
             operation, texts = operations[part], operations
             if operation[0] in (f.NAME, f.ATTRIBUTE):
                 symbol = program.resolve_expression(function, texts, part)
@@ -260,7 +265,9 @@ class Places:
                 default = _default(function, operation)
                 operation = operation if default is None else default
             text = operation[5] if operation[0] == f.CONSTANT else None
-            if isinstance(text, str) and (":memory:" in text or text in MEMORY):
+            if isinstance(text, str) and (
+                ":memory:" in text or (text in MEMORY and part not in begun)
+            ):
                 return True
         return False
 
