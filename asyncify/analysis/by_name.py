@@ -127,7 +127,12 @@ class ByName:
             return None
         if callee[6] in COMMON:
             name = _plain(_identifier(evaluation.operations[callee[5]]))
-            found = tuple(m for m in found if m.owner and name and _plain(m.owner.name) == name)
+            found = tuple(
+                method for method in found if method.owner and name and any(
+                    _plain(cls.name) == name and cls.find(method.name) is method
+                    for cls in (method.owner, *method.owner.descendants())
+                )
+            )  # fmt: skip
         return tuple(method for method in found if self._takes(method, operation))
 
     def _looked_up(self, evaluation: Evaluation, operation: f.Operation) -> tuple[Function, ...]:
