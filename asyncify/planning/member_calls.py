@@ -51,7 +51,7 @@ class MemberPlanner(UsePlanner):
             self._stream(use, layout, draft, hoister)
         elif form in (Form.AWAIT, Form.AWAIT_OR_WITH):
             entered = self.is_entered(use.operation, layout)
-            if form is Form.AWAIT_OR_WITH and entered:
+            if form is Form.AWAIT_OR_WITH and (entered or self._is_given_to_enter(use, layout)):
                 return
             if entered and self._opened_with_options(use, layout, draft):
                 return
@@ -160,6 +160,20 @@ class MemberPlanner(UsePlanner):
             other.operation == outer and self._opening(other, layout) is not None
             for other in self.colors.uses.of(use.function)
         )
+
+    def _is_given_to_enter(self, use: Use, layout: Layout) -> bool:
+        """``return engine.connect()`` of a function whose callers enter what it gives: what
+        ``await`` gives is open already and can't be entered."""
+        statement, function = layout.statement(use.operation), layout.function
+        if statement is None or statement[0] != f.RETURN or statement[7] != use.operation:
+            return False
+        entered = {
+            self.is_entered(other.operation, self.colors.uses.layout(caller))
+            for caller, other in self.colors.callers().get(function, ()) if other.kind == "call"
+        }  # fmt: skip
+        if len(entered) > 1:
+            self.impede(use, f"What the awaited `{use.name}` gives can't be entered by `with`")
+        return True in entered
 
     def _opening(self, use: Use, layout: Layout) -> Use | None:
         """The ``engine.connect()`` in a with item ``engine.connect().execution_options(...)``."""
