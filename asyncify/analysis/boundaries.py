@@ -57,11 +57,12 @@ class Decorator:
 @lru_cache(_NAMES)
 def rule_of(name: str) -> Rule | None:
     """The rule of something foreign by its dotted name; methods are ``class().method``, keywords
-    of constructors ``class(keyword)``."""
+    of constructors, and what classes below set, ``class(keyword)``."""
     if name.startswith("pytest.mark."):
         return Rule.INSPECTED
     if name.endswith(")") and not name.endswith("()"):
-        made = constructor_boundary(*name[:-1].split("("))
+        owner, _, keyword = name[:-1].rpartition("(")
+        made = constructor_boundary(owner, keyword)
         return made.rule if made is not None else None
     owner, separator, method = name.rpartition("().")
     found = method_boundary(owner, method) if separator else boundary(name)

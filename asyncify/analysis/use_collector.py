@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import product
 
 from asyncify import facts as f
 from asyncify.analysis import kept_methods
@@ -14,6 +15,8 @@ from asyncify.analysis.program import Function
 from asyncify.analysis.use import SYNC_KINDS, UNSURE, Use, in_order
 from asyncify.analysis.use_calls import Calls
 from asyncify.analysis.use_stacks import ENTERING, ENTERING_ASYNC
+from asyncify.vocabulary.classes import is_unknown
+from asyncify.vocabulary.frameworks import CONSTRUCTORS
 from asyncify.vocabulary.loading import ROUTES, ROUTING, STORING_METHODS
 from asyncify.vocabulary.names import (
     ALEMBIC_COMMANDS,
@@ -61,6 +64,9 @@ class Collector(Calls):
                     yield from self.iterated(statement[8])
                 yield from self.stored(statement)
                 yield from self.hung(statement)
+                yield from self.declared(statement[7], statement[8])
+            elif statement[0] == f.ANNOTATED:
+                yield from self.declared((statement[7],), statement[9])
             elif statement[0] == f.AUGMENTED:
                 yield from self.iterated(statement[8])  # `names += people()`, of a list
             elif statement[0] == f.WITH:
@@ -207,14 +213,30 @@ class Collector(Calls):
                     name = atom.name.removeprefix("builtins.")
                     yield Use("pass", self.function, statement[8], name=name, callees=callees)
 
+    def declared(self, targets: tuple[f.Operation, ...], index: int) -> Iterator[Use]:
+        """``exception_handlers = {ValueError: refuse}``, in the body of a class below a library's,
+        which reads it."""
+        if self.function.facts.kind != "class" or index < 0:
+            return
+        value = self.values[index] | v.elements(self.values[index])
+        given = [a.function for a in value if isinstance(a, v.FunctionObject)]
+        names = [target[1] for target in targets if target[0] == f.TO_NAME] if given else []
+        bases = self.inference.program.classes[self.function].foreign_bases if names else ()
+        for base, name in product(sorted(bases), names):
+            if base in CONSTRUCTORS or (is_unknown(base) and not self._is_read(name)):
+                callees = in_order(given, value)
+                yield Use("pass", self.function, index, name=f"{base}({name})", callees=callees)
+
     def _is_hook(self, atom: v.Atom, name: str) -> bool:
         """``client.on_message = on_message``: an attribute of a library's object that nobody in the
         program reads."""
         if not isinstance(atom, v.ForeignInstance) or "." not in atom.name:
             return False
-        if atom.name.startswith(_FAKES):
-            return False
-        return not any(
+        return not atom.name.startswith(_FAKES) and not self._is_read(name)
+
+    def _is_read(self, name: str) -> bool:
+        """Does the program read an attribute of that name anywhere?"""
+        return any(
             operation and operation[0] == f.ATTRIBUTE and operation[6] == name
             for function in self.inference.program.mentioning_member(name)
             for operation in function.body.operations

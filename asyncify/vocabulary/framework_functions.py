@@ -8,7 +8,6 @@ from asyncify.vocabulary.boundary_rules import (
     CELERY,
     CLICK,
     FASTAPI,
-    LITESTAR,
     OWN_LOOP,
     STARLETTE,
     SYNC,
@@ -19,6 +18,7 @@ from asyncify.vocabulary.boundary_rules import (
     Rule,
 )
 from asyncify.vocabulary.injection import DEPENDS, PROVIDERS
+from asyncify.vocabulary.litestar import LITESTAR_ROWS
 
 _TRANSPARENT = Rule.TRANSPARENT
 _PYTHON = "https://docs.python.org/3/library/"
@@ -40,11 +40,6 @@ _SENTRY = "https://docs.sentry.io/platforms/python/tracing/instrumentation/"
 _ALEMBIC = "https://alembic.sqlalchemy.org/en/latest/api/operations.html#operation-plugins"
 _PLUGGY = "https://pluggy.readthedocs.io/en/stable/"
 _CELERY_SIGNALS = "https://docs.celeryq.dev/en/stable/userguide/signals.html"
-
-_LITESTAR_ROUTES = (
-    *("get", "post", "put", "patch", "delete", "head", "route"),
-    *("websocket", "websocket_listener", "asgi"),
-)
 
 # WSGI frameworks, see `wsgi`.
 _PYRAMID = "https://docs.pylonsproject.org/projects/pyramid/en/latest/narr/viewconfig.html"
@@ -290,24 +285,7 @@ _ROWS = (
             "pytest.hookspec",
         )
     ),
-    # Litestar
-    *(
-        Boundary(name, AWAITED, note=THREADED, source=LITESTAR + "topics/sync-vs-async.html")
-        for module in ("litestar", "litestar.handlers")
-        for name in (f"{module}.{verb}" for verb in _LITESTAR_ROUTES)
-    ),
-    *(
-        Boundary(name, AWAITED, 0, "dependency", note=THREADED, source=LITESTAR)
-        for name in ("litestar.di.Provide", "litestar.Provide")
-    ),
-    Boundary(
-        "litestar.background_tasks.BackgroundTask",
-        AWAITED,
-        0,
-        "fn",
-        note=THREADED,
-        source=LITESTAR + "usage/responses.html#background-tasks",
-    ),
+    *LITESTAR_ROWS,
     # Tornado
     Boundary(
         "tornado.ioloop.PeriodicCallback",

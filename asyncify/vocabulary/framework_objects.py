@@ -8,7 +8,6 @@ from asyncify.vocabulary.boundary_rules import (
     CELERY,
     CLICK,
     FASTAPI,
-    LITESTAR,
     OWN_LOOP,
     STARLETTE,
     SYNC,
@@ -18,6 +17,7 @@ from asyncify.vocabulary.boundary_rules import (
     Boundary,
     Rule,
 )
+from asyncify.vocabulary.litestar import LITESTAR_KEYWORDS
 
 _STRAWBERRY = "https://strawberry.rocks/docs/"
 
@@ -305,7 +305,7 @@ MAKERS: dict[str, str] = {
     "opentelemetry.trace.get_tracer": "opentelemetry.trace.Tracer",
 }
 
-# Keyword arguments of a class that take functions.
+# Keyword arguments of a class that take functions, or attributes that a class below it sets.
 CONSTRUCTORS: dict[str, dict[str, Boundary]] = {
     name: {
         "lifespan": Boundary("lifespan", AWAITED, source=FASTAPI + "advanced/events/"),
@@ -321,21 +321,7 @@ CONSTRUCTORS: dict[str, dict[str, Boundary]] = {
         "fastapi.routing.APIRouter",
         "starlette.applications.Starlette",
     )
-}
-_OF_LITESTAR = (
-    *("on_startup", "on_shutdown", "lifespan", "route_handlers", "dependencies", "guards"),
-    *("before_request", "after_request", "after_response", "before_send", "after_exception"),
-)
-_ERRORS_OF_LITESTAR = Boundary(
-    "exception_handlers", SYNC, note=CALLED, source=LITESTAR + "usage/exceptions.html"
-)
-CONSTRUCTORS |= {
-    name: {
-        **{key: Boundary(key, AWAITED, note=THREADED, source=LITESTAR) for key in _OF_LITESTAR},
-        "exception_handlers": _ERRORS_OF_LITESTAR,
-    }
-    for name in ("litestar.Litestar", "litestar.app.Litestar", "litestar.Router")
-}
+} | LITESTAR_KEYWORDS
 CONSTRUCTORS["strawberry.fastapi.GraphQLRouter"] = {
     key: Boundary(key, AWAITED, note=THREADED, source=_STRAWBERRY + "integrations/fastapi")
     for key in ("context_getter", "root_value_getter")
