@@ -11,6 +11,7 @@ from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.crowded import Start, crowded_mains
 from asyncify.analysis.environments import is_alembic
 from asyncify.analysis.infer import Inference
+from asyncify.analysis.load_typed import evaluate_readers
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, Module
 from asyncify.analysis.sides import is_copy
@@ -157,6 +158,7 @@ class Planner:
 
     def make(self) -> Plan:
         if self.coloring.turned:
+            evaluate_readers(self.colors, self.coloring)
             turn_readers(self.colors, self.coloring)
             self.elsewhere.begin()
         self._plan_functions()

@@ -32,6 +32,7 @@ class Callers:
         self._families: dict[Function, tuple[Function, ...]] = {}
         self._protocols = 0  # the families are those of as many classes that meet in protocols
         self._known_callers: dict[Function, list[tuple[Function, Use]]] | None = None
+        self._callers_among = 0  # as many functions that were evaluated
         self._reaching_io: set[Function] | None = None
         self._kept_own: set[Function] = set()  # whose I/O is nobody else's business
         self._looping: dict[Function, list[Use]] | None = None
@@ -46,14 +47,15 @@ class Callers:
         return self._in_order
 
     def callers(self) -> dict[Function, list[tuple[Function, Use]]]:
-        if self._known_callers is not None:
+        evaluated = len(self.inference.evaluations)
+        if self._known_callers is not None and self._callers_among == evaluated:
             return self._known_callers
         callers: dict[Function, list[tuple[Function, Use]]] = {}
         for function in self._evaluated():
             for use in self.uses.of(function):
                 for callee in use.callees:
                     callers.setdefault(callee, []).append((function, use))
-        self._known_callers = callers
+        self._known_callers, self._callers_among = callers, evaluated
         return callers
 
     def family(self, function: Function) -> tuple[Function, ...]:

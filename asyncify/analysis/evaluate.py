@@ -170,7 +170,7 @@ class Evaluation:
         self.branches(statement[8], statement[9])
 
     def on_for(self, statement: f.Statement) -> None:
-        items = protocols.iterate(self, self.values[statement[8]])
+        items = protocols.iterate(self, self.values[statement[8]], index=statement[8])
         before = dict(self.environment)
         for _ in range(2):
             self.bind(statement[7], items)
@@ -381,7 +381,8 @@ class Evaluation:
         self.environment = dict(outer)
         for target, iterable, start, middle, end, _, _ in generators:
             self.evaluate(start, middle)
-            self._bind_quietly(target, protocols.iterate(self, self.values[iterable]))
+            items = protocols.iterate(self, self.values[iterable], index=iterable)
+            self._bind_quietly(target, items)
             self.evaluate(middle, end)
         self.evaluate(first, element_end)
         self.environment = outer

@@ -51,12 +51,29 @@ def returned(evaluation: Evaluation, operation: f.Operation, function: Function)
     callee = evaluation.operations[operation[5]]
     if not given and function.owner is not None and callee[0] == f.ATTRIBUTE:
         given = _of_receiver(evaluation, callee[5], function.owner)
+    return _declared(evaluation.inference, function, names, given)
+
+
+def iterated(evaluation: Evaluation, method: Function, cls: Class, index: int) -> v.Value:
+    """What a loop binds over an object of a class whose ``__iter__`` returns an iterator of a type
+    variable; ``index`` is the operation that gives the object, or -1."""
+    names = _variables(evaluation.inference, method)
+    if not names or method.owner is None:
+        return v.UNKNOWN
+    given = _of_object(evaluation, index, cls, method.owner)
+    return v.elements(_declared(evaluation.inference, method, names, given))
+
+
+def _declared(
+    inference: Inference, function: Function, names: tuple[str, ...], given: Given
+) -> v.Value:
+    """What a function returns where its type variables stand for these."""
     if not any(given.get(name) for name in names):
         return v.UNKNOWN
     signature = function.signature
     return declarations.annotation_value(
-        evaluation.inference, function.parent or function, signature.operations,
-        signature.returns, given=given,
+        inference, function.parent or function, signature.operations, signature.returns,
+        given=given,
     )  # fmt: skip
 
 
@@ -193,11 +210,20 @@ def _of_object(evaluation: Evaluation, index: int, cls: Class, owner: Class) -> 
     if any(found.values()):
         return found
     place = Expression(evaluation.function, evaluation.operations, index)
-    for origin in _origins(evaluation, place):
+    for origin in _origins(evaluation, place) if index >= 0 else ():
         found = _inherited(inference, cls, owner, _told(inference, origin, cls), 0)
         if any(found.values()):
             return found
-    return {}
+    return _of_subclasses(inference, cls, owner)
+
+
+def _of_subclasses(inference: Inference, cls: Class, owner: Class) -> Given:
+    """What the type variables of a generic class are inside of it: what any class below it says."""
+    out: dict[str, v.Value] = {}
+    for below in cls.descendants():
+        for name, value in _inherited(inference, below, owner, {}, 0).items():
+            out[name] = v.join([out.get(name, v.UNKNOWN), value])
+    return out
 
 
 def _told(inference: Inference, place: Expression, cls: Class) -> Given:

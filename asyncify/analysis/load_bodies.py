@@ -149,9 +149,7 @@ class LoadBody:
                 if operation and operation[0] == f.ATTRIBUTE
                 and operation[6] in words.FACTORY_GIVES
             }  # fmt: skip
-        if self.loading.has_iterables and not words.GOING_THROUGH.isdisjoint(
-            self.function.facts.names
-        ):
+        if self.loading.has_iterables:
             called |= set(self._going_through())
         read, implicit, held = self.properties, self.implicit_calls, self._selected
         if not called and not read and not implicit and not held:
@@ -206,20 +204,17 @@ class LoadBody:
 
     def _going_through(self) -> Iterator[int]:
         """``enumerate(users)`` of an object with an ``__iter__``."""
+        if self.types is None:
+            return
         for operation in self.operations:
-            if operation and operation[0] == f.CALL:
-                callee = self.operations[operation[5]]
-                if (
-                    callee[0] == f.NAME
-                    and callee[5] in words.GOING_THROUGH
-                    and any(
-                        isinstance(atom, v.Instance) and atom.cls.find("__iter__") is not None
-                        for i in operation[6]
-                        if self.types is not None
-                        for atom in self.types[i]
-                    )
-                ):
-                    yield operation[5]
+            if operation[:1] != (f.CALL,) or not any(
+                isinstance(atom, v.Foreign) and atom.name in words.GOING_THROUGH
+                for atom in self.types[operation[5]]
+            ):
+                continue
+            given = [atom for i in operation[6] if i >= 0 for atom in self.types[i]]
+            if any(isinstance(a, v.Instance) and a.cls.find("__iter__") for a in given):
+                yield operation[5]
 
     @cached_property
     def named_first(self) -> dict[str, int]:
@@ -314,6 +309,19 @@ class LoadBody:
                 found = self.loading.telling.instances(value, source)
             self._told[index] = found
         return found
+
+    def iterated(self, index: int) -> s.Value:
+        """What a loop over an object binds by its class's type variables."""
+        evaluation = self.loading.inference.evaluations.get(self.function)
+        if evaluation is None:
+            return s.NOTHING
+        value = v.UNKNOWN.union(
+            *(generics.iterated(evaluation, method, atom.cls, index)
+              for atom in evaluation.values[index] if isinstance(atom, v.Instance)
+              if (method := atom.cls.find("__iter__")) is not None)
+        )  # fmt: skip
+        source = s.Source("other", self.function, index)
+        return s.many(self.loading.telling.instances(value, source)) if value else s.NOTHING
 
     def _instances(self, index: int) -> s.Value:
         value = self.types[index] if self.types is not None else v.UNKNOWN

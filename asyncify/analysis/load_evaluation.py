@@ -492,7 +492,7 @@ class LoadEvaluation:
             if self.loading.has_iterables:
                 value = s.join([value, *load_specials.gone_through(self, value, index)])
             return value
-        return self.special(index, "__iter__")
+        return self.special(index, "__iter__") or self.body.iterated(index)
 
     def special(self, index: int, name: str) -> s.Value:
         """What a special method of an object gives."""

@@ -135,7 +135,7 @@ class Loading:
 
     def _concerned(self) -> set[Function]:
         """Functions that turn, and from which something is read that may have to be loaded."""
-        pending = list(self._readers())
+        pending = list(self.readers())
         reached = set(pending)
         callers = self.colors.callers() if pending else {}
         while pending:
@@ -188,7 +188,7 @@ class Loading:
             return []
         return [fn for fn in mentions if fn not in self.inference.evaluations]
 
-    def _readers(self) -> Iterator[Function]:
+    def readers(self) -> Iterator[Function]:
         program = self.inference.program
         names: set[str] = set()
         for cls in program.classes.values():

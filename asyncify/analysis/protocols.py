@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asyncify.analysis import members, queries, records
+from asyncify.analysis import generics, members, queries, records
 from asyncify.analysis import values as v
 from asyncify.vocabulary.frameworks import METHODS
 
@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 _ITERATING, _STEPPING = ("__iter__", "__aiter__"), ("__next__", "__anext__")
 
 
-def iterate(evaluation: Evaluation, value: v.Value, seen: v.Value = v.UNKNOWN) -> v.Value:
-    """What a loop over a value binds; ``seen`` are iterators whose iterator this is."""
+def iterate(
+    evaluation: Evaluation, value: v.Value, seen: v.Value = v.UNKNOWN, index: int = -1
+) -> v.Value:
+    """What a loop over a value binds; ``seen`` are iterators whose iterator this is, ``index`` is
+    the operation that gives the value."""
     inference = evaluation.inference
     listed = records.as_tuples(inference, value)
     out = [
@@ -34,6 +37,8 @@ def iterate(evaluation: Evaluation, value: v.Value, seen: v.Value = v.UNKNOWN) -
                 for method in inference.methods(atom.cls, name):
                     made = inference.called(method, True, [], {}, awaited=atom in seen)
                     out.append(made if atom in seen else iterate(evaluation, made, seen | {atom}))
+                    if atom not in seen:
+                        out.append(generics.iterated(evaluation, method, atom.cls, index))
     return v.join(out)
 
 

@@ -261,6 +261,8 @@ class Signatures(Flow):
         if operation[0] in (f.NAME, f.ATTRIBUTE):
             symbol = self.program.resolve_expression(scope, function.signature.operations, default)
             self.write(slot, self.symbol_value(symbol))
+        elif operation[0] == f.LAMBDA:
+            self.write(slot, self.symbol_value(function.module.functions[operation[5]]))
 
     def fulfils(self, cls: Class, protocol: Class) -> None:
         """A class is given where a protocol is asked for, which isn't among those above it."""

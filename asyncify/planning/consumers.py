@@ -26,6 +26,7 @@ from asyncify.decisions import (
     AwaitExpression,
     AwaitFirstMatch,
     ConsumeGenerator,
+    Decision,
     DelegateGenerator,
     MakeAsyncFor,
     RenameReference,
@@ -39,6 +40,7 @@ from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.special import ITERATE
 
 _FIRST = "next(iter({0}))"  # of a list, which is no iterator
+_LIST = "[item async for item in {0}]"
 
 
 def plan_applied(use: Use, layout: Layout, draft: Draft, group: int) -> None:
@@ -134,10 +136,15 @@ def plan_iteration(
     elif form == "listed":
         node = node_reference(use.function, use.operation)
         site = draft.site(layout.operations[use.operation])
-        template = f"[item async for item in {source}]"
+        template = _LIST.format(source)
         draft.add(ReplaceExpression(node=node, site=site, group=group, template=template))
     elif form in _GIVEN:
         _give(form, use, layout, draft, group)
+
+
+def makes_list(decision: Decision) -> bool:
+    """Does a list take the place of what is gone through?"""
+    return isinstance(decision, ReplaceExpression) and decision.template == _LIST.format("{node}")
 
 
 def take_some(uses: list[Use], layout: Layout, draft: Draft, group: int, helper: str) -> Use:
@@ -177,7 +184,7 @@ def _delegate(layout: Layout, index: int, draft: Draft, group: int, asynchronous
 
 # What a builtin over a generator becomes, and what that is read as.
 _GIVEN = {
-    "list": ("[item async for item in {0}]", "{awaited}", False),
+    "list": (_LIST, "{awaited}", False),
     "any": ("anext((True async for item in {0} if item), False)", "{awaited}", True),
     "all": ("anext((True async for item in {0} if not item), False)", "not {awaited}", True),
 }

@@ -20,6 +20,7 @@ from asyncify.analysis.load_demands import Demand
 from asyncify.analysis.load_values import EACH, Source
 from asyncify.analysis.program import Class, Function, Module, dotted
 from asyncify.decisions import AwaitExpression, InsertStatements, ReplaceCall, ReplaceExpression
+from asyncify.planning.consumers import makes_list
 from asyncify.planning.draft import Draft, node_reference
 from asyncify.planning.hoisting import Hoister
 from asyncify.planning.load_access import Access
@@ -121,9 +122,11 @@ class Walks:
         if node is None or statement is None or statement[6] or statement[0] not in allowed:
             return None
         at, many = self._source(layout, holder, demand.at, demand.many)
-        if at < 0 or self._goes_once(holder, at):
+        is_listed = self._is_listed(holder, at)
+        many = many or is_listed
+        if at < 0 or (self._goes_once(holder, at) and not is_listed):
             return None
-        text = dotted(layout.operations, at)
+        text = "" if is_listed else dotted(layout.operations, at)
         if not text and layout.operations[anchor][4] & _INSIDE and at == demand.at:
             return None
         site = self.draft(holder.module).site(layout.operations[anchor])
@@ -169,6 +172,14 @@ class Walks:
                 inside = layout.operations[iterable][4] & _INSIDE
                 return (-1, False) if inside else (iterable, True)
         return -1, False
+
+    def _is_listed(self, holder: Function, index: int) -> bool:
+        """Does a list take the place of an object that queries for what it gives?"""
+        if index < 0 or not any(map(self._asks_again, self._value(holder, index))):
+            return False
+        node = self._anchor(holder, index)
+        decisions = self.draft(holder.module).decisions
+        return any(each.node == node and makes_list(each) for each in decisions)
 
     def _goes_once(self, holder: Function, index: int) -> bool:
         """Is there nothing left of a value for whoever goes through it after the walk?"""
@@ -241,7 +252,8 @@ class Walks:
         any other call that is ``returned``; ``ahead``: even if a comprehension goes through it."""
         operation = layout.operations[index]
         is_list = operation[0] == f.COMPREHENSION and operation[5] == "ListComp"
-        if operation[0] not in (f.CALL, f.SUBSCRIPT) and not is_list:
+        is_listed = self._is_listed(holder, index)
+        if operation[0] not in (f.CALL, f.SUBSCRIPT) and not is_list and not is_listed:
             return ""
         draft, node = self.draft(holder.module), node_reference(holder, index)
         decisions = [d for d in draft.decisions if d.node == node]
@@ -264,7 +276,7 @@ class Walks:
         (decision,) = decisions
         if isinstance(decision, AwaitExpression) or (
             isinstance(decision, (ReplaceCall, ReplaceExpression))
-            and decision.awaits
+            and (is_listed or decision.awaits)
             and decision.result == "{awaited}"
         ):
             del draft.decisions[decision]
