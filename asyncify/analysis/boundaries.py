@@ -125,19 +125,21 @@ class Boundaries:
             for d in self.decorators(function)
         )
 
-    def own_decorators(self, function: Function) -> set[Function]:
-        """The functions of the program that decorate a function."""
+    def own_decorators(self, function: Function) -> dict[Function, int]:
+        """The functions of the program that decorate a function, and which decorators they are,
+        from the top."""
         if function.facts.kind != "def":
-            return set()
+            return {}
         operations = function.signature.operations
         scope = function.parent or function
-        found: set[Function] = set()
-        for index in function.signature.decorators:
+        found: dict[Function, int] = {}
+        for position, index in enumerate(function.signature.decorators):
             operation = operations[index]
             callee = operation[5] if operation[0] == f.CALL else index
             symbol = self.inference.program.resolve_expression(scope, operations, callee)
             called = symbol.find("__call__") if isinstance(symbol, Class) else symbol
-            found |= {called} if isinstance(called, Function) else set()
+            if isinstance(called, Function):
+                found[called] = position
         return found
 
     def _decorator(self, function: Function, index: int) -> Decorator:

@@ -446,7 +446,7 @@ class Colors(Settling):
             out = function in coloring.stays or function in coloring.islands
             if out or function in coloring.turned or function.facts.is_generator:
                 continue
-            if self.obstacle(function) is None:
+            if self.obstacle(function) is None or wrapper in self.replacing(function):
                 self._reach(function, use, coloring, pending)
 
     def _place_obstacle(self, use: Use) -> Obstacle | None:

@@ -48,6 +48,8 @@ class Islands(Obstacles):
                 return False
             if member in self.rendered:
                 return False  # nothing is rendered inside run_sync
+            if self.replacing(member):
+                return False  # a library calls what would enter it
             if member.is_constructor and (
                 self.factories.is_injected(member) or not self.factories.is_only_made(member)
             ):

@@ -250,14 +250,43 @@ class Obstacles(Callers):
         called = (c for use in self.uses.of(function) if use.kind == "call" for c in use.callees)
         return [callee for callee in called if self._wraps(function, callee)]
 
-    def _wraps(self, wrapper: Function, function: Function) -> bool:
-        """Is it defined in a decorator of the function, or in what makes that decorator?"""
-        outer = wrapper.parent
+    def _wraps(self, wrapper: Function, function: Function, below: int = -1) -> bool:
+        """Is it defined in a decorator of the function, or in what makes that decorator; in one
+        that stands below another?"""
+        outer, decorators = wrapper.parent, self.bounds.own_decorators(function)
         while outer is not None and outer.facts.kind == "def":
-            if outer in self.bounds.own_decorators(function):
+            if decorators.get(outer, -1) > below:
                 return True
             outer = outer.parent
         return False
+
+    def replacing(self, function: Function) -> list[Function]:
+        """The wrappers that decorators of the program put in the place of a function which a
+        library calls plainly: it calls them, `@app.task` above `@with_session`."""
+        place = self._library(function)
+        if place is None:
+            return []
+        callers = [c for c, use in self.callers().get(function, ()) if use.kind == "call"]
+        return [c for c in dict.fromkeys(callers) if self._wraps(c, function, place)]
+
+    def _library(self, function: Function) -> int | None:
+        """Which of its decorators, from the top, hands a function to a library that calls it
+        plainly; -1 if it is given away by its name, None if it isn't."""
+        for position, decorator in enumerate(self.bounds.decorators(function)):
+            if decorator.rule in (Rule.SYNC, Rule.OWN_LOOP):
+                return position
+        for _, use in self.callers().get(function, ()):
+            if use.kind == "pass" and not fits(use.name):
+                return self._registering(use, function)
+        return None
+
+    def _registering(self, use: Use, function: Function) -> int:
+        """Which of its decorators hands a function on where a use stands, or -1."""
+        own, place = self.bounds.own_decorators(function), use.function.parent
+        found = own.get(use.function, -1)
+        while found < 0 and place is not None:
+            found, place = own.get(place, -1), place.parent
+        return found
 
     def _given_away(self, function: Function) -> Obstacle | None:
         """Is the function handed to something that calls it without awaiting?"""
@@ -267,7 +296,7 @@ class Obstacles(Callers):
             if self.cases.awaits(use.function, use.name):
                 continue
             if use.kind == "pass" and not fits(use.name) and not self.is_entry(function):
-                if self._is_called_back(function, use):
+                if self._is_called_back(function, use) or self._replaces(function, use):
                     continue
                 if rule_of(use.name) is Rule.OWN_LOOP:
                     return self._called_plainly(Rule.OWN_LOOP, use.name)
@@ -280,6 +309,14 @@ class Obstacles(Callers):
             reason = f"It is given to `{signed.name}` (line {signed.line}), which may not await it."
             return Obstacle("ASY105", reason)
         return None
+
+    def _replaces(self, wrapper: Function, use: Use) -> bool:
+        """Is it given away in the place of what it wraps? That has the obstacle, and others that
+        it wraps have none."""
+        return any(
+            self._wraps(wrapper, other, self._registering(use, other))
+            for other in use.callees if other is not wrapper
+        )  # fmt: skip
 
     def _is_called_back(self, function: Function, use: Use) -> bool:
         """Does argparse keep the function for the program, which calls it: ``args.func(args)``?"""

@@ -103,4 +103,6 @@ class Settling(Enclosures):
             self._known_callers = self._reaching_io = self._starts = None
 
     def _is_called(self, function: Function) -> bool:
-        return any(use.kind != "pass" for _, use in self.callers().get(function, ()))
+        """Does anybody call it, but for what a library calls in its place?"""
+        callers = {c for c, use in self.callers().get(function, ()) if use.kind != "pass"}
+        return not callers <= set(self.replacing(function))

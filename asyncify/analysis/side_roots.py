@@ -408,7 +408,8 @@ class Roots:
         scope: Function | None = function
         while scope is not None and (name not in scope.facts.bound or scope.facts.kind == "class"):
             scope = scope.parent
-        return scope is None or scope.facts.kind == "module" or scope in members
+        is_own = scope is function or scope is None or scope.facts.kind == "module"
+        return is_own or scope in members
 
     def _leak(self, members: set[Function], sides: Sides) -> str:
         """Who else reads a session, factory or engine that the members keep? A global variable

@@ -39,7 +39,8 @@ class Sharing:
             sides.synced - sides.twinned - set(sides.roots) - sides.own - islands
         ):
             entries = self._entries(member, sides, islands)
-            if not entries and not self._referred(member, sides, islands):
+            wraps = self._wraps_any(member, turned - sides.synced)
+            if not entries and not wraps and not self._referred(member, sides, islands):
                 continue
             outer = home(member)
             if self.colors.divider.roots.is_copy(member):
@@ -97,6 +98,7 @@ class Sharing:
             use for caller, use in self.colors.callers().get(member, ())
             if caller not in sides.quiet and caller not in islands and not is_handed(use)
             and use.kind != "run sync"
+            and (use.kind != "pass" or sides.roots.keys().isdisjoint(use.callees))
         ]  # fmt: skip
 
     def refusal(self, member: Function, sides: Sides, islands: set[Function]) -> str:
@@ -193,6 +195,12 @@ class Sharing:
         return any(
             len({c in turned or c.facts.is_async for c in use.callees}) > 1
             for use in self.uses.of(wrapper) if use.kind == "call" and is_wrapped(use)
+        )  # fmt: skip
+
+    def _wraps_any(self, wrapper: Function, functions: set[Function]) -> bool:
+        return any(
+            is_wrapped(use) and not functions.isdisjoint(use.callees)
+            for use in self.uses.of(wrapper) if use.kind == "call"
         )  # fmt: skip
 
     def works_itself(self, wrapper: Function, turned: set[Function]) -> bool:

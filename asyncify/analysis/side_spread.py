@@ -60,6 +60,7 @@ class Spread:
             out.add(current)
             pending += [m for m in self.colors.family(current) if self._matters(m)]
             pending += [c for c in self.called_by(current) if self._matters(c)]
+            pending += [w for w in self.colors.replacing(current) if self._matters(w)]
             pending += self._lambdas_in(current)
             if self._is_brought(current):
                 pending += self._bringing(current)
