@@ -264,14 +264,18 @@ class LoadBody:
         """The nested functions that operations name without calling them."""
         if self.types is None or not self.function.has_children:
             return {}
-        called = {o[5] for o in self.operations if o and o[0] == f.CALL}
         return {
             n: [
                 atom.function for atom in self.types[n]
                 if isinstance(atom, v.FunctionObject) and atom.function.parent is self.function
             ]
-            for n, o in enumerate(self.operations) if o and o[0] == f.NAME and n not in called
+            for n, o in enumerate(self.operations) if o and o[0] == f.NAME and n not in self.called
         }  # fmt: skip
+
+    @cached_property
+    def called(self) -> set[int]:
+        """The operations whose values are called at once."""
+        return {o[5] for o in self.operations if o and o[0] == f.CALL}
 
     @cached_property
     def succeeding(self) -> frozenset[int]:

@@ -1,7 +1,8 @@
-"""Nested functions that go elsewhere: `calls.append(lambda: user.manager.name)`.
+"""Functions that go elsewhere with an instance: `calls.append(lambda: user.manager.name)`.
 
-Who calls one doesn't know the variables that it closes over. What it reads of them is demanded
-where it is named, by the function that has them.
+Who calls a nested function doesn't know the variables that it closes over, and who calls a method
+that it was given (`hook = user.notify`) doesn't know whose it is. What they read is demanded where
+they are named, by the function that has the instance.
 """
 
 from __future__ import annotations
@@ -33,6 +34,16 @@ def named(run: LoadEvaluation, function: Function, index: int) -> None:
         index = parent
     given = [s.NOTHING] * len(function.signature.parameters)
     load_summaries.demanded(run, function, given, index, [-1] * len(given))
+
+
+def taken(run: LoadEvaluation, method: Function, entity: s.Entity, index: int, at: int) -> None:
+    """A method of an instance is the value of an operation, and isn't called there."""
+    count = len(method.signature.parameters)
+    if method in run.loading.coloring.turned or method.facts.is_generator or not count:
+        return
+    given, places = [s.NOTHING] * count, [-1] * count
+    given[0], places[0] = s.one(entity), at
+    load_summaries.demanded(run, method, given, index, places)
 
 
 def on_lambda(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:

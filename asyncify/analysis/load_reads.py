@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from asyncify import facts as f
 from asyncify.analysis import (
+    load_closures,
     load_commits,
     load_names,
     load_sessions,
@@ -16,7 +17,7 @@ from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_demands import Demand
 from asyncify.analysis.model_bodies import Relationship
-from asyncify.analysis.program import Class
+from asyncify.analysis.program import Class, Function
 from asyncify.vocabulary import loading as words
 from asyncify.vocabulary.loading import AWAITABLE, DYNAMIC, EAGER, QUERYING, RAISING
 
@@ -87,16 +88,14 @@ def _read_other(
         return _through(run, entity, proxy, index, reading)
     methods = models.methods(entity.cls, name)
     if methods:
-        return s.join(
-            [load_summaries.property_read(run, method, entity, index) for method in methods]
-        )
+        return s.join([_of_method(run, method, entity, index) for method in methods])
     if name in models.columns(entity.cls):
         column(run, entity, name, reading or Reading(index))
         return s.NOTHING
     if models.comes_later(entity.cls, name):
         column_of_subclass(run, entity, name, reading or Reading(index))
     behind = models.synonym(entity.cls, name)
-    found = [read(run, entity, each, index, reading) for each in behind]
+    found = [read(run, entity, each, index, reading or _of(run, index)) for each in behind]
     subclasses = models.having(entity.cls, name) if not found else ()
     found += [
         read(run, s.Entity(entity.source, entity.path, cls), name, index, reading)
@@ -154,12 +153,31 @@ def _through(
     """An association proxy reads a relationship, and an attribute of what that holds: another
     proxy, it may be."""
     held = read(run, entity, proxy[0], index, reading)
-    if reading is None:
-        operation = run.operations[index]
-        reading = Reading(index, at=operation[5] if operation[0] == f.ATTRIBUTE else NOWHERE)
+    reading = reading or _of(run, index)
     below = reading._replace(below=(*reading.below, proxy[0]))
     found = [read(run, each, proxy[1], index, below) for each in s.entities(held)]
     return s.many(s.join(found))
+
+
+def _of_method(run: LoadEvaluation, method: Function, entity: s.Entity, index: int) -> s.Value:
+    """A property runs its function; a method that isn't called here is called by somebody else."""
+    operation, at = run.operations[index], -1
+    if operation[0] == f.ATTRIBUTE:
+        at = operation[5]
+    elif operation[0] == f.CALL and operation[6] and operation[6][0] >= 0:  # getattr(user, name)
+        at = operation[6][0]
+    at = at if at >= 0 and run.values[at] else -1
+    if run.loading.inference.is_property(method):
+        return load_summaries.apply(run, method, [s.one(entity)], index, [at])
+    if operation[0] == f.CALL or index not in run.body.called:
+        load_closures.taken(run, method, entity, index, at)
+    return s.NOTHING
+
+
+def _of(run: LoadEvaluation, index: int) -> Reading:
+    """A read of what an operation doesn't name, of the instance whose attribute it is."""
+    operation = run.operations[index]
+    return Reading(index, at=operation[5] if operation[0] == f.ATTRIBUTE else NOWHERE)
 
 
 def by_name(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
@@ -176,6 +194,9 @@ def by_name(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
                 column(run, entity, name, reading)
     for entity in found if not names else ():
         _perhaps(run, entity, index)
+        for method, bound in run.body.functions(index):  # getattr(user, f"on_{event}")
+            if bound and method.owner in entity.cls.ancestors:
+                _of_method(run, method, entity, index)
     return s.join([read(run, entity, name, index) for name in names for entity in found])
 
 

@@ -477,19 +477,6 @@ def _put_back(value: s.Value, function: Function, given: list[s.Value]) -> s.Val
     return s.mapped(value, own)
 
 
-def property_read(run: LoadEvaluation, method: Function, entity: s.Entity, index: int) -> s.Value:
-    """A property runs its function; a method is only looked up."""
-    if not run.loading.inference.is_property(method):
-        return s.NOTHING
-    operation, at = run.operations[index], -1
-    if operation[0] == f.ATTRIBUTE:
-        at = operation[5]
-    elif operation[0] == f.CALL and operation[6] and operation[6][0] >= 0:  # getattr(user, name)
-        at = operation[6][0]
-    at = at if at >= 0 and run.values[at] else -1
-    return apply(run, method, [s.one(entity)], index, [at])
-
-
 def property_of_another(run: LoadEvaluation, index: int) -> s.Value:
     """A property of an object that isn't a model runs its function: as a call of it would."""
     found = []

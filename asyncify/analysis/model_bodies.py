@@ -313,6 +313,12 @@ class Reader:
             given = self.operations[index] if index >= 0 else ()
             if not given:
                 continue
+            if given[0] == f.CALL:  # composite(mapped_column("x"), mapped_column("y"))
+                column = self.constant(given[6][0]) if given[6] and given[6][0] >= 0 else None
+                if isinstance(column, str):
+                    self.model.columns.add(column)
+                    yield column
+                continue
             is_text = given[0] == f.CONSTANT and isinstance(given[5], str)
             name = given[6] if given[0] == f.ATTRIBUTE else given[5]
             if is_text or (given[0] in (f.NAME, f.ATTRIBUTE) and name in self.model.columns):

@@ -97,18 +97,33 @@ class SpecialPlanner(UsePlanner):
         return not made or not all(self._makes(function, layout.operations[i]) for i in made)
 
     def _makes(self, function: Function, operation: f.Operation) -> bool:
-        """Is it a call of a class?"""
+        """Is it a call of a class, or of a function that is annotated to return one?"""
         if operation[0] != f.CALL:
             return False
         callee = self.inference.evaluations[function].values[operation[5]]
-        return bool(callee) and all(isinstance(a, v.ClassObject) for a in callee)
+        return bool(callee) and all(
+            isinstance(a, v.ClassObject) or _gives_object(a) for a in callee
+        )
 
 
 def _is_annotated_plainly(function: Function, parameter: f.Parameter) -> bool:
     """Is a parameter annotated with a class alone, and has no default?"""
-    if parameter.annotation < 0 or parameter.default >= 0:
+    return parameter.default < 0 and _is_class(function, parameter.annotation)
+
+
+def _gives_object(atom: v.Atom) -> bool:
+    """Is it a function that is annotated to return an object of a class?"""
+    if not isinstance(atom, v.FunctionObject):
         return False
-    return function.signature.operations[parameter.annotation][0] in (f.NAME, f.ATTRIBUTE)
+    return _is_class(atom.function, atom.function.signature.returns)
+
+
+def _is_class(function: Function, annotation: int) -> bool:
+    """Does an annotation name a class, and nothing else?"""
+    operation = function.signature.operations[annotation] if annotation >= 0 else ()
+    if operation[:1] == (f.CONSTANT,):
+        return isinstance(operation[5], str) and operation[5].replace(".", "").isidentifier()
+    return operation[:1] in ((f.NAME,), (f.ATTRIBUTE,))
 
 
 def _says_bool(function: Function) -> bool:
