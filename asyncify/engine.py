@@ -43,7 +43,7 @@ from asyncify.vocabulary.testing import is_test_path
 if TYPE_CHECKING:
     from asyncify.analysis.program import Program
     from asyncify.mains import Mains
-    from asyncify.plan import Plan
+    from asyncify.plan import Colored, Plan, Planner
     from asyncify.pushdown.overlay import Overlay
     from asyncify.status import Status
     from asyncify.turning import Turning
@@ -145,28 +145,21 @@ def check(request: Request, progress: Progress | None = None) -> Outcome:
 
 def turning(request: Request, progress: Progress | None = None) -> Turning:
     """Which functions turn, and which calls make them."""
-    from asyncify.analysis.infer import infer
-    from asyncify.plan import make_turning
+    from asyncify.planning.callgraph import turning_of
 
     with _without_garbage_collection():
         read = _read(request, progress or _silent)
-        _decided(read, request)
-        program = _program(read, request.config)
-        made = make_turning(infer(program, request.config))
-        return replace(made, unread=read.failures)
+        planner, _ = _with_mains(read, request)
+        return replace(turning_of(planner.colors, planner.coloring), unread=read.failures)
 
 
 def status(request: Request, progress: Progress | None = None) -> Status:
     """How far the program is."""
-    from asyncify.analysis.infer import infer
-    from asyncify.plan import settled
     from asyncify.planning.standing import StatusMaker
 
     with _without_garbage_collection():
         read = _read(request, progress or _silent)
-        _decided(read, request)
-        program = _program(read, request.config)
-        planner, plan = settled(infer(program, request.config), loads=request.loads)
+        planner, plan = _with_mains(read, request)
         outcome = _outcome(request, read, restrict(plan, read.limits, read.sources), ())
         flows = planner.queries.flows.values()
         made = StatusMaker(planner.colors, planner.coloring, flows).make(
@@ -366,19 +359,27 @@ def _program(read: _Read, config: Config) -> Program:
     return Program(read.files.items(), config.import_roots, read.projects, STARRED, THREADING)
 
 
-def _plan(read: _Read, request: Request, mains_first: bool = False) -> Plan:
+def _plan(read: _Read, request: Request) -> Plan:
     from asyncify.analysis.infer import infer
     from asyncify.phases import plan_phase
-    from asyncify.plan import make_plan
 
-    program = _program(read, request.config)
-    inference = infer(program, request.config)
     if request.phase in STILL_SYNC:
+        inference = infer(_program(read, request.config), request.config)
         plan = plan_phase(inference, request.phase, read.blocked)
     else:
-        forks = request.jobs > 1 and not _is_large(read)
-        plan = make_plan(inference, read.blocked, request.loads, mains_first, forks)
+        plan = _settled(_colored(read, request), read, request)[1]
     return restrict(plan, read.limits, read.sources)
+
+
+def _colored(read: _Read, request: Request) -> Colored:
+    from asyncify.analysis.infer import infer
+    from asyncify.plan import color
+
+    return color(infer(_program(read, request.config), request.config), read.blocked)
+
+
+def _settled(colored: Colored, read: _Read, request: Request) -> tuple[Planner, Plan]:
+    return colored.settled(request.loads, request.jobs > 1 and not _is_large(read))
 
 
 def _push_down(read: _Read, request: Request) -> None:
@@ -408,32 +409,42 @@ def _push_down(read: _Read, request: Request) -> None:
 def _decided(read: _Read, request: Request) -> Plan:
     """The plan of the program, with functions for those crowded mains that turn then. The facts are
     those of the new texts then."""
+    if request.phase in STILL_SYNC:
+        return _plan(read, request)
+    plan = _with_mains(read, request)[1]
+    return restrict(plan, read.limits, read.sources)
+
+
+def _with_mains(read: _Read, request: Request) -> tuple[Planner, Plan]:
+    """The same plan before it is restricted, with the planner that made it."""
     _push_down(read, request)
-    plan = _plan(read, request, read.mains is None)
-    if not plan.crowded:
-        return plan
+    first = _colored(read, request)
+    starts = first.crowded() if read.mains is None else {}
+    if not starts:
+        return _settled(first, read, request)
     from asyncify.mains import move_mains
 
     below, files = read.texts, read.files
     paths = read.limits.editable - read.limits.skipped - read.blocked
     mains = move_mains(
-        {path: start for path, start in sorted(plan.crowded.items()) if path in paths},
+        {path: start for path, start in sorted(starts.items()) if path in paths},
         lambda path: below.get(path) or _content(read.sources[path]),
     )
     while mains.after:
         read.files = mains.facts(files)
-        _collect(read)
-        moved = _plan(read, request)
-        turning = mains.turning(moved.files)
-        if any(found.code == _REFUSED for found in moved.findings):
-            turning = frozenset()  # scripts beside an application that gains nothing
+        moved = _colored(read, request)
+        turning = mains.may_turn(moved.inference.program, moved.coloring.turned)
         if turning == mains.after.keys():
-            read.mains = mains
-            return moved
+            made = _settled(moved, read, request)
+            turning = mains.turning(made[1].files)
+            if any(found.code == _REFUSED for found in made[1].findings):
+                turning = frozenset()  # scripts beside an application that gains nothing
+            if turning == mains.after.keys():
+                read.mains = mains
+                return made
         mains = mains.only(turning)
     read.files, read.mains = files, mains
-    _collect(read)
-    return _plan(read, request)
+    return _settled(first, read, request)
 
 
 def _content(source: SourceFile) -> bytes | None:

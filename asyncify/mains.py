@@ -7,7 +7,7 @@ stays where it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from asyncify.source.mains import Moved, with_main_function, with_script_functio
 
 if TYPE_CHECKING:
     from asyncify.analysis.crowded import Start
+    from asyncify.analysis.program import Function, Program
 
 
 @dataclass
@@ -34,6 +35,17 @@ class Mains:
     def facts(self, files: dict[str, ModuleFacts]) -> dict[str, ModuleFacts]:
         """The facts of the program as it is now."""
         return {**files, **{path: extract(text) for path, text in self.after.items()}}
+
+    def may_turn(self, program: Program, turned: Collection[Function]) -> frozenset[str]:
+        """The paths of all but those whose function doesn't turn. Where none was made, only a plan
+        says it."""
+        return frozenset(
+            path for path, moved in self.moved.items()
+            if all(
+                function in turned for function in program.modules[path].functions
+                if function.facts.kind == "def" and function.facts.line == moved.line
+            )
+        )  # fmt: skip
 
     def turning(self, files: Iterable[FilePlan]) -> frozenset[str]:
         """The paths of those that turn by a plan."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from asyncify.analysis import values as v
@@ -29,7 +29,6 @@ from asyncify.loads import RecordedLoad
 from asyncify.outcome import Summary
 from asyncify.planning.around_tests import plan_around_tests
 from asyncify.planning.blocking import BlockingPlanner
-from asyncify.planning.callgraph import turning_of
 from asyncify.planning.case_methods import CasePlanner
 from asyncify.planning.cleanups import Cleanups
 from asyncify.planning.client_calls import ClientPlanner
@@ -78,7 +77,6 @@ from asyncify.planning.unproven_calls import (
 from asyncify.planning.unseen_calls import uncalled_methods, unseen_calls
 from asyncify.rules import finding
 from asyncify.sites import Site
-from asyncify.turning import Turning
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +106,6 @@ class Plan:
     tests: bool = False  # are there tests or fixtures that turn?
     held_back: frozenset[Site] = frozenset()
     left_alone: frozenset[str] = frozenset()  # files that ask for it, and would have changed
-    # Files whose main needs a function of its own, and where that starts.
-    crowded: Mapping[str, Start] = field(default_factory=dict)
 
 
 class Planner:
@@ -429,35 +425,43 @@ def _nothing(plan: Plan) -> Plan:
     return replace(plan, files=(), new_files=(), turned=(), summary=summary)
 
 
+@dataclass(frozen=True, slots=True)
+class Colored:
+    """A program of which it is known what would turn, before anything of it is planned."""
+
+    inference: Inference
+    colors: Colors
+    coloring: Coloring
+
+    def crowded(self) -> dict[str, Start]:
+        """Files whose main needs a function of its own, and where that starts."""
+        return crowded_mains(self.colors)
+
+    def settled(self, loads: tuple[RecordedLoad, ...], forks: bool) -> tuple[Planner, Plan]:
+        """The plan that holds, and the planner that made it."""
+        return _settled(self.inference, self.colors, self.coloring, loads, forks)
+
+
+def color(inference: Inference, blocked: frozenset[str] = frozenset()) -> Colored:
+    """What turns of everything that the inference reached. ``blocked`` are the paths of files that
+    can't be rewritten."""
+    colors = Colors(inference, blocked)
+    return Colored(inference, colors, colors.solve())
+
+
 def make_plan(
     inference: Inference,
     blocked: frozenset[str] = frozenset(),
     loads: tuple[RecordedLoad, ...] = (),
-    mains_first: bool = False,
     forks: bool = False,
 ) -> Plan:
-    """The plan for everything that the inference reached. ``blocked`` are the paths of files that
-    can't be rewritten. With ``mains_first`` there is none for a program that has crowded mains:
-    only they are told, so that the plan is made once they aren't any more. With ``forks`` another
-    process may do a part of it.
+    """The plan for everything that the inference reached. With ``forks`` another process may do a
+    part of it.
 
     What can't be planned stays sync, and the plan is made again without it, until it holds. So do
     components of which a part can't be rewritten: a plan never leaves something undone.
     """
-    if not mains_first:
-        return settled(inference, blocked, loads, forks)[1]
-    colors = Colors(inference, blocked)
-    coloring = colors.solve()
-    crowded = crowded_mains(colors)
-    if crowded:
-        return Plan(crowded=crowded)
-    return _settled(inference, colors, coloring, loads, forks)[1]
-
-
-def make_turning(inference: Inference) -> Turning:
-    """What turns in the plan that holds."""
-    planner, _ = settled(inference)
-    return turning_of(planner.colors, planner.coloring)
+    return settled(inference, blocked, loads, forks)[1]
 
 
 def make_coloring(inference: Inference) -> tuple[Colors, Coloring]:
@@ -473,7 +477,7 @@ def settled(
     forks: bool = False,
 ) -> tuple[Planner, Plan]:
     """The plan that holds, and the planner that made it."""
-    return _settled(inference, Colors(inference, blocked), None, loads, forks)
+    return color(inference, blocked).settled(loads, forks)
 
 
 def _settled(

@@ -11,7 +11,7 @@ import pytest
 from asyncify import engine, plan
 from asyncify.config import Config
 from asyncify.outcome import Outcome
-from asyncify.plan import make_plan
+from asyncify.plan import color
 from asyncify.source import kept
 
 _SESSION = "from sqlalchemy.orm import Session\n"
@@ -30,9 +30,9 @@ def planned(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def record(*arguments: object) -> object:
         made.append(1)
-        return make_plan(*arguments)  # type: ignore[arg-type]
+        return color(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(plan, "make_plan", record)
+    monkeypatch.setattr(plan, "color", record)
     return made
 
 
