@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from asyncify.analysis import values as v
 from asyncify.analysis.coloring import Coloring
 from asyncify.analysis.components import Components
-from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.program import Class, Function, is_implicit
 from asyncify.analysis.sides import home
 from asyncify.vocabulary.testing import is_test_path
@@ -20,6 +19,19 @@ class Enclosures(Components):
     """Finds a place inside ``run_sync`` for what can't turn, with others around it."""
 
     _in_vain: tuple[int, ...] = ()  # how much had a place when none was found around others
+    _having: tuple[int, dict[Class, set[Function]]] = (-1, {})
+
+    def having_objects(self) -> dict[Class, set[Function]]:
+        """The functions that have objects of the program's classes, by class."""
+        if self._having[0] != self.inference.runs:
+            found: dict[Class, set[Function]] = {}
+            for function, evaluation in self.inference.evaluations.items():
+                for value in evaluation.values:
+                    for atom in value:
+                        if isinstance(atom, v.Instance):
+                            found.setdefault(atom.cls, set()).add(function)
+            self._having = self.inference.runs, found
+        return self._having[1]
 
     def _enclose(
         self, functions: Iterable[Function], coloring: Coloring, islands: set[Function]
@@ -99,7 +111,7 @@ class Enclosures(Components):
         return made
 
 
-def enclosed(colors: Components, method: Function) -> set[Function]:
+def enclosed(colors: Enclosures, method: Function) -> set[Function]:
     """A special method with the other methods of its class, and the functions that have objects of
     that class; none where some of these are called by nobody who is known."""
     owner = method.owner
@@ -107,20 +119,11 @@ def enclosed(colors: Components, method: Function) -> set[Function]:
         return set()
     family = {*owner.ancestors, *owner.descendants()}
     methods = {m for cls in family for m in cls.methods.values()}
-    users = {
-        function for function, evaluation in colors.inference.evaluations.items()
-        if function not in methods and _has(evaluation, family)
-    }  # fmt: skip
+    having = colors.having_objects()
+    users = {function for cls in family for function in having.get(cls, ())} - methods
     if len(users) > _FEW or not all(_is_called(colors, user, users) for user in users):
         return set()
     return {m for m in methods if colors.does_io(m)} | users if users else set()
-
-
-def _has(evaluation: Evaluation, family: set[Class]) -> bool:
-    return any(
-        isinstance(atom, v.Instance) and atom.cls in family
-        for value in evaluation.values if value for atom in value
-    )  # fmt: skip
 
 
 def _is_called(colors: Components, user: Function, users: set[Function]) -> bool:

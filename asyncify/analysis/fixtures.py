@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.parametrised import parametrised
-from asyncify.analysis.program import Function, Module
+from asyncify.analysis.program import Class, Function, Module
 from asyncify.vocabulary.testing import FIXTURES, OWN_FIXTURES, TEST_FUNCTIONS
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ class Fixtures:
         self.inference = inference
         self._by_name: dict[str, list[Function]] | None = None
         self._names: dict[Function, tuple[str, ...]] = {}
+        # What the functions of one place may see, by name.
+        self._visible: dict[tuple[Module, Class | None, str], list[Function]] = {}
 
     def named(self, name: str) -> list[Function]:
         """All fixtures of one name."""
@@ -53,11 +55,13 @@ class Fixtures:
         candidates = self.named(parameter)
         if not candidates or not self._is_called_by_pytest(function):
             return None
-        visible = [
-            each for each in candidates
-            if each is not function and self._sees(function, each, parameter)
-        ]  # fmt: skip
-        return max(visible, key=_nearness, default=None)
+        scope = function.module, function.owner, parameter
+        visible = self._visible.get(scope)
+        if visible is None:
+            visible = [each for each in candidates if self._sees(function, each, parameter)]
+            self._visible[scope] = visible
+        others = (each for each in visible if each is not function)
+        return max(others, key=_nearness, default=None)
 
     def requesting(self, fixture: Function) -> list[tuple[Function, str]]:
         """The tests and fixtures that read what a fixture gives, with their parameter."""

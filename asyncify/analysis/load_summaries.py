@@ -240,12 +240,19 @@ def _demand(
     spelled: bool,
 ) -> None:
     """What is demanded of what was given, on this side."""
+    # A function that turns sees itself to what its object holds.
+    holding = _holding(run, places or []) if function not in run.loading.coloring.turned else None
     for demand in list(summary.demands) if handed else summary.asked:
+        held = demand.source.kind == "held"
+        if held and holding is None:
+            continue
         guards = load_guards.handed_on(run, function, demand.guards, places if spelled else None)
         if guards is None:
             continue
-        if demand.source.kind == "held":
-            _ask_holder(run, function, demand._replace(guards=guards), call_site, places or [])
+        if held and holding is not None:
+            found = holding.get(demand.source.function, ())
+            at = found[0] if len(found) == 1 else -1
+            _ask_holder(run, demand._replace(guards=guards), call_site, at)
         elif demand.source.kind == "given" and demand.source.function is function:
             at = run.reached(places[demand.source.index]) if places else -1
             before = function not in run.loading.coloring.turned
@@ -257,23 +264,21 @@ def _demand(
             _pass_on(run, moved(demand, entity, call_site, -1), True)
 
 
+def _holding(run: LoadEvaluation, places: list[int]) -> dict[Function, list[int]]:
+    """The objects among the values of a call, by the bodies of their class and its bases."""
+    found: dict[Function, list[int]] = {}
+    for place in places:
+        cls = run.body.class_of(place) if place >= 0 else None
+        for ancestor in cls.ancestors if cls is not None else ():
+            found.setdefault(ancestor.body, []).append(place)
+    return found
+
+
 def _ask_holder(
-    run: LoadEvaluation,
-    function: Function,
-    demand: Demand,
-    call_site: tuple[Function, int],
-    places: list[int],
+    run: LoadEvaluation, demand: Demand, call_site: tuple[Function, int], at: int
 ) -> None:
     """What a callee demands of an instance that its object holds, on the side that has the object:
-    it is one of the values of the call. A function that turns sees to it itself."""
-    if function in run.loading.coloring.turned:
-        return
-    held = [
-        place for place in places
-        if place >= 0 and (cls := run.body.class_of(place)) is not None
-        and any(ancestor.body is demand.source.function for ancestor in cls.ancestors)
-    ]  # fmt: skip
-    at = held[0] if len(held) == 1 else -1
+    it is one of the values of the call, or -1."""
     if _has_loaded(run, demand, at):
         return
     turned = run.function in run.loading.coloring.turned

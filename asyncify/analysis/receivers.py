@@ -43,10 +43,11 @@ def _of_own_class(inference: Inference, made: v.Value, own: Class) -> v.Value:
     if not inference.models.is_mapped(own):
         return made
     given = {a.cls for a in v.elements(made) | made if isinstance(a, v.Instance)}
-    mixed = {cls for base in own.ancestors if not inference.models.is_mapped(base)
-             for cls in base.descendants()}  # fmt: skip
-    others = (given & mixed) - {own}
-    return _of_class(made, "cls", own, others) if own in given and others else made
+    if own not in given:
+        return made
+    mixins = {base for base in own.ancestors if not inference.models.is_mapped(base)}
+    others = {cls for cls in given - {own} if not mixins.isdisjoint(cls.ancestors[1:])}
+    return _of_class(made, "cls", own, others) if others else made
 
 
 def _classes_named(inference: Inference, cls: Class) -> list[tuple[str, Class]]:

@@ -263,12 +263,8 @@ class Roots:
 
     def _crossing(self, root: Function, members: set[Function], sides: Sides) -> str:
         """Which session crosses over to the root, or from it to those who call it?"""
-        outside = [
-            (caller, use) for member in members
-            for caller, use in self.colors.callers().get(member, ())
-            if caller not in members
-        ]  # fmt: skip
-        own = [(caller, use) for caller, use in outside if root in use.callees]
+        callers = self.colors.callers().get(root, ())
+        own = [(caller, use) for caller, use in callers if caller not in members]
         for caller, use in own:
             entered = self.sharing.may_enter(use) or self.sharing.gives_sources(use)
             if self.spread.hands_session(use) and not entered:

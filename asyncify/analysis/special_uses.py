@@ -23,6 +23,7 @@ class SpecialUses:
 
     def __init__(self, inference: Inference) -> None:
         self.inference = inference
+        self._having: dict[Class, bool] = {}
 
     @cached_property
     def there(self) -> bool:
@@ -50,8 +51,15 @@ class SpecialUses:
     def _objects(self, value: v.Value) -> list[Class]:
         return [
             a.cls for a in value
-            if isinstance(a, v.Instance) and any(a.cls.find(name) for name in _NAMES)
+            if isinstance(a, v.Instance) and self._has_any(a.cls)
         ]  # fmt: skip
+
+    def _has_any(self, cls: Class) -> bool:
+        """Has an instance of a class such a method?"""
+        found = self._having.get(cls)
+        if found is None:
+            found = self._having[cls] = any(cls.find(name) for name in _NAMES)
+        return found
 
     def _use(
         self, evaluation: Evaluation, index: int, of: int, names: tuple[str, ...], item: int = -1

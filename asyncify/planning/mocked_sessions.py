@@ -8,7 +8,7 @@ what an execution gives is a plain mock (children of an ``AsyncMock`` would be c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from asyncify import facts as f
@@ -66,6 +66,7 @@ class MockedSessions:
         # What patched factories give: expressions, and names.
         self.given: set[tuple[Function, int]] = set()
         self.names: set[tuple[Function, str]] = set()
+        self._names_in: dict[Function, dict[str, list[int]]] = {}
         # What takes the place of variables: expressions, and what they stand for.
         self.in_place: dict[tuple[Function, int], v.Value] = {}
 
@@ -129,8 +130,7 @@ class MockedSessions:
         if target[0] == f.TO_NAME:
             name = str(target[1])
             yield function, name
-            handed = (i for i, op in enumerate(operations) if dotted(operations, i) == name)
-            if any(self._is_handed_out(function, i) for i in handed):
+            if any(self._is_handed_out(function, i) for i in self._written(function, name)):
                 yield from self.inference.fixtures.requesting(function)
         elif target[0] == f.TO_ATTRIBUTE:
             base = dotted(operations, int(str(target[1])))
@@ -168,15 +168,20 @@ class MockedSessions:
     # -- what it is given to
 
     def _is_given(self, function: Function, name: str) -> bool:
-        operations = function.body.operations
         if self.wanted is is_session and (function, name) in self.names:
             return True
-        return any(
-            self._given_directly(function, index)
-            for index, operation in enumerate(operations)
-            if operation and operation[0] in (f.NAME, f.ATTRIBUTE)
-            and dotted(operations, index) == name
-        )  # fmt: skip
+        return any(self._given_directly(function, i) for i in self._written(function, name))
+
+    def _written(self, function: Function, name: str) -> Sequence[int]:
+        """Where a function writes a dotted name."""
+        found = self._names_in.get(function)
+        if found is None:
+            found = self._names_in[function] = {}
+            operations = function.body.operations
+            for index, operation in enumerate(operations):
+                if operation and operation[0] in (f.NAME, f.ATTRIBUTE):
+                    found.setdefault(dotted(operations, index), []).append(index)
+        return found.get(name, ())
 
     def _given_directly(self, function: Function, index: int) -> bool:
         """Is it an argument for a parameter that is a session, of something that turns?"""

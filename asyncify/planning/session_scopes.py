@@ -28,19 +28,24 @@ _ADVICE += "`scopefunc=asyncio.current_task` give it."
 
 def scope_function(program: Program, coloring: Coloring, module: Module) -> str:
     """What tells the scopes of the sessions apart that a registry in a module has."""
-    if is_test_path(module.path):
+    if is_test_path(module.path) or _are_alone(program, coloring):
         return OF_THREADS
-    own = [module for module in program.modules.values() if not is_test_path(module.path)]
-    alone = bool(coloring.entries) and not any(map(_has_tasks, own))
-    return OF_THREADS if alone else OF_TASKS
+    return OF_TASKS
+
+
+def _are_alone(program: Program, coloring: Coloring) -> bool:
+    """Is the program run by its own commands, and none of it beside anything else?"""
+    own = (module for module in program.modules.values() if not is_test_path(module.path))
+    return bool(coloring.entries) and not any(map(_has_tasks, own))
 
 
 def kept_by_threads(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
     """Sessions that are async, or turn, on what ``threading.local`` makes."""
-    if not colors.program.mentioning(THREAD_LOCAL.rpartition(".")[2]):
+    named = colors.program.mentioning(THREAD_LOCAL.rpartition(".")[2])
+    if not named or _are_alone(colors.program, coloring):
         return
     for function, evaluation in colors.inference.evaluations.items():
-        if scope_function(colors.program, coloring, function.module) != OF_TASKS:
+        if is_test_path(function.module.path):
             continue
         for statement in statements_of(function.body.statements):
             if statement[0] == f.ASSIGN and any(
