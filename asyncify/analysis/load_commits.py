@@ -66,7 +66,7 @@ def replaced(run: LoadEvaluation, link: Relationship, value: s.Value) -> None:
     database for certain only where all are new."""
     if link.to_many and link.target is not None:
         given = s.unordered(value)
-        new = bool(given) and all(each.source.kind == "new" and not each.path for each in given)
+        new = bool(given) and all(each.is_new for each in given)
         kind = "put" if new else "inserted"
         note(run, Write(link.target, kind, links=frozenset((link.name,))))
 
@@ -176,7 +176,7 @@ def _count_again(run: LoadEvaluation) -> None:
     for value in run.environment.values():
         for entity in s.unordered(value):
             names = models.aggregated(entity.cls)
-            if names and entity.source.kind == "new" and not entity.path:
+            if names and entity.is_new:
                 names &= state.loaded.get(entity.key, frozenset())  # else it is read for the first
             if names:
                 known = state.expired.get(entity.key, frozenset())
@@ -219,7 +219,7 @@ def _loaded(run: LoadEvaluation, writes: frozenset[Write]) -> Iterator[Pair]:
         found |= {each for (at, _), each in list(source.entities.items()) if at == path}
     for entity in found:
         known = state.loaded.get(entity.key, frozenset())
-        is_new = entity.source.kind == "new" and not entity.path
+        is_new = entity.is_new
         for name, link in run.loading.models.links(entity.cls).items():
             if (name in known or (link.lazy in EAGER and not is_new)) and any(
                 changes(run, write, entity.cls, link) for write in writes
@@ -302,7 +302,7 @@ def is_outdated(run: LoadEvaluation, entity: s.Entity, name: str, late: bool) ->
     known = name in run.state.loaded.get(entity.key, frozenset())
     if (entity.key, name) in history.elsewhere:
         return True
-    if entity.source.kind == "new" and not entity.path and not known:
+    if entity.is_new and not known:
         return False
     if any(of == name and related(cls, entity.cls) for cls, of in history.pairs):
         return True

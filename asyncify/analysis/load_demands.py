@@ -63,6 +63,11 @@ class Demand(NamedTuple):
         return self.calls[0][1] if self.calls else self.operation
 
     @property
+    def is_new(self) -> bool:
+        """Is it asked of what was constructed, and not loaded through that?"""
+        return self.source.kind == "new" and not self.path
+
+    @property
     def recurs(self) -> bool:
         """Is it read by a function that calls itself on the way?"""
         functions = [*(function for function, _ in self.calls[1:]), self.function]

@@ -313,7 +313,7 @@ def _come_later(run: LoadEvaluation, entity: s.Entity, name: str, reading: Readi
         or (bool(reading.reader) and _is_from_before(run, entity, name))
     )
     if deferred and name not in state.loaded.get(key, frozenset()):
-        fresh = entity.source.kind == "new" and not entity.path
+        fresh = entity.is_new
         if not fresh or entity.source in state.stored or models.is_queried(entity.cls, name):
             _note(run, entity, name, True, reading)
         if load_sessions.settles(run, entity.source, reading.place):
@@ -346,7 +346,7 @@ def is_left_out(run: LoadEvaluation, key: s.Key, name: str) -> bool:
 
 def is_uncomputed(run: LoadEvaluation, entity: s.Entity, name: str) -> bool:
     """Is it an expression of SQL, of an instance that was never selected?"""
-    is_new = entity.source.kind == "new" and not entity.path
+    is_new = entity.is_new
     if not is_new or entity.source not in run.state.stored:
         return False
     return run.loading.models.is_queried(entity.cls, name)
@@ -384,7 +384,7 @@ def demand(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -
     if known and not is_unsure(run, entity.key, name):
         return
     postponed = s.WITHOUT + name in loaded
-    fresh = entity.source.kind == "new" and not entity.path
+    fresh = entity.is_new
     if fresh and entity.source not in state.stored:
         return  # what was never in the database loads nothing, and doesn't keep what isn't there
     if load_sessions.settles(run, entity.source, reading.place):

@@ -311,7 +311,7 @@ def keep_with(
     run: LoadEvaluation, source: s.Source, link: Relationship, others: list[s.Entity]
 ) -> None:
     """A new instance refers to other new ones: it is stored with those that hold it, too."""
-    if source.kind == "new" and link.back and any(_is_new(other) for other in others):
+    if source.kind == "new" and link.back and any(other.is_new for other in others):
         run.state.kept |= {source}
 
 
@@ -474,7 +474,3 @@ def expire_below(run: LoadEvaluation, entity: s.Entity) -> None:
                 found |= {each.key for each in below}
                 above += below
     state.expire(found - {entity.key})
-
-
-def _is_new(entity: s.Entity) -> bool:
-    return entity.source.kind == "new" and not entity.path

@@ -32,7 +32,7 @@ def formatted(
 
 def _shown(run: LoadEvaluation, entity: s.Entity, name: str, reading: load_reads.Reading) -> None:
     """What the text of an instance reads, which may be one of a subclass."""
-    exact = entity.source.kind == "new" and not entity.path
+    exact = entity.is_new
     classes = [entity.cls, *([] if exact else entity.cls.descendants())]
     methods = {cls: cls.find(name) or cls.find("__repr__") for cls in classes}
     for method in dict.fromkeys(methods.values()):

@@ -130,7 +130,7 @@ def add(run: LoadEvaluation, base: int, name: str, index: int) -> None:
     state = run.state
     unset = [
         atom.key for atom in run.values[base]
-        if isinstance(atom, s.Entity) and atom.source.kind == "new" and not atom.path
+        if isinstance(atom, s.Entity) and atom.is_new
         and atom.source not in state.stored and name in run.loading.models.links(atom.cls)
         and name not in state.loaded.get(atom.key, ())
     ]  # fmt: skip

@@ -376,7 +376,7 @@ def _pass_on(run: LoadEvaluation, demand: Demand, before: bool) -> None:
         demand = demand._replace(stale=True)
     if before and load_sessions.settles(run, demand.source, demand.calls[0][1]):
         state.load(key, (demand.attribute,))
-    fresh = demand.source.kind == "new" and not demand.path
+    fresh = demand.is_new
     stored = state.kept if demand.flushed else state.stored  # the callee stores what was added
     if not fresh or demand.source in stored or demand.source in state.stored:
         _ask(run, demand)

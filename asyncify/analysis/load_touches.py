@@ -44,7 +44,7 @@ def _touched(run: LoadEvaluation, entity: s.Entity, row: bool) -> None:
     expiring = models.expiring(entity.cls)
     if expiring and not row:
         expiring = frozenset(name for name in expiring if models.is_queried(entity.cls, name))
-    is_new = entity.source.kind == "new" and not entity.path
+    is_new = entity.is_new
     if expiring and not (is_new and entity.source not in state.stored):
         known = state.changed.get(entity.key, frozenset())
         load_stores.compute(run, entity, known | expiring)

@@ -85,6 +85,11 @@ class Entity:
         return Entity, (self.source, self.path, self.cls)
 
     @property
+    def is_new(self) -> bool:
+        """Was it constructed, and not loaded through what was?"""
+        return self.source.kind == "new" and not self.path
+
+    @property
     def place(self) -> tuple[Any, ...]:
         """What instances are sorted by, so that every run takes them in the same order."""
         source, body = self.source, self.cls.body

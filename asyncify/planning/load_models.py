@@ -24,7 +24,7 @@ class EagerModels:
 
     def take(self, demand: Demand, group: int) -> bool:
         """Have the relationship loaded with its parent; False where that isn't enough."""
-        is_new = demand.source.kind == "new" and not demand.path
+        is_new = demand.is_new
         if demand.column or demand.late or demand.stale or is_new:
             return False
         for cls in demand.entity.cls.ancestors:
