@@ -53,13 +53,17 @@ def before_request(run: LoadEvaluation, index: int) -> None:
 
 
 def before_call(
-    run: LoadEvaluation, pairs: Collection[Pair], index: int, selected: Collection[Class] = ()
+    run: LoadEvaluation,
+    pairs: Collection[Pair],
+    index: int,
+    selected: Collection[Class] = (),
+    anew: Collection[Pair] = (),
 ) -> set[Pair]:
     """Expire what a function, or a query of these classes, is about to load again of instances that
-    variables hold. Returns what has expired."""
+    variables hold; ``anew``: after a commit of its own. Returns what has expired."""
     found: set[Pair] = set()
     apart: dict[s.Source, s.Source] = {}
-    if not run.state.history.past or not pairs or run.loading.keeping.all:
+    if run.loading.keeping.all or not (anew or (pairs and run.state.history.past)):
         return found
     if index < 0 or run.committed_in is run.statement:  # nothing can be put in between
         return found
@@ -70,7 +74,8 @@ def before_call(
                 apart.setdefault(entity.source, _own(run, entity.source, variable))
             told = variable in named or any(load_commits.related(entity.cls, c) for c in selected)
             for name in _of(run, entity.cls, pairs):
-                if _is_old(run, entity, name, told) and _expire(
+                ages = _will_be_old(run, entity, name, anew)
+                if (ages or _is_old(run, entity, name, told)) and _expire(
                     run, entity, name, variable, index, CALLEE
                 ):
                     _forget(run, entity, name)
@@ -146,10 +151,21 @@ def _is_kept(run: LoadEvaluation, index: int) -> bool:
     )
 
 
+def loads(run: LoadEvaluation, pairs: Collection[Pair]) -> None:
+    """The function loads these relationships of what it isn't given; those that its own commit has
+    changed, whoever calls it has to let expire."""
+    run.summary.loads.update(pairs)
+    past = [write for write in run.state.history.past if write.cls is not None]
+    for cls, name in pairs if past else ():
+        link = run.loading.models.links(cls).get(name)
+        if link is not None and any(load_commits.changes(run, w, cls, link) for w in past):
+            run.summary.anew.add((cls, name))
+
+
 def lend(run: LoadEvaluation, pairs: Collection[Pair]) -> None:
     """A function that is told of instances may load relationships of them by queries of its own,
     as it does of their classes."""
-    run.summary.loads.update(pairs)
+    loads(run, pairs)
     if not pairs or run.loading.keeping.all:
         return
     lent = {
@@ -197,8 +213,33 @@ def _is_old(run: LoadEvaluation, entity: s.Entity, name: str, told: bool) -> boo
     )
 
 
-def after_call(run: LoadEvaluation, value: s.Value, expired: set[Pair]) -> None:
-    """What has expired before a call, and was loaded by it, is as the database has it."""
+def _will_be_old(run: LoadEvaluation, entity: s.Entity, name: str, anew: Collection[Pair]) -> bool:
+    """Is a relationship loaded that a function is about to commit something of, and load anew?"""
+    history, key = run.state.history, entity.key
+    return (
+        (name in run.state.loaded.get(key, frozenset()) or (key, name) in history.lent)
+        and _is_among(anew, entity.cls, name)
+        and _is_stored(run, entity.source)
+        and not load_commits.is_gone(key, history)
+    )
+
+
+def _is_among(pairs: Collection[Pair], cls: Class, name: str) -> bool:
+    return any(of == name and load_commits.related(each, cls) for each, of in pairs)
+
+
+def after_call(
+    run: LoadEvaluation, value: s.Value, expired: set[Pair], anew: Collection[Pair]
+) -> None:
+    """What has expired before a call, and was loaded by it, is as the database has it; what it has
+    loaded ``anew`` of what variables hold is, whether it was that or others that it loaded."""
+    keys = frozenset(
+        (entity.key, name) for cls, name in expired if _is_among(anew, cls, name)
+        for each in run.environment.values() for entity in s.unordered(each) if entity.cls is cls
+    )  # fmt: skip
+    if keys:
+        history = run.state.history
+        run.state.history = history._replace(read=history.read | keys, lent=history.lent | keys)
     for entity in s.unordered(value) if expired else ():
         known = run.state.loaded.get(entity.key, frozenset())
         for cls, name in expired:

@@ -91,6 +91,8 @@ class Summary:
     reads: dict[tuple[Key, str], Demand] = field(default_factory=dict)
     # Relationships, by class, that it loads of what it isn't given: whoever calls it may hold that.
     loads: set[tuple[Class, str]] = field(default_factory=set)
+    # Those of them that it loads when it has committed what changes them.
+    anew: set[tuple[Class, str]] = field(default_factory=set)
 
     def finish(self, function: Function, given: tuple[Value, ...]) -> None:
         """Leave out what no caller can ask for: each one would carry it along."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from asyncify import facts as f
 from asyncify.analysis import (
+    load_again,
     load_closures,
     load_commits,
     load_names,
@@ -366,7 +367,7 @@ def seen(run: LoadEvaluation, source: s.Source, cls: Class, name: str) -> None:
     """Note that a relationship was read: what is loaded by it others may hold."""
     run.seen.add((cls, name))
     if source.kind not in ("given", "new"):
-        run.summary.loads.add((cls, name))
+        load_again.loads(run, ((cls, name),))
 
 
 def demand(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -> None:

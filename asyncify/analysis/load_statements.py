@@ -209,7 +209,7 @@ def executed(run: LoadEvaluation, statement: s.Statement) -> None:
     loads = set(load_again.selected(run, statement))
     classes = [entity.cls for entity in statement.entities if entity is not None]
     expired = load_again.before_call(run, loads, run.place, classes)
-    run.summary.loads |= loads
+    load_again.loads(run, loads)
     for entity in statement.entities:
         if entity is not None:
             run.state.forget(entity.source)

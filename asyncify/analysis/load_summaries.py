@@ -126,7 +126,7 @@ def apply(
     that it is called with."""
     given, places = _captured(run, function, given, index, places)
     summary = _summary(run, function, given)
-    expired = load_again.before_call(run, summary.loads, index)
+    expired = load_again.before_call(run, summary.loads, index, anew=summary.anew)
     _ask_all(run, function, summary, given, index, places, below, spelled)
     load_again.lend(run, summary.loads)
     if summary.state is not None:
@@ -136,7 +136,7 @@ def apply(
     if not summary.returned:
         return s.NOTHING
     returned = _put_back(summary.returned, function, given)
-    load_again.after_call(run, returned, expired)
+    load_again.after_call(run, returned, expired, summary.anew)
     return returned
 
 
@@ -205,13 +205,13 @@ def _last(run: LoadEvaluation, name: str, index: int) -> int:
 def apply_bare(run: LoadEvaluation, function: Function, index: int) -> s.Value:
     """What a function gives that is given no instance."""
     summary = run.loading.bare_summary(function)
-    expired = load_again.before_call(run, summary.loads, index)
+    expired = load_again.before_call(run, summary.loads, index, anew=summary.anew)
     load_again.lend(run, summary.loads)
     if summary.state is not None:
         load_commits.called(run, summary.state)
         _leave(run, summary.state)
         _take_over(run, summary.state, function, [])
-    load_again.after_call(run, summary.returned, expired)
+    load_again.after_call(run, summary.returned, expired, summary.anew)
     return summary.returned
 
 

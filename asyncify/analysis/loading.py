@@ -508,7 +508,10 @@ class Loading:
         summary = self._run(function, given)
         if self._loads_itself(function):
             # What it writes and commits, it does as before, and gives what it gave.
-            summary = Summary(returned=summary.returned, state=summary.state, loads=summary.loads)
+            summary = Summary(
+                returned=summary.returned, state=summary.state, loads=summary.loads,
+                anew=summary.anew,
+            )  # fmt: skip
         self._summaries[key] = summary
         return summary
 
