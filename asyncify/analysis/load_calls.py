@@ -152,7 +152,7 @@ def _callees(run: LoadEvaluation, operation: f.Operation, base: s.Value, name: s
 
 def _other(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
     """Constructions, and calls of something foreign."""
-    arguments = [run.values[i] if i >= 0 else run.elements(run.values[~i]) for i in operation[6]]
+    arguments = [run.values[i] if i >= 0 else run.turns(run.values[~i]) for i in operation[6]]
     types = run.types(operation[5])
     models = [atom.cls for atom in run.values[operation[5]] if isinstance(atom, s.Model)] or [
         a.cls for a in types if isinstance(a, v.ClassObject) and run.loading.is_model(a.cls)
@@ -238,18 +238,18 @@ def _gathered(
 ) -> s.Value:
     """What builtins make of the items that they are given."""
     if name in words.ITERATING:
-        return s.many(s.join(run.elements(value) for value in arguments))
+        return s.many(s.join(run.turns(value) for value in arguments))
     if name == words.DICT and operation[7] and not operation[6] and all(n for n, _ in operation[7]):
         names, values = zip(*operation[7], strict=True)
         return s.one(s.Row(tuple(run.values[i] for i in values), names))
     if name in words.PICKING:
-        return s.join(run.elements(value) for value in arguments)
+        return s.join(run.turns(value) for value in arguments)
     if name in words.PAIRING and min(operation[6], default=-1) >= 0:
-        return s.many(s.one(s.Row(tuple(run.elements(value) for value in arguments))))
+        return s.many(s.one(s.Row(tuple(run.turns(value) for value in arguments))))
     if name in words.ENUMERATING and arguments:
-        return s.many(s.one(s.Row((s.NOTHING, run.elements(arguments[0])))))
+        return s.many(s.one(s.Row((s.NOTHING, run.turns(arguments[0])))))
     if name in words.GROUPING and arguments:
-        return s.many(s.one(s.Row((s.NOTHING, s.many(run.elements(arguments[0]))))))
+        return s.many(s.one(s.Row((s.NOTHING, s.many(run.turns(arguments[0]))))))
     return s.NOTHING
 
 
@@ -295,11 +295,12 @@ def _fill(run: LoadEvaluation, target: int, operation: f.Operation) -> s.Value:
         given = run.elements(given)
     filled, put = run.operations[target], s.many(given)
     while filled[0] in (f.SUBSCRIPT, f.CALL):  # setdefault(key, []).append(user)
+        key = filled[6]
         if filled[0] == f.CALL:
-            filled = run.operations[filled[5]]
+            key, filled = min(key[:1], default=-1), run.operations[filled[5]]
             if filled[0] != f.ATTRIBUTE or filled[6] not in words.NAMED_GETS:
                 break
-        filled, put = run.operations[filled[5]], s.many(put, keyed=True)
+        filled, put = run.operations[filled[5]], s.many(put, keyed=True, keys=run.key(key))
     if given and filled[0] == f.NAME:
         known = run.environment.get(filled[5], s.NOTHING)
         run.environment[filled[5]] = s.join((known, put))
@@ -327,6 +328,9 @@ def _container_method(
         if named is not None:
             return named
     items, gives = run.elements(base), words.CONTAINER_GIVES[name]
-    if gives is Gives.ROWS:
-        return s.many(s.one(s.Row((s.NOTHING, items)))) if items else s.NOTHING
+    if gives in (Gives.ROWS, Gives.KEYS):
+        keys = s.join(atom.keys for atom in base if isinstance(atom, s.Many))
+        if gives is Gives.KEYS:
+            return s.many(keys)
+        return s.many(s.one(s.Row((keys, items)))) if items or keys else s.NOTHING
     return s.many(items) if gives is Gives.MANY else items

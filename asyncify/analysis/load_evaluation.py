@@ -182,7 +182,7 @@ class LoadEvaluation:
         self.guards |= behind
 
     def on_for(self, statement: f.Statement) -> None:
-        items = self.elements(self.iterable(statement[8]))
+        items = self.turns(self.iterable(statement[8]))
         self.loop(statement[9], lambda: self.bind(statement[7], items, -1), items)
         self.block(statement[10])
 
@@ -318,20 +318,29 @@ class LoadEvaluation:
         elif kind == f.TO_SEQUENCE:
             for position, part in enumerate(target[1]):
                 self.bind(part, self.part(value, position, len(target[1])), -1)
-        elif kind == f.TO_SUBSCRIPT and value:
-            operation = self.operations[target[1]]
-            if operation[0] == f.NAME:
+        elif kind == f.TO_SUBSCRIPT:
+            operation, keys = self.operations[target[1]], self.key(target[2])
+            if operation[0] == f.NAME and (value or keys):
                 known = self.environment.get(operation[5], s.NOTHING)
-                key = self.operations[target[2]] if len(target) > 2 and target[2] >= 0 else ()
+                key = self.operations[target[2]] if target[2] >= 0 else ()
                 is_named = bool(key) and key[0] == f.CONSTANT and isinstance(key[5], str)
-                put = s.one(s.Row((value,), (key[5],))) if is_named else s.many(value, keyed=True)
+                put = (
+                    s.one(s.Row((value,), (key[5],)))
+                    if is_named
+                    else s.many(value, keyed=True, keys=keys)
+                )
                 self.environment[operation[5]] = s.join((known, put))
+
+    def key(self, index: int) -> s.Value:
+        """The instance that something is kept under, if it is one."""
+        value = self.values[index] if index >= 0 else s.NOTHING
+        return value if all(isinstance(atom, s.Entity) for atom in value) else s.NOTHING
 
     def part(self, value: s.Value, position: int, length: int) -> s.Value:
         rows = [a for a in value if isinstance(a, s.Row) and len(a.items) == length and not a.names]
         if rows:
             return s.join(row.items[position] for row in rows)
-        return self.elements(value)
+        return self.turns(value)
 
     def is_computed(self, index: int, bulk: bool = False) -> bool:
         """Is an expression one of SQL: of a mapped class's attributes, or of functions? ``bulk``:
@@ -440,11 +449,13 @@ class LoadEvaluation:
         saved = dict(self.environment)
         for target, iterable, start, middle, end, _, _ in generators:
             self.evaluate(start, middle)
-            self.bind(target, self.elements(self.iterable(iterable)), -1)
+            self.bind(target, self.turns(self.iterable(iterable)), -1)
             self.evaluate(middle, end)
         self.evaluate(first, element_end)
         self.environment = saved
-        return s.many(self.values[parts[-1]], keyed=operation[5] == "DictComp")
+        keyed = operation[5] == "DictComp"
+        keys = self.key(parts[0]) if keyed else s.NOTHING
+        return s.many(self.values[parts[-1]], keyed=keyed, keys=keys)
 
     def on_attribute(self, operation: f.Operation, index: int) -> s.Value:
         """An attribute of something that was given or loaded."""
@@ -502,6 +513,13 @@ class LoadEvaluation:
         ]  # fmt: skip
         methods.sort(key=lambda method: (method.module.path, method.index))
         return s.join([load_summaries.apply_bare(self, method, index) for method in methods])
+
+    def turns(self, value: s.Value) -> s.Value:
+        """What going through a value gives: of a dict the keys, if those are instances."""
+        keyed = [atom for atom in value if isinstance(atom, s.Many) and atom.keys]
+        if not keyed:
+            return self.elements(value)
+        return s.join([*(atom.keys for atom in keyed), self.elements(value.difference(keyed))])
 
     def elements(self, value: s.Value) -> s.Value:
         if not value:

@@ -47,7 +47,7 @@ def on_await(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value
 
 def on_sequence(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
     values = run.values
-    parts = [values[i] if i >= 0 else run.elements(run.iterable(~i)) for i in operation[6]]
+    parts = [values[i] if i >= 0 else run.turns(run.iterable(~i)) for i in operation[6]]
     if not any(parts):
         return s.NOTHING
     if operation[5] == "tuple" and all(i >= 0 for i in operation[6]):
@@ -61,7 +61,8 @@ def on_dict(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
     names = tuple(key[5] for key in keys if key and key[0] == f.CONSTANT)
     if any(parts) and len(names) == len(parts) and all(isinstance(n, str) for n in names):
         return s.one(s.Row(parts, names))
-    return s.many(s.join(parts), keyed=True)
+    instances = s.join(run.key(key) for key in operation[5])
+    return s.many(s.join(parts), keyed=True, keys=instances)
 
 
 def on_boolean(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
@@ -109,7 +110,7 @@ def on_yield(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value
 
 
 def on_yield_from(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
-    run.returned(s.many(run.elements(run.iterable(operation[5]))))
+    run.returned(s.many(run.turns(run.iterable(operation[5]))))
     return s.NOTHING
 
 

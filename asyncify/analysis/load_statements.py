@@ -214,22 +214,25 @@ def executed(run: LoadEvaluation, statement: s.Statement) -> None:
         if entity is not None:
             run.state.forget(entity.source)
             for path in statement.paths:
-                names = _left_out(run, entity, path) if s.ONLY in path[-1] else {
-                path[-1].replace(s.LATER, s.WITHOUT)
-            }  # fmt: skip
+                names = _said_of(run, entity, path)
                 run.state.load((entity.source, path[:-1]), names)
     load_again.after_query(run, statement, expired)
 
 
-def _left_out(run: LoadEvaluation, entity: s.Entity, path: tuple[str, ...]) -> set[str]:
-    """The columns that ``load_only`` leaves out, each with the sign of that."""
+def _said_of(run: LoadEvaluation, entity: s.Entity, path: tuple[str, ...]) -> set[str]:
+    """The attributes that an option loads, or leaves out, each with the sign of that."""
+    last = path[-1]
+    if not last.startswith((s.ONLY, s.GROUP)):
+        return {last.replace(s.LATER, s.WITHOUT)}
     models, cls = run.loading.models, entity.cls
     for name in path[:-1]:
         link = models.links(cls).get(name)
         if link is None or link.target is None:
             return set()
         cls = link.target
-    kept = set(path[-1].removeprefix(s.ONLY).split(","))
+    if last.startswith(s.GROUP):
+        return models.grouped(cls, last.removeprefix(s.GROUP))
+    kept = set(last.removeprefix(s.ONLY).split(","))
     return {
         s.WITHOUT + name for name in models.columns(cls) - kept
         if not models.has_primary_key(cls, name)
@@ -258,6 +261,10 @@ def option(run: LoadEvaluation | _View, index: int) -> tuple[tuple[str, ...], se
         paths.add((*prefix, s.SUBCLASSES))
     if name in words.NARROWING or name in words.DEFERRING or name in words.POSTPONING:
         return prefix, paths | {(*prefix, each) for each in _for_later(run, operation, name)}
+    if name in words.UNDEFERRING_GROUPS:
+        return prefix, paths | {
+            (*prefix, s.GROUP + part) for each in operation[6] for part in attributes(run, each)
+        }
     loads = name in words.LOADING or name in words.UNDEFERRING or name in words.REFUSING
     if not loads and name not in words.LEADING:
         return prefix, paths
@@ -310,18 +317,30 @@ def selected(run: LoadEvaluation, index: int) -> list[Class]:
 def started(run: LoadEvaluation, operation: f.Operation, index: int, legacy: bool) -> s.Value:
     """``db.query(...)`` or ``select(...)``: several, where the class is one of several."""
     found: list[list[s.Entity | None]] = [[]]
+    whole = False
     for position, argument in enumerate(operation[6]):
         source = s.Source("query", run.function, index, position)
         classes = [c for c in selected(run, argument) if run.loading.is_model(c)]
+        whole |= bool(classes) and _is_polymorphic(run, argument)
         if len(classes) == 1 or len(found) == 1 < len(classes) <= _CLASSES:
             entities = [s.Entity(source, (), cls) for cls in classes]
             found = [[*before, entity] for before in found for entity in entities]
         else:
             found = [[*before, None] for before in found]
+    paths = frozenset(((s.SUBCLASSES,),)) if whole else frozenset()
     return frozenset(
-        s.Statement(tuple(entities), single=len(entities) == 1, legacy=legacy)
+        s.Statement(tuple(entities), paths, single=len(entities) == 1, legacy=legacy)
         for entities in found if any(entities)
     )  # fmt: skip
+
+
+def _is_polymorphic(run: LoadEvaluation, index: int) -> bool:
+    """Is it what ``with_polymorphic`` made, with the columns of subclasses?"""
+    names = run.function.facts.names | run.function.module.functions[0].facts.names
+    return words.WITH_SUBCLASSES in names and isinstance(
+        run.loading.inference.program.resolve_expression(run.function, run.operations, index),
+        Variable | None,
+    )
 
 
 def begun(run: LoadEvaluation, index: int) -> s.Value:

@@ -23,6 +23,7 @@ EACH = "[]"  # behind a name in a path: what is in a container of that name
 UNLIKE, GIVEN_BACK = "unlike:", "given back:"
 # What a statement's options leave out: all but these; this column; what is loaded when it is read.
 ONLY, WITHOUT, LATER = "only:", "-", "later:"
+GROUP = "group:"  # deferred columns that an option loads by the name of their group
 _set = object.__setattr__
 
 
@@ -101,10 +102,16 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class Many:
-    """A container or an iterator of values; ``keyed``: a dict, which gives its keys."""
+    """A container or an iterator of values; ``keyed``: a dict, which gives its keys: ``keys``,
+    where those are instances."""
 
     items: Value
     keyed: bool = False
+    keys: Value = frozenset()
+
+    @property
+    def held(self) -> tuple[Value, Value]:
+        return self.items, self.keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +176,11 @@ def join(values: Iterable[Value]) -> Value:
     return out if len(out) <= WIDTH else NOTHING
 
 
-def many(items: Value, nesting: int = 3, keyed: bool = False) -> Value:
+def many(items: Value, nesting: int = 3, keyed: bool = False, keys: Value = NOTHING) -> Value:
     """A container, unless nothing is known of what it holds."""
-    if not items or _depth(items) > nesting:
+    if not (items or keys) or _depth(items) > nesting:
         return NOTHING
-    return one(Many(items, keyed))
+    return one(Many(items, keyed, keys))
 
 
 def is_flat(value: Value) -> bool:
@@ -221,6 +228,7 @@ def unordered(value: Value) -> list[Entity]:
             out.append(atom)
         elif isinstance(atom, Many):
             out += unordered(atom.items)
+            out += unordered(atom.keys)
         elif isinstance(atom, Row):
             out += [entity for part in atom.items for entity in unordered(part)]
     return out
@@ -232,7 +240,8 @@ def rows(value: Value) -> Iterator[Row]:
         if isinstance(atom, Row):
             yield atom
         elif isinstance(atom, Many):
-            yield from rows(atom.items)
+            for part in atom.held:
+                yield from rows(part)
 
 
 def mapped(value: Value, become: Callable[[Entity], Iterable[Entity]]) -> Value:
@@ -242,7 +251,8 @@ def mapped(value: Value, become: Callable[[Entity], Iterable[Entity]]) -> Value:
         if isinstance(atom, Entity):
             out.update(become(atom))
         elif isinstance(atom, Many):
-            out.add(Many(mapped(atom.items, become), atom.keyed))
+            items, keys = (mapped(part, become) for part in atom.held)
+            out.add(Many(items, atom.keyed, keys))
         elif isinstance(atom, Row):
             out.add(Row(tuple(mapped(part, become) for part in atom.items), atom.names))
         else:
@@ -259,7 +269,8 @@ def remade(value: Value, become: Callable[[Entity], Entity]) -> Value:
         elif isinstance(atom, Outcome):
             out.add(Outcome(_restated(atom.statement, become), atom.scalars))
         elif isinstance(atom, Many):
-            out.add(Many(remade(atom.items, become), atom.keyed))
+            items, keys = (remade(part, become) for part in atom.held)
+            out.add(Many(items, atom.keyed, keys))
         elif isinstance(atom, Row):
             out.add(Row(tuple(remade(part, become) for part in atom.items), atom.names))
         else:
@@ -270,19 +281,21 @@ def remade(value: Value, become: Callable[[Entity], Entity]) -> Value:
 def restricted(value: Value, known: Value, sure: bool) -> Value:
     """Of instances of several classes, those that may be of a class that is known; ``sure``: of no
     other."""
-    found = {entity.cls for entity in unordered(value)}
+    keys = {key for atom in value if isinstance(atom, Many) for key in atom.keys}
+    found = {entity.cls for entity in unordered(value) if entity not in keys}
     classes = {entity.cls for entity in unordered(known)}
     if not classes or not found or (len(found) < 2 and not sure):
         return value
 
     def fits(entity: Entity) -> tuple[Entity, ...]:
         cls = entity.cls
-        return (entity,) * any(cls in c.ancestors or c in cls.ancestors for c in classes)
+        fits = any(cls in c.ancestors or c in cls.ancestors for c in classes)
+        return (entity,) * (fits or entity in keys)  # types say nothing of a dict's keys
 
     if sure and not found & classes:
         return known
     kept = mapped(value, fits)
-    full = frozenset(atom for atom in kept if not isinstance(atom, Many) or atom.items)
+    full = frozenset(atom for atom in kept if not isinstance(atom, Many) or any(atom.held))
     return full or kept  # without the containers of all other classes
 
 
@@ -297,7 +310,8 @@ def sources(value: Value) -> Iterator[Source]:
         if isinstance(atom, Entity):
             yield atom.source
         elif isinstance(atom, Many):
-            yield from sources(atom.items)
+            for part in atom.held:
+                yield from sources(part)
         elif isinstance(atom, Row):
             for part in atom.items:
                 yield from sources(part)

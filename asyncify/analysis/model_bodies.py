@@ -16,6 +16,7 @@ from asyncify.vocabulary.loading import (
     DEFAULTS,
     EXPRESSIONS,
     FORMATTED_WITH,
+    GROUP,
     JOINED_BY,
     PROXIES,
     STANDING,
@@ -85,6 +86,7 @@ class Model:
     relationships: dict[str, Relationship] = field(default_factory=dict)
     columns: set[str] = field(default_factory=set)
     deferred: set[str] = field(default_factory=set)
+    groups: dict[str, str] = field(default_factory=dict)  # deferred columns: what they load with
     expiring: set[str] = field(default_factory=set)  # the database sets them at an UPDATE
     defaulted: set[str] = field(default_factory=set)  # the database sets them at an INSERT
     kinds: dict[str, str] = field(default_factory=dict)  # of values that the database gives
@@ -329,6 +331,8 @@ class Reader:
         keywords = {**keywords, **self.own_column(keywords)}
         if callee == "deferred" or self.constant(keywords.get("deferred", -1)) is True:
             self.model.deferred.add(name)
+            for word in GROUP & keywords.keys():
+                self.model.groups[name] = str(self.constant(keywords[word]))
         if callee == EXPRESSIONS:
             self.model.queried.add(name)
             if self.constant(keywords.get("expire_on_flush", -1)) is not False:

@@ -225,6 +225,11 @@ class Models:
         """Columns that a query doesn't load."""
         return self._kept(cls)[1]
 
+    def grouped(self, cls: Class, group: str) -> set[str]:
+        """Those of them that are loaded together."""
+        declared = (self.declared(ancestor) for ancestor in cls.ancestors)
+        return {name for model in declared for name, of in model.groups.items() if of == group}
+
     def expiring(self, cls: Class) -> frozenset[str]:
         """Columns of which only the database knows the value after an UPDATE."""
         return self._kept(cls)[2]
@@ -274,8 +279,8 @@ class Models:
         return self._kept(cls)[3]
 
     def synonym(self, cls: Class, name: str) -> tuple[str, ...]:
-        """The attributes that another one stands for."""
-        found = (self.declared(c).synonyms.get(name, ()) for c in cls.ancestors)
+        """The attributes that another one stands for, of the class or of a subclass."""
+        found = (self.declared(c).synonyms.get(name, ()) for c in self._family(cls))
         return next(filter(None, found), ())
 
     @staticmethod
@@ -294,9 +299,15 @@ class Models:
         return [each for each in self.declaring(cls, name) if name in self.links(each)]
 
     def proxy(self, cls: Class, name: str) -> tuple[str, str] | None:
-        """The relationship that an association proxy stands for, and what it reads of that."""
-        found = (self.declared(c).proxies.get(name) for c in cls.ancestors)
+        """The relationship that an association proxy stands for, and what it reads of that; one
+        of a subclass, too."""
+        found = (self.declared(c).proxies.get(name) for c in self._family(cls))
         return next(filter(None, found), None)
+
+    @staticmethod
+    def _family(cls: Class) -> Iterator[Class]:
+        yield from cls.ancestors
+        yield from cls.descendants()
 
     def has_primary_key(self, cls: Class, name: str) -> bool:
         return any(name in self.declared(c).primary_keys for c in cls.ancestors)

@@ -69,10 +69,21 @@ class OptionTexts:
         if not divided:
             return True
         (step, *more), facts = divided, source.function.facts
+        if step is steps[0] and not self._names_class(source):
+            return False
         several = step is not steps[-1] and len(step.having) > 1
         if more or several or step.cls is None or facts.names & POLYMORPHIC_OPTIONS:
             return False
         return not self.models.loads_subclasses(step.cls, step.having)
+
+    def _names_class(self, source: Source) -> bool:
+        """Does the query select the class itself? What else stands for it (``aliased``) has
+        subclasses of its own."""
+        function, argument = source.function, self._argument(source)
+        symbol = self.inference.program.resolve_expression(
+            function, function.body.operations, argument
+        )
+        return source.kind == "get" or isinstance(symbol, Class)
 
     def can_go_on(self, demand: Demand) -> bool:
         """Can an option load it at every depth that is asked for?"""

@@ -18,6 +18,7 @@ class Gives(Enum):
     SCALAR = "scalar"  # the first part of one item
     SCALARS = "scalars"  # a result of first parts
     ROWS = "rows"  # a result of rows
+    KEYS = "keys"  # the keys of a dict
     MIXED = "mixed"  # a result of entities where one is selected, else of rows
     OTHER = "other"  # something else: nothing is known of it
 
@@ -56,6 +57,8 @@ LOADER_CRITERIA = "with_loader_criteria"
 LEADING = {"defaultload", "Load"}
 # Those that load columns.
 UNDEFERRING = {"undefer"}
+UNDEFERRING_GROUPS = {"undefer_group"}
+GROUP = {"group", "deferred_group"}  # the keywords of columns that are deferred together
 # Those after which a relationship is not loaded by itself: what isn't there raises, or is empty;
 # and those that leave it to the first read.
 REFUSING, POSTPONING = {"raiseload", "noload"}, {"lazyload"}
@@ -189,6 +192,7 @@ ASKED_BY_IN = ("__contains__", "__iter__")
 CONTAINER_GIVES = {
     "pop": Gives.ONE, "popleft": Gives.ONE, "copy": Gives.MANY, "values": Gives.MANY,
     "get": Gives.ONE, "setdefault": Gives.ONE, "items": Gives.ROWS,
+    "keys": Gives.KEYS,
 }  # fmt: skip
 NAMED_GETS = {"get", "setdefault", "pop"}  # by key
 FILLING = {"append", "add", "insert", "appendleft", "extend", "extendleft", "update"}
@@ -286,7 +290,8 @@ IN_GREENLETS = {"run_sync"}
 
 # Where subclasses' columns come with a query of their base.
 POLYMORPHIC_OPTIONS = {"selectin_polymorphic"}
-POLYMORPHIC_SETTINGS = {"polymorphic_load", "with_polymorphic"}
+WITH_SUBCLASSES = "with_polymorphic"
+POLYMORPHIC_SETTINGS = {"polymorphic_load", WITH_SUBCLASSES}
 
 # What renders a template, the keywords that name it, and that of its variables.
 # https://fastapi.tiangolo.com/advanced/templates/
