@@ -122,6 +122,8 @@ def _on_value(
     if outcomes:
         return s.join([load_statements.result_method(run, a, name) for a in outcomes])
     if any(isinstance(a, (s.Many, s.Row)) for a in base):
+        if name in words.REMOVING:
+            load_commits.removed(run, base)
         if name in words.CONTAINER_GIVES or name in words.FILLING:
             return _container_method(run, callee, base, name, operation)
         if name == words.SORTING:

@@ -71,6 +71,21 @@ def replaced(run: LoadEvaluation, link: Relationship, value: s.Value) -> None:
         note(run, Write(link.target, kind, links=frozenset((link.name,))))
 
 
+def removed(run: LoadEvaluation, collection: s.Value) -> None:
+    """``parent.children.remove(child)``: it isn't there any more."""
+    for item in s.unordered(collection):
+        for path, cls in list(item.source.entities) if item.path else ():
+            link = run.loading.models.links(cls).get(item.path[-1])
+            if link is not None and path == item.path[:-1]:
+                orphaned(run, link)
+
+
+def orphaned(run: LoadEvaluation, link: Relationship) -> None:
+    """What has left a collection may be deleted; others that it is in don't know of that."""
+    if link.orphans and link.to_many and link.target is not None:
+        gone(run, link.target, "gone", link)
+
+
 def added(run: LoadEvaluation, value: s.Value) -> None:
     """What a session is given and nobody has seen made may belong to anything; what it had let go
     of is its own again."""
@@ -98,11 +113,11 @@ def expunged(run: LoadEvaluation, entities: Iterable[s.Entity]) -> None:
         run.state.history = history._replace(gone=history.gone | keys)
 
 
-def gone(run: LoadEvaluation, cls: Class, kind: str) -> None:
+def gone(run: LoadEvaluation, cls: Class, kind: str, left: Relationship | None = None) -> None:
     """Rows of a class go, or may; and others with them."""
     if run.loading.keeping.all:
         return
-    note(run, Write(cls, kind))
+    note(run, Write(cls, kind, left=left))
     for each in run.loading.models.dependents(cls):
         note(run, Write(each, kind))
 
@@ -250,7 +265,7 @@ def changes(run: LoadEvaluation, write: Write, cls: Class, link: Relationship) -
     if not related(write.cls, link.target):
         return False
     if write.kind in ("gone", "bulk"):
-        return True
+        return link != write.left
     if not link.to_many and not run.loading.models.is_held_by_key(cls, link.target):
         return False
     if link.ordered == "other" or (link.ordered and write.kind == "inserted"):

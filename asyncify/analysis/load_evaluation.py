@@ -13,6 +13,7 @@ from asyncify import facts as f
 from asyncify.analysis import (
     load_calls,
     load_closures,
+    load_commits,
     load_guards,
     load_objects,
     load_presence,
@@ -130,6 +131,11 @@ class LoadEvaluation:
 
     def on_raise(self, statement: f.Statement) -> None:
         self.has_ended = True
+
+    def on_delete(self, statement: f.Statement) -> None:
+        for target in statement[7]:
+            if target[0] == f.TO_SUBSCRIPT:
+                load_commits.removed(self, self.values[target[1]])
 
     def on_flow(self, statement: f.Statement) -> None:
         if statement[7] != "pass":
@@ -575,6 +581,7 @@ _STATEMENTS: dict[int, Callable[[LoadEvaluation, f.Statement], None]] = {
     f.RAISE: LoadEvaluation.on_raise,
     f.FLOW: LoadEvaluation.on_flow,
     f.IF: LoadEvaluation.on_if,
+    f.DELETE: LoadEvaluation.on_delete,
     f.FOR: LoadEvaluation.on_for,
     f.WHILE: LoadEvaluation.on_while,
     f.WITH: LoadEvaluation.on_with,

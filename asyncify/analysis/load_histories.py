@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from asyncify.analysis.model_bodies import Relationship
 from asyncify.analysis.program import Class
 
 Pair = tuple[Class, str]  # a relationship
@@ -30,7 +31,7 @@ class Write:
     ``cls`` is None where nobody knows which; ``tables`` those that the rows refer to by keys that
     were set, None: any; ``links`` the relationships that were set. ``between`` is the table of a
     many-to-many relationship, where rows of that alone were written. ``into``: where the instances
-    come from whose collection it was.
+    come from whose collection it was; ``left`` the collection that they have left, which knows.
     """
 
     cls: Class | None
@@ -39,6 +40,7 @@ class Write:
     links: frozenset[str] = frozenset()
     between: str = ""
     into: Any = None
+    left: Relationship | None = None
 
 
 class History(NamedTuple):

@@ -72,6 +72,7 @@ def _store_link(
     state.read -= {(atom.key, name)}
     load_commits.read(run, atom, {name})
     load_commits.replaced(run, link, value)
+    load_commits.orphaned(run, link)
     if link.target is not None:
         item = s.Entity(atom.source, (*atom.path, name), link.target)
         others = [each.key for each in s.unordered(value)]

@@ -56,7 +56,7 @@ class Relationship:
     where it is declared here alone; ``between`` the table that links many to many, if it is known;
     ``naming`` computes the name of the other side, for each class that inherits the relationship;
     ``ordered`` says by what the database orders it: ``key``, where
-    what comes last stands last, or ``other``."""
+    what comes last stands last, or ``other``; ``orphans``: what leaves it is deleted."""
 
     name: str
     target: Class | None
@@ -71,6 +71,7 @@ class Relationship:
     ordered: str = ""
     between: str = ""
     naming: Naming | None = None
+    orphans: bool = False
 
 
 @dataclass(slots=True)
@@ -443,6 +444,7 @@ class Reader:
             lazy,
             expires=not cascade.isdisjoint(("all", "refresh-expire")),
             ordered=self.order(target, options.get("order_by", -1)),
+            orphans="delete-orphan" in cascade,
         )
 
     def order(self, target: Class | None, index: int) -> str:

@@ -197,6 +197,7 @@ CONTAINER_GIVES = {
 NAMED_GETS = {"get", "setdefault", "pop"}  # by key
 FILLING = {"append", "add", "insert", "appendleft", "extend", "extendleft", "update"}
 APPENDING = {"append", "add", "extend", "update"}  # those that put it at the end
+REMOVING = {"remove", "discard", "pop", "popitem", "clear"}
 EXTENDING = {"extend", "extendleft", "update"}  # by all that they are given
 
 # Attributes that stand for those of a relationship, and columns that only a SELECT computes.
