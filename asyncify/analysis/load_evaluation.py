@@ -33,6 +33,7 @@ from asyncify.analysis.load_operations import OPERATIONS
 from asyncify.analysis.load_states import State
 from asyncify.analysis.program import Class, Function
 from asyncify.vocabulary import loading as words
+from asyncify.vocabulary.special import SET_ITEM
 
 if TYPE_CHECKING:
     from asyncify.analysis.loading import Loading
@@ -326,6 +327,7 @@ class LoadEvaluation:
                 self.bind(part, self.part(value, position, len(target[1])), -1)
         elif kind == f.TO_SUBSCRIPT:
             operation, keys = self.operations[target[1]], self.key(target[2])
+            load_specials.called(self, SET_ITEM, target[1], [target[1], target[2]], value)
             if operation[0] == f.NAME and (value or keys):
                 known = self.environment.get(operation[5], s.NOTHING)
                 key = self.operations[target[2]] if target[2] >= 0 else ()

@@ -9,6 +9,7 @@ from asyncify import facts as f
 from asyncify.analysis import load_closures, load_reads, load_specials
 from asyncify.analysis import load_values as s
 from asyncify.vocabulary import loading as words
+from asyncify.vocabulary.special import ITEM, OPERATORS
 
 if TYPE_CHECKING:
     from asyncify.analysis.load_evaluation import LoadEvaluation
@@ -18,6 +19,8 @@ def on_subscript(run: LoadEvaluation, operation: f.Operation, index: int) -> s.V
     base, key = run.values[operation[5]], run.operations[operation[6]]
     if not base:
         return _item(run, operation[5], index)
+    if any(isinstance(atom, s.Entity) for atom in base):
+        return load_specials.called(run, ITEM, index, [operation[5], operation[6]])
     for atom in base:
         if isinstance(atom, s.Statement) and atom.dynamic is not None:
             load_reads.executed(run, atom, s.EACH, index)
@@ -86,6 +89,10 @@ def on_format(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Valu
 
 def on_operator(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
     """What compares instances, or makes text of them, calls their methods."""
+    if operation[5] in OPERATORS:
+        found = load_specials.called(run, f"__{OPERATORS[operation[5]]}__", index, [*operation[6]])
+        if found:
+            return found
     if operation[5] == words.MODULO:
         for part in operation[6][1:]:
             load_specials.formatted(run, s.flat(run.values[part]), index, part)

@@ -69,6 +69,23 @@ def measured(run: LoadEvaluation, value: s.Value, index: int, at: int, *names: s
             load_summaries.apply(run, method, [s.one(entity)], index, [at])
 
 
+def called(
+    run: LoadEvaluation, name: str, index: int, places: list[int], given: s.Value = s.NOTHING
+) -> s.Value:
+    """``order["total"]``, ``order + other``: Python calls a method of the instance that the first
+    operation gives, with what the others give, and what else is ``given``."""
+    arguments = [run.values[place] if place >= 0 else s.NOTHING for place in places[1:]]
+    arguments += [given] if given else []
+    found = []
+    for entity in s.ordered([a for a in run.values[places[0]] if isinstance(a, s.Entity)]):
+        method = entity.cls.find(name)
+        if method is not None:
+            asked = [*places, *([-1] if given else [])]
+            values = [s.one(entity), *arguments]
+            found.append(load_summaries.apply(run, method, values, index, asked))
+    return s.join(found)
+
+
 def compared(
     run: LoadEvaluation, value: s.Value, index: int, at: int, name: str, by_fields: bool = False
 ) -> None:

@@ -8,17 +8,12 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis import definitions, members, modules, protocols, queries, records
 from asyncify.analysis import values as v
+from asyncify.vocabulary.special import OPERATORS
 
 if TYPE_CHECKING:
     from asyncify.analysis.evaluate import Evaluation
 
 _TYPED_DICTS = {"typing.TypedDict", "typing_extensions.TypedDict"}
-
-_METHODS = {  # of operators
-    "Add": "add", "BitAnd": "and", "BitOr": "or", "BitXor": "xor", "Div": "truediv",
-    "FloorDiv": "floordiv", "LShift": "lshift", "MatMult": "matmul", "Mod": "mod", "Mult": "mul",
-    "Pow": "pow", "RShift": "rshift", "Sub": "sub",
-}  # fmt: skip
 
 
 def awaited(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
@@ -144,7 +139,7 @@ def conditional(evaluation: Evaluation, operation: f.Operation, index: int) -> v
 
 
 def binary(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
-    method = _METHODS.get(operation[5])
+    method = OPERATORS.get(operation[5])
     if method is None or len(operation[6]) != 2:
         return v.UNKNOWN
     left, right = (evaluation.values[i] for i in operation[6])

@@ -22,5 +22,11 @@ ASKING_NOTHING = frozenset({
     "assertIs", "assertIsNot", "assertIsNone", "assertIsNotNone", "assertIsInstance",
     "assertNotIsInstance", "assertEqual", "assertNotEqual",
 })  # fmt: skip
+OPERATORS = {  # and the names of their methods
+    "Add": "add", "BitAnd": "and", "BitOr": "or", "BitXor": "xor", "Div": "truediv",
+    "FloorDiv": "floordiv", "LShift": "lshift", "MatMult": "matmul", "Mod": "mod", "Mult": "mul",
+    "Pow": "pow", "RShift": "rshift", "Sub": "sub",
+}  # fmt: skip
+ITEM, SET_ITEM, DELETE_ITEM = "__getitem__", "__setitem__", "__delitem__"
 # The method of a session by which a class of the program's own chooses the engine.
 ROUTING = "get_bind"
