@@ -56,6 +56,7 @@ from asyncify.planning.queries import QueryPlanner
 from asyncify.planning.refusals import Refusals
 from asyncify.planning.renames import Renames
 from asyncify.planning.requested_fixtures import plan_requested
+from asyncify.planning.resolvers import shared_contexts, sync_schemas
 from asyncify.planning.session_scopes import kept_by_threads
 from asyncify.planning.settings import misnamed
 from asyncify.planning.shared_registries import share_registries
@@ -68,7 +69,6 @@ from asyncify.planning.thread_keywords import ThreadKeywords
 from asyncify.planning.turning_findings import turning_findings
 from asyncify.planning.unproven_calls import (
     lent_to_tests,
-    sync_schemas,
     unbound_sessions,
     unproven_calls,
     unseen_binds,
@@ -382,6 +382,7 @@ class Planner:
         found += unbound_sessions(self.colors, self.coloring)
         found += lent_to_tests(self.colors, self.coloring)
         found += sync_schemas(self.colors, self.coloring)
+        found += shared_contexts(self.colors, self.coloring)
         found += unseen_calls(self.colors, self.coloring)
         found += uncalled_methods(self.colors, self.coloring)
         if self.sides.alongside is not None:

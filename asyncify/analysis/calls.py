@@ -21,7 +21,7 @@ from asyncify.analysis import (
 from asyncify.analysis import values as v
 from asyncify.analysis.construction import construct
 from asyncify.vocabulary import flask
-from asyncify.vocabulary.frameworks import NAMESPACE_DEFAULTS
+from asyncify.vocabulary.frameworks import CONTEXT_VALUE, EXECUTING, NAMESPACE_DEFAULTS
 from asyncify.vocabulary.runners import RUNNING
 from asyncify.vocabulary.testing import REQUESTED
 
@@ -38,7 +38,7 @@ _BY_ARGUMENTS = {
     "configured", "Query", query_properties.KIND, "entity", "entities", "applied",
 }  # fmt: skip
 # Methods of libraries that nothing else is called.
-_BY_NAME = {NAMESPACE_DEFAULTS, REQUESTED}
+_BY_NAME = {NAMESPACE_DEFAULTS, REQUESTED, *EXECUTING}
 
 Named = dict[str, v.Value]
 
@@ -51,8 +51,7 @@ def call(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
     if method[0] == f.ATTRIBUTE and method[6] in _BY_NAME:
         if method[6] == REQUESTED:
             return _requested(evaluation, operation)
-        for name, value in _named(values, operation[7]).items():
-            evaluation.inference.kept.default(name, value)
+        _keep(evaluation, method[6], operation)
     if not callees:
         if method[0] == f.ATTRIBUTE and method[6] in RUNNING:
             return running.run(evaluation, RUNNING[method[6]], operation)
@@ -82,6 +81,15 @@ def call(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
     if all(v.one(atom) in inference.results for atom in callees):
         inference.results[callees] = made
     return made
+
+
+def _keep(evaluation: Evaluation, method: str, operation: f.Operation) -> None:
+    """``parser.set_defaults(func=run)``, ``schema.execute(query, context_value={"db": db})``"""
+    for name, value in _named(evaluation.values, operation[7]).items():
+        if method == NAMESPACE_DEFAULTS:
+            evaluation.inference.kept.default(name, value)
+        elif name == CONTEXT_VALUE:
+            evaluation.inference.kept.context(value)
 
 
 def _of_all(

@@ -163,6 +163,8 @@ class Evaluation:
                 self.values[statement[7]],
             )
             self.inference.write(returned, value)
+            if self.function in self.inference.kept.getters:
+                self.inference.kept.context(value)
             if self.function.signature.returns >= 0 and not self.inference.holds_nothing(value):
                 self.inference.return_hidden(self.function, value)
 

@@ -1,7 +1,8 @@
 """What is kept on objects that aren't the program's: ``request.state.db = session``.
 
 Nobody knows what reads such an attribute; whoever reads it by the same last two names gets it. What
-argparse keeps, ``parser.set_defaults(func=run)``, is read from anything: ``args.func(args)``.
+argparse keeps, ``parser.set_defaults(func=run)``, is read from anything: ``args.func(args)``. What
+a view or a router gives resolvers for their context is read as ``info.context``.
 """
 
 from __future__ import annotations
@@ -10,6 +11,13 @@ from typing import TYPE_CHECKING
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
+from asyncify.analysis.program import Function, Program
+from asyncify.vocabulary.frameworks import (
+    CONTEXT_GETTER,
+    CONTEXT_METHOD,
+    RESOLVER_CONTEXT,
+    RESOLVERS,
+)
 
 if TYPE_CHECKING:
     from asyncify.analysis.evaluate import Evaluation
@@ -25,6 +33,7 @@ class Kept:
     def __init__(self, inference: Inference) -> None:
         self.inference = inference
         self.names: set[str] = set()
+        self.getters = _context_getters(inference.program)
         self._values: dict[tuple[str, str], v.Value] = {}
 
     def keep(self, evaluation: Evaluation, base: int, attribute: str, value: v.Value) -> None:
@@ -38,9 +47,13 @@ class Kept:
         """An attribute of any namespace that argparse makes has a value."""
         self._add((_ANYBODY, attribute), value)
 
+    def context(self, value: v.Value) -> None:
+        """Resolvers read it as the context of what they are given."""
+        self._add(RESOLVER_CONTEXT, value)
+
     def _add(self, names: tuple[str, str], value: v.Value) -> None:
         known = self._values.get(names, v.UNKNOWN)
-        if self.inference.is_plain(value) or value <= known:
+        if self.inference.holds_nothing(value) or value <= known:
             return
         self._values[names] = known | value
         self.names.add(names[1])
@@ -64,3 +77,25 @@ def _last_name(operation: f.Operation) -> str:
     if operation[0] == f.ATTRIBUTE:
         return str(operation[6])
     return str(operation[5]) if operation[0] == f.NAME else ""
+
+
+def _context_getters(program: Program) -> frozenset[Function]:
+    """The functions of which resolvers are given what they return."""
+    package = RESOLVERS.rstrip(".")
+    users = [
+        module for module in program.modules.values()
+        if any(item.module.partition(".")[0] == package for item in module.facts.imports)
+    ]  # fmt: skip
+    found: set[object] = set()
+    for function in (fn for module in users for fn in module.functions):
+        bases = function.owner.foreign_bases if function.owner is not None else ()
+        if function.name == CONTEXT_METHOD and any(b.startswith(RESOLVERS) for b in bases):
+            found.add(function)
+        operations = function.body.operations if function.facts.kind in ("module", "def") else ()
+        for operation in operations:
+            if operation and operation[0] == f.CALL:
+                found |= {
+                    program.resolve_expression(function, operations, index)
+                    for keyword, index in operation[7] if keyword == CONTEXT_GETTER
+                }  # fmt: skip
+    return frozenset(fn for fn in found if isinstance(fn, Function))

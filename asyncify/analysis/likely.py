@@ -5,6 +5,7 @@ One of the configured names, used by methods that only a session has, and in no 
 
 from __future__ import annotations
 
+import json
 from fnmatch import fnmatchcase
 from functools import cached_property
 
@@ -102,9 +103,10 @@ class LikelySessions:
         )
 
 
-def spelled(operations: tuple[f.Operation, ...], index: int) -> str:
+def spelled(operations: tuple[f.Operation, ...], index: int, calls: bool = True) -> str:
     """An expression that means the same wherever it stands, as written: names, attributes, items
-    by a constant key and calls without arguments. Else an empty string."""
+    by a constant key and calls without arguments. Else an empty string. ``calls``: may there be
+    calls, which may give something else each time?"""
     parts: list[str] = []
     while True:
         operation = operations[index]
@@ -113,8 +115,10 @@ def spelled(operations: tuple[f.Operation, ...], index: int) -> str:
         if operation[0] == f.ATTRIBUTE:
             parts.append(f".{operation[6]}")
         elif operation[0] == f.SUBSCRIPT and operations[operation[6]][0] == f.CONSTANT:
-            parts.append(f"[{operations[operation[6]][5]!r}]")
-        elif operation[0] == f.CALL and not operation[6] and not operation[7]:
+            key = operations[operation[6]][5]
+            text = json.dumps(key, ensure_ascii=False) if isinstance(key, str) else repr(key)
+            parts.append(f"[{text}]")
+        elif operation[0] == f.CALL and calls and not operation[6] and not operation[7]:
             parts.append("()")
         else:
             return ""

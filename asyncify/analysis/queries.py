@@ -11,6 +11,7 @@ from asyncify import facts as f
 from asyncify.analysis import kept_methods
 from asyncify.analysis import query_entities as named
 from asyncify.analysis import values as v
+from asyncify.analysis.likely import spelled
 from asyncify.analysis.program import Class, Variable, dotted
 from asyncify.vocabulary.rows import Role
 from asyncify.vocabulary.sqlalchemy_query import QUERY
@@ -55,7 +56,7 @@ def start(
     elif _is_held(evaluation, callee):
         session, unequal = "", "an object keeps the method that begins it"
     else:
-        session = dotted(evaluation.operations, callee[5])
+        session = spelled(evaluation.operations, callee[5], calls=False)
     shape, entities, mapped = named.selected(evaluation, operation[6])
     first = operation[6][0] if operation[6] and operation[6][0] >= 0 else -1
     target, name = named.target_at(evaluation, first) if first >= 0 else (None, "")

@@ -7,6 +7,7 @@ Query came: back through the calls that gave it, to the ``query()`` that began i
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -69,14 +70,14 @@ class QuerySessions:
 
     def _of_module(self, value: v.QueryValue, function: Function) -> str:
         """A session that is reached by a variable of a module, which this file has too."""
-        head, _, rest = value.session.partition(".")
+        head, rest = _parts(value.session)
         symbol = self.inference.program.lookup(value.origin.function, head)
         if not isinstance(symbol, Variable):
             return ""
         program, here = self.inference.program, function.module
         known = known_spelling(program, here, symbol.name, symbol.module)
         seen = known and _sees_module(function, known)
-        return ".".join(filter(None, (known, rest))) if seen else ""
+        return f"{known}{rest}" if seen else ""
 
     def _registry(self, registry: Variable, function: Function) -> str:
         """How a file names a registry, which it may have to import first."""
@@ -142,7 +143,7 @@ class QuerySessions:
 
     def _translated(self, function: Function, use: Use, callee: Function, inner: str) -> str:
         """A name of the called function, as the caller has it."""
-        head, _, rest = inner.partition(".")
+        head, rest = _parts(inner)
         names = [parameter.name for parameter in callee.signature.parameters]
         operations = function.body.operations
         operation = operations[use.operation]
@@ -161,7 +162,7 @@ class QuerySessions:
             if index < 0 and 0 <= place < len(operation[6]):
                 index = operation[6][place]
             base = self._path(function, index) if index >= 0 else ""
-        return ".".join(filter(None, (base, rest))) if base else ""
+        return f"{base}{rest}" if base else ""
 
     def _path(self, function: Function, index: int) -> str:
         """What can be written once more for the same object: a dotted name, or what a container
@@ -379,7 +380,7 @@ def _begins(value: v.QueryValue, function: Function) -> bool:
 
 def _sees(function: Function, outer: Function, name: str) -> bool:
     """Is a name of an outer function visible, and the same, in one that is defined inside it?"""
-    head = name.partition(".")[0]
+    head, _ = _parts(name)
     scope: Function | None = function
     while scope is not None and scope is not outer:
         if head in scope.facts.bound:
@@ -392,10 +393,16 @@ def _sees_module(function: Function, name: str) -> bool:
     """Does a name of the module mean the same inside a function?"""
     scope: Function | None = function
     while scope is not None and scope.parent is not None:
-        if name.partition(".")[0] in scope.facts.bound and scope.facts.kind != "class":
+        if _parts(name)[0] in scope.facts.bound and scope.facts.kind != "class":
             return False
         scope = scope.parent
     return True
+
+
+def _parts(text: str) -> tuple[str, str]:
+    """What a session is written as: the variable, and the attributes and items behind it."""
+    head = re.split(r"[.\[]", text, maxsplit=1)[0]
+    return head, text.removeprefix(head)
 
 
 def _related(one: Class, other: Class) -> bool:

@@ -16,7 +16,6 @@ from asyncify.analysis.uses import Use
 from asyncify.findings import Finding
 from asyncify.rules import finding
 from asyncify.sites import Site
-from asyncify.vocabulary.frameworks import RESOLVERS, RESOLVING, RESOLVING_PLAINLY
 
 _ADVICE = "Annotate what it is called on, or await it by hand."
 
@@ -60,21 +59,6 @@ def unseen_sessions(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
         site = Site(function.module.path, operation[1], operation[2])
         reason = f"`{name}` is used as a session, but it isn't known what gives it: it stays sync."
         yield finding("ASY106", site, reason, _UNSEEN)
-
-
-def sync_schemas(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
-    """A warning for each place that runs the resolvers of a schema without awaiting them."""
-    turned = (fn for fn in coloring.turned if fn.facts.kind == "def" and not fn.facts.is_async)
-    resolvers = [
-        fn.facts.qualname for fn in turned
-        if any(d.name.startswith(RESOLVERS) for d in colors.bounds.decorators(fn))
-    ]  # fmt: skip
-    for function in colors.program.mentioning_member(RESOLVING_PLAINLY) if resolvers else ():
-        for operation in function.body.operations:
-            if operation and operation[0] == f.ATTRIBUTE and operation[6] == RESOLVING_PLAINLY:
-                site = Site(function.module.path, operation[1], operation[2])
-                reason = f"`{RESOLVING_PLAINLY}` awaits no resolver, and `{min(resolvers)}` turns."
-                yield finding("ASY105", site, reason, f"Await `{RESOLVING}` of the schema instead.")
 
 
 def unseen_binds(colors: Colors, coloring: Coloring) -> Iterator[Finding]:

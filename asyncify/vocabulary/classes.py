@@ -231,6 +231,11 @@ _SYNC_ROWS: tuple[tuple[tuple[str, ...], tuple[str, ...], str], ...] = (
         _MARSHMALLOW + "marshmallow.validate/",
     ),
     (
+        tuple(f"strawberry.extensions.{name}FieldExtension" for name in ("", "field_extension.")),
+        ("resolve", "apply"),
+        "https://strawberry.rocks/docs/guides/field-extensions",
+    ),
+    (
         (
             *("sqlalchemy.TypeDecorator", "sqlalchemy.types.TypeDecorator"),
             *("sqlalchemy.types.UserDefinedType", "sqlalchemy.sql.type_api.TypeDecorator"),
@@ -271,12 +276,23 @@ CLASSES: dict[str, Calls] = {
             "starlette.middleware.base.BaseHTTPMiddleware",
         )
     },
-    "strawberry.permission.BasePermission": Calls(
-        Rule.AWAITED, ("has_permission",), "https://strawberry.rocks/docs/guides/permissions"
-    ),
-    "strawberry.BasePermission": Calls(
-        Rule.AWAITED, ("has_permission",), "https://strawberry.rocks/docs/guides/permissions"
-    ),
+    **{
+        name: Calls(
+            Rule.AWAITED, ("has_permission",), "https://strawberry.rocks/docs/guides/permissions"
+        )
+        for name in ("strawberry.permission.BasePermission", "strawberry.BasePermission")
+    },
+    **{
+        name: Calls(
+            Rule.AWAITED,
+            ("on_operation", "on_validate", "on_parse", "on_execute", "resolve", "get_results"),
+            "https://strawberry.rocks/docs/guides/custom-extensions",
+        )
+        for name in (
+            *("strawberry.extensions.SchemaExtension", "strawberry.extensions.Extension"),
+            "strawberry.extensions.base_extension.SchemaExtension",
+        )
+    },
 }
 # What else the same classes call, and await.
 AWAITED: dict[str, Calls] = {

@@ -18,7 +18,11 @@ __all__ = [
     "CACHE_MEMBERS",
     "CHOICES_KEYWORD",
     "CONSTRUCTORS",
+    "CONTEXT_GETTER",
+    "CONTEXT_METHOD",
+    "CONTEXT_VALUE",
     "DECORATING",
+    "EXECUTING",
     "MAKERS",
     "MANAGER",
     "MANAGERS",
@@ -26,6 +30,7 @@ __all__ = [
     "NAMESPACE_DEFAULTS",
     "PLAIN_THREADS",
     "RESOLVERS",
+    "RESOLVER_CONTEXT",
     "RESOLVING",
     "RESOLVING_PLAINLY",
     "ROOTS",
@@ -61,6 +66,11 @@ CHOICES_KEYWORD = "choices"
 RESOLVERS = "strawberry."
 RESOLVING_PLAINLY = "execute_sync"
 RESOLVING = "execute"
+# What resolvers read of what they are given, and whence it comes: a method of the views, a keyword
+# of the routers, or a keyword of who executes. https://strawberry.rocks/docs/types/resolvers
+RESOLVER_CONTEXT = ("info", "context")
+CONTEXT_METHOD, CONTEXT_GETTER, CONTEXT_VALUE = "get_context", "context_getter", "context_value"
+EXECUTING = frozenset({RESOLVING, RESOLVING_PLAINLY, "subscribe"})
 
 # What the decorators of functools that keep results put on a function.
 CACHE_MEMBERS = ("cache_clear", "cache_info", "cache_parameters", "__wrapped__")
