@@ -55,6 +55,18 @@ def connected(
     return functions, {s for s in seen if isinstance(s, v.Origin)}
 
 
+def _called_on(evaluation: Evaluation, use: Use) -> set[Hashable]:
+    """The known origins of all that a method may be called on: a parameter may get the sessions of
+    several factories."""
+    operation = evaluation.operations[use.operation]
+    callee = evaluation.values[operation[5]] if operation[0] == f.CALL else v.UNKNOWN
+    owners = (atom.owner for atom in callee if isinstance(atom, v.KnownMethod))
+    return {
+        owner.origin for owner in owners
+        if isinstance(owner, v.Known) and owner.kind in _HANDLED and owner.origin is not None
+    }  # fmt: skip
+
+
 class Components(Islands):
     """The components of a coloring."""
 
@@ -134,7 +146,7 @@ class Components(Islands):
             if function.facts.is_async and self._is_on_async_side(use):
                 continue
             if isinstance(owner, v.Known) and owner.kind in _HANDLED:
-                links.add(owner.origin or _SOMEWHERE)
+                links |= {owner.origin or _SOMEWHERE, *_called_on(evaluation, use)}
             elif isinstance(owner, v.QueryValue):
                 links |= {owner.origin.function, owner.source or _SOMEWHERE}
         if function.facts.kind == "def":

@@ -479,9 +479,11 @@ def is_session_class(cls: Class) -> bool:
     return any(KINDS.get(base) == "Session" for base in cls.foreign_bases)
 
 
-def _sync_first(owner: v.Known) -> tuple[bool, str, bool]:
-    """An object that may be one of several is taken for the sync one."""
-    return owner.kind not in SYNC_KINDS, owner.kind, owner.origin is None
+def _sync_first(owner: v.Known) -> tuple[object, ...]:
+    """An object that may be one of several is taken for the sync one, in every run for the same."""
+    origin = owner.origin
+    made = (origin.function.module.path, origin.call) if origin is not None else ()
+    return owner.kind not in SYNC_KINDS, owner.kind, not made, made
 
 
 def merged(queries: Iterable[v.QueryValue]) -> list[v.QueryValue]:
