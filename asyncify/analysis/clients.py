@@ -28,6 +28,7 @@ from asyncify.vocabulary.testing import (
 if TYPE_CHECKING:
     from asyncify.analysis.colors import Coloring, Colors
 
+_TAKING = {"functools.partial", "callable", "getattr", "hasattr"}  # what is given methods to keep
 _IMPORTING = frozenset({"import_module", "__import__"})
 
 
@@ -158,8 +159,28 @@ class Clients:
             CLIENT_MEMBERS[use.name].awaited and self.call(use) >= 0
         )
         if not is_io:
-            return None
+            return self._handed(use) if use.kind == "client" else None
         return self.colors.places.obstacle(use) or self._above(use.function)
+
+    def _handed(self, use: Use) -> Obstacle | None:
+        """Why what makes requests can't be handed to a library: ``pool.map(client.get, urls)``."""
+        layout = self.colors.uses.layout(use.function)
+        parent = layout.parent(use.operation)
+        if (
+            parent < 0
+            or layout.operations[parent][0] != f.CALL
+            or not CLIENT_MEMBERS[use.name].awaited
+        ):
+            return None
+        callee = self.colors.inference.evaluations[use.function].values[
+            layout.operations[parent][5]
+        ]
+        foreign = [a.name for a in callee if isinstance(a, v.Foreign)]
+        if all(isinstance(a, (v.FunctionObject, v.ClassObject)) for a in callee) and callee:
+            return None
+        if foreign and set(foreign) <= _TAKING:
+            return None
+        return Obstacle("ASY603", f"`{use.name}` is handed to what calls it without `await`.")
 
     def reads_rendered(self, use: Use) -> bool:
         """Is the template that was rendered read of the response to a request?"""

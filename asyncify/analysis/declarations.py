@@ -450,11 +450,19 @@ def dependency_target(
 def dependency_function(
     inference: Signatures, function: Function, operations: tuple[f.Operation, ...], index: int
 ) -> Function | Class | None:
-    """The function or class in ``Depends(f)``, where an operation is such a call."""
+    """The function or class in ``Depends(f)``, where an operation is such a call; of an object
+    that is called, its method."""
     target = dependency_target(inference, function, operations, index)
     if target < 0:
         return None
-    symbol = inference.program.resolve_expression(function, operations, target)
+    program, place = inference.program, (function, operations, target)
+    symbol = program.resolve_expression(*place)
+    if isinstance(symbol, Variable):  # require_admin = Requires(Role.ADMIN)
+        place = program.variable_expression(symbol) or place
+    made = place[1][place[2]]
+    if made[0] == f.CALL:
+        cls = program.resolve_expression(place[0], place[1], made[5])
+        return cls.find("__call__") if isinstance(cls, Class) else None
     return symbol if isinstance(symbol, (Function, Class)) else None
 
 

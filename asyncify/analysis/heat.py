@@ -191,7 +191,9 @@ def _held(value: v.Value) -> tuple[bool, frozenset[Class]]:
         atom = pending.pop()
         if isinstance(atom, v.Known):
             is_hot = is_hot or atom.kind in _HELD
-        elif isinstance(atom, (v.QueryValue, v.KnownMethod, v.Client, v.Generated, v.Managing)):
+        elif isinstance(
+            atom, (v.QueryValue, v.KnownMethod, v.Client, v.Requesting, v.Generated, v.Managing)
+        ):
             is_hot = True
         elif isinstance(atom, (v.Instance, v.ClassObject)):
             classes.add(atom.cls)

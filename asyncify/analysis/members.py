@@ -19,7 +19,7 @@ from asyncify.vocabulary import flask
 from asyncify.vocabulary.injection import PROVIDED
 from asyncify.vocabulary.names import MAKING, SQLMODEL
 from asyncify.vocabulary.rows import Member
-from asyncify.vocabulary.testing import CLIENTS
+from asyncify.vocabulary.testing import CLIENT_MEMBERS, CLIENTS
 
 if TYPE_CHECKING:
     from asyncify.analysis.evaluate import Evaluation
@@ -211,7 +211,9 @@ def _of_instance(evaluation: Evaluation, atom: v.Instance, name: str) -> Any:
 
 
 def _of_client(evaluation: Evaluation, atom: v.Client, name: str) -> Any:
-    return v.UNKNOWN if atom.cls is None else _member(evaluation.inference, atom.cls, name, True)
+    found = _member(evaluation.inference, atom.cls, name, True) if atom.cls else v.UNKNOWN
+    row = CLIENT_MEMBERS.get(name) if not found else None
+    return v.one(v.Requesting(atom, name)) if row is not None and row.awaited else found
 
 
 def _of_class(evaluation: Evaluation, atom: v.ClassObject, name: str) -> Any:

@@ -128,6 +128,8 @@ class Calls(Arguments):
         """One of what may be called: classes below it run their constructors too."""
         if atom.__class__ is v.FunctionObject:
             return
+        if isinstance(atom, v.Requesting):
+            yield from self._requested(operation[5], atom)
         if isinstance(atom, v.ClassObject) and atom.cls.subclasses:
             functions += self._run_below(operation[5], atom.cls)
         if isinstance(atom, v.Foreign):
@@ -139,6 +141,13 @@ class Calls(Arguments):
             yield Use("refused", self.function, index, name=_OWN_SESSIONS)
         if _makes_query(atom) and self._gives_session(operation):
             yield Use("refused", self.function, index, name=_MADE_QUERIES)
+
+    def _requested(self, index: int, atom: v.Requesting) -> Iterator[Use]:
+        """``send("/")``, where that is a client's method which was taken before."""
+        callee = self.operations[index]
+        is_own = callee[0] == f.ATTRIBUTE and atom.client in self.values[callee[5]]
+        if not is_own and callee[0] in (f.NAME, f.ATTRIBUTE, f.SUBSCRIPT):
+            yield Use("client", self.function, index, name=atom.name, client=atom.client)
 
     def _method(self, operation: f.Operation) -> str:
         """The name of the method that is called, or ''."""

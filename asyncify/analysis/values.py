@@ -277,6 +277,14 @@ class KnownMethod(Made):
 
 
 @dataclass(frozen=True, slots=True)
+class Requesting:
+    """What makes requests of a client of the application: ``send = client.post``."""
+
+    client: Client
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Collection:
     """A container of values: list, tuple, set, dict values, iterator."""
 
@@ -398,6 +406,7 @@ Atom = (
     | ForeignInstance
     | Client
     | KnownMethod
+    | Requesting
     | Collection
     | TupleValue
     | NamedTupleClass

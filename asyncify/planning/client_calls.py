@@ -71,8 +71,8 @@ class ClientPlanner(Planner):
         group = self.coloring.groups.get(use.function, 0)
         row = CLIENT_MEMBERS[use.name]
         keywords = {keyword for keyword, _ in operation[7] if keyword}
-        by_name = layout.operations[use.operation][0] == f.CALL  # ``getattr(client, verb)``
-        has_body = not row.body and bool(keywords & BODY_KEYWORDS) and not by_name
+        is_own = layout.operations[use.operation][0] == f.ATTRIBUTE  # no ``getattr(client, verb)``
+        has_body = not row.body and bool(keywords & BODY_KEYWORDS) and is_own
         renamed = tuple((k, n) for k, n in RENAMED_REQUEST_KEYWORDS.items() if k in keywords)
         if renamed:
             draft.add(EditArguments(node=node, site=site, group=group, rename_keywords=renamed))
