@@ -16,6 +16,7 @@ from asyncify.analysis.side_twins import Twins
 from asyncify.analysis.sides import COPY, Sides, home, is_handed, ordered
 from asyncify.analysis.statements import statements_of
 from asyncify.analysis.uses import SYNC_KINDS
+from asyncify.vocabulary.frameworks import Rule
 
 if TYPE_CHECKING:
     from asyncify.analysis.colors import Colors
@@ -106,6 +107,7 @@ class Roots:
             or self._crossing(function, members, sides)
             or self._foreign(function, members)
             or self._held_by_both(members, sides)
+            or self._held_by_awaited(function, members)
             or self._without_twin(function, members, sides)
         )
 
@@ -188,6 +190,19 @@ class Roots:
                 continue
             for method in cls.methods.values():
                 if self.spread.reads_held(method) and self._is_used_outside(method, members):
+                    return f"`{method.qualname}` uses the session or engine that its object holds"
+        return ""
+
+    def _held_by_awaited(self, root: Function, members: set[Function]) -> str:
+        """Which method that a library awaits has the same object as one that it calls plainly, and
+        the session or engine that the object holds?"""
+        if root.owner is None or not self.spread.reads_held(root):
+            return ""
+        for cls in root.owner.family:
+            for method in cls.methods.values():
+                row = self.colors.bounds.called_by_base(method)
+                awaited = row is not None and row[1].rule is Rule.AWAITED
+                if awaited and method not in members and self.colors.does_io(method):
                     return f"`{method.qualname}` uses the session or engine that its object holds"
         return ""
 

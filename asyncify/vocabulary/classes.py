@@ -126,6 +126,54 @@ _SYNC_ROWS: tuple[tuple[tuple[str, ...], tuple[str, ...], str], ...] = (
         "https://docs.celeryq.dev/en/stable/internals/reference/celery.backends.base.html",
     ),
     (
+        (
+            *("dramatiq.Middleware", "dramatiq.middleware.Middleware"),
+            "dramatiq.middleware.middleware.Middleware",
+        ),
+        ("before_*", "after_*"),
+        "https://dramatiq.io/reference.html#middleware",
+    ),
+    (
+        (
+            "rq.Worker",
+            "rq.SimpleWorker",
+            "rq.worker.Worker",
+            "rq.worker.SimpleWorker",
+            "rq.job.Job",
+        ),
+        ("*",),
+        "https://python-rq.org/docs/workers/",
+    ),
+    (
+        ("sqladmin.ModelView", "sqladmin.BaseView", "sqladmin.models.ModelView"),
+        (
+            *("is_accessible", "is_visible", "has_permission", "*_query", "get_*_columns"),
+            *("get_export_name", "search_placeholder"),
+        ),
+        "https://aminalaee.dev/sqladmin/model_permissions/",
+    ),
+    (
+        tuple(
+            f"starlette_admin.{name}"
+            for name in (
+                *("BaseModelView", "views.BaseModelView", "CustomView", "views.CustomView"),
+                *("contrib.sqla.ModelView", "contrib.sqla.view.ModelView"),
+                *("contrib.sqlmodel.ModelView", "auth.AuthProvider"),
+            )
+        ),
+        (
+            *("is_accessible", "is_active", "title", "can_*", "get_fields_list"),
+            *("get_list_query", "get_count_query", "get_search_query"),
+            *("get_admin_user", "get_admin_config"),
+        ),
+        "https://jowilf.github.io/starlette-admin/user-guide/authorization/",
+    ),
+    (
+        ("litestar.plugins.InitPluginProtocol", "litestar.plugins.InitPlugin"),
+        ("on_app_init",),
+        "https://docs.litestar.dev/2/usage/plugins/index.html",
+    ),
+    (
         ("tornado.web.RequestHandler", "tornado.websocket.WebSocketHandler"),
         (
             *("initialize", "on_finish", "get_current_user", "get_user_locale", "get_login_url"),
@@ -276,6 +324,9 @@ CLASSES: dict[str, Calls] = {
             "starlette.middleware.base.BaseHTTPMiddleware",
         )
     },
+    "litestar.handlers.WebsocketListener": Calls(
+        Rule.AWAITED, ("on_*",), "https://docs.litestar.dev/2/usage/websockets.html"
+    ),
     **{
         name: Calls(
             Rule.AWAITED, ("has_permission",), "https://strawberry.rocks/docs/guides/permissions"

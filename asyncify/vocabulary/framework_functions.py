@@ -303,6 +303,16 @@ _ROWS = (
         note=OWN_LOOP,
         source=TORNADO + "concurrent.html",
     ),
+    # Periodic tasks, beside FastAPI
+    *(
+        Boundary(
+            f"{package}.tasks.repeat_every",
+            AWAITED,
+            note=THREADED,
+            source="https://fastapiutils.github.io/fastapi-utils/user-guide/repeated-tasks/",
+        )
+        for package in ("fastapi_utils", "fastapi_restful")
+    ),
     # Gradio
     *(
         Boundary(f"gradio.{name}", AWAITED, 0, "fn", note=THREADED, source=_GRADIO)
