@@ -15,7 +15,7 @@ from asyncify.analysis.program import Function
 from asyncify.analysis.use import SYNC_KINDS, UNSURE, Use, in_order
 from asyncify.analysis.use_calls import Calls
 from asyncify.analysis.use_stacks import ENTERING, ENTERING_ASYNC
-from asyncify.vocabulary.classes import is_unknown
+from asyncify.vocabulary.classes import may_look_below
 from asyncify.vocabulary.frameworks import CONSTRUCTORS
 from asyncify.vocabulary.loading import ROUTES, ROUTING, STORING_METHODS
 from asyncify.vocabulary.names import (
@@ -223,7 +223,7 @@ class Collector(Calls):
         names = [target[1] for target in targets if target[0] == f.TO_NAME] if given else []
         bases = self.inference.program.classes[self.function].foreign_bases if names else ()
         for base, name in product(sorted(bases), names):
-            if base in CONSTRUCTORS or (is_unknown(base) and not self._is_read(name)):
+            if base in CONSTRUCTORS or (may_look_below(base) and not self._is_read(name)):
                 callees = in_order(given, value)
                 yield Use("pass", self.function, index, name=f"{base}({name})", callees=callees)
 

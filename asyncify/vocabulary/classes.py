@@ -387,4 +387,9 @@ def calls(base: str, method: str) -> Calls | None:
 
 def is_unknown(base: str) -> bool:
     """Is it unknown what a library's class does with the methods of those below it?"""
-    return "." in base and base not in CLASSES and not base.startswith(_QUIET)
+    return base not in CLASSES and may_look_below(base)
+
+
+def may_look_below(base: str) -> bool:
+    """May a library's class call methods of those below it, or functions that are attributes?"""
+    return "." in base and not base.startswith(_QUIET)
