@@ -78,7 +78,7 @@ def before_call(
                 if (ages or _is_old(run, entity, name, told)) and _expire(
                     run, entity, name, variable, index, CALLEE
                 ):
-                    _forget(run, entity, name)
+                    forget(run, entity, name)
                     found.add((entity.cls, name))
                     apart.setdefault(entity.source, _own(run, entity.source, variable))
     if apart:
@@ -351,7 +351,7 @@ def _is_left_by_loop(run: LoadEvaluation, variable: str) -> bool:
     )
 
 
-def _forget(run: LoadEvaluation, entity: s.Entity, name: str) -> None:
+def forget(run: LoadEvaluation, entity: s.Entity, name: str) -> None:
     """It isn't loaded any more: who reads it of this variable loads it."""
     load_commits.read(run, entity, (name,))
     known = run.state.loaded.get(entity.key, frozenset()) - {name}

@@ -74,6 +74,12 @@ class Demand(NamedTuple):
         return bool(self.calls) and len(set(functions)) < len(functions)
 
     @property
+    def returns(self) -> bool:
+        """Will it be so for a caller of the function that is asked about?"""
+        functions = [*(function for function, _ in self.calls), self.function]
+        return len(set(functions)) < len(functions)
+
+    @property
     def whole(self) -> tuple[str, ...]:
         """The path from the source to the attribute."""
         return (*self.path, self.attribute)
@@ -87,6 +93,7 @@ class Summary:
     returned: Value = NOTHING
     state: State | None = None  # at its returns
     asked: tuple[Demand, ...] = ()  # those of the demands that are on what it is given
+    recurs: bool = False  # are some of them read by a function that calls itself?
     # Columns that it reads of what it is given: whoever gives it may have let them expire.
     reads: dict[tuple[Key, str], Demand] = field(default_factory=dict)
     # Relationships, by class, that it loads of what it isn't given: whoever calls it may hold that.
@@ -101,6 +108,7 @@ class Summary:
             if demand.source.kind == "held"
             or (demand.source.kind == "given" and demand.source.function is function)
         )  # fmt: skip
+        self.recurs = any(demand.returns for demand in self.asked)
         if self.state is not None:
             known = {source for value in (self.returned, *given) for source in sources(value)}
             self.state = self.state.narrowed(known, function)

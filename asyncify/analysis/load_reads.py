@@ -416,8 +416,11 @@ def comes_loaded(run: LoadEvaluation, source: s.Source) -> bool:
     return source.kind != "new"
 
 
-def renew(run: LoadEvaluation, entity: s.Entity, demand: Demand, place: int) -> None:
-    """It was loaded before a commit that may have changed it: it is loaded again."""
+def renew(
+    run: LoadEvaluation, entity: s.Entity, demand: Demand, place: int, loads: bool = True
+) -> None:
+    """It was loaded before a commit that may have changed it: it is loaded again, or, unless that
+    ``loads``, by who reads it."""
     if _is_awaited(run, place):
         return
     late = load_commits.is_late(run, demand.at, demand.anchor)
@@ -425,7 +428,9 @@ def renew(run: LoadEvaluation, entity: s.Entity, demand: Demand, place: int) -> 
     at = -1 if late else demand.at
     found = demand._replace(outdated=True, at=at, maybe=demand.maybe or distant)
     run.summary.demands[found] = None
-    if load_sessions.settles(run, entity.source, place):
+    if not loads:
+        load_again.forget(run, entity, demand.attribute)
+    elif load_sessions.settles(run, entity.source, place):
         load_commits.renewed(run, entity, demand.attribute)
 
 

@@ -255,10 +255,12 @@ def _demand(
             _ask_holder(run, demand._replace(guards=guards), call_site, at)
         elif demand.source.kind == "given" and demand.source.function is function:
             at = run.reached(places[demand.source.index]) if places else -1
-            before = function not in run.loading.coloring.turned
+            turns = function in run.loading.coloring.turned
+            # What calls itself is run inside `run_sync`, and loads what it comes to.
+            inside = summary.recurs and not turns
             for entity in s.entities(given[demand.source.index]) if not demand.outdated else ():
                 own = moved(demand, entity, call_site, at, below, run.is_many(at))
-                _pass_on(run, own._replace(guards=guards), before)
+                _pass_on(run, own._replace(guards=guards), not (turns or inside), inside)
         elif demand.source in handed:
             entity = s.Entity(demand.source, (), demand.entity.cls)
             _pass_on(run, moved(demand, entity, call_site, -1), True)
@@ -339,7 +341,7 @@ def _read(
                 run.summary.reads.setdefault((key, name), found)
 
 
-def _pass_on(run: LoadEvaluation, demand: Demand, before: bool) -> None:
+def _pass_on(run: LoadEvaluation, demand: Demand, before: bool, inside: bool = False) -> None:
     """A callee's demand is one of the caller. ``before``: where nothing else loads it, that is done
     before the call; else the callee may do it, and what it leaves loaded is taken over."""
     key = demand.source, demand.path
@@ -359,7 +361,7 @@ def _pass_on(run: LoadEvaluation, demand: Demand, before: bool) -> None:
         entity = s.Entity(demand.source, demand.path, demand.entity.cls)
         late = load_commits.is_late(run, demand.at, demand.anchor)
         if load_commits.is_outdated(run, entity, demand.attribute, late):
-            load_reads.renew(run, entity, demand, demand.calls[0][1])
+            load_reads.renew(run, entity, demand, demand.calls[0][1], not inside)
             return
     known = demand.attribute in state.loaded.get(key, frozenset())
     if known and not load_reads.is_unsure(run, key, demand.attribute):

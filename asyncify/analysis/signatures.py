@@ -258,11 +258,26 @@ class Signatures(Flow):
             self.write(slot, self.read(self.slot("local", scope, operation[5])))
             return
         self._defaults.add(slot)
+        found = self._in_signature(function, default)
+        if found:
+            self.write(slot, found)
+
+    def _in_signature(self, function: Function, index: int) -> v.Value:
+        """What stands in a signature: a name, an object that is made there, several of them."""
+        scope, operations = function.parent or function, function.signature.operations
+        operation = operations[index]
         if operation[0] in (f.NAME, f.ATTRIBUTE):
-            symbol = self.program.resolve_expression(scope, function.signature.operations, default)
-            self.write(slot, self.symbol_value(symbol))
-        elif operation[0] == f.LAMBDA:
-            self.write(slot, self.symbol_value(function.module.functions[operation[5]]))
+            return self.symbol_value(self.program.resolve_expression(scope, operations, index))
+        if operation[0] == f.LAMBDA:
+            return self.symbol_value(function.module.functions[operation[5]])
+        if operation[0] == f.SEQUENCE:
+            elements: tuple[int, ...] = operation[6]
+            parts = [self._in_signature(function, part) for part in elements if part >= 0]
+            return v.collection(v.join(parts)) if any(parts) else v.UNKNOWN
+        if operation[0] == f.CALL:
+            symbol = self.program.resolve_expression(scope, operations, operation[5])
+            return declarations.instance_of(symbol) if isinstance(symbol, Class) else v.UNKNOWN
+        return v.UNKNOWN
 
     def fulfils(self, cls: Class, protocol: Class) -> None:
         """A class is given where a protocol is asked for, which isn't among those above it."""

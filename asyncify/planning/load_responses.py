@@ -58,7 +58,7 @@ class Responses:
         if not model or not session:
             return None
         walk = self.walks.begin(holder, demand._replace(at=index))
-        if walk is None:
+        if walk is None or not walk.text.isidentifier():
             return self._wrap(holder, index, model, session)
         validated = self._validated(holder, index, model, walk.text)
         walk.instead = [

@@ -167,7 +167,7 @@ class WalkTexts:
             return
         if raises:
             pass  # no read of it loads it
-        elif step.wanted or self._comes_later(walk, name):
+        elif step.wanted or (step.outdated and step.below) or self._comes_later(walk, name):
             read = "await " + self.access.text(walk.holder, walk.anchor, step.cls, text, name)
         if not step.below:
             if step.wanted or not step.outdated:

@@ -25,7 +25,7 @@ from asyncify.planning.draft import Draft, node_reference
 from asyncify.planning.hoisting import Hoister
 from asyncify.planning.load_access import Access
 from asyncify.planning.load_walk_texts import Names, Step, Walk, WalkTexts, merge
-from asyncify.planning.presence import is_there
+from asyncify.planning.presence import is_given, is_there
 from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.loading import ITERATORS, LOADING_AGAIN
 
@@ -140,8 +140,24 @@ class Walks:
             return None
         item = self._fresh(holder, text.rpartition(".")[2]) if many else ""
         sure = demand.source.kind in ("new", "held") or many or is_there(layout, statement, text)
+        sure = sure or self._is_injected(holder, layout, text, demand)
         owner = self._owner(layout.operations[at], demand)
         return Walk(holder, node, site, anchor, text, item, sure, at=at, owner=owner)
+
+    def _is_injected(self, holder: Function, layout: Layout, text: str, demand: Demand) -> bool:
+        """Is it a parameter that FastAPI fills by functions which give something, or raise?"""
+        if demand.source.kind != "given" or text not in {
+            parameter.name for parameter in holder.signature.parameters
+        }:
+            return False
+        classes = {cls for path, cls in list(demand.source.entities) if not path}
+        givers = [
+            self.inference.layout(function)
+            for function in self.colors.divider.spread.injected.into(holder)
+            if any(isinstance(a, v.Instance) and a.cls in classes
+                   for a in self.inference.result(function))
+        ]  # fmt: skip
+        return is_given(layout, text, givers)
 
     def _owner(self, operation: f.Operation, demand: Demand) -> Class | None:
         """The class whose relationship a value is, where it is read of an instance."""

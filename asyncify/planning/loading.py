@@ -357,7 +357,8 @@ class LoadPlanner:
         """A relationship that was loaded before a commit expires, as it did, and is loaded again;
         one of which that is unlikely, where it can be done."""
         operation, own = demand.function.body.operations[demand.operation], demand
-        if demand.at == demand.operation and not demand.calls and operation[0] == f.ATTRIBUTE:
+        is_read = operation[0] == f.ATTRIBUTE and operation[6] == demand.attribute
+        if demand.at == demand.operation and not demand.calls and is_read:
             own = demand._replace(at=operation[5])
         done = self.walks.take(holder, own) is not None
         if demand.reader == REQUEST or (demand.reader == CALLEE and done):

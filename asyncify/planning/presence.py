@@ -36,6 +36,31 @@ def is_there(layout: Layout, statement: f.Statement, text: str) -> bool:
     return False
 
 
+def is_given(layout: Layout, text: str, givers: list[Layout]) -> bool:
+    """Is a parameter never None that is injected by one of these functions?"""
+    return (
+        bool(givers)
+        and not any(_binds(statement, text) for statement in layout.statements)
+        and all(map(_gives_something, givers))
+    )
+
+
+def _gives_something(layout: Layout) -> bool:
+    """Does a function return something, whichever way it ends?"""
+    returns = [each for each in layout.statements if each[0] == f.RETURN]
+    ends = layout.function.body.statements[-1:]
+    if not returns or ends[0][0] not in (f.RETURN, f.RAISE):
+        return False
+    for statement in returns:
+        value = layout.operations[statement[7]] if statement[7] >= 0 else ()
+        is_name = value[:1] == (f.NAME,)
+        if not (
+            is_there(layout, statement, value[5]) if is_name else _never_none(layout, statement[7])
+        ):
+            return False
+    return True
+
+
 def _before(layout: Layout, statement: f.Statement) -> list[f.Statement]:
     """The statements of the same block above, nearest first."""
     block = layout.blocks[id(statement)]
@@ -63,7 +88,7 @@ def _tells(layout: Layout, statement: f.Statement, text: str) -> bool | None:
     if statement[0] == f.ASSERT and _mentions(layout, statement[7], text):
         return True
     if _binds(statement, text):
-        return _never_none(layout, statement)
+        return statement[0] == f.ASSIGN and _never_none(layout, statement[8])
     return True if _is_read_in(layout, statement, text) else None
 
 
@@ -102,9 +127,8 @@ def _binds(statement: f.Statement, text: str) -> bool:
     return any(target[:2] == (f.TO_NAME, text) for target in targets)
 
 
-def _never_none(layout: Layout, statement: f.Statement) -> bool:
-    """Is what is assigned the result of a call that gives something, or raises?"""
-    index = statement[8] if statement[0] == f.ASSIGN else -1
+def _never_none(layout: Layout, index: int) -> bool:
+    """Is it the result of a call that gives something, or raises?"""
     operation = layout.operations[index] if index >= 0 else ()
     if operation and operation[0] == f.AWAIT:
         operation = layout.operations[operation[5]]
