@@ -252,6 +252,12 @@ class Models:
         return set().union(*(self.declared(ancestor).defaulted for ancestor in cls.ancestors))
 
     @cached_property
+    def linking(self) -> frozenset[str]:
+        """The names of all relationships."""
+        declared = (self.declared(cls).relationships for cls in self.program.classes.values())
+        return frozenset().union(*declared, *self.given_by_backref().values())
+
+    @cached_property
     def enums(self) -> frozenset[str]:
         """The names of the program's enumerations."""
         return frozenset(

@@ -111,7 +111,7 @@ class FunctionPlanner:
         withs = WithPlanner(self.members, self.clients, layout, draft)
         closed = withs.closings()
         self.queries.plan_function(function, draft)
-        hoister = Hoister(layout, self.config.style)
+        hoister = Hoister(layout, self.config.style, self.inference.models)
         turning = _Turning(function, layout, draft, hoister, group, withs)
         for use in self.colors.uses.of(function):
             if use.operation not in closed:

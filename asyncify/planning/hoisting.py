@@ -1,13 +1,16 @@
 """Hoisting: may an awaited expression get a statement of its own, before the one that holds it?
 
 Only the first effectful evaluation of a statement may move in front of it, and only one per
-statement, so that the order of evaluation stays as it was.
+statement, so that the order of evaluation stays as it was. Reading a relationship counts as one:
+``order.lines.append(session.query(Product).one())`` reads an empty collection of an order that is
+new, where it would load that of an order which the query has flushed before.
 """
 
 from __future__ import annotations
 
 from asyncify import facts as f
 from asyncify.analysis.layout import Layout
+from asyncify.analysis.models import Models
 from asyncify.analysis.program import dotted
 
 _HOSTS = {f.EXPRESSION, f.ASSIGN, f.ANNOTATED, f.RETURN, f.IF, f.FOR, f.MATCH}
@@ -18,8 +21,9 @@ _NAMES = ("result", "query_result", "awaited_result")
 class Hoister:
     """Hands out hoisted variables in one function."""
 
-    def __init__(self, layout: Layout, style: str) -> None:
+    def __init__(self, layout: Layout, style: str, models: Models) -> None:
         self.layout = layout
+        self.models = models
         self.enabled = style == "statement"
         facts = layout.function.facts
         self._taken = facts.bound | facts.names
@@ -66,9 +70,11 @@ class Hoister:
             return False
         if statement[0] == f.IF and not self._below(statement[7], index):
             return False
-        own = self.layout.subtree(index)
+        own, first = self.layout.subtree(index), statement[4]
+        if statement[0] == f.ASSIGN and self._below(statement[8], index):
+            first = min(self.layout.subtree(statement[8]))  # targets are evaluated behind it
         return not any(
-            self._effect(position) for position in range(statement[4], index)
+            self._effect(position) for position in range(first, index)
             if position not in own and not (ahead and self._goes_through(position, index))
         )  # fmt: skip
 
@@ -84,6 +90,8 @@ class Hoister:
 
     def _effect(self, position: int) -> bool:
         operation = self.layout.operations[position]
+        if operation[:1] == (f.ATTRIBUTE,):
+            return operation[6] in self.models.linking
         return bool(operation) and operation[0] in _EFFECTS
 
 

@@ -275,7 +275,7 @@ class Walks:
         decisions = [d for d in draft.decisions if d.node == node]
         is_plain = is_list or (returned and not decisions)
         statement = layout.statement(index)
-        hoister = Hoister(layout, "statement")
+        hoister = Hoister(layout, "statement", self.inference.models)
         if statement is None or not hoister.may(index, ahead) or not hoister.name:
             return ""
         if len(decisions) != 1 - is_plain or _has_hoisted(draft, layout, statement):

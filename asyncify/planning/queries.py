@@ -56,7 +56,7 @@ class QueryPlanner(QueryBuilders):
         """Queries of a function that stays sync become statements too."""
         uses = [u for u in self.colors.uses.of(function) if u.kind in ("query", "iterate query")]
         style = self.inference.config.style if self.coloring.sync else "expression"
-        hoister = Hoister(self.colors.uses.layout(function), style)
+        hoister = Hoister(self.colors.uses.layout(function), style, self.inference.models)
         self.plan_function(function, draft)
         for use in uses:
             assert isinstance(use.owner, v.QueryValue)

@@ -60,7 +60,7 @@ def name_union(
     if len(unions.calls) > 1 or any(function is not unions.call[0] for function, *_ in found):
         return "what stands behind a set operation can't be told to mean it"
     function, index = unions.call
-    if not Hoister(layout(function), "statement").may(index):
+    if not Hoister(layout(function), "statement", inference.models).may(index):
         return "its set operation can't get a name"
     unions.name = _free_name(function, unions.later[0][2][0], columns)
     unions.renamed = {index: unions.name + suffix for _, index, suffix in found}
