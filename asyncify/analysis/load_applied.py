@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis import load_reads, load_specials, load_summaries
 from asyncify.analysis import load_values as s
+from asyncify.analysis import values as v
 from asyncify.analysis.load_bodies import Callee
 from asyncify.vocabulary import loading as words
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from asyncify.analysis.load_evaluation import LoadEvaluation
 
 NOWHERE = -1  # there is no expression for what holds the instances
+_NESTING = 5
 
 
 def applied(
@@ -51,6 +53,38 @@ def over(
             places = [NOWHERE] * skipped + [at] * (count - skipped)
             found.append(load_summaries.apply(run, function, given, index, places))
     return s.join(found)
+
+
+def encoded(
+    run: LoadEvaluation, operation: f.Operation, arguments: list[s.Value], index: int
+) -> None:
+    """``json.dumps({"orders": orders}, default=encode)``: it is called for every instance that
+    stands somewhere in the value, and for those in what it gives."""
+    encoders = _encoders(run, operation)
+    value, at = (arguments or [s.NOTHING])[0], operation[6][0] if operation[6] else NOWHERE
+    if not all(isinstance(a, (s.Entity, s.Many)) for a in value):
+        at = NOWHERE
+    for _ in range(_NESTING if encoders else 0):
+        found = []
+        for entity in s.entities(value):
+            for function, bound in encoders:
+                given = [s.NOTHING] * bound + [s.one(entity)]
+                given += [s.NOTHING] * (len(function.signature.parameters) - len(given))
+                places = [NOWHERE] * bound + [at] * (len(given) - bound)
+                found.append(load_summaries.apply(run, function, given, index, places))
+        value, at = s.join(found), NOWHERE
+        if not value:
+            break
+
+
+def _encoders(run: LoadEvaluation, operation: f.Operation) -> list[Callee]:
+    """What is called for objects that have no form in JSON."""
+    keywords = dict(operation[7])
+    places = [*operation[6][1:2], *(keywords[name] for name in words.ENCODERS & keywords.keys())]
+    found = [callee for place in places if place >= 0 for callee in _functions(run, place)]
+    types = run.types(keywords[words.ENCODER_CLASS]) if words.ENCODER_CLASS in keywords else ()
+    methods = [a.cls.find(words.ENCODES) for a in types if isinstance(a, v.ClassObject)]
+    return found + [(method, True) for method in methods if method is not None]
 
 
 def _of_holders(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:

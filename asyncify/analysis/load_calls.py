@@ -207,6 +207,9 @@ def _foreign(
     if name in words.GOING_THROUGH:
         pairs = zip(operation[6], arguments, strict=True)
         arguments = [run.iterable(i) if i >= 0 else value for i, value in pairs]
+    if name in words.ENCODING:
+        load_applied.encoded(run, operation, arguments, index)
+        return s.NOTHING
     given = load_applied.applied(run, operation, arguments, index)
     if name in words.MAPPING:
         return s.many(given)

@@ -240,7 +240,7 @@ def _validate(
 ) -> None:
     """A validator sees what a schema, or one of its fields, is filled from."""
     given = [s.NOTHING for _ in method.signature.parameters]
-    position = 0 if method.facts.kind == "lambda" else 1
+    position = 0 if method.facts.kind == "lambda" or method.owner is None else 1
     if len(given) > position:
         given[position], places = value, [reading.at] * len(given)
         load_summaries.apply(run, method, given, reading.place, places, reading.below)
@@ -264,9 +264,11 @@ def _field(
             _field(run, child, field._replace(path=rest), reading._replace(below=below), schema)
         for nested in field.held if not rest else ():
             _read(run, child, nested, reading.place, reading.at, below)
+        value = s.many(s.one(child)) if link.to_many else s.one(child)
         for validator in () if rest else before_validators(schema, field.name):
-            value = s.many(s.one(child)) if link.to_many else s.one(child)
             _validate(run, validator, value, reading._replace(below=below))
+        for validator in () if rest else field.validators:  # of the list, or of each item
+            _validate(run, validator, value | s.one(child), reading._replace(below=below))
         return
     models = run.loading.models
     methods = models.methods(entity.cls, name)

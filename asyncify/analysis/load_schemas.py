@@ -34,11 +34,13 @@ class Schema(NamedTuple):
 
 
 class Field(NamedTuple):
-    """What a field is filled from, and the schemas that it may hold."""
+    """What a field is filled from, the schemas that it may hold, and the functions of its
+    annotation that see what it is filled from."""
 
     path: tuple[str, ...]
     held: tuple[Schema, ...]
     name: str
+    validators: tuple[Function, ...] = ()
 
 
 Given = Mapping[str, tuple[Schema, ...]]
@@ -161,8 +163,9 @@ def fields(inference: Inference, schema: Schema) -> list[Field]:
                 name = statement[7][1]
                 place = Expression(body, body.body.operations, statement[8])
                 held = schemas_in(inference, place, given)
+                seen_by = tuple(dict.fromkeys(_validators(inference, place, 0)))
                 paths = list(_aliases(place.operations, statement[9])) or [(name,)]
-                found[name] = [Field(path, held, name) for path in paths]
+                found[name] = [Field(path, held, name, seen_by) for path in paths]
     return [field for each in found.values() for field in each]
 
 
@@ -191,6 +194,47 @@ def _alias(operations: tuple[f.Operation, ...], index: int) -> Iterator[tuple[st
             yield from _alias(operations, each)
 
 
+def _validators(inference: Inference, place: Expression, depth: int) -> Iterator[Function]:
+    """Of ``Annotated[list[str], BeforeValidator(names)]``, also by another name, and of a root
+    model, which a field is filled as."""
+    operation = place.operation
+    if depth > _DEPTH:
+        return
+    if operation[0] == f.CONSTANT and isinstance(operation[5], str):
+        inside = declarations.lowered(operation[5])
+        if inside is not None:
+            yield from _validators(inference, Expression(place.function, *inside), depth + 1)
+    elif operation[0] in (f.NAME, f.ATTRIBUTE):
+        symbol = inference.program.resolve_expression(*place)
+        if isinstance(symbol, Class) and symbol.foreign_bases & words.ROOTS:
+            yield from before_validators(symbol)
+        elif isinstance(symbol, Variable):
+            made = inference.program.variable_expression(symbol)
+            if made is not None:
+                yield from _validators(inference, Expression(*made), depth + 1)
+    elif operation[0] in (f.SUBSCRIPT, f.SEQUENCE, f.OPERATOR):
+        parts = (operation[6],) if operation[0] == f.SUBSCRIPT else operation[6]
+        for part in parts:
+            yield from _validators(inference, place.at(part), depth + 1)
+    elif operation[0] == f.CALL:
+        yield from _validator(inference, place)
+
+
+def _validator(inference: Inference, place: Expression) -> Iterator[Function]:
+    """The function of ``BeforeValidator(names)``."""
+    name = dotted(place.operations, place.operation[5]).rpartition(".")[2]
+    given = (*place.operation[6], *dict(place.operation[7]).values())
+    if name not in words.BEFORE_IN_ANNOTATION or not given or given[0] < 0:
+        return
+    operation = place.operations[given[0]]
+    if operation[0] == f.LAMBDA:
+        yield place.function.module.functions[operation[5]]
+    else:
+        symbol = inference.program.resolve_expression(*place.at(given[0]))
+        if isinstance(symbol, Function):
+            yield symbol
+
+
 def before_validators(schema: Class, field: str = "") -> Iterator[Function]:
     """The methods that see the object itself, before its attributes are read; or what one of them
     gives, before its field is filled."""
@@ -215,7 +259,7 @@ def _is_before(method: Function, index: int, field: str) -> bool:
     if field and not {field, "*"} & {operations[i][5] for i in operation[6] if i >= 0}:
         return False
     mode = dict(operation[7]).get(keyword, -1) if keyword is not None else -1
-    return mode >= 0 and operations[mode][5] in (True, "before", "wrap")
+    return mode >= 0 and operations[mode][5] in (True, "before", "wrap", "plain")
 
 
 def _called_for_fields(cls: Class) -> Iterator[Function]:

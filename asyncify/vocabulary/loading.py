@@ -283,6 +283,13 @@ MATCH_ARGUMENTS = "__match_args__"
 MODULO, FORMAT = "Mod", "format"  # what makes text of more than one value
 # What makes a function that reads attributes by their names.
 GETTERS = {"operator.attrgetter"}
+# What writes JSON: the keywords that name what is called for each object which it can't write, or a
+# class with such a method. https://docs.python.org/3/library/json.html#json.JSONEncoder.default
+ENCODING = {
+    "json.dumps", "json.dump", "simplejson.dumps", "simplejson.dump", "orjson.dumps",
+    "msgspec.json.encode", "msgspec.to_builtins",
+}  # fmt: skip
+ENCODERS, ENCODER_CLASS, ENCODES = {"default", "enc_hook"}, "cls", "default"
 # Methods of loggers: what they are given becomes text.
 LOGGING = {"debug", "info", "warning", "error", "exception", "critical"}
 
@@ -363,6 +370,7 @@ PARSING = {"parse_obj_as"}  # functions: of a type, and a value
 ALIASES, ALIAS_PATH = ("validation_alias", "alias"), "AliasPath"
 BEFORE = {"model_validator": "mode", "root_validator": "pre"}
 BEFORE_FIELD = {"field_validator": "mode", "validator": "pre"}
+BEFORE_IN_ANNOTATION = {"BeforeValidator", "PlainValidator", "WrapValidator"}
 # Schemas of marshmallow, their methods that read an object, and fields that hold other schemas.
 # https://marshmallow.readthedocs.io/en/stable/nesting.html
 DUMPING_SCHEMAS = {"marshmallow.Schema", "marshmallow.schema.Schema"}
