@@ -174,6 +174,36 @@ def _iterated(of: Call) -> v.Value:
     return v.collection(protocols.iterate(of.evaluation, of.arguments[-1]))
 
 
+def _items(of: Call) -> list[v.Value]:
+    """What each argument gives, one after the other."""
+    return [protocols.iterate(of.evaluation, argument) for argument in of.arguments]
+
+
+def _rows(*items: v.Value) -> v.Value:
+    """Tuples, one after the other, where anything is known of what is in them."""
+    return v.collection(v.one(v.TupleValue(items))) if any(items) else v.UNKNOWN
+
+
+def _enumerated(of: Call) -> v.Value:
+    return _rows(v.UNKNOWN, _items(of)[0])
+
+
+def _zipped(of: Call) -> v.Value:
+    return v.UNKNOWN if any(i < 0 for i in of.operation[6]) else _rows(*_items(of))
+
+
+def _grouped(of: Call) -> v.Value:
+    """``groupby``: keys, and what has them."""
+    item = _items(of)[0]
+    return _rows(v.UNKNOWN, v.collection(item)) if item else v.UNKNOWN
+
+
+def _in_parts(of: Call) -> v.Value:
+    """``batched``, ``combinations``: several of the items, one after the other."""
+    item = _items(of)[0]
+    return v.collection(v.collection(item)) if item else v.UNKNOWN
+
+
 def _iter(of: Call) -> v.Value:
     """A generator itself: of what is gone through in its place nothing turns."""
     made = protocols.iterator(of.evaluation, of.arguments[0], ITERATE)
@@ -327,8 +357,15 @@ _ITERATING = (
     "frozenset",
     "reversed",
     "itertools.cycle",
-    "collections.deque",
+    "itertools.takewhile",
+    "itertools.dropwhile",
+    "itertools.filterfalse",
 )
+# They give some of what they are given first, or containers of those.
+_SOME = ("itertools.islice", "itertools.accumulate", "collections.deque", "random.sample",
+         "random.choices")  # fmt: skip
+_IN_PARTS = ("itertools.batched", "itertools.combinations", "itertools.permutations",
+             "itertools.pairwise", "itertools.tee")  # fmt: skip
 _DICTS = ("dict", "collections.OrderedDict", "types.MappingProxyType")
 _SAME = (
     "staticmethod",
@@ -381,6 +418,11 @@ _ROWS: dict[str, _Row] = {
     ),
     **dict.fromkeys(("next", "anext", "random.choice"), _Row(_next, 1)),
     "iter": _Row(_iter, 1),
+    "enumerate": _Row(_enumerated, 1),
+    **dict.fromkeys(("zip", "itertools.zip_longest", "itertools.product"), _Row(_zipped, 1)),
+    "itertools.groupby": _Row(_grouped, 1),
+    **dict.fromkeys(_IN_PARTS, _Row(_in_parts, 1)),
+    **dict.fromkeys(_SOME, _Row(lambda of: v.collection(_items(of)[0]), 1)),
     "aiter": _Row(lambda of: protocols.iterator(of.evaluation, of.arguments[0], "__aiter__"), 1),
     **dict.fromkeys(_DICTS, _Row(_dict)),
     **dict.fromkeys(("itertools.chain", "itertools.chain.from_iterable"), _Row(_chained, 1)),

@@ -203,6 +203,10 @@ class MemberPlanner(UsePlanner):
         what ``await`` gives is open already and can't be entered."""
         opening = self._opening(use, layout)
         if opening is None:
+            kind = (use.row.async_returns or use.row.returns) if use.row is not None else ""
+            given = self.inference.row(kind, "__enter__")
+            if given is not None and given.form is Form.SYNC_WITH:  # a result, which it closes
+                return False
             self.impede(use, f"What the awaited `{use.name}` gives can't be entered by `with`")
             return True
         self.replace(opening, draft, "{receiver}", "{awaited}", False)

@@ -58,8 +58,14 @@ class UsePlanner:
         """Is an operation's value entered where it stands: by a ``with``, or an ``ExitStack``?"""
         parent, statement = layout.parent(index), layout.statement(index)
         if parent >= 0:
+            outer = layout.operations[parent]
+            if outer[0] == f.CONDITIONAL and index in outer[6:8]:
+                return self.is_entered(parent, layout)
             uses = self.colors.uses.of(layout.function)
-            return any(use.kind == "enter stacked" and use.operation == parent for use in uses)
+            return any(
+                use.kind in ("enter stacked", "enter closing") and use.operation == parent
+                for use in uses
+            )
         return (
             statement is not None
             and statement[0] == f.WITH
