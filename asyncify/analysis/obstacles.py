@@ -219,7 +219,7 @@ class Obstacles(Callers):
         if wrapped:
             return all(map(self._is_command, wrapped))
         return self._is_command(function) and not any(
-            self._wraps(caller, function) for caller, _ in self.callers().get(function, ())
+            self.wraps(caller, function) for caller, _ in self.callers().get(function, ())
         )
 
     def _is_command(self, function: Function) -> bool:
@@ -248,9 +248,9 @@ class Obstacles(Callers):
         if function.parent is None or function.parent.facts.kind != "def":
             return []
         called = (c for use in self.uses.of(function) if use.kind == "call" for c in use.callees)
-        return [callee for callee in called if self._wraps(function, callee)]
+        return [callee for callee in called if self.wraps(function, callee)]
 
-    def _wraps(self, wrapper: Function, function: Function, below: int = -1) -> bool:
+    def wraps(self, wrapper: Function, function: Function, below: int = -1) -> bool:
         """Is it defined in a decorator of the function, or in what makes that decorator; in one
         that stands below another?"""
         outer, decorators = wrapper.parent, self.bounds.own_decorators(function)
@@ -267,7 +267,7 @@ class Obstacles(Callers):
         if place is None:
             return []
         callers = [c for c, use in self.callers().get(function, ()) if use.kind == "call"]
-        return [c for c in dict.fromkeys(callers) if self._wraps(c, function, place)]
+        return [c for c in dict.fromkeys(callers) if self.wraps(c, function, place)]
 
     def _library(self, function: Function) -> int | None:
         """Which of its decorators, from the top, hands a function to a library that calls it
@@ -314,7 +314,7 @@ class Obstacles(Callers):
         """Is it given away in the place of what it wraps? That has the obstacle, and others that
         it wraps have none."""
         return any(
-            self._wraps(wrapper, other, self._registering(use, other))
+            self.wraps(wrapper, other, self._registering(use, other))
             for other in use.callees if other is not wrapper
         )  # fmt: skip
 

@@ -301,12 +301,23 @@ class Roots:
             return "it uses the session that its object holds"
         called = any(use.kind != "pass" for _, use in own) or is_implicit(root)
         if not called and not self._shares_object(root):
-            return ""
+            return self._leak(members, sides) if self._keeps_abroad(members) else ""
         if root.is_method and not root.is_constructor and self.spread.holds_one(root.owner):
             return "it uses the session that its object holds"
         if self.spread.makes(root):
             return "it hands a session on"
         return self._leak(members, sides)
+
+    def _keeps_abroad(self, members: set[Function]) -> bool:
+        """``context.obj = State()``: is an object with a session kept in one of a library's, from
+        which anybody may get it?"""
+        return any(
+            target[0] == f.TO_ATTRIBUTE and any(map(self.spread.is_held, values[statement[8]]))
+            and not any(isinstance(a, (v.Instance, v.ClassObject)) for a in values[target[1]])
+            for member in members if (found := self.inference.evaluations.get(member)) is not None
+            for values in (found.values,) for statement in statements_of(member.body.statements)
+            if statement[0] == f.ASSIGN for target in statement[7]
+        )  # fmt: skip
 
     def _shares_object(self, root: Function) -> bool:
         """Does a library call a method on the object on which it calls tests?"""
@@ -321,6 +332,8 @@ class Roots:
             for caller, use in self.colors.callers().get(member, ()):
                 inside = caller in members and use.kind == "call" and not is_handed(use)
                 if inside and not self.spread.hands_session(use):
+                    if any(self.colors.wraps(c, member) for c in use.callees if c is not member):
+                        continue  # the wrapper that is called hands it one
                     return False
         return True
 
@@ -462,14 +475,15 @@ class Roots:
         if cls is None:
             return function.facts.kind != "module"
         family = {*cls.ancestors, *cls.descendants()}
-        return any(
-            operation and operation[0] == f.ATTRIBUTE and operation[6] == name
-            and any(
-                isinstance(a, v.Instance) and a.cls in family
-                for a in evaluation.values[operation[5]]
-            )
-            for operation in function.body.operations
-        )  # fmt: skip
+        for index, operation in enumerate(function.body.operations):
+            if not operation or operation[0] != f.ATTRIBUTE or operation[6] != name:
+                continue
+            base = evaluation.values[operation[5]]
+            if any(isinstance(a, v.Instance) and a.cls in family for a in base):
+                return True
+            if not base and any(map(_is_guessed, evaluation.values[index])):
+                return True  # `state.session`: the session of an object that may be one of them
+        return False
 
     def _stored(self, function: Function) -> Iterator[tuple[Class | None, str]]:
         """The attributes, with their class, and global variables in which a function keeps a
@@ -504,6 +518,11 @@ class Roots:
             ):
                 return name
         return ""
+
+
+def _is_guessed(atom: v.Atom) -> bool:
+    """Is something a session by its name and its use alone?"""
+    return isinstance(atom, v.Known) and atom.origin is None and not atom.sure
 
 
 def _keeps(cls: Class, name: str) -> bool:

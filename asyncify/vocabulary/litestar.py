@@ -50,6 +50,13 @@ LITESTAR_ROWS = (
         note=THREADED,
         source=LITESTAR + "usage/responses.html#background-tasks",
     ),
+    *(
+        Boundary(name, AWAITED, 0, "content", source=LITESTAR + "usage/responses.html")
+        for name in (
+            *("litestar.response.Stream", "litestar.response.streaming.Stream"),
+            *("litestar.response.ServerSentEvent", "litestar.response.sse.ServerSentEvent"),
+        )
+    ),
 )
 
 _HOOKS = "usage/lifecycle-hooks.html"
