@@ -58,6 +58,13 @@ def first():
     with SessionLocal() as db:
         return db.query(User).first()
 """
+PAGES = """\
+import asyncio
+
+
+async def fetch():
+    await asyncio.sleep(0)
+"""
 SENDING = """\
 from flask import Flask
 from reading import first
@@ -90,9 +97,10 @@ def count():
         ({"main": SERVING + ROUTES, "reading": READING}, "Little I/O: 0 of 6 routes"),
         ({"reading": READING}, "Nothing in it runs in an event loop"),
         ({"tasks": TASKS}, "Nothing in it runs in an event loop"),
+        ({"reading": READING, "pages": PAGES}, "What runs in an event loop there doesn't reach"),
         ({"reading": READING, "main": SENDING}, "Flask runs each async view"),
     ],
-    ids=["no database", "little", "scripts", "tasks", "flask"],
+    ids=["no database", "little", "scripts", "tasks", "beside", "flask"],
 )
 def test_what_speaks_against_it(texts: dict[str, str], reason: str, tmp_path: Path) -> None:
     found = status(written(tmp_path, models=MODELS, **texts))

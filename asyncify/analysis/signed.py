@@ -15,7 +15,7 @@ from asyncify.analysis.boundaries import fits, may_call_items
 from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.program import Function, Variable
-from asyncify.vocabulary.frameworks import CONSTRUCTORS
+from asyncify.vocabulary.frameworks import CONSTRUCTORS, boundary
 
 _NAMED = "named in calls of the signature"
 _HELD = "held by the containers of the module"
@@ -121,5 +121,8 @@ def _named_in(other: Function) -> frozenset[str]:
 
 
 def _is_looked_at(decorator: str) -> bool:
-    """Does a decorator call nothing that it gets beside what it decorates?"""
-    return decorator.startswith(_LOOKING)
+    """Does a decorator call nothing that it gets beside what it decorates, or is it known to await
+    that: ``@commands.check(allowed)``?"""
+    row = boundary(decorator)
+    awaits = row is not None and row.argument >= 0 and fits(decorator)
+    return awaits or decorator.startswith(_LOOKING)

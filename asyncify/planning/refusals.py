@@ -34,14 +34,18 @@ class Refusals:
     def findings(self) -> Iterator[Finding]:
         failed = ordered(self.coloring.failed)
         told: set[str] = set()
+        beside = self._given_beside(failed)
         for function in failed:
             loop = self.colors.serving.get(function)
             if loop is not None and self.coloring.failed[function].reason.startswith(loop.reason):
                 if loop.reason in told:
                     continue  # all that stands above an event loop stays sync for one reason
                 told.add(loop.reason)
+            if function in beside:
+                continue
             if not self.coloring.failed[function].whole and not self._is_given_sync(function):
-                yield self._failure(function)
+                others = sum(first is function for first in beside.values())
+                yield self._failure(function, others)
         views = [fn for fn in failed if self.coloring.failed[fn].whole]
         if views and not self.inference.staying:
             yield self._views(views)
@@ -81,7 +85,21 @@ class Refusals:
         }  # fmt: skip
         return kinds.isdisjoint(_SOURCES) and any(kind.startswith("async_") for kind in kinds)
 
-    def _failure(self, function: Function) -> Finding:
+    def _given_beside(self, failed: list[Function]) -> dict[Function, Function]:
+        """What is given to the same call as another function, which is told of all of them: a
+        place that takes objectives, or jobs, is one thing to mend."""
+        firsts: dict[tuple[Function, int, str], Function] = {}
+        beside: dict[Function, Function] = {}
+        for function in failed:
+            for caller, use in self.colors.callers().get(function, ()):
+                if use.kind == "pass" and len(use.callees) > 1:
+                    place = caller, use.operation, self.coloring.failed[function].reason
+                    first = firsts.setdefault(place, function)
+                    if first is not function:
+                        beside.setdefault(function, beside.get(first, first))
+        return beside
+
+    def _failure(self, function: Function, given_beside: int) -> Finding:
         obstacle = self.coloring.failed[function]
         cause = self.coloring.causes.get(function)
         site = self._site(function)
@@ -95,6 +113,9 @@ class Refusals:
         members = self.staying() - 1
         others = f" {members} more functions of its component stay sync." if members > 0 else ""
         others = " Another function of its component stays sync." if members == 1 else others
+        if given_beside:
+            are = "s are" if given_beside > 1 else " is"
+            others = f" {given_beside} more function{are} given to the same call.{others}"
         return finding(
             obstacle.code, site,
             f"`{function.qualname}` does database work ({' -> '.join(chain[1:]) or 'here'}). "

@@ -22,6 +22,10 @@ from asyncify.vocabulary.testing import is_test_path
 
 _FEW_ROUTES = 5  # fewer say nothing
 _LITTLE = 0.2  # of the routes
+_NOTHING = "no framework that serves requests in one is imported, and no function outside the tests"
+_ONE_THING = (
+    "Scripts, tasks and WSGI applications do one thing at a time, and awaiting that gains nothing."
+)
 _COUNTED = {Severity.ERROR: "errors", Severity.WARNING: "warnings"}
 _COMMANDS = {Rule.ENTRY, Rule.SYNC, Rule.OWN_LOOP}
 
@@ -106,23 +110,41 @@ class StatusMaker:
             framework = wsgi.told(whole[0] if whole else flask.REASON)
             yield f"{framework.reason}. {framework.advice}"
         elif not self._has_loop():
+            yield f"Nothing in it runs in an event loop: {_NOTHING} is async. {_ONE_THING}"
+        elif not (self._serves() or total.done or self._is_reached_by_async()):
             yield (
-                "Nothing in it runs in an event loop: no framework that serves requests in one is "
-                "imported, and no function outside the tests is async. Scripts, tasks and WSGI "
-                "applications do one thing at a time, and awaiting that gains nothing."
+                "What runs in an event loop there doesn't reach the database: "
+                f"{_NOTHING} that gets to it is async. {_ONE_THING}"
             )
         else:
             yield from self._little()
 
+    def _own_modules(self) -> list[Module]:
+        return [x for x in self.program.modules.values() if not is_test_path(x.path)]
+
+    def _serves(self) -> bool:
+        """Is a framework imported that serves requests in an event loop?"""
+        return any(
+            item.module.partition(".")[0] in wsgi.ASYNC_FRAMEWORKS
+            for module in self._own_modules() for item in module.facts.imports
+        )  # fmt: skip
+
     def _has_loop(self) -> bool:
-        for module in self.program.modules.values():
-            if is_test_path(module.path):
-                continue
-            if any(
-                item.module.partition(".")[0] in wsgi.ASYNC_FRAMEWORKS
-                for item in module.facts.imports
-            ) or any(function.facts.is_async for function in module.functions):
+        functions = (fn for module in self._own_modules() for fn in module.functions)
+        return self._serves() or any(function.facts.is_async for function in functions)
+
+    def _is_reached_by_async(self) -> bool:
+        """Does a function that is async call, by way of others, what does database work?"""
+        pending = [fn for fn in self.functions if not is_test_path(fn.module.path)]
+        seen = set(pending)
+        while pending:
+            function = pending.pop()
+            if function.facts.is_async:
                 return True
+            callers = {caller for caller, _ in self.colors.callers().get(function, ())}
+            fresh = {fn for fn in callers - seen if not is_test_path(fn.module.path)}
+            seen |= fresh
+            pending += fresh
         return False
 
     def _little(self) -> Iterator[str]:

@@ -39,6 +39,7 @@ _DATADOG = "https://ddtrace.readthedocs.io/en/stable/api.html"
 _SENTRY = "https://docs.sentry.io/platforms/python/tracing/instrumentation/"
 _ALEMBIC = "https://alembic.sqlalchemy.org/en/latest/api/operations.html#operation-plugins"
 _PLUGGY = "https://pluggy.readthedocs.io/en/stable/"
+_DISCORD = "https://discordpy.readthedocs.io/en/stable/ext/commands/api.html#checks"
 _CELERY_SIGNALS = "https://docs.celeryq.dev/en/stable/userguide/signals.html"
 
 # WSGI frameworks, see `wsgi`.
@@ -163,6 +164,12 @@ _ROWS = (
     ),
     Boundary("functools.reduce", SYNC, 0, note=CALLED, source=_PYTHON + "functools.html"),
     Boundary("functools.cmp_to_key", SYNC, 0, note=CALLED, source=_PYTHON + "functools.html"),
+    # Bots: whatever a check gives is awaited if it can be
+    *(
+        Boundary(f"{library}.{name}", AWAITED, 0, "predicate", source=_DISCORD)
+        for library in ("discord", "disnake", "nextcord")
+        for name in ("ext.commands.check", "ext.commands.core.check", "app_commands.check")
+    ),
     # Builtins and decorators of the language
     *(
         Boundary(name, _TRANSPARENT, source=_PYTHON + "functions.html")
