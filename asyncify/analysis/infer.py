@@ -28,6 +28,7 @@ from asyncify.analysis.slots import Group, Slot
 from asyncify.analysis.storing_factories import StoringFactories
 from asyncify.analysis.stubs import stand_for_generators
 from asyncify.config import Config
+from asyncify.source.templates import Templates
 from asyncify.vocabulary.common import REGISTERED
 from asyncify.vocabulary.names import FUNCTIONS, KINDS, TABLES
 from asyncify.vocabulary.rows import Member
@@ -52,6 +53,7 @@ class Inference(Signatures):
         self.query_properties = QueryProperties(program)
         self.own_queries = OwnQueries(program)
         self.storing = StoringFactories(self)
+        self.templates = Templates(config.root)
         self.related: set[tuple[v.Origin, v.Origin]] = set()  # a factory and its engine
         self.around: dict[Function, dict[Function, None]] = {}  # managers that decorate others
         self.unbound: set[v.Origin] = set()  # made on an engine that nobody knows

@@ -78,7 +78,7 @@ def _reads(run: LoadEvaluation, operation: f.Operation, callee: f.Operation) -> 
     names = list(_names(run.operations, operation))
     if not names:
         made = _made(run, callee)
-        text = _text(run, made) if made is not None else ""
+        text = text_given(run.loading.inference.program, made) if made is not None else ""
         if text:
             return run.loading.templates.reads_of(text)
         names = list(_got(made)) if made is not None else []
@@ -90,12 +90,13 @@ def _reads(run: LoadEvaluation, operation: f.Operation, callee: f.Operation) -> 
 
 def _listed(run: LoadEvaluation, name: str) -> Iterator[str]:
     """The text of a template in ``DictLoader({"order.html": "..."})``."""
-    for function in run.loading.inference.program.mentioning(LISTS_TEMPLATES):
+    program = run.loading.inference.program
+    for function in program.mentioning(LISTS_TEMPLATES):
         operations = function.body.operations
         for operation in operations:
             if not operation or operation[0] != f.CALL or not operation[6] or operation[6][0] < 0:
                 continue
-            place = _of_module(run, (function, operations, operation[6][0]))
+            place = _of_module(program, (function, operations, operation[6][0]))
             _, inside, index = place or (function, operations, operation[6][0])
             if LISTS_TEMPLATES in operations[operation[5]][5:7] and inside[index][0] == f.DICT:
                 for key, value in _entries(inside, inside[index]):
@@ -114,16 +115,15 @@ def _made(run: LoadEvaluation, callee: f.Operation) -> Place | None:
             if statement[0] == f.ASSIGN and statement[7][0][:2] == (f.TO_NAME, name)
         ]  # fmt: skip
         if not values:
-            found = _of_module(run, (function, operations, index))
+            found = _of_module(run.loading.inference.program, (function, operations, index))
             return found if found and found[1][found[2]][0] == f.CALL else None
         index = values[0] if len(values) == 1 else -1
     is_call = index >= 0 and operations[index][0] == f.CALL
     return (function, operations, index) if is_call else None
 
 
-def _of_module(run: LoadEvaluation, place: Place) -> Place | None:
+def _of_module(program: Program, place: Place) -> Place | None:
     """The expression that a variable of a module is given."""
-    program = run.loading.inference.program
     symbol = program.resolve_expression(*place)
     return program.variable_expression(symbol) if isinstance(symbol, Variable) else None
 
@@ -136,8 +136,8 @@ def _got(made: Place) -> Iterator[str]:
         yield from _names(operations, operations[index])
 
 
-def _text(run: LoadEvaluation, made: Place) -> str:
-    """What stands in ``Template("...")`` or ``environment.from_string(TEXT)``."""
+def text_given(program: Program, made: Place) -> str:
+    """What stands in the call ``Template("...")`` or ``environment.from_string(TEXT)``."""
     function, operations, index = made
     call = operations[index]
     callee = operations[call[5]]
@@ -145,7 +145,7 @@ def _text(run: LoadEvaluation, made: Place) -> str:
     if name not in MAKES_TEMPLATE or not call[6] or call[6][0] < 0:
         return ""
     given = operations[call[6][0]]
-    found = _of_module(run, (function, operations, call[6][0]))
+    found = _of_module(program, (function, operations, call[6][0]))
     if found is not None:
         given = found[1][found[2]]
     return given[5] if given[0] == f.CONSTANT and isinstance(given[5], str) else ""

@@ -16,7 +16,6 @@ from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Class, Function, Module, Variable, dotted
 from asyncify.analysis.statements import statements_of, targets_of
 from asyncify.analysis.uses import Use
-from asyncify.source.templates import Templates
 from asyncify.vocabulary.loading import RENDERS_TEMPLATES
 
 _PLAIN = {"property", "abc.abstractproperty", "abc.abstractmethod", "abstractmethod"}
@@ -75,7 +74,7 @@ class Properties:
         if any(o[:1] == (f.CONSTANT,) and o[5] == name for found in strings for o in found):
             return True
         if any(map(self.program.mentioning, RENDERS_TEMPLATES)) and any(
-            name in read.path for read in Templates(self.inference.config.root).all_reads()
+            name in read.path for read in self.inference.templates.all_reads
         ):
             return True
         return any(

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 
 from asyncify import facts as f
 from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.load_templates import text_given
 from asyncify.analysis.places import Obstacle
-from asyncify.analysis.program import Function, Program, Variable
+from asyncify.analysis.program import Function, Program
 from asyncify.findings import Finding
 from asyncify.rules import finding
 from asyncify.sites import Site
@@ -53,8 +54,8 @@ def template_calls(
         return certain, findings
     turning, others = _methods(program, coloring)
     is_property = colors.inference.is_property
-    templates = Templates(colors.inference.config.root)
-    for read in (*templates.all_reads(), *_inside(program, templates)) if turning else ():
+    templates = colors.inference.templates
+    for read in (*templates.all_reads, *_inside(program, templates)) if turning else ():
         found = [m for name in read.path[1:] for m in turning.get(name, ())]
         found = [m for m in found if is_property(m) or (read.called and m.name == read.path[-1])]
         if not found or (read.file, read.line) in told:
@@ -75,18 +76,11 @@ def _inside(program: Program, templates: Templates) -> Iterator[Read]:
     """What templates read that stand in the program: ``Template("{{ user.tasks() }}")``."""
     for function in dict.fromkeys(fn for word in MAKES_TEMPLATE for fn in program.mentioning(word)):
         operations = function.body.operations
-        for operation in operations:
-            callee = operations[operation[5]] if operation[:1] == (f.CALL,) else ()
-            given = operation[6][:1] if callee and MAKES_TEMPLATE & {*callee[5:7]} else ()
-            for index in given:
-                text = operations[index] if index >= 0 else ()
-                symbol = program.resolve_expression(function, operations, index) if text else None
-                if isinstance(symbol, Variable):
-                    found = program.variable_expression(symbol)
-                    text = found[1][found[2]] if found is not None else ()
-                if text and text[0] == f.CONSTANT and isinstance(text[5], str):
-                    for read in templates.reads_of(text[5]):
-                        yield read._replace(file=function.module.path, line=operation[1])
+        for index, operation in enumerate(operations):
+            is_call = operation[:1] == (f.CALL,)
+            text = text_given(program, (function, operations, index)) if is_call else ""
+            for read in templates.reads_of(text) if text else ():
+                yield read._replace(file=function.module.path, line=operation[1])
 
 
 def _obstacle(path: str, line: int) -> Obstacle:

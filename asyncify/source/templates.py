@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,12 +52,12 @@ class Read(NamedTuple):
 
 
 class Templates:
-    """The templates of a program, found by the ends of their paths."""
+    """The templates of a program, found by the ends of their paths. Each is read once."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._files: dict[str, list[str]] | None = None
         self._reads: dict[str, list[Read]] = {}
+        self._texts: dict[str, str] = {}
 
     def reads(self, name: str) -> list[Read]:
         """What a template reads, and those that it includes or extends."""
@@ -77,9 +78,13 @@ class Templates:
         if path:
             yield from _Reader(self, path, aliases, macros, depth).read(self.text(path))
 
-    def all_reads(self) -> Iterator[Read]:
+    @cached_property
+    def all_reads(self) -> list[Read]:
         """What any template reads, in its macros too."""
-        for path in _templates(self.root):
+        return list(self._all_reads())
+
+    def _all_reads(self) -> Iterator[Read]:
+        for path in self._paths:
             text = self.text(path)
             yield from _Reader(self, path, {}, {}, _DEPTH).read(text)
             for macro in _macros(text, path).values():
@@ -87,17 +92,28 @@ class Templates:
 
     def contents(self) -> Iterator[tuple[str, bytes]]:
         """All templates: their paths and what stands in them."""
-        for path in _templates(self.root):
+        for path in self._paths:
             yield path, (self.root / path).read_bytes()
 
     def text(self, path: str) -> str:
-        return (self.root / path).read_text(encoding="utf-8", errors="replace")
+        if path not in self._texts:
+            text = (self.root / path).read_text(encoding="utf-8", errors="replace")
+            self._texts[path] = text
+        return self._texts[path]
+
+    @cached_property
+    def _paths(self) -> list[str]:
+        return list(_templates(self.root))
+
+    @cached_property
+    def _files(self) -> dict[str, list[str]]:
+        """The paths, by their last parts."""
+        found: dict[str, list[str]] = {}
+        for path in self._paths:
+            found.setdefault(path.rpartition("/")[2], []).append(path)
+        return found
 
     def find(self, name: str) -> str:
-        if self._files is None:
-            self._files = {}
-            for path in _templates(self.root):
-                self._files.setdefault(path.rpartition("/")[2], []).append(path)
         found = self._files.get(name.rpartition("/")[2], [])
         found = [path for path in found if path == name or path.endswith(f"/{name}")]
         return min(found, key=lambda path: (len(path), path), default="")
