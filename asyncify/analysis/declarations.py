@@ -24,6 +24,7 @@ _UNIONS = {"typing.Optional", "typing.Union", "typing_extensions.Optional"}
 _TRANSPARENT = {
     "typing.Final", "typing.ClassVar", "typing.Required", "typing.NotRequired",
     "sqlalchemy.orm.Mapped", "sqlalchemy.orm.DynamicMapped", "sqlalchemy.orm.WriteOnlyMapped",
+    "strawberry.Private", "strawberry.private.Private",
 }  # fmt: skip
 _COLLECTIONS = {
     "list", "set", "frozenset", "typing.List", "typing.Set", "typing.Sequence", "typing.Iterable",

@@ -298,6 +298,11 @@ def held(inference: Inference, cls: Class, attribute: str) -> v.Value:
     """What annotations say of an attribute: its own, or that of the parameter which a method puts
     there."""
     found = v.UNKNOWN
+    for body in (each.body for each in cls.ancestors):
+        for statement in body.body.statements:
+            if statement[0] == f.ANNOTATED and statement[7][:2] == (f.TO_NAME, attribute):
+                operations, place = body.body.operations, statement[8]
+                found |= declarations.annotation_value(inference, body, operations, place)
     for place in (place for each in cls.ancestors for place in kept_as(each, attribute)):
         function, operation = place.function, place.operation
         annotations = [

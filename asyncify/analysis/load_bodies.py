@@ -411,6 +411,8 @@ class LoadBody:
         is_self = bool(parameters) and operation[0] == f.NAME and operation[5] == parameters[0].name
         is_plain = not self.function.signature_is_decorated
         is_plain = is_plain or self.loading.inference.is_property(self.function)
+        if owner is not None and not is_plain:
+            is_plain = self.function in self.loading.resolvers.get(owner, ())
         return owner if is_self and is_plain else None
 
     def _is_put_there(self, cls: Class, name: str) -> bool:

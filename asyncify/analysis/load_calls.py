@@ -14,6 +14,7 @@ from asyncify.analysis import (
     load_factories,
     load_given,
     load_kinds,
+    load_objects,
     load_readers,
     load_reads,
     load_requests,
@@ -169,6 +170,9 @@ def _other(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
     if any(isinstance(atom, v.ClassObject) and is_schema(atom.cls) for atom in types):
         load_readers.filled(run, operation, index)
         return s.NOTHING
+    for atom in types if operation[7] and run.loading.resolvers else ():
+        if isinstance(atom, v.ClassObject):
+            load_objects.made(run, atom.cls, operation, index)
     foreign = sorted(atom.name for atom in types if isinstance(atom, v.Foreign))
     if foreign:
         if foreign[0].rpartition("().")[0] in words.CLIENTS:

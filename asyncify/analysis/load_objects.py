@@ -15,11 +15,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
-from asyncify.analysis import load_summaries
+from asyncify.analysis import load_reads, load_summaries
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.program import Class, Function
 from asyncify.vocabulary import loading as words
+from asyncify.vocabulary.frameworks import RESOLVERS
 
 if TYPE_CHECKING:
     from asyncify.analysis.load_bodies import LoadBody
@@ -61,6 +62,35 @@ def called(run: LoadEvaluation, index: int) -> None:
     for at, method in run.body.implicit_calls[index]:
         if load_summaries.asks(run, method):
             load_summaries.apply(run, method, [s.NOTHING], index, [at])
+
+
+def resolvers(loading: Loading) -> dict[Class, list[Function]]:
+    """The methods that a schema of GraphQL calls of an object of the program, by its class."""
+    found: dict[Class, list[Function]] = {}
+    for cls in loading.inference.program.classes.values():
+        for method in cls.methods.values() if not loading.is_model(cls) else ():
+            decorators = loading.colors.bounds.decorators(method)
+            if any(decorator.name.startswith(RESOLVERS) for decorator in decorators):
+                for each in (cls, *cls.descendants()):
+                    found.setdefault(each, []).append(method)
+    return found
+
+
+def made(run: LoadEvaluation, cls: Class, operation: f.Operation, index: int) -> None:
+    """``HeroType(instance=hero)``: what its resolvers read of the hero, when the function that
+    made it has ended."""
+    given = dict(operation[7])
+    for method in run.loading.resolvers.get(cls, ()):
+        asked = run.loading.bare_summary(method).asked if load_summaries.asks(run, method) else ()
+        for demand in asked:
+            name, *rest = demand.path or ("",)
+            if demand.source.kind != "held" or demand.column or name not in given:
+                continue
+            at, below = given[name], tuple(rest)
+            reading = load_reads.Reading(index, method.facts.qualname, at, below)
+            for entity in s.entities(run.values[at]):
+                held = s.Entity(entity.source, (*entity.path, *below), demand.entity.cls)
+                load_reads.demand(run, held, demand.attribute, reading)
 
 
 def _classes(value: v.Value, among: frozenset[Class]) -> list[Class]:

@@ -36,7 +36,6 @@ from asyncify.analysis.load_mentions import Mentions
 from asyncify.analysis.load_schemas import Field, Schema, is_schema
 from asyncify.analysis.program import Class, Function
 from asyncify.analysis.statements import statements_of
-from asyncify.source.templates import Templates
 from asyncify.vocabulary.common import REGISTERED
 from asyncify.vocabulary.loading import (
     CALLING,
@@ -84,7 +83,7 @@ class Loading:
         self.models = self.inference.models
         self.keeping = Keeping(self.inference)
         self.telling = Telling(self)
-        self.templates = Templates(self.inference.config.root)
+        self.templates = self.inference.templates
         self.called_by_templates: dict[tuple[Function, str, int], Function] = {}
         self.unreadable: set[s.Source] = set()  # queries with options that nobody can read
         self.asked: dict[s.Source, set[str]] = {}  # the kinds of sessions that gave instances
@@ -111,6 +110,10 @@ class Loading:
     @cached_property
     def having_methods(self) -> frozenset[Class]:
         return load_objects.having_methods(self)
+
+    @cached_property
+    def resolvers(self) -> dict[Class, list[Function]]:
+        return load_objects.resolvers(self)
 
     @cached_property
     def renderers(self) -> frozenset[Function]:
