@@ -63,19 +63,20 @@ def before_call(
     variables hold; ``anew``: after a commit of its own. Returns what has expired."""
     found: set[Pair] = set()
     apart: dict[s.Source, s.Source] = {}
-    if run.loading.keeping.all or not (anew or (pairs and run.state.history.past)):
+    past = bool(pairs and run.state.history.past)
+    if run.loading.keeping.all or not (anew or past):
         return found
     if index < 0 or run.committed_in is run.statement:  # nothing can be put in between
         return found
     named = _named(run)
     for variable, value in run.environment.items():
         for entity in s.entities(value):
-            if _read_again(run, entity, pairs, variable, index):
+            if past and _read_again(run, entity, pairs, variable, index):
                 apart.setdefault(entity.source, _own(run, entity.source, variable))
             told = variable in named or any(load_commits.related(entity.cls, c) for c in selected)
             for name in _of(run, entity.cls, pairs):
-                ages = _will_be_old(run, entity, name, anew)
-                if (ages or _is_old(run, entity, name, told)) and _expire(
+                is_old = past and _is_old(run, entity, name, told)
+                if (is_old or _will_be_old(run, entity, name, anew)) and _expire(
                     run, entity, name, variable, index, CALLEE
                 ):
                     forget(run, entity, name)
@@ -217,7 +218,7 @@ def _will_be_old(run: LoadEvaluation, entity: s.Entity, name: str, anew: Collect
     """Is a relationship loaded that a function is about to commit something of, and load anew?"""
     history, key = run.state.history, entity.key
     return (
-        (name in run.state.loaded.get(key, frozenset()) or (key, name) in history.lent)
+        (name in run.state.loaded.get(key, frozenset()) or (key, name) in run.anew)
         and _is_among(anew, entity.cls, name)
         and _is_stored(run, entity.source)
         and not load_commits.is_gone(key, history)
@@ -238,6 +239,7 @@ def after_call(
         for each in run.environment.values() for entity in s.unordered(each) if entity.cls is cls
     )  # fmt: skip
     if keys:
+        run.anew |= keys
         history = run.state.history
         run.state.history = history._replace(read=history.read | keys, lent=history.lent | keys)
     for entity in s.unordered(value) if expired else ():

@@ -62,6 +62,7 @@ class LoadEvaluation:
         self.committed_in: f.Statement | None = None  # the last one with a commit in it
         self.detached: Environment = {}  # variables of contexts that have closed their session
         self.seen: set[tuple[Class, str]] = set()  # relationships that were read
+        self.anew: set[tuple[s.Key, str]] = set()  # what callees may have loaded after a commit
         self.awaited: set[s.Key] = set()  # what comes by relationships that no query has loaded
         self.place = -1  # the call that is evaluated
         self.left: list[State] = []  # at `break` and `continue` of the innermost loop

@@ -11,7 +11,7 @@ from asyncify.analysis import load_again, load_bulk, load_commits, load_reads, l
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_states import State
-from asyncify.analysis.program import Class, Function, Variable
+from asyncify.analysis.program import Class, Function, Variable, dotted
 from asyncify.analysis.statements import statements_of
 from asyncify.vocabulary import loading as words
 from asyncify.vocabulary.loading import Gives
@@ -335,12 +335,20 @@ def started(run: LoadEvaluation, operation: f.Operation, index: int, legacy: boo
 
 
 def _is_polymorphic(run: LoadEvaluation, index: int) -> bool:
-    """Is it what ``with_polymorphic`` made, with the columns of subclasses?"""
-    names = run.function.facts.names | run.function.module.functions[0].facts.names
-    return words.WITH_SUBCLASSES in names and isinstance(
-        run.loading.inference.program.resolve_expression(run.function, run.operations, index),
-        Variable | None,
-    )
+    """Is it what ``with_polymorphic`` makes, with the columns of subclasses?"""
+    local, operations = run.body.assigned(index), run.operations
+    at = local if local >= 0 else index
+    program = run.loading.inference.program
+    symbol = program.resolve_expression(run.function, operations, index) if local < 0 else None
+    if isinstance(symbol, Variable):
+        found = program.variable_expression(symbol)
+        if found is None:
+            return False
+        _, operations, at = found
+    operation = operations[at]
+    if operation[0] != f.CALL:
+        return False
+    return dotted(operations, operation[5]).rpartition(".")[2] == words.WITH_SUBCLASSES
 
 
 def begun(run: LoadEvaluation, index: int) -> s.Value:

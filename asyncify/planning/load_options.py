@@ -79,11 +79,15 @@ class OptionTexts:
     def _names_class(self, source: Source) -> bool:
         """Does the query select the class itself? What else stands for it (``aliased``) has
         subclasses of its own."""
+        if source.kind == "get":
+            return True
         function, argument = source.function, self._argument(source)
+        if argument < 0:
+            return False
         symbol = self.inference.program.resolve_expression(
             function, function.body.operations, argument
         )
-        return source.kind == "get" or isinstance(symbol, Class)
+        return isinstance(symbol, Class)
 
     def can_go_on(self, demand: Demand) -> bool:
         """Can an option load it at every depth that is asked for?"""
