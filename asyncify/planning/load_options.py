@@ -77,17 +77,19 @@ class OptionTexts:
         return not self.models.loads_subclasses(step.cls, step.having)
 
     def _names_class(self, source: Source) -> bool:
-        """Does the query select the class itself? What else stands for it (``aliased``) has
-        subclasses of its own."""
+        """Does the query select the class itself, by its name or as what a function or an object
+        is given? What else stands for it (``aliased``) has subclasses of its own."""
         if source.kind == "get":
             return True
         function, argument = source.function, self._argument(source)
         if argument < 0:
             return False
-        symbol = self.inference.program.resolve_expression(
-            function, function.body.operations, argument
-        )
-        return isinstance(symbol, Class)
+        operations = function.body.operations
+        symbol = self.inference.program.resolve_expression(function, operations, argument)
+        kind, *_, name = operations[argument]
+        if symbol is not None or kind != f.NAME:
+            return isinstance(symbol, Class) or (symbol is None and kind == f.ATTRIBUTE)
+        return any(parameter.name == name for parameter in function.signature.parameters)
 
     def can_go_on(self, demand: Demand) -> bool:
         """Can an option load it at every depth that is asked for?"""
