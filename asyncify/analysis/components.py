@@ -12,6 +12,7 @@ from asyncify.analysis.environments import is_alembic
 from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.islands import Islands
+from asyncify.analysis.overrides import overrides
 from asyncify.analysis.program import Function
 from asyncify.analysis.routed_binds import engines_routed
 from asyncify.analysis.uses import GREENLET_KINDS, SYNC_KINDS, Use
@@ -88,7 +89,7 @@ class Components(Islands):
                         _link(calls, function, callee)
             for member in self.family(function):
                 _link(calls, function, member)
-        for _, _, replaced, override in self.divider.spread.injected.overrides():
+        for _, _, replaced, override in overrides(self.inference.program):
             _link(calls, replaced, override)  # it is injected in its place
         return self._shared(), calls
 

@@ -472,11 +472,7 @@ def dependency_value(
 ) -> v.Value | None:
     """What FastAPI injects for ``Depends(f)``; None where the operation is no such call."""
     target = dependency_function(inference, function, operations, index)
-    if isinstance(target, Function):
-        return inference.provided(target)
-    if isinstance(target, Class):
-        return instance_of(target)
-    return None
+    return inference.provided(target) if target is not None else None
 
 
 def described(

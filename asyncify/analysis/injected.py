@@ -10,23 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import NamedTuple
 
 from asyncify import facts as f
 from asyncify.analysis.declarations import dependency_function, foreign_name
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.program import Class, Function, Variable
-from asyncify.analysis.statements import statements_of
 from asyncify.vocabulary.injection import BY_NAME, BY_NAME_MODULE, DEPENDS
-
-
-class Override(NamedTuple):
-    """Where one dependency is put in the place of another: the operation that names that."""
-
-    function: Function
-    key: int
-    replaced: Function
-    override: Function
 
 
 class Injected:
@@ -110,21 +99,6 @@ class Injected:
             return False
         found = dependency_function(self.inference, scope, operations, index)
         return found is cls or not operation[6]  # `Depends()`: the annotation says what
-
-    def overrides(self) -> Iterator[Override]:
-        """``app.dependency_overrides[get_db] = override``, wherever that stands."""
-        for function in self.program.mentioning("dependency_overrides"):
-            operations = function.body.operations
-            for statement in statements_of(function.body.statements):
-                if statement[0] != f.ASSIGN or statement[7][0][0] != f.TO_SUBSCRIPT:
-                    continue
-                _, base, key = statement[7][0]
-                if key < 0 or operations[base][0] != f.ATTRIBUTE:
-                    continue
-                replaced = self.program.resolve_expression(function, operations, key)
-                override = self.program.resolve_expression(function, operations, statement[8])
-                if isinstance(replaced, Function) and isinstance(override, Function):
-                    yield Override(function, key, replaced, override)
 
     def aliases(self, function: Function) -> Iterator[Variable]:
         """The aliases that a function's parameters are annotated with."""

@@ -7,12 +7,14 @@ called.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 
 from asyncify import facts as f
 from asyncify.analysis import declarations
 from asyncify.analysis import values as v
 from asyncify.analysis.fixtures import Fixtures
 from asyncify.analysis.models import Models
+from asyncify.analysis.overrides import by_dependency
 from asyncify.analysis.program import Class, Function, Program, dotted
 from asyncify.analysis.slots import Flow, Slot
 from asyncify.config import Config
@@ -510,20 +512,34 @@ class Signatures(Flow):
             self, function.parent or function, signature.operations, signature.returns
         )
 
-    def provided(self, function: Function) -> v.Value:
-        """What FastAPI injects for a dependency: what it yields, or returns."""
+    def provided(self, dependency: Function | Class) -> v.Value:
+        """What FastAPI injects for a dependency: what it yields or returns, and objects of other
+        classes that tests put in its place."""
+        given = self._provided(dependency)
+        replaced = self._overrides.get(dependency, ())
+        others = (declarations.hidden(given, self._provided(override)) for override in replaced)
+        found = (a for value in others for a in value if isinstance(a, v.Instance))
+        return given.union(found) if given else given
+
+    def _provided(self, dependency: Function | Class) -> v.Value:
         self._injected += 1
-        self.dependencies.add(function)
-        self.demand(function)
-        if function.facts.is_generator:
-            given = self.read(self.shape(function).yielded)
-            return given if self.holds_objects(given) else self._yield_declared(function) or given
-        if function in self._providing:
+        if isinstance(dependency, Class):
+            return declarations.instance_of(dependency)
+        self.dependencies.add(dependency)
+        self.demand(dependency)
+        if dependency.facts.is_generator:
+            given = self.read(self.shape(dependency).yielded)
+            return given if self.holds_objects(given) else self._yield_declared(dependency) or given
+        if dependency in self._providing:
             return v.UNKNOWN  # its own annotation is an alias of what it provides
-        self._providing.add(function)
-        given = self.result(function)
-        self._providing.discard(function)
+        self._providing.add(dependency)
+        given = self.result(dependency)
+        self._providing.discard(dependency)
         return given
+
+    @cached_property
+    def _overrides(self) -> dict[Function | Class, list[Function | Class]]:
+        return by_dependency(self.program)
 
     def _yield_declared(self, function: Function) -> v.Value:
         self.demand(function)

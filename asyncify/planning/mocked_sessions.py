@@ -15,6 +15,7 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.declarations import foreign_name, normalised
+from asyncify.analysis.overrides import overriding
 from asyncify.analysis.program import Class, Function, Module, dotted
 from asyncify.analysis.use import Use
 from asyncify.decisions import EditArguments, RenameReference
@@ -25,7 +26,6 @@ from asyncify.vocabulary.testing import (
     ASYNC_MOCK,
     AUTOSPEC,
     MOCK_RESULT,
-    MOCKED_OVERRIDES,
     MOCKED_SESSIONS,
     MOCKED_SPECS,
     MOCKS,
@@ -246,25 +246,8 @@ class MockedSessions:
         """Is it what takes the place of a dependency that gives what is wanted?"""
         return any(
             self._is_overridden(function, key) and self._names(function, value, name)
-            for key, value in self._overriding(function)
+            for key, value in overriding(function)
         )
-
-    def _overriding(self, function: Function) -> Iterator[tuple[int, int]]:
-        """The dependencies that it replaces, one by one or all at once, and what with."""
-        operations = function.body.operations
-        if MOCKED_OVERRIDES not in function.facts.names:
-            return
-        for statement in self.colors.uses.layout(function).statements:
-            for target in statement[7] if statement[0] == f.ASSIGN else ():
-                value = operations[statement[8]]
-                if target[0] == f.TO_SUBSCRIPT:
-                    name, pairs = dotted(operations, target[1]), [(target[2], statement[8])]
-                elif target[0] == f.TO_ATTRIBUTE and value[0] == f.DICT:
-                    name, pairs = str(target[2]), list(zip(value[5], value[6], strict=True))
-                else:
-                    continue
-                if name.rpartition(".")[2] == MOCKED_OVERRIDES:
-                    yield from pairs
 
     def _is_overridden(self, function: Function, index: int) -> bool:
         """Does a dependency give what is wanted?"""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.overrides import overrides
 from asyncify.analysis.program import Function, Module, Symbol, Variable, dotted
 from asyncify.analysis.sides import home, ordered, twin_name
 from asyncify.analysis.statements import statements_of
@@ -113,7 +114,7 @@ class SidePlanner:
     def _overrides(self) -> None:
         """``app.dependency_overrides[get_db] = override``: the override turns, so it is put in the
         place of what is async."""
-        for function, key, replaced, override in self.injected.overrides():
+        for function, key, replaced, override in overrides(self.program):
             if replaced not in self.sides.twinned or override in self.sides.twinned:
                 continue
             if override in self.coloring.turned:
