@@ -494,13 +494,9 @@ _ROWS = (
     Boundary("pytest_asyncio.fixture", AWAITED, source=_PYTEST),
     Boundary("pytest.mark", _TRANSPARENT, note="every mark", source=_PYTEST),
     *(
-        Boundary(name, _TRANSPARENT, source=_MOCK)
-        for name in (
-            "unittest.mock.patch",
-            "unittest.mock.patch.object",
-            "unittest.mock.patch.multiple",
-            "unittest.mock.patch.dict",
-        )
+        Boundary(f"{library}.{name}", _TRANSPARENT, source=_MOCK)
+        for library in ("unittest.mock", "mock")
+        for name in ("patch", "patch.object", "patch.multiple", "patch.dict")
     ),
     *(
         Boundary(name, _TRANSPARENT, source=_PYTHON + "unittest.html#unittest.skip")
