@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import cached_property
 
 from asyncify import facts as f
+from asyncify.analysis import values as v
 from asyncify.analysis.around_tests import fixture_obstacle
 from asyncify.analysis.boundaries import fits, rule_of
 from asyncify.analysis.callers import Callers
@@ -17,6 +18,7 @@ from asyncify.analysis.configured import is_named
 from asyncify.analysis.divider import Divider
 from asyncify.analysis.environments import is_alembic
 from asyncify.analysis.factories import Factories
+from asyncify.analysis.heat import is_inside
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.lambdas import Lambdas
 from asyncify.analysis.lent import Lent
@@ -266,8 +268,19 @@ class Obstacles(Callers):
         place = self._library(function)
         if place is None:
             return []
+        own = self.bounds.own_decorators(function)
+        made = [w for each, position in own.items() if position > place for w in self._made(each)]
         callers = [c for c, use in self.callers().get(function, ()) if use.kind == "call"]
-        return [c for c in dict.fromkeys(callers) if self.wraps(c, function, place)]
+        return list(dict.fromkeys([*made, *(c for c in callers if self.wraps(c, function, place))]))
+
+    def _made(self, decorator: Function) -> list[Function]:
+        """The wrappers that a decorator gives, or what it makes."""
+        given = self.inference.given("return", decorator)
+        inside = [
+            atom.function for atom in given
+            if isinstance(atom, v.FunctionObject) and is_inside(atom.function, decorator)
+        ]  # fmt: skip
+        return [wrapper for each in inside for wrapper in (self._made(each) or [each])]
 
     def _library(self, function: Function) -> int | None:
         """Which of its decorators, from the top, hands a function to a library that calls it

@@ -198,10 +198,14 @@ class Sharing:
         )  # fmt: skip
 
     def _wraps_any(self, wrapper: Function, functions: set[Function]) -> bool:
-        return any(
-            is_wrapped(use) and not functions.isdisjoint(use.callees)
-            for use in self.uses.of(wrapper) if use.kind == "call"
-        )  # fmt: skip
+        """Does a wrapper stand for one of these functions, which it calls or hands on?"""
+        outer = wrapper.parent
+        while outer is not None and outer.facts.kind == "def":
+            for function in self.program.mentioning(outer.name):
+                if function in functions and self.colors.wraps(wrapper, function):
+                    return True
+            outer = outer.parent
+        return False
 
     def works_itself(self, wrapper: Function, turned: set[Function]) -> bool:
         """Does a wrapper await anything but what it wraps? Then a sync copy of it would need
