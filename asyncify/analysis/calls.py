@@ -28,11 +28,16 @@ from asyncify.vocabulary.testing import REQUESTED
 if TYPE_CHECKING:
     from asyncify.analysis.evaluate import Evaluation
 
-# Methods of containers that put their last argument in, and that give an element.
-_VIEWS = {"items", "values", "copy"}
+# Methods of containers that put their last argument in, and that give an element, or all of them.
+_PAIRS = {"items", "popitem", "most_common"}
+_VIEWS = {"items", "values", "keys", "copy", "elements", "most_common", "union", "difference",
+          "intersection", "symmetric_difference"}  # fmt: skip
+_JOINING = {"union", "symmetric_difference"}
 BY_KEY = {"get", "pop", "setdefault"}
-_TAKING = {"popleft"} | BY_KEY
+_TAKING = {"popleft", "popitem"} | BY_KEY
 OF_CONTAINERS = v.FILLING | _VIEWS | _TAKING
+# Objects of the standard library that are containers, besides what builtins make.
+_CONTAINERS = ("collections.", "types.MappingProxyType", "weakref.Weak")
 # What a method gives where that depends on its arguments, or on where it is called.
 _BY_ARGUMENTS = {
     "configured", "Query", query_properties.KIND, "entity", "entities", "applied",
@@ -55,6 +60,8 @@ def call(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
     if not callees:
         if method[0] == f.ATTRIBUTE and method[6] in RUNNING:
             return running.run(evaluation, RUNNING[method[6]], operation)
+        return _contained(evaluation, method, operation[6])
+    if method[0] == f.ATTRIBUTE and method[6] in OF_CONTAINERS and _of_containers(callees):
         return _contained(evaluation, method, operation[6])
     inference = evaluation.inference
     known = inference.results.get(callees)
@@ -166,6 +173,11 @@ def _named(
     return named
 
 
+def _of_containers(callees: v.Value) -> bool:
+    """Are these methods of containers: ``defaultdict(list).values``?"""
+    return all(isinstance(a, v.Foreign) and a.name.startswith(_CONTAINERS) for a in callees)
+
+
 def _contained(evaluation: Evaluation, method: f.Operation, positional: tuple[int, ...]) -> v.Value:
     """What is put into a container, and what is taken out of one: Queries, functions, objects
     of the program."""
@@ -184,12 +196,16 @@ def _contained(evaluation: Evaluation, method: f.Operation, positional: tuple[in
     if positional and positional[0] >= 0 and name in BY_KEY:
         key = operators.key_of(evaluation.operations[positional[0]])
     items = v.elements(base) if key is None else operators.under(evaluation, base, key)
+    if name == "keys":
+        items = v.keys(base)
     if name in BY_KEY and len(positional) > 1 and positional[1] >= 0:
         items = v.join((items, evaluation.values[positional[1]]))  # where there is none
-    if evaluation.inference.holds_nothing(items):
+    if evaluation.inference.holds_nothing(items) and not v.keys(base):
         return v.UNKNOWN
-    if name == "items":
-        return v.collection(v.one(v.TupleValue((v.UNKNOWN, items))))
+    if name in _JOINING:
+        items = v.join([items, *(v.elements(evaluation.values[i]) for i in positional if i >= 0)])
+    if name in _PAIRS:
+        items = v.one(v.TupleValue((v.keys(base), v.elements(base))))
     return v.collection(items) if name in _VIEWS else items
 
 

@@ -287,9 +287,11 @@ class Evaluation:
         elif kind == f.TO_SEQUENCE:
             for part, item in self.unpack(target, value):
                 self.bind(part, item)
-        elif kind == f.TO_SUBSCRIPT and not self.inference.holds_nothing(value):
-            key = operators.key_of(self.operations[target[2]]) if target[2] >= 0 else None
-            self.fill(target[1], value, key)
+        elif kind == f.TO_SUBSCRIPT:
+            keys = self.values[target[2]] if target[2] >= 0 else v.UNKNOWN
+            if not self.inference.holds_nothing(value) or not self.inference.holds_nothing(keys):
+                key = operators.key_of(self.operations[target[2]]) if target[2] >= 0 else None
+                self.fill(target[1], value, key, keys)
 
     def unpack(self, target: Any, value: v.Value) -> Iterator[tuple[Any, v.Value]]:
         """The targets of a sequence, and what each of them is bound to."""
@@ -303,10 +305,12 @@ class Evaluation:
             else:
                 yield part, v.elements(value)
 
-    def fill(self, base: int, value: v.Value, key: str | None = None) -> None:
+    def fill(
+        self, base: int, value: v.Value, key: str | None = None, keys: v.Value = v.UNKNOWN
+    ) -> None:
         """``container[key] = value``: the container may hold it from now on."""
         operation = self.operations[base]
-        held = v.collection(value) if key is None else v.record({key: value})
+        held = v.mapping(keys, value) if key is None else v.record({key: value})
         if operation[0] == f.ATTRIBUTE:
             self.store(self.values[operation[5]], operation[6], held)
         elif operation[0] == f.SUBSCRIPT:  # handlers[kind].append(handler)
@@ -388,6 +392,8 @@ class Evaluation:
             self.evaluate(middle, end)
         self.evaluate(first, element_end)
         self.environment = outer
+        if operation[5] == "DictComp":
+            return v.mapping(self.values[elements[0]], self.values[elements[-1]])
         return v.collection(self.values[elements[-1]])
 
     def _bind_quietly(self, target: Any, value: v.Value) -> None:

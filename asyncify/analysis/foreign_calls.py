@@ -239,8 +239,15 @@ def _dict(of: Call) -> v.Value:
     listed = frozenset(atom for atom in given if not isinstance(atom, v.Record))
     pairs = [a.items for a in v.elements(listed) if isinstance(a, v.TupleValue)]
     if pairs:
-        return v.collection(v.join(pair[1] for pair in pairs if len(pair) > 1))
-    return v.record(v.keyed(given) | of.named)
+        firsts, seconds = zip(*(pair[:2] for pair in pairs if len(pair) > 1), strict=True)
+        return v.mapping(v.join(firsts), v.join(seconds))
+    dicts = frozenset(atom for atom in listed if isinstance(atom, v.Collection))
+    return v.join([v.record(v.keyed(given) | of.named), dicts])
+
+
+def _counted(of: Call) -> v.Value:
+    """``Counter(items)``: the items are its keys."""
+    return v.mapping(_items(of)[0], v.UNKNOWN)
 
 
 def _by_name(of: Call) -> v.Value:
@@ -420,6 +427,8 @@ _ROWS: dict[str, _Row] = {
     "iter": _Row(_iter, 1),
     "enumerate": _Row(_enumerated, 1),
     **dict.fromkeys(("zip", "itertools.zip_longest", "itertools.product"), _Row(_zipped, 1)),
+    "collections.Counter": _Row(_counted, 1),
+    "collections.ChainMap": _Row(lambda of: v.join(of.arguments)),
     "itertools.groupby": _Row(_grouped, 1),
     **dict.fromkeys(_IN_PARTS, _Row(_in_parts, 1)),
     **dict.fromkeys(_SOME, _Row(lambda of: v.collection(_items(of)[0]), 1)),

@@ -199,6 +199,7 @@ def _held(value: v.Value) -> tuple[bool, frozenset[Class]]:
             classes.add(atom.cls)
         elif isinstance(atom, (v.Collection, v.Managed, v.Giving)):
             pending += atom.items
+            pending += v.keys(v.one(atom))
         elif isinstance(atom, v.TupleValue):
             pending += [a for item in atom.items for a in item]
     return is_hot, frozenset(classes)
@@ -210,7 +211,7 @@ def _functions(value: v.Value) -> Iterator[Function]:
         if isinstance(atom, v.FunctionObject):
             yield atom.function
         elif isinstance(atom, v.Collection):
-            yield from _functions(atom.items)
+            yield from _functions(atom.items | v.keys(v.one(atom)))
         elif isinstance(atom, v.TupleValue):
             for item in atom.items:
                 yield from _functions(item)

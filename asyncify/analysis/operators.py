@@ -13,6 +13,7 @@ from asyncify.vocabulary.special import OPERATORS
 if TYPE_CHECKING:
     from asyncify.analysis.evaluate import Evaluation
 
+_OF_CONTAINERS = {"Add", "Mult", "BitOr", "BitAnd", "BitXor", "Sub"}
 _TYPED_DICTS = {"typing.TypedDict", "typing_extensions.TypedDict"}
 
 
@@ -119,7 +120,8 @@ def mapping(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Val
         elif place < 0 and value and all(isinstance(a, v.Record) for a in value):
             fields |= v.keyed(value)
         else:
-            return v.collection(v.join(_items(evaluation, operation)))
+            keys = v.join(evaluation.values[place] for place in operation[5] if place >= 0)
+            return v.mapping(keys, v.join(_items(evaluation, operation)))
     return v.record(fields)
 
 
@@ -145,7 +147,7 @@ def binary(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Valu
     left, right = (evaluation.values[i] for i in operation[6])
     found = [_operated(evaluation, left, f"__{method}__", right)]
     found.append(_operated(evaluation, right, f"__r{method}__", left))
-    if operation[5] == "Add":
+    if operation[5] in _OF_CONTAINERS:  # the rest of one is what it had
         found += [frozenset(a for a in x if isinstance(a, v.Collection)) for x in (left, right)]
     return v.join(found)
 

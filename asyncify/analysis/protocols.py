@@ -21,9 +21,8 @@ def iterate(
     the operation that gives the value."""
     inference = evaluation.inference
     listed = records.as_tuples(inference, value)
-    out = [
-        v.elements(listed - {a for a in listed if a.__class__ is v.Record})
-    ]  # a dict's: its keys
+    dicts = frozenset(a for a in listed if isinstance(a, (v.Record, v.Keyed)))
+    out = [v.elements(listed - dicts), v.keys(dicts)]
     out.append(records.members(value))
     for atom in value:
         if isinstance(atom, v.QueryValue):

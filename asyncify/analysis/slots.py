@@ -246,7 +246,7 @@ class Flow:
         found = self._empty.get(value)
         if found is None:
             found = self._empty[value] = self.is_plain(value) and all(
-                self.holds_nothing(v.elements(frozenset((a,))))
+                self.holds_nothing(v.elements(frozenset((a,)))) and a.__class__ is not v.Keyed
                 for a in value
                 if isinstance(a, (v.Collection, v.TupleValue))
             )

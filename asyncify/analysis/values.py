@@ -303,6 +303,13 @@ class Record(Collection):
 
 
 @dataclass(frozen=True, slots=True)
+class Keyed(Collection):
+    """A dict whose keys are functions, or objects that matter; ``items`` is what is under them."""
+
+    keys: Value
+
+
+@dataclass(frozen=True, slots=True)
 class TupleValue:
     """A tuple of known length."""
 
@@ -579,6 +586,19 @@ def record(fields: dict[str, Value]) -> Value:
         return collection(items)
     known = any(fields.values()) and all(depth(value) < DEPTH for value in fields.values())
     return one(Record(items, tuple(sorted(fields.items())))) if known else UNKNOWN
+
+
+def mapping(keys: Value, items: Value) -> Value:
+    """A dict of keys that aren't written down."""
+    told = frozenset(a for a in keys if isinstance(a, (FunctionObject, Instance, ClassObject)))
+    if not told:
+        return collection(items)
+    return one(Keyed(items, told)) if depth(items) < DEPTH else UNKNOWN
+
+
+def keys(value: Value) -> Value:
+    """What the keys of dicts are, as far as that matters."""
+    return join(a.keys for a in value if isinstance(a, Keyed))
 
 
 def keyed(value: Value) -> dict[str, Value]:
