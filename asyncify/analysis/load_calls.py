@@ -97,6 +97,10 @@ def _read_by_library(
     for place in places:
         if place >= 0 and run.values[place]:
             load_specials.formatted(run, run.values[place], index, place)
+    if name in words.WRITING_ROWS and not run.body.callees(operation[5]):
+        for place in operation[6]:  # the fields of a row, of which each becomes text
+            fields = frozenset(s.entities(run.values[place])) if place >= 0 else s.NOTHING
+            load_specials.formatted(run, fields, index, -1)
     if name in words.VALIDATING:
         load_readers.validated(run, operation, index)
     elif name in words.DUMPING:

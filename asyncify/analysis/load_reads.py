@@ -226,12 +226,12 @@ def _perhaps(run: LoadEvaluation, entity: s.Entity, index: int) -> None:
 
 
 def by_getter(run: LoadEvaluation, index: int, items: s.Value) -> None:
-    """``key=attrgetter("author.name")``"""
+    """``key=attrgetter("author.name")``, ``map(methodcaller("label"), books)``"""
     operation = run.operations[index]
     names = {a.name for a in run.types(operation[5]) if isinstance(a, v.Foreign)}
-    if names.isdisjoint(words.GETTERS):
+    if names.isdisjoint(words.GETTERS | words.CALLERS):
         return
-    for argument in operation[6]:
+    for argument in operation[6] if names & words.GETTERS else operation[6][:1]:
         for text in run.body.texts(argument) if argument >= 0 else ():
             in_turn(run, items, text.split("."), index)
 

@@ -283,6 +283,10 @@ MATCH_ARGUMENTS = "__match_args__"
 MODULO, FORMAT = "Mod", "format"  # what makes text of more than one value
 # What makes a function that reads attributes by their names.
 GETTERS = {"operator.attrgetter"}
+CALLERS = {"operator.methodcaller"}  # the same for a method
+# Methods of writers of CSV: each field becomes text.
+# https://docs.python.org/3/library/csv.html#csv.csvwriter.writerow
+WRITING_ROWS = {"writerow", "writerows"}
 # What writes JSON: the keywords that name what is called for each object which it can't write, or a
 # class with such a method. https://docs.python.org/3/library/json.html#json.JSONEncoder.default
 ENCODING = {
@@ -360,7 +364,11 @@ BASE_MAKERS = {"declarative_base", "generate_base"}
 # Schemas that are filled from attributes, the calls that do it, and the decorators that do it
 # with what the function returns.
 ROOTS = {"pydantic.RootModel", "pydantic.root_model.RootModel"}  # of what their brackets name
-SCHEMAS = {"pydantic.BaseModel", "pydantic.main.BaseModel", "sqlmodel.SQLModel"} | ROOTS
+SCHEMAS = ROOTS | {
+    "pydantic.BaseModel", "pydantic.main.BaseModel", "sqlmodel.SQLModel",
+    "pydantic.generics.GenericModel", "pydantic.v1.BaseModel", "pydantic.v1.main.BaseModel",
+    "pydantic.v1.generics.GenericModel",
+}  # fmt: skip
 VALIDATING = {"model_validate", "from_orm", "validate_python"}
 ADAPTERS, TYPE_ADAPTER = {"TypeAdapter"}, "pydantic.TypeAdapter"  # of the type that they are given
 ORM_MODE = "orm_mode"  # what pydantic 1 called `from_attributes`
