@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from asyncify.findings import Finding
 from asyncify.outcome import FileChange
 from asyncify.rules import finding
 from asyncify.sites import Site
+from asyncify.source.marks import marked
 
 _DEPTH = 3
 _SKIPPED = {"node_modules", "venv", "env", "build", "dist", "site-packages", "__pycache__"}
@@ -50,12 +50,6 @@ def _has(paths: frozenset[str], folder: str) -> bool:
     return any(path.startswith(f"{folder}/") for path in paths)
 
 
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)  # fmt: skip
-
-
 @dataclass(slots=True)
 class Manifests:
     """The files that matter, as text: what was read, and what becomes of it."""
@@ -72,7 +66,7 @@ class Manifests:
             return self.after[name]
         try:
             content = (self.root / name).read_bytes()
-            mark, codec = _encoding(content)
+            mark, codec = marked(content)
             text = content[len(mark) :].decode(codec)
         except (OSError, UnicodeDecodeError):
             return None
@@ -85,7 +79,7 @@ class Manifests:
     def changes(self) -> Iterator[FileChange]:
         for name, text in sorted(self.after.items()):
             before = self.before.get(name)
-            mark, codec = _encoding(before or b"")
+            mark, codec = marked(before or b"")
             if before is not None and "\r\n".encode(codec) in before:
                 text = text.replace("\n", "\r\n")
             after = mark + text.encode(codec)
@@ -104,11 +98,3 @@ class Manifests:
                 x for x in sorted(folders) if not deep and x not in _SKIPPED and x[0] != "."
             ]
             yield from (f"{(relative / name).as_posix()}" for name in sorted(names))
-
-
-def _encoding(content: bytes) -> tuple[bytes, str]:
-    """The byte order mark that a file begins with, and its encoding: PowerShell's `>` writes
-    UTF-16, and pip reads it."""
-    return next(
-        ((mark, codec) for mark, codec in _MARKS if content.startswith(mark)), (b"", "utf-8")
-    )

@@ -6,13 +6,13 @@ and only a single version is wanted.
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from asyncify.source.git import work_tree_of
+from asyncify.source.marks import marked
 
 _LOCK_FILES = ("uv.lock", "poetry.lock", "pdm.lock", "pylock.toml")
 _LOCKED = re.compile(r'name = "sqlalchemy"\s*^version = "([\d.]+)', re.M)
@@ -156,11 +156,10 @@ def _asked(python: Path) -> Version | None:
 
 
 def _text(path: Path) -> str:
-    """The text in lower case: names of distributions are spelled in any. Windows' shells write what
-    pip prints as UTF-16, which pip reads by its mark."""
+    """The text in lower case: names of distributions are spelled in any."""
     try:
         content = path.read_bytes()
     except OSError:
         return ""
-    is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    return content.decode("utf-16" if is_wide else "utf-8", errors="replace").lower()
+    mark, codec = marked(content)
+    return content[len(mark) :].decode(codec, errors="replace").lower()
