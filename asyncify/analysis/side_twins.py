@@ -303,10 +303,20 @@ class Twins:
         """Does anybody but some functions name a variable, its module aside?"""
         body = variable.module.functions[0]
         return any(
-            function not in quiet and function is not body
-            and (function.module is not variable.module or says(function, variable.name))
-            and self.program.resolve(function.module, variable.name) == variable
+            function not in quiet and function is not body and self._names(function, variable)
             for function in self.program.mentioning(variable.name)
+        )
+
+    def _names(self, function: Function, variable: Variable) -> bool:
+        """Does a function name a variable, by itself or as a member of its module?"""
+        if self.program.resolve(function.module, variable.name) == variable and (
+            function.module is not variable.module or says(function, variable.name)
+        ):
+            return True
+        return any(
+            operation and operation[0] == f.ATTRIBUTE and operation[6] == variable.name
+            and self.variable(function, index) == variable
+            for index, operation in enumerate(function.body.operations)
         )  # fmt: skip
 
     def can_be_copied(self, function: Function) -> bool:
