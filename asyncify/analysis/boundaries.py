@@ -28,7 +28,8 @@ _FITTING = {Rule.AWAITED, Rule.TRANSPARENT, Rule.INSPECTED, Rule.RENAME, Rule.ST
 _LOOKING = {
     "isinstance", "issubclass", "callable", "id", "type", "getattr", "hasattr", "print", "repr",
     "str", "setattr", "len", "dict", "list", "tuple", "set", "append", "staticmethod",
-    "classmethod", "property", "super",
+    "classmethod", "property", "super", "appendleft", "fromkeys", "OrderedDict", "deque",
+    "ChainMap", "Counter", "MappingProxyType",
 }  # fmt: skip
 _NAMES = 8_192  # of which it is known what they do
 _LOOKING_MODULES = ("inspect.", "typing.", "unittest.mock.", "dataclasses.")

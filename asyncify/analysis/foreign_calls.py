@@ -189,7 +189,12 @@ def _enumerated(of: Call) -> v.Value:
 
 
 def _zipped(of: Call) -> v.Value:
-    return v.UNKNOWN if any(i < 0 for i in of.operation[6]) else _rows(*_items(of))
+    """``zip(*pairs)`` gives all that the pairs have, in other tuples."""
+    starred = [of.evaluation.values[~i] for i in of.operation[6] if i < 0]
+    if not starred:
+        return _rows(*_items(of))
+    several = [protocols.iterate(of.evaluation, value) for value in starred]
+    return v.collection(v.collection(v.join(protocols.iterate(of.evaluation, x) for x in several)))
 
 
 def _grouped(of: Call) -> v.Value:
@@ -369,8 +374,10 @@ _ITERATING = (
     "itertools.filterfalse",
 )
 # They give some of what they are given first, or containers of those.
-_SOME = ("itertools.islice", "itertools.accumulate", "collections.deque", "random.sample",
-         "random.choices")  # fmt: skip
+_SOME = (
+    "itertools.islice", "itertools.compress", "itertools.accumulate", "collections.deque",
+    "random.sample", "random.choices",
+)  # fmt: skip
 _IN_PARTS = ("itertools.batched", "itertools.combinations", "itertools.permutations",
              "itertools.pairwise", "itertools.tee")  # fmt: skip
 _DICTS = ("dict", "collections.OrderedDict", "types.MappingProxyType")
@@ -426,7 +433,8 @@ _ROWS: dict[str, _Row] = {
     **dict.fromkeys(("next", "anext", "random.choice"), _Row(_next, 1)),
     "iter": _Row(_iter, 1),
     "enumerate": _Row(_enumerated, 1),
-    **dict.fromkeys(("zip", "itertools.zip_longest", "itertools.product"), _Row(_zipped, 1)),
+    **dict.fromkeys(("zip", "itertools.zip_longest", "itertools.product"), _Row(_zipped)),
+    "dict.fromkeys": _Row(lambda of: v.mapping(_items(of)[0], of.arguments[1]), 2),
     "collections.Counter": _Row(_counted, 1),
     "collections.ChainMap": _Row(lambda of: v.join(of.arguments)),
     "itertools.groupby": _Row(_grouped, 1),

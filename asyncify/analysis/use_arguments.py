@@ -41,7 +41,10 @@ _KEEPING = {
 }  # fmt: skip
 
 # Methods of containers that keep an item, or forget it.
-_OF_SETS = v.FILLING | {"discard", "remove", "index", "count"}
+_OF_SETS = v.FILLING | {
+    "discard", "remove", "index", "count", "union", "difference", "intersection",
+    "symmetric_difference", "issubset", "issuperset", "isdisjoint",
+}  # fmt: skip
 # Bases of classes that keep what they are made with in their fields.
 _OF_RECORDS = {"typing.NamedTuple", "typing.Generic", "typing.Protocol", "abc.ABC", "NamedTuple"}
 
