@@ -382,7 +382,21 @@ def unsaid(inference: Signatures, declared: v.Value, given: v.Value) -> v.Value:
             for other in found:
                 if isinstance(other, v.Instance) and atom.cls not in other.cls.ancestors:
                     inference.fulfils(other.cls, atom.cls)
+    if any(map(_is_callback, declared)):
+        return declared.union(found, (a for a in given if isinstance(a, v.FunctionObject)))
     return declared | found
+
+
+def _is_callback(atom: v.Atom) -> bool:
+    """Is it a protocol of what is called, which functions fulfil?
+
+    https://typing.python.org/en/latest/spec/callables.html#callback-protocols
+    """
+    return (
+        isinstance(atom, v.Instance)
+        and not _PROTOCOLS.isdisjoint(atom.cls.foreign_bases)
+        and "__call__" in atom.cls.methods
+    )
 
 
 def hidden(declared: v.Value, given: v.Value) -> v.Value:
@@ -405,6 +419,8 @@ def hidden(declared: v.Value, given: v.Value) -> v.Value:
 def _is_said(declared: v.Value, atom: v.Atom) -> bool:
     """Is an object what an annotation says?"""
     if isinstance(atom, v.ClassObject) and any(_is_above(a, atom) for a in declared):
+        return False
+    if isinstance(atom, v.FunctionObject) and any(map(_is_callback, declared)):
         return False
     if not isinstance(atom, v.Instance):
         return any(isinstance(a, (*_OBJECTS, v.Foreign, v.Giving)) for a in declared)

@@ -54,6 +54,19 @@ def returned(evaluation: Evaluation, operation: f.Operation, function: Function)
     return _declared(evaluation.inference, function, names, given)
 
 
+def of_item(evaluation: Evaluation, operation: f.Operation, method: Function) -> v.Value:
+    """What ``services[Orders]`` gives, by a ``__getitem__`` that returns something of a type
+    variable."""
+    names = _variables(evaluation.inference, method)
+    if not names or method.owner is None:
+        return v.UNKNOWN
+    call = (f.CALL, *operation[1:5], -1, (operation[6],), ())
+    given = _by_arguments(evaluation, call, method, names)
+    if not given:
+        given = _of_receiver(evaluation, operation[5], method.owner)
+    return _declared(evaluation.inference, method, names, given)
+
+
 def iterated(evaluation: Evaluation, method: Function, cls: Class, index: int) -> v.Value:
     """What a loop binds over an object of a class whose ``__iter__`` returns an iterator of a type
     variable; ``index`` is the operation that gives the object, or -1."""

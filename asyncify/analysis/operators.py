@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
-from asyncify.analysis import definitions, members, modules, protocols, queries, records
+from asyncify.analysis import definitions, generics, members, modules, protocols, queries, records
 from asyncify.analysis import values as v
 from asyncify.vocabulary.special import OPERATORS
 
@@ -38,6 +38,7 @@ def subscript(evaluation: Evaluation, operation: f.Operation, index: int) -> v.V
         elif isinstance(atom, v.Instance):
             methods = evaluation.inference.methods(atom.cls, "__getitem__")
             out += [members.read_property(evaluation.inference, method) for method in methods]
+            out += [generics.of_item(evaluation, operation, method) for method in methods]
         elif isinstance(atom, v.Foreign) and atom.name == "typing.Annotated":
             out.append(_annotated(evaluation, operation))
         elif isinstance(atom, v.Foreign) and atom.name == modules.LOADED:
