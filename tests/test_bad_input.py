@@ -305,7 +305,7 @@ def test_a_read_only_file_is_not_written(program: Path) -> None:
 def test_a_file_that_vanishes(program: Path, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
     gone = program / "app" / "gone.py"
     gone.write_text(DATABASE)
-    function = "Reader" if moment == "before it is read" else "_plan"
+    function = "Reader" if moment == "before it is read" else "_decided"
     original: Callable[..., object] = getattr(engine, function)
 
     def vanish(*arguments: object) -> object:

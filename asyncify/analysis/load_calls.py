@@ -259,6 +259,10 @@ def _gathered(
         return s.join(run.turns(value) for value in arguments)
     if name in words.PAIRING and min(operation[6], default=-1) >= 0:
         return s.many(s.one(s.Row(tuple(run.turns(value) for value in arguments))))
+    if name == words.NEIGHBOURS and arguments:
+        return s.many(s.one(s.Row((run.elements(arguments[0]),) * 2)))
+    if name in words.IN_PARTS and arguments:
+        return s.many(s.many(run.elements(arguments[0])))
     if name in words.ENUMERATING and arguments:
         return s.many(s.one(s.Row((s.NOTHING, run.turns(arguments[0])))))
     if name in words.GROUPING and arguments:

@@ -123,8 +123,8 @@ class WithPlanner(UsePlanner):
         group = self.coloring.groups.get(self.layout.function, 0)
         for statement in self.layout.statements:
             items = self.entered.get(id(statement))
-            if statement[0] == f.WITH and not statement[9] and not items:
-                self._tell_of_lock(statement)
+            if statement[0] == f.WITH and not statement[9]:
+                self._tell_of_lock(statement, items or set())
             if items:
                 draft.add(
                     MakeAsyncWith(
@@ -135,11 +135,14 @@ class WithPlanner(UsePlanner):
                     )
                 )  # fmt: skip
 
-    def _tell_of_lock(self, statement: f.Statement) -> None:
+    def _tell_of_lock(self, statement: f.Statement, entered: set[int]) -> None:
         """A thread's lock that is held while something is awaited: who wants it next blocks the
-        event loop, and with it the one who would give it back."""
+        event loop, and with it the one who would give it back. What is ``entered`` beside it is
+        awaited, too."""
         name = next((n for n in map(self._lock, statement[7]) if n), "")
         inside = {id(inner) for inner in statements_of(statement[8])} if name else set()
+        if name and entered:
+            inside.add(id(statement))
         for use in self.colors.uses.of(self.layout.function) if inside else ():
             if (use.does_io or self.is_turned(use)) and id(
                 self.layout.statement(use.operation)

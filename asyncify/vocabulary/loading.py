@@ -170,16 +170,26 @@ ITERATING = {
     "list", "tuple", "set", "frozenset", "sorted", "iter", "reversed", "filter",
     "itertools.chain", "itertools.islice", "itertools.filterfalse", "itertools.takewhile",
     "itertools.dropwhile", "heapq.nlargest", "heapq.nsmallest", "collections.deque",
-    "random.sample", "random.choices",
+    "random.sample", "random.choices", "itertools.cycle", "itertools.compress",
 }  # fmt: skip
 DICT = "dict"
 PICKING = {"next", "min", "max", "random.choice"}
 MAPPING = {"map"}  # give what a function makes of each item
 GROUPING = {"itertools.groupby"}  # give pairs of a key and the items that have it
 SORTING = "sort"
+NEIGHBOURS = "itertools.pairwise"
+# What gives several of the items, one after the other.
+IN_PARTS = {
+    "itertools.batched",
+    "itertools.combinations",
+    "itertools.permutations",
+    "itertools.tee",
+}
 PAIRING = {"zip", "itertools.zip_longest", "itertools.product"}
 ENUMERATING = {"enumerate"}
-GOING_THROUGH: set[str] = ITERATING | PICKING | PAIRING | ENUMERATING | MAPPING | GROUPING
+GOING_THROUGH: set[str] = (
+    ITERATING | PICKING | PAIRING | ENUMERATING | MAPPING | GROUPING | IN_PARTS | {NEIGHBOURS}
+)
 # Builtins whose result is gone once somebody has gone through it.
 ITERATORS = {"iter", "filter", "map", "zip", "enumerate", "reversed"}
 # Builtins that call a method of what they are given.
