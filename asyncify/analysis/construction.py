@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asyncify.analysis import declarations
+from asyncify.analysis import declarations, protocols
 from asyncify.analysis import values as v
 from asyncify.analysis.program import Class
 from asyncify.vocabulary.loading import CALLED_BY_PYTHON
 
 if TYPE_CHECKING:
     from asyncify.analysis.evaluate import Evaluation
+
+_CONTAINERS = {
+    "list", "dict", "set", "tuple", "frozenset", "collections.OrderedDict", "collections.deque",
+    "collections.UserDict", "collections.UserList",
+}  # fmt: skip
 
 
 def construct(
@@ -32,6 +37,14 @@ def construct(
             inference.write(inference.slot("attribute", cls, name), value)
         for name, value in zip(inference.fields(cls), arguments, strict=False):
             inference.write(inference.slot("attribute", cls, name), value)
-    made = declarations.instance_of(cls)
+    made = declarations.instance_of(cls) | _contents(evaluation, cls, arguments)
     origin = frozenset(a for a in made if isinstance(a, v.Known))
     return origin or made
+
+
+def _contents(evaluation: Evaluation, cls: Class, arguments: list[v.Value]) -> v.Value:
+    """``Handlers(handlers)``, a class below `list` or `dict`: what it is made of is in it."""
+    if not arguments or _CONTAINERS.isdisjoint(cls.foreign_bases):
+        return v.UNKNOWN
+    dicts = frozenset(a for a in arguments[0] if isinstance(a, (v.Record, v.Keyed)))
+    return dicts or v.collection(protocols.iterate(evaluation, arguments[0]))

@@ -16,6 +16,7 @@ from asyncify.analysis import (
     calls,
     declarations,
     definitions,
+    heat,
     members,
     operators,
     patterns,
@@ -270,6 +271,9 @@ class Evaluation:
         """The slot of a variable that others see."""
         function, inference = self.function, self.inference
         if name in function.facts.declared or not self.is_scope:
+            outer = self._enclosing(name) if self.is_scope else None
+            if outer is not None:  # a nonlocal one
+                return outer
             if function.facts.kind == "class":
                 return inference.slot("attribute", self.program.classes[function], name)
             return inference.slot("global", function.module, name)
@@ -337,6 +341,8 @@ class Evaluation:
                         inference.called(setter, True, [value], {})
             elif isinstance(atom, v.ModuleObject):
                 inference.write(inference.slot("global", atom.module, attribute), value)
+            elif isinstance(atom, v.FunctionObject):
+                inference.write(inference.slot("attribute", atom.function, attribute), value)
 
     # -- expressions
 
@@ -422,11 +428,9 @@ class Evaluation:
     def _free(self, name: str) -> Any:
         """The value of a free name where it is always the same, else the slot or the symbol that
         holds it."""
-        scope = self.function.parent
-        while scope is not None and scope.facts.kind != "module":
-            if name in scope.facts.bound and scope.facts.kind != "class":
-                return self.inference.slot("local", scope, name)
-            scope = scope.parent
+        outer = self._enclosing(name)
+        if outer is not None:
+            return outer
         symbol = self.program.resolve(self.function.module, name)
         if symbol is None:
             return v.foreign(name)
@@ -436,6 +440,23 @@ class Evaluation:
             self.inference.demand(symbol.module.functions[0])
             return self.inference.slot("global", symbol.module, symbol.name)
         return self.symbol(symbol)
+
+    def _enclosing(self, name: str) -> Slot | None:
+        """The slot of a variable of a function around this one."""
+        scope = self.function.parent
+        while scope is not None and scope.facts.kind != "module":
+            facts = scope.facts
+            if name in facts.bound and name not in facts.declared and facts.kind != "class":
+                self._demand_nonlocal(scope, name)
+                return self.inference.slot("local", scope, name)
+            scope = scope.parent
+        return None
+
+    def _demand_nonlocal(self, scope: Function, name: str) -> None:
+        """Evaluate what assigns a variable of a function around it."""
+        for function in scope.module.functions[scope.index + 1 :]:
+            if name in function.facts.declared and heat.is_inside(function, scope):
+                self.inference.demand(function)
 
     def symbol(self, symbol: Any) -> v.Value:
         if isinstance(symbol, Function):

@@ -210,9 +210,22 @@ def _in_parts(of: Call) -> v.Value:
 
 
 def _iter(of: Call) -> v.Value:
-    """A generator itself: of what is gone through in its place nothing turns."""
+    """A generator itself: of what is gone through in its place nothing turns. ``iter(take, None)``
+    gives what calling `take` does."""
+    if len(of.arguments) > 1:
+        return _taken_by(of) or v.collection(
+            item_functions.called(of.evaluation, of.arguments[0], [])
+        )
     made = protocols.iterator(of.evaluation, of.arguments[0], ITERATE)
     return v.generators(made) or _iterated(of)
+
+
+def _taken_by(of: Call) -> v.Value:
+    """``iter(jobs.get, None)``: what is in the queue."""
+    evaluation, place = of.evaluation, min(of.operation[6], default=-1)
+    taking = evaluation.operations[of.operation[6][0]] if place >= 0 else ()
+    is_taking = taking[:1] == (f.ATTRIBUTE,) and taking[6] in _TAKING
+    return v.collection(v.elements(evaluation.values[taking[5]])) if is_taking else v.UNKNOWN
 
 
 def _chained(of: Call) -> v.Value:
@@ -227,8 +240,10 @@ def _next(of: Call) -> v.Value:
 
 
 def _type(of: Call) -> v.Value:
+    """The class of an object; ``type(name, bases, {})``: one below others, which stands for it."""
     if len(of.arguments) != 1:
-        return _unknown_call(of.name)
+        bases = v.join(v.elements(given) for given in of.arguments[1:2])
+        return frozenset(a for a in bases if isinstance(a, v.ClassObject)) or _unknown_call(of.name)
     return v.join(members.class_of(atom) for atom in of.arguments[0])
 
 
@@ -250,6 +265,12 @@ def _dict(of: Call) -> v.Value:
     return v.join([v.record(v.keyed(given) | of.named), dicts])
 
 
+def _defaulting(of: Call) -> v.Value:
+    """``defaultdict(Repository)``: each key that isn't there yet gets one."""
+    made = item_functions.called(of.evaluation, v.join(of.arguments[:1]), [])
+    return _unknown_call(of.name) | v.collection(made)
+
+
 def _counted(of: Call) -> v.Value:
     """``Counter(items)``: the items are its keys."""
     return v.mapping(_items(of)[0], v.UNKNOWN)
@@ -257,11 +278,12 @@ def _counted(of: Call) -> v.Value:
 
 def _by_name(of: Call) -> v.Value:
     kept = of.evaluation.inference.kept
-    found = [members.by_name(of.evaluation, of.arguments, of.operation[6][1])]
+    places = (*of.operation[6], -1, -1)  # none of what another call hands on
+    found = [members.by_name(of.evaluation, of.arguments, places[1])]
     found += [
-        kept.read(of.evaluation, of.operation[6][0], name)
+        kept.read(of.evaluation, places[0], name)
         for name in _literals(of.arguments[1])
-        if name in kept.names and of.operation[6][0] >= 0
+        if name in kept.names and places[0] >= 0
     ]
     return v.join(found)
 
@@ -329,37 +351,38 @@ def _field(of: Call) -> v.Value:
     return v.join(given) or _unknown_call(of.name)
 
 
-def _put_in_context(of: Call) -> v.Value:
-    """A ``ContextVar`` gives what anybody has set it to."""
-    if of.arguments and not of.evaluation.inference.is_plain(of.arguments[0]):
-        of.evaluation.fill(_owner(of), of.arguments[0])
+def _put_in(of: Call) -> v.Value:
+    """A ``ContextVar`` gives what anybody has set it to, a ``Queue`` what anybody put in."""
+    owner, given = _owner(of), v.join(of.arguments[:1])
+    if owner >= 0 and not of.evaluation.inference.holds_nothing(given):
+        of.evaluation.fill(owner, given)
     return v.UNKNOWN
 
 
-def _taken_from_context(of: Call) -> v.Value:
-    return v.elements(of.evaluation.values[_owner(of)])
+def _taken_from(of: Call) -> v.Value:
+    owner = _owner(of)
+    return v.elements(of.evaluation.values[owner]) if owner >= 0 else v.UNKNOWN
 
 
 def _dispatched(of: Call) -> v.Value:
     """``describe.dispatch(int)``: one of the functions that calling `describe` may run."""
-    callee = of.evaluation.operations[of.operation[5]]
-    if callee[0] != f.ATTRIBUTE:
-        return v.UNKNOWN
-    return members.registered(of.evaluation.inference, of.evaluation.values[_owner(of)])
+    owner = _owner(of)
+    chosen = of.evaluation.values[owner] if owner >= 0 else v.UNKNOWN
+    return members.registered(of.evaluation.inference, chosen)
 
 
 def _pushed(of: Call) -> v.Value:
     """``heappush(jobs, job)``: the list has it from then on."""
-    item = of.arguments[1]
-    if of.operation[6][0] >= 0 and not of.evaluation.inference.holds_nothing(item):
-        of.evaluation.fill(of.operation[6][0], item)
+    item, place = of.arguments[1], min(of.operation[6][:1], default=-1)
+    if place >= 0 and not of.evaluation.inference.holds_nothing(item):
+        of.evaluation.fill(place, item)
     return v.join((v.elements(of.arguments[0]), item)) if of.name in _POPPING else v.UNKNOWN
 
 
 def _owner(of: Call) -> int:
-    """The object whose method is called."""
-    place: int = of.evaluation.operations[of.operation[5]][5]
-    return place
+    """The object whose method is called, or -1 where the method has a name of its own."""
+    callee = of.evaluation.operations[of.operation[5]]
+    return int(callee[5]) if callee[0] == f.ATTRIBUTE else -1
 
 
 _ITERATING = (
@@ -372,6 +395,7 @@ _ITERATING = (
     "itertools.takewhile",
     "itertools.dropwhile",
     "itertools.filterfalse",
+    "weakref.WeakSet",
 )
 # They give some of what they are given first, or containers of those.
 _SOME = (
@@ -380,12 +404,14 @@ _SOME = (
 )  # fmt: skip
 _IN_PARTS = ("itertools.batched", "itertools.combinations", "itertools.permutations",
              "itertools.pairwise", "itertools.tee")  # fmt: skip
+_CHAINING = ("itertools.chain", "itertools.chain.from_iterable", "heapq.merge")
 _DICTS = ("dict", "collections.OrderedDict", "types.MappingProxyType")
 _SAME = (
     "staticmethod",
     "copy.copy",
     "copy.deepcopy",
     "enum.member",
+    "weakref.proxy",
 )  # what they give does what they are given
 _PUSHING = ("heapq.heappush", "bisect.insort", "bisect.insort_left", "bisect.insort_right")
 _POPPING = ("heapq.heappushpop", "heapq.heapreplace")
@@ -394,6 +420,13 @@ _STACKING = (
     "contextlib.ExitStack().enter_context", "contextlib.AsyncExitStack().enter_context",
     "contextlib.AsyncExitStack().enter_async_context",
 )  # fmt: skip
+_QUEUES = [
+    f"{module}.{name}()." for module in ("queue", "asyncio", "multiprocessing")
+    for name in ("Queue", "LifoQueue", "PriorityQueue", "SimpleQueue")
+]  # fmt: skip
+_TAKING = {"get", "get_nowait", "pop", "popleft"}
+_PUT_IN_QUEUES = [queue + method for queue in _QUEUES for method in ("put", "put_nowait")]
+_TAKEN_FROM_QUEUES = [queue + method for queue in _QUEUES for method in ("get", "get_nowait")]
 # The calls whose result depends on their arguments.
 _ROWS: dict[str, _Row] = {
     **dict.fromkeys(RUNNERS, _Row(_runner)),
@@ -402,7 +435,7 @@ _ROWS: dict[str, _Row] = {
     "setattr": _Row(_set_by_name, 3),
     **dict.fromkeys(REPLACING, _Row(_replaced, 1)),
     **dict.fromkeys(("asyncio.run", "anyio.run"), _Row(_run, 1)),
-    "contextlib.closing": _Row(_closing, 1),
+    **dict.fromkeys(("contextlib.closing", "contextlib.nullcontext"), _Row(_closing, 1)),
     **dict.fromkeys(
         MANAGERS, _Row(lambda of: callables.manager(of.arguments) or _unknown_call(of.name), 1)
     ),
@@ -436,13 +469,16 @@ _ROWS: dict[str, _Row] = {
     **dict.fromkeys(("zip", "itertools.zip_longest", "itertools.product"), _Row(_zipped)),
     "dict.fromkeys": _Row(lambda of: v.mapping(_items(of)[0], of.arguments[1]), 2),
     "collections.Counter": _Row(_counted, 1),
+    "collections.defaultdict": _Row(_defaulting),
     "collections.ChainMap": _Row(lambda of: v.join(of.arguments)),
     "itertools.groupby": _Row(_grouped, 1),
     **dict.fromkeys(_IN_PARTS, _Row(_in_parts, 1)),
     **dict.fromkeys(_SOME, _Row(lambda of: v.collection(_items(of)[0]), 1)),
+    "itertools.repeat": _Row(lambda of: v.collection(of.arguments[0]), 1),
+    "weakref.ref": _Row(lambda of: v.one(v.Giving(of.arguments[0])), 1),
     "aiter": _Row(lambda of: protocols.iterator(of.evaluation, of.arguments[0], "__aiter__"), 1),
     **dict.fromkeys(_DICTS, _Row(_dict)),
-    **dict.fromkeys(("itertools.chain", "itertools.chain.from_iterable"), _Row(_chained, 1)),
+    **dict.fromkeys(_CHAINING, _Row(_chained, 1)),
     **dict.fromkeys((*_PUSHING, *_POPPING), _Row(_pushed, 2)),
     "heapq.heappop": _Row(lambda of: v.elements(of.arguments[0]), 1),
     **dict.fromkeys(
@@ -458,11 +494,11 @@ _ROWS: dict[str, _Row] = {
         lambda of: modules.imported(of.evaluation, of.arguments[0]) or _unknown_call(of.name), 1
     ),
     members.OBJECT_MAKER: _Row(_object, 1),
-    "type": _Row(_type),
+    **dict.fromkeys(("type", "types.new_class"), _Row(_type)),
     **dict.fromkeys(_ITERATING, _Row(_iterated, 1)),
     **dict.fromkeys(DESCRIBED, _Row(_described)),
-    _SET_IN_CONTEXT: _Row(_put_in_context),
-    "contextvars.ContextVar().get": _Row(_taken_from_context),
+    **dict.fromkeys((_SET_IN_CONTEXT, *_PUT_IN_QUEUES), _Row(_put_in)),
+    **dict.fromkeys(("contextvars.ContextVar().get", *_TAKEN_FROM_QUEUES), _Row(_taken_from)),
     **dict.fromkeys(flask.EXTENSIONS, _Row(_extension)),
     **dict.fromkeys(CLIENTS, _Row(lambda of: v.one(v.Client(of.origin)))),
     **{name: _Row(_constructed) for table in (FUNCTIONS, KINDS) for name in table if table[name]},

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from asyncify.analysis import protocols
 from asyncify.analysis import values as v
+from asyncify.analysis.construction import construct
 
 if TYPE_CHECKING:
     from asyncify.analysis.evaluate import Evaluation
@@ -31,7 +32,7 @@ def call(
     item = protocols.iterate(evaluation, arguments[-1])
     function = arguments[0] if name == _FILTER else named.get("key", v.UNKNOWN)
     if item and len(arguments) == 1 + (name == _FILTER):
-        _called(evaluation, function, [item])
+        called(evaluation, function, [item])
     if name in _ONE:
         return item if len(arguments) == 1 else v.UNKNOWN
     return v.collection(item)
@@ -42,7 +43,7 @@ def _mapped(evaluation: Evaluation, arguments: list[v.Value], starred: bool) -> 
     if starred and items:
         parts = next((a.items for a in items[0] if isinstance(a, v.TupleValue)), ())
         items = list(parts)
-    return v.collection(_called(evaluation, arguments[0], items)) if any(items) else v.UNKNOWN
+    return v.collection(called(evaluation, arguments[0], items)) if any(items) else v.UNKNOWN
 
 
 def _reduced(
@@ -53,13 +54,21 @@ def _reduced(
     item = protocols.iterate(evaluation, items)
     value = item if start is None else start
     for _ in range(2):
-        value = v.join([value, _called(evaluation, function, [value, item])])
+        value = v.join([value, called(evaluation, function, [value, item])])
     return value
 
 
-def _called(evaluation: Evaluation, function: v.Value, given: list[v.Value]) -> v.Value:
-    """What a function of the program gives for an item."""
-    return v.join(
-        evaluation.inference.called(a.function, a.bound, [*([v.UNKNOWN] * a.given), *given], {})
-        for a in function if isinstance(a, v.FunctionObject)
-    )  # fmt: skip
+def called(evaluation: Evaluation, function: v.Value, given: list[v.Value]) -> v.Value:
+    """What a function, a class or an object of the program gives that is called for an item."""
+    inference = evaluation.inference
+    made = []
+    for atom in function:
+        if isinstance(atom, v.FunctionObject):
+            behind = [*([v.UNKNOWN] * atom.given), *given]
+            made.append(inference.called(atom.function, atom.bound, behind, {}))
+        elif isinstance(atom, v.ClassObject):
+            behind = [*([v.UNKNOWN] * atom.given), *given]
+            made.append(construct(evaluation, atom.cls, behind, {}))
+        elif isinstance(atom, v.Giving):
+            made.append(atom.items)
+    return v.join(made)

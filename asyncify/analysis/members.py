@@ -226,7 +226,7 @@ def _of_class(evaluation: Evaluation, atom: v.ClassObject, name: str) -> Any:
         return v.one(v.Giving(v.collection(below))) if below else v.UNKNOWN
     if name == "__new__" and atom.cls.find(name) is None:
         return v.foreign(OBJECT_MAKER)
-    made = records.member(atom.cls, name)
+    made = records.member(evaluation.inference, atom.cls, name)
     if made:
         return made
     return _member(evaluation.inference, atom.cls, name, False)
@@ -277,11 +277,17 @@ def _of_named_tuple(evaluation: Evaluation, atom: v.NamedTuple, name: str) -> v.
     return records.item(atom, name)
 
 
-def _of_function(evaluation: Evaluation, atom: v.FunctionObject, name: str) -> v.Value | None:
-    """What chooses one of the functions that are registered for types; it isn't settled which
-    there are."""
-    if name not in ("dispatch", "registry") or not _chooses(evaluation.inference, atom.function):
+def _of_function(evaluation: Evaluation, atom: v.FunctionObject, name: str) -> Any:
+    """What a function has been given (``count.repository = repository``), the function of a method,
+    or what chooses one that is registered for types; it isn't settled which there are."""
+    if name == "__wrapped__":
+        return v.one(atom)
+    if name == "__func__":
+        return v.one(v.FunctionObject(atom.function, False, atom.given))
+    if name.startswith("__"):
         return v.UNKNOWN
+    if name not in ("dispatch", "registry") or not _chooses(evaluation.inference, atom.function):
+        return Group((evaluation.inference.slot("attribute", atom.function, name),))
     return v.one(v.Foreign(DISPATCH)) if name == "dispatch" else None
 
 

@@ -25,18 +25,23 @@ def subscript(evaluation: Evaluation, operation: f.Operation, index: int) -> v.V
     base = records.as_tuples(evaluation.inference, evaluation.values[operation[5]])
     key = key_of(evaluation.operations[operation[6]])
     out = [v.under(base, key) if key is not None else _under_any(evaluation, base, operation[6])]
+    if key is not None:
+        out += [members.of(evaluation, a, key) for a in _described(evaluation, operation[5])]
     for atom in base:
         if isinstance(atom, v.QueryValue):
             sliced = evaluation.operations[operation[6]][0] == f.SLICE
             item = queries.item(atom)
             out.append(v.collection(item) if sliced else item)
         elif isinstance(atom, v.ClassObject):
-            member = records.members(v.one(atom))
+            member = records.members(evaluation.inference, v.one(atom))
             out.append(member or v.one(atom))  # `Job["IMPORT"]`, or a generic: Repository[User]
         elif isinstance(atom, v.Instance) and key is not None and is_typed_dict(atom):
             out.append(evaluation.inference.attribute(atom.cls, key))
         elif isinstance(atom, v.Instance):
-            methods = evaluation.inference.methods(atom.cls, "__getitem__")
+            methods = [
+                method for name in ("__getitem__", "__missing__")
+                for method in evaluation.inference.methods(atom.cls, name)
+            ]  # fmt: skip
             out += [members.read_property(evaluation.inference, method) for method in methods]
             out += [generics.of_item(evaluation, operation, method) for method in methods]
         elif isinstance(atom, v.Foreign) and atom.name == "typing.Annotated":
@@ -76,6 +81,19 @@ def sequence(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Va
         value = v.one(v.TupleValue(tuple(items)))
         return value if v.depth(value) < v.DEPTH else v.UNKNOWN
     return v.collection(v.join(items))
+
+
+def _described(evaluation: Evaluation, index: int) -> v.Value:
+    """The objects whose attributes an expression gives as a dict: ``vars(a)``, ``a.__dict__``."""
+    operation, operations = evaluation.operations[index], evaluation.operations
+    place = -1
+    if operation[0] == f.ATTRIBUTE and operation[6] == "__dict__":
+        place = operation[5]
+    elif operation[0] == f.CALL:
+        callee = operations[operation[5]]
+        if callee[0] == f.NAME and callee[5] == "vars":
+            place = min(operation[6], default=-1)
+    return evaluation.values[place] if place >= 0 else v.UNKNOWN
 
 
 def key_of(operation: f.Operation) -> str | None:
@@ -170,8 +188,12 @@ def yielded(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Val
 
 
 def yielded_from(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
-    _yield(evaluation, protocols.iterate(evaluation, evaluation.values[operation[5]]))
-    return v.UNKNOWN
+    inference, generators = evaluation.inference, evaluation.values[operation[5]]
+    _yield(evaluation, protocols.iterate(evaluation, generators))
+    return v.join(
+        inference.read(inference.slot("return", a.function))
+        for a in generators if isinstance(a, v.Generated)
+    )  # fmt: skip
 
 
 def walrus(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:

@@ -23,7 +23,7 @@ def iterate(
     listed = records.as_tuples(inference, value)
     dicts = frozenset(a for a in listed if isinstance(a, (v.Record, v.Keyed)))
     out = [v.elements(listed - dicts), v.keys(dicts)]
-    out.append(records.members(value))
+    out.append(records.members(inference, value))
     for atom in value:
         if isinstance(atom, v.QueryValue):
             out.append(queries.item(atom))

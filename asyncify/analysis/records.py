@@ -87,24 +87,27 @@ def replaced(evaluation: Evaluation, value: v.Value, named: dict[str, v.Value]) 
 # -- enumerations
 
 
-def members(value: v.Value) -> v.Value:
+def members(inference: Inference, value: v.Value) -> v.Value:
     """The members of the enumerations among classes."""
     return frozenset(
-        v.Instance(a.cls) for a in value if isinstance(a, v.ClassObject) and does_anything(a.cls)
-    )
+        v.Instance(a.cls) for a in value
+        if isinstance(a, v.ClassObject) and does_anything(inference, a.cls)
+    )  # fmt: skip
 
 
-def member(cls: Class, name: str) -> v.Value:
+def member(inference: Inference, cls: Class, name: str) -> v.Value:
     """``Job.IMPORT``, or nothing where that is none of the members."""
-    is_one = does_anything(cls) and any(name == bound for bound, _ in _assigned(cls))
+    is_one = does_anything(inference, cls) and any(
+        name == bound for bound, _ in _assigned(inference, cls)
+    )
     return v.one(v.Instance(cls)) if is_one else v.UNKNOWN
 
 
 def value_of(inference: Inference, cls: Class, name: str) -> Group | None:
     """``job.value``: whatever the members are made of."""
-    if name not in _VALUES or not does_anything(cls):
+    if name not in _VALUES or not does_anything(inference, cls):
         return None
-    groups = [inference.attribute_group(cls, bound) for bound, _ in _assigned(cls)]
+    groups = [inference.attribute_group(cls, bound) for bound, _ in _assigned(inference, cls)]
     return Group(tuple(slot for group in groups for slot in group.slots))
 
 
@@ -124,21 +127,25 @@ def is_enumeration(cls: Class) -> bool:
     return not ENUMERATIONS.isdisjoint(cls.foreign_bases)
 
 
-def does_anything(cls: Class) -> bool:
+def does_anything(inference: Inference, cls: Class) -> bool:
     """Is it an enumeration whose members have methods, or hold more than constants?"""
     if not is_enumeration(cls):
         return False
     operations = cls.body.body.operations
     return bool(cls.methods) or any(
-        operations[index][0] not in (f.CONSTANT, f.NAME) for _, index in _assigned(cls)
+        operations[index][0] != f.CONSTANT for _, index in _assigned(inference, cls)
     )
 
 
-def _assigned(cls: Class) -> Iterator[tuple[str, int]]:
-    """The names of the members, and what they are made of. Functions are methods."""
+def _assigned(inference: Inference, cls: Class) -> Iterator[tuple[str, int]]:
+    """The names of the members, and what they are made of. Functions are methods, classes not."""
     body = cls.body.body
     for statement in body.statements:
         if statement[0] != f.ASSIGN or statement[7][0][0] != f.TO_NAME:
             continue
-        if body.operations[statement[8]][0] not in (f.NAME, f.LAMBDA):
+        made = body.operations[statement[8]]
+        is_class = made[0] == f.NAME and isinstance(
+            inference.program.resolve(cls.module, made[5]), Class
+        )
+        if is_class or made[0] not in (f.NAME, f.LAMBDA):
             yield statement[7][0][1], statement[8]

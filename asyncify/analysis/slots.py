@@ -270,7 +270,8 @@ class Flow:
         if self._held[0] != self.runs:
             found = [
                 (slot.owner, str(slot.name), slot.value) for slot in self._written
-                if slot.kind == "attribute" and self.holds_objects(slot.value)
+                if slot.kind == "attribute" and isinstance(slot.owner, Class)
+                and self.holds_objects(slot.value)
             ]  # fmt: skip
             self._held = self.runs, found
         return self._held[1]
