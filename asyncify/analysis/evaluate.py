@@ -24,7 +24,7 @@ from asyncify.analysis import (
     records,
 )
 from asyncify.analysis import values as v
-from asyncify.analysis.program import Class, Function, Module, Variable
+from asyncify.analysis.program import Class, Function, Module, Variable, holder_of
 from asyncify.analysis.slots import Slot
 from asyncify.vocabulary.names import FACTORY
 
@@ -354,7 +354,7 @@ class Evaluation:
         quick = not self.names_super and self.function not in inference.likely.evident
         attributes, properties = inference.attributes, inference.query_properties.names
         tracked = operations is self.function.body.operations  # else they are those of decorators
-        kept = inference.kept.names
+        kept, rebound = inference.kept.names, self.function.rebound
         while index < end:
             operation = operations[index]
             kind = operation[0]
@@ -363,6 +363,9 @@ class Evaluation:
                 if value is None:
                     inference.place = index if tracked else -1
                     value = self.free(operation[5])
+                elif operation[5] in rebound:
+                    inference.place = -1  # what stands before decides, too: all is run again
+                    value = self.name(operation[5])
                 values[index] = value
             elif kind == _CONSTANT:
                 values[index] = v.UNKNOWN if operation[5] is ... else v.literal(operation[5])
@@ -412,7 +415,11 @@ class Evaluation:
 
     def name(self, name: str) -> v.Value:
         value = self.environment.get(name)
-        return self.free(name) if value is None else value
+        if value is None:
+            return self.free(name)
+        if name in self.function.rebound:
+            return value | self.inference.read(self.inference.slot("local", self.function, name))
+        return value
 
     def free(self, name: str) -> v.Value:
         """A name of an enclosing function, of the module, or imported."""
@@ -443,14 +450,11 @@ class Evaluation:
 
     def _enclosing(self, name: str) -> Slot | None:
         """The slot of a variable of a function around this one."""
-        scope = self.function.parent
-        while scope is not None and scope.facts.kind != "module":
-            facts = scope.facts
-            if name in facts.bound and name not in facts.declared and facts.kind != "class":
-                self._demand_nonlocal(scope, name)
-                return self.inference.slot("local", scope, name)
-            scope = scope.parent
-        return None
+        scope = holder_of(self.function, name)
+        if scope is None:
+            return None
+        self._demand_nonlocal(scope, name)
+        return self.inference.slot("local", scope, name)
 
     def _demand_nonlocal(self, scope: Function, name: str) -> None:
         """Evaluate what assigns a variable of a function around it."""

@@ -122,6 +122,8 @@ def _under_any(evaluation: Evaluation, base: v.Value, key: int) -> v.Value:
         texts = [a.value for a in keys if isinstance(a, v.Literal) and isinstance(a.value, str)]
         if len(texts) == len(keys):
             return v.join(v.under(base, text) for text in sorted(texts))
+    if named[0] == f.CONSTANT and isinstance(named[5], int):
+        return v.at(base, named[5])
     start = str(named[6]) if named[0] == f.FORMAT else ""
     if not start or not all(isinstance(atom, v.Record) for atom in base):
         return v.elements(base)

@@ -444,13 +444,26 @@ def is_implicit(function: Function) -> bool:
     return function.name.startswith("__") and function.name.endswith("__")
 
 
-def _made_global(function: Function) -> set[str]:
-    """The names of its module that a function assigns; a nonlocal one is another function's."""
-    names = set(function.facts.declared) & function.facts.bound
+def holder_of(function: Function, name: str) -> Function | None:
+    """The enclosing function whose variable a name is that a function doesn't hold itself."""
     scope = function.parent
     while scope is not None and scope.facts.kind != "module":
-        names -= scope.facts.bound - set(scope.facts.declared)
+        facts = scope.facts
+        if facts.kind != "class" and name in facts.bound and name not in facts.declared:
+            return scope
         scope = scope.parent
+    return None
+
+
+def _made_global(function: Function) -> set[str]:
+    """The names of its module that a function assigns; a nonlocal one is another function's, which
+    is told that it isn't alone in assigning it."""
+    names = set(function.facts.declared) & function.facts.bound
+    for name in sorted(names):
+        holder = holder_of(function, name)
+        if holder is not None:
+            holder.rebound |= {name}
+            names.remove(name)
     return names
 
 

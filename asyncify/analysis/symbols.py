@@ -53,6 +53,7 @@ class Function:
     parent: Function | None
     owner: Class | None  # the class, for a method or a class body
     has_children: bool = False  # are functions, classes or lambdas defined in it?
+    rebound: frozenset[str] = frozenset()  # its variables that those assign, too
     stands_for_generators: bool = False  # a method without a body, which generators override
     in_thread: bool = False  # a decorator runs it in a thread, and gives a coroutine
     atoms: dict[Any, Any] = field(default_factory=dict)

@@ -627,6 +627,13 @@ def elements(value: Value) -> Value:
     return join(out)
 
 
+def at(value: Value, position: int) -> Value:
+    """What is at a position: tuples have other things at others."""
+    tuples = [a for a in value if isinstance(a, TupleValue)]
+    items = [a.items[position] for a in tuples if position < len(a.items)]
+    return join([elements(value.difference(tuples)), *items])
+
+
 def generators(value: Value) -> Value:
     """The generators of the program among the alternatives."""
     return frozenset(a for a in value if isinstance(a, Generated))

@@ -194,7 +194,8 @@ class Escapes:
         text = any(isinstance(a, v.Literal) and isinstance(a.value, str) for a in owner)
         if method[6] in _KEEPING and not text:
             return None
-        if not text and (method[6] in _CLAUSE_METHODS or QUERY.member(method[6])):
+        poured = method[6] in v.POURING or any(isinstance(a, v.Collection) for a in owner)
+        if not (text or poured) and (method[6] in _CLAUSE_METHODS or QUERY.member(method[6])):
             return None
         return Escape(f"it is given to `{method[6]}`, which may execute it", True, parent)
 
