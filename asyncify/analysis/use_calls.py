@@ -36,7 +36,8 @@ METADATA = ("create_all", "drop_all", "reflect")
 ITERATING = {
     "list", "tuple", "set", "sorted", "iter", "enumerate", "sum", "any", "all", "zip", "map",
     "filter", "dict", "frozenset", "min", "max", "next", "reversed",
-    "collections.Counter", "collections.OrderedDict", "collections.deque", "functools.reduce",
+    "collections.Counter", "collections.OrderedDict", "collections.deque", "dict.fromkeys",
+    "functools.reduce",
     "itertools.accumulate", "itertools.chain", "itertools.combinations", "itertools.compress",
     "itertools.cycle", "itertools.dropwhile", "itertools.filterfalse", "itertools.groupby",
     "itertools.islice", "itertools.pairwise", "itertools.permutations", "itertools.product",
