@@ -316,6 +316,12 @@ def _globals(of: Call) -> v.Value:
     return modules.names(of.evaluation.program, of.evaluation.function.module)
 
 
+def _vars(of: Call) -> v.Value:
+    program = of.evaluation.program
+    modules_given = [a.module for a in v.join(of.arguments) if isinstance(a, v.ModuleObject)]
+    return v.join(modules.names(program, module) for module in modules_given)
+
+
 def _with_items(of: Call) -> v.Value:
     return item_functions.call(of.evaluation, of.name, of.arguments, of.named)
 
@@ -488,6 +494,7 @@ _ROWS: dict[str, _Row] = {
     **dict.fromkeys(FIELD_MAKERS, _Row(_field)),
     records.NAMESPACE: _Row(lambda of: records.namespace(of.named)),
     "globals": _Row(_globals),
+    "vars": _Row(_vars),
     members.DISPATCH: _Row(_dispatched),
     "inspect.getmembers": _Row(lambda of: members.listed(of.evaluation, of.arguments[0]), 1),
     "importlib.import_module": _Row(

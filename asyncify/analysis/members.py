@@ -127,7 +127,7 @@ def listed(evaluation: Evaluation, given: v.Value) -> v.Value:
                 if not name.startswith("__") and not evaluation.inference.is_property(method)
             ]  # fmt: skip
         elif isinstance(atom, v.ModuleObject):
-            found += [v.one(each) for _, each in modules.own(evaluation.program, atom.module)]
+            found.append(modules.some(each for _, each in modules.own(evaluation.program, atom.module)))
     return v.collection(v.one(v.TupleValue((v.UNKNOWN, v.join(found)))))
 
 
@@ -188,6 +188,8 @@ def _of_known(evaluation: Evaluation, atom: v.Known, name: str) -> v.Value:
 
 
 def _of_module(evaluation: Evaluation, atom: v.ModuleObject, name: str) -> Any:
+    if name == "__dict__":
+        return modules.names(evaluation.program, atom.module)
     symbol = evaluation.program.member(atom.module, name)
     if isinstance(symbol, Variable):
         return evaluation.inference.global_group(symbol.module, symbol.name)

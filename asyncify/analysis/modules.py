@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
@@ -35,7 +35,15 @@ def names(program: Program, module: Module) -> v.Value:
         elif isinstance(symbol, Class):
             found[local] = v.ClassObject(symbol)
     fields = {name: v.one(atom) for name, atom in sorted(found.items())}
-    return v.one(v.Record(v.join(fields.values()), tuple(fields.items())))
+    return v.one(v.Record(some(found.values()), tuple(fields.items())))
+
+
+def some(found: Iterable[v.Atom]) -> v.Value:
+    """Any of what a module has; its functions, if that is too much to say something."""
+    every = frozenset(found)
+    return v.capped(every) or v.capped(
+        frozenset(a for a in every if isinstance(a, v.FunctionObject))
+    )
 
 
 def loaded(evaluation: Evaluation, key: int) -> v.Value:
