@@ -34,6 +34,7 @@ class Injected:
         if function not in self._functions:
             scope, operations = function.parent or function, function.signature.operations
             found = list(self._given(scope, operations, range(len(operations))))
+            found += self._by_annotations(function)
             for variable in self.aliases(function):
                 found += self.by_alias(variable)
             self._functions[function] = tuple(dict.fromkeys(found))
@@ -130,6 +131,30 @@ class Injected:
         if found is None or found[1][found[2]][0] != f.SUBSCRIPT:
             return None
         return found[0], found[2]
+
+    def _by_annotations(self, function: Function) -> Iterator[Function]:
+        """``users: Users = Depends()``, ``users: Annotated[Users, Depends()]``: the constructor of
+        what is annotated."""
+        scope, signature = function.parent or function, function.signature
+        for parameter in signature.parameters:
+            place, given = parameter.annotation, parameter.default
+            operation = signature.operations[place] if place >= 0 else ()
+            if operation[:1] == (f.SUBSCRIPT,):
+                parts = signature.operations[operation[6]]
+                place, given = parts[6][:2] if parts[0] == f.SEQUENCE else (-1, -1)
+            if place < 0 or given < 0 or not self._is_bare(scope, signature.operations, given):
+                continue
+            cls = self.program.resolve_expression(scope, signature.operations, place)
+            constructor = cls.find("__init__") if isinstance(cls, Class) else None
+            if constructor is not None:
+                yield constructor
+
+    def _is_bare(self, scope: Function, operations: tuple[f.Operation, ...], index: int) -> bool:
+        """Is it ``Depends()``?"""
+        operation = operations[index]
+        if operation[0] != f.CALL or operation[6] or operation[7]:
+            return False
+        return foreign_name(scope, operations, operation[5], self.inference) in DEPENDS
 
     def _variable(self, body: Function, index: int) -> Variable | None:
         operation = body.body.operations[index]

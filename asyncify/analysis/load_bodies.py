@@ -332,7 +332,7 @@ class LoadBody:
         holder = self._holder(index)
         if holder is None:
             source = s.Source("other", self.function, self._first_read(index))
-            if self._is_of_module(index):
+            if self._is_elsewhere(index):
                 source = s.Source("held", self.function.module.functions[0], -1)
             return self.loading.telling.instances(value or self._held(index), source)
         name = self.operations[index][6]
@@ -388,18 +388,32 @@ class LoadBody:
             return None
         return None if self._is_put_there(cls, name) else cls
 
-    def _is_of_module(self, index: int) -> bool:
-        """``state["user"]`` in a function that stays sync: does a variable of a module hold it?
-        Whoever calls the function can't load it there, but may await the function."""
-        function = self.function
+    def _is_elsewhere(self, index: int) -> bool:
+        """In a function that stays sync: does a variable of a module hold it, ``state["user"]``, or
+        an object of a library, ``request.state.user``? Whoever calls the function can't load it
+        there, but may await the function."""
+        function, inference = self.function, self.loading.inference
         if function in self.loading.coloring.turned or function.facts.kind != "def":
             return False
         operation = self.operations[index]
+        if self.read_name(index) in inference.kept.names:
+            return True
         while operation[0] in (f.ATTRIBUTE, f.SUBSCRIPT):
             operation = self.operations[operation[5]]
         return operation[0] == f.NAME and isinstance(
-            self.loading.inference.program.lookup(function, operation[5]), Variable
+            inference.program.lookup(function, operation[5]), Variable
         )
+
+    def read_name(self, index: int) -> str:
+        """The name of the attribute that an operation reads: ``a.b``, ``getattr(a, "b", None)``."""
+        operation = self.operations[index]
+        if operation[0] == f.ATTRIBUTE:
+            return str(operation[6])
+        if operation[0] != f.CALL or len(operation[6]) < 2 or operation[6][1] < 0:
+            return ""
+        callee, key = self.operations[operation[5]], self.operations[operation[6][1]]
+        is_read = callee[:1] == (f.NAME,) and callee[5] in words.READING
+        return str(key[5]) if is_read and key[0] == f.CONSTANT else ""
 
     def class_of(self, index: int) -> Class | None:
         """The class of an instance, or of ``self`` where the function has no types."""

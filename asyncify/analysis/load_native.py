@@ -48,7 +48,7 @@ class NativeLoading(Loading):
         super().__init__(colors, Coloring(turned=native))
         self.injected = Injected(self.inference)
 
-    def _readers(self) -> Iterator[Function]:
+    def readers(self) -> Iterator[Function]:
         program, names = self.inference.program, set[str]()
         for cls in program.classes.values():
             model = self.models.declared(cls)

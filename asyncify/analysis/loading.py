@@ -130,9 +130,10 @@ class Loading:
         return found
 
     def reads(self, function: Function) -> bool:
-        """Does it read what may not be loaded of what it is given, or of what that holds?"""
+        """Does it read what may not be loaded of what it is given, or of what others hold?"""
+        kinds = ("given", "held", "other")
         return any(
-            demand.source.kind in ("given", "held") and not demand.executes
+            demand.source.kind in kinds and not demand.executes
             for demand in self.summary(function, self._declared(function)).demands
         )
 

@@ -127,7 +127,8 @@ def listed(evaluation: Evaluation, given: v.Value) -> v.Value:
                 if not name.startswith("__") and not evaluation.inference.is_property(method)
             ]  # fmt: skip
         elif isinstance(atom, v.ModuleObject):
-            found.append(modules.some(each for _, each in modules.own(evaluation.program, atom.module)))
+            own = modules.own(evaluation.program, atom.module)
+            found.append(modules.some(each for _, each in own))
     return v.collection(v.one(v.TupleValue((v.UNKNOWN, v.join(found)))))
 
 

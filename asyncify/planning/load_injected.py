@@ -33,6 +33,8 @@ def turn_readers(colors: Colors, coloring: Coloring) -> None:
     found, program = _tests(colors, coloring), colors.inference.program
     for function in _candidates(colors, coloring):
         group = _group(injected, coloring, function, set())
+        if group is None:
+            group = _keeping(colors, coloring, function)
         handled = _handled(program, function, raised) if group is None and raised else group
         if handled is not None:
             found[function] = handled
@@ -120,6 +122,17 @@ def _handled(program: Program, function: Function, raised: dict[Class, int]) -> 
             symbol = program.resolve_expression(scope, operations, index)
             if isinstance(symbol, Class) and symbol in raised:
                 return raised[symbol]
+    return None
+
+
+def _keeping(colors: Colors, coloring: Coloring, function: Function) -> int | None:
+    """The component that keeps what a function reads on an object of a library:
+    ``request.state.user = user``."""
+    kept, words = colors.inference.kept, function.facts.members | function.facts.names
+    for name in sorted(kept.names & words):
+        for keeper in kept.keepers.get(name, ()):
+            if keeper in coloring.turned:
+                return coloring.groups.get(keeper, 0)
     return None
 
 

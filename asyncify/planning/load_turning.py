@@ -10,6 +10,7 @@ call the function can await it. The coloring is made again with such functions.
 from __future__ import annotations
 
 from asyncify import facts as f
+from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.load_demands import Demand
 from asyncify.analysis.program import Function, is_implicit
@@ -55,5 +56,15 @@ class TurningReaders:
         return any(
             operation and operation[0] in (f.NAME, f.ATTRIBUTE)
             and operation[5 if operation[0] == f.NAME else 6] == function.name
-            for other in mentions for operation in other.body.operations
+            and not self._is_another(other, index, function)
+            for other in mentions for index, operation in enumerate(other.body.operations)
         )  # fmt: skip
+
+    def _is_another(self, other: Function, index: int, function: Function) -> bool:
+        """Is it known what is named there, and not the function?"""
+        evaluation = self.colors.inference.evaluations.get(other)
+        value = evaluation.values[index] if evaluation is not None else v.UNKNOWN
+        return bool(value) and all(
+            not isinstance(atom, v.FunctionObject) or atom.function is not function
+            for atom in value
+        )
