@@ -7,7 +7,7 @@ of SQLAlchemy, or of something found to do database work, occurs, and those that
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
@@ -131,7 +131,13 @@ class Inference(Signatures):
             parent = function.parent
             if parent is not None and parent.facts.kind != "def":
                 self.need(parent)
-            value = value | self.read(self.slot("wrapped", function))
+            value = value.union(
+                # `singledispatchmethod` calls methods of the same class.
+                v.FunctionObject(a.function, True)
+                if bound and _is_method_beside(a, function)
+                else a
+                for a in self.read(self.slot("wrapped", function))
+            )
         return value
 
     def free_names(self, function: Function) -> dict[str, Any]:
@@ -205,6 +211,12 @@ class Inference(Signatures):
             version = self.config.sqlalchemy_version
             self._rows[key] = table.member(name, version) if table is not None else None
         return self._rows[key]
+
+
+def _is_method_beside(atom: v.Atom, function: Function) -> TypeGuard[v.FunctionObject]:
+    if not isinstance(atom, v.FunctionObject):
+        return False
+    return atom.function.is_method and atom.function.owner is function.owner
 
 
 def _find(cls: Class, name: str) -> Function | None:

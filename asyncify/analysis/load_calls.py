@@ -241,8 +241,10 @@ def _foreign(
             load_stores.set_by_name(run, entity, operation)
     if name in words.ORDERING and "key" not in dict(operation[7]):
         for place, value in zip(operation[6], arguments, strict=True):
-            items = run.elements(value)
+            items = run.elements(value) or value
             load_specials.compared(run, items, index, place, words.ORDERING[name])
+    if name in words.PUSHING:
+        _push(run, operation)
     return _gathered(run, name, operation, arguments)
 
 
@@ -322,6 +324,15 @@ def _fill(run: LoadEvaluation, target: int, operation: f.Operation) -> s.Value:
         known = run.environment.get(filled[5], s.NOTHING)
         run.environment[filled[5]] = s.join((known, put))
     return given
+
+
+def _push(run: LoadEvaluation, operation: f.Operation) -> None:
+    """``heappush(queue, user)``"""
+    places = [i for i in operation[6] if i >= 0]
+    target = run.operations[places[0]] if len(places) > 1 else ()
+    if target[:1] == (f.NAME,):
+        known = run.environment.get(target[5], s.NOTHING)
+        run.environment[target[5]] = s.join((known, s.many(run.values[places[1]])))
 
 
 def _container_method(

@@ -177,9 +177,10 @@ class Loading:
     @cached_property
     def _comparing(self) -> list[Function]:
         """Functions that turn and compare something."""
+        words = {"sort", *(name.rpartition(".")[2] for name in ORDERING)}
         return [
             fn for fn in self.coloring.turned
-            if not fn.facts.names.isdisjoint(ORDERING) or "sort" in fn.facts.members
+            if not words.isdisjoint(fn.facts.names | fn.facts.members)
             or any(o and o[0] == f.OPERATOR and o[5] in COMPARED for o in fn.body.operations)
         ]  # fmt: skip
 

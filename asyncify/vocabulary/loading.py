@@ -171,9 +171,13 @@ ITERATING = {
     "itertools.chain", "itertools.islice", "itertools.filterfalse", "itertools.takewhile",
     "itertools.dropwhile", "heapq.nlargest", "heapq.nsmallest", "collections.deque",
     "random.sample", "random.choices", "itertools.cycle", "itertools.compress",
+    "heapq.merge",
 }  # fmt: skip
 DICT = "dict"
-PICKING = {"next", "min", "max", "random.choice"}
+PICKING = {
+    "next", "min", "max", "random.choice",
+    "heapq.heappop", "heapq.heappushpop", "heapq.heapreplace",
+}  # fmt: skip
 MAPPING = {"map"}  # give what a function makes of each item
 GROUPING = {"itertools.groupby"}  # give pairs of a key and the items that have it
 SORTING = "sort"
@@ -280,7 +284,17 @@ COMPARED = {
 # What Python calls of an object by itself, other than to go through it.
 CALLED_BY_PYTHON = FORMATTED | set(COMPARED.values()) | {"__len__", "__bool__", "__contains__"}
 REFLECTED = {"__lt__": "__gt__", "__gt__": "__lt__", "__le__": "__ge__", "__ge__": "__le__"}
-ORDERING = {"sorted": "__lt__", "min": "__lt__", "max": "__gt__"}
+# https://docs.python.org/3/library/heapq.html, https://docs.python.org/3/library/bisect.html
+PUSHING = {
+    "heapq.heappush", "bisect.insort", "bisect.insort_left", "bisect.insort_right",
+    "heapq.heappushpop", "heapq.heapreplace",
+}  # fmt: skip
+ORDERING = {
+    "sorted": "__lt__", "min": "__lt__", "max": "__gt__", "heapq.heapify": "__lt__",
+    "heapq.heappop": "__lt__", "heapq.nsmallest": "__lt__", "heapq.nlargest": "__lt__",
+    "heapq.merge": "__lt__", "bisect.bisect": "__lt__", "bisect.bisect_left": "__lt__",
+    "bisect.bisect_right": "__lt__", **dict.fromkeys(PUSHING, "__lt__"),
+}  # fmt: skip
 ADDED, AND, NOT = "Add", "And", "Not"  # two lists; what is true of several
 FORMATTED_WITH = "Mod"
 JOINED_BY = ("foreign_keys", "primaryjoin")  # of a relationship, where keys lead both ways
