@@ -6,6 +6,8 @@ from enum import IntEnum
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
+from asyncify.analysis.layout import Layout
+from asyncify.analysis.program import dotted
 from asyncify.vocabulary import awaitables as words
 
 
@@ -46,6 +48,24 @@ def words_of(operations: tuple[f.Operation, ...], index: int) -> frozenset[str]:
         elif kind in (f.SEQUENCE, f.OPERATOR):
             pending += [i if i >= 0 else ~i for i in operation[6]]
     return frozenset(found)
+
+
+def is_asked(layout: Layout, index: int, asking: frozenset[str]) -> bool:
+    """Does a function ask what an object is, by one of those functions? What it asserts is no
+    question."""
+    name = (
+        "" if asking.isdisjoint(layout.function.facts.names) else dotted(layout.operations, index)
+    )
+    for place, operation in enumerate(layout.operations if name else ()):
+        if not operation or operation[0] != f.CALL or not operation[6]:
+            continue
+        called, (first, *_) = dotted(layout.operations, operation[5]), operation[6]
+        if called.rpartition(".")[2] in asking and first >= 0:
+            statement = layout.statement(place)
+            asserted = statement is not None and statement[0] == f.ASSERT
+            if not asserted and dotted(layout.operations, first) == name:
+                return True
+    return False
 
 
 def holds_coroutine(value: v.Value) -> bool:

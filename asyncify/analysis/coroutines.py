@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.boundaries import Boundaries
-from asyncify.analysis.coroutine_signs import Fate, holds_coroutine, taking, words_of
+from asyncify.analysis.coroutine_signs import Fate, holds_coroutine, is_asked, taking, words_of
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Class, Function, Variable, dotted
 from asyncify.analysis.uses import SYNC_KINDS, Use, Uses
@@ -44,9 +44,11 @@ class Coroutines:
             return self._unawaited_member(use)
         if use.kind == "call":
             callees = [c for c in use.callees if not c.facts.is_generator]
+            callee = use.function.body.operations[use.operation][5]
             return (
                 len(callees) == len(use.callees) and self._all_async(use)
                 and not self.uses.layout(use.function).is_awaited(use.operation)
+                and not is_asked(self.uses.layout(use.function), callee, words.LOOKING_NAMES)
             )  # fmt: skip
         if use.kind in ("property", "step"):
             awaited = self.uses.layout(use.function).is_awaited(use.operation)
@@ -88,16 +90,23 @@ class Coroutines:
         if not use.is_async or not isinstance(use.owner, v.Known) or not _is_async(use.owner):
             return False
         if use.kind == "enter":
-            return not self._is_async_place(use) and not self._may_be_sync(use)
-        operation = use.function.body.operations[use.operation]
+            return not (self._is_async_place(use) or self._may_be_sync(use, use.operation))
+        operations = use.function.body.operations
+        operation = operations[use.operation]
         if use.row is None or use.row.form is not Form.AWAIT or operation[0] != f.CALL:
             return False
-        return not self.uses.layout(use.function).is_awaited(use.operation)
+        if self.uses.layout(use.function).is_awaited(use.operation):
+            return False
+        callee = operations[operation[5]]
+        return callee[0] != f.ATTRIBUTE or not self._may_be_sync(use, callee[5])
 
-    def _may_be_sync(self, use: Use) -> bool:
-        """May the object be a sync one too: ``AsyncConnection | Connection``?"""
-        found = self.inference.evaluations[use.function].values[use.operation]
-        return any(isinstance(a, v.Known) and a.kind in SYNC_KINDS for a in found)
+    def _may_be_sync(self, use: Use, index: int) -> bool:
+        """May the object be a sync one too: ``AsyncConnection | Connection``, or one of which the
+        function asks which of the two it is?"""
+        found = self.inference.evaluations[use.function].values[index]
+        return any(isinstance(a, v.Known) and a.kind in SYNC_KINDS for a in found) or is_asked(
+            self.uses.layout(use.function), index, _CLASS_NAMES
+        )
 
     def _all_async(self, use: Use) -> bool:
         """Is whatever the call may run async? A sync override of what is async turns with it."""
@@ -506,6 +515,7 @@ class Coroutines:
         return Fate.LOST
 
 
+_CLASS_NAMES = frozenset({"isinstance"})
 _NAMING = {f.NAME: 5, f.ATTRIBUTE: 6}  # where the name stands in an operation
 # Decorators behind which a plain function's result is used, and not awaited.
 _CALLING = {Rule.AWAITED, Rule.SYNC, Rule.ENTRY}

@@ -16,7 +16,7 @@ from asyncify.findings import Finding
 from asyncify.planning.misuse_blocking import Blocking
 from asyncify.planning.misuse_dependencies import Dependencies
 from asyncify.planning.misuse_expiry import Expiry
-from asyncify.planning.misuse_functions import async_listeners, cached_coroutines
+from asyncify.planning.misuse_functions import async_listeners, awaits_of_plain, cached_coroutines
 from asyncify.planning.misuse_loading import caught_by_class, unawaited_attributes
 from asyncify.planning.misuse_tasks import Tasks
 from asyncify.planning.misuse_types import ParameterTypes
@@ -57,6 +57,12 @@ def misuses(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
             reason = f"`{name}` is not awaitable."
             found = finding("ASY402", view.site(index), reason, "Remove the `await`.")
             yield replace(found, fixed=fixed)
+        for use in awaits_of_plain(colors, view):
+            if not coloring.turned.isdisjoint(use.callees):
+                continue
+            reason = f"`{use.callees[0].facts.qualname}` is a plain function: it gives a value."
+            advice = "Remove the `await`, or make the function async."
+            yield finding("ASY402", view.site(view.layout.parent(use.operation)), reason, advice)
 
 
 def needless_awaits(colors: Colors, function: Function) -> Iterator[int]:

@@ -19,7 +19,7 @@ from asyncify.findings import Finding
 from asyncify.planning.misuse_view import View
 from asyncify.rules import finding
 from asyncify.sites import Site
-from asyncify.vocabulary.tasks import STEPPING
+from asyncify.vocabulary.tasks import STEPPING, STEPPING_MEMBER
 
 _SESSIONS = {
     "Session": False, "scoped_session": False, "Connection": False,
@@ -46,6 +46,10 @@ class Dependencies:
             is_made = first >= 0 and view.operations[first][0] == f.CALL
             if is_made and view.foreign(operation[5]) in STEPPING:  # a variable may be closed
                 yield from self._iterated(view, first, index)
+            callee = view.operations[operation[5]]
+            is_step = callee[0] == f.ATTRIBUTE and callee[6] == STEPPING_MEMBER
+            if is_step and view.operations[callee[5]][0] == f.CALL:
+                yield from self._iterated(view, callee[5], index)
 
     # -- annotations
 

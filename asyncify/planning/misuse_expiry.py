@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Colors
-from asyncify.analysis.program import Function, dotted
+from asyncify.analysis.program import Class, Function, dotted
 from asyncify.analysis.uses import Use
 from asyncify.findings import Finding
-from asyncify.planning.misuse_view import View
+from asyncify.planning.misuse_rows import selected_class
+from asyncify.planning.misuse_view import View, assigned, end_of, value_of
 from asyncify.rules import finding
+from asyncify.vocabulary.loading import VALIDATING
 from asyncify.vocabulary.names import KINDS
-from asyncify.vocabulary.tasks import COMMITTING, EXPIRE_OPTION, FORGETTING
+from asyncify.vocabulary.tasks import BEGINNING, COMMITTING, EXPIRE_OPTION, FORGETTING, SERIALIZING
 
 _FACTORIES = ("sessionmaker", "async_sessionmaker")
-_VALUES = {f.ASSIGN: 8, f.FOR: 8, f.ANNOTATED: 9}  # where a statement has what it binds
 _STRAIGHT = frozenset({f.WITH, f.TRY})
 _ADVICE = f"Make sessions with `{EXPIRE_OPTION}=False`, or refresh it first."
+
+
+class Commit(NamedTuple):
+    """A commit: the operation behind which it is done, and the line that asks for it."""
+
+    function: Function
+    operation: int
+    line: int
 
 
 class Expiry:
@@ -31,17 +41,54 @@ class Expiry:
         self._by_hand: bool | None = None
 
     def of(self, view: View) -> Iterator[Finding]:
-        if not view.function.facts.is_async or view.function.facts.names.isdisjoint(COMMITTING):
+        if not view.function.facts.is_async or view.function.facts.names.isdisjoint(
+            COMMITTING | BEGINNING
+        ):
             return
-        for use in self.colors.uses.of(view.function):
+        for commit in self._commits(view):
+            yield from self._reads(view, commit)
+            if self._returns(view, commit):
+                yield from self._reads_of_callers(commit)
+            yield from self._read_by_others(view, commit)
+
+    def _commits(self, view: View) -> Iterator[Commit]:
+        """The commits of sessions that expire what they hold, at the ends of blocks too."""
+        function, operations = view.function, view.operations
+        for use in self.colors.uses.of(function):
             commits = use.kind == "member" and use.is_async and use.name in COMMITTING
             is_run = commits and view.layout.is_awaited(use.operation)
-            if is_run and self._expires(view, use):
-                yield from self._reads(view, use)
-                if self._returns(view, use):
-                    yield from self._reads_of_callers(view.function, use)
+            if is_run and self._expires(view, use.operation):
+                yield Commit(function, use.operation, use.line)
+        for statement in view.layout.statements:
+            for entered, _ in statement[7] if statement[0] == f.WITH and statement[9] else ():
+                callee = (
+                    operations[operations[entered][5]] if operations[entered][0] == f.CALL else ()
+                )
+                begins = bool(callee) and callee[0] == f.ATTRIBUTE and callee[6] in BEGINNING
+                if begins and self._expires(view, entered):
+                    yield Commit(function, end_of(statement) - 1, operations[entered][1])
 
-    def _reads(self, view: View, commit: Use) -> Iterator[Finding]:
+    def _read_by_others(self, view: View, commit: Commit) -> Iterator[Finding]:
+        """What a route returns for a response model, and what a schema is filled from."""
+        for value, reader in (*self._responses(view), *_validated(view)):
+            operation = view.operations[value]
+            if operation[0] != f.NAME or not self._classes(view, value):
+                continue
+            if self._is_expired(view, commit.operation, value, operation[5]):
+                reason = (
+                    f"`{operation[5]}` has expired with the commit in line {commit.line}: {reader} "
+                    "reads its attributes, which would have to load them, and raises."
+                )
+                yield finding("ASY411", view.site(value), reason, _ADVICE)
+
+    def _responses(self, view: View) -> Iterator[tuple[int, str]]:
+        decorators = self.colors.bounds.decorators(view.function)
+        if any(d.name.startswith(SERIALIZING) for d in decorators):
+            for statement in view.layout.statements:
+                if statement[0] == f.RETURN and statement[7] >= 0:
+                    yield statement[7], "the response"
+
+    def _reads(self, view: View, commit: Commit) -> Iterator[Finding]:
         """The first read of each variable that holds what was in the session."""
         seen: set[str] = set()
         for index in range(commit.operation + 1, len(view.operations)):
@@ -60,7 +107,7 @@ class Expiry:
             )
             yield finding("ASY411", view.site(index), reason, _ADVICE)
 
-    def _returns(self, view: View, commit: Use) -> bool:
+    def _returns(self, view: View, commit: Commit) -> bool:
         """Does a function return what has expired with its commit?"""
         values = [s[7] for s in view.layout.statements if s[0] == f.RETURN and s[7] >= 0]
         return any(
@@ -70,8 +117,9 @@ class Expiry:
             for value in values
         )
 
-    def _reads_of_callers(self, function: Function, commit: Use) -> Iterator[Finding]:
+    def _reads_of_callers(self, commit: Commit) -> Iterator[Finding]:
         """The first read in each function that awaits one which returns what has expired."""
+        function = commit.function
         for caller, use in self.colors.callers().get(function, ()):
             if use.kind != "call" or set(use.callees) != {function} or caller == function:
                 continue
@@ -85,7 +133,7 @@ class Expiry:
             for name in (t[1] for t in statement[7] if t[0] == f.TO_NAME):
                 yield from self._read_behind(view, use, name, commit)
 
-    def _read_behind(self, view: View, call: Use, name: str, commit: Use) -> Iterator[Finding]:
+    def _read_behind(self, view: View, call: Use, name: str, commit: Commit) -> Iterator[Finding]:
         for index in range(call.operation + 1, len(view.operations)):
             operation = view.operations[index]
             if not operation:
@@ -107,10 +155,17 @@ class Expiry:
             return
 
     def _is_column(self, view: View, operation: f.Operation) -> bool:
-        classes = [a.cls for a in view.values[operation[5]] if isinstance(a, v.Instance)]
-        return bool(classes) and all(
-            self.models.is_mapped(c) and operation[6] in self.models.attributes(c) for c in classes
-        )
+        classes = self._classes(view, operation[5])
+        return bool(classes) and all(operation[6] in self.models.attributes(c) for c in classes)
+
+    def _classes(self, view: View, index: int) -> list[Class]:
+        """The mapped classes that something is of; empty where it may be anything else."""
+        classes = [a.cls for a in view.values[index] if isinstance(a, v.Instance)]
+        operation = view.operations[index]
+        if not classes and operation[0] == f.NAME and operation[5] in view.function.facts.bound:
+            selected = selected_class(view, operation[5])
+            classes = [selected] if selected is not None else []
+        return classes if all(map(self.models.is_mapped, classes)) else []
 
     def _is_expired(self, view: View, commit: int, read: int, name: str) -> bool:
         """Was it in the session at the commit, and nothing done to it since?"""
@@ -141,21 +196,21 @@ class Expiry:
         """Is the variable bound before the commit only, to what comes from a session or was given
         to one (``inside``)?"""
         for statement in view.layout.statements:
-            names = {t[1] for t in _assigned(statement) if t[0] == f.TO_NAME}
+            names = {t[1] for t in assigned(statement) if t[0] == f.TO_NAME}
             if name not in names:
                 continue
             if statement[4] > commit:
                 if statement[4] < read:
                     return False
                 continue
-            value = statement[_VALUES[statement[0]]]
+            value = value_of(statement)
             calls = view.layout.subtree(value) if value >= 0 else set()
             loaded = any(
                 view.operations[i] and view.operations[i][0] == f.CALL
                 and (self._of_session(view, view.operations[i]) or self._adds(view, i))
                 for i in calls
             )  # fmt: skip
-            inside = inside or loaded
+            inside = inside or loaded or selected_class(view, name) is not None
         return inside
 
     def _adds(self, view: View, call: int) -> bool:
@@ -176,9 +231,9 @@ class Expiry:
 
     # -- factories
 
-    def _expires(self, view: View, use: Use) -> bool:
-        """Do all sessions that this may be come from factories that leave expiry on?"""
-        callee = view.operations[view.operations[use.operation][5]]
+    def _expires(self, view: View, call: int) -> bool:
+        """Do all sessions whose method is called come from factories that leave expiry on?"""
+        callee = view.operations[view.operations[call][5]]
         if callee[0] != f.ATTRIBUTE:
             return False  # a method that was given a name
         known = [a for a in view.values[callee[5]] if isinstance(a, v.Known)]
@@ -220,6 +275,17 @@ class Expiry:
         return self._by_hand
 
 
+def _validated(view: View) -> Iterator[tuple[int, str]]:
+    for _, operation in view.calls():
+        callee = view.operations[operation[5]]
+        if (
+            callee[0] == f.ATTRIBUTE
+            and callee[6] in VALIDATING
+            and min(operation[6], default=-1) >= 0
+        ):
+            yield operation[6][0], f"`{callee[6]}`"
+
+
 def _awaits(view: View, call: int, later: int) -> bool:
     """Is anything awaited between a call that is itself, and an operation behind it? That may have
     loaded the object again."""
@@ -229,9 +295,3 @@ def _awaits(view: View, call: int, later: int) -> bool:
         index != own and view.operations[index] and view.operations[index][0] == f.AWAIT
         for index in between
     )
-
-
-def _assigned(statement: f.Statement) -> tuple[f.Operation, ...]:
-    if statement[0] == f.ASSIGN:
-        return tuple(statement[7])
-    return (statement[7],) if statement[0] in (f.FOR, f.ANNOTATED) else ()

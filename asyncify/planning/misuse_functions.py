@@ -1,17 +1,27 @@
-"""Coroutine functions given to what calls them without awaiting: caches, SQLAlchemy's events."""
+"""Coroutine functions given to what calls them without awaiting (caches, SQLAlchemy's events), and
+plain ones that are awaited."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Colors
-from asyncify.analysis.program import Function
+from asyncify.analysis.coroutine_signs import words_of
+from asyncify.analysis.program import Function, dotted
+from asyncify.analysis.statements import statements_of
+from asyncify.analysis.stubs import is_stub
+from asyncify.analysis.uses import Use
 from asyncify.findings import Finding
 from asyncify.planning.misuse_view import View
 from asyncify.rules import finding
 from asyncify.sites import Site
 from asyncify.vocabulary import tasks as words
+
+_VALUES = frozenset(
+    {"bool", "bytes", "dict", "float", "int", "list", "set", "str", "tuple", "Optional", "Union"}
+)
 
 
 def cached_coroutines(colors: Colors) -> Iterator[Finding]:
@@ -44,6 +54,33 @@ def async_listeners(colors: Colors) -> Iterator[Finding]:
                 yield finding("ASY412", view.site(index), _unheard(listener), advice)
 
 
+def awaits_of_plain(colors: Colors, view: View) -> Iterator[Use]:
+    """Awaited calls of functions that give a value, and surely nothing to be awaited. A variable
+    may hold another function."""
+    for use in colors.uses.of(view.function):
+        if use.kind == "call" and view.layout.is_awaited(use.operation):
+            callee = view.operations[use.operation][5]
+            known = all(isinstance(a, v.FunctionObject) for a in view.values[callee])
+            named = dotted(view.operations, callee).rpartition(".")[2]
+            known = known and {callee.name for callee in use.callees} == {named}
+            if known and all(map(_gives_value, use.callees)):
+                yield use
+
+
+def _gives_value(function: Function) -> bool:
+    """Is it a plain function that is annotated with builtins only, or that returns nothing?"""
+    signature = function.signature
+    if function.facts.is_async or function.facts.is_generator or signature.decorators:
+        return False
+    if function.facts.kind != "def" or is_stub(function):
+        return False
+    if signature.returns >= 0:
+        named = words_of(signature.operations, signature.returns)
+        return named <= _VALUES
+    statements = statements_of(function.body.statements)
+    return not any(s[0] == f.RETURN and s[7] >= 0 for s in statements)
+
+
 def _unheard(function: Function) -> str:
     return f"SQLAlchemy calls the listener `{function.facts.qualname}` and never awaits it."
 
@@ -51,10 +88,13 @@ def _unheard(function: Function) -> str:
 def _listening(view: View) -> Iterator[tuple[Function, int]]:
     for index, operation in view.calls():
         position = words.LISTEN.get(view.foreign(operation[5]), -1)
-        if 0 <= position < len(operation[6]) and operation[6][position] >= 0:
-            for atom in view.values[operation[6][position]]:
-                if isinstance(atom, v.FunctionObject) and atom.function.facts.is_async:
-                    yield atom.function, index
+        if position < 0:
+            continue
+        given = [i for i in operation[6][position : position + 1] if i >= 0]
+        given += [i for name, i in operation[7] if name == words.LISTENER]
+        for atom in (atom for i in given for atom in view.values[i]):
+            if isinstance(atom, v.FunctionObject) and atom.function.facts.is_async:
+                yield atom.function, index
 
 
 def _decorated(colors: Colors, decorators: frozenset[str]) -> Iterator[Function]:

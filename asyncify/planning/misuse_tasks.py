@@ -10,9 +10,8 @@ from asyncify.analysis import values as v
 from asyncify.analysis.colors import Colors
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Function, dotted
-from asyncify.analysis.statements import statements_of
 from asyncify.findings import Finding
-from asyncify.planning.misuse_view import View, bound_in, targets
+from asyncify.planning.misuse_view import View, bound_in, end_of, targets
 from asyncify.rules import finding
 from asyncify.vocabulary import tasks as words
 from asyncify.vocabulary.awaitables import COROUTINE_MEMBERS, KEEPING_NAMES
@@ -66,8 +65,8 @@ class Tasks:
         """The calls that make the coroutines of an argument, and whether each is made often."""
         index = argument if argument >= 0 else ~argument
         operation = view.operations[index]
-        if operation[0] == f.CALL and argument >= 0:
-            yield index, _Repeats(frozenset(), False)
+        if operation[0] == f.CALL and (argument >= 0 or self._is_map(view, operation)):
+            yield index, _Repeats(frozenset(), argument < 0)
         elif operation[0] == f.COMPREHENSION:
             names = frozenset(name for g in operation[8] for name in targets(g[0]))
             for element in operation[10]:
@@ -75,17 +74,22 @@ class Tasks:
         elif operation[0] == f.SEQUENCE:
             for part in operation[6]:
                 yield from self._coroutines(view, part)
-        elif operation[0] == f.NAME and argument < 0:
-            yield from self._collected(view, operation[5])
+        elif operation[0] == f.NAME:
+            yield from self._collected(view, operation[5], argument < 0)
 
-    def _collected(self, view: View, name: str) -> Iterator[tuple[int, _Repeats]]:
-        """What a list of coroutines was filled with."""
+    def _is_map(self, view: View, operation: f.Operation) -> bool:
+        return dotted(view.operations, operation[5]) == "map" and bool(operation[6])
+
+    def _collected(self, view: View, name: str, unpacked: bool) -> Iterator[tuple[int, _Repeats]]:
+        """The coroutine that a variable holds, or what its list of coroutines was filled with."""
         for statement in view.layout.statements:
             if statement[0] == f.ASSIGN and any(
                 t[0] == f.TO_NAME and t[1] == name for t in statement[7]
             ):
                 value = view.operations[statement[8]]
-                if value[0] in (f.COMPREHENSION, f.SEQUENCE):
+                if value[0] in (f.COMPREHENSION, f.SEQUENCE) or (
+                    value[0] == f.CALL and not unpacked
+                ):
                     yield from self._coroutines(view, statement[8])
         for index, operation in view.calls():
             callee = view.operations[operation[5]]
@@ -108,7 +112,7 @@ class Tasks:
             return
         call = operation[6][0]
         if name in words.STARTING_FUNCTIONS:
-            sessions = self._given(view, operation) | self._closed_over(view, call)
+            sessions = self._given(view, operation) | self._of_function(view, call)
         elif view.operations[call][0] == f.CALL:
             sessions = self._sessions(view, call)
         else:
@@ -208,15 +212,14 @@ class Tasks:
     def _group_end(self, view: View, operation: f.Operation) -> int:
         """Behind the last operation of the block whose group of tasks a call starts one in."""
         _, statement = self._group(view, operation)
-        return _end(statement) if statement is not None else -1
+        return end_of(statement) if statement is not None else -1
 
     # -- afterwards
 
     def _afterwards(self, view: View, index: int, operation: f.Operation) -> Iterator[Finding]:
         sessions = self._given(view, operation)
         if operation[6] and operation[6][0] >= 0:
-            sessions |= self._closed_over(view, operation[6][0])
-            sessions |= self._of_method(view, operation[6][0])
+            sessions |= self._of_function(view, operation[6][0])
         for session in sorted(self._of_request(view, index, sessions)):
             reason = f"A background task gets the session `{session}` of the request."
             yield self._outlives(view, index, reason)
@@ -269,12 +272,18 @@ class Tasks:
 
     # -- which sessions
 
-    def _of_method(self, view: View, index: int) -> set[str]:
-        """The sessions of the object whose method stands here."""
-        operation = view.operations[index]
-        if operation[0] != f.ATTRIBUTE:
+    def _of_function(self, view: View, index: int) -> set[str]:
+        """The sessions that a function works with which stands here to be called: it is inside of
+        this one, or a method, or a `partial` of either."""
+        operation = view.operations[index] if index >= 0 else ()
+        if not operation or self._takes_turns(view, index):
             return set()
-        return self._of_object(view, index, operation)
+        if operation[0] == f.CALL and view.foreign(operation[5]) in words.PARTIALS and operation[6]:
+            return self._given(view, operation) | self._of_function(view, operation[6][0])
+        found = self._closed_over(view, index)
+        if operation[0] == f.ATTRIBUTE:
+            found |= self._of_object(view, index, operation)
+        return found
 
     def _given(self, view: View, operation: f.Operation) -> set[str]:
         return {
@@ -287,6 +296,8 @@ class Tasks:
         operation = view.operations[call]
         if operation[0] != f.CALL or self._takes_turns(view, operation[5]):
             return set()
+        if self._is_map(view, operation):
+            return self._of_function(view, operation[6][0])
         found = self._given(view, operation) | self._closed_over(view, operation[5])
         callee = view.operations[operation[5]]
         if callee[0] == f.ATTRIBUTE:
@@ -308,8 +319,18 @@ class Tasks:
             for name in self._used(function, depth):
                 first, _, rest = name.partition(".")
                 if first == parameters[0].name and rest:
-                    found.add(f"{base}.{rest}")
+                    found.add(self._made_with(view, base) or f"{base}.{rest}")
         return found
+
+    def _made_with(self, view: View, name: str) -> str:
+        """The one session that the object in a variable was made with: `users = Users(db)`."""
+        made = view.assigned_to(name)
+        operation = view.operations[made] if made >= 0 else ()
+        if not operation or operation[0] != f.CALL:
+            return ""
+        is_made = any(isinstance(atom, v.ClassObject) for atom in view.values[operation[5]])
+        given = self._given(view, operation) if is_made else set()
+        return given.pop() if len(given) == 1 else ""
 
     def _closed_over(self, view: View, index: int) -> set[str]:
         """Sessions of this function that a function inside it uses."""
@@ -364,8 +385,3 @@ class _Repeats:
 
     def __call__(self, session: str) -> bool:
         return self.often and session.partition(".")[0] not in self.bound
-
-
-def _end(statement: f.Statement) -> int:
-    """Behind the last operation of a statement and what is inside it."""
-    return max(int(s[5]) for s in statements_of((statement,)))

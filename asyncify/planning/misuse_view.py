@@ -9,11 +9,12 @@ from asyncify.analysis import values as v
 from asyncify.analysis.colors import Colors
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Function, dotted
-from asyncify.analysis.statements import blocks_of
+from asyncify.analysis.statements import blocks_of, statements_of
 from asyncify.sites import Site
 
 _LEAVING = (f.RETURN, f.RAISE, f.FLOW)
 _ANY = frozenset(range(32))
+_VALUES = {f.ASSIGN: 8, f.FOR: 8, f.ANNOTATED: 9}  # where a statement has what it binds
 
 
 class View:
@@ -62,6 +63,14 @@ class View:
         """The arguments of a call, unpacked ones too."""
         positional = (i if i >= 0 else ~i for i in operation[6])
         return (*positional, *(i for _, i in operation[7]))
+
+    def assigned_to(self, name: str) -> int:
+        """What a variable is set to, where that happens once, or -1."""
+        found = [
+            value_of(statement) for statement in self.layout.statements
+            if name in (t[1] for t in assigned(statement) if t[0] == f.TO_NAME)
+        ]  # fmt: skip
+        return found[0] if len(found) == 1 else -1
 
     def path(self, statement: f.Statement | None) -> list[f.Statement]:
         """The statements around one, outermost first, with it at the end."""
@@ -119,6 +128,23 @@ def bound_in(statement: f.Statement) -> set[str]:
         for inner in block:
             names |= bound_in(inner)
     return names
+
+
+def end_of(statement: f.Statement) -> int:
+    """Behind the last operation of a statement and what is inside it."""
+    return max(int(s[5]) for s in statements_of((statement,)))
+
+
+def assigned(statement: f.Statement) -> tuple[f.Operation, ...]:
+    """What an assignment or a loop binds."""
+    if statement[0] == f.ASSIGN:
+        return tuple(statement[7])
+    return (statement[7],) if statement[0] in _VALUES else ()
+
+
+def value_of(statement: f.Statement) -> int:
+    """What an assignment or a loop binds it to, or -1."""
+    return int(statement[_VALUES[statement[0]]])
 
 
 def targets(target: f.Operation) -> set[str]:

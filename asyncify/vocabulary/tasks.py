@@ -8,7 +8,8 @@ https://docs.sqlalchemy.org/en/21/orm/session_basics.html#is-the-session-thread-
 from __future__ import annotations
 
 # All arguments run at the same time.
-TOGETHER = frozenset({"asyncio.gather", "asyncio.tasks.gather"})
+TOGETHER = frozenset({"asyncio.gather", "asyncio.tasks.gather", "asyncio.as_completed"})
+PARTIALS = frozenset({"functools.partial"})
 # Decorators that run a function in a thread, and give a coroutine:
 # https://docs.djangoproject.com/en/stable/topics/async/#sync-to-async
 THREADING = frozenset({"asgiref.sync.sync_to_async"})
@@ -72,6 +73,8 @@ CACHING = frozenset(
         "functools.lru_cache",
         "functools.cache",
         "functools.cached_property",
+        "cachetools.cached",
+        "cachetools.cachedmethod",
         "cachetools.func.lru_cache",
         "cachetools.func.ttl_cache",
         "werkzeug.utils.cached_property",
@@ -87,7 +90,8 @@ OF_METHODS = frozenset(
         "typing_extensions.override",
     }
 )
-# Methods that register a listener, and the position of the listener.
+# Functions that register a listener, and its position and keyword.
+LISTENER = "fn"
 LISTEN = {"sqlalchemy.event.listen": 2, "sqlalchemy.event.api.listen": 2}
 LISTENS_FOR = frozenset({"sqlalchemy.event.listens_for", "sqlalchemy.event.api.listens_for"})
 
@@ -103,11 +107,15 @@ ASYNC_BINDS = frozenset({"AsyncEngine", "AsyncConnection"})
 # What ends a transaction and expires what was in it, the option of a factory for that, and the
 # methods behind which an object isn't expired with the rest.
 COMMITTING = frozenset({"commit"})
+BEGINNING = frozenset({"begin"})  # a block that commits at its end
+# Decorators of routes whose results are read when they have returned: for JSON.
+SERIALIZING = ("fastapi.FastAPI().", "fastapi.APIRouter().")
 EXPIRE_OPTION = "expire_on_commit"
 FORGETTING = frozenset({"delete", "expunge", "expunge_all"})
 
 # Give the next value of an async generator, which waits behind its `yield` then.
 STEPPING = frozenset({"anext", "builtins.anext"})
+STEPPING_MEMBER = "__anext__"
 
 # Get functions that run before the first request, or in a loop of their own: nobody else waits for
 # the loop then.
