@@ -17,8 +17,12 @@ from asyncify.vocabulary.names import TABLES
 if TYPE_CHECKING:
     from asyncify.analysis.evaluate import Evaluation
 
-# What `methodcaller` and `attrgetter` make for objects of SQLAlchemy: a member's name follows.
-CALLER, GETTER = "operator.methodcaller().", "operator.attrgetter()."
+# What `methodcaller` makes for objects of SQLAlchemy: a member's name follows; and `attrgetter`,
+# `itemgetter`, where what they are called on says what it gives: a path follows, or a key.
+CALLER, GETTER, ITEM_GETTER = (
+    f"operator.{maker}()." for maker in ("methodcaller", "attrgetter", "itemgetter")
+)
+GETTERS = GETTER, ITEM_GETTER
 _MEMBERS = {
     row.name for kind in ("Session", "Connection", "Engine")
     for row in TABLES[kind].members if row.io
@@ -93,14 +97,17 @@ def method_caller(evaluation: Evaluation, arguments: list[v.Value], named: Named
 
 def attribute_getter(evaluation: Evaluation, arguments: list[v.Value]) -> v.Value:
     """``attrgetter("total")``: the properties of that name, or what gives methods of it; or
-    members of objects of SQLAlchemy, by their path."""
+    whatever is kept there, by its path."""
     inference = evaluation.inference
-    names = [name.rpartition(".")[2] for name in _literals(arguments)]
+    paths = list(_literals(arguments))
+    names = [path.rpartition(".")[2] for path in paths]
     methods = [method for name in names for method in inference.program.methods_named(name)]
     if len(arguments) != 1 or len(methods) > _FEW:
         return v.UNKNOWN
-    paths = [name for name in _literals(arguments) if name.rpartition(".")[2] in _MEMBERS]
-    known = [v.foreign(GETTER + path) for path in paths]
+    if not methods or not _MEMBERS.isdisjoint(names):
+        known = [v.foreign(GETTER + path) for path in paths]
+    else:
+        known = []
     return v.join([*known, *(
         v.one(v.FunctionObject(method)) if inference.is_property(method)
         else v.one(v.Giving(v.one(v.FunctionObject(method, True))))
@@ -108,8 +115,18 @@ def attribute_getter(evaluation: Evaluation, arguments: list[v.Value]) -> v.Valu
     )])  # fmt: skip
 
 
+def item_getter(arguments: list[v.Value]) -> v.Value:
+    """``itemgetter("session")``: what is under that key."""
+    keys = [a.value for given in arguments for a in given if isinstance(a, v.Literal)]
+    known = len(arguments) == 1 == len(keys) and isinstance(keys[0], (str, int))
+    return v.foreign(f"{ITEM_GETTER}{keys[0]}") if known else v.UNKNOWN
+
+
 def got(evaluation: Evaluation, name: str, value: v.Value) -> v.Value:
-    """``attrgetter("session.scalar")(app)``"""
+    """``attrgetter("session.scalar")(app)``, ``itemgetter(0)(pair)``"""
+    if name.startswith(ITEM_GETTER):
+        key = name.removeprefix(ITEM_GETTER)
+        return v.at(value, int(key)) if key.isdecimal() else v.under(value, key)
     for step in name.removeprefix(GETTER).split("."):
         value = v.join(members.of(evaluation, atom, step) for atom in value)
     return value

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from asyncify.analysis import declarations, protocols
 from asyncify.analysis import values as v
+from asyncify.analysis.model_fields import is_dataclass
 from asyncify.analysis.program import Class
 from asyncify.vocabulary.loading import CALLED_BY_PYTHON
 
@@ -35,7 +36,8 @@ def construct(
     else:
         for name, value in named.items():
             inference.write(inference.slot("attribute", cls, name), value)
-        for name, value in zip(inference.fields(cls), arguments, strict=False):
+        by_name = inference.models.is_mapped(cls) and not is_dataclass(cls)
+        for name, value in zip([] if by_name else inference.fields(cls), arguments, strict=False):
             inference.write(inference.slot("attribute", cls, name), value)
     made = declarations.instance_of(cls) | _contents(evaluation, cls, arguments)
     origin = frozenset(a for a in made if isinstance(a, v.Known))

@@ -63,7 +63,7 @@ def call(
     named: dict[str, v.Value],
 ) -> v.Value:
     """What a call of something foreign gives."""
-    if name.startswith(callables.GETTER) and arguments:
+    if name.startswith(callables.GETTERS) and arguments:
         return callables.got(evaluation, name, arguments[0])
     row = _ROWS.get(name)
     if row is None or len(arguments) < row.wanted:
@@ -74,7 +74,7 @@ def call(
 @lru_cache(maxsize=1 << 16)
 def made(name: str) -> v.Value | None:
     """What calling something foreign gives, where it doesn't depend on the arguments."""
-    told = name in _ROWS or name == "super" or name.startswith(callables.GETTER)
+    told = name in _ROWS or name == "super" or name.startswith(callables.GETTERS)
     return None if told else _unknown_call(name)
 
 
@@ -469,6 +469,7 @@ _ROWS: dict[str, _Row] = {
     "operator.attrgetter": _Row(
         lambda of: callables.attribute_getter(of.evaluation, of.arguments), 1
     ),
+    "operator.itemgetter": _Row(lambda of: callables.item_getter(of.arguments), 1),
     **dict.fromkeys(("next", "anext", "random.choice"), _Row(_next, 1)),
     "iter": _Row(_iter, 1),
     "enumerate": _Row(_enumerated, 1),

@@ -148,11 +148,12 @@ class Inference(Signatures):
     # -- classes and modules
 
     def fields(self, cls: Class) -> list[str]:
-        """The fields of a class without constructor (a dataclass), in order."""
-        return [
-            s[7][1] for s in cls.body.body.statements
+        """The fields of a class without constructor (a dataclass), in order: those of its bases
+        first."""
+        return list(dict.fromkeys(
+            s[7][1] for each in reversed(cls.ancestors) for s in each.body.body.statements
             if s[0] == f.ANNOTATED and s[7][0] == f.TO_NAME
-        ]  # fmt: skip
+        ))  # fmt: skip
 
     def attribute_group(self, cls: Class, name: str) -> Group:
         """The slots of an attribute: that of the class, of its bases, of its subclasses and of the
@@ -294,4 +295,5 @@ _MORE_SEEDS = {
     "globals",
     "methodcaller",
     "attrgetter",
+    "itemgetter",
 }

@@ -40,7 +40,7 @@ class Kept:
     def keep(self, evaluation: Evaluation, base: int, attribute: str, value: v.Value) -> None:
         """An attribute of the value of an operation is assigned. All that name it are evaluated, or
         once more."""
-        owner = _last_name(evaluation.operations[base])
+        owner = last_name(evaluation.operations[base])
         if owner and self._is_foreign(evaluation.values[base]):
             self.keepers.setdefault(attribute, {})[evaluation.function] = None
             self._add((owner, attribute), value)
@@ -65,7 +65,7 @@ class Kept:
 
     def read(self, evaluation: Evaluation, base: int, attribute: str) -> v.Value:
         """What an attribute of the value of an operation holds that is kept so."""
-        found = self._values.get((_last_name(evaluation.operations[base]), attribute), v.UNKNOWN)
+        found = self._values.get((last_name(evaluation.operations[base]), attribute), v.UNKNOWN)
         value = evaluation.values[base]
         if not any(isinstance(atom, v.Foreign) and "()" not in atom.name for atom in value):
             found |= self._values.get((_ANYBODY, attribute), v.UNKNOWN)  # it is no module
@@ -75,7 +75,8 @@ class Kept:
         return all(isinstance(atom, (v.Foreign, v.ForeignInstance)) for atom in value)
 
 
-def _last_name(operation: f.Operation) -> str:
+def last_name(operation: f.Operation) -> str:
+    """The name of what an attribute is read of: ``state`` in ``request.state.user``."""
     if operation[0] == f.ATTRIBUTE:
         return str(operation[6])
     return str(operation[5]) if operation[0] == f.NAME else ""

@@ -44,7 +44,7 @@ def over(
         if argument < 0 or argument == at:
             continue
         if run.operations[argument][0] == f.CALL:
-            load_reads.by_getter(run, argument, items)
+            found.append(load_reads.by_getter(run, argument, items))
         for name in _texts(run, argument):
             load_specials.formatted(run, items, index, at, words.CALLING[name])
         for function, bound in _functions(run, argument):

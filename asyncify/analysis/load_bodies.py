@@ -110,6 +110,11 @@ class Telling:
         return frozenset(out)
 
 
+def _is_untold(value: v.Value) -> bool:
+    """Does a type say nothing of what the program has put there?"""
+    return all(isinstance(a, (v.Foreign, v.ForeignInstance)) for a in value)
+
+
 def session_of(atom: v.Atom) -> v.Known | None:
     """The session, or its transaction, that a method is one of."""
     owner = atom.owner if isinstance(atom, v.KnownMethod) else None
@@ -167,11 +172,12 @@ class LoadBody:
     @cached_property
     def _selected(self) -> set[int]:
         """The attributes of objects that may hold what a `select` gave, which has no type."""
-        names = self.loading.held.selected & self.function.facts.members
+        held = self.loading.held
+        names = (held.selected | held.names) & self.function.facts.members
         return {
             n for n, operation in enumerate(self.operations)
             if operation[:1] == (f.ATTRIBUTE,) and operation[6] in names
-            and self.types is not None and not self.types[n]
+            and self.types is not None and _is_untold(self.types[n])
         } if names else set()  # fmt: skip
 
     @cached_property
@@ -334,23 +340,27 @@ class LoadBody:
             source = s.Source("other", self.function, self._first_read(index))
             if self._is_elsewhere(index):
                 source = s.Source("held", self.function.module.functions[0], -1)
-            return self.loading.telling.instances(value or self._held(index), source)
+            value = self._held(index) if _is_untold(value) else value
+            return self.loading.telling.instances(value, source)
         name = self.operations[index][6]
         source = s.Source("held", holder.body, -1)
         s.Entity(source, (), holder)
-        value = value or self.loading.held.of(holder, name)
+        held = self.loading.held
+        value = value or held.of(holder, name) or held.kept(self, self.operations[index][5], name)
         found = self.loading.telling.instances(value, s.Source("other", self.function, index))
-        held = name if any(isinstance(atom, s.Entity) for atom in found) else name + s.EACH
-        return s.mapped(found, lambda entity: (s.Entity(source, (held,), entity.cls),))
+        step = name if any(isinstance(atom, s.Entity) for atom in found) else name + s.EACH
+        return s.mapped(found, lambda entity: (s.Entity(source, (step,), entity.cls),))
 
     def _held(self, index: int) -> v.Value:
         """What an attribute of an object holds that has no type: what a `select` gave."""
-        operation = self.operations[index]
-        is_selected = operation[0] == f.ATTRIBUTE and operation[6] in self.loading.held.selected
-        cls = self.class_of(operation[5]) if is_selected else None
-        if cls is None or self.loading.is_model(cls):
+        operation, held = self.operations[index], self.loading.held
+        if operation[0] != f.ATTRIBUTE or operation[6] not in held.selected | held.names:
             return v.UNKNOWN
-        return self.loading.held.of(cls, operation[6])
+        cls, name = self.class_of(operation[5]), operation[6]
+        if cls is not None and self.loading.is_model(cls):
+            return v.UNKNOWN
+        found = held.of(cls, name) if cls is not None and name in held.selected else v.UNKNOWN
+        return found or held.kept(self, operation[5], name)
 
     def _first_read(self, index: int) -> int:
         """Where the function first reads what it reads here, if that is the same all the time: an
@@ -389,20 +399,22 @@ class LoadBody:
         return None if self._is_put_there(cls, name) else cls
 
     def _is_elsewhere(self, index: int) -> bool:
-        """In a function that stays sync: does a variable of a module hold it, ``state["user"]``, or
-        an object of a library, ``request.state.user``? Whoever calls the function can't load it
-        there, but may await the function."""
+        """In a function that stays sync: does a variable of a module hold it, ``state["user"]``, an
+        object of a library, ``request.state.user``, or one of which nothing else is known? Whoever
+        calls the function can't load it there, but may await the function."""
         function, inference = self.function, self.loading.inference
         if function in self.loading.coloring.turned or function.facts.kind != "def":
             return False
-        operation = self.operations[index]
+        operation, is_part = self.operations[index], False
         if self.read_name(index) in inference.kept.names:
             return True
         while operation[0] in (f.ATTRIBUTE, f.SUBSCRIPT):
-            operation = self.operations[operation[5]]
-        return operation[0] == f.NAME and isinstance(
-            inference.program.lookup(function, operation[5]), Variable
-        )
+            operation, is_part = self.operations[operation[5]], True
+        if operation[0] != f.NAME:
+            return False
+        if is_part and any(p.name == operation[5] for p in function.signature.parameters):
+            return True
+        return isinstance(inference.program.lookup(function, operation[5]), Variable)
 
     def read_name(self, index: int) -> str:
         """The name of the attribute that an operation reads: ``a.b``, ``getattr(a, "b", None)``."""

@@ -17,6 +17,7 @@ from asyncify.analysis import (
     load_objects,
     load_readers,
     load_reads,
+    load_records,
     load_requests,
     load_sessions,
     load_specials,
@@ -29,6 +30,7 @@ from asyncify.analysis import (
 )
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
+from asyncify.analysis.callables import GETTER
 from asyncify.analysis.load_bodies import SESSION, Callee
 from asyncify.analysis.load_schemas import is_schema
 from asyncify.analysis.program import Class, Function
@@ -177,6 +179,9 @@ def _other(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
     for atom in types if operation[7] and run.loading.resolvers else ():
         if isinstance(atom, v.ClassObject):
             load_objects.made(run, atom.cls, operation, index)
+    record = load_records.made(run, operation)
+    if record:
+        return record
     foreign = sorted(atom.name for atom in types if isinstance(atom, v.Foreign))
     if foreign:
         if foreign[0].rpartition("().")[0] in words.CLIENTS:
@@ -212,6 +217,8 @@ def _foreign(
     """A call of what the program doesn't define."""
     if FUNCTIONS.get(name) == "Select":
         return load_statements.started(run, operation, index, legacy=False)
+    if name.startswith(GETTER) and arguments:
+        return load_reads.in_turn(run, arguments[0], name.removeprefix(GETTER).split("."), index)
     if name in words.GOING_THROUGH:
         pairs = zip(operation[6], arguments, strict=True)
         arguments = [run.iterable(i) if i >= 0 else value for i, value in pairs]

@@ -19,6 +19,7 @@ from asyncify.analysis import (
     load_presence,
     load_readers,
     load_reads,
+    load_records,
     load_sessions,
     load_specials,
     load_statements,
@@ -478,7 +479,7 @@ class LoadEvaluation:
         ]  # fmt: skip
         if parts:
             return s.join(parts)
-        return self.body.by_type(index)
+        return load_records.attribute(self, operation[5], name) or self.body.by_type(index)
 
     def is_maybe(self, index: int) -> bool:
         """May an operation be skipped, or is it about one of many (``users[0].books``)? Then what

@@ -4,7 +4,8 @@
         def __init__(self, db, name):
             self.team = db.scalars(select(Team).where(Team.name == name)).first()
 
-What results give has no type, so the methods are run for it.
+What results give has no type, so the methods are run for it; and whatever is put on an object in
+any run, ``request.state.user = user``, its readers get in the next.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from typing import TYPE_CHECKING
 from asyncify.analysis import generics
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
+from asyncify.analysis.kept import last_name
 from asyncify.analysis.program import Class
 
 if TYPE_CHECKING:
+    from asyncify.analysis.load_bodies import LoadBody
     from asyncify.analysis.loading import Loading
 
 _SELECT = "select"
@@ -28,7 +31,29 @@ class Held:
 
     def __init__(self, loading: Loading) -> None:
         self.loading = loading
+        self.names: set[str] = set()  # of the attributes that were put on objects
+        self.has_grown = False
         self._known: dict[tuple[Class, str], v.Value] = {}
+        self._put: dict[tuple[Class | str, str], v.Value] = {}
+
+    def put(self, body: LoadBody, base: int, name: str, value: s.Value) -> None:
+        """An attribute of the value of an operation is set to instances of which no type tells. An
+        object of which nothing is known is told by its name."""
+        cls = body.class_of(base)
+        key = cls or last_name(body.operations[base]), name
+        known, found = self._put.get(key, v.UNKNOWN), v.UNKNOWN.union(*map(_type, value))
+        told = self.loading.inference.held(cls, name) if cls is not None else v.UNKNOWN
+        if not key[0] or found <= known | told:
+            return
+        self._put[key] = known | found
+        self.names.add(name)
+        self.has_grown = True
+
+    def kept(self, body: LoadBody, base: int, name: str) -> v.Value:
+        """What was put there in any run."""
+        cls = body.class_of(base)
+        keys = cls.family if cls is not None else (last_name(body.operations[base]),)
+        return v.UNKNOWN.union(*(self._put.get((key, name), v.UNKNOWN) for key in keys))
 
     def of(self, holder: Class, name: str) -> v.Value:
         """An attribute: what is known of it, or what annotations say where nobody asked what its

@@ -225,22 +225,26 @@ def _perhaps(run: LoadEvaluation, entity: s.Entity, index: int) -> None:
         run.summary.demands[found._replace(maybe=True)] = None
 
 
-def by_getter(run: LoadEvaluation, index: int, items: s.Value) -> None:
+def by_getter(run: LoadEvaluation, index: int, items: s.Value) -> s.Value:
     """``key=attrgetter("author.name")``, ``map(methodcaller("label"), books)``"""
     operation = run.operations[index]
     names = {a.name for a in run.types(operation[5]) if isinstance(a, v.Foreign)}
     if names.isdisjoint(words.GETTERS | words.CALLERS):
-        return
-    for argument in operation[6] if names & words.GETTERS else operation[6][:1]:
-        for text in run.body.texts(argument) if argument >= 0 else ():
-            in_turn(run, items, text.split("."), index)
+        return s.NOTHING
+    found = [
+        in_turn(run, items, text.split("."), index)
+        for argument in (operation[6] if names & words.GETTERS else operation[6][:1])
+        for text in (run.body.texts(argument) if argument >= 0 else ())
+    ]
+    return s.join(found) if len(found) == 1 else s.many(s.join(found))
 
 
-def in_turn(run: LoadEvaluation, value: s.Value, names: list[str], index: int) -> None:
+def in_turn(run: LoadEvaluation, value: s.Value, names: list[str], index: int) -> s.Value:
     """Attributes that are read one of another."""
     for name in names:
         found = s.ordered([a for a in value if isinstance(a, s.Entity)])
         value = s.join([read(run, entity, name, index) for entity in found])
+    return value
 
 
 def inverse(entity: s.Entity, link: Relationship) -> s.Entity | None:

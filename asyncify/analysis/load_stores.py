@@ -26,8 +26,10 @@ def store(run: LoadEvaluation, base: int, name: str, value: s.Value, index: int)
     """An attribute is set: it needn't be loaded any more, or is to be computed."""
     models, state = run.loading.models, run.state
     holders = s.ordered([a for a in run.values[base] if isinstance(a, s.Entity)])
-    if value and not holders and index >= 0:
-        _kept(run, name, value, index)
+    if value and not holders:
+        if index >= 0:
+            _kept(run, name, value, index)
+        run.loading.held.put(run.body, base, name, value)
     for atom in holders:
         load_sessions.keep(run, value)
         link = models.links(atom.cls).get(name)

@@ -67,7 +67,7 @@ _NESTING = 12  # calls inside one another
 _MENTIONS = 60  # a name that occurs more often says nothing
 _COMPARISONS = {*COMPARED.values()}
 LISTING = RELATIONSHIP_LISTS | DESCRIPTOR_LISTS
-_TURNS = 2  # of a function that calls itself
+_TURNS = 2  # of a function that calls itself, and of all where objects hold more than was known
 _SUMMARIES = 4_000  # a function is run once for each shape of arguments
 
 Key = tuple[Function, tuple[s.Value, ...]]
@@ -122,11 +122,18 @@ class Loading:
     def demands(self) -> dict[Function, list[Demand]]:
         """What the functions that turn ask of their own instances; what they ask of those that
         they are given stands at their callers, and here too where they await."""
-        found: dict[Function, list[Demand]] = {}
-        for function in sorted(self._concerned(), key=lambda fn: (fn.module.path, fn.index)):
-            summary = self.summary(function, self._declared(function))
-            if summary.demands:
-                found[function] = list(summary.demands)
+        functions = sorted(self._concerned(), key=lambda fn: (fn.module.path, fn.index))
+        for _ in range(_TURNS):
+            self.held.has_grown = False
+            found: dict[Function, list[Demand]] = {}
+            for function in functions:
+                summary = self.summary(function, self._declared(function))
+                if summary.demands:
+                    found[function] = list(summary.demands)
+            if not self.held.has_grown:
+                break
+            self._summaries.clear()  # objects hold what nobody who was run knew of
+            self._bodies.clear()
         return found
 
     def reads(self, function: Function) -> bool:
@@ -237,6 +244,11 @@ class Loading:
         """Functions that read attributes by names that they don't spell out."""
         for function in self.inference.program.mentioning("getattr"):
             if any(not names.isdisjoint(found) for found in load_names.read(self.body(function))):
+                yield function
+        for function in self.inference.program.mentioning("attrgetter"):
+            texts = [o[5] for o in function.body.operations if o and o[0] == f.CONSTANT]
+            paths = [text.split(".") for text in texts if isinstance(text, str)]
+            if any(not names.isdisjoint(path) for path in paths):
                 yield function
 
     @cached_property

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _TUPLES = {"typing.NamedTuple", "typing_extensions.NamedTuple"}
 _VALUES = {"value", "_value_"}
-COPYING = "_replace"
+COPYING, MAKING, AS_DICT = "_replace", "_make", "_asdict"
 NAMESPACE = "types.SimpleNamespace"
 
 
@@ -55,6 +55,8 @@ def item(atom: v.NamedTuple, name: str) -> v.Value:
     """What an attribute of it gives."""
     if name == COPYING:
         return v.one(v.NamedTupleClass(atom.names, atom.items))
+    if name == AS_DICT:
+        return v.one(v.Giving(v.record(dict(zip(atom.names, atom.items, strict=True)))))
     return atom.field(name)
 
 

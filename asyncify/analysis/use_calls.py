@@ -195,10 +195,18 @@ class Calls(Arguments):
         queried = [a.owner for a in methods if self._is_query(a.owner)]
         for query in merged(queried):
             yield from self._terminal(index, query, methods[0].name)
-        owners = sorted((a.owner for a in methods if isinstance(a.owner, v.Known)), key=_sync_first)
-        for owner in owners[:1]:
+        owners = [
+            a.owner for a in methods if isinstance(a.owner, v.Known) and self._has(a.owner, a.name)
+        ]
+        for owner in sorted(owners, key=_sync_first)[:1]:
             if owner.kind in SYNC_KINDS or not self._is_of_library(index, callee):
                 yield from self._owned(index, operation, owner, methods[0].name)
+
+    def _has(self, owner: v.Known, name: str) -> bool:
+        """Has an object a method? An engine of 2.0 executes nothing itself."""
+        row = self.inference.row(owner.kind, name)
+        line = self.inference.config.sqlalchemy_version
+        return row is None or line in (row.sync_lines or row.async_lines)
 
     def _is_of_library(self, index: int, callee: v.Value) -> bool:
         """Is a method called without `await` where a library's session, which is sync, may stand
