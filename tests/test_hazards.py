@@ -59,6 +59,7 @@ HAZARDS = (
     Hazard("H01", "relationship", BOOKS, ""),
     Hazard("H01", "class_given_to_super", ".options(selectinload(self.model.user))", ""),
     Hazard("H01", "deferred", ".options(undefer(User.bio))", ""),
+    Hazard("H01", "nested_deeper", BOOKS_TAGS, ""),
     Hazard("H01", "called_elsewhere", BOOKS_TAGS, ""),
     Hazard("H01", "indexed_object", "await user.awaitable_attrs.books", "user.books", "ASY702"),
     Hazard("H01", "load_only", "await user.awaitable_attrs.name", "user.name", "ASY702"),

@@ -111,11 +111,14 @@ class Islands(Obstacles):
 
     def _runs_inside(self, function: Function, index: int) -> bool:
         """Does database work belong to what an iterator goes through?"""
-        inside = self.uses.layout(function).subtree(index)
+        inside = set(self.uses.layout(function).subtree(index))
         values = self.inference.evaluations[function].values
         return any(
             isinstance(a, (v.Generated, v.FunctionObject)) and self.does_io(a.function)
             for i in inside for a in values[i]
+        ) or any(
+            use.operation in inside and (use.does_io or any(map(self.does_io, use.callees)))
+            for use in self.uses.of(function)
         )  # fmt: skip
 
     def makes_session(self, function: Function) -> bool:

@@ -129,5 +129,6 @@ def moved(
         demand.function, demand.operation, demand.attribute, demand.entity, entity.source,
         (*entity.path, *demand.path), (call, *demand.calls), demand.column, demand.reader, at,
         (*below, *demand.path), demand.executes, demand.depth, demand.late, inside, demand.stale,
-        demand.maybe, many, flushed=demand.flushed and not entity.path,
+        demand.maybe, many, returned=demand.returned,
+        flushed=demand.flushed and not entity.path,
     )  # fmt: skip

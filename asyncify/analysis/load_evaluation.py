@@ -70,7 +70,7 @@ class LoadEvaluation:
         for parameter, value in zip(function.signature.parameters, given, strict=False):
             self.environment[parameter.name] = value
         parameters = len(function.signature.parameters)
-        for name, value in zip(loading.free(function), given[parameters:], strict=False):
+        for name, value in zip(loading.scopes.free(function), given[parameters:], strict=False):
             self.environment[name] = value
 
     def run(self) -> None:
@@ -223,8 +223,9 @@ class LoadEvaluation:
 
     def on_with(self, statement: f.Statement) -> None:
         for value, target in statement[7]:
+            entered = s.join([self.values[value], self.special(value, "__enter__")])
             if target is not None:
-                self.bind(target, self.values[value], value)
+                self.bind(target, entered, value)
         before, outside = self.state.history, dict(self.environment)
         opened = any(load_sessions.is_opened(self, value) for value, _ in statement[7])
 
@@ -236,6 +237,7 @@ class LoadEvaluation:
 
         def end() -> None:
             for value, _ in statement[7]:
+                self.special(value, "__exit__")
                 self.savepoints += load_sessions.is_savepoint(self, value)
                 load_sessions.ended(self, value)
             if opened:
@@ -513,7 +515,8 @@ class LoadEvaluation:
             if self.loading.has_iterables:
                 value = s.join([value, *load_specials.gone_through(self, value, index)])
             return value
-        return self.special(index, "__iter__") or self.body.iterated(index)
+        gone_through = s.join([self.special(index, name) for name in ("__iter__", "__next__")])
+        return gone_through or self.body.iterated(index)
 
     def special(self, index: int, name: str) -> s.Value:
         """What a special method of an object gives."""
@@ -522,7 +525,7 @@ class LoadEvaluation:
             if (method := atom.cls.find(name)) is not None
         ]  # fmt: skip
         methods.sort(key=lambda method: (method.module.path, method.index))
-        return s.join([load_summaries.apply_bare(self, method, index) for method in methods])
+        return s.join([load_summaries.by_itself(self, method, index) for method in methods])
 
     def turns(self, value: s.Value) -> s.Value:
         """What going through a value gives: of a dict the keys, if those are instances."""

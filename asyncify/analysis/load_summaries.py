@@ -55,12 +55,18 @@ def call(
     return _own(run, found, function, index) if classes else found
 
 
-def closed(run: LoadEvaluation, function: Function) -> list[str]:
+def closed(run: LoadEvaluation, function: Function) -> dict[str, s.Value]:
     """The variables around a nested function that it reads, if any of them holds an instance."""
-    if function.parent is not run.function:
-        return []
-    names = run.loading.free(function)
-    return list(names) if any(run.environment.get(name) for name in names) else []
+    scopes, environment = run.loading.scopes, run.environment
+    names = scopes.free(function)
+    if not any(environment.get(name) for name in names):
+        return {}
+    found = {
+        name: environment.get(name, s.NOTHING)
+        if scopes.sees(run.function, function, name) else s.NOTHING
+        for name in names
+    }  # fmt: skip
+    return found if any(found.values()) else {}
 
 
 def defaults(run: LoadEvaluation, function: Function) -> dict[int, str]:
@@ -147,6 +153,20 @@ def demanded(
     given, asked = _captured(run, function, given, index, places)
     known = dict(run.summary.demands)
     _ask_all(run, function, _summary(run, function, given), given, index, asked)
+    _read_later(run, known)
+
+
+def by_itself(run: LoadEvaluation, method: Function, index: int) -> s.Value:
+    """What a method gives that Python calls on the value of an operation: to evaluate that doesn't
+    read."""
+    known = dict(run.summary.demands)
+    given = apply_bare(run, method, index)
+    _read_later(run, known)
+    return given
+
+
+def _read_later(run: LoadEvaluation, known: dict[Demand, None]) -> None:
+    """What is demanded that wasn't is read when the operation that leads to it has ended."""
     run.summary.demands = {
         demand if demand in known else demand._replace(returned=True): None
         for demand in run.summary.demands
@@ -165,7 +185,7 @@ def _captured(
     if not names and not preset:
         return given, places
     missing = len(given) - len(places or ())
-    given = [*given, *(run.environment.get(name, s.NOTHING) for name in names)]
+    given = [*given, *names.values()]
     places = [*(places or ()), *[-1] * missing, *(_last(run, n, index) for n in names)]
     for n, name in preset.items():
         if not given[n] and places[n] < 0:
@@ -204,6 +224,9 @@ def _last(run: LoadEvaluation, name: str, index: int) -> int:
 
 def apply_bare(run: LoadEvaluation, function: Function, index: int) -> s.Value:
     """What a function gives that is given no instance."""
+    if closed(run, function) or asks(run, function):
+        given = [s.NOTHING] * len(function.signature.parameters)
+        return apply(run, function, given, index)
     summary = run.loading.bare_summary(function)
     expired = load_again.before_call(run, summary.loads, index, anew=summary.anew)
     load_again.lend(run, summary.loads)

@@ -35,6 +35,7 @@ from asyncify.analysis.load_keeping import Keeping
 from asyncify.analysis.load_mentions import Mentions
 from asyncify.analysis.load_schemas import Field, Schema, is_schema
 from asyncify.analysis.program import Class, Function
+from asyncify.analysis.scopes import Scopes, around
 from asyncify.analysis.statements import statements_of
 from asyncify.vocabulary.common import REGISTERED
 from asyncify.vocabulary.loading import (
@@ -95,7 +96,7 @@ class Loading:
         self._asked_again: set[Key] = set()  # those that did so in this run
         self._again = 0  # runs inside one another that are their function's second
         self._nothing: dict[Function, tuple[s.Value, ...]] = {}
-        self._free: dict[Function, tuple[str, ...]] = {}
+        self.scopes = Scopes()
         self._behind: dict[str, frozenset[str]] = {}
         self._fields: dict[Schema, list[Field]] = {}
         self._handed: dict[Class, v.Value] = {}
@@ -160,9 +161,8 @@ class Loading:
             if self._is_of_model(function):
                 # What a `select` gives has no type, and yet its members are read.
                 above += self.inference.program.mentioning_member(function.name)
-            parent = function.parent
-            if parent is not None and (function.facts.kind == "lambda" or self.free(function)):
-                above.append(parent)
+            if function.facts.kind == "lambda" or self.scopes.free(function):
+                above += around(function)
             for caller in above:
                 if caller not in reached:
                     reached.add(caller)
@@ -488,20 +488,6 @@ class Loading:
 
     def is_model(self, cls: Class) -> bool:
         return self.telling.is_model(cls)
-
-    def free(self, function: Function) -> tuple[str, ...]:
-        """The variables of the function around it that a nested function reads."""
-        parent = function.parent
-        if parent is None or parent.facts.kind != "def":
-            return ()
-        found = self._free.get(function)
-        if found is None:
-            own = {parameter.name for parameter in function.signature.parameters}
-            own |= function.facts.bound - set(function.facts.declared)
-            around = {parameter.name for parameter in parent.signature.parameters}
-            around |= parent.facts.bound
-            found = self._free[function] = tuple(sorted((function.facts.names - own) & around))
-        return found
 
     def body(self, function: Function) -> LoadBody:
         found = self._bodies.get(function)
