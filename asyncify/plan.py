@@ -126,6 +126,7 @@ class Planner:
         self.queries = QueryPlanner(colors, coloring, self.support.name)
         self.drafts: dict[Module, Draft] = {}
         self.sides = SidePlanner(colors, coloring, self.draft, self.support.name)
+        self.queries.sessions.twins = self.sides
         self.infrastructure = InfrastructurePlanner(
             colors, coloring, self.queries, self.draft, self.sides, self.support
         )

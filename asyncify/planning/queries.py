@@ -288,7 +288,7 @@ class QueryPlanner(QueryBuilders):
         flow = self.flows[value.origin]
         source = self.session(use.function, use.operation)
         row = None if flow.reason else self._row(use, value)
-        self.import_registry(value, draft)
+        self.sessions.import_registry(value, use.function, draft)
         if row is None or source is None:
             self._plan_run_sync(use, draft)
             return

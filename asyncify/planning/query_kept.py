@@ -106,7 +106,7 @@ class KeptQueries(QueryFlows):
         if not session:
             self._impede(function, "The session of a query has no name.")
             return
-        self.import_registry(value, draft)
+        self.sessions.import_registry(value, function, draft)
         instance = self._is_begun_by_instance(function, index)
         entity = "type({node.value})" if instance else "{node.value}"
         draft.add(
@@ -132,11 +132,6 @@ class KeptQueries(QueryFlows):
             site = Site(origin.function.module.path, statement[1], statement[2])
             place.add(RemoveStatement(node=NodeRef(kind, statement[3]), site=site))
 
-    def import_registry(self, value: v.QueryValue, draft: Draft) -> None:
-        """A file that executes what ``Model.query`` began needs the registry."""
-        if value.registry is not None:
-            draft.spell_symbol(value.registry.name, value.registry.module)
-
     def _plan_escapes(self, function: Function, draft: Draft) -> None:
         """What may execute a Query that it is given does so inside run_sync."""
         for index, reason in self.escaping.get(function, {}).items():
@@ -155,7 +150,7 @@ class KeptQueries(QueryFlows):
             node = self._node(function, index)
             source = self._text_source(value, function, index) if value is not None else None
             if value is not None:
-                self.import_registry(value, draft)
+                self.sessions.import_registry(value, function, draft)
             if source is None or node is None or not self._fits_lambda(function, index):
                 self._impede(function, f"A query can't be executed in run_sync here: {reason}.")
                 continue

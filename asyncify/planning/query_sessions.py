@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
@@ -18,7 +18,7 @@ from asyncify.analysis.program import Class, Function, Variable, dotted
 from asyncify.analysis.statements import statements_of
 from asyncify.analysis.uses import Use
 from asyncify.decisions import SessionSource
-from asyncify.planning.draft import known_spelling
+from asyncify.planning.draft import Draft, known_spelling
 from asyncify.planning.settling import Settling, Waiting
 
 if TYPE_CHECKING:
@@ -27,6 +27,16 @@ if TYPE_CHECKING:
 _NAMES = ("session", "db", "db_session", "async_session", "query_session", "session_")
 
 _Place = tuple[v.QueryValue, Function]  # a Query, and who has it
+
+
+class RegistryTwins(Protocol):
+    """The registries of the sync side."""
+
+    def registry(self, variable: Variable, function: Function) -> str:
+        """What a registry is called in a function that runs on the sync side, else ''."""
+
+    def let_import(self, function: Function, local: str, new: str, draft: Draft) -> None:
+        """Import a new name where an old one is imported."""
 
 
 class QuerySessions:
@@ -39,6 +49,7 @@ class QuerySessions:
         self.flows = flows
         self.parameters: dict[Function, str] = {}  # functions that get a session, by its name
         self.calls: dict[Function, list[tuple[Function, int, str]]] = {}  # and who gives it
+        self.twins: RegistryTwins | None = None  # where the program has a sync side
         self._refused: set[Function] = set()
         self._names: Settling[_Place] = Settling(self._seen_or_given, self._taken)
 
@@ -82,9 +93,29 @@ class QuerySessions:
     def _registry(self, registry: Variable, function: Function) -> str:
         """How a file names a registry, which it may have to import first."""
         here, program = function.module, self.inference.program
+        name = self._twin(registry, function) or registry.name
+        if program.lookup(function, registry.name) == registry:
+            return name  # the function itself may import it
         known = known_spelling(program, here, registry.name, registry.module)
-        text = known or ("" if registry.name in here.bindings else registry.name)
+        if known and name != registry.name:
+            known = ".".join([*known.split(".")[:-1], name])
+        text = known or ("" if name in here.bindings else name)
         return text if _sees_module(function, text) else ""
+
+    def import_registry(self, value: v.QueryValue, function: Function, draft: Draft) -> None:
+        """A file that executes what ``Model.query`` began needs the registry."""
+        registry, program = value.registry, self.inference.program
+        if registry is None:
+            return
+        twin = self._twin(registry, function)
+        if twin and program.lookup(function, registry.name) == registry:
+            assert self.twins is not None
+            self.twins.let_import(function, registry.name, twin, draft)
+        elif not twin or "." not in self.name(value, function):
+            draft.spell_symbol(twin or registry.name, registry.module)
+
+    def _twin(self, registry: Variable, function: Function) -> str:
+        return self.twins.registry(registry, function) if self.twins is not None else ""
 
     def _seen_or_given(self, place: _Place) -> set[str]:
         """The session where a Query begins, or as the callers of what gives it have it."""

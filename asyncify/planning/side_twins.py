@@ -140,6 +140,10 @@ class SidePlanner:
         """Does anything have a sync copy?"""
         return bool(self.variables.names or self.sides.twinned)
 
+    def registry(self, variable: Variable, function: Function) -> str:
+        """What a registry of sessions is called in a function, if that runs on the sync side."""
+        return self.variables.twin(variable) if function in self.sides.quiet else ""
+
     def twin_name(self, symbol: Symbol) -> str:
         """What the sync copy of something is called, or '' where it has none."""
         if isinstance(symbol, Variable):
@@ -352,6 +356,8 @@ class SidePlanner:
         }  # fmt: skip
         # To follow all queries of the program once more takes long: few copies have any.
         queries = QueryPlanner(self.colors, view, self.support) if with_queries else None
+        if queries is not None and self.alongside is None:
+            queries.sessions.twins = _OfCopies(self)
         for function in functions:
             self._copy(function, parts[function], queries)
 
@@ -388,3 +394,14 @@ class SidePlanner:
             draft.add(copy)
         if self.alongside is not None:
             self.alongside.stands(draft, function, None if there else copy)
+
+
+class _OfCopies:
+    """The registries in copies of functions, which run on the sync side all."""
+
+    def __init__(self, planner: SidePlanner) -> None:
+        self.planner = planner
+        self.let_import = planner.let_import
+
+    def registry(self, variable: Variable, function: Function) -> str:
+        return self.planner.variables.twin(variable)
