@@ -189,7 +189,20 @@ def prove(
     for site in sorted(second.held_back - plan.held_back):
         sentence = "The result would need a change here, where nothing can be rewritten."
         problems.append(finding("ASY901", site, sentence, "Please report this."))
-    return problems + _unawaited(plan, second)
+    return problems + _unawaited(plan, second) + _mistaken(plan, second)
+
+
+def _mistaken(first: Plan, second: Plan) -> list[Finding]:
+    """What dependencies of the output give, where that is another session than is annotated there:
+    plain ones give one session to everybody, to what turns and to what stays."""
+    before = Counter(each.site.path for each in first.findings if each.code == "ASY406")
+    found = []
+    for each in second.findings:
+        if each.code == "ASY406" and not each.fixed:
+            before[each.site.path] -= 1
+            if before[each.site.path] < 0:
+                found.append(finding("ASY901", each.site, each.reason, "Please report this."))
+    return found
 
 
 def _unawaited(first: Plan, second: Plan) -> list[Finding]:

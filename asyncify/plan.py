@@ -327,7 +327,9 @@ class Planner:
     def _staying_on_purpose(self) -> set[Function]:
         """Functions with queries that stay sync, but not because something failed: what failed is
         left as it is, so that a second run fails in the same way. A Query in a lambda that is given
-        to ``run_sync`` was meant to be one."""
+        to ``run_sync`` was meant to be one. Beside async engines nothing changes that stays."""
+        if self.inference.config.alongside:
+            return set()
         failed = self.coloring.stays - self.coloring.entered
         found = self.queries.functions() - self.coloring.turned - failed
         return {function for function in found if not self._is_entered_lambda(function)}

@@ -15,6 +15,7 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.coloring import Coloring
 from asyncify.analysis.colors import Colors
+from asyncify.analysis.injected import Injected
 from asyncify.analysis.program import Function, Module, Variable
 from asyncify.analysis.sides import beside_name, home, ordered, source_beside_name
 from asyncify.decisions import (
@@ -52,18 +53,26 @@ class Alongside:
         self.coloring = coloring
         self.program = colors.program
         self.inference = colors.inference
+        self.injected = Injected(colors.inference)
         self._swaps: list[_Swap] = []
         self._spelled: dict[int, tuple[Draft, dict[str, str]]] = {}
 
     def users(self) -> list[Function]:
-        """The functions that name what is async from now on."""
+        """The functions that name what is async from now on, and the plain dependencies of those,
+        which make something of the session that they are given: ``Users(db)``."""
         coloring, sides = self.coloring, self.coloring.sides
         staying = coloring.stays | coloring.islands | coloring.entered | sides.quiet
-        return ordered(
+        found = {
             function for function in self.inference.evaluations
             if function.facts.kind in ("def", "lambda") and function not in staying
             and home(function) not in sides.twinned and self._turns(home(function))
-        )  # fmt: skip
+        }  # fmt: skip
+        pending = list(found)
+        while pending:
+            given = set(self.injected.into(pending.pop())) - staying - sides.twinned - found
+            found |= given
+            pending += given
+        return ordered(found)
 
     def _turns(self, function: Function) -> bool:
         turned = self.coloring.turned
