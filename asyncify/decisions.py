@@ -552,9 +552,13 @@ class FilePlan:
     decisions: tuple[Decision, ...]
 
 
-_AWAITING = (AwaitExpression, AwaitFirstMatch, EnterRunSync, RunMetadata)
+_AWAITING = (AwaitExpression, AwaitFirstMatch, EnterRunSync, MakeAsyncFor, RunMetadata)
 
 
 def awaits(decision: Decision) -> bool:
-    """Does an edit put in an ``await``?"""
+    """Does an edit put in an ``await``, or a loop that awaits its items?"""
+    if isinstance(decision, ReplaceExpression) and " async for " in decision.template:
+        return True
+    if isinstance(decision, ReplaceCall) and " async for " in decision.awaited:
+        return True
     return isinstance(decision, _AWAITING) or bool(getattr(decision, "awaits", False))

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.evaluate import Evaluation
+from asyncify.analysis.iterating import ITERATING
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Class, Function
 from asyncify.analysis.statements import statements_of
-from asyncify.analysis.use_calls import ITERATING
 from asyncify.vocabulary import special as words
 from asyncify.vocabulary.classes import LOOKED_AT, PLAIN_BASES
 from asyncify.vocabulary.tasks import OF_METHODS

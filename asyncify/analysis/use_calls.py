@@ -12,6 +12,7 @@ from asyncify.analysis.boundaries import fits
 from asyncify.analysis.by_name import imports, is_hidden
 from asyncify.analysis.callables import CALLER
 from asyncify.analysis.item_functions import REDUCE
+from asyncify.analysis.iterating import FROM_ITERABLE, ITERATING, reads_items
 from asyncify.analysis.looked_up import GETATTR
 from asyncify.analysis.program import Class, Function, dotted
 from asyncify.analysis.queries import COMPUTED, rebuilds
@@ -30,19 +31,7 @@ from asyncify.vocabulary.rows import Form, Role
 from asyncify.vocabulary.sqlalchemy_query import QUERY
 from asyncify.vocabulary.tasks import STEPPING, STREAMING, TAKING_PATHS
 
-FROM_ITERABLE = "itertools.chain.from_iterable"
 METADATA = ("create_all", "drop_all", "reflect")
-# Builtins that iterate over their arguments.
-ITERATING = {
-    "list", "tuple", "set", "sorted", "iter", "enumerate", "sum", "any", "all", "zip", "map",
-    "filter", "dict", "frozenset", "min", "max", "next", "reversed",
-    "collections.Counter", "collections.OrderedDict", "collections.deque", "dict.fromkeys",
-    "functools.reduce",
-    "itertools.accumulate", "itertools.chain", "itertools.combinations", "itertools.compress",
-    "itertools.cycle", "itertools.dropwhile", "itertools.filterfalse", "itertools.groupby",
-    "itertools.islice", "itertools.pairwise", "itertools.permutations", "itertools.product",
-    "itertools.starmap", "itertools.takewhile", "itertools.tee", "itertools.zip_longest",
-}  # fmt: skip
 # Run a coroutine in an event loop of its own; https://docs.python.org/3/library/asyncio-runner.html
 LOOPS = {"asyncio.run", "asyncio.runners.run", "anyio.run"}
 
@@ -50,6 +39,7 @@ _CLOSING = v.Foreign(CLOSING)
 _OWN_SESSIONS = "Sessions of a class of the program stay sync: an async session only wraps them."
 _OF_QUERIES = {"Session", "scoped_session", "Connection"}
 _GENERATORS_OF_GENERATORS = "`chain.from_iterable` is given a generator of others."
+_ITEMS = "`{}` goes through what the items of a container give."
 _BY_NAME = "`{}` of a session or engine is called by `methodcaller`, which can't await it."
 _MADE_QUERIES = "A Query that its class makes on a session has no form on an async one."
 
@@ -393,21 +383,37 @@ class Calls(Arguments):
             for argument in given[1:2] if name == REDUCE else given:
                 if argument >= 0:
                     yield from self.iterated(argument)
+                if reads_items(self.values, operation, argument):
+                    yield from self._items(index, argument, name)
         elif name == FROM_ITERABLE and operation[6] and operation[6][0] >= 0:
             yield from self._chained(operation[6][0])
+            return
         elif name in STEPPING and operation[6] and operation[6][0] >= 0:
             yield from self.stepped(index, operation[6][0])
 
     def _chained(self, index: int) -> Iterator[Use]:
         """``chain.from_iterable(names(session, age) for age in ages)``"""
         value = self.values[index]
-        made = v.generators(v.elements(value))
         if any(isinstance(a, v.Generated) for a in value):
             yield Use("refused", self.function, index, name=_GENERATORS_OF_GENERATORS)
-        elif made:
-            functions = [a.function for a in made if isinstance(a, v.Generated)]
-            callees = in_order(functions, made)
+        elif callees := self._gone_through(v.elements(value)):
             yield Use("iterate", self.function, index, name=callees[0].name, callees=callees)
+
+    def _items(self, index: int, argument: int, name: str) -> Iterator[Use]:
+        """``zip(*tables)``, ``map(list, tables)``"""
+        value = self.values[argument if argument >= 0 else ~argument]
+        callees = self._gone_through(v.elements(value))
+        if callees:
+            reason = _ITEMS.format(name.rpartition(".")[2])
+            yield Use("refused", self.function, index, name=reason, callees=callees)
+
+    def _gone_through(self, value: v.Value) -> tuple[Function, ...]:
+        """The functions of the program that run when something is gone through."""
+        functions = [a.function for a in value if isinstance(a, v.Generated)]
+        for atom in value:
+            if isinstance(atom, v.Instance):
+                functions += self.inference.methods(atom.cls, "__iter__")
+        return in_order(functions, value)
 
     def stepped(self, index: int, iterator: int) -> Iterator[Use]:
         """``anext(rows)`` makes what gives the next item once it is awaited."""
@@ -464,15 +470,11 @@ class Calls(Arguments):
 
     def iterated(self, index: int) -> Iterator[Use]:
         yield from self.iterated_queries(index)
-        generators = tuple(a.function for a in self.values[index] if isinstance(a, v.Generated))
-        methods = tuple(
-            m for a in self.values[index] if isinstance(a, v.Instance)
-            for m in self.inference.methods(a.cls, "__iter__")
-        )  # fmt: skip
-        if is_hidden(self.values[index]):
-            generators = self.by_name.generators(self.evaluation, index)
-        if generators or methods:
-            callees = in_order([*generators, *methods], self.values[index])
+        value = self.values[index]
+        callees = self._gone_through(value)
+        if is_hidden(value):
+            callees = in_order([*self.by_name.generators(self.evaluation, index), *callees], value)
+        if callees:
             yield Use("iterate", self.function, index, name=callees[0].name, callees=callees)
 
     def metadata(self, index: int, operation: f.Operation) -> Iterator[Use]:

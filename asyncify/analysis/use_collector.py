@@ -116,9 +116,9 @@ class Collector(Calls):
         if self._reaches_sessions(operation) or self._method(operation) in TAKING_PATHS:
             return self.call(index, operation)
         for argument in operation[6]:
-            if argument >= 0 and (
-                not self.inference.holds_nothing(self.values[argument])
-                or self._may_be_made_by_ours(argument)
+            given = argument if argument >= 0 else ~argument
+            if not self.inference.holds_nothing(self.values[given]) or (
+                argument >= 0 and self._may_be_made_by_ours(argument)
             ):
                 return self.call(index, operation)
         for _, argument in operation[7]:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.infer import Inference
+from asyncify.analysis.iterating import ITERATING, reads_items
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Function, dotted
-from asyncify.analysis.uses import ITERATING
 from asyncify.vocabulary.names import KINDS
 from asyncify.vocabulary.sqlalchemy_query import QUERY
 
@@ -113,7 +113,7 @@ class Escapes:
             if operation[0] == f.CONDITIONAL:
                 return bool(operation[5] == index)
             if operation[0] == f.COMPREHENSION:
-                return self._in_comprehension(index, parent) is not None
+                return _is_filter(operation, index)
             if operation[0] == f.OPERATOR and operation[5] == "Not":
                 return True
             if operation[0] != f.BOOLEAN:
@@ -156,8 +156,27 @@ class Escapes:
         return Escape(_ASKED) if self.operations[parent][5] == index else None
 
     def _in_comprehension(self, index: int, parent: int) -> Escape | None:
-        conditions = {c for generator in self.operations[parent][8] for c in generator[5]}
-        return Escape(_ASKED) if index in conditions else None
+        operation = self.operations[parent]
+        if _is_filter(operation, index):
+            return Escape(_ASKED)
+        return self._as_item(parent) if index in operation[10] else None
+
+    def _in_sequence(self, index: int, parent: int) -> Escape | None:
+        return self._as_item(parent) if index in self.operations[parent][6] else None
+
+    def _as_item(self, container: int) -> Escape | None:
+        """A container of it is given to what goes through what its items give."""
+        for argument in (container, ~container):
+            call = self.layout.parent(container)
+            operation = self.operations[call] if call >= 0 else ()
+            if (
+                operation[:1] == (f.CALL,)
+                and argument in operation[6]
+                and reads_items(self.values, operation, argument)
+            ):
+                name = dotted(self.operations, operation[5])
+                return Escape(f"`{name}` goes through it among others", True, call)
+        return None
 
     def _in_call(self, index: int, parent: int) -> Escape | None:
         operation = self.operations[parent]
@@ -206,7 +225,13 @@ _HANDLERS = {
     f.CONDITIONAL: Escapes._in_conditional,
     f.COMPREHENSION: Escapes._in_comprehension,
     f.CALL: Escapes._in_call,
+    f.SEQUENCE: Escapes._in_sequence,
 }
+
+
+def _is_filter(comprehension: f.Operation, index: int) -> bool:
+    """Is an operation what a comprehension chooses its items by?"""
+    return any(index in generator[5] for generator in comprehension[8])
 
 
 def is_query(atom: v.Atom) -> bool:

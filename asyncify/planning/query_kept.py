@@ -10,6 +10,7 @@ from collections.abc import Callable
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.consumers import is_lazy
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, Module
@@ -134,6 +135,7 @@ class KeptQueries(QueryFlows):
 
     def _plan_escapes(self, function: Function, draft: Draft) -> None:
         """What may execute a Query that it is given does so inside run_sync."""
+        layout = self.colors.uses.layout(function)
         for index, reason in self.escaping.get(function, {}).items():
             operation = function.body.operations[index]
             if index in self._inside.get(function, ()) or self._is_entered(function, index):
@@ -154,13 +156,9 @@ class KeptQueries(QueryFlows):
             if source is None or node is None or not self._fits_lambda(function, index):
                 self._impede(function, f"A query can't be executed in run_sync here: {reason}.")
                 continue
-            inner = (
-                "{node}"
-                if operation[0] == f.CALL
-                and value is not None
-                and not (self._queries(function, index))
-                else "list({node})"
-            )
+            is_given = operation[0] == f.CALL and value is not None
+            read = not is_given or self._queries(function, index) or is_lazy(layout, index)
+            inner = "list({node})" if read else "{node}"
             draft.add(
                 ReplaceExpression(
                     node=node, site=draft.site(operation),
@@ -189,6 +187,7 @@ class KeptQueries(QueryFlows):
         places = [index]
         if operation[0] == f.CALL:
             places += [i if i >= 0 else ~i for i in operation[6]] + [i for _, i in operation[7]]
+            places += sorted(self.colors.uses.layout(function).subtree(index))  # in containers
         found = (self._value(function, place) for place in places)
         return next((value for value in found if value is not None), None)
 
