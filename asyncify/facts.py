@@ -21,7 +21,7 @@ import marshal
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-SCHEMA = 10
+SCHEMA = 11
 
 # Operations: kind, then the payload.
 NAME = 0  # name
@@ -121,7 +121,7 @@ class FunctionFacts(NamedTuple):
     ``names`` are the identifiers that occur in it (not in nested functions); ``members`` those of
     them that may name an attribute: behind a dot, or as a string; ``stores`` the attributes that it
     assigns, or assigns items of; ``bound`` the names that it binds; ``declared`` its ``global`` and
-    ``nonlocal`` names;
+    ``nonlocal`` names, and what a module has imported and assigns anew;
     ``imports`` what is imported in it, as in an import statement (a module's are in its facts).
     """
 

@@ -60,9 +60,9 @@ def call(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Value:
     if not callees:
         if method[0] == f.ATTRIBUTE and method[6] in RUNNING:
             return running.run(evaluation, RUNNING[method[6]], operation)
-        return _contained(evaluation, method, operation[6])
+        return _contained(evaluation, method, operation)
     if method[0] == f.ATTRIBUTE and method[6] in OF_CONTAINERS and _of_containers(callees):
-        return _contained(evaluation, method, operation[6])
+        return _contained(evaluation, method, operation)
     inference = evaluation.inference
     known = inference.results.get(callees)
     if known is not None:
@@ -178,12 +178,24 @@ def _of_containers(callees: v.Value) -> bool:
     return all(isinstance(a, v.Foreign) and a.name.startswith(_CONTAINERS) for a in callees)
 
 
-def _contained(evaluation: Evaluation, method: f.Operation, positional: tuple[int, ...]) -> v.Value:
+def _updated(evaluation: Evaluation, base: int, operation: f.Operation) -> None:
+    """``found.update(users, session=session)``: the dict has it under these keys."""
+    values, fields = evaluation.values, _named(evaluation.values, operation[7])
+    for place in operation[6]:
+        fields |= v.keyed(values[place]) if place >= 0 else {}
+    for key, value in fields.items():
+        if not evaluation.inference.holds_nothing(value):
+            evaluation.fill(base, value, key)
+
+
+def _contained(evaluation: Evaluation, method: f.Operation, operation: f.Operation) -> v.Value:
     """What is put into a container, and what is taken out of one: Queries, functions, objects
     of the program."""
-    name = method[6] if method[0] == f.ATTRIBUTE else ""
+    name, positional = method[6] if method[0] == f.ATTRIBUTE else "", operation[6]
     if name not in OF_CONTAINERS:
         return v.UNKNOWN
+    if name == "update":
+        _updated(evaluation, method[5], operation)
     if positional and positional[-1] >= 0 and name in v.FILLING:
         given = evaluation.values[positional[-1]]
         given = v.elements(given) if name in v.POURING else given

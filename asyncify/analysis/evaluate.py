@@ -236,10 +236,8 @@ class Evaluation:
         definitions.define(self, self.function.module.functions[statement[7]])
 
     def on_import(self, statement: f.Statement) -> None:
-        if not self.is_scope:
-            return
         for local, module, name, level in statement[7]:
-            if local and local != "*":
+            if local and local != "*" and (self.is_scope or local in self.function.facts.declared):
                 item = f.Import(local, module, name, level, 0, 0, 0)
                 symbol = self.program.resolve_import(self.function.module, item)
                 self.assign(local, self.symbol(symbol))
@@ -323,6 +321,7 @@ class Evaluation:
             method = self.operations[operation[5]]
             if method[0] == f.ATTRIBUTE and method[6] in v.GETTING:
                 self.fill(method[5], held)
+            self.store(operators.described(self, base), _DICT, held)  # vars(self)[key] = value
         elif operation[0] == f.NAME:
             name = operation[5]
             slot = None if name in self.environment else self._free(name)
@@ -333,6 +332,9 @@ class Evaluation:
 
     def store(self, base: v.Value, attribute: str, value: v.Value) -> None:
         inference = self.inference
+        if attribute == _DICT:  # self.__dict__.update(session=session)
+            for name, held in v.keyed(value).items():
+                self.store(base, name, held)
         for atom in base:
             if isinstance(atom, (v.Instance, v.ClassObject)):
                 inference.write(inference.slot("attribute", atom.cls, attribute), value)
@@ -510,6 +512,7 @@ def _joined(left: Environment, right: Environment) -> Environment:
     return out
 
 
+_DICT = "__dict__"
 _NAME, _CONSTANT, _ATTRIBUTE, _COMPREHENSION = f.NAME, f.CONSTANT, f.ATTRIBUTE, f.COMPREHENSION
 
 

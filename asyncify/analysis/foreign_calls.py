@@ -411,7 +411,7 @@ _SOME = (
 _IN_PARTS = ("itertools.batched", "itertools.combinations", "itertools.permutations",
              "itertools.pairwise", "itertools.tee")  # fmt: skip
 _CHAINING = ("itertools.chain", "itertools.chain.from_iterable", "heapq.merge")
-_DICTS = ("dict", "collections.OrderedDict", "types.MappingProxyType")
+_DICTS = ("dict", "collections.OrderedDict", "collections.UserDict", "types.MappingProxyType")
 _SAME = (
     "staticmethod",
     "copy.copy",
@@ -437,6 +437,7 @@ _TAKEN_FROM_QUEUES = [queue + method for queue in _QUEUES for method in ("get", 
 _ROWS: dict[str, _Row] = {
     **dict.fromkeys(RUNNERS, _Row(_runner)),
     **dict.fromkeys(DEPENDS, _Row(lambda _: v.UNKNOWN)),
+    "super": _Row(lambda of: members.super_of(of.arguments), 2),
     "getattr": _Row(_by_name, 2),
     "setattr": _Row(_set_by_name, 3),
     **dict.fromkeys(REPLACING, _Row(_replaced, 1)),
@@ -451,7 +452,7 @@ _ROWS: dict[str, _Row] = {
     **dict.fromkeys(
         _COPYING, _Row(lambda of: records.replaced(of.evaluation, of.arguments[0], of.named), 1)
     ),
-    "collections.namedtuple": _Row(lambda of: records.named_tuple(of.arguments), 2),
+    "collections.namedtuple": _Row(lambda of: records.named_tuple(of.evaluation, of.operation), 2),
     **{f"unittest.mock.{name}": _Row(_mock) for name in MOCKS},
     **dict.fromkeys(item_functions.NAMES, _Row(_with_items, 1)),
     **dict.fromkeys(

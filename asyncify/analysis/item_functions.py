@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asyncify.analysis import protocols
+from asyncify.analysis import callables, protocols
 from asyncify.analysis import values as v
 from asyncify.analysis.construction import construct
 
@@ -71,4 +71,6 @@ def called(evaluation: Evaluation, function: v.Value, given: list[v.Value]) -> v
             made.append(construct(evaluation, atom.cls, behind, {}))
         elif isinstance(atom, v.Giving):
             made.append(atom.items)
+        elif isinstance(atom, v.Foreign) and atom.name.startswith(callables.GETTERS) and given:
+            made.append(callables.got(evaluation, atom.name, given[0]))
     return v.join(made)

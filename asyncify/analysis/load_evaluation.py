@@ -444,6 +444,10 @@ class LoadEvaluation:
             return load_statements.begun(self, index)
         if told & PROPERTY:
             return load_summaries.property_of_another(self, index)
+        if self.loading.inference.made_attributes.there:
+            found = load_objects.delegated(self, index)
+            if found:
+                return found
         return self.body.by_type(index) if told & INSTANCE else s.NOTHING
 
     def is_given_something(self, operation: f.Operation) -> bool:

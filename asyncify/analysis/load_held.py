@@ -52,8 +52,13 @@ class Held:
     def kept(self, body: LoadBody, base: int, name: str) -> v.Value:
         """What was put there in any run."""
         cls = body.class_of(base)
-        keys = cls.family if cls is not None else (last_name(body.operations[base]),)
-        return v.UNKNOWN.union(*(self._put.get((key, name), v.UNKNOWN) for key in keys))
+        if cls is not None:
+            return self.kept_by(cls, name)
+        return self._put.get((last_name(body.operations[base]), name), v.UNKNOWN)
+
+    def kept_by(self, cls: Class, name: str) -> v.Value:
+        """The same, of objects of a class."""
+        return v.UNKNOWN.union(*(self._put.get((each, name), v.UNKNOWN) for each in cls.family))
 
     def of(self, holder: Class, name: str) -> v.Value:
         """An attribute: what is known of it, or what annotations say where nobody asked what its

@@ -64,6 +64,23 @@ def called(run: LoadEvaluation, index: int) -> None:
             load_summaries.apply(run, method, [s.NOTHING], index, [at])
 
 
+def delegated(run: LoadEvaluation, index: int) -> s.Value:
+    """``view.team``, of an object that hands on to an instance what it hasn't got: of that the
+    attribute is read."""
+    operation, inference = run.operations[index], run.loading.inference
+    place, name, found = operation[5], operation[6], []
+    for atom in run.types(place):
+        cls = atom.cls if isinstance(atom, v.Instance) else None
+        kept = inference.made_attributes.wrapped_as(cls) if cls is not None else ""
+        if cls is None or not kept or cls.find(name) is not None or inference.held(cls, name):
+            continue
+        value = inference.held(cls, kept) or run.loading.held.kept_by(cls, kept)
+        for each in run.loading.telling.instances(value, s.Source("other", run.function, place)):
+            if isinstance(each, s.Entity):
+                found.append(load_reads.read(run, each, name, index, load_reads.Reading(index)))
+    return s.join(found)
+
+
 def resolvers(loading: Loading) -> dict[Class, list[Function]]:
     """The methods that a schema of GraphQL calls of an object of the program, by its class."""
     found: dict[Class, list[Function]] = {}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.looked_up import GETATTR
-from asyncify.analysis.program import Function
+from asyncify.analysis.program import Class, Function
 
 if TYPE_CHECKING:
     from asyncify.analysis.infer import Inference
@@ -47,13 +47,17 @@ class MadeAttributes:
 
     def wrapped(self, owner: v.Instance) -> v.Value | None:
         """The objects that are asked for what an object hasn't got; None where none is known."""
-        method = owner.cls.find(_MISSING)
+        name = self.wrapped_as(owner.cls)
+        return self.inference.attribute(owner.cls, name) if name else None
+
+    def wrapped_as(self, cls: Class) -> str:
+        """The attribute with those objects, or ''."""
+        method = cls.find(_MISSING)
         if not isinstance(method, Function):
-            return None
+            return ""
         if method not in self._wrapped:
             self._wrapped[method] = _handing_on(method)
-        name = self._wrapped[method]
-        return self.inference.attribute(owner.cls, name) if name else None
+        return self._wrapped[method]
 
     def missing(self, owner: v.Instance, name: str) -> v.Value:
         """What ``__getattr__`` returns for a name."""

@@ -369,6 +369,18 @@ def super_object(evaluation: Evaluation) -> v.Value:
     return v.join(v.one(v.Instance(b)) for b in owner.bases if isinstance(b, Class))
 
 
+def super_of(arguments: list[v.Value]) -> v.Value:
+    """``super(Base, app)``, outside of a method of the class too: what comes behind `Base` among
+    the classes of `app`."""
+    found = [
+        cls.ancestors[place + 1 :]
+        for cls in (a.cls for a in arguments[1] if isinstance(a, (v.Instance, v.ClassObject)))
+        for place, each in enumerate(cls.ancestors)
+        if v.ClassObject(each) in arguments[0]
+    ]
+    return v.join(v.one(v.Instance(behind[0])) for behind in found if behind)
+
+
 def is_super(evaluation: Evaluation, index: int) -> bool:
     """Is an expression ``super()``?"""
     operation = evaluation.operations[index]

@@ -26,7 +26,7 @@ def subscript(evaluation: Evaluation, operation: f.Operation, index: int) -> v.V
     key = key_of(evaluation.operations[operation[6]])
     out = [v.under(base, key) if key is not None else _under_any(evaluation, base, operation[6])]
     if key is not None:
-        out += [members.of(evaluation, a, key) for a in _described(evaluation, operation[5])]
+        out += [members.of(evaluation, a, key) for a in described(evaluation, operation[5])]
     for atom in base:
         if isinstance(atom, v.QueryValue):
             sliced = evaluation.operations[operation[6]][0] == f.SLICE
@@ -83,7 +83,7 @@ def sequence(evaluation: Evaluation, operation: f.Operation, index: int) -> v.Va
     return v.collection(v.join(items))
 
 
-def _described(evaluation: Evaluation, index: int) -> v.Value:
+def described(evaluation: Evaluation, index: int) -> v.Value:
     """The objects whose attributes an expression gives as a dict: ``vars(a)``, ``a.__dict__``."""
     operation, operations = evaluation.operations[index], evaluation.operations
     place = -1

@@ -79,7 +79,7 @@ class Program:
         for item in module.facts.imports:
             if item.name == "*":
                 module.stars.append(item)
-            elif item.local:
+            elif item.local and item.local not in functions[0].facts.declared:
                 bindings[item.local] = Binding("import", item)
         for function in functions:
             if function.facts.parent == 0 and function.facts.kind in ("def", "class"):

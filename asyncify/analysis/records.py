@@ -24,15 +24,18 @@ NAMESPACE = "types.SimpleNamespace"
 # -- named tuples
 
 
-def named_tuple(arguments: list[v.Value]) -> v.Value:
-    """``namedtuple("Point", "x y")``"""
-    if len(arguments) < 2:
+def named_tuple(evaluation: Evaluation, operation: f.Operation) -> v.Value:
+    """``namedtuple("Point", "x y")``, ``namedtuple("Point", ["x", "y"])``"""
+    operations, listed = evaluation.operations, operation[6][1:2]
+    if listed and listed[0] >= 0 and operations[listed[0]][0] == f.SEQUENCE:
+        listed = operations[listed[0]][6]
+    if min(listed, default=-1) < 0:
         return v.UNKNOWN
-    found = [*arguments[1], *v.elements(arguments[1])]
-    if any(isinstance(a, v.TupleValue) for a in arguments[1]):
-        found = [a for each in v.positions(arguments[1]) for a in each]
-    texts = [a.value for a in found if isinstance(a, v.Literal) and isinstance(a.value, str)]
-    names = tuple(name for text in texts for name in text.replace(",", " ").split())
+    texts = [
+        a.value for each in listed for a in evaluation.values[each] if isinstance(a, v.Literal)
+    ]
+    given = " ".join(text for text in texts if isinstance(text, str))
+    names = tuple(given.replace(",", " ").split())
     return v.one(v.NamedTupleClass(names)) if names else v.UNKNOWN
 
 

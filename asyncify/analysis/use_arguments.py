@@ -32,11 +32,13 @@ _PROCESSES = "concurrent.futures.ProcessPoolExecutor"
 _HARMLESS = (
     "sqlalchemy.event.", "contextlib.", "functools.", "typing.", "unittest.mock", "logging.",
     "fastapi.", "starlette.", "builtins.", "weakref.", "copy.", "asyncio.", "dataclasses.",
+    "collections.",
 )  # fmt: skip
 _KEEPING = {
     "append", "add", "setattr", "put", "get", "pop", "add_task", "set", "info",
     "debug", "warning", "isinstance", "object", "patch", "spy", "override", "add_middleware",
     "setdefault", "update", "insert", "create_all", "drop_all", "reflect", "SimpleNamespace",
+    "__setattr__",
     "compile",  # a statement, for a dialect
 }  # fmt: skip
 

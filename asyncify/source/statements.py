@@ -65,6 +65,9 @@ class Statements(Expressions):
         value = self.expression(node.value)
         if self.current == 0 and targets == ((f.TO_NAME, "__all__", targets[0][-1]),):
             self.exports = _literal_names(node.value)
+        if self.current == 0 and isinstance(node.value, (ast.Call, ast.Attribute)):
+            imported = {item.local for item in self.imports}  # join = shelf.join
+            self.scope.declared += [t[1] for t in targets if t[0] == f.TO_NAME and t[1] in imported]
         return self.statement(f.ASSIGN, node, number, first, fixed, targets, value)
 
     def on_annassign(self, node: ast.AnnAssign, fixed: bool) -> tuple[Any, ...]:

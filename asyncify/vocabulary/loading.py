@@ -206,7 +206,7 @@ ASKED_BY_IN = ("__contains__", "__iter__")
 CONTAINER_GIVES = {
     "pop": Gives.ONE, "popleft": Gives.ONE, "copy": Gives.MANY, "values": Gives.MANY,
     "get": Gives.ONE, "setdefault": Gives.ONE, "items": Gives.ROWS,
-    "keys": Gives.KEYS,
+    "keys": Gives.KEYS, "send": Gives.ONE,
 }  # fmt: skip
 NAMED_GETS = {"get", "setdefault", "pop"}  # by key
 FILLING = {"append", "add", "insert", "appendleft", "extend", "extendleft", "update"}
