@@ -247,6 +247,17 @@ def test_settings_of_the_project_stay(tmp_path: Path, mode: str) -> None:
     assert changes["pyproject.toml"].count("asyncio_mode") == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "section"),
+    [("pyproject.toml", "tool.pytest"), ("pytest.toml", "pytest"), (".pytest.toml", "pytest")],
+)
+def test_settings_in_toml_proper(tmp_path: Path, name: str, section: str) -> None:
+    """pytest refuses a file with both kinds of tables."""
+    text = f'[{section}]\npythonpath = ["."]\n'
+    changes, _ = followed(tmp_path, {name: text}, Needs(tests=True))
+    assert changes == {name: text + SETTINGS}
+
+
 def test_warnings_that_are_errors(tmp_path: Path) -> None:
     """aiosqlite warns of connections that are collected, as `sqlite3` doesn't."""
     needs, ignored = Needs(tests=True, sqlite="tests"), "ignore:<aiosqlite.core.Connection:Res"

@@ -162,6 +162,9 @@ class AnnotationPlanner:
     ) -> None:
         """One name inside an annotation."""
         scope, renames = annotation.scope, annotation.renames
+        line = annotation.operations[annotation.index][1]
+        if self.names.is_alias(scope, operations, index, line):
+            return
         name = self.names.meant(scope, operations, index)
         new = self.names.replacement(name) if name and not self.coloring.sync else None
         value = annotation.value

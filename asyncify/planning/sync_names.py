@@ -7,6 +7,7 @@ one of SQLAlchemy's are resolved at all.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection
 from functools import cached_property
 
@@ -14,7 +15,7 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Colors
 from asyncify.analysis.declarations import foreign_name
-from asyncify.analysis.program import Function, Module
+from asyncify.analysis.program import Function, Module, Variable
 from asyncify.vocabulary.names import CANONICAL, WATCHING, async_name
 from asyncify.vocabulary.testing import ASYNC_CLIENT, CLIENTS
 
@@ -92,6 +93,32 @@ class SyncNames:
         if key not in self._of_module:
             self._of_module[key] = foreign_name(function, operations, index, self.inference)
         return self._of_module[key]
+
+    def is_alias(
+        self, function: Function, operations: tuple[f.Operation, ...], index: int, line: int
+    ) -> bool:
+        """Is a name that of an alias, which took it from a class where it stood before this line,
+        or in the file that it is imported from: ``Session = Annotated[Session, Depends(get_db)]``?
+        """
+        operation = operations[index]
+        if operation[0] != f.NAME or operation[5] not in self.words:
+            return False
+        name, module = operation[5], function.module
+        return not _is_bound(function, name) and self._took(module, name, line, {module})
+
+    def _took(self, module: Module, name: str, line: int, seen: set[Module]) -> bool:
+        body = module.functions[0].body.operations
+        given = [body[each] for each in self.program.values_assigned(Variable(module, name))]
+        if any(each[0] == f.SUBSCRIPT and each[1] < line for each in given):
+            return True
+        binding = module.bindings.get(name)
+        if binding is None or binding.kind != "import" or not binding.value.name:
+            return False
+        item = binding.value
+        source = self.program.module_named(item.module, module, item.level)
+        if source is None or source in seen:
+            return False
+        return self._took(source, item.name, sys.maxsize, seen | {source})
 
     def listened(
         self, function: Function, operations: tuple[f.Operation, ...], index: int

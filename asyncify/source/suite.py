@@ -13,7 +13,7 @@ from pathlib import Path
 
 from asyncify.vocabulary.packages import FIRST_PYTEST, PYTEST_FILES
 
-_SETTINGS = ("pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
+_SETTINGS = tuple(dict.fromkeys(name for name, _ in PYTEST_FILES))
 _MANIFESTS = (
     "requirements*.txt", "requirements*.in", "requirements/*.txt", "requirements/*.in",
     "*/requirements*.txt", "pyproject.toml", "Pipfile", "setup.cfg", "setup.py", "tox.ini",

@@ -88,11 +88,15 @@ SETTINGS_SINCE: dict[str, tuple[int, int]] = {
     "asyncio_default_test_loop_scope": (0, 26),
 }
 ONE_LOOP = (0, 24)  # from which on tests can share a loop
-# Where pytest looks for its settings, the first that has them: pairs (file, section).
+# Where pytest looks for its settings, the first that has them: pairs (file, section). Those of TOML
+# proper came with pytest 9, which takes only one of both tables.
 PYTEST_FILES: tuple[tuple[str, str], ...] = (
+    ("pytest.toml", "pytest"),
+    (".pytest.toml", "pytest"),
     ("pytest.ini", "pytest"),
     (".pytest.ini", "pytest"),
     ("pyproject.toml", "tool.pytest.ini_options"),
+    ("pyproject.toml", "tool.pytest"),
     ("tox.ini", "pytest"),
     ("setup.cfg", "tool:pytest"),
 )
