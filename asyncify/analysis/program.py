@@ -15,6 +15,7 @@ from asyncify import facts as f
 from asyncify.analysis.import_roots import ImportRoots
 from asyncify.analysis.statements import names_assigned, statements_of
 from asyncify.analysis.symbols import VARIABLE, Binding, Class, Function, Module, Symbol, Variable
+from asyncify.vocabulary.special import LIBRARIES, PYTHONS
 
 __all__ = ["Binding", "Class", "Function", "Module", "Program", "Symbol", "Variable"]
 
@@ -380,7 +381,7 @@ class Program:
         found: dict[str, list[Function]] = {}
         for cls in self.classes.values():
             for method in cls.methods.values():
-                if not method.name.startswith("__"):
+                if not is_implicit(method):
                     found.setdefault(method.name, []).append(method)
         return {name: tuple(methods) for name, methods in found.items()}
 
@@ -440,8 +441,11 @@ class Program:
 
 
 def is_implicit(function: Function) -> bool:
-    """Is it a method that Python calls itself: ``__len__`` and its like?"""
-    return function.name.startswith("__") and function.name.endswith("__")
+    """Is it a method that Python calls itself, or a library: ``__len__``, ``__json__``? A program
+    may have others of its own, and call them by their names."""
+    name = function.name
+    is_special = name.startswith("__") and name.endswith("__")
+    return is_special and (name in PYTHONS or name.startswith(LIBRARIES))
 
 
 def holder_of(function: Function, name: str) -> Function | None:

@@ -90,7 +90,8 @@ class Specials:
         return None
 
     def _called(self, name: str) -> Obstacle:
-        return Obstacle("ASY101", f"Python calls {name} itself and can't await it.")
+        caller = "Python" if name in words.PYTHONS else "A library"
+        return Obstacle("ASY101", f"{caller} calls {name} itself and can't await it.")
 
     def _given_away(self, classes: set[Class]) -> tuple[str, Function, int] | None:
         """Who gives an object to something that may do anything with it?"""

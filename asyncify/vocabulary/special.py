@@ -30,3 +30,28 @@ OPERATORS = {  # and the names of their methods
 ITEM, SET_ITEM, DELETE_ITEM = "__getitem__", "__setitem__", "__delitem__"
 # The method of a session by which a class of the program's own chooses the engine.
 ROUTING = "get_bind"
+
+# What Python calls by itself, other than the operators, with its library (copy, pickle, sys, os):
+# https://docs.python.org/3/reference/datamodel.html#special-method-names
+_PYTHONS = (
+    "new", "init", "del", "repr", "str", "bytes", "format", "lt", "le", "eq", "ne", "gt", "ge",
+    "hash", "bool", "getattr", "getattribute", "setattr", "delattr", "dir", "get", "set",
+    "delete", "set_name", "init_subclass", "mro_entries", "prepare", "instancecheck",
+    "subclasscheck", "class_getitem", "subclasshook", "call", "len", "length_hint", "getitem",
+    "setitem", "delitem", "missing", "iter", "reversed", "contains", "next", "neg", "pos",
+    "abs", "invert", "complex", "int", "float", "index", "round", "trunc", "floor", "ceil",
+    "divmod", "rdivmod", "enter", "exit", "await", "aiter", "anext", "aenter", "aexit",
+    "buffer", "release_buffer", "annotate", "copy", "deepcopy", "replace", "reduce",
+    "reduce_ex", "getnewargs", "getnewargs_ex", "getstate", "setstate", "sizeof", "fspath",
+    "post_init",
+)  # fmt: skip
+PYTHONS = frozenset(f"__{name}__" for name in _PYTHONS) | frozenset(
+    f"__{prefix}{name}__" for name in OPERATORS.values() for prefix in ("", "r", "i")
+)
+# What libraries call of the objects that they are given, by the names or how these begin.
+LIBRARIES = (
+    "__json__", "__html__", "__acl__", "__rich", "__attrs_", "__get_validators__", "__pydantic_",
+    "__get_pydantic_", "__array", "__arrow_", "__dataframe__", "__clause_element__", "__declare_",
+    "__table", "__mapper", "__sa_", "__modify_schema__", "__conform__", "__composite_values__",
+    "__repr_", "__pretty__", "__strawberry_",
+)  # fmt: skip
