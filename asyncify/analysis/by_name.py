@@ -31,7 +31,7 @@ class ByName:
 
     def names(self, name: str) -> bool:
         """May a member of that name be a function of the program?"""
-        return bool(self.inference.program.methods_named(name) or self.registered(name))
+        return bool(self.inference.methods_named(name) or self.registered(name))
 
     def registered(self, name: str) -> tuple[Function, ...]:
         """What a library's object may give as an attribute of that name: the functions that its
@@ -116,7 +116,7 @@ class ByName:
         """The methods of the name that is called, which take such arguments; None where the call
         can't be one of theirs."""
         callee = evaluation.operations[operation[5]]
-        found = self.inference.program.methods_named(callee[6])
+        found = self.inference.methods_named(callee[6])
         if not (found or self.registered(callee[6])):
             return None
         if not is_hidden(evaluation.values[operation[5]]):

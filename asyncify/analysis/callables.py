@@ -85,7 +85,7 @@ def method_caller(evaluation: Evaluation, arguments: list[v.Value], named: Named
     inference = evaluation.inference
     methods = [
         method for name in _literals(arguments[:1])
-        for method in inference.program.methods_named(name) if not inference.is_property(method)
+        for method in inference.methods_named(name) if not inference.is_property(method)
     ]  # fmt: skip
     if len(methods) > _FEW:
         return v.UNKNOWN
@@ -101,7 +101,7 @@ def attribute_getter(evaluation: Evaluation, arguments: list[v.Value]) -> v.Valu
     inference = evaluation.inference
     paths = list(_literals(arguments))
     names = [path.rpartition(".")[2] for path in paths]
-    methods = [method for name in names for method in inference.program.methods_named(name)]
+    methods = [method for name in names for method in inference.methods_named(name)]
     if len(arguments) != 1 or len(methods) > _FEW:
         return v.UNKNOWN
     if not methods or not _MEMBERS.isdisjoint(names):

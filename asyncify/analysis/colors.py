@@ -24,7 +24,7 @@ from asyncify.analysis.factories import Factories
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.lambdas import Lambdas
 from asyncify.analysis.places import Obstacle
-from asyncify.analysis.program import Function, is_implicit
+from asyncify.analysis.program import Function
 from asyncify.analysis.reach import Reach
 from asyncify.analysis.settling import Settling
 from asyncify.analysis.sides import Sides, is_handed, ordered
@@ -33,6 +33,7 @@ from asyncify.analysis.uses import (
     LISTENING,
     Use,
 )
+from asyncify.vocabulary.special import is_special
 
 __all__ = ["Coloring", "Colors", "Obstacle"]
 
@@ -120,7 +121,7 @@ class Colors(Settling):
         for function in sorted(functions, key=lambda fn: (fn.module.path, fn.index)):
             if function.facts.kind == "module":
                 continue
-            if function.owner is not None and is_implicit(function):
+            if function.owner is not None and is_special(function.name):
                 self.inference.heat.instances((function.owner, *function.owner.descendants()))
                 for method in self.factories.naming_class(function):
                     self.inference.need(method)

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from asyncify.analysis import values as v
 from asyncify.analysis.coloring import Coloring
 from asyncify.analysis.components import Components
-from asyncify.analysis.program import Class, Function, is_implicit
+from asyncify.analysis.program import Class, Function
 from asyncify.analysis.sides import home
+from asyncify.vocabulary.special import is_special
 from asyncify.vocabulary.testing import is_test_path
 
 _FEW = 8  # functions that have such objects; more of them are no place of their own
@@ -115,7 +116,7 @@ def enclosed(colors: Enclosures, method: Function) -> set[Function]:
     """A special method with the other methods of its class, and the functions that have objects of
     that class; none where some of these are called by nobody who is known."""
     owner = method.owner
-    if owner is None or not is_implicit(method) or method.is_constructor:
+    if owner is None or not is_special(method.name) or method.is_constructor:
         return set()
     family = {*owner.ancestors, *owner.descendants()}
     methods = {m for cls in family for m in cls.methods.values()}

@@ -32,6 +32,7 @@ from asyncify.source.templates import Templates
 from asyncify.vocabulary.common import REGISTERED
 from asyncify.vocabulary.names import FUNCTIONS, KINDS, TABLES
 from asyncify.vocabulary.rows import Member
+from asyncify.vocabulary.special import is_special
 from asyncify.vocabulary.tasks import TAKING_PATHS
 from asyncify.vocabulary.testing import CLIENTS
 
@@ -113,6 +114,10 @@ class Inference(Signatures):
                     self.need(function)
 
     # -- functions
+
+    def methods_named(self, name: str) -> tuple[Function, ...]:
+        """The methods of that name of all classes, but for what Python or a library calls."""
+        return () if is_special(name) else self.program.methods_named(name)
 
     def methods(self, cls: Class, name: str) -> tuple[Function, ...]:
         """What a call of ``name`` on an instance may run: the class's own, and those of classes

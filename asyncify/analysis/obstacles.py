@@ -23,7 +23,7 @@ from asyncify.analysis.infer import Inference
 from asyncify.analysis.lambdas import Lambdas
 from asyncify.analysis.lent import Lent
 from asyncify.analysis.places import Obstacle
-from asyncify.analysis.program import Function, is_implicit
+from asyncify.analysis.program import Function
 from asyncify.analysis.properties import Properties
 from asyncify.analysis.serving import Servers
 from asyncify.analysis.signed import given_plainly
@@ -36,6 +36,7 @@ from asyncify.analysis.uses import (
 from asyncify.vocabulary import wsgi
 from asyncify.vocabulary.frameworks import CACHE_MEMBERS, NAMESPACE_DEFAULTS, Rule
 from asyncify.vocabulary.serving import TAILS
+from asyncify.vocabulary.special import is_special
 from asyncify.vocabulary.testing import FIXTURES, HOOK_PREFIX, is_test_path
 
 # Protocols that have an async form of their own, or whose result Python hands through.
@@ -115,7 +116,7 @@ class Obstacles(Callers):
         if extended:
             return self._called_plainly(Rule.SYNC, extended)
         name = function.name
-        if is_implicit(function) and name not in _TURNING_DUNDERS:
+        if is_special(function.name) and name not in _TURNING_DUNDERS:
             return None if function in self.factories.made else self.specials.obstacle(function)
         if name == "__getitem__":
             return self.properties.item_obstacle(function, self.callers().get(function, ()))

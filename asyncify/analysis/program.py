@@ -15,7 +15,6 @@ from asyncify import facts as f
 from asyncify.analysis.import_roots import ImportRoots
 from asyncify.analysis.statements import names_assigned, statements_of
 from asyncify.analysis.symbols import VARIABLE, Binding, Class, Function, Module, Symbol, Variable
-from asyncify.vocabulary.special import LIBRARIES, PYTHONS
 
 __all__ = ["Binding", "Class", "Function", "Module", "Program", "Symbol", "Variable"]
 
@@ -373,7 +372,7 @@ class Program:
         return found
 
     def methods_named(self, name: str) -> tuple[Function, ...]:
-        """The methods of that name of all classes, but for what Python calls by itself."""
+        """The methods of that name of all classes."""
         return self._methods_by_name.get(name, ())
 
     @cached_property
@@ -381,8 +380,7 @@ class Program:
         found: dict[str, list[Function]] = {}
         for cls in self.classes.values():
             for method in cls.methods.values():
-                if not is_implicit(method):
-                    found.setdefault(method.name, []).append(method)
+                found.setdefault(method.name, []).append(method)
         return {name: tuple(methods) for name, methods in found.items()}
 
     def may_name(self, candidate: Function, function: Function) -> bool:
@@ -438,14 +436,6 @@ class Program:
     def functions(self) -> Iterator[Function]:
         for module in self.modules.values():
             yield from module.functions
-
-
-def is_implicit(function: Function) -> bool:
-    """Is it a method that Python calls itself, or a library: ``__len__``, ``__json__``? A program
-    may have others of its own, and call them by their names."""
-    name = function.name
-    is_special = name.startswith("__") and name.endswith("__")
-    return is_special and (name in PYTHONS or name.startswith(LIBRARIES))
 
 
 def holder_of(function: Function, name: str) -> Function | None:

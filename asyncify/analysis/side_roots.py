@@ -9,7 +9,7 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.environments import is_alembic
 from asyncify.analysis.places import Obstacle
-from asyncify.analysis.program import Class, Function, Variable, is_implicit
+from asyncify.analysis.program import Class, Function, Variable
 from asyncify.analysis.side_sharing import Sharing
 from asyncify.analysis.side_spread import Spread
 from asyncify.analysis.side_twins import Twins
@@ -17,6 +17,7 @@ from asyncify.analysis.sides import COPY, Sides, home, is_handed, ordered
 from asyncify.analysis.statements import statements_of
 from asyncify.analysis.uses import SYNC_KINDS
 from asyncify.vocabulary.frameworks import Rule
+from asyncify.vocabulary.special import is_special
 
 if TYPE_CHECKING:
     from asyncify.analysis.colors import Colors
@@ -299,7 +300,7 @@ class Roots:
             and (self.spread.reads_held(root))
         ):
             return "it uses the session that its object holds"
-        called = any(use.kind != "pass" for _, use in own) or is_implicit(root)
+        called = any(use.kind != "pass" for _, use in own) or is_special(root.name)
         if not called and not self._shares_object(root):
             return self._leak(members, sides) if self._keeps_abroad(members) else ""
         if root.is_method and not root.is_constructor and self.spread.holds_one(root.owner):

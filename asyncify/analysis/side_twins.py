@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.declarations import foreign_name
-from asyncify.analysis.program import Function, Variable, is_implicit
+from asyncify.analysis.program import Function, Variable
 from asyncify.analysis.side_spread import Spread
 from asyncify.analysis.sides import ENTERED_AS, Sides, ordered, says, twin_name
 from asyncify.analysis.statements import statements_of
 from asyncify.analysis.uses import SYNC_KINDS
 from asyncify.vocabulary.names import TABLES
+from asyncify.vocabulary.special import is_special
 
 if TYPE_CHECKING:
     from asyncify.analysis.colors import Colors
@@ -336,7 +337,7 @@ class Twins:
             obstacle = self.colors.obstacle(member) if self.colors.does_io(member) else None
             if obstacle is not None:
                 return f"`{member.qualname}` can't turn. {obstacle.reason.rstrip('.')}"
-            if is_implicit(member) and member.name not in ENTERED_AS:
+            if is_special(member.name) and member.name not in ENTERED_AS:
                 return f"Python calls `{member.qualname}` by that name"
             if member in self.colors.uncopied:
                 return f"a query in `{member.qualname}` has no form for both sides"

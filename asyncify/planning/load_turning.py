@@ -13,7 +13,8 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.load_demands import Demand
-from asyncify.analysis.program import Function, is_implicit
+from asyncify.analysis.program import Function
+from asyncify.vocabulary.special import is_special
 
 
 class TurningReaders:
@@ -36,7 +37,7 @@ class TurningReaders:
         facts, colors = function.facts, self.colors
         if function in self.coloring.islands:
             return False
-        if facts.kind != "def" or facts.is_async or facts.is_generator or is_implicit(function):
+        if facts.kind != "def" or facts.is_async or facts.is_generator or is_special(function.name):
             return False
         if colors.bounds.decorators(function) or function.signature_is_decorated:
             return False

@@ -55,3 +55,9 @@ LIBRARIES = (
     "__table", "__mapper", "__sa_", "__modify_schema__", "__conform__", "__composite_values__",
     "__repr_", "__pretty__", "__strawberry_",
 )  # fmt: skip
+
+
+def is_special(name: str) -> bool:
+    """Is it what Python calls by itself, or a library: ``__len__``, ``__json__``? A program may
+    have others of its own, and call them by their names."""
+    return name.endswith("__") and (name in PYTHONS or name.startswith(LIBRARIES))
