@@ -9,7 +9,7 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.environments import is_alembic
 from asyncify.analysis.places import Obstacle
-from asyncify.analysis.program import Class, Function, Variable
+from asyncify.analysis.program import Class, Function, Variable, dotted
 from asyncify.analysis.side_sharing import Sharing
 from asyncify.analysis.side_spread import Spread
 from asyncify.analysis.side_twins import Twins
@@ -307,7 +307,23 @@ class Roots:
             return "it uses the session that its object holds"
         if self.spread.makes(root):
             return "it hands a session on"
+        if self._meets_instances(root):
+            sources = {variable for member in members for variable in self.twins.sources(member)}
+            if any(map(self.uses.registries.is_one, sources)):
+                return "its objects belong to the session that its callers have of a registry"
         return self._leak(members, sides)
+
+    def _meets_instances(self, root: Function) -> bool:
+        """Is it a method of a model, or given instances, or does its object hold some?"""
+        models, evaluation = self.inference.models, self.inference.evaluations.get(root)
+        if root.owner is not None and models.is_mapped(root.owner):
+            return True
+        given = {parameter.name for parameter in root.signature.parameters}
+        return evaluation is not None and any(
+            dotted(root.body.operations, index).partition(".")[0] in given
+            for index, value in enumerate(evaluation.values)
+            if any(isinstance(a, v.Instance) and models.is_mapped(a.cls) for a in value)
+        )
 
     def _keeps_abroad(self, members: set[Function]) -> bool:
         """``context.obj = State()``: is an object with a session kept in one of a library's, from
