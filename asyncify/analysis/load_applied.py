@@ -44,9 +44,12 @@ def over(
         if argument < 0 or argument == at:
             continue
         if run.operations[argument][0] == f.CALL:
-            found.append(load_reads.by_getter(run, argument, items))
-        for name in _texts(run, argument):
-            load_specials.formatted(run, items, index, at, words.CALLING[name])
+            found.append(load_reads.by_getter(run, argument, items, index))
+        for name in _builtins(run, argument):
+            if name in words.MEASURING:
+                load_specials.measured(run, items, index, at, words.MEASURING[name])
+            else:
+                load_specials.formatted(run, items, index, at, words.CALLING[name])
         for function, bound in _functions(run, argument):
             count, skipped = len(function.signature.parameters), int(bound)
             given = [s.NOTHING] * skipped + [items] * (count - skipped)
@@ -98,10 +101,11 @@ def _of_holders(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Va
     return s.NOTHING
 
 
-def _texts(run: LoadEvaluation, argument: int) -> list[str]:
-    """Builtins that an argument is, which make text of what they are given: ``map(str, users)``."""
+def _builtins(run: LoadEvaluation, argument: int) -> list[str]:
+    """Builtins that an argument is, which call a method of what they are given: ``map(str, users)``,
+    ``sorted(users, key=len)``."""
     operation = run.operations[argument]
-    if operation[0] != f.NAME or operation[5] not in words.CALLING:
+    if operation[0] != f.NAME or operation[5] not in words.CALLING | words.MEASURING:
         return []
     is_own = operation[5] in run.environment or bool(_functions(run, argument))
     return [] if is_own else [operation[5]]

@@ -161,7 +161,7 @@ def _callees(run: LoadEvaluation, operation: f.Operation, base: s.Value, name: s
 
 def _other(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
     """Constructions, and calls of something foreign."""
-    arguments = [run.values[i] if i >= 0 else run.turns(run.values[~i]) for i in operation[6]]
+    arguments = [run.values[i] if i >= 0 else run.turns(run.iterable(~i)) for i in operation[6]]
     types = run.types(operation[5])
     models = [atom.cls for atom in run.values[operation[5]] if isinstance(atom, s.Model)] or [
         a.cls for a in types if isinstance(a, v.ClassObject) and run.loading.is_model(a.cls)
@@ -316,9 +316,11 @@ def _constructed(run: LoadEvaluation, cls: Class, operation: f.Operation, index:
 
 def _fill(run: LoadEvaluation, target: int, operation: f.Operation) -> s.Value:
     """``found.append(user)``, ``groups[key].append(user)``: the variable holds it."""
-    given = s.join(run.values[i] for i in operation[6] if i >= 0)
+    places = [i for i in operation[6] if i >= 0]
     if run.operations[operation[5]][6] in words.EXTENDING:
-        given = run.elements(given)
+        given = run.elements(s.join(map(run.iterable, places)))
+    else:
+        given = s.join(run.values[i] for i in places)
     filled, put = run.operations[target], s.many(given)
     while filled[0] in (f.SUBSCRIPT, f.CALL):  # setdefault(key, []).append(user)
         key = filled[6]

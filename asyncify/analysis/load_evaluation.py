@@ -327,8 +327,10 @@ class LoadEvaluation:
         elif kind == f.TO_ATTRIBUTE:
             load_stores.store(self, target[1], target[2], value, index)
         elif kind == f.TO_SEQUENCE:
+            value = self.iterable(index) if index >= 0 else value
             for position, part in enumerate(target[1]):
-                self.bind(part, self.part(value, position, len(target[1])), -1)
+                given = self.part(value, position, len(target[1]))
+                self.bind(part, s.many(given) if position == target[2] else given, -1)
         elif kind == f.TO_SUBSCRIPT:
             operation, keys = self.operations[target[1]], self.key(target[2])
             load_specials.called(self, SET_ITEM, target[1], [target[1], target[2]], value)

@@ -225,18 +225,31 @@ def _perhaps(run: LoadEvaluation, entity: s.Entity, index: int) -> None:
         run.summary.demands[found._replace(maybe=True)] = None
 
 
-def by_getter(run: LoadEvaluation, index: int, items: s.Value) -> s.Value:
-    """``key=attrgetter("author.name")``, ``map(methodcaller("label"), books)``"""
-    operation = run.operations[index]
+def by_getter(run: LoadEvaluation, getter: int, items: s.Value, index: int) -> s.Value:
+    """``key=attrgetter("author.name")``, ``map(methodcaller("label"), books)``, given to the call at
+    ``index``."""
+    operation = run.operations[getter]
     names = {a.name for a in run.types(operation[5]) if isinstance(a, v.Foreign)}
     if names.isdisjoint(words.GETTERS | words.CALLERS):
         return s.NOTHING
+    if names & words.CALLERS:
+        texts = run.body.texts(operation[6][0]) if min(operation[6][:1], default=-1) >= 0 else []
+        return s.join([_called(run, items, text, index) for text in texts])
     found = [
         in_turn(run, items, text.split("."), index)
-        for argument in (operation[6] if names & words.GETTERS else operation[6][:1])
+        for argument in operation[6]
         for text in (run.body.texts(argument) if argument >= 0 else ())
     ]
     return s.join(found) if len(found) == 1 else s.many(s.join(found))
+
+
+def _called(run: LoadEvaluation, items: s.Value, name: str, index: int) -> s.Value:
+    """A method of instances that a call at ``index`` calls by its name."""
+    entities = s.ordered([a for a in items if isinstance(a, s.Entity)])
+    return s.join([
+        load_summaries.apply(run, method, [s.one(entity)], index, [NOWHERE])
+        for entity in entities for method in run.loading.models.methods(entity.cls, name)
+    ])  # fmt: skip
 
 
 def in_turn(run: LoadEvaluation, value: s.Value, names: list[str], index: int) -> s.Value:

@@ -30,10 +30,14 @@ _BODIES = 6  # of functions that give options of one another
 def statement_method(
     run: LoadEvaluation, statement: s.Statement, name: str, operation: f.Operation, index: int
 ) -> s.Value:
-    if statement.dynamic is not None and name in words.DYNAMIC_EXECUTES:
-        load_reads.executed(run, statement, name, index)
+    if statement.dynamic is not None and name in words.DYNAMIC_EXECUTES | words.DYNAMIC_RUNS:
+        load_reads.executed(run, statement, name if statement.entities else words.RESHAPED, index)
+    if statement.dynamic is not None and name in words.EXTENDING:
+        for place in operation[6]:
+            run.iterable(place if place >= 0 else ~place)
     if name in words.RESHAPING:
-        return s.NOTHING
+        bare = replace(statement, entities=(), paths=frozenset())
+        return s.one(bare) if statement.dynamic is not None else s.NOTHING
     if name == words.OPTIONS:
         paths = _option_paths(run, statement, operation)
         for source in _sources(statement):
@@ -158,7 +162,8 @@ def iterated(run: LoadEvaluation, value: s.Value, index: int) -> None:
     """Is it the Query of a dynamic relationship that a loop runs over?"""
     for atom in value:
         if isinstance(atom, s.Statement) and atom.dynamic is not None:
-            load_reads.executed(run, atom, s.EVERYTHING, index)
+            each = s.EVERYTHING if atom.entities else words.RESHAPED_EACH
+            load_reads.executed(run, atom, each, index)
 
 
 def _given(statement: s.Statement, gives: Gives, scalars: bool) -> s.Value:

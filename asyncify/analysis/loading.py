@@ -34,7 +34,7 @@ from asyncify.analysis.load_held import Held
 from asyncify.analysis.load_keeping import Keeping
 from asyncify.analysis.load_mentions import Mentions
 from asyncify.analysis.load_schemas import Field, Schema, is_schema
-from asyncify.analysis.program import Class, Function
+from asyncify.analysis.program import Class, Function, is_implicit
 from asyncify.analysis.scopes import Scopes, around
 from asyncify.analysis.statements import statements_of
 from asyncify.vocabulary.common import REGISTERED
@@ -157,6 +157,10 @@ class Loading:
                 above += self._formatting
             if function.name in _COMPARISONS and function.owner is not None:
                 above += self._comparing
+            elif is_implicit(function) and self._is_of_model(function):
+                # By `len(user)`, `title in user`, `for book in user`: anybody may call it so.
+                if function.name not in FORMATTED and not function.is_constructor:
+                    above += self.coloring.turned
             above += self._unseen_callers(function)
             if self._is_of_model(function):
                 # What a `select` gives has no type, and yet its members are read.

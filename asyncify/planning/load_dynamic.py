@@ -14,6 +14,7 @@ from asyncify.analysis.load_values import EVERYTHING
 from asyncify.decisions import ReplaceCall, ReplaceExpression, SessionSource
 from asyncify.planning.draft import call_reference, reference
 from asyncify.planning.query_forms import spelled
+from asyncify.vocabulary.loading import DYNAMIC_EXECUTES
 from asyncify.vocabulary.sqlalchemy_query import QUERY
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def executes_itself(planner: LoadPlanner, demand: Demand) -> bool:
         return False
     if demand.executes == EVERYTHING:
         return True
-    known = QUERY.member(demand.executes) is not None
+    known = demand.executes in DYNAMIC_EXECUTES
     return known and operation[0] == f.CALL and not operation[6] and not operation[7]
 
 

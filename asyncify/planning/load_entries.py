@@ -23,11 +23,13 @@ from asyncify.planning.consumers import consume_generators
 from asyncify.planning.draft import Draft, node_reference
 from asyncify.planning.load_access import Access
 from asyncify.sites import Site
+from asyncify.vocabulary.loading import RESHAPED_EACH
 
+ITERATED = "__iter__"  # gives an iterator, mostly
 # What a lambda can't do for the function around it.
 _BOUND = {f.AWAIT, f.YIELD, f.YIELD_FROM, f.WALRUS}
 _LAZY = {"map", "filter"}
-_ENTERED = (f.CALL, f.ATTRIBUTE, f.SUBSCRIPT)
+_ENTERED = (f.CALL, f.ATTRIBUTE, f.SUBSCRIPT, f.NAME)
 _NODES = {f.CALL, f.ATTRIBUTE, f.NAME, f.SUBSCRIPT, f.COMPREHENSION}
 
 
@@ -68,7 +70,8 @@ class Entries:
         if not (session or _is_read_itself(demand)) or not self._may(holder, layout, index, demand):
             return None
         outside = self.awaits(holder, layout.subtree(index))
-        if outside and not (index == demand.anchor and self._can_hand_in(holder, layout, index)):
+        may_hand = index == demand.anchor or not _generates(demand)  # `map` does nothing yet
+        if outside and not (may_hand and self._can_hand_in(holder, layout, index)):
             if not self.include(holder, index, draft) and not self._has_name(
                 holder, layout, index, demand.anchor
             ):
@@ -103,18 +106,23 @@ class Entries:
         """What is entered, and as what: of a generator all that it gives, -1 where nobody tells
         that all of it is gone through."""
         index = demand.anchor
-        if demand.executes == EVERYTHING:
+        if demand.executes in (EVERYTHING, RESHAPED_EACH) and not demand.calls:
             return index, "{node}.all()"
-        if not _generates(demand):
-            return index, "{node}"
         parent, loop = layout.parent(index), layout.loop(index)
         operation = layout.operations[parent] if parent >= 0 else ()
+        if not _generates(demand):
+            is_lazy = self._is_lazy(layout.function, layout.operations[index])
+            is_whole = is_lazy and operation[:1] == (f.CALL,) and exhausts(layout, parent)
+            return parent if is_whole else index, "{node}"
         if operation[:1] == (f.CALL,) and index in operation[6]:
             return (parent, "{node}") if exhausts(layout, parent) else (-1, "")
         is_listed = operation[:1] == (f.COMPREHENSION,) and operation[5] != "GeneratorExp"
         is_first = is_listed and operation[8][0][1] == index
         is_whole = is_first or (loop is not None and _ends(loop))
-        return (index, "list({node})") if is_whole else (-1, "")
+        # `list` would ask an object for its length first.
+        is_object = _inner(demand)[0].name == ITERATED
+        whole = "[item for item in {node}]" if is_object else "list({node})"
+        return (index, whole) if is_whole else (-1, "")
 
     def holds(self, function: Function, index: int) -> bool:
         """Is an operation evaluated inside of one that is entered?"""
@@ -134,7 +142,7 @@ class Entries:
             return False
         if self._is_lazy(holder, layout.operations[index]):
             return False
-        return layout.operations[index][0] in _ENTERED and holder.facts.kind == "def"
+        return _has_node(layout.operations[index]) and holder.facts.kind == "def"
 
     def _is_lazy(self, holder: Function, operation: f.Operation) -> bool:
         """Does a call give an iterator, which calls what it was given when it is gone through?"""
@@ -182,6 +190,11 @@ class Entries:
         return any(decision.node == node for decision in self.draft(holder.module).decisions)
 
 
+def _has_node(operation: f.Operation) -> bool:
+    """Can an expression be replaced? Of the operators comparisons can."""
+    return operation[0] in _ENTERED or bool(operation[0] == f.OPERATOR and operation[3] >= 0)
+
+
 def _inner(demand: Demand) -> list[Function]:
     """The functions that are called on the way to a read."""
     inner = [function for function, _ in demand.calls[1:]]
@@ -207,7 +220,7 @@ def _is_read_itself(demand: Demand) -> bool:
 def _generates(demand: Demand) -> bool:
     """Is the first of these a generator, which reads when it is gone through?"""
     inner = _inner(demand)
-    return bool(inner) and inner[0].facts.is_generator
+    return bool(inner) and (inner[0].facts.is_generator or inner[0].name == ITERATED)
 
 
 def _ends(loop: f.Statement) -> bool:

@@ -55,8 +55,8 @@ class TurningReaders:
         """Does anybody name it who isn't known to call it? An import alone does nothing."""
         mentions = set(self.colors.program.mentioning(function.name)) - callers - {function}
         return any(
-            operation and operation[0] in (f.NAME, f.ATTRIBUTE)
-            and operation[5 if operation[0] == f.NAME else 6] == function.name
+            operation and operation[0] in (f.NAME, f.ATTRIBUTE, f.CONSTANT)
+            and operation[6 if operation[0] == f.ATTRIBUTE else 5] == function.name
             and not self._is_another(other, index, function)
             for other in mentions for index, operation in enumerate(other.body.operations)
         )  # fmt: skip
@@ -64,6 +64,8 @@ class TurningReaders:
     def _is_another(self, other: Function, index: int, function: Function) -> bool:
         """Is it known what is named there, and not the function?"""
         evaluation = self.colors.inference.evaluations.get(other)
+        if other.body.operations[index][0] == f.CONSTANT:
+            return False  # `methodcaller("size")`
         value = evaluation.values[index] if evaluation is not None else v.UNKNOWN
         return bool(value) and all(
             not isinstance(atom, v.FunctionObject) or atom.function is not function

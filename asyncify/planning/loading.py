@@ -393,7 +393,8 @@ class LoadPlanner:
         """Inside of ``run_sync``, or by the query after all, though not everybody who uses it needs
         it."""
         site = self.entries.take(holder, demand)
-        if site is None and self._is_optional(holder, demand, shared=True):
+        loads = not demand.executes  # what gives a Query can't be loaded
+        if site is None and loads and self._is_optional(holder, demand, shared=True):
             self.shared.add((demand.source, demand.whole))
             self._ask(demand)
             return

@@ -71,6 +71,10 @@ QUERYING = {"dynamic", "write_only"}
 DYNAMIC = "dynamic"
 # What executes the Query of a dynamic relationship and has an equal on its statement.
 DYNAMIC_EXECUTES = {"all", "first", "one", "one_or_none", "count"}
+# What executes it otherwise, what executes one that selects something else, and what goes through
+# the rows of that.
+RESHAPED, RESHAPED_EACH = "reshaped", "reshaped*"
+DYNAMIC_RUNS = {"scalar", "get", "update", "delete", "value", "values"}
 # What makes a relationship load with its parent, and the keyword that SQLModel takes such in.
 EAGERLY = ("lazy", '"selectin"')
 OWN_OPTIONS = {"Relationship": "sa_relationship_kwargs"}
