@@ -102,8 +102,8 @@ def _of_holders(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Va
 
 
 def _builtins(run: LoadEvaluation, argument: int) -> list[str]:
-    """Builtins that an argument is, which call a method of what they are given: ``map(str, users)``,
-    ``sorted(users, key=len)``."""
+    """Builtins that an argument is, which call a method of what they are given:
+    ``map(str, users)``, ``sorted(users, key=len)``."""
     operation = run.operations[argument]
     if operation[0] != f.NAME or operation[5] not in words.CALLING | words.MEASURING:
         return []

@@ -226,8 +226,8 @@ def _perhaps(run: LoadEvaluation, entity: s.Entity, index: int) -> None:
 
 
 def by_getter(run: LoadEvaluation, getter: int, items: s.Value, index: int) -> s.Value:
-    """``key=attrgetter("author.name")``, ``map(methodcaller("label"), books)``, given to the call at
-    ``index``."""
+    """``key=attrgetter("author.name")``, ``map(methodcaller("label"), books)``: what the call at
+    ``index`` is given."""
     operation = run.operations[getter]
     names = {a.name for a in run.types(operation[5]) if isinstance(a, v.Foreign)}
     if names.isdisjoint(words.GETTERS | words.CALLERS):

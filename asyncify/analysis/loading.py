@@ -34,7 +34,7 @@ from asyncify.analysis.load_held import Held
 from asyncify.analysis.load_keeping import Keeping
 from asyncify.analysis.load_mentions import Mentions
 from asyncify.analysis.load_schemas import Field, Schema, is_schema
-from asyncify.analysis.program import Class, Function, is_implicit
+from asyncify.analysis.program import Class, Function
 from asyncify.analysis.scopes import Scopes, around
 from asyncify.analysis.statements import statements_of
 from asyncify.vocabulary.common import REGISTERED
@@ -62,6 +62,7 @@ from asyncify.vocabulary.loading import (
     VALIDATING,
     VALUES,
 )
+from asyncify.vocabulary.special import is_special
 from asyncify.vocabulary.testing import CLIENT_MEMBERS
 
 _NESTING = 12  # calls inside one another
@@ -157,10 +158,8 @@ class Loading:
                 above += self._formatting
             if function.name in _COMPARISONS and function.owner is not None:
                 above += self._comparing
-            elif is_implicit(function) and self._is_of_model(function):
-                # By `len(user)`, `title in user`, `for book in user`: anybody may call it so.
-                if function.name not in FORMATTED and not function.is_constructor:
-                    above += self.coloring.turned
+            elif is_special(function.name) and self._is_asked_implicitly(function):
+                above += self.coloring.turned
             above += self._unseen_callers(function)
             if self._is_of_model(function):
                 # What a `select` gives has no type, and yet its members are read.
@@ -172,6 +171,11 @@ class Loading:
                     reached.add(caller)
                     pending.append(caller)
         return {fn for fn in reached if fn in self.coloring.turned and fn.facts.kind == "def"}
+
+    def _is_asked_implicitly(self, function: Function) -> bool:
+        """``len(user)``, ``title in user``, ``for book in user``: anybody may call it so."""
+        constructs = function.is_constructor or function.name in FORMATTED
+        return self._is_of_model(function) and not constructs
 
     def _is_of_model(self, function: Function) -> bool:
         return function.owner is not None and self.is_model(function.owner)
