@@ -263,9 +263,11 @@ class DefineLambda(Decision):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class YieldItems(Decision):
     """``return iter(items)``, or that of a generator expression, becomes a loop that yields them
-    (node: Return). ``variable`` is what the loop calls an item."""
+    (node: Return). ``variable`` is what the loop calls an item, and ``asynchronous`` says that it
+    awaits them."""
 
     variable: str = "item"
+    asynchronous: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

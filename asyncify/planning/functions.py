@@ -185,8 +185,18 @@ class FunctionPlanner:
                     node=NodeRef("Return", found[3]), group=group,
                     site=Site(draft.module.path, found[1], found[2]),
                     variable=free_name(self.colors.uses.layout(function), *_ITEMS),
+                    asynchronous=any(map(self._is_yielded, self.colors.uses.of(function))),
                 )
             )  # fmt: skip
+
+    def _is_yielded(self, use: Use) -> bool:
+        """Are the items of ``return iter(items)`` awaited, where a loop takes its place?"""
+        found = returned_iterator(use.function) if use.function.name == ITERATE else None
+        operation = use.function.body.operations[found[7]] if found is not None else ()
+        return (
+            operation[:1] == (f.CALL,) and use.kind == "iterate"
+            and use.operation == operation[6][0] and self.calls.is_turned(use)
+        )  # fmt: skip
 
     def _use(self, use: Use, turning: _Turning) -> None:
         """One use; a generator expression around what it awaits can't stay one."""
@@ -201,7 +211,7 @@ class FunctionPlanner:
             consume_generators(layout, use.operation, draft, turning.group)
 
     def _iterate(self, use: Use, turning: _Turning) -> None:
-        if not self.calls.is_turned(use):
+        if not self.calls.is_turned(use) or self._is_yielded(use):
             return
         layout, draft, group = turning.layout, turning.draft, turning.group
         of_fixture = is_fixture(self.inference, turning.function)

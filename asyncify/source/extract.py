@@ -239,10 +239,10 @@ class _Extractor(Statements):
         return self.expression(node)
 
     def decorator(self, node: ast.expr) -> int:
-        """A decorator of a function; what its arguments call is run in the function around."""
+        """A decorator of a function; what its arguments call or read is run in the one around."""
         if isinstance(node, ast.Call) and self.prefix.endswith(".<locals>."):
             given = (*node.args, *(keyword.value for keyword in node.keywords))
-            if any(map(_runs_functions, given)):
+            if any(isinstance(n, ast.Attribute) or _runs_functions(n) for n in given):
                 self.run_outside.append((node, self.counters()))
         return self.expression(node)
 

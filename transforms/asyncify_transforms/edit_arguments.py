@@ -38,6 +38,7 @@ from asyncify_transforms._expressions import (
     begun,
     find_argument,
     has_bare_newline,
+    parenthesised,
     with_comments_of,
     without_argument,
     without_comments,
@@ -116,7 +117,7 @@ def _with_keyword(arguments: list[cst.Arg], name: str, value: Any) -> list[cst.A
 def _appended(arguments: list[cst.Arg], new: cst.Arg) -> list[cst.Arg]:
     """The last argument and a new one behind it, laid out as the others are. What follows the last
     one, its comment for one, stays with it."""
-    last = arguments[-1]
+    last = _in_brackets(arguments[-1])
     trailing = last.comma if isinstance(last.comma, cst.Comma) else None
     ending: Any = trailing.whitespace_after if trailing else last.whitespace_after_arg
     between = with_comments_of(ending, _between(arguments, ending))
@@ -127,6 +128,14 @@ def _appended(arguments: list[cst.Arg], new: cst.Arg) -> list[cst.Arg]:
     if trailing:
         return [last, new.with_changes(comma=cst.Comma(whitespace_after=closing))]
     return [last, new.with_changes(whitespace_after_arg=closing)]
+
+
+def _in_brackets(argument: cst.Arg) -> cst.Arg:
+    """A generator expression needs brackets of its own once it isn't the only argument."""
+    value = argument.value
+    if not isinstance(value, cst.GeneratorExp) or value.lpar:
+        return argument
+    return argument.with_changes(value=parenthesised(value))
 
 
 def _between(arguments: list[cst.Arg], ending: Any) -> Any:
@@ -149,6 +158,11 @@ EXAMPLES = (
             remove_keywords=("autocommit",),
             set_keywords=(("expire_on_commit", "False"),),
         ),
+    ),
+    Example(
+        "show(a for a in all)\n",
+        (EditArguments(**node("Call", 0, "show"), set_keywords=(("session", "db"),)),),
+        "show((a for a in all), session=db)\n",
     ),
     Example(
         "engine = create_engine(\n    url,\n    echo=True,  # loud\n)\n",

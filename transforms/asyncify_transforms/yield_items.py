@@ -42,16 +42,18 @@ def apply(decision: YieldItems, statement: cst.Return, place: Place) -> cst.CSTN
     if isinstance(value, cst.GeneratorExp):
         loop = _written_out(value) or _loop(value, decision.variable)
     elif isinstance(value, cst.Call) and len(value.args) == 1:
-        loop = _loop(value.args[0].value, decision.variable)
+        loop = _loop(value.args[0].value, decision.variable, decision.asynchronous)
     else:
         place.refuse("It returns no `iter(...)`.")
         return None
     return statement if place.replace_line([loop]) else None
 
 
-def _loop(items: cst.BaseExpression, variable: str) -> cst.BaseStatement:
-    item = cst.Name(variable)
-    return cst.For(item, items, cst.IndentedBlock([_yielding(item)]))
+def _loop(
+    items: cst.BaseExpression, variable: str, asynchronous: bool = False
+) -> cst.BaseStatement:
+    item, awaited = cst.Name(variable), cst.Asynchronous() if asynchronous else None
+    return cst.For(item, items, cst.IndentedBlock([_yielding(item)]), asynchronous=awaited)
 
 
 def _yielding(item: cst.BaseExpression) -> cst.SimpleStatementLine:
@@ -86,6 +88,11 @@ EXAMPLES = (
         "def f(item):\n    # all\n    return iter(item)\n",
         (YieldItems(**node("Return", 0), variable="each"),),
         "def f(item):\n    # all\n    for each in item:\n        yield each\n",
+    ),
+    Example(
+        "async def f():\n    return iter(names())\n",
+        (YieldItems(**node("Return", 0), asynchronous=True),),
+        "async def f():\n    async for item in names():\n        yield item\n",
     ),
     Example(
         "def f(items):\n    return (a + b for a, b in items if a for c in b)\n",
