@@ -554,13 +554,18 @@ class FilePlan:
     decisions: tuple[Decision, ...]
 
 
-_AWAITING = (AwaitExpression, AwaitFirstMatch, EnterRunSync, MakeAsyncFor, RunMetadata)
+_AWAITING = (AwaitExpression, AwaitFirstMatch, EnterRunSync, RunMetadata)
 
 
 def awaits(decision: Decision) -> bool:
-    """Does an edit put in an ``await``, or a loop that awaits its items?"""
-    if isinstance(decision, ReplaceExpression) and " async for " in decision.template:
-        return True
-    if isinstance(decision, ReplaceCall) and " async for " in decision.awaited:
-        return True
+    """Does an edit put in an ``await``?"""
     return isinstance(decision, _AWAITING) or bool(getattr(decision, "awaits", False))
+
+
+def awaits_items(decision: Decision) -> bool:
+    """Does an edit put in a loop that awaits its items?"""
+    if isinstance(decision, ReplaceExpression):
+        return " async for " in decision.template
+    if isinstance(decision, ReplaceCall):
+        return " async for " in decision.awaited
+    return isinstance(decision, MakeAsyncFor)

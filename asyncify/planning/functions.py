@@ -25,6 +25,7 @@ from asyncify.decisions import (
     StripDecorator,
     YieldItems,
     awaits,
+    awaits_items,
 )
 from asyncify.findings import Finding
 from asyncify.planning.client_calls import ClientPlanner
@@ -206,7 +207,8 @@ class FunctionPlanner:
         if handler is not None:
             handler(self, use, turning)
         if layout.operations[use.operation][4] & f.GENERATOR and any(
-            map(awaits, islice(draft.decisions, made, None))
+            awaits(decision) or awaits_items(decision)
+            for decision in islice(draft.decisions, made, None)
         ):
             consume_generators(layout, use.operation, draft, turning.group)
 
