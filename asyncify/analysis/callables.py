@@ -66,17 +66,19 @@ def manager(arguments: list[v.Value]) -> v.Value:
 def provider(evaluation: Evaluation, arguments: list[v.Value], named: Named) -> v.Value:
     """``Factory(Service, repository=repository)``: whatever calls that makes a `Service`, of what
     the providers among the arguments make."""
-    given = [_injected(value) for value in arguments[1:]]
-    keywords = {name: _injected(value) for name, value in named.items()}
+    given = [injected(value) for value in arguments[1:]]
+    keywords = {name: injected(value) for name, value in named.items()}
     made = partial(evaluation, [arguments[0], *given], keywords)
     # Others of its arguments may be overridden where it is called.
     return frozenset(v.ClassObject(a.cls) if isinstance(a, v.ClassObject) else a for a in made)
 
 
-def _injected(value: v.Value) -> v.Value:
-    """A provider, which is a class here, or a class that is given as such."""
+def injected(value: v.Value) -> v.Value:
+    """What a provider makes, which is a class here, or is said to give something; or a class that
+    is given as such."""
     made = frozenset(v.Instance(a.cls) for a in value if isinstance(a, v.ClassObject))
-    return v.join((value, made)) if made else value
+    given = [a.items for a in value if isinstance(a, v.Giving)]
+    return v.join((value, made, *given)) if made or given else value
 
 
 def method_caller(evaluation: Evaluation, arguments: list[v.Value], named: Named) -> v.Value:

@@ -234,7 +234,10 @@ def _subscript(
         )
 
     if name == "typing.Annotated":
-        return v.join((_depends_in(inference, function, operations, parts[1:]) or argument(0),))
+        injected = _depends_in(inference, function, operations, parts[1:])
+        if injected and not inference.holds_nothing(injected):
+            return injected
+        return argument(0) or injected  # of what the program put there only this may tell
     if name in _CALLABLES and len(parts) == 2:
         given_back = argument(1)
         called = annotation_value(inference, function, operations, base, nesting + 1, given)

@@ -170,6 +170,19 @@ def _described(of: Call) -> v.Value:
 # -- builtins and the standard library
 
 
+def _provided(of: Call) -> v.Value:
+    """``Singleton(sessionmaker, bind=engine)``: calling it gives what SQLAlchemy makes; or what a
+    class or function of the program gives."""
+    found = [callables.provider(of.evaluation, of.arguments, of.named)]
+    for atom in of.arguments[0]:
+        if isinstance(atom, v.Foreign) and (KINDS.get(atom.name) or FUNCTIONS.get(atom.name)):
+            given = [callables.injected(value) for value in of.arguments[1:]]
+            named = {name: callables.injected(value) for name, value in of.named.items()}
+            made = _constructed(Call(of.evaluation, atom.name, of.operation, given, named))
+            found.append(v.one(v.Giving(made)))
+    return v.join(found)
+
+
 def _iterated(of: Call) -> v.Value:
     return v.collection(protocols.iterate(of.evaluation, of.arguments[-1]))
 
@@ -455,9 +468,7 @@ _ROWS: dict[str, _Row] = {
     "collections.namedtuple": _Row(lambda of: records.named_tuple(of.evaluation, of.operation), 2),
     **{f"unittest.mock.{name}": _Row(_mock) for name in MOCKS},
     **dict.fromkeys(item_functions.NAMES, _Row(_with_items, 1)),
-    **dict.fromkeys(
-        PROVIDERS, _Row(lambda of: callables.provider(of.evaluation, of.arguments, of.named), 1)
-    ),
+    **dict.fromkeys(PROVIDERS, _Row(_provided, 1)),
     "functools.partial": _Row(
         lambda of: callables.partial(of.evaluation, of.arguments, of.named), 1
     ),

@@ -129,7 +129,7 @@ class Loading:
             self.held.has_grown = False
             found: dict[Function, list[Demand]] = {}
             for function in functions:
-                summary = self.summary(function, self._declared(function))
+                summary = self.run(function)
                 if summary.demands:
                     found[function] = list(summary.demands)
             if not self.held.has_grown:
@@ -138,12 +138,17 @@ class Loading:
             self._bodies.clear()
         return found
 
+    def run(self, function: Function) -> Summary:
+        """What it does with what its parameters hold by their types; objects hold what it puts on
+        them from then on."""
+        return self.summary(function, self._declared(function))
+
     def reads(self, function: Function) -> bool:
         """Does it read what may not be loaded of what it is given, or of what others hold?"""
         kinds = ("given", "held", "other")
         return any(
             demand.source.kind in kinds and not demand.executes
-            for demand in self.summary(function, self._declared(function)).demands
+            for demand in self.run(function).demands
         )
 
     def _concerned(self) -> set[Function]:

@@ -173,7 +173,7 @@ class Signatures(Flow):
         if injected is None and parameter.default >= 0 and slot not in self._defaults:
             self._flow_in(function, parameter.default, slot)
         declared = self.declared(function, parameter.annotation)
-        if injected:
+        if injected and not (declared and self.holds_nothing(injected)):
             return v.join((injected, self.read(slot)))
         kinds = {a.kind for a in declared if isinstance(a, v.Known)}
         is_client = any(isinstance(a, v.Client) for a in declared)

@@ -84,7 +84,7 @@ class EnginePlanner:
         self._waiting: list[FactoryCall] = []
 
     def construction(
-        self, function: Function, layout: Layout, call: int, name: str, group: int
+        self, function: Function, layout: Layout, call: int, name: str, group: int, skip: int = 0
     ) -> None:
         """Plan the arguments of one call of a factory."""
         draft = self.draft(function.module)
@@ -93,8 +93,8 @@ class EnginePlanner:
         if any(isinstance(a, v.Known) and a.kind.startswith("async_") for a in made):
             return  # 1.4: sessionmaker(class_=AsyncSession)
         site = draft.site(layout.operations[call])
-        edited = FactoryCall(function, layout, call, draft, site, group)
-        if name in _MAKERS:
+        edited = FactoryCall(function, layout, call, draft, site, group, skip)
+        if name in _MAKERS and not skip:
             self.made.append((v.Origin(function, edited.operation[3]), site))
         if name in _SESSIONS:
             self._on_sync_bind(edited)

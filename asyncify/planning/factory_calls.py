@@ -15,7 +15,8 @@ from asyncify.sites import Site
 
 @dataclass(slots=True)
 class FactoryCall:
-    """One call that makes an engine or a factory, and what is to be edited in it."""
+    """One call that makes an engine or a factory, and what is to be edited in it. ``skip``: the
+    arguments before those, ``partial(create_engine, url)``."""
 
     function: Function
     layout: Layout
@@ -23,6 +24,7 @@ class FactoryCall:
     draft: Draft
     site: Site
     group: int
+    skip: int = 0
     literals: list[tuple[int | str, str]] = field(default_factory=list)
     beginnings: list[tuple[int | str, str, str]] = field(default_factory=list)
     wrap: list[tuple[int | str, str]] = field(default_factory=list)
@@ -41,6 +43,7 @@ class FactoryCall:
 
     def argument(self, position: int, name: str) -> tuple[int | str, int] | None:
         """An argument by position or keyword: how to name it in an edit, and its value."""
+        position += self.skip
         if len(self.operation[6]) > position:
             return position, self.operation[6][position]
         return next(((name, value) for keyword, value in self.given() if keyword == name), None)

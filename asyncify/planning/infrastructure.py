@@ -29,6 +29,7 @@ from asyncify.planning.support import Support
 from asyncify.planning.sync_engines import SyncEnginePlanner
 from asyncify.planning.sync_names import EVENTS, SyncNames
 from asyncify.rules import finding
+from asyncify.vocabulary.injection import PROVIDERS
 from asyncify.vocabulary.names import CANONICAL, GREENLET_ALWAYS, KINDS
 from asyncify.vocabulary.rows import Form
 from asyncify.vocabulary.testing import CLIENTS
@@ -42,6 +43,8 @@ _NO_ENGINE = (
     "It isn't known where its session comes from, and what makes sessions in the program "
     "stays sync."
 )
+
+_FOR_LATER = PROVIDERS | {"functools.partial"}  # they call later what they are given
 
 
 class InfrastructurePlanner:
@@ -309,9 +312,10 @@ class InfrastructurePlanner:
         parent = layout.parent(index)
         call = operations[parent] if parent >= 0 and operations[parent][0] == f.CALL else ()
         called = bool(call) and call[5] == index
+        provided = bool(call) and call[6][:1] == (index,) and self._calls(function, call, PROVIDERS)
         group = self.coloring.groups.get(function, 0)
         canonical = CANONICAL.get(name, name)
-        if called:
+        if called or provided:
             origin = v.Origin(function, call[3])
             asking = canonical in _ASKING and function in self.coloring.turned
             if origin not in self.coloring.alive and not asking:
@@ -333,6 +337,14 @@ class InfrastructurePlanner:
                 self.findings.append(finding("ASY003", site, reason))
         if called:
             self.engines.construction(function, layout, parent, canonical, group)
+        elif call and call[6][:1] == (index,) and self._calls(function, call, _FOR_LATER):
+            self.engines.construction(function, layout, parent, canonical, group, skip=1)
+
+    def _calls(self, function: Function, call: f.Operation, names: frozenset[str]) -> bool:
+        """Is something of these names called?"""
+        evaluation = self.inference.evaluations.get(function)
+        callees = evaluation.values[call[5]] if evaluation is not None else v.UNKNOWN
+        return any(isinstance(a, v.Foreign) and a.name in names for a in callees)
 
     def _names_both(self, function: Function, layout: Layout, index: int, new: str) -> bool:
         """Does the async class stand beside the sync one, as another choice: in a union, a table,

@@ -44,6 +44,8 @@ def turn_readers(colors: Colors, coloring: Coloring) -> None:
         colors.inference.need(function)
     colors.inference.settle()
     loading = Loading(colors, coloring)
+    for keeper in {keeper: None for fn in found for keeper in _keepers(colors, coloring, fn)}:
+        loading.run(keeper)
     for function, group in found.items():
         if loading.reads(function):
             coloring.turned.add(function)
@@ -128,12 +130,15 @@ def _handled(program: Program, function: Function, raised: dict[Class, int]) -> 
 def _keeping(colors: Colors, coloring: Coloring, function: Function) -> int | None:
     """The component that keeps what a function reads on an object of a library:
     ``request.state.user = user``."""
-    kept, words = colors.inference.kept, function.facts.members | function.facts.names
-    for name in sorted(kept.names & words):
-        for keeper in kept.keepers.get(name, ()):
-            if keeper in coloring.turned:
-                return coloring.groups.get(keeper, 0)
-    return None
+    keeper = next(iter(_keepers(colors, coloring, function)), None)
+    return coloring.groups.get(keeper, 0) if keeper is not None else None
+
+
+def _keepers(colors: Colors, coloring: Coloring, function: Function) -> list[Function]:
+    """The functions that turn and keep it there."""
+    keepers, words = colors.inference.kept.keepers, function.facts.members | function.facts.names
+    found = [keeper for name in sorted(keepers.keys() & words) for keeper in keepers[name]]
+    return [keeper for keeper in found if keeper in coloring.turned]
 
 
 def _group(
