@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
-from asyncify.analysis.declarations import normalised
 from asyncify.analysis.program import Class, Function, Module, Symbol, Variable, dotted
 from asyncify.analysis.statements import statements_of
 from asyncify.decisions import DefineLambda, EditArguments, MakeAsync, RenameReference
@@ -24,7 +23,7 @@ from asyncify.planning.mocked_streams import Streams, is_inside
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.blocking import WAITS
-from asyncify.vocabulary.names import KINDS, async_name
+from asyncify.vocabulary.names import async_name
 from asyncify.vocabulary.testing import (
     ASYNC_MOCK,
     MOCK_RESULT,
@@ -38,7 +37,6 @@ from asyncify.vocabulary.testing import (
     REPLACEMENT,
 )
 
-_QUERY = "Query"
 _EFFECT, _CALLABLE = "side_effect", "new_callable"
 _ASYNC = ASYNC_MOCK.rpartition(".")[2]
 _EACH = PATCH_EACH.rpartition(".")[2]
@@ -114,7 +112,6 @@ class MockedFunctions:
         word = callee[5] if callee[0] == f.NAME else callee[6] if callee[0] == f.ATTRIBUTE else ""
         if word not in _PATCHING:
             return False
-        self._member(function, operations, operation)
         for target, given in self.replaced(function, operations, operation):
             if isinstance(target, Class):
                 if given < 0:
@@ -141,7 +138,10 @@ class MockedFunctions:
                 if target.facts.is_generator:
                     self.streams.stand_in(function, operations, operation, given, target)
                 elif given >= 0:
-                    self._stand_in(function, operations, operation, given, target)
+                    wrapped = target.owner is None or self._is_objects(
+                        function, operations, operation
+                    )
+                    self.stand_in(function, operations, operation, given, target.qualname, wrapped)
                 else:
                     self._answer(function, operations, operation)
                     self._threaded(function, operations, operation, target)
@@ -149,27 +149,6 @@ class MockedFunctions:
                         function, operations, operation
                     )
         return made
-
-    def _member(
-        self, function: Function, operations: tuple[f.Operation, ...], operation: f.Operation
-    ) -> None:
-        """``monkeypatch.setattr(Query, "first", ...)``: statements have none to replace."""
-        arguments = operation[6]
-        name = dotted(operations, operation[5])
-        takes_two = any(both and is_last(name, call) for call, both in PATCHES.values())
-        if not takes_two or len(arguments) < 2 or min(arguments) < 0:
-            return
-        program = self.colors.inference.program
-        target = program.resolve_expression(function, operations, arguments[0])
-        member = operations[arguments[1]]
-        if not isinstance(target, str) or member[0] != f.CONSTANT:
-            return
-        if KINDS.get(normalised(target)) == _QUERY:
-            reason = f"`{member[5]}` of `{_QUERY}` is replaced, and what turns makes a statement "
-            reason += "instead of a query: nothing calls it."
-            advice = "Replace what executes the statement, or what calls it."
-            site = self.draft(function.module).site(operation)
-            self.findings.append(finding("ASY608", site, reason, advice))
 
     def is_sync(self, function: Function) -> bool:
         """Does a function stay sync, and whoever asks for it where it is a fixture?"""
@@ -324,14 +303,17 @@ class MockedFunctions:
 
     # -- edits
 
-    def _stand_in(
+    def stand_in(
         self,
         function: Function,
         operations: tuple[f.Operation, ...],
         operation: f.Operation,
         given: int,
-        target: Function,
+        target: str,
+        wrapped: bool,
     ) -> None:
+        """What a call gives in the place of what turns; ``wrapped``: a mock may call it, as no
+        object is given to it."""
         value, draft = operations[given], self.draft(function.module)
         made = value[5] if value[0] == f.CALL else given
         last = dotted(operations, made).rpartition(".")[2]
@@ -341,12 +323,10 @@ class MockedFunctions:
             return
         elif value[0] == f.LAMBDA and self._hands_on(function, value):
             return  # it gives what can be awaited
-        elif value[0] in (f.LAMBDA, f.NAME, f.ATTRIBUTE) and (
-            target.owner is None or self._is_objects(function, operations, operation)
-        ):
+        elif wrapped and value[0] in (f.LAMBDA, f.NAME, f.ATTRIBUTE):
             self._wrap(draft, operations, operation, given)
-        elif not self.define(function, operations, given, target.name):
-            reason = f"`{target.qualname}` turns async, and what stands in for it here may not."
+        elif not self.define(function, operations, given, target.rpartition(".")[2]):
+            reason = f"`{target}` turns async, and what stands in for it here may not."
             self.findings.append(finding("ASY608", draft.site(operation), reason, _ADVICE))
 
     def _is_objects(

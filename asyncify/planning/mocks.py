@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
-from asyncify.analysis.declarations import foreign_name
 from asyncify.analysis.program import Function, Module, dotted
 from asyncify.analysis.sides import ENTERED_AS
 from asyncify.analysis.statements import statements_of
@@ -21,10 +20,11 @@ from asyncify.planning.draft import Draft, reference
 from asyncify.planning.mocked_chains import Chains
 from asyncify.planning.mocked_factories import MockedFactories
 from asyncify.planning.mocked_functions import MockedFunctions
+from asyncify.planning.mocked_members import MockedMembers
 from asyncify.planning.mocked_objects import MockedObjects
 from asyncify.planning.mocked_sessions import Mocked, MockedSessions, is_engine, is_session
 from asyncify.rules import finding
-from asyncify.vocabulary.names import KINDS, async_name
+from asyncify.vocabulary.names import TABLES
 from asyncify.vocabulary.rows import Form
 from asyncify.vocabulary.testing import ASYNC_MOCK, CONNECTING, MOCK_RESULT, MOCKS, is_test_path
 
@@ -44,6 +44,7 @@ class MockPlanner:
         self.sessions = MockedSessions(colors, coloring, draft)
         self.chains = Chains(colors, draft)
         self.functions = MockedFunctions(colors, coloring, draft)
+        self.members = MockedMembers(colors, coloring, self.functions)
         self.factories = MockedFactories(colors, coloring, draft, self.functions)
         self.objects = MockedObjects(colors, coloring, draft, self.sessions, self.functions)
 
@@ -58,6 +59,7 @@ class MockPlanner:
                 self._session(mocked)
         self._of_factories()
         self.functions.plan()
+        self.members.plan()
         self._stand_ins()
         objects = list(self.objects.plan())
         return [*self.chains.findings, *self.functions.findings, *self._engines(), *objects]
@@ -171,8 +173,9 @@ class MockPlanner:
                 self._rename(function, callee)
 
     def _stand_ins(self) -> None:
-        """``shop.store.count = lambda: 4``."""
+        """``shop.store.count = lambda: 4``, ``db.commit = lambda: None``."""
         names = {function.name for function in self.coloring.turned if function.owner is not None}
+        names |= {row.name for row in TABLES["Session"].members if row.form is Form.AWAIT}
         for module in self.inference.program.modules.values():
             if not is_test_path(module.path):
                 continue
@@ -186,21 +189,13 @@ class MockPlanner:
             if statement[0] != f.ASSIGN or operations[statement[8]][0] not in (f.LAMBDA, f.NAME):
                 continue
             for target in statement[7]:
-                if target[0] == f.TO_ATTRIBUTE and self._is_turned(function, target[1], target[2]):
+                if target[0] == f.TO_ATTRIBUTE and self._is_awaited(function, target[1], target[2]):
                     self.functions.assigned(function, statement[8], target[2])
 
     def _is_awaited(self, function: Function, base: int, member: str) -> bool:
         """Is it a member of a class that turns, which is awaited from now on?"""
-        operations = function.body.operations
-        if self._is_turned(function, base, member):
-            return True
-        if operations[base][0] not in (f.NAME, f.ATTRIBUTE):
-            return False
-        name = foreign_name(function, operations, base, self.inference)
-        if not async_name(name, self.inference.config.sqlalchemy_version) or name not in KINDS:
-            return False
-        row = self.inference.row(KINDS[name], member)
-        return row is not None and row.form is Form.AWAIT
+        awaited = self._is_turned(function, base, member)
+        return awaited or self.members.is_awaited(function, base, member)
 
     def _is_turned(self, function: Function, base: int, member: str) -> bool:
         """Is it a method of the program that turns, of all objects that it may be set on?"""
