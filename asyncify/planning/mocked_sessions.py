@@ -81,6 +81,10 @@ class MockedSessions:
                     if mocked is not None:
                         yield mocked
 
+    def is_given(self, function: Function, index: int) -> bool:
+        """Is what a call makes given to something that turns, for a parameter that is wanted?"""
+        return self._mocked(function, index) is not None
+
     def _mocked(self, function: Function, index: int) -> Mocked | None:
         holders = tuple(self._holders(function, index))
         overrides = any(self._overrides(holder, name) for holder, name in holders)

@@ -18,6 +18,7 @@ from asyncify.decisions import RenameReference
 from asyncify.findings import Finding
 from asyncify.planning.draft import Draft, reference
 from asyncify.planning.mocked_chains import Chains
+from asyncify.planning.mocked_doubles import Doubles
 from asyncify.planning.mocked_factories import MockedFactories
 from asyncify.planning.mocked_functions import MockedFunctions
 from asyncify.planning.mocked_members import MockedMembers
@@ -38,6 +39,7 @@ class MockPlanner:
     def __init__(
         self, colors: Colors, coloring: Coloring, draft: Callable[[Module], Draft]
     ) -> None:
+        self.colors = colors
         self.inference = colors.inference
         self.coloring = coloring
         self.draft = draft
@@ -62,7 +64,9 @@ class MockPlanner:
         self.members.plan()
         self._stand_ins()
         objects = list(self.objects.plan())
-        return [*self.chains.findings, *self.functions.findings, *self._engines(), *objects]
+        doubles = Doubles(self.colors, self.coloring, self.sessions, self.draft).plan()
+        others = [*self._engines(), *objects, *doubles]
+        return [*self.chains.findings, *self.functions.findings, *others]
 
     def _functions(self) -> None:
         """Mocks that are given to what turns in the place of functions that it awaits."""
