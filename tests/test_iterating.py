@@ -1,0 +1,86 @@
+"""Who goes through a generator that it is given is known for it, or is not let by."""
+
+from __future__ import annotations
+
+import pytest
+
+from asyncify.analysis.boundaries import fits
+from asyncify.analysis.iterating import FROM_ITERABLE, ITERATING
+
+READERS = [
+    "all",
+    "any",
+    "bytearray",
+    "bytes",
+    "dict",
+    "enumerate",
+    "filter",
+    "frozenset",
+    "iter",
+    "list",
+    "map",
+    "max",
+    "min",
+    "next",
+    "reversed",
+    "set",
+    "sorted",
+    "sum",
+    "tuple",
+    "zip",
+    "array.array",
+    "collections.Counter",
+    "collections.OrderedDict",
+    "collections.deque",
+    "collections.namedtuple",
+    "csv.writer().writerows",
+    "dict.fromkeys",
+    "difflib.unified_diff",
+    "fnmatch.filter",
+    "functools.reduce",
+    "heapq.merge",
+    "heapq.nlargest",
+    "heapq.nsmallest",
+    "int.from_bytes",
+    "io.StringIO().writelines",
+    "itertools.accumulate",
+    "itertools.batched",
+    "itertools.chain",
+    "itertools.combinations",
+    "itertools.combinations_with_replacement",
+    "itertools.compress",
+    "itertools.cycle",
+    "itertools.dropwhile",
+    "itertools.filterfalse",
+    "itertools.groupby",
+    "itertools.islice",
+    "itertools.pairwise",
+    "itertools.permutations",
+    "itertools.product",
+    "itertools.starmap",
+    "itertools.takewhile",
+    "itertools.tee",
+    "itertools.zip_longest",
+    "math.fsum",
+    "math.prod",
+    "operator.contains",
+    "operator.countOf",
+    "operator.indexOf",
+    "os.path.commonprefix",
+    "random.choices",
+    "random.sample",
+    "set().update",
+    "shlex.join",
+    "statistics.fmean",
+    "statistics.mean",
+    "statistics.median",
+    "str.join",
+    "concurrent.futures.ThreadPoolExecutor().map",
+    "multiprocessing.Pool().map",
+    "weakref.WeakSet",
+]
+
+
+@pytest.mark.parametrize("name", [*READERS, FROM_ITERABLE])
+def test_readers_are_known_or_not_let_by(name: str) -> None:
+    assert name in ITERATING or not fits(name)
