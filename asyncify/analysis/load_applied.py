@@ -47,7 +47,7 @@ def over(
             found.append(load_reads.by_getter(run, argument, items, index))
         for name in _builtins(run, argument):
             if name in words.MEASURING:
-                load_specials.measured(run, items, index, at, words.MEASURING[name])
+                load_specials.measured(run, items, index, at, *words.MEASURING[name])
             else:
                 load_specials.formatted(run, items, index, at, words.CALLING[name])
         for function, bound in _functions(run, argument):
@@ -105,7 +105,7 @@ def _builtins(run: LoadEvaluation, argument: int) -> list[str]:
     """Builtins that an argument is, which call a method of what they are given:
     ``map(str, users)``, ``sorted(users, key=len)``."""
     operation = run.operations[argument]
-    if operation[0] != f.NAME or operation[5] not in words.CALLING | words.MEASURING:
+    if operation[0] != f.NAME or operation[5] not in words.CALLING.keys() | words.MEASURING.keys():
         return []
     is_own = operation[5] in run.environment or bool(_functions(run, argument))
     return [] if is_own else [operation[5]]

@@ -17,6 +17,7 @@ from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_schemas import Schema
 from asyncify.analysis.program import Class, Function, Variable, dotted
+from asyncify.analysis.special_uses import tested
 from asyncify.analysis.statements import is_bound, statements_of, targets_of
 from asyncify.vocabulary import loading as words
 from asyncify.vocabulary.names import FUNCTIONS
@@ -32,6 +33,7 @@ SESSION = 4  # it is a method of a session
 BEGUN = 8  # it is a Query that a class begins: ``User.query``
 PROPERTY = 16  # it is what a property of an object that isn't a model gives
 IMPLICIT = 32  # it calls a special method of such an object
+TESTED = 64  # somebody wants to know whether it is true
 Callee = tuple[Function, bool]
 _RUNS = {v.ClassObject: "__init__", v.Instance: "__call__"}  # by a call
 _SESSIONS = {
@@ -157,13 +159,21 @@ class LoadBody:
         if self.loading.has_iterables:
             called |= set(self._going_through())
         read, implicit, held = self.properties, self.implicit_calls, self._selected
-        if not called and not read and not implicit and not held:
+        if not called and not read and not implicit and not held and not self.tested:
             return hot
         return [
             told | (CALLED if n in called else 0) | (PROPERTY if n in read else 0)
             | (IMPLICIT if n in implicit else 0) | (INSTANCE if n in held else 0)
+            | (TESTED if n in self.tested else 0)
             for n, told in enumerate(hot)
         ]  # fmt: skip
+
+    @cached_property
+    def tested(self) -> frozenset[int]:
+        """The operations of which the truth is asked for, if any class says what that is."""
+        if not self.loading.has_truths:
+            return frozenset()
+        return frozenset(tested(self.loading.colors.uses.layout(self.function)))
 
     @cached_property
     def implicit_calls(self) -> load_objects.Calls:

@@ -233,7 +233,7 @@ def _foreign(
             load_specials.formatted(run, value, index, place, words.CALLING[name])
         return s.NOTHING
     if name in words.MEASURING and operation[6] and operation[6][0] >= 0:
-        load_specials.measured(run, arguments[0], index, operation[6][0], words.MEASURING[name])
+        load_specials.measured(run, arguments[0], index, operation[6][0], *words.MEASURING[name])
         return s.NOTHING
     if name.rpartition(".")[2] in words.PARSING:
         load_readers.parsed(run, operation, index)

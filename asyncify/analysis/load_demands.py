@@ -63,6 +63,11 @@ class Demand(NamedTuple):
         return self.calls[0][1] if self.calls else self.operation
 
     @property
+    def is_read_itself(self) -> bool:
+        """Is it the instance at hand that is read, and not what it, or an object, leads to?"""
+        return not self.below and self.source.kind != "held"
+
+    @property
     def is_new(self) -> bool:
         """Is it asked of what was constructed, and not loaded through that?"""
         return self.source.kind == "new" and not self.path

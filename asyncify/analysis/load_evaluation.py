@@ -28,7 +28,7 @@ from asyncify.analysis import (
 )
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
-from asyncify.analysis.load_bodies import BEGUN, IMPLICIT, INSTANCE, PROPERTY
+from asyncify.analysis.load_bodies import BEGUN, IMPLICIT, INSTANCE, PROPERTY, TESTED
 from asyncify.analysis.load_demands import Summary
 from asyncify.analysis.load_operations import OPERATIONS
 from asyncify.analysis.load_states import State
@@ -430,6 +430,8 @@ class LoadEvaluation:
                     values[index] = handler(self, operation, index)
             if hot[index] & IMPLICIT:
                 load_objects.called(self, index)
+            if hot[index] & TESTED:
+                load_specials.measured(self, values[index], index, index, *words.TRUTH)
             index += 1
         return index
 
@@ -531,7 +533,13 @@ class LoadEvaluation:
             if (method := atom.cls.find(name)) is not None
         ]  # fmt: skip
         methods.sort(key=lambda method: (method.module.path, method.index))
-        return s.join([load_summaries.by_itself(self, method, index) for method in methods])
+        return s.join([self._asked(method, index) for method in methods])
+
+    def _asked(self, method: Function, index: int) -> s.Value:
+        """What a special method gives of the object at ``index``. A generator reads later."""
+        if method.facts.is_generator or not load_summaries.asks(self, method):
+            return load_summaries.by_itself(self, method, index)
+        return load_summaries.apply(self, method, [s.NOTHING], index, [index])
 
     def turns(self, value: s.Value) -> s.Value:
         """What going through a value gives: of a dict the keys, if those are instances."""

@@ -36,7 +36,10 @@ def having_methods(loading: Loading) -> frozenset[Class]:
     """The classes of the program, other than models, with a method that Python calls."""
     found = [
         cls for cls in loading.inference.program.classes.values()
-        if not words.CALLED_BY_PYTHON.isdisjoint(cls.methods) and not loading.is_model(cls)
+        if not (
+            words.CALLED_BY_PYTHON.isdisjoint(cls.methods)
+            and words.CONTAINERS.keys().isdisjoint(cls.foreign_bases)
+        ) and not loading.is_model(cls)
     ]  # fmt: skip
     return frozenset(each for cls in found for each in (cls, *cls.descendants()))
 
@@ -54,6 +57,11 @@ def calls(body: LoadBody) -> Calls:
                 method = next((m for name in names if (m := cls.find(name)) is not None), None)
                 if method is not None:
                     found.setdefault(index, []).append((at, method))
+    for index in body.tested:
+        for cls in _classes(types[index], having):
+            method = next((m for name in words.TRUTH if (m := cls.find(name)) is not None), None)
+            if method is not None:
+                found.setdefault(index, []).append((index, method))
     return found
 
 
@@ -133,11 +141,21 @@ def _asked(body: LoadBody, operation: f.Operation) -> Iterator[tuple[int, tuple[
             yield from ((part, (words.COMPARED[name],)) for part in parts)
 
 
+def _inherited(body: LoadBody, callee: f.Operation) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """``labels.update(names)``: a method that a container inherits from `collections.abc`."""
+    assert body.types is not None
+    for atom in body.types[callee[5]]:
+        if isinstance(atom, v.Instance) and atom.cls.find(callee[6]) is None:
+            for base in sorted(words.CONTAINERS.keys() & atom.cls.foreign_bases):
+                yield from ((callee[5], (name,)) for name in words.CONTAINERS[base])
+
+
 def _asked_by_call(body: LoadBody, operation: f.Operation) -> Iterator[tuple[int, tuple[str, ...]]]:
     callee = body.operations[operation[5]]
     assert body.types is not None
     given = [at for at in operation[6] if at >= 0]
     if callee[0] == f.ATTRIBUTE:
+        yield from _inherited(body, callee)
         if callee[6] in words.LOGGING or callee[6] == words.FORMAT:
             yield from ((at, _TEXT[1:]) for at in given)
         return
@@ -146,4 +164,4 @@ def _asked_by_call(body: LoadBody, operation: f.Operation) -> Iterator[tuple[int
             name = words.CALLING[atom.name]
             yield from ((at, (name, *_TEXT[1:])) for at in given)
         elif isinstance(atom, v.Foreign) and atom.name in words.MEASURING:
-            yield from ((at, (words.MEASURING[atom.name],)) for at in given)
+            yield from ((at, words.MEASURING[atom.name]) for at in given)

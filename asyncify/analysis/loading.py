@@ -42,6 +42,7 @@ from asyncify.vocabulary.loading import (
     CALLING,
     COLUMN_LISTS,
     COMPARED,
+    CONTAINERS,
     DEFERRING,
     DESCRIPTOR_LISTS,
     DUMPING,
@@ -58,6 +59,7 @@ from asyncify.vocabulary.loading import (
     RENDERING,
     SHARING,
     TAKING_APART,
+    TRUTH,
     UPDATING,
     VALIDATING,
     VALUES,
@@ -108,6 +110,14 @@ class Loading:
     def has_iterables(self) -> bool:
         """Does a class of the program say what a loop over its objects gives?"""
         return any("__iter__" in cls.methods for cls in self.inference.program.classes.values())
+
+    @cached_property
+    def has_truths(self) -> bool:
+        """Does a class say whether its objects are true, or how long they are?"""
+        return any(
+            not cls.methods.keys().isdisjoint(TRUTH)
+            for cls in self.inference.program.classes.values()
+        )
 
     @cached_property
     def having_methods(self) -> frozenset[Class]:
@@ -163,7 +173,7 @@ class Loading:
                 above += self._formatting
             if function.name in _COMPARISONS and function.owner is not None:
                 above += self._comparing
-            elif is_special(function.name) and self._is_asked_implicitly(function):
+            elif self._is_asked_implicitly(function):
                 above += self.coloring.turned
             above += self._unseen_callers(function)
             if self._is_of_model(function):
@@ -178,9 +188,14 @@ class Loading:
         return {fn for fn in reached if fn in self.coloring.turned and fn.facts.kind == "def"}
 
     def _is_asked_implicitly(self, function: Function) -> bool:
-        """``len(user)``, ``title in user``, ``for book in user``: anybody may call it so."""
-        constructs = function.is_constructor or function.name in FORMATTED
-        return self._is_of_model(function) and not constructs
+        """``len(user)``, ``title in user``, ``for book in user``, and what a container's inherited
+        methods call: anybody may call it so."""
+        owner = function.owner
+        if owner is None or function.is_constructor or function.name in FORMATTED:
+            return False
+        if not is_special(function.name):
+            return False
+        return self.is_model(owner) or not CONTAINERS.keys().isdisjoint(owner.foreign_bases)
 
     def _is_of_model(self, function: Function) -> bool:
         return function.owner is not None and self.is_model(function.owner)

@@ -45,7 +45,7 @@ class SpecialUses:
                     not cls.find(words.CONTAINS) for cls in self._objects(evaluation.values[into])
                 ):
                     yield from self._gone_through(evaluation, into)
-        for index in _tested(layout):
+        for index in tested(layout):
             yield from self._truth(evaluation, layout, index)
 
     def _objects(self, value: v.Value) -> list[Class]:
@@ -134,7 +134,7 @@ class SpecialUses:
         yield from self._use(evaluation, index, index, words.ASKED_FOR_TRUTH, item)
 
 
-def _tested(layout: Layout) -> Iterator[int]:
+def tested(layout: Layout) -> Iterator[int]:
     """The operations of which somebody wants to know whether they are true."""
     pending = [s[7] for s in layout.statements if s[0] in (f.IF, f.WHILE, f.ASSERT)]
     for operation in layout.operations:

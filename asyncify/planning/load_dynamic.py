@@ -13,6 +13,7 @@ from asyncify.analysis.load_demands import Demand
 from asyncify.analysis.load_values import EVERYTHING
 from asyncify.decisions import ReplaceCall, ReplaceExpression, SessionSource
 from asyncify.planning.draft import call_reference, reference
+from asyncify.planning.load_entries import instance
 from asyncify.planning.query_forms import spelled
 from asyncify.vocabulary.loading import DYNAMIC_EXECUTES
 from asyncify.vocabulary.sqlalchemy_query import QUERY
@@ -29,7 +30,7 @@ def executes_itself(planner: LoadPlanner, demand: Demand) -> bool:
     operation = holder.body.operations[demand.operation]
     if holder not in planner.coloring.turned or operation[0] not in _NODES:
         return False
-    if not planner.access.session(holder, demand.operation):
+    if not _session(planner, demand):
         return False
     if demand.executes == EVERYTHING:
         return True
@@ -37,11 +38,20 @@ def executes_itself(planner: LoadPlanner, demand: Demand) -> bool:
     return known and operation[0] == f.CALL and not operation[6] and not operation[7]
 
 
+def _session(planner: LoadPlanner, demand: Demand) -> str:
+    """The session that the function has, or that of the instance."""
+    holder = demand.function
+    found = planner.access.session(holder, demand.operation)
+    if found or not demand.is_read_itself:
+        return found
+    return planner.access.session_of(holder, instance(planner.colors.uses.layout(holder), demand))
+
+
 def execute(planner: LoadPlanner, demand: Demand) -> None:
     """Execute the Query by the session."""
     holder = demand.function
     operation = holder.body.operations[demand.operation]
-    session = planner.access.session(holder, demand.operation)
+    session = _session(planner, demand)
     draft, source = planner.draft(holder.module), SessionSource(text=session)
     group, site = planner.coloring.groups.get(holder, 0), draft.site(operation)
     link = planner.models.links(demand.entity.cls)[demand.attribute]

@@ -67,7 +67,7 @@ class Entries:
         if (holder, index) in self.entered:
             return site
         session = self.access.session(holder, index)
-        if not (session or _is_read_itself(demand)) or not self._may(holder, layout, index, demand):
+        if not (session or demand.is_read_itself) or not self._may(holder, layout, index, demand):
             return None
         outside = self.awaits(holder, layout.subtree(index))
         may_hand = index == demand.anchor or not _generates(demand)  # `map` does nothing yet
@@ -77,7 +77,7 @@ class Entries:
             ):
                 return None
             outside = False
-        session = session or self.access.session_of(holder, _instance(layout, demand))
+        session = session or self.access.session_of(holder, instance(layout, demand))
         if not session:
             return None
         self.entered.add((holder, index))
@@ -113,7 +113,9 @@ class Entries:
         if not _generates(demand):
             is_lazy = self._is_lazy(layout.function, layout.operations[index])
             is_whole = is_lazy and operation[:1] == (f.CALL,) and exhausts(layout, parent)
-            return parent if is_whole else index, "{node}"
+            is_tested = layout.operations[index][0] == f.NAME  # `if user:`
+            whole = "bool({node})" if is_tested else "{node}"
+            return parent if is_whole else index, whole
         if operation[:1] == (f.CALL,) and index in operation[6]:
             return (parent, "{node}") if exhausts(layout, parent) else (-1, "")
         is_listed = operation[:1] == (f.COMPREHENSION,) and operation[5] != "GeneratorExp"
@@ -201,7 +203,7 @@ def _inner(demand: Demand) -> list[Function]:
     return [*inner, demand.function] if demand.calls else inner
 
 
-def _instance(layout: Layout, demand: Demand) -> int:
+def instance(layout: Layout, demand: Demand) -> int:
     """The instance whose session it is: ``user`` of what ``user.notes.limit(2)`` executes."""
     index, operation = demand.at, layout.operations[demand.at]
     while demand.executes and operation[0] in (f.CALL, f.ATTRIBUTE):
@@ -210,11 +212,6 @@ def _instance(layout: Layout, demand: Demand) -> int:
         index = operation[5]
         operation = layout.operations[index]
     return demand.at
-
-
-def _is_read_itself(demand: Demand) -> bool:
-    """Is it the instance at hand that is read, and not what it, or an object, leads to?"""
-    return not demand.below and demand.source.kind != "held"
 
 
 def _generates(demand: Demand) -> bool:

@@ -202,8 +202,25 @@ GOING_THROUGH: set[str] = (
 ITERATORS = {"iter", "filter", "map", "zip", "enumerate", "reversed"}
 # Builtins that call a method of what they are given.
 CALLING = {"str": "__str__", "repr": "__repr__", "print": "__str__", "format": "__format__"}
-MEASURING = {"len": "__len__", "bool": "__bool__"}
+TRUTH = ("__bool__", "__len__")  # the first of them that there is
+MEASURING = {"len": ("__len__",), "bool": TRUTH}
 CONTAINING = {"In", "NotIn"}
+# What the methods that a container inherits call of it; `collections.abc`.
+# https://docs.python.org/3/library/collections.abc.html
+_READ = {
+    "Mapping": ("__getitem__", "__iter__", "__len__"), "Sequence": ("__getitem__", "__len__"),
+    "Set": ("__contains__", "__iter__", "__len__"),
+}  # fmt: skip
+_CHANGED = {
+    "MutableMapping": (*_READ["Mapping"], "__setitem__", "__delitem__"),
+    "MutableSequence": (*_READ["Sequence"], "__setitem__", "__delitem__", "insert"),
+    "MutableSet": (*_READ["Set"], "add", "discard"),
+}
+CONTAINERS = {
+    f"{module}.{name}": methods
+    for module in ("collections.abc", "typing")
+    for name, methods in {**_READ, **_CHANGED, "AbstractSet": _READ["Set"]}.items()
+}
 ASKED_BY_IN = ("__contains__", "__iter__")
 
 # Methods of containers.
