@@ -64,6 +64,7 @@ from asyncify.planning.side_twins import SidePlanner
 from asyncify.planning.storing_factories import StoringPlanner
 from asyncify.planning.support import Support
 from asyncify.planning.template_calls import template_calls
+from asyncify.planning.template_greenlets import TemplateGreenlets
 from asyncify.planning.test_marks import MarkPlanner
 from asyncify.planning.thread_keywords import ThreadKeywords
 from asyncify.planning.turning_findings import turning_findings
@@ -164,9 +165,13 @@ class Planner:
         else:
             self.misused = list(misuses(self.colors, self.coloring))
         self._plan_last()
-        self.rendered, self.template_findings = template_calls(
-            self.colors, self.coloring, self.loading.called_by_templates
+        self.greenlets = TemplateGreenlets(
+            self.colors, self.coloring, self.draft, self.support.name, self.loading.entries
         )
+        self.rendered, self.template_findings = template_calls(
+            self.colors, self.coloring, self.loading.called_by_templates,
+            self.greenlets,
+        )  # fmt: skip
         tests = turning(self.colors, self.coloring) and not runs_on_anyio(self.inference)
         if tests:
             share_loops(self.inference.program, self.draft)
@@ -505,7 +510,8 @@ def _settled(
         }  # fmt: skip
         uncopied = planner.sides.failed - colors.uncopied
         unfit = planner.infrastructure.engines.unfit
-        reading = (planner.loading.readers.found | planner.queries.reading) - colors.reading
+        reading = planner.loading.readers.found | planner.queries.reading
+        reading = (reading | planner.greenlets.reading) - colors.reading
         if not fresh and not uncopied and not unfit and not reading:
             undone = planner.undone()
             places |= {decision.site for decision in undone}

@@ -116,6 +116,27 @@ async def maybe_await(value: Any) -> Any:
     """A value, or what awaiting it gives: for functions as values, of which some are async."""
     return await value if isawaitable(value) else value
 '''
+_IN_TEMPLATE = '''
+
+class InTemplate:
+    """An object for a template that is rendered inside ``run_sync``: what it calls is awaited."""
+
+    def __init__(self, original: Any) -> None:
+        self._original = original
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._original, name)
+        if isawaitable(value):
+            return await_only(value)
+        if not callable(value):
+            return value
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            result = value(*args, **kwargs)
+            return await_only(result) if isawaitable(result) else result
+
+        return call
+'''
 _CLOSING = '''
 
 Closed = TypeVar("Closed")
@@ -224,6 +245,11 @@ _IMPORTS = {
         ("sqlalchemy.util", "greenlet_spawn"),
     ),
     "maybe_await": (("inspect", "isawaitable"), ("typing", "Any")),
+    "InTemplate": (
+        ("inspect", "isawaitable"),
+        ("typing", "Any"),
+        ("sqlalchemy.util", "await_only"),
+    ),
     "closing_awaited": (
         ("collections.abc", "AsyncIterator"),
         ("contextlib", "asynccontextmanager"),
@@ -248,7 +274,7 @@ _TEXTS = {
     **driver_helpers.TEXTS,
     **iteration_helpers.TEXTS,
     "run_async": _RUN_ASYNC, "run_at_import": _RUN_AT_IMPORT, "_alone": _ALONE,
-    "run_sync": _RUN_SYNC, "maybe_await": _MAYBE_AWAIT,
+    "run_sync": _RUN_SYNC, "maybe_await": _MAYBE_AWAIT, "InTemplate": _IN_TEMPLATE,
     "closing_awaited": _CLOSING, "reduce_awaited": _REDUCE,
     "serve_uvicorn": _SERVE_UVICORN, "substituted": _SUBSTITUTED, "sliced": _SLICED, "nth": _NTH,
 }  # fmt: skip

@@ -15,6 +15,7 @@ from asyncify.analysis.load_templates import text_given
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, Program
 from asyncify.findings import Finding
+from asyncify.planning.template_greenlets import TemplateGreenlets
 from asyncify.rules import finding
 from asyncify.sites import Site
 from asyncify.source.templates import Read, Templates
@@ -33,16 +34,22 @@ Methods = dict[str, list[Function]]
 
 
 def template_calls(
-    colors: Colors, coloring: Coloring, typed: dict[tuple[Function, str, int], Function]
+    colors: Colors,
+    coloring: Coloring,
+    typed: dict[tuple[Function, str, int], Function],
+    greenlets: TemplateGreenlets,
 ) -> tuple[dict[Function, Obstacle], list[Finding]]:
     """What templates call that turns, and can't, with what renders these: ``typed`` where it is
-    known, and what nothing else has the name of; and findings for the rest."""
+    known, and what nothing else has the name of; and findings for the rest. ``greenlets``: who can
+    have a template rendered where what it calls is awaited."""
     program, certain, findings = colors.program, dict[Function, Obstacle](), list[Finding]()
     if program.mentioning(AWAITING_TEMPLATES):
         return certain, findings
     told = set()
     for (method, path, line), renderer in typed.items():
         told.add((path, line))
+        if greenlets.take(method):
+            continue
         if method in colors.reading:
             findings.append(_awaits(method, path, line))
             continue
@@ -62,7 +69,10 @@ def template_calls(
             continue
         told.add((read.file, read.line))
         if _is_only(program, found[0].name, others):
+            is_own = len(read.path) == 2  # of what the template is given
             for method in found:
+                if is_own and greenlets.take(method):
+                    continue
                 if method in colors.reading:
                     findings.append(_awaits(method, read.file, read.line))
                 else:
