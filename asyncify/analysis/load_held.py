@@ -40,6 +40,8 @@ class Held:
         """An attribute of the value of an operation is set to instances of which no type tells. An
         object of which nothing is known is told by its name."""
         cls = body.class_of(base)
+        if cls is not None and name in self.selected and body.function.owner in cls.ancestors:
+            return  # who asks what the methods have queried finds it
         key = cls or last_name(body.operations[base]), name
         known, found = self._put.get(key, v.UNKNOWN), v.UNKNOWN.union(*map(_type, value))
         told = self.loading.inference.held(cls, name) if cls is not None else v.UNKNOWN

@@ -135,18 +135,38 @@ class Loading:
         """What the functions that turn ask of their own instances; what they ask of those that
         they are given stands at their callers, and here too where they await."""
         functions = sorted(self._concerned(), key=lambda fn: (fn.module.path, fn.index))
+        found: dict[Function, list[Demand]] = {}
+        fresh = functions
         for _ in range(_TURNS):
             self.held.has_grown = False
-            found: dict[Function, list[Demand]] = {}
-            for function in functions:
-                summary = self.run(function)
-                if summary.demands:
-                    found[function] = list(summary.demands)
+            found |= {function: list(self.run(function).demands) for function in fresh}
             if not self.held.has_grown:
                 break
-            self._summaries.clear()  # objects hold what nobody who was run knew of
-            self._bodies.clear()
-        return found
+            fresh = self._forget_readers(functions)
+        return {function: found[function] for function in functions if found[function]}
+
+    def _reads_held(self, function: Function) -> bool:
+        """Does it read an attribute of an object that was put there?"""
+        body, names = self.body(function), self.held.names
+        return any(
+            operation and operation[0] == f.ATTRIBUTE and operation[6] in names
+            and bool(self.held.kept(body, operation[5], operation[6]))
+            for operation in body.operations
+        )  # fmt: skip
+
+    def _forget_readers(self, functions: list[Function]) -> list[Function]:
+        """Objects hold what nobody who was run knew of: those of the functions that may read it, of
+        which nothing is known any more."""
+        program, names = self.inference.program, self.held.names
+        mentioning = {fn: None for name in sorted(names) for fn in program.mentioning_member(name)}
+        reading = [function for function in mentioning if self._reads_held(function)]
+        reading += [fn for fn in program.mentioning("getattr") if fn.facts.names & names]
+        again = self._leading_to(reading)
+        for key in [key for key in self._summaries if key[0] in again]:
+            del self._summaries[key]
+        for function in again & self._bodies.keys():
+            del self._bodies[function]
+        return [function for function in functions if function in again]
 
     def run(self, function: Function) -> Summary:
         """What it does with what its parameters hold by their types; objects hold what it puts on
@@ -163,7 +183,11 @@ class Loading:
 
     def _concerned(self) -> set[Function]:
         """Functions that turn, and from which something is read that may have to be loaded."""
-        pending = list(self.readers())
+        reached = self._leading_to(list(self.readers()))
+        return {fn for fn in reached if fn in self.coloring.turned and fn.facts.kind == "def"}
+
+    def _leading_to(self, pending: list[Function]) -> set[Function]:
+        """Functions, and all that may lead to them."""
         reached = set(pending)
         callers = self.colors.callers() if pending else {}
         while pending:
@@ -185,7 +209,7 @@ class Loading:
                 if caller not in reached:
                     reached.add(caller)
                     pending.append(caller)
-        return {fn for fn in reached if fn in self.coloring.turned and fn.facts.kind == "def"}
+        return reached
 
     def _is_asked_implicitly(self, function: Function) -> bool:
         """``len(user)``, ``title in user``, ``for book in user``, and what a container's inherited
