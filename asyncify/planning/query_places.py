@@ -5,6 +5,7 @@ What is followed and judged in `query_flows`, and rewritten in `queries`, is loo
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from asyncify import facts as f
@@ -84,8 +85,7 @@ class QueryPlaces:
             for index, value in evaluation.objects:
                 atoms = queries.get(value)
                 if atoms is None:
-                    atoms = tuple(a for a in value if isinstance(a, v.QueryValue))
-                    queries[value] = atoms
+                    atoms = queries[value] = _in_order(value)
                 if atoms:
                     found.setdefault(function, {})[index] = atoms
         return found
@@ -131,8 +131,7 @@ class QueryPlaces:
     def _of_method(self, function: Function, index: int) -> Queries:
         """The Query whose method is kept under a name: ``run = query.first``."""
         methods = self.inference.evaluations[function].values[index]
-        owners = (a.owner for a in methods if isinstance(a, v.KnownMethod))
-        return tuple(owner for owner in owners if isinstance(owner, v.QueryValue))
+        return _in_order(a.owner for a in methods if isinstance(a, v.KnownMethod))
 
     def executed(self, use: Use) -> Queries:
         """The Query that a use executes."""
@@ -197,6 +196,12 @@ def receiver_at(operations: tuple[f.Operation, ...], index: int) -> int:
         return index
     callee = operations[operation[5]]
     return int(callee[5] if callee[0] == f.ATTRIBUTE else operation[5])
+
+
+def _in_order(found: Iterable[object]) -> Queries:
+    """The Queries among alternatives: the first that is refused says why for all that meet."""
+    queries = [a for a in found if isinstance(a, v.QueryValue)]
+    return tuple(sorted(queries, key=v.order) if len(queries) > 1 else queries)
 
 
 def _one_of(found: Queries) -> v.QueryValue:
