@@ -183,7 +183,8 @@ class Spread:
         )
 
     def defaults(self, function: Function) -> list[tuple[int, Variable]]:
-        """The engines and factories of modules that are defaults of a function's parameters."""
+        """The engines, factories and sessions of modules that are defaults of a function's
+        parameters."""
         operations, scope = function.signature.operations, function.parent or function
         found = []
         for parameter in function.signature.parameters:
@@ -191,7 +192,7 @@ class Spread:
                 continue
             symbol = self.program.resolve_expression(scope, operations, parameter.default)
             if isinstance(symbol, Variable) and any(
-                isinstance(a, v.Known) and a.kind in MAKING
+                isinstance(a, v.Known) and self.is_held(a)
                 for a in self.inference.global_value(symbol.module, symbol.name)
             ):
                 found.append((parameter.default, symbol))

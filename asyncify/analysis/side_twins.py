@@ -42,8 +42,8 @@ class Twins:
         self._named: dict[Function, tuple[object, frozenset[Variable]]] = {}
 
     def sources(self, function: Function) -> frozenset[Variable]:
-        """The module-level engines, factories and sessions that a function names, and objects
-        that hold some."""
+        """The module-level engines, factories and sessions that a function names, also by the
+        defaults of its parameters, and objects that hold some."""
         evaluation = self.inference.evaluations.get(function)
         if evaluation is None:
             return frozenset()
@@ -53,7 +53,7 @@ class Twins:
                 variable for index, value in enumerate(evaluation.values)
                 if any(self.spread.is_held(a) for a in value)
                 and (variable := self.variable(function, index)) is not None
-            )  # fmt: skip
+            ).union(variable for _, variable in self.spread.defaults(function))  # fmt: skip
             known = self._named[function] = evaluation, found
         return known[1]
 
