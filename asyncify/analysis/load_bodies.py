@@ -16,6 +16,7 @@ from asyncify.analysis import generics, load_failures, load_names, load_objects,
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_schemas import Schema
+from asyncify.analysis.load_sessions import session_of
 from asyncify.analysis.program import Class, Function, Variable, dotted
 from asyncify.analysis.special_uses import tested
 from asyncify.analysis.statements import is_bound, statements_of, targets_of
@@ -36,10 +37,6 @@ IMPLICIT = 32  # it calls a special method of such an object
 TESTED = 64  # somebody wants to know whether it is true
 Callee = tuple[Function, bool]
 _RUNS = {v.ClassObject: "__init__", v.Instance: "__call__"}  # by a call
-_SESSIONS = {
-    "Session", "scoped_session", "AsyncSession", "async_scoped_session",
-    "SessionTransaction", "AsyncSessionTransaction",
-}  # fmt: skip
 
 
 class Telling:
@@ -115,12 +112,6 @@ class Telling:
 def _is_untold(value: v.Value) -> bool:
     """Does a type say nothing of what the program has put there?"""
     return all(isinstance(a, (v.Foreign, v.ForeignInstance)) for a in value)
-
-
-def session_of(atom: v.Atom) -> v.Known | None:
-    """The session, or its transaction, that a method is one of."""
-    owner = atom.owner if isinstance(atom, v.KnownMethod) else None
-    return owner if isinstance(owner, v.Known) and owner.kind in _SESSIONS else None
 
 
 class LoadBody:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis import model_fields
 from asyncify.analysis import values as v
-from asyncify.analysis.load_bodies import session_of
 from asyncify.analysis.load_commits import related
+from asyncify.analysis.load_sessions import session_of
 from asyncify.analysis.model_bodies import Relationship
 from asyncify.analysis.program import Class, Function
 from asyncify.vocabulary import loading as words

@@ -9,7 +9,6 @@ from asyncify import facts as f
 from asyncify.analysis import load_again, load_bulk, load_commits, load_listeners, load_statements
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
-from asyncify.analysis.load_bodies import session_of
 from asyncify.analysis.load_histories import Write
 from asyncify.analysis.model_bodies import Relationship
 from asyncify.analysis.program import Class, Function
@@ -21,6 +20,10 @@ from asyncify.vocabulary.names import FUNCTIONS
 if TYPE_CHECKING:
     from asyncify.analysis.load_evaluation import LoadEvaluation
 
+_SESSIONS = {
+    "Session", "scoped_session", "AsyncSession", "async_scoped_session",
+    "SessionTransaction", "AsyncSessionTransaction",
+}  # fmt: skip
 # What expires attributes: the methods of sessions, and bulk updates.
 EXPIRING = {
     name
@@ -29,6 +32,12 @@ EXPIRING = {
 } | {"update"}
 
 COMMITTING = {name for name, effect in words.SESSION_EFFECTS.items() if effect is Effect.COMMIT}
+
+
+def session_of(atom: v.Atom) -> v.Known | None:
+    """The session, or its transaction, that a method is one of."""
+    owner = atom.owner if isinstance(atom, v.KnownMethod) else None
+    return owner if isinstance(owner, v.Known) and owner.kind in _SESSIONS else None
 
 
 def method(run: LoadEvaluation, operation: f.Operation, index: int, name: str) -> s.Value | None:
