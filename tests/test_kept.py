@@ -106,7 +106,7 @@ def test_a_template_that_changes_is_looked_at(request_: engine.Request, planned:
     root = request_.config.root
     (root / "a.py").write_text(_RENDERED)
     found = []
-    for text in ("{{ users }}", "\n{{ users.names_of() }}", "\n{{ users.names_of() }}"):
+    for text in ("{{ users }}", "\n{{ page.users.names_of() }}", "\n{{ page.users.names_of() }}"):
         (root / "users.html").write_text(text)
         sites = [x.site for x in engine.check(request_).findings if x.code == "ASY102"]
         found.append([(site.path, site.line) for site in sites])

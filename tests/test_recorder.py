@@ -241,7 +241,7 @@ class Shelf:
 def shelved(number):
     with SessionLocal() as db:
         shelf = Shelf()
-        vars(shelf).update(owner=db.get(User, number))
+        exec("shelf.owner = user", {"shelf": shelf, "user": db.get(User, number)})
         return shelf.owner.books
 
 
@@ -254,7 +254,7 @@ def emptied(number):
 
 
 def test_recorded_loads_are_awaited_or_reported(tmp_path: Path) -> None:
-    """The analysis doesn't see what is put into ``vars``; the record does."""
+    """The analysis doesn't see what ``exec`` does; the record does."""
     (tmp_path / "shop.py").write_text(RECORDED, encoding="utf-8")
     lines = [n for n, x in enumerate(RECORDED.splitlines(), 1) if "r.books" in x]
     loads = tmp_path / "loads.json"

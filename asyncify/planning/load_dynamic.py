@@ -42,7 +42,8 @@ def _session(planner: LoadPlanner, demand: Demand) -> str:
     """The session that the function has, or that of the instance."""
     holder = demand.function
     found = planner.access.session(holder, demand.operation)
-    if found or not demand.is_read_itself:
+    line = planner.colors.inference.config.sqlalchemy_version
+    if found or not demand.is_read_itself or line == "1.4":  # whose instances can't be awaited
         return found
     return planner.access.session_of(holder, instance(planner.colors.uses.layout(holder), demand))
 
