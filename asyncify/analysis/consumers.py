@@ -69,11 +69,11 @@ class Applied(NamedTuple):
 
 
 def stops_early(layout: Layout, call: int) -> bool:
-    """Is it ``any(...)``, ``all(...)`` or ``next(..., default)`` over a generator expression, or
-    over ``map`` or ``filter``? Without a default, ``next`` raises what a coroutine can't."""
+    """Is it ``any(...)``, ``all(...)``, ``next(...)`` or ``next(..., default)`` over a generator
+    expression, or over ``map`` or ``filter``?"""
     name, arguments = _builtin(layout, call), layout.operations[call][6]
-    wanted = 2 if name == "next" else 1 if name in _SHORT else 0
-    if not wanted or len(arguments) != wanted or layout.operations[call][7]:
+    most = 2 if name == "next" else 1 if name in _SHORT else 0
+    if not 0 < len(arguments) <= most or layout.operations[call][7]:
         return False
     return all(argument >= 0 for argument in arguments)
 
@@ -118,12 +118,15 @@ def is_lambda(layout: Layout, call: int, number: int) -> bool:
     return bool(operation[0] == f.LAMBDA and operation[5] == number)
 
 
-def unread(layout: Layout, index: int) -> str:
+def unread(layout: Layout, index: int, keeps_end: bool = False) -> str:
     """Why what is awaited at an operation would make a generator expression around it unreadable,
-    or ''."""
+    or ''; with ``keeps_end`` also where the end would raise something else."""
     for comprehension in layout.enclosing(index):
         if comprehension[5] != "GeneratorExp":
             continue
+        call = layout.parent(layout.operations.index(comprehension))
+        if keeps_end and call >= 0 and takes_first(layout, call):
+            return "`next` raises StopIteration at its end."
         reason = unreadable(layout, comprehension)
         if reason:
             return reason

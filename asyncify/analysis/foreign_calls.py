@@ -201,12 +201,17 @@ def _enumerated(of: Call) -> v.Value:
     return _rows(v.UNKNOWN, _items(of)[0])
 
 
+def _unpacked(of: Call) -> list[v.Value]:
+    """What each ``*argument`` gives, all as one."""
+    starred = (of.evaluation.values[~i] for i in of.operation[6] if i < 0)
+    return [protocols.iterate(of.evaluation, value) for value in starred]
+
+
 def _zipped(of: Call) -> v.Value:
     """``zip(*pairs)`` gives all that the pairs have, in other tuples."""
-    starred = [of.evaluation.values[~i] for i in of.operation[6] if i < 0]
-    if not starred:
+    several = _unpacked(of)
+    if not several:
         return _rows(*_items(of))
-    several = [protocols.iterate(of.evaluation, value) for value in starred]
     return v.collection(v.collection(v.join(protocols.iterate(of.evaluation, x) for x in several)))
 
 
@@ -242,7 +247,7 @@ def _taken_by(of: Call) -> v.Value:
 
 
 def _chained(of: Call) -> v.Value:
-    several = of.arguments
+    several = [*of.arguments, *_unpacked(of)]
     if of.name.endswith("from_iterable"):
         several = [protocols.iterate(of.evaluation, each) for each in several]
     return v.collection(v.join(protocols.iterate(of.evaluation, each) for each in several))
@@ -489,7 +494,7 @@ _ROWS: dict[str, _Row] = {
     "dict.fromkeys": _Row(lambda of: v.mapping(_items(of)[0], of.arguments[1]), 2),
     "collections.Counter": _Row(_counted, 1),
     "collections.defaultdict": _Row(_defaulting),
-    "collections.ChainMap": _Row(lambda of: v.join(of.arguments)),
+    "collections.ChainMap": _Row(lambda of: v.join([*of.arguments, *_unpacked(of)])),
     "itertools.groupby": _Row(_grouped, 1),
     **dict.fromkeys(_IN_PARTS, _Row(_in_parts, 1)),
     **dict.fromkeys(_SOME, _Row(lambda of: v.collection(_items(of)[0]), 1)),
@@ -497,7 +502,7 @@ _ROWS: dict[str, _Row] = {
     "weakref.ref": _Row(lambda of: v.one(v.Giving(of.arguments[0])), 1),
     "aiter": _Row(lambda of: protocols.iterator(of.evaluation, of.arguments[0], "__aiter__"), 1),
     **dict.fromkeys(_DICTS, _Row(_dict)),
-    **dict.fromkeys(_CHAINING, _Row(_chained, 1)),
+    **dict.fromkeys(_CHAINING, _Row(_chained)),
     **dict.fromkeys((*_PUSHING, *_POPPING), _Row(_pushed, 2)),
     "heapq.heappop": _Row(lambda of: v.elements(of.arguments[0]), 1),
     **dict.fromkeys(

@@ -72,21 +72,27 @@ def plan_applied(use: Use, layout: Layout, draft: Draft, group: int) -> None:
         draft.add(MakeAsyncFor(node=NodeRef("For", statement[3]), site=site, group=group))
 
 
-def consume_generators(layout: Layout, index: int, draft: Draft, group: int) -> None:
-    """Generator expressions around what awaits are read in a form that awaits."""
+def consume_generators(
+    layout: Layout, index: int, draft: Draft, group: int, keeps_end: bool = False
+) -> None:
+    """Generator expressions around what awaits are read in a form that awaits; with ``keeps_end``
+    in one that raises the same at the end."""
     for operation in layout.enclosing(index):
         if operation[5] == "GeneratorExp":
-            consume_generator(layout, operation, draft, group)
+            consume_generator(layout, operation, draft, group, keeps_end)
 
 
-def consume_generator(layout: Layout, generator: f.Operation, draft: Draft, group: int) -> None:
+def consume_generator(
+    layout: Layout, generator: f.Operation, draft: Draft, group: int, keeps_end: bool = False
+) -> None:
     """It becomes a list, for a consumer that exhausts it; a loop over it awaits its items, and so
     does who can be given an async one; else its first match is awaited."""
     call = layout.parent(layout.operations.index(generator))
     is_argument = call >= 0 and layout.operations[call][0] == f.CALL
     if is_argument and takes_either(layout, call):
         return
-    if is_argument and stops_early(layout, call):
+    raises = keeps_end and is_argument and takes_first(layout, call)
+    if is_argument and not raises and stops_early(layout, call):
         node, site = call_reference(layout.function, call), draft.site(layout.operations[call])
         draft.add(AwaitFirstMatch(node=node, site=site, group=group))
         return
@@ -100,7 +106,7 @@ def consume_generator(layout: Layout, generator: f.Operation, draft: Draft, grou
         return
     node = NodeRef("GeneratorExp", generator[3])
     draft.add(ConsumeGenerator(node=node, site=draft.site(generator), group=group))
-    if call >= 0 and takes_first(layout, call):
+    if raises:
         node, site = call_reference(layout.function, call), draft.site(layout.operations[call])
         draft.add(ReplaceCall(node=node, site=site, group=group, awaited=_FIRST, awaits=False))
 

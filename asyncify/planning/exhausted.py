@@ -75,8 +75,15 @@ def _named(layout: Layout, index: int, block: tuple[f.Statement, ...]) -> Iterat
 
 
 def _step(planner: UsePlanner, layout: Layout, use: Use) -> int:
-    """The ``next`` without a default, or the ``send``, that takes an item of what turns, or -1."""
-    if use.kind != "iterate" or not planner.is_turned(use):
+    """The ``next`` without a default, or the ``send``, that takes an item of what turns or of a
+    generator expression that awaits it, or -1."""
+    if not planner.is_turned(use):
+        return -1
+    for generator in layout.enclosing(use.operation):
+        call = layout.parent(layout.operations.index(generator))
+        if generator[5] == "GeneratorExp" and call >= 0 and takes_first(layout, call):
+            return call
+    if use.kind != "iterate":
         return -1
     form, call = iteration(layout, use.operation), layout.parent(use.operation)
     if form in ("next iter", "driven"):
@@ -86,9 +93,15 @@ def _step(planner: UsePlanner, layout: Layout, use: Use) -> int:
     return call if form in ("next", "next iter") and takes_first(layout, call) else -1
 
 
-def _steps(planner: UsePlanner, function: Function) -> bool:
-    """Does a function take an item of what turns?"""
-    if _STEPS.isdisjoint(function.facts.names) or not planner.is_coroutine(function):
+def _steps(planner: UsePlanner, function: Function, seen: set[Function] | None = None) -> bool:
+    """Does a function take an item of what turns, or one that it calls?"""
+    seen = set() if seen is None else seen
+    if function in seen or not planner.is_coroutine(function):
         return False
-    layout = planner.colors.uses.layout(function)
-    return any(_step(planner, layout, use) >= 0 for use in planner.colors.uses.of(function))
+    seen.add(function)
+    layout, uses = planner.colors.uses.layout(function), planner.colors.uses.of(function)
+    may_step = not _STEPS.isdisjoint(function.facts.names)
+    if may_step and any(_step(planner, layout, use) >= 0 for use in uses):
+        return True
+    called = (callee for use in uses if use.kind == "call" for callee in use.callees)
+    return any(_steps(planner, callee, seen) for callee in called)

@@ -81,7 +81,8 @@ class Entries:
         if not session:
             return None
         self.entered.add((holder, index))
-        consume_generators(layout, index, draft, self.coloring.groups.get(holder, 0))
+        group = self.coloring.groups.get(holder, 0)
+        consume_generators(layout, index, draft, group, keeps_end=True)
         self._write(holder, index, session, "" if outside else whole)
         return site
 

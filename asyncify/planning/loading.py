@@ -321,7 +321,7 @@ class LoadPlanner:
         if place in self._awaited:
             return
         found = self.access.template(holder, demand.operation, demand.entity.cls, operation[6])
-        if found is None or unread(layout, demand.operation):
+        if found is None or unread(layout, demand.operation, keeps_end=True):
             self._load_before(holder, demand._replace(at=operation[5]))
             return
         draft = self.draft(holder.module)

@@ -3,7 +3,7 @@
 What it does
     `any(ready(b) for b in books)` becomes
     `await anext((True for b in books if await ready(b)), False)`; `all` is its negation, and
-    `next(..., default)` becomes `await anext(..., default)`.
+    `next` becomes `await anext`.
 
 Why
     With an `await` inside, a generator expression is an asynchronous generator, which these can't
@@ -25,8 +25,9 @@ Leaves alone
     The iterables and the conditions, and their order.
 
 Safety
-    Equal in value, in what is evaluated, and in the order. `next` without a default isn't given
-    here: it raises StopIteration, which a coroutine can't.
+    Equal in value, in what is evaluated, and in the order. Without a default `anext` raises
+    StopAsyncIteration where `next` raises StopIteration, which a coroutine can't: what catches the
+    one in the program is renamed to catch the other.
 
 Source
     https://docs.python.org/3/library/functions.html#anext
@@ -60,8 +61,8 @@ def apply(decision: AwaitFirstMatch, call: cst.Call, place: Place) -> cst.CSTNod
         place.refuse("It doesn't take a generator expression.")
         return None
     matching = generator if name == "next" else _matching(generator, name)
-    default = call.args[1].value if name == "next" else cst.Name("False")
-    arguments = [matching if matching.lpar else parenthesised(matching), default]
+    default = [arg.value for arg in call.args[1:]] if name == "next" else [cst.Name("False")]
+    arguments = [matching if matching.lpar else parenthesised(matching), *default]
     result: Any = cst.Await(cst.Call(cst.Name("anext"), [cst.Arg(value) for value in arguments]))
     if name == "all":
         result = cst.UnaryOperation(cst.Not(), result)
