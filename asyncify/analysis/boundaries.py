@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -23,7 +24,7 @@ from asyncify.vocabulary.frameworks import (
 )
 
 # Rules under which a coroutine function can take the place of a plain one.
-_FITTING = {Rule.AWAITED, Rule.TRANSPARENT, Rule.INSPECTED, Rule.RENAME, Rule.STRIP}
+_FITTING = {Rule.AWAITED, Rule.TRANSPARENT, Rule.INSPECTED, Rule.STRIP}
 # Builtins that look at a function or keep it.
 _LOOKING = {
     "isinstance", "issubclass", "callable", "id", "type", "getattr", "hasattr", "print", "repr",
@@ -100,6 +101,14 @@ def calls_what_it_gets(name: str) -> bool:
     """Is it known of something foreign that it calls what it is given?"""
     rule = rule_of(name) or rule_of(f"builtins.{name}")
     return rule is not None and rule is not Rule.INSPECTED
+
+
+def _bindings(statement: f.Statement) -> Iterator[tuple[int, tuple[object, ...]]]:
+    """What a statement assigns or enters, and what it binds that to."""
+    if statement[0] == f.ASSIGN:
+        yield from ((statement[8], target) for target in statement[7])
+    elif statement[0] == f.WITH:
+        yield from ((value, target) for value, target in statement[7] if target is not None)
 
 
 class Boundaries:
@@ -222,9 +231,9 @@ class Boundaries:
                 )  # fmt: skip
         body = place.body
         for statement in statements_of(body.statements):
-            if statement[0] == f.ASSIGN and (f.TO_NAME, name) in [t[:2] for t in statement[7]]:
-                made = body.operations[statement[8]]
-                if made[0] == f.CALL:
+            for value, target in _bindings(statement):
+                made = body.operations[value]
+                if target[:2] == (f.TO_NAME, name) and made[0] == f.CALL:
                     return foreign_name(place, body.operations, made[5], self.inference)
         return ""
 

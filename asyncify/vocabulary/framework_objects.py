@@ -235,8 +235,8 @@ _EXIT_STACK = {
     "enter_context": Boundary(
         "enter_context", Rule.RENAME, 0, "cm", new="enter_async_context", note="of AsyncExitStack"
     ),
-    "callback": Boundary("callback", Rule.RENAME, 0, new="push_async_callback"),
-    "push": Boundary("push", Rule.RENAME, 0, new="push_async_exit"),
+    "callback": Boundary("callback", SYNC, 0, note="but for a stack that is entered where it is made"),
+    "push": Boundary("push", SYNC, 0),
 }
 # What only an AsyncExitStack has, it awaits; its `callback` and `push` don't.
 _ASYNC_EXIT_STACK = {
