@@ -6,6 +6,7 @@ kept, so that the plan can ask what any expression is.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from copy import copy
 from functools import cached_property
@@ -240,7 +241,23 @@ class Evaluation:
             if local and local != "*" and (self.is_scope or local in self.function.facts.declared):
                 item = f.Import(local, module, name, level, 0, 0, 0)
                 symbol = self.program.resolve_import(self.function.module, item)
-                self.assign(local, self.symbol(symbol))
+                if self._assigned_behind(statement, local):
+                    self.environment[local] = self.symbol(symbol)  # nobody else sees it
+                else:
+                    self.assign(local, self.symbol(symbol))
+
+    def _assigned_behind(self, statement: f.Statement, name: str) -> bool:
+        """Does the module give the name that an import binds to something else, whatever happens:
+        ``Session = sessionmaker(engine)``?"""
+        binding = None if self.is_scope else self.function.module.bindings.get(name)
+        if binding is None or binding.kind != "variable":
+            return False
+        statements = self.function.body.statements
+        behind = itertools.dropwhile(lambda other: other is not statement, statements)
+        return any(
+            other[0] == f.ASSIGN and (f.TO_NAME, name) in [t[:2] for t in other[7]]
+            for other in behind
+        )
 
     def on_match(self, statement: f.Statement) -> None:
         blocks = []

@@ -235,8 +235,8 @@ _EXIT_STACK = {
     "enter_context": Boundary(
         "enter_context", Rule.RENAME, 0, "cm", new="enter_async_context", note="of AsyncExitStack"
     ),
-    "callback": Boundary("callback", SYNC, 0, note="but for a stack that is entered where it is made"),
-    "push": Boundary("push", SYNC, 0),
+    "callback": Boundary("callback", SYNC, 0, note=CALLED),  # but where the stack is entered
+    "push": Boundary("push", SYNC, 0, note=CALLED),
 }
 # What only an AsyncExitStack has, it awaits; its `callback` and `push` don't.
 _ASYNC_EXIT_STACK = {
