@@ -26,6 +26,7 @@ from asyncify.planning.draft import Draft
 from asyncify.planning.mocked_chains import Chains
 from asyncify.planning.mocked_factories import MockedFactories
 from asyncify.planning.mocked_functions import MockedFunctions
+from asyncify.planning.mocked_requests import MockedRequests
 from asyncify.planning.mocked_sessions import Mocked, MockedSessions, is_session
 from asyncify.planning.queries import QueryPlanner
 from asyncify.planning.support import Support
@@ -131,9 +132,10 @@ class _Queries:
 
     def _mocks(self) -> list[Finding]:
         """The chains of mocked queries answer statements; what is said of those that can't."""
-        sessions = MockedSessions(self.colors, self.turning, self.draft)
         chains = Chains(self.colors, self.draft, is_sync=True)
         functions = MockedFunctions(self.colors, self.turning, self.draft)
+        requests = MockedRequests(self.colors, functions)
+        sessions = MockedSessions(self.colors, self.turning, self.draft, requests)
         factories = MockedFactories(self.colors, self.turning, self.draft, functions)
         factories.find()
         sessions.given, sessions.names = factories.given, factories.names

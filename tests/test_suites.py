@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from asyncify.vocabulary.testing import is_test_path
 from tests import programs
 from tests.engine import described, errors, migrate, write
 
@@ -49,7 +50,7 @@ def test_what_passed_passes(case: Path, tmp_path: Path) -> None:
     else:
         shown = {" ".join(line.split(" ")[:2]) for line in described(outcome)}
         assert set(program.findings) <= shown, "\n".join(described(outcome))
-    assert any(change.path.startswith("test") for change in outcome.changes)
+    assert any(is_test_path(change.path) for change in outcome.changes)
     write(tmp_path, outcome)
     after, text = outcomes(tmp_path)
     assert after == before, text

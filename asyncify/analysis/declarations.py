@@ -476,7 +476,7 @@ def dependency_function(
     if target < 0:
         return None
     program, place = inference.program, (function, operations, target)
-    symbol = program.resolve_expression(*place)
+    symbol = program.resolve_expression(*place) or _method_of_variable(inference, *place)
     if isinstance(symbol, Variable):  # require_admin = Requires(Role.ADMIN)
         place = program.variable_expression(symbol) or place
     made = place[1][place[2]]
@@ -484,6 +484,22 @@ def dependency_function(
         cls = program.resolve_expression(place[0], place[1], made[5])
         return cls.find("__call__") if isinstance(cls, Class) else None
     return symbol if isinstance(symbol, (Function, Class)) else None
+
+
+def _method_of_variable(
+    inference: Signatures, function: Function, operations: tuple[f.Operation, ...], index: int
+) -> Function | None:
+    """``users.current``, where a module has made ``users = Users()``."""
+    operation, program = operations[index], inference.program
+    if operation[0] != f.ATTRIBUTE:
+        return None
+    owner = program.resolve_expression(function, operations, operation[5])
+    place = program.variable_expression(owner) if isinstance(owner, Variable) else None
+    made = place[1][place[2]] if place is not None else ()
+    if place is None or made[0] != f.CALL:
+        return None
+    cls = program.resolve_expression(place[0], place[1], made[5])
+    return cls.find(operation[6]) if isinstance(cls, Class) else None
 
 
 def dependency_value(

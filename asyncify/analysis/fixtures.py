@@ -6,14 +6,14 @@ above, where one may be imported under another name. What plugins define is ever
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.parametrised import parametrised
 from asyncify.analysis.program import Class, Function, Module
-from asyncify.vocabulary.testing import FIXTURES, OWN_FIXTURES, TEST_FUNCTIONS
+from asyncify.vocabulary.testing import FIXTURES, OWN_FIXTURES, TEST_FUNCTIONS, is_test_file
 
 if TYPE_CHECKING:
     from asyncify.analysis.signatures import Signatures
@@ -61,17 +61,26 @@ class Fixtures:
             visible = [each for each in candidates if self._sees(function, each, parameter)]
             self._visible[scope] = visible
         others = (each for each in visible if each is not function)
-        return max(others, key=_nearness, default=None)
+        return max(others, key=lambda each: _nearness(each, function), default=None)
 
     def requesting(self, fixture: Function) -> list[tuple[Function, str]]:
         """The tests and fixtures that read what a fixture gives, with their parameter."""
         return [
             (function, name) for name in self.names(fixture)
-            for function in self.inference.program.mentioning(name)
-            if function.facts.kind == "def"
-            and any(p.name == name for p in function.signature.parameters)
+            for function in self._mentioning(name)
+            if any(p.name == name for p in function.signature.parameters)
             and self.given(function, name) is fixture
         ]  # fmt: skip
+
+    def _mentioning(self, name: str) -> Iterable[Function]:
+        """The functions in which a name occurs, or in a function or lambda inside of them."""
+        found: dict[Function, None] = {}
+        for function in self.inference.program.mentioning(name):
+            place: Function | None = function
+            while place is not None and place.facts.kind in ("def", "lambda"):
+                found[place] = None
+                place = place.parent
+        return [function for function in found if function.facts.kind == "def"]
 
     def value(self, function: Function, parameter: str) -> v.Value:
         """What it gives."""
@@ -157,7 +166,7 @@ def reaches(home: Module, module: Module) -> bool:
         return True
     if last == "conftest.py":
         return home.folder == "." or f"{module.folder}/".startswith(f"{home.folder}/")
-    return not last.startswith("test_")  # a plugin of the project's own
+    return not is_test_file(last.removesuffix(".py"))  # a plugin of the project's own
 
 
 def _given_name(operations: tuple[f.Operation, ...], index: int) -> str:
@@ -177,6 +186,8 @@ def _named_by_decorators(function: Function) -> list[str]:
     return list(dict.fromkeys(x for x in constants if isinstance(x, str)))
 
 
-def _nearness(fixture: Function) -> tuple[bool, bool, int]:
-    is_conftest = fixture.module.path.rpartition("/")[2] == "conftest.py"
-    return fixture.owner is not None, not is_conftest, fixture.module.path.count("/")
+def _nearness(fixture: Function, function: Function) -> tuple[bool, bool, bool, int]:
+    home = fixture.module
+    is_conftest = home.path.rpartition("/")[2] == "conftest.py"
+    depth = home.path.count("/")
+    return fixture.owner is not None, home is function.module, not is_conftest, depth

@@ -32,6 +32,7 @@ _EFFECT = "side_effect"
 ENTERING = ("__enter__", "__aenter__")
 _ASKING = ("assert_", "call")  # `call_count`, `called`, `call_args`
 _RAISING = ("Error", "Exception")
+_ADVICE_SHARED = "Give it a `side_effect` where the test needs another answer for that."
 _ADVICE = "Give what the statement is executed with the answer that the query's chain had."
 
 # The chains of queries that are reached, and where a mock has to answer each from now on
@@ -47,6 +48,7 @@ class Chains:
     draft: Callable[[Module], Draft]
     is_sync: bool = False
     findings: list[Finding] = field(default_factory=list)
+    left: set[tuple[Function, int]] = field(default_factory=set)  # mocks that are asked for queries
 
     def members(self, uses: list[Use]) -> set[str]:
         """The members of sessions that queries become, which have to give plain mocks."""
@@ -72,6 +74,8 @@ class Chains:
                 self._unlink(function, answers)
         if outer is not None and is_clean:
             self._unlink(mocked.function, outer)
+        if not is_clean:
+            self.left.add((mocked.function, mocked.call))
         return roots
 
     def _given(self, mocked: Mocked) -> None:
@@ -117,6 +121,7 @@ class Chains:
                 root = root if self.is_sync else root.replace(*ENTERING)
                 self._rename(function, answer, f"{root}.{where}")
                 settled.add(id(answer.statement))
+                self._share(function, answer, answers, asked)
         return self._others(function, answers, settled, _executing(uses, asked))
 
     def _others(self, function: Function, answers: Answers, settled: set[int], member: str) -> bool:
@@ -164,6 +169,18 @@ class Chains:
         draft, target = self.draft(function.module), answer.target
         node = NodeRef("Attribute", target[3], target[2])
         draft.add(RenameReference(node=node, site=draft.site(answer.statement), new=new))
+
+    def _share(self, function: Function, answer: Answer, answers: Answers, asked: Asked) -> None:
+        """Tell which queries without an answer of their own are given this one from now on."""
+        met = {chain: answers.of(chain) for chain in asked}
+        mine = {where for chain, found in met.items() if answer in found for where in asked[chain]}
+        others = [c for c, found in met.items() if not found and not mine.isdisjoint(asked[c])]
+        if others:
+            shown = ".".join(part for part in others[0] if part != ANYTHING)
+            reason = f"This answers `{shown}` too from now on, which had no answer: the mock can't "
+            reason += "tell their statements apart."
+            site = self.draft(function.module).site(answer.statement)
+            self.findings.append(finding("ASY608", site, reason, _ADVICE_SHARED))
 
     def _unlink(self, function: Function, answers: Answers) -> None:
         """What only led to the answers goes."""
@@ -215,7 +232,7 @@ def _place(function: Function, answer: Answer, answers: Answers, asked: Asked) -
     (where,) = places
     own = {(answer.place, answer.member)}
     for chain, found in met.items():
-        if where in asked[chain] and {(a.place, a.member) for a in found} != own:
+        if found and where in asked[chain] and {(a.place, a.member) for a in found} != own:
             return ""
     if answer.member == ITERATED:
         where = f"{where}.{ITERATED}.{MOCK_RESULT}"

@@ -20,6 +20,7 @@ from asyncify.analysis.program import Class, Function, Module, dotted
 from asyncify.analysis.use import Use
 from asyncify.decisions import EditArguments, RenameReference
 from asyncify.planning.draft import Draft, call_reference, reference
+from asyncify.planning.mocked_requests import MockedRequests
 from asyncify.vocabulary.names import KINDS
 from asyncify.vocabulary.rows import Form
 from asyncify.vocabulary.testing import (
@@ -31,7 +32,9 @@ from asyncify.vocabulary.testing import (
     MOCKS,
     OF_AUTOSPEC,
     PLAIN_MOCK,
+    QUERY_MEMBER,
     TEST_FUNCTIONS,
+    is_test_path,
 )
 
 _SESSIONS = ("Session", "scoped_session")
@@ -53,10 +56,15 @@ class MockedSessions:
     """Finds the mocks of sessions, and makes mocks of async ones of them."""
 
     def __init__(
-        self, colors: Colors, coloring: Coloring, draft: Callable[[Module], Draft]
+        self,
+        colors: Colors,
+        coloring: Coloring,
+        draft: Callable[[Module], Draft],
+        requests: MockedRequests,
     ) -> None:
         self.colors = colors
         self.coloring = coloring
+        self.requests = requests
         self.inference = colors.inference
         self.program = colors.inference.program
         self.draft = draft
@@ -86,7 +94,7 @@ class MockedSessions:
         return self._mocked(function, index) is not None
 
     def _mocked(self, function: Function, index: int) -> Mocked | None:
-        holders = tuple(self._holders(function, index))
+        holders = tuple(self._with_helpers(self._holders(function, index)))
         overrides = any(self._overrides(holder, name) for holder, name in holders)
         overrides = overrides or self._takes_place(function, index, holders)
         given = overrides or self._given_directly(function, index)
@@ -126,6 +134,31 @@ class MockedSessions:
                 yield from self._held(function, target)
         elif self._is_handed_out(function, index):
             yield from self.inference.fixtures.requesting(function)
+
+    def _with_helpers(
+        self, holders: Iterable[tuple[Function, str]]
+    ) -> Iterator[tuple[Function, str]]:
+        """Who holds a mock, and the functions of tests that are handed it: ``make_user(db)``."""
+        pending, seen = list(holders), set[tuple[Function, str]]()
+        while pending:
+            function, name = holder = pending.pop(0)
+            if holder in seen:
+                continue
+            seen.add(holder)
+            yield holder
+            operations, layout = function.body.operations, self.colors.uses.layout(function)
+            for index in self._written(function, name):
+                parent = layout.parent(index)
+                call = operations[parent] if parent >= 0 else ()
+                if not call or call[0] != f.CALL or call[5] == index:
+                    continue
+                helper = self.program.resolve_expression(function, operations, call[5])
+                if isinstance(helper, Function) and is_test_path(helper.module.path):
+                    pending += (
+                        (helper, parameter.name)
+                        for position, parameter in enumerate(helper.signature.parameters)
+                        if _is_for(call, index, parameter.name, position)
+                    )
 
     def _held(
         self, function: Function, target: tuple[object, ...]
@@ -287,11 +320,18 @@ class MockedSessions:
     def reached(self, mocked: Mocked, function: Function | None = None) -> list[Use]:
         """The uses in everything that turns and that whoever holds the mock calls, or one of them:
         a test gets a mock of its own."""
-        if mocked.overrides:
-            return [use for turned in self.coloring.turned for use in self.colors.uses.of(turned)]
         holders = [mocked.function, *(holder for holder, _ in mocked.holders)]
-        pending = [function] if function is not None and _is_test(function) else holders
+        test = function if function is not None and _is_test(function) else None
+        pending = [test] if test is not None else holders
         seen = set(pending)
+        if mocked.overrides:
+            answering = self._answering(pending)
+            if function is None or answering is None:
+                return [use for fn in self.coloring.turned for use in self.colors.uses.of(fn)]
+            pending += answering
+            seen.update(answering)
+        if test is not None:
+            seen |= self.requests.replaced(test)
         found: list[Use] = []
         while pending:
             for use in self.colors.uses.of(pending.pop()):
@@ -300,6 +340,14 @@ class MockedSessions:
                 seen.update(fresh)
                 pending += fresh
         return found
+
+    def _answering(self, holders: Iterable[Function]) -> list[Function] | None:
+        """What answers the requests of the tests among those who hold a mock; None where that isn't
+        known."""
+        tests = [holder for holder in dict.fromkeys(holders) if _is_test(holder)]
+        found = [self.requests.answering(test) for test in tests]
+        known = [each for each in found if each is not None]
+        return [fn for each in known for fn in each] if len(known) == len(found) > 0 else None
 
     def giving(self, uses: Iterable[Use]) -> set[str]:
         """The members of sessions that are awaited for what they give."""
@@ -338,8 +386,9 @@ class MockedSessions:
 
     # -- the edit
 
-    def respec(self, mocked: Mocked, members: set[str]) -> None:
-        """The mock is one of an async session, whose executions give plain mocks."""
+    def respec(self, mocked: Mocked, members: set[str], has_queries: bool) -> None:
+        """The mock is one of an async session, whose executions give plain mocks; what is left of
+        its queries (``has_queries``) needs the member that an async session hasn't."""
         function, operations = mocked.function, mocked.function.body.operations
         operation = operations[mocked.call]
         draft, keywords = self.draft(function.module), dict(operation[7])
@@ -351,6 +400,8 @@ class MockedSessions:
         for member in sorted(members - keywords.keys()):
             made = f"{owner}.AsyncMock" if owner else draft.spell(ASYNC_MOCK)
             edits.append((member, f"{made}(return_value={written}())"))
+        if has_queries and QUERY_MEMBER not in keywords:
+            edits.append((QUERY_MEMBER, f"{written}()"))
         if edits:
             node, site = call_reference(function, mocked.call), draft.site(operation)
             edit = EditArguments(

@@ -23,6 +23,7 @@ from asyncify.planning.mocked_factories import MockedFactories
 from asyncify.planning.mocked_functions import MockedFunctions
 from asyncify.planning.mocked_members import MockedMembers
 from asyncify.planning.mocked_objects import MockedObjects
+from asyncify.planning.mocked_requests import MockedRequests
 from asyncify.planning.mocked_sessions import Mocked, MockedSessions, is_engine, is_session
 from asyncify.rules import finding
 from asyncify.vocabulary.names import TABLES
@@ -43,9 +44,10 @@ class MockPlanner:
         self.inference = colors.inference
         self.coloring = coloring
         self.draft = draft
-        self.sessions = MockedSessions(colors, coloring, draft)
         self.chains = Chains(colors, draft)
         self.functions = MockedFunctions(colors, coloring, draft)
+        requests = MockedRequests(colors, self.functions)
+        self.sessions = MockedSessions(colors, coloring, draft, requests)
         self.members = MockedMembers(colors, coloring, self.functions)
         self.factories = MockedFactories(colors, coloring, draft, self.functions)
         self.objects = MockedObjects(colors, coloring, draft, self.sessions, self.functions)
@@ -96,7 +98,7 @@ class MockPlanner:
         uses = self.sessions.reached(mocked)
         members = self._members_of(uses)
         self.chains.plan(mocked, self.sessions.reached)
-        self.sessions.respec(mocked, members)
+        self.sessions.respec(mocked, members, (mocked.function, mocked.call) in self.chains.left)
         plain = [name for fn, name in mocked.holders if (fn, name) in self.factories.plain]
         if plain and self.factories.closes(use.function for use in uses):
             self.factories.enter(mocked.function, mocked.call, plain[0])
