@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
-from asyncify.analysis import load_reads, load_specials, load_summaries
+from asyncify.analysis import load_arguments, load_reads, load_specials, load_summaries
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_bodies import Callee
@@ -43,8 +43,7 @@ def over(
     for argument in (*operation[6], *(i for _, i in operation[7])):
         if argument < 0 or argument == at:
             continue
-        if run.operations[argument][0] == f.CALL:
-            found.append(load_reads.by_getter(run, argument, items, index))
+        found.append(load_reads.by_getters(run, argument, items, index))
         for name in _builtins(run, argument):
             if name in words.MEASURING:
                 load_specials.measured(run, items, index, at, *words.MEASURING[name])
@@ -56,6 +55,17 @@ def over(
             places = [NOWHERE] * skipped + [at] * (count - skipped)
             found.append(load_summaries.apply(run, function, given, index, places))
     return s.join(found)
+
+
+def bound(run: LoadEvaluation, operation: f.Operation, index: int) -> None:
+    """``partial(line, order, sep="-")``: what the function will read of what it has already."""
+    if not operation[6] or operation[6][0] < 0:
+        return
+    call = (*operation[:5], operation[6][0], operation[6][1:], *operation[7:])
+    for function, is_bound in _functions(run, operation[6][0]):
+        given, places = load_arguments.arguments(run, function, is_bound, call, s.NOTHING, {})
+        if any(given):
+            load_summaries.demanded(run, function, given, index, places)
 
 
 def encoded(
@@ -116,6 +126,6 @@ def _functions(run: LoadEvaluation, argument: int) -> list[Callee]:
     operation = run.operations[argument]
     if operation[0] == f.LAMBDA:
         return [(run.function.module.functions[operation[5]], False)]
-    if operation[0] in (f.NAME, f.ATTRIBUTE) and run.is_typed:
+    if operation[0] in (f.NAME, f.ATTRIBUTE, f.CALL) and run.is_typed:
         return run.body.functions(argument)
     return []

@@ -35,6 +35,7 @@ BEGUN = 8  # it is a Query that a class begins: ``User.query``
 PROPERTY = 16  # it is what a property of an object that isn't a model gives
 IMPLICIT = 32  # it calls a special method of such an object
 TESTED = 64  # somebody wants to know whether it is true
+KEPT = 128  # it may be a `select` that a module or a class keeps
 Callee = tuple[Function, bool]
 _RUNS = {v.ClassObject: "__init__", v.Instance: "__call__"}  # by a call
 
@@ -150,12 +151,13 @@ class LoadBody:
         if self.loading.has_iterables:
             called |= set(self._going_through())
         read, implicit, held = self.properties, self.implicit_calls, self._selected
-        if not called and not read and not implicit and not held and not self.tested:
+        kept = self._named_alike(self.loading.statements.names)
+        if not (called or read or implicit or held or kept or self.tested):
             return hot
         return [
             told | (CALLED if n in called else 0) | (PROPERTY if n in read else 0)
             | (IMPLICIT if n in implicit else 0) | (INSTANCE if n in held else 0)
-            | (TESTED if n in self.tested else 0)
+            | (TESTED if n in self.tested else 0) | (KEPT if n in kept else 0)
             for n, told in enumerate(hot)
         ]  # fmt: skip
 
@@ -169,6 +171,16 @@ class LoadBody:
     @cached_property
     def implicit_calls(self) -> load_objects.Calls:
         return load_objects.calls(self)
+
+    def _named_alike(self, names: frozenset[str]) -> set[int]:
+        """The operations that read one of these names, or an attribute of such a name."""
+        if names.isdisjoint(self.function.facts.names):
+            return set()
+        return {
+            n for n, operation in enumerate(self.operations)
+            if (operation[:1] == (f.NAME,) and operation[5] in names)
+            or (operation[:1] == (f.ATTRIBUTE,) and operation[6] in names)
+        }  # fmt: skip
 
     @cached_property
     def _selected(self) -> set[int]:

@@ -82,7 +82,19 @@ def call(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
         return s.join([value for fn, value in given if fn not in unheard])
     if name in words.FILLING:
         _fill(run, callee[5], operation)
+        _put_all(run, callee[5], operation)
     return _other(run, operation, index)
+
+
+def _put_all(run: LoadEvaluation, holder: int, operation: f.Operation) -> None:
+    """``self.__dict__.update(user=user)``, ``vars(self).update(values)``"""
+    held = run.operations[holder]
+    if held[0] == f.ATTRIBUTE and held[6] == words.DICT_OF:
+        load_stores.put_all(run, held[5], operation)
+    elif held[0] == f.CALL and len(held[6]) == 1 and held[6][0] >= 0:
+        callee = run.operations[held[5]]
+        if callee[0] == f.NAME and callee[5] == words.VARIABLES_OF:
+            load_stores.put_all(run, held[6][0], operation)
 
 
 def _read_by_library(
@@ -92,8 +104,11 @@ def _read_by_library(
     if name in words.RENDERING or load_templates.is_renderer(run, operation[5]):
         load_templates.rendered(run, operation, index)
     places: tuple[int, ...] = ()
-    if name == words.FORMAT and run.operations[callee[5]][0] == f.CONSTANT:
-        load_specials.filled_in(run, operation, run.operations[callee[5]][5], index)
+    if name == words.FORMAT and not run.body.callees(operation[5]):
+        texts = run.body.texts(callee[5])
+        for text in texts:
+            load_specials.filled_in(run, operation, text, index)
+        places = () if texts else (*operation[6], *(i for _, i in operation[7]))
     elif name in words.LOGGING and not run.body.callees(operation[5]):
         places = operation[6]
     for place in places:
@@ -129,6 +144,8 @@ def _on_value(
     if outcomes:
         return s.join([load_statements.result_method(run, a, name) for a in outcomes])
     if any(isinstance(a, (s.Many, s.Row)) for a in base):
+        if name in words.ROW_MAPPINGS:
+            return s.by_class(base)
         if name in words.REMOVING:
             load_commits.removed(run, base)
         if name in words.CONTAINER_GIVES or name in words.FILLING:
@@ -182,6 +199,9 @@ def _other(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
     record = load_records.made(run, operation)
     if record:
         return record
+    got = load_reads.by_getters(run, operation[5], arguments[0], index) if arguments else s.NOTHING
+    if got:
+        return got
     foreign = sorted(atom.name for atom in types if isinstance(atom, v.Foreign))
     if foreign:
         if foreign[0].rpartition("().")[0] in words.CLIENTS:
@@ -225,6 +245,9 @@ def _foreign(
     if name in words.ENCODING:
         load_applied.encoded(run, operation, arguments, index)
         return s.NOTHING
+    if name in words.BINDING:
+        load_applied.bound(run, operation, index)
+        return s.NOTHING
     given = load_applied.applied(run, operation, arguments, index)
     if name in words.MAPPING:
         return s.many(given)
@@ -246,6 +269,7 @@ def _foreign(
     if name in words.SETTING:
         for entity in s.unordered(arguments[0] if arguments else s.NOTHING):
             load_stores.set_by_name(run, entity, operation)
+        load_stores.put_by_name(run, operation)
     if name in words.ORDERING and "key" not in dict(operation[7]):
         for place, value in zip(operation[6], arguments, strict=True):
             items = run.elements(value) or value
@@ -264,6 +288,8 @@ def _gathered(
     if name == words.DICT and operation[7] and not operation[6] and all(n for n, _ in operation[7]):
         names, values = zip(*operation[7], strict=True)
         return s.one(s.Row(tuple(run.values[i] for i in values), names))
+    if name == words.DICT and len(operation[6]) == 1:
+        return _dict_of(run, arguments[0])
     if name in words.PICKING:
         return s.join(run.turns(value) for value in arguments)
     if name in words.PAIRING and min(operation[6], default=-1) >= 0:
@@ -277,6 +303,18 @@ def _gathered(
     if name in words.GROUPING and arguments:
         return s.many(s.one(s.Row((s.NOTHING, s.many(run.turns(arguments[0]))))))
     return s.NOTHING
+
+
+def _dict_of(run: LoadEvaluation, given: s.Value) -> s.Value:
+    """``dict(pairs)``, or of another dict."""
+    dicts = {
+        atom for atom in given
+        if (isinstance(atom, s.Row) and atom.names) or (isinstance(atom, s.Many) and atom.keyed)
+    }  # fmt: skip
+    pairs = [a.items for a in run.elements(given - dicts) if isinstance(a, s.Row)]
+    items = s.join(pair[1] for pair in pairs if len(pair) == 2)
+    keys = s.join(pair[0] for pair in pairs if len(pair) == 2)
+    return s.join([frozenset(dicts), s.many(items, keyed=True, keys=keys)])
 
 
 def _constructed(run: LoadEvaluation, cls: Class, operation: f.Operation, index: int) -> s.Value:

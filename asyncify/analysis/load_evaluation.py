@@ -28,7 +28,7 @@ from asyncify.analysis import (
 )
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
-from asyncify.analysis.load_bodies import BEGUN, IMPLICIT, INSTANCE, PROPERTY, TESTED
+from asyncify.analysis.load_bodies import BEGUN, IMPLICIT, INSTANCE, KEPT, PROPERTY, TESTED
 from asyncify.analysis.load_demands import Summary
 from asyncify.analysis.load_operations import OPERATIONS
 from asyncify.analysis.load_states import State
@@ -439,11 +439,17 @@ class LoadEvaluation:
         """What a variable is of which only the type is known."""
         for function in self.body.closures.get(index, ()):
             load_closures.named(self, function, index)
+        if self.body.hot[index] & KEPT:
+            return self.loading.statements.kept(self.body, index)
         return self.body.by_type(index) if self.body.hot[index] & INSTANCE else s.NOTHING
 
     def by_type(self, index: int) -> s.Value:
         """What an attribute gives of which only the type is known."""
         told = self.body.hot[index]
+        if told & KEPT:
+            found = self.loading.statements.kept(self.body, index)
+            if found:
+                return found
         if told & BEGUN:
             return load_statements.begun(self, index)
         if told & PROPERTY:
@@ -480,6 +486,8 @@ class LoadEvaluation:
     def on_attribute(self, operation: f.Operation, index: int) -> s.Value:
         """An attribute of something that was given or loaded."""
         name, base = operation[6], self.values[operation[5]]
+        if name in words.ROW_MAPPINGS:
+            return s.by_class(base)
         found = [a for a in base if isinstance(a, s.Entity)]
         if found:
             return s.join([load_reads.read(self, a, name, index) for a in s.ordered(found)])
@@ -558,7 +566,7 @@ class LoadEvaluation:
             elif isinstance(atom, s.Row):
                 out += atom.items
             elif isinstance(atom, s.Outcome):
-                out.append(load_statements.item(atom.statement, atom.scalars))
+                out.append(load_statements.item_of(atom))
         statements = [atom for atom in value if isinstance(atom, s.Statement)]
         return s.join([*out, *load_statements.alternately(self, statements, self._selected)])
 

@@ -15,14 +15,14 @@ from asyncify.analysis import (
     model_fields,
 )
 from asyncify.analysis import load_values as s
-from asyncify.analysis import values as v
 from asyncify.analysis.load_demands import Demand
 from asyncify.analysis.model_bodies import Relationship
-from asyncify.analysis.program import Class, Function
+from asyncify.analysis.program import Class, Function, dotted
 from asyncify.vocabulary import loading as words
 from asyncify.vocabulary.loading import AWAITABLE, DYNAMIC, EAGER, QUERYING, RAISING
 
 if TYPE_CHECKING:
+    from asyncify.analysis.load_bodies import LoadBody
     from asyncify.analysis.load_evaluation import LoadEvaluation
 
 
@@ -225,20 +225,29 @@ def _perhaps(run: LoadEvaluation, entity: s.Entity, index: int) -> None:
         run.summary.demands[found._replace(maybe=True)] = None
 
 
-def by_getter(run: LoadEvaluation, getter: int, items: s.Value, index: int) -> s.Value:
+def by_getters(run: LoadEvaluation, getter: int, items: s.Value, index: int) -> s.Value:
     """``key=attrgetter("author.name")``, ``map(methodcaller("label"), books)``: what the call at
-    ``index`` is given."""
-    operation = run.operations[getter]
-    names = {a.name for a in run.types(operation[5]) if isinstance(a, v.Foreign)}
-    if names.isdisjoint(words.GETTERS | words.CALLERS):
+    ``index`` is given, or calls."""
+    if not run.loading.has_getters:
         return s.NOTHING
-    if names & words.CALLERS:
-        texts = run.body.texts(operation[6][0]) if min(operation[6][:1], default=-1) >= 0 else []
+    places = load_names.getters(run.body, getter)
+    return s.join([_by_getter(run, *place, items, index) for place in places])
+
+
+def _by_getter(
+    run: LoadEvaluation, body: LoadBody, getter: int, items: s.Value, index: int
+) -> s.Value:
+    operation = body.operations[getter]
+    name = dotted(body.operations, operation[5]).rpartition(".")[2]
+    if any(maker.endswith(name) for maker in words.PICKERS):
+        return run.elements(items)
+    if any(maker.endswith(name) for maker in words.CALLERS):
+        texts = body.texts(operation[6][0]) if min(operation[6][:1], default=-1) >= 0 else []
         return s.join([_called(run, items, text, index) for text in texts])
     found = [
         in_turn(run, items, text.split("."), index)
         for argument in operation[6]
-        for text in (run.body.texts(argument) if argument >= 0 else ())
+        for text in (body.texts(argument) if argument >= 0 else ())
     ]
     return s.join(found) if len(found) == 1 else s.many(s.join(found))
 

@@ -62,7 +62,8 @@ def statement_method(
     gives = words.QUERY_GIVES.get(name)
     if gives is not None:
         executed(run, statement)
-        return _given(statement, gives, statement.single)
+        found = item(statement, statement.single or gives is Gives.SCALAR)
+        return s.many(found) if gives is Gives.MANY else found
     row = QUERY.member(name)
     return s.one(statement) if row is not None and row.role is Role.BUILDER else s.NOTHING
 
@@ -166,20 +167,25 @@ def iterated(run: LoadEvaluation, value: s.Value, index: int) -> None:
             load_reads.executed(run, atom, each, index)
 
 
-def _given(statement: s.Statement, gives: Gives, scalars: bool) -> s.Value:
-    found = item(statement, scalars or gives is Gives.SCALAR)
-    return s.many(found) if gives is Gives.MANY else found
-
-
 def result_method(run: LoadEvaluation, outcome: s.Outcome, name: str) -> s.Value:
     gives = words.RESULT_GIVES.get(name, Gives.OTHER)
     if gives is Gives.SAME:
         return s.one(outcome)
     if gives is Gives.SCALARS:
         return s.one(s.Outcome(outcome.statement, True))
+    if gives is Gives.MAPPINGS:
+        return s.one(s.Outcome(outcome.statement, False, named=True))
     if gives is Gives.OTHER:
         return s.NOTHING
-    return _given(outcome.statement, gives, outcome.scalars)
+    found = item_of(outcome) if gives is not Gives.SCALAR else item(outcome.statement, True)
+    found = s.many(found) if gives in (Gives.MANY, Gives.PARTS) else found
+    return s.many(found) if gives is Gives.PARTS else found
+
+
+def item_of(outcome: s.Outcome) -> s.Value:
+    """One item of a result."""
+    found = item(outcome.statement, outcome.scalars)
+    return s.by_class(found) if outcome.named else found
 
 
 def item(statement: s.Statement, single: bool) -> s.Value:

@@ -36,6 +36,9 @@ def store(run: LoadEvaluation, base: int, name: str, value: s.Value, index: int)
         if link is not None:
             _store_link(run, atom, name, link, base, value)
             continue
+        proxy = models.proxy(atom.cls, name)
+        if proxy is not None:  # what it stands for is changed
+            load_reads.read(run, atom, proxy[0], base, load_reads.Reading(base))
         if name in models.deferred(atom.cls):
             state.load(atom.key, (name,))
         if name in models.foreign_keys(atom.cls):
@@ -65,9 +68,7 @@ def _store_link(
     state = run.state
     load_touches.related(run, atom, link, value)
     load_sessions.keep_with(run, atom.source, link, s.unordered(value))
-    if link.to_many and link.lazy not in EAGER and link.lazy not in QUERYING:
-        # What was there is loaded to be replaced.
-        load_reads.demand(run, atom, name, load_reads.Reading(base))
+    _replace(run, atom, link, base)
     if run.operations[base][0] == f.SUBSCRIPT or load_sessions.is_shared(run, atom.source):
         return  # it is one of several, and the others have what they had
     state.load(atom.key, (name,))
@@ -82,6 +83,12 @@ def _store_link(
             _parted(run, item, base)
         state.put(item.key, others)
         state.lapse([item.key] if others else [])
+
+
+def _replace(run: LoadEvaluation, atom: s.Entity, link: Relationship, base: int) -> None:
+    """What was there is loaded to be replaced."""
+    if link.to_many and link.lazy not in EAGER and link.lazy not in QUERYING:
+        load_reads.demand(run, atom, link.name, load_reads.Reading(base))
 
 
 def _parted(run: LoadEvaluation, item: s.Entity, base: int) -> None:
@@ -118,6 +125,43 @@ def set_by_name(run: LoadEvaluation, entity: s.Entity, operation: f.Operation) -
     unlike = load_given.set_by_name(run.body, operation, entity.cls)
     known |= {s.UNLIKE + name for name in unlike}
     compute(run, entity, known | run.loading.models.expiring(entity.cls))
+    links = run.loading.models.links(entity.cls)
+    for name in _names_set(run, operation):
+        if name in links:
+            _replace(run, entity, links[name], operation[6][0])
+
+
+def put_by_name(run: LoadEvaluation, operation: f.Operation) -> None:
+    """``setattr(self, name, value)`` of an object that is no model: under one of the names that are
+    known, or those of the dict that it goes through."""
+    if len(operation[6]) < 3 or min(operation[6]) < 0 or not run.values[operation[6][2]]:
+        return
+    base, _, given = operation[6]
+    value = run.values[given]
+    found = dict.fromkeys(_names_set(run, operation), value)
+    for held in () if found else list(run.environment.values()):
+        for row in s.rows(held):
+            parts = zip(row.names, row.items, strict=False)
+            found |= {name: part for name, part in parts if part and part <= value}
+    for name, part in found.items():
+        store(run, base, name, part, -1)
+
+
+def put_all(run: LoadEvaluation, base: int, operation: f.Operation) -> None:
+    """``self.__dict__.update(values, user=user)``"""
+    given = [(name, run.values[place]) for name, place in operation[7] if name]
+    dicts = [place for name, place in operation[7] if not name]
+    for place in (*operation[6], *dicts):
+        for row in s.rows(run.values[place]) if place >= 0 else ():
+            given += zip(row.names, row.items, strict=False)
+    for name, value in given:
+        store(run, base, name, value, -1)
+
+
+def _names_set(run: LoadEvaluation, operation: f.Operation) -> list[str]:
+    """The names that ``setattr`` may set, where they are a closed set."""
+    places = operation[6][1:2]
+    return run.body.texts(places[0]) if places and places[0] >= 0 else []
 
 
 def compute(run: LoadEvaluation, entity: s.Entity, changed: frozenset[str]) -> None:

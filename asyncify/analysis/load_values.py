@@ -143,10 +143,12 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result of an executed statement; ``scalars``: of the first part of its rows."""
+    """The result of an executed statement; ``scalars``: of the first part of its rows; ``named``:
+    of its rows as dicts."""
 
     statement: Statement
     scalars: bool
+    named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +216,19 @@ def flat(value: Value) -> Value:
     return join([value.difference(rows_in), *(part for row in rows_in for part in row.items)])
 
 
+def by_class(value: Value) -> Value:
+    """Rows by the names of their parts: those of the classes, as statements select them."""
+    return join(
+        one(Row(atom.items, tuple(_name_of(part) for part in atom.items)))
+        for atom in value if isinstance(atom, Row)
+    )  # fmt: skip
+
+
+def _name_of(part: Value) -> str:
+    names = {atom.cls.name for atom in part if isinstance(atom, Entity)}
+    return names.pop() if len(names) == 1 else ""
+
+
 def ordered(found: list[Entity]) -> list[Entity]:
     return sorted(found, key=lambda entity: entity.place) if len(found) > 1 else found
 
@@ -267,7 +282,7 @@ def remade(value: Value, become: Callable[[Entity], Entity]) -> Value:
         if isinstance(atom, Statement):
             out.add(_restated(atom, become))
         elif isinstance(atom, Outcome):
-            out.add(Outcome(_restated(atom.statement, become), atom.scalars))
+            out.add(replace(atom, statement=_restated(atom.statement, become)))
         elif isinstance(atom, Many):
             items, keys = (remade(part, become) for part in atom.held)
             out.add(Many(items, atom.keyed, keys))

@@ -32,11 +32,12 @@ from asyncify.analysis.load_demands import Demand, Summary
 from asyncify.analysis.load_evaluation import LoadEvaluation
 from asyncify.analysis.load_held import Held
 from asyncify.analysis.load_keeping import Keeping
+from asyncify.analysis.load_kept import KeptStatements
 from asyncify.analysis.load_mentions import Mentions
 from asyncify.analysis.load_schemas import Field, Schema, is_schema
 from asyncify.analysis.program import Class, Function
 from asyncify.analysis.scopes import Scopes, around
-from asyncify.analysis.statements import statements_of
+from asyncify.analysis.statements import statements_of, targets_of
 from asyncify.vocabulary.common import REGISTERED
 from asyncify.vocabulary.loading import (
     CALLING,
@@ -49,9 +50,11 @@ from asyncify.vocabulary.loading import (
     EAGER_DEFAULTS,
     EXPIRING_ALL,
     EXPUNGING,
+    FORMAT,
     FORMATTED,
     LOGGING,
     MATCH_ARGUMENTS,
+    MODULO,
     NARROWING,
     ORDERING,
     PARSING,
@@ -70,6 +73,7 @@ from asyncify.vocabulary.testing import CLIENT_MEMBERS
 _NESTING = 12  # calls inside one another
 _MENTIONS = 60  # a name that occurs more often says nothing
 _COMPARISONS = {*COMPARED.values()}
+GETTER = "attrgetter"
 LISTING = RELATIONSHIP_LISTS | DESCRIPTOR_LISTS
 _TURNS = 2  # of a function that calls itself, and of all where objects hold more than was known
 _SUMMARIES = 4_000  # a function is run once for each shape of arguments
@@ -105,6 +109,7 @@ class Loading:
         self._handed: dict[Class, v.Value] = {}
         self.held = Held(self)
         self.mentions = Mentions(self)
+        self.statements = KeptStatements(self)
 
     @cached_property
     def has_iterables(self) -> bool:
@@ -118,6 +123,11 @@ class Loading:
             not cls.methods.keys().isdisjoint(TRUTH)
             for cls in self.inference.program.classes.values()
         )
+
+    @cached_property
+    def has_getters(self) -> bool:
+        """Does the program make functions that read attributes, or call methods, by name?"""
+        return any(map(self.inference.program.mentioning, load_names.MAKER_NAMES))
 
     @cached_property
     def having_methods(self) -> frozenset[Class]:
@@ -230,7 +240,11 @@ class Loading:
         return [
             fn for fn in self.coloring.turned
             if not fn.facts.names.isdisjoint(CALLING) or not fn.facts.members.isdisjoint(LOGGING)
-            or any(o and o[0] == f.FORMAT for o in fn.body.operations)
+            or FORMAT in fn.facts.members
+            or any(
+                o and (o[0] == f.FORMAT or (o[0] == f.OPERATOR and o[5] == MODULO))
+                for o in fn.body.operations
+            )
         ]  # fmt: skip
 
     @cached_property
@@ -294,14 +308,27 @@ class Loading:
 
     def _reading_by_name(self, names: set[str]) -> Iterator[Function]:
         """Functions that read attributes by names that they don't spell out."""
-        for function in self.inference.program.mentioning("getattr"):
+        program = self.inference.program
+        for function in (*program.mentioning("getattr"), *program.mentioning("setattr")):
             if any(not names.isdisjoint(found) for found in load_names.read(self.body(function))):
                 yield function
-        for function in self.inference.program.mentioning("attrgetter"):
+        for function in self.inference.program.mentioning(GETTER):
             texts = [o[5] for o in function.body.operations if o and o[0] == f.CONSTANT]
             paths = [text.split(".") for text in texts if isinstance(text, str)]
             if any(not names.isdisjoint(path) for path in paths):
                 yield function
+                yield from self._naming_variables(function)
+
+    def _naming_variables(self, function: Function) -> Iterator[Function]:
+        """Who names what the body of a module or a class binds."""
+        if function.facts.kind in ("def", "lambda"):
+            return
+        for statement in function.body.statements:
+            names = {target[1] for target in targets_of(statement) if target[0] == f.TO_NAME}
+            made = function.body.operations[statement[4] : statement[5]] if names else ()
+            if any(GETTER in o[5:7] for o in made if o and o[0] in (f.NAME, f.ATTRIBUTE)):
+                for name in sorted(names):
+                    yield from self.inference.program.mentioning(name)
 
     @cached_property
     def unlike(self) -> set[str]:

@@ -15,9 +15,9 @@ from asyncify.vocabulary.loading import (
     ADDED,
     DEFAULTS,
     EXPRESSIONS,
-    FORMATTED_WITH,
     GROUP,
     JOINED_BY,
+    MODULO,
     PROXIES,
     STANDING,
 )
@@ -144,7 +144,7 @@ def _text(operations: tuple[f.Operation, ...], index: int, name: str, table: str
         return str(operation[5])
     if operation[0] == f.OPERATOR and operation[5] == ADDED:
         return "".join(texts(operation[6]))
-    if operation[0] == f.OPERATOR and operation[5] == FORMATTED_WITH:
+    if operation[0] == f.OPERATOR and operation[5] == MODULO:
         start, *parts = texts(operation[6])
         return start.replace("%s", parts[0], 1) if parts else start
     if operation[0] == f.CALL:

@@ -139,8 +139,14 @@ class Models:
         classes = (self.program.classes.get(function) for function in mentioning)
         return any(self._joins(cls) for cls in classes if cls is not None)
 
-    def _joins(self, cls: Class) -> bool:
-        return any(r.joined and r.to_many for r in self.relationships(cls).values())
+    def _joins(self, cls: Class, seen: tuple[Class, ...] = ()) -> bool:
+        """By itself, or by what it joins one of: a way back to a class isn't joined."""
+        seen = (*seen, cls)
+        return any(
+            link.to_many or (link.target and link.target not in seen
+                             and self._joins(link.target, seen))
+            for link in self.links(cls).values() if link.joined
+        )  # fmt: skip
 
     def links(self, cls: Class) -> dict[str, Relationship]:
         """All relationships of a class: its own, inherited ones, and those that ``backref`` of

@@ -280,7 +280,8 @@ def loads_collection(evaluation: Evaluation, index: int) -> bool:
             return True
         if name in _JOINED_LOADERS and not _is_loaded_apart(evaluation, operation, name):
             found = [relationship_at(evaluation, i) for i in operation[6]]
-            if not found or any(part is None or part[1] for part in found):
+            joins = evaluation.inference.models.joins_collections
+            if not found or any(part is None or part[1] or joins(part[:1]) for part in found):
                 return True
         if callee[0] != f.ATTRIBUTE:
             return False

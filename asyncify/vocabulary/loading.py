@@ -18,6 +18,8 @@ class Gives(Enum):
     SCALAR = "scalar"  # the first part of one item
     SCALARS = "scalars"  # a result of first parts
     ROWS = "rows"  # a result of rows
+    MAPPINGS = "mappings"  # a result of rows by the names of their parts
+    PARTS = "parts"  # all items, some at a time
     KEYS = "keys"  # the keys of a dict
     MIXED = "mixed"  # a result of entities where one is selected, else of rows
     OTHER = "other"  # something else: nothing is known of it
@@ -131,8 +133,10 @@ RESULT_GIVES = {
     "all": Gives.MANY, "fetchall": Gives.MANY, "fetchmany": Gives.MANY, "first": Gives.ONE,
     "one": Gives.ONE, "one_or_none": Gives.ONE, "fetchone": Gives.ONE, "scalar": Gives.SCALAR,
     "scalar_one": Gives.SCALAR, "scalar_one_or_none": Gives.SCALAR, "scalars": Gives.SCALARS,
-    "unique": Gives.SAME, "yield_per": Gives.SAME, "freeze": Gives.SAME,
+    "unique": Gives.SAME, "yield_per": Gives.SAME, "freeze": Gives.SAME, "columns": Gives.SAME,
+    "tuples": Gives.SAME, "mappings": Gives.MAPPINGS, "partitions": Gives.PARTS,
 }  # fmt: skip
+ROW_MAPPINGS = {"_mapping", "_asdict"}  # what gives a row by the names of its parts
 SESSION_GIVES = {
     "execute": Gives.ROWS, "scalars": Gives.SCALARS, "scalar": Gives.SCALAR, "exec": Gives.MIXED,
 }  # fmt: skip
@@ -287,6 +291,7 @@ SAME_TEXTS = {"list", "tuple", "set", "frozenset", "sorted", "reversed", "iter"}
 SPLITTING = {"split", "rsplit"}
 TABLE_PARTS = {"keys": 0, "values": 1}
 SETTING = {"setattr"}
+DICT_OF, VARIABLES_OF = "__dict__", "vars"  # what gives all attributes of an object as a dict
 SETTING_MANY = {"sqlmodel_update"}  # methods that set what a dict or a schema holds
 SETTING_MORE = "update"  # the keyword by which they are given others
 # What gives the fields of a schema as they are: methods and functions; not if this is given, and
@@ -317,7 +322,6 @@ ORDERING = {
     "bisect.bisect_right": "__lt__", **dict.fromkeys(PUSHING, "__lt__"),
 }  # fmt: skip
 ADDED, AND, NOT = "Add", "And", "Not"  # two lists; what is true of several
-FORMATTED_WITH = "Mod"
 JOINED_BY = ("foreign_keys", "primaryjoin")  # of a relationship, where keys lead both ways
 # What dataclasses read of themselves: the flags that leave a field out, and the functions that read
 # all fields. A class pattern reads the first ones.
@@ -329,6 +333,8 @@ MODULO, FORMAT = "Mod", "format"  # what makes text of more than one value
 # What makes a function that reads attributes by their names.
 GETTERS = {"operator.attrgetter"}
 CALLERS = {"operator.methodcaller"}  # the same for a method
+BINDING = {"functools.partial"}  # gives a function some of its arguments
+PICKERS = {"operator.itemgetter"}  # and for what is held
 # Methods of writers of CSV: each field becomes text.
 # https://docs.python.org/3/library/csv.html#csv.csvwriter.writerow
 WRITING_ROWS = {"writerow", "writerows"}
