@@ -67,6 +67,8 @@ def of(evaluation: Evaluation, atom: v.Atom, name: str) -> v.Value:
     reader = _READERS.get(atom.__class__)
     if reader is None:
         return v.UNKNOWN
+    if name[:1] == "_" and "__" in name[1:-2]:
+        name = _own_name(atom, name)
     known = inference.attributes.setdefault(v.one(atom), {})
     found: Any = known.get(name)
     if found is None:
@@ -84,6 +86,16 @@ def of(evaluation: Evaluation, atom: v.Atom, name: str) -> v.Value:
     if found.__class__ is list:
         return v.join([read_property(inference, method) for method in found])
     return found  # type: ignore[no-any-return]
+
+
+def _own_name(atom: v.Atom, name: str) -> str:
+    """``users._Users__load``: what others call the private ``__load`` of a class, as tests do."""
+    if isinstance(atom, (v.Instance, v.ClassObject)):
+        for cls in atom.cls.ancestors:
+            start = f"_{cls.name.lstrip('_')}__"
+            if name.startswith(start):
+                return f"__{name.removeprefix(start)}"
+    return name
 
 
 def by_name(evaluation: Evaluation, given: list[v.Value], place: int) -> v.Value:

@@ -16,7 +16,7 @@ from asyncify.analysis.iterating import FROM_ITERABLE, ITERATING, reads_items
 from asyncify.analysis.looked_up import GETATTR
 from asyncify.analysis.program import Class, Function, dotted
 from asyncify.analysis.queries import COMPUTED, rebuilds
-from asyncify.analysis.use import SYNC_KINDS, Use, in_order
+from asyncify.analysis.use import SYNC_KINDS, UNSURE, Use, in_order
 from asyncify.analysis.use_arguments import Arguments
 from asyncify.analysis.use_stacks import CLOSING
 from asyncify.vocabulary.loading import RENDERING
@@ -185,12 +185,29 @@ class Calls(Arguments):
         queried = [a.owner for a in methods if self._is_query(a.owner)]
         for query in merged(queried):
             yield from self._terminal(index, query, methods[0].name)
-        owners = [
-            a.owner for a in methods if isinstance(a.owner, v.Known) and self._has(a.owner, a.name)
-        ]
-        for owner in sorted(owners, key=_sync_first)[:1]:
-            if owner.kind in SYNC_KINDS or not self._is_of_library(index, callee):
-                yield from self._owned(index, operation, owner, methods[0].name)
+        yield from self._of_several(index, operation, callee, methods)
+
+    def _of_several(
+        self, index: int, operation: f.Operation, callee: v.Value, methods: list[v.KnownMethod]
+    ) -> Iterator[Use]:
+        """``f(*given)`` that may be `session.add` and `session.commit`: one of them stands for all,
+        and what it gives is unsure where an async session has some of them as they were."""
+        found = [
+            (a.owner, a.name, self._does_io(a.owner, a.name)) for a in methods
+            if isinstance(a.owner, v.Known) and self._has(a.owner, a.name)
+        ]  # fmt: skip
+        owned = sorted(found, key=_io_first)
+        for owner, name, _ in owned[:1]:
+            is_sync = owner.kind in SYNC_KINDS
+            if is_sync or not self._is_of_library(index, callee):
+                beside = {io for other, _, io in owned if (other.kind in SYNC_KINDS) is is_sync}
+                item = UNSURE if len(beside) > 1 else -1
+                for use in self._owned(index, operation, owner, name):
+                    yield use._replace(item=item)
+
+    def _does_io(self, owner: v.Known, name: str) -> bool:
+        row = self.inference.row(owner.kind, name)
+        return row is not None and row.io
 
     def _has(self, owner: v.Known, name: str) -> bool:
         """Has an object a method? An engine of 2.0 executes nothing itself."""
@@ -504,6 +521,12 @@ def _sync_first(owner: v.Known) -> tuple[object, ...]:
     origin = owner.origin
     made = (origin.function.module.path, origin.call) if origin is not None else ()
     return owner.kind not in SYNC_KINDS, owner.kind, not made, made
+
+
+def _io_first(method: tuple[v.Known, str, bool]) -> tuple[object, ...]:
+    owner, name, does_io = method
+    is_async, *others = _sync_first(owner)
+    return is_async, not does_io, *others, name
 
 
 def merged(queries: Iterable[v.QueryValue]) -> list[v.QueryValue]:

@@ -10,6 +10,7 @@ from asyncify.analysis import alembic_runs
 from asyncify.analysis import values as v
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import dotted
+from asyncify.analysis.use import UNSURE
 from asyncify.analysis.uses import GREENLET_KINDS, Use
 from asyncify.decisions import (
     GIVEN,
@@ -142,6 +143,9 @@ class MemberPlanner(UsePlanner):
         return f", execution_options={{{listed}}}"
 
     def awaited(self, use: Use, layout: Layout, draft: Draft, hoister: Hoister) -> None:
+        if use.item == UNSURE:  # may be a method that an async session has as it was
+            self.await_perhaps(use, draft)
+            return
         operation = layout.operations[use.operation]
         read = is_read_from(layout, use.operation) and use.row is not None
         hoist = hoister.take(use.operation) if read and use.row and use.row.returns else ""

@@ -61,7 +61,7 @@ class CallPlanner(UsePlanner):
             )
             draft.drop(dotted(layout.operations, operation[5]))
         elif self._can_ask(use) and (self._is_mixed(use) or self._gives_any(use, operation[5])):
-            self._await_perhaps(use, draft)
+            self.await_perhaps(use, draft)
         elif self._is_mixed(use):
             names = ", ".join(c.qualname for c in use.callees if not self.is_coroutine(c))
             self.impediments[use.function] = Obstacle(
@@ -145,20 +145,6 @@ class CallPlanner(UsePlanner):
             if inner.kind == "call" and inner.operation == callee.body.statements[0][7]
         )  # fmt: skip
 
-    def _await_perhaps(
-        self, use: Use, draft: Draft, given: str = "{node}", awaits: bool = True
-    ) -> None:
-        """Functions as values, of which some are async: what they give is awaited if it can be."""
-        name = self.support(draft, "maybe_await")
-        draft.add(
-            ReplaceExpression(
-                node=call_reference(use.function, use.operation),
-                site=draft.site(use.function.body.operations[use.operation]),
-                group=self.coloring.groups.get(use.function, 0),
-                template=f"{name}({given})", awaits=awaits,
-            )
-        )  # fmt: skip
-
     def leave_thread(self, use: Use, layout: Layout, draft: Draft) -> None:
         """What ran in a thread because it blocked is awaited. Of several functions the plain ones
         go on running there, where what turned only makes its coroutine."""
@@ -186,7 +172,7 @@ class CallPlanner(UsePlanner):
             wrapped = f"{{receiver}}.run_in_executor({{0}}, lambda: {called})"
             self.replace(use, draft, f"{name}(await {wrapped})", "{awaited}", False)
         else:
-            self._await_perhaps(use, draft, "await {node}", awaits=False)
+            self.await_perhaps(use, draft, "await {node}", awaits=False)
 
     def read(self, use: Use, layout: Layout, draft: Draft) -> None:
         """The read of a property that turns is awaited."""
@@ -194,7 +180,7 @@ class CallPlanner(UsePlanner):
             return
         mixed = use.item == UNSURE or not all(map(self.is_coroutine, use.callees))
         if mixed and layout.operations[use.operation][0] == f.CALL:
-            self._await_perhaps(use, draft)
+            self.await_perhaps(use, draft)
             return
         if mixed:
             reason = f"`{use.name}` (line {use.line}) may be a property that isn't async."

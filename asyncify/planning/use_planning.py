@@ -51,6 +51,20 @@ class UsePlanner:
             )
         )  # fmt: skip
 
+    def await_perhaps(
+        self, use: Use, draft: Draft, given: str = "{node}", awaits: bool = True
+    ) -> None:
+        """Functions as values, of which some are async: what they give is awaited if it can be."""
+        name = self.support(draft, "maybe_await")
+        draft.add(
+            ReplaceExpression(
+                node=call_reference(use.function, use.operation),
+                site=draft.site(use.function.body.operations[use.operation]),
+                group=self.coloring.groups.get(use.function, 0),
+                template=f"{name}({given})", awaits=awaits,
+            )
+        )  # fmt: skip
+
     def impede(self, use: Use, reason: str, code: str = "ASY203") -> None:
         self.impediments[use.function] = Obstacle(code, f"{reason} (line {use.line})")
 
