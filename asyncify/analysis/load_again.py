@@ -19,7 +19,7 @@ from asyncify.analysis import load_commits
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_demands import Demand
-from asyncify.analysis.load_histories import Pair
+from asyncify.analysis.load_histories import Pair, Write
 from asyncify.analysis.program import Class
 from asyncify.vocabulary.loading import CALLEE, EAGER, REQUEST
 
@@ -35,8 +35,32 @@ def before_request(run: LoadEvaluation, index: int) -> None:
     own = frozenset(write for write in run.state.history.past if write.cls is not None)
     if not own or not run.body.is_test or run.committed_in is run.statement:
         return
+    requested = len(own) < len(run.state.history.past)  # there were other requests before
+    _changed_by_tests(run, index, own, requested)
+
+
+def before_tests(run: LoadEvaluation, index: int) -> None:
+    """The same for what a fixture has written, before the tests that ask for it: of what another
+    fixture gives it, the mapping has loaded a relationship by itself."""
+    own = frozenset(write for write in run.state.history.past if write.cls is not None)
+    if (
+        own
+        and run.body.is_test
+        and run.loading.is_shared
+        and run.committed_in is not run.statement
+        and run.loading.inference.fixtures.is_fixture(run.function)
+    ):
+        _changed_by_tests(run, index, own, False, by_mapping=True)
+
+
+def _changed_by_tests(
+    run: LoadEvaluation,
+    index: int,
+    own: frozenset[Write],
+    requested: bool,
+    by_mapping: bool = False,
+) -> None:
     history = run.state.history
-    requested = len(own) < len(history.past)  # there were other requests before
     changed: dict[Class, list[str]] = {}
     for variable, value in run.environment.items():
         for entity in s.ordered([a for a in value if isinstance(a, s.Entity) and not a.path]):
@@ -46,8 +70,10 @@ def before_request(run: LoadEvaluation, index: int) -> None:
                 changed[entity.cls] = load_commits.changed(run, own, entity.cls)
             known = run.state.loaded.get(entity.key, frozenset())
             any_is = requested or entity.source.kind == "given"
+            eager = {name for _, name in _eager(run, entity.cls)} if by_mapping else ()
             for name in changed[entity.cls]:
-                if (any_is or name in known) and (entity.key, name) not in history.read:
+                is_loaded = name in known or (name in eager if by_mapping else any_is)
+                if is_loaded and (entity.key, name) not in history.read:
                     _expire(run, entity, name, variable, index, REQUEST)
                     load_commits.read(run, entity, (name,))
 

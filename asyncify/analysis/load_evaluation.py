@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from asyncify import facts as f
 from asyncify.analysis import (
+    load_again,
     load_calls,
     load_closures,
     load_commits,
@@ -125,6 +126,7 @@ class LoadEvaluation:
     def on_return(self, statement: f.Statement) -> None:
         if statement[7] >= 0:
             value = self.values[statement[7]]
+            load_again.before_tests(self, statement[7])
             self.returned(value)
             for schema in self.body.schemas if value else ():
                 load_readers.returned(self, schema, statement[7])

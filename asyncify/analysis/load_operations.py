@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
-from asyncify.analysis import load_closures, load_reads, load_specials
+from asyncify.analysis import load_again, load_closures, load_reads, load_specials
 from asyncify.analysis import load_values as s
 from asyncify.vocabulary import loading as words
 from asyncify.vocabulary.special import ITEM, OPERATORS
@@ -111,6 +111,7 @@ def on_operator(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Va
 
 
 def on_yield(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
+    load_again.before_tests(run, index)
     if operation[5] >= 0:
         run.returned(s.many(run.values[operation[5]]))
     return s.NOTHING
