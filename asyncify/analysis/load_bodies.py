@@ -148,6 +148,11 @@ class LoadBody:
                 if operation and operation[0] == f.ATTRIBUTE
                 and operation[6] in words.FACTORY_GIVES
             }  # fmt: skip
+        if words.RETURNING in self.function.facts.members:
+            called |= {
+                index for index, operation in enumerate(self.operations)
+                if operation and operation[0] == f.ATTRIBUTE and operation[6] == words.RETURNING
+            }  # fmt: skip
         if self.loading.has_iterables:
             called |= set(self._going_through())
         read, implicit, held = self.properties, self.implicit_calls, self._selected

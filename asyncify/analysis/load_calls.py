@@ -57,6 +57,8 @@ def call(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
         found = load_sessions.method(run, operation, index, name)
         if found is not None:
             return found
+    if name == words.RETURNING and not base:
+        return load_statements.returning(run, operation, index)
     verbs = load_requests.made(run, operation[5], name)
     if verbs:
         for verb in verbs:

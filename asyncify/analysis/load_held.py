@@ -48,6 +48,10 @@ class Held:
         if not key[0] or found <= known | told:
             return
         self._put[key] = known | found
+        self.grow(name)
+
+    def grow(self, name: str) -> None:
+        """Who reads such an attribute knows more of it in the next run."""
         self.names.add(name)
         self.has_grown = True
 

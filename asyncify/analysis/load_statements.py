@@ -345,6 +345,14 @@ def started(run: LoadEvaluation, operation: f.Operation, index: int, legacy: boo
     )  # fmt: skip
 
 
+def returning(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
+    """``insert(Order).returning(Order)``: what it gives comes without what options would load."""
+    statements = started(run, operation, index, legacy=False)
+    for atom in statements:
+        run.loading.unreadable.update(entity.source for entity in s.selected(atom))
+    return statements
+
+
 def _is_polymorphic(run: LoadEvaluation, index: int) -> bool:
     """Is it what ``with_polymorphic`` makes, with the columns of subclasses?"""
     local, operations = run.body.assigned(index), run.operations

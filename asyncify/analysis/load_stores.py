@@ -30,6 +30,8 @@ def store(run: LoadEvaluation, base: int, name: str, value: s.Value, index: int)
         if index >= 0:
             _kept(run, name, value, index)
         run.loading.held.put(run.body, base, name, value)
+        if run.loading.statements.put(run.body, base, name, value):
+            run.loading.held.grow(name)
     for atom in holders:
         load_sessions.keep(run, value)
         link = models.links(atom.cls).get(name)

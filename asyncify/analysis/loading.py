@@ -160,7 +160,10 @@ class Loading:
         body, names = self.body(function), self.held.names
         return any(
             operation and operation[0] == f.ATTRIBUTE and operation[6] in names
-            and bool(self.held.kept(body, operation[5], operation[6]))
+            and bool(
+                self.held.kept(body, operation[5], operation[6])
+                or self.statements.put_there(body, operation[5], operation[6])
+            )
             for operation in body.operations
         )  # fmt: skip
 

@@ -17,6 +17,7 @@ from asyncify.analysis.layout import Layout
 from asyncify.analysis.load_demands import Demand
 from asyncify.analysis.load_values import EVERYTHING
 from asyncify.analysis.program import Function, Module, dotted
+from asyncify.analysis.special_uses import tested
 from asyncify.analysis.statements import statements_of
 from asyncify.decisions import AwaitExpression, EnterRunSync, ReplaceCall, ReplaceExpression
 from asyncify.planning.consumers import consume_generators
@@ -114,9 +115,10 @@ class Entries:
         if not _generates(demand):
             is_lazy = self._is_lazy(layout.function, layout.operations[index])
             is_whole = is_lazy and operation[:1] == (f.CALL,) and exhausts(layout, parent)
-            is_tested = layout.operations[index][0] == f.NAME  # `if user:`
-            whole = "bool({node})" if is_tested else "{node}"
-            return parent if is_whole else index, whole
+            if is_whole or layout.operations[index][0] != f.NAME:
+                return parent if is_whole else index, "{node}"
+            # A name loads nothing, unless somebody wants to know whether it is true: `if user:`
+            return (index, "bool({node})") if index in tested(layout) else (-1, "")
         if operation[:1] == (f.CALL,) and index in operation[6]:
             return (parent, "{node}") if exhausts(layout, parent) else (-1, "")
         is_listed = operation[:1] == (f.COMPREHENSION,) and operation[5] != "GeneratorExp"

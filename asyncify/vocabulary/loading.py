@@ -168,6 +168,7 @@ WRITING = {
 }  # fmt: skip
 DELETING = {"delete", "delete_all"}
 WRITERS = {"Insert", "Update", "Delete"}
+RETURNING = "returning"
 WRITING_TABLES = {"insert", "update", "delete"}  # methods of a table
 
 # Methods that raise rather than give None.
