@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
-from asyncify.analysis.program import Class, Function, Variable
+from asyncify.analysis.program import Class, Function, Program, Variable
 from asyncify.source.extract import lower_expression
 from asyncify.vocabulary import flask
 from asyncify.vocabulary.classes import BINDING, BOUND_TO
@@ -476,7 +476,7 @@ def dependency_function(
     if target < 0:
         return None
     program, place = inference.program, (function, operations, target)
-    symbol = program.resolve_expression(*place) or _method_of_variable(inference, *place)
+    symbol = program.resolve_expression(*place) or _method(program, *place)
     if isinstance(symbol, Variable):  # require_admin = Requires(Role.ADMIN)
         place = program.variable_expression(symbol) or place
     made = place[1][place[2]]
@@ -486,20 +486,15 @@ def dependency_function(
     return symbol if isinstance(symbol, (Function, Class)) else None
 
 
-def _method_of_variable(
-    inference: Signatures, function: Function, operations: tuple[f.Operation, ...], index: int
+def _method(
+    program: Program, function: Function, operations: tuple[f.Operation, ...], index: int
 ) -> Function | None:
-    """``users.current``, where a module has made ``users = Users()``."""
-    operation, program = operations[index], inference.program
+    """``users.current``, of an object that a module has made."""
+    operation = operations[index]
     if operation[0] != f.ATTRIBUTE:
         return None
     owner = program.resolve_expression(function, operations, operation[5])
-    place = program.variable_expression(owner) if isinstance(owner, Variable) else None
-    made = place[1][place[2]] if place is not None else ()
-    if place is None or made[0] != f.CALL:
-        return None
-    cls = program.resolve_expression(place[0], place[1], made[5])
-    return cls.find(operation[6]) if isinstance(cls, Class) else None
+    return program.method_of(owner, operation[6]) if isinstance(owner, Variable) else None
 
 
 def dependency_value(

@@ -198,9 +198,20 @@ class Program:
         module = self._by_module_name.get(owner)
         if module is not None:
             return self.resolve(module, last)
-        cls = self.named(owner) if "." in owner else None
-        method = cls.methods.get(last) if isinstance(cls, Class) else None
+        held = self.named(owner) if "." in owner else None
+        method = held.methods.get(last) if isinstance(held, Class) else None
+        if isinstance(held, Variable):
+            method = self.method_of(held, last)
         return method or self._by_module_name.get(whole)
+
+    def method_of(self, variable: Variable, name: str) -> Function | None:
+        """A method of the object that a module has made: ``users = Users()``, ``users.current``."""
+        place = self.variable_expression(variable)
+        made = place[1][place[2]] if place is not None else ()
+        if place is None or made[0] != f.CALL:
+            return None
+        cls = self.resolve_expression(place[0], place[1], made[5])
+        return cls.find(name) if isinstance(cls, Class) else None
 
     @cached_property
     def _by_module_name(self) -> dict[str, Module]:
