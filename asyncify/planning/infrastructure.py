@@ -18,6 +18,7 @@ from asyncify.planning.annotations import AnnotationPlanner, is_generator
 from asyncify.planning.callable_annotations import WORD
 from asyncify.planning.disposal import undisposed, unremoved
 from asyncify.planning.draft import Draft, reference
+from asyncify.planning.driver_checks import widen_checks
 from asyncify.planning.engines import EnginePlanner
 from asyncify.planning.listeners import ListenerPlanner
 from asyncify.planning.managers import plan_managers
@@ -93,6 +94,7 @@ class InfrastructurePlanner:
         plan_on_factories(self.colors, self.coloring, self.draft)
         plan_managers(self.colors, self.coloring, self.draft)
         plan_routed(self.colors, self.coloring, self.draft)
+        widen_checks(self.colors, self.draft)
         if not self.inference.config.alongside:
             self.sync_engines.plan()
             self.findings += undisposed(self.colors, self.engines.made)
