@@ -77,7 +77,7 @@ HAZARDS = (
     ),
     Hazard("H01", "parent_gone", "(User.books).selectinload(Book.user)", "(User.books)"),
     Hazard("H01", "new_of_some_class", "await user.awaitable_attrs.books", "user.books", "ASY702"),
-    Hazard("H01", "subclass_held", "db.run_sync(lambda _: Show(animal).toys())", None, "ASY702"),
+    Hazard("H01", "subclass_held", f"{TRICKS[:-1]}, selectinload(Dog.toys))", TRICKS),
     Hazard("H01", "subclass_queried", "db.run_sync(lambda _: result.toys())", None, "ASY702"),
     Hazard("H01", "options_of_a_function", "await book.user.awaitable_attrs.books", None, "ASY702"),
     Hazard("H01", "column_property", "await user.awaitable_attrs.upper", "user.upper", "ASY702"),
@@ -106,7 +106,7 @@ HAZARDS = (
     Hazard("H01", "keys_both_ways", ".selectinload(Player.user)", ""),
     Hazard("H01", "method_of_a_subclass", TRICKS, ""),
     Hazard("H01", "handed_on_by_name", f"{BOOKS[:-1]}, selectinload(User.tags))", ""),
-    Hazard("H01", "kept_by_an_object", "db.run_sync(lambda _: Shelf(user).own(", None, "ASY702"),
+    Hazard("H01", "kept_by_an_object", BOOKS_TAGS, ""),
     Hazard(
         "H01", "property_of_a_dataclass", "db.run_sync(lambda _: result.label)", None, "ASY702"
     ),

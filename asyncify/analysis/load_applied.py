@@ -50,7 +50,8 @@ def over(
             else:
                 load_specials.formatted(run, items, index, at, words.CALLING[name])
         for function, bound in _functions(run, argument):
-            count, skipped = len(function.signature.parameters), int(bound)
+            static = "staticmethod" in run.loading.inference.decorators(function)
+            count, skipped = len(function.signature.parameters), int(bound and not static)
             given = [s.NOTHING] * skipped + [items] * (count - skipped)
             places = [NOWHERE] * skipped + [at] * (count - skipped)
             found.append(load_summaries.apply(run, function, given, index, places))

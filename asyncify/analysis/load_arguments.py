@@ -17,6 +17,8 @@ from asyncify.analysis.program import Function
 if TYPE_CHECKING:
     from asyncify.analysis.load_evaluation import LoadEvaluation
 
+_CALLED = "__call__"
+
 
 class Given(NamedTuple):
     """What a parameter is given, and by which operation: none where that is negative."""
@@ -41,7 +43,10 @@ def arguments(
     if bound and function.owner is not None and "staticmethod" not in decorators and places:
         callee = run.operations[operation[5]]
         own = frozenset(a for a in base if isinstance(a, s.Entity))
-        found[places.pop(0)] = Given(own, callee[5] if callee[0] == f.ATTRIBUTE else -1)
+        holder = callee[5] if callee[0] == f.ATTRIBUTE else -1
+        if function.name == _CALLED:  # the object itself is
+            holder = operation[5]
+        found[places.pop(0)] = Given(own, holder)
     more = []  # what no parameter has a name for
     for given in _positional(run, operation, handed):
         if places:

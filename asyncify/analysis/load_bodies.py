@@ -148,6 +148,11 @@ class LoadBody:
                 if operation and operation[0] == f.ATTRIBUTE
                 and operation[6] in words.FACTORY_GIVES
             }  # fmt: skip
+        if self.function.owner is not None and self.function.has_children:
+            called |= {  # `filter(lambda title: title in self.user.titles, titles)`
+                operation[5] for operation in self.operations if operation[:1] == (f.CALL,)
+                and any(i >= 0 and self.operations[i][0] == f.LAMBDA for i in operation[6])
+            }  # fmt: skip
         if words.RETURNING in self.function.facts.members:
             called |= {
                 index for index, operation in enumerate(self.operations)
@@ -450,13 +455,17 @@ class LoadBody:
         if self.types is not None:
             classes = {a.cls if isinstance(a, v.Instance) else None for a in self.types[index]}
             return classes.pop() if len(classes) == 1 else None
-        operation, owner = self.operations[index], self.function.owner
-        parameters = self.function.signature.parameters
+        operation, function = self.operations[index], self.function
+        while function.facts.kind == "lambda" and function.parent is not None:
+            if any(operation[5] == parameter.name for parameter in function.signature.parameters):
+                return None
+            function = function.parent  # whose `self` it is
+        owner, parameters = function.owner, function.signature.parameters
         is_self = bool(parameters) and operation[0] == f.NAME and operation[5] == parameters[0].name
-        is_plain = not self.function.signature_is_decorated
-        is_plain = is_plain or self.loading.inference.is_property(self.function)
+        is_plain = not function.signature_is_decorated
+        is_plain = is_plain or self.loading.inference.is_property(function)
         if owner is not None and not is_plain:
-            is_plain = self.function in self.loading.resolvers.get(owner, ())
+            is_plain = function in self.loading.resolvers.get(owner, ())
         return owner if is_self and is_plain else None
 
     def _is_put_there(self, cls: Class, name: str) -> bool:

@@ -225,9 +225,12 @@ class LoadEvaluation:
 
     def on_with(self, statement: f.Statement) -> None:
         for value, target in statement[7]:
-            entered = s.join([self.values[value], self.special(value, "__enter__")])
+            given, place = self.values[value], value
+            if any(isinstance(atom, v.Managed) for atom in self.types(value)):
+                given, place = self.turns(given), -1  # what the generator gives
+            entered = s.join([given, self.special(value, "__enter__")])
             if target is not None:
-                self.bind(target, entered, value)
+                self.bind(target, entered, place)
         before, outside = self.state.history, dict(self.environment)
         opened = any(load_sessions.is_opened(self, value) for value, _ in statement[7])
 

@@ -19,6 +19,7 @@ from asyncify.analysis import load_reads, load_summaries
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.program import Class, Function
+from asyncify.analysis.statements import statements_of
 from asyncify.vocabulary import loading as words
 from asyncify.vocabulary.frameworks import RESOLVERS
 
@@ -116,6 +117,38 @@ def made(run: LoadEvaluation, cls: Class, operation: f.Operation, index: int) ->
             for entity in s.entities(run.values[at]):
                 held = s.Entity(entity.source, (*entity.path, *below), demand.entity.cls)
                 load_reads.demand(run, held, demand.attribute, reading)
+
+
+def made_with(run: LoadEvaluation, index: int, name: str) -> int:
+    """Which operation gives an object the attribute ``name`` where it is made, by its constructor
+    alone: ``user`` of ``View(user)``; -1 if that isn't known."""
+    made = index if index < 0 or run.operations[index][0] == f.CALL else run.body.assigned(index)
+    if made < 0 or run.operations[made][0] != f.CALL:
+        return -1
+    operation, name = run.operations[made], name.removesuffix(s.EACH)
+    classes = [a.cls for a in run.types(operation[5]) if isinstance(a, v.ClassObject)]
+    constructor = classes[0].find("__init__") if len(classes) == 1 else None
+    if constructor is None or min(operation[6], default=0) < 0:
+        return -1
+    methods = [method for cls in classes[0].ancestors for method in cls.methods.values()]
+    if [method for method in methods if name in method.facts.stores] != [constructor]:
+        return -1
+    own = [parameter.name for parameter in constructor.signature.parameters[1:]]
+    given: dict[str, int] = dict(zip(own, operation[6], strict=False)) | dict(operation[7])
+    return given.get(_parameter(constructor, name), -1)
+
+
+def _parameter(constructor: Function, name: str) -> str:
+    """The name that an attribute is set to: ``self.user = user``"""
+    operations = constructor.body.operations
+    for statement in statements_of(constructor.body.statements):
+        value = operations[statement[8]] if statement[0] == f.ASSIGN else ()
+        targets = (
+            [target for target in statement[7] if target[0] == f.TO_ATTRIBUTE] if value else ()
+        )
+        if value[:1] == (f.NAME,) and any(target[2] == name for target in targets):
+            return str(value[5])
+    return ""
 
 
 def _classes(value: v.Value, among: frozenset[Class]) -> list[Class]:

@@ -14,6 +14,7 @@ from asyncify.analysis import (
     load_arguments,
     load_commits,
     load_guards,
+    load_objects,
     load_reads,
     load_requests,
     load_sessions,
@@ -303,8 +304,21 @@ def _ask_holder(
     run: LoadEvaluation, demand: Demand, call_site: tuple[Function, int], at: int
 ) -> None:
     """What a callee demands of an instance that its object holds, on the side that has the object:
-    it is one of the values of the call, or -1."""
+    it is one of the values of the call, or -1. Of an object that was made here, what it was made
+    with is known."""
     if _has_loaded(run, demand, at):
+        return
+    place = load_objects.made_with(run, at, demand.path[0]) if demand.path else -1
+    held = s.entities(run.values[place]) if place >= 0 else []
+    if held:
+        below = demand.path[1:]
+        reading = load_reads.Reading(call_site[1], demand.function.facts.qualname, place, below)
+        for each in held:
+            entity = s.Entity(each.source, (*each.path, *below), demand.entity.cls)
+            if demand.column:
+                load_reads.column(run, entity, demand.attribute, reading)
+            else:
+                load_reads.demand(run, entity, demand.attribute, reading)
         return
     turned = run.function in run.loading.coloring.turned
     maybe = demand.maybe or not (turned or run.is_certain(call_site[1]))

@@ -57,7 +57,7 @@ class Entries:
     def take(self, holder: Function, demand: Demand) -> Site | None:
         """Evaluate what leads to the read inside ``run_sync``; None where that can't be
         done."""
-        if demand.returned:
+        if demand.returned or self._is_asked(holder, demand):
             return None  # it is read later
         layout, draft = self.colors.uses.layout(holder), self.draft(holder.module)
         index, whole = self._whole(layout, demand)
@@ -86,6 +86,11 @@ class Entries:
         consume_generators(layout, index, draft, group, keeps_end=True)
         self._write(holder, index, session, "" if outside else whole)
         return site
+
+    def _is_asked(self, holder: Function, demand: Demand) -> bool:
+        """Is it the value of a call that Python asks for something then: ``with page(user):``?"""
+        is_value = demand.at == demand.anchor and bool(demand.calls) and not _generates(demand)
+        return is_value and holder.body.operations[demand.anchor][0] == f.CALL
 
     def _write(self, holder: Function, index: int, session: str, whole: str) -> None:
         """An expression, as ``whole`` says it, is evaluated inside ``run_sync``; '': as it stands,
