@@ -22,6 +22,7 @@ from asyncify.vocabulary.frameworks import (
     constructor_boundary,
     method_boundary,
 )
+from asyncify.vocabulary.injection import PLAIN_CONTAINER, PLAIN_ROUTES, PROVIDE, ROUTE_CLASS
 
 # Rules under which a coroutine function can take the place of a plain one.
 _FITTING = {Rule.AWAITED, Rule.TRANSPARENT, Rule.INSPECTED, Rule.STRIP}
@@ -160,13 +161,38 @@ class Boundaries:
         name = foreign_name(scope, operations, callee, self.inference)
         written = dotted(operations, callee)
         if name and (name != written or "." in name or rule_of(name) is not None):
-            return Decorator(name, rule_of(name), True)
+            return Decorator(name, self._provided(name) or rule_of(name), True)
         made = self._method_of_instance(scope, operations, callee) or self._instance(
             scope, operations, callee
         )
         if made:
-            return Decorator(made, rule_of(made), True)
+            plainly = self._routes_plainly(scope, operations, callee)
+            return Decorator(made, Rule.SYNC if plainly else rule_of(made), True)
         return Decorator(written, Rule.TRANSPARENT if name in _LOOKING else None, False)
+
+    def _provided(self, name: str) -> Rule | None:
+        """How the container of the program calls what provides for it."""
+        if name != PROVIDE:
+            return None
+        return Rule.SYNC if self.inference.program.mentioning(PLAIN_CONTAINER) else Rule.TRANSPARENT
+
+    def _routes_plainly(
+        self, scope: Function, operations: tuple[f.Operation, ...], index: int
+    ) -> bool:
+        """Is it the method of a router whose routes don't await:
+        ``APIRouter(route_class=DishkaSyncRoute)``?"""
+        program, operation = self.inference.program, operations[index]
+        if operation[0] != f.ATTRIBUTE:
+            return False
+        router = program.resolve_expression(scope, operations, operation[5])
+        place = program.variable_expression(router) if isinstance(router, Variable) else None
+        made = place[1][place[2]] if place is not None else ()
+        given = dict(made[7]).get(ROUTE_CLASS, -1) if made and made[0] == f.CALL else -1
+        return (
+            place is not None
+            and given >= 0
+            and (foreign_name(place[0], place[1], given, self.inference) in PLAIN_ROUTES)
+        )
 
     def _instance(self, scope: Function, operations: tuple[f.Operation, ...], index: int) -> str:
         """``class()`` of an object of a library that a module's variable holds, and that decorates:

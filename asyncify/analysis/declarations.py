@@ -13,7 +13,7 @@ from asyncify.source.extract import lower_expression
 from asyncify.vocabulary import flask
 from asyncify.vocabulary.classes import BINDING, BOUND_TO
 from asyncify.vocabulary.common import DESCRIBED
-from asyncify.vocabulary.injection import DEPENDS
+from asyncify.vocabulary.injection import DEPENDS, is_given
 from asyncify.vocabulary.names import KINDS
 from asyncify.vocabulary.testing import CLIENTS
 
@@ -256,7 +256,7 @@ def _standard(name: str, number: int, argument: Callable[[int], v.Value]) -> v.V
     """What a generic of the standard library stands for, by its arguments."""
     if name in _UNIONS:
         return _of_one_side(v.join(argument(i) for i in range(number)))
-    if name in _TRANSPARENT:
+    if name in _TRANSPARENT or is_given(name):
         return argument(0)
     if name in _COLLECTIONS or name in ("tuple", "typing.Tuple"):
         return v.collection(argument(0))

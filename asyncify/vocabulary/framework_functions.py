@@ -22,6 +22,7 @@ from asyncify.vocabulary.litestar import LITESTAR_ROWS
 
 _TRANSPARENT = Rule.TRANSPARENT
 _PYTHON = "https://docs.python.org/3/library/"
+_DISHKA = "https://dishka.readthedocs.io/en/stable/integrations/fastapi.html"
 _INJECTOR = "https://python-dependency-injector.ets-labs.org/wiring.html"
 _PYDANTIC = "https://docs.pydantic.dev/latest/concepts/validators/"
 _PYDANTIC_SERIALIZERS = "https://docs.pydantic.dev/latest/concepts/serialization/"
@@ -257,6 +258,16 @@ _ROWS = (
         source="https://flask.palletsprojects.com/en/stable/cli/",
     ),
     Boundary("dependency_injector.wiring.inject", _TRANSPARENT, source=_INJECTOR),
+    *(
+        Boundary(f"dishka.integrations.{name}", rule, source=_DISHKA, note=note)
+        for rule, note, names in (
+            (_TRANSPARENT, "", ("fastapi.inject", "starlette.inject", "aiohttp.inject")),
+            (_TRANSPARENT, "", ("aiogram.inject", "litestar.inject", "faststream.inject")),
+            (SYNC, CALLED, ("fastapi.inject_sync", "starlette.inject_sync", "flask.inject")),
+            (SYNC, CALLED, ("click.inject", "celery.inject", "telebot.inject")),
+        )
+        for name in names
+    ),
     *(
         Boundary(f"click.{name}", _TRANSPARENT, source=CLICK)
         for made in (
