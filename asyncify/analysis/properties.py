@@ -20,6 +20,9 @@ from asyncify.vocabulary.loading import RENDERS_TEMPLATES
 
 _PLAIN = {"property", "abc.abstractproperty", "abc.abstractmethod", "abstractmethod"}
 CACHED = {"functools.cached_property", "cached_property"}  # they become properties
+# They turn where what stands for them in SQL is told apart.
+_HYBRID = {"sqlalchemy.ext.hybrid.hybrid_property", "hybrid_property"}
+_IN_SQL = ("expression", "inplace.expression")
 # Bases outside the program whose instances nobody else reads the attributes of.
 _BASES = {"object", "abc.ABC", "ABC", "typing.Generic", "typing.Protocol", "Generic", "Protocol"}
 
@@ -36,7 +39,8 @@ class Properties:
         """Why a property can't turn, or None."""
         owner = function.owner
         decorators = set(self.inference.decorators(function))
-        if owner is None or not decorators <= _PLAIN | CACHED:
+        told = _HYBRID if owner is not None and _has_expression(owner, function.name) else set()
+        if owner is None or not decorators <= _PLAIN | CACHED | told:
             return Obstacle("ASY101", "A property can't be awaited by those who read it.")
         mapped = self.inference.models.is_mapped(owner)
         if self._is_read_by_schemas(function.name) if mapped else self._is_read_elsewhere(owner):
@@ -114,7 +118,8 @@ class Properties:
 
     def _unknown_reader(self, function: Function, owner: Class) -> str:
         """Where an attribute of the name is read of something unknown, or ''."""
-        family = {*owner.ancestors, *owner.descendants()}
+        hybrid = not _HYBRID.isdisjoint(self.inference.decorators(function))
+        family = set() if hybrid else {*owner.ancestors, *owner.descendants()}  # read of the class
         for reader in self.program.mentioning_member(function.name):
             evaluation = self.inference.evaluations.get(reader)
             if evaluation is None or not self._may_have(reader, owner):
@@ -162,3 +167,12 @@ class Properties:
                         pending.append(other)
             self._reachable[module] = found
         return found
+
+
+def _has_expression(owner: Class, name: str) -> bool:
+    """Is there a function of its own for what a hybrid property is in SQL?"""
+    said = {f"{name}.{kind}" for kind in _IN_SQL}
+    return any(
+        dotted(method.signature.operations, index) in said
+        for method in owner.methods.values() for index in method.signature.decorators
+    )  # fmt: skip

@@ -142,11 +142,25 @@ class OwnClasses:
         )  # fmt: skip
 
     def _hands_out(self, methods: set[Function]) -> bool:
-        """Is a session that others made among what the class works with, or is one handed out?"""
+        """Is a session that others made among what the class works with, or is one handed out, be
+        it by an object that the engine is given to: ``return UnitOfWork(self.engine)``?"""
         return any(
             self.roots.wants_session(method)
-            or (self.spread.makes(method) and self._is_called_outside(method, methods))
+            or (
+                (self.spread.makes(method) or self._lends(method, methods))
+                and self._is_called_outside(method, methods)
+            )
             for method in methods
+        )
+
+    def _lends(self, method: Function, methods: set[Function]) -> bool:
+        """Does it hand what its object holds to one of another class, and that to its callers?"""
+        own = {
+            cls for each in methods if each.owner is not None for cls in self._family(each.owner)
+        }
+        return self.spread.reads_held(method) and any(
+            isinstance(atom, v.Instance) and atom.cls in self.spread.holders() - own
+            for atom in self.spread.returned(method)
         )
 
     def _is_called_outside(self, method: Function, methods: set[Function]) -> bool:

@@ -416,7 +416,6 @@ _ROWS = (
             "sqlalchemy.orm.reconstructor",
             "sqlalchemy.orm.declared_attr",
             "sqlalchemy.ext.declarative.declared_attr",
-            "sqlalchemy.ext.hybrid.hybrid_property",
             "sqlalchemy.ext.hybrid.hybrid_method",
         )
     ),
@@ -428,6 +427,8 @@ _ROWS = (
             ("sqlmodel.Field", "default_factory"),
         )
     ),
+    # Hands on what the function gives; it doesn't turn where SQL asks it (`analysis.properties`)
+    Boundary("sqlalchemy.ext.hybrid.hybrid_property", AWAITED, source=_SQLALCHEMY_MAPPING),
     # Retries and tracing look at the function that they wrap
     Boundary("tenacity.retry", AWAITED, source="https://tenacity.readthedocs.io/en/latest/"),
     *(
