@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from asyncify.analysis import values as v
+from tests.engine import migrate, write
 
 
 def test_a_query_of_many_kinds_is_a_query() -> None:
@@ -35,3 +37,30 @@ def test_dicts_nest_only_so_deep() -> None:
     while held := v.keyed(held).get("held", v.UNKNOWN):
         nested += 1
     assert nested <= v.DEPTH
+
+
+def test_a_long_table_of_functions_is_awaited(tmp_path: Path) -> None:
+    names = [f"step_{number}" for number in range(300)]
+    steps = "".join(f"def {name}(db: Session):\n    db.commit()\n\n\n" for name in names)
+    text = f"""from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
+
+engine = create_engine("sqlite://")
+
+
+{steps}STEPS = [{", ".join(names)}]
+
+
+def main():
+    with Session(engine) as db:
+        for step in STEPS:
+            step(db)
+
+
+if __name__ == "__main__":
+    main()
+"""
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "steps"\n')
+    (tmp_path / "steps.py").write_text(text)
+    write(tmp_path, migrate(tmp_path))
+    assert "            await step(db)\n" in (tmp_path / "steps.py").read_text()

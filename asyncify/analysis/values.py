@@ -430,7 +430,7 @@ SOME_CLASS = "<class>"  # the name of a Foreign that is a class, but which isn't
 
 UNPACKED = "*"  # among keyword arguments: what `*` unpacks
 WIDTH = 16  # more alternatives than this say nothing
-FUNCTIONS = 128  # a table of handlers may have many
+FUNCTIONS = 512  # a table of handlers may have many
 LAMBDAS = 4096  # a helper of the tests is given a lambda by each: they count as one alternative
 KEYS = 32  # dicts with more keys than this are containers like others
 DEPTH = 4  # containers nested deeper than this say nothing
