@@ -49,6 +49,7 @@ from asyncify.planning.own_cascades import left_outside
 from asyncify.planning.own_rows import OwnRows
 from asyncify.planning.own_strings import OwnStrings
 from asyncify.planning.own_style import kept_for_style, plan_commits
+from asyncify.planning.packaged_models import packaged
 from asyncify.planning.patched_twins import follow_twins
 from asyncify.planning.plugin_loops import share_loops
 from asyncify.planning.pytest_suite import turning
@@ -227,6 +228,7 @@ class Planner:
         plan_finalizers(self.colors, self.coloring, self.draft)
         MarkPlanner(self.colors, self.coloring, self.draft).plan()
         self.mocks += plan_requested(self.colors, self.coloring, self.draft)
+        self.mocks += packaged(self.colors, self.coloring)
         ThreadKeywords(self.colors, self.coloring, self.draft).plan()
         self.queries.plan_properties(self.draft)
         self.sides.plan()
