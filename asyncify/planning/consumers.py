@@ -234,6 +234,8 @@ def _comprehend(index: int, layout: Layout, draft: Draft, group: int, helper: st
     comprehension = layout.comprehension_of(index)
     assert comprehension is not None
     place = next(n for n, g in enumerate(comprehension[8]) if g[1] == index)
+    if comprehension[8][place][6]:
+        return  # it is `async for` already
     node, site = NodeRef(comprehension[5], comprehension[3]), draft.site(comprehension)
     draft.add(MakeAsyncFor(node=node, site=site, group=group, generator=place, through=helper))
     if comprehension[5] == "GeneratorExp":
