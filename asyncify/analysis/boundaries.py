@@ -198,7 +198,12 @@ class Boundaries:
         """``class()`` of an object of a library that a module's variable holds, and that decorates:
         ``hookimpl = HookimplMarker("tool")``."""
         symbol = self.inference.program.resolve_expression(scope, operations, index)
-        made = self._made_in_module(symbol) if isinstance(symbol, Variable) else ""
+        if not isinstance(symbol, Variable):
+            return ""
+        made = self._made_in_module(symbol) or next((
+            atom.name for atom in self.inference.global_value(symbol.module, symbol.name)
+            if isinstance(atom, v.ForeignInstance)
+        ), "")  # fmt: skip
         return f"{made}()" if "." in made else ""
 
     def _method_of_instance(

@@ -29,7 +29,7 @@ class Injected:
 
     def into(self, function: Function) -> tuple[Function, ...]:
         """The functions whose results a function is given."""
-        if function.facts.kind != "def":
+        if function.facts.kind not in ("def", "lambda"):
             return ()
         if function not in self._functions:
             scope, operations = function.parent or function, function.signature.operations
