@@ -200,10 +200,10 @@ class Boundaries:
         symbol = self.inference.program.resolve_expression(scope, operations, index)
         if not isinstance(symbol, Variable):
             return ""
-        made = self._made_in_module(symbol) or next((
-            atom.name for atom in self.inference.global_value(symbol.module, symbol.name)
-            if isinstance(atom, v.ForeignInstance)
-        ), "")  # fmt: skip
+        made = self._made_in_module(symbol)
+        if "." not in made:  # one of several at once, or what a function of the program gives
+            value = self.inference.global_value(symbol.module, symbol.name)
+            made = next((atom.name for atom in value if isinstance(atom, v.ForeignInstance)), "")
         return f"{made}()" if "." in made else ""
 
     def _method_of_instance(
