@@ -182,17 +182,27 @@ class Roots:
         """Whose object makes an engine or session for itself that methods of both sides use?"""
         for member in ordered(members):
             cls = member.owner
-            if (
-                cls is None
-                or member in sides.own
-                or self.spread.is_doubled(cls)
-                or not (self._keeps_own(member) or self._holds_own(member, members))
-            ):
+            if cls is None or member in sides.own or self.spread.is_doubled(cls):
                 continue
-            for method in cls.methods.values():
+            family = [cls] if self._keeps_own(member) or self._holds_own(member, members) else []
+            family += self._opened_above(member, members)
+            for method in (method for c in family for method in c.methods.values()):
                 if self.spread.reads_held(method) and self._is_used_outside(method, members):
                     return f"`{method.qualname}` uses the session or engine that its object holds"
         return ""
+
+    def _opened_above(self, member: Function, members: set[Function]) -> list[Class]:
+        """The classes whose objects hold a session of a method's kind, which a method above them
+        opens that their library calls, and that turns: Tornado's ``initialize``."""
+        owner = member.owner
+        if owner is None or not self.spread.held(member):
+            return []
+        opening = (
+            cls for cls in owner.ancestors for method in cls.methods.values()
+            if method not in members and self.colors.bounds.called_by_base(method) is not None
+            and self.spread.opened(method) and any(c is not None for c, _ in self._stored(method))
+        )  # fmt: skip
+        return list(dict.fromkeys(each for cls in opening for each in cls.family))
 
     def _held_by_awaited(self, root: Function, members: set[Function]) -> str:
         """Which method that a library awaits has the same object as one that it calls plainly, and

@@ -58,6 +58,8 @@ class BlockingPlanner(Planner):
             return False
         if call.name in ENTERED and not call.below:
             return False
+        if function.body.operations[operation[5]][0] not in (f.NAME, f.ATTRIBUTE):
+            return False  # `partial(send, mail)()`
         return not call.below or self._takes_only_values(function, operation)
 
     def _takes_only_values(self, function: Function, operation: f.Operation) -> bool:
