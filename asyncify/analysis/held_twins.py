@@ -192,9 +192,11 @@ class HeldTwins:
         return None
 
     def is_local(self, cls: Class, function: Function, name: str) -> bool:
-        """Is a local variable assigned once, by something that can be made once more?"""
+        """Is a local variable assigned once, by something that can be made once more? What works
+        with it there, and stays sync, has only the one."""
         found = self.local(function, name)
-        return found is not None and self._is_repeatable(cls, function, found[8])
+        works = self.colors.does_io(function)
+        return found is not None and not works and self._is_repeatable(cls, function, found[8])
 
     def local(self, function: Function, name: str) -> f.Statement | None:
         """The one statement that assigns a local variable."""
