@@ -43,6 +43,13 @@ def last(made: v.Value) -> v.Value:
     )  # fmt: skip
 
 
+def note(inference: Inference, child: Function, atom: v.Atom) -> None:
+    """What runs where a function is decorated: the decorator, or what makes it. What a manager
+    decorates it enters when that is called."""
+    if isinstance(atom, v.FunctionObject) and not atom.function.facts.is_generator:
+        inference.decorating.setdefault(atom.function, child)
+
+
 def give_receiver(inference: Inference, child: Function, wrapper: Function) -> None:
     """What stands in the place of a method gets its object first."""
     parameters = wrapper.signature.parameters

@@ -59,12 +59,16 @@ def _decorate(evaluation: Evaluation, child: Function) -> None:
     decorators = [decorating.first(evaluation, i) for i in reversed(signature.decorators)]
     for function in _dispatching(evaluation, signature.decorators):
         _wrap(evaluation, function, v.one(v.FunctionObject(child)))
+    makers = [evaluation.values[o[5]] for o in evaluation.operations if o and o[0] == f.CALL]
     evaluation.operations, evaluation.values = saved
+    for atom in (atom for made in makers for atom in made):
+        decorating.note(evaluation.inference, child, atom)
     value = v.one(v.FunctionObject(child))
     for atom in (atom for decorator in decorators for atom in decorator):
         decorating.note_manager(evaluation, child, atom)
         called = _decorator(atom)
         if called is not None:
+            decorating.note(evaluation.inference, child, called)
             made = evaluation.inference.called(called.function, called.bound, [value], {})
             # Handed through, `return fn`, it is what it was: no other that is decorated so.
             others = evaluation.inference.passed(called.function, int(called.bound)) - value

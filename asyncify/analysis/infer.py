@@ -57,6 +57,7 @@ class Inference(Signatures):
         self.templates = Templates(config.root)
         self.related: set[tuple[v.Origin, v.Origin]] = set()  # a factory and its engine
         self.around: dict[Function, dict[Function, None]] = {}  # managers that decorate others
+        self.decorating: dict[Function, Function] = {}  # decorators, and what each decorates
         self.unbound: set[v.Origin] = set()  # made on an engine that nobody knows
         self.staying: set[v.Origin] = set()  # what makes sessions that can't be async
         self.attributes: dict[v.Value, Attributes] = {}

@@ -115,6 +115,10 @@ class Obstacles(Callers):
         extended = self.bounds.extends_base(function)
         if extended:
             return self._called_plainly(Rule.SYNC, extended)
+        decorated = self.inference.decorating.get(function)
+        if decorated is not None:
+            reason = f"It decorates `{decorated.name}` where that is defined: nobody can await it."
+            return Obstacle("ASY105", reason)
         name = function.name
         if is_special(function.name) and name not in _TURNING_DUNDERS:
             return None if function in self.factories.made else self.specials.obstacle(function)
