@@ -30,6 +30,7 @@ ASYNC_DRIVERS: Mapping[str, tuple[str, ...]] = {
     "oracle": ("oracledb",),
     "mssql": ("aioodbc",),
 }
+BOUNDARY_RULES = ("awaited", "sync", "transparent")  # see asyncify.vocabulary.boundary_rules
 # Vendored and generated code: read, because it may call into the program, but not edited.
 DEFAULT_EXCLUDE = ("_vendor", "vendor", "third_party", "*_pb2.py", "*_pb2_grpc.py")
 
@@ -44,6 +45,7 @@ class Config:
     import_roots: tuple[str, ...] = ()
     sync: tuple[str, ...] = ()
     also_async: tuple[str, ...] = ()
+    boundaries: tuple[tuple[str, str], ...] = ()
     delete_style: str = "await"
     style: str = "statement"
     joined_loading: str = "keep"
@@ -229,6 +231,16 @@ def _names(value: object, root: Path) -> object:
     return tuple(value.items())
 
 
+def _boundaries(value: object, _: Path) -> object:
+    if not isinstance(value, dict):
+        raise ValueError('takes a table such as {"library.on_event" = "awaited"}')
+    for name, rule in value.items():
+        if rule not in BOUNDARY_RULES:
+            shown = ", ".join(f'"{each}"' for each in BOUNDARY_RULES)
+            raise ValueError(f'gives {name} the rule "{rule}", which is none of {shown}')
+    return tuple(value.items())
+
+
 def _codes(value: object, root: Path) -> tuple[str, ...]:
     from asyncify.rules import SEVERITIES
 
@@ -251,6 +263,8 @@ KEYS: tuple[Key, ...] = (
     Key("import-roots", "Folders that imports start from.", "FOLDER", _folders, _listed),
     Key("sync", "Modules and qualified names that stay sync.", "NAME", _strings, _listed),
     Key("also-async", "Functions that turn async without I/O.", "NAME", _strings, _listed),
+    Key("boundaries", "How libraries call what they are given: awaited, sync or transparent.",
+        "NAME=RULE", _boundaries, _paired),
     Key("delete-style", "How `session.delete` is kept working.", "await|mark",
         _one_of("await", "mark"), _only),
     Key("style", "Await in a statement of its own, or in place.", "statement|expression",

@@ -68,6 +68,8 @@ def test_all_keys_are_read(tmp_path: Path) -> None:
         rename-classes = {"app.jobs.Executor" = "AsyncExecutor"}
         [tool.asyncify.per-file-ignores]
         "tests/*" = ["ASY105"]
+        [tool.asyncify.boundaries]
+        "bus.Bus().on" = "awaited"
         """,
     )
     assert config == Config(
@@ -77,6 +79,7 @@ def test_all_keys_are_read(tmp_path: Path) -> None:
         import_roots=("src",),
         sync=("app.tasks",),
         also_async=("app.users.find",),
+        boundaries=(("bus.Bus().on", "awaited"),),
         delete_style="mark",
         style="expression",
         joined_loading="selectin",
@@ -157,6 +160,15 @@ def test_flags_win_over_the_file(tmp_path: Path) -> None:
             '[tool.asyncify]\nrename-classes = {Executor = "Async Executor"}\n',
             'pyproject.toml:2:1: rename-classes gives Executor the name "Async Executor", which is '
             "no identifier.",
+        ),
+        (
+            '[tool.asyncify]\nboundaries = ["bus.on"]\n',
+            "pyproject.toml:2:1: boundaries takes a table such as",
+        ),
+        (
+            '[tool.asyncify.boundaries]\n"bus.on" = "later"\n',
+            'pyproject.toml:1:1: boundaries gives bus.on the rule "later", which is none of '
+            '"awaited", "sync", "transparent".',
         ),
         (
             '[tool.other]\nstyle = 1\n[tool.asyncify]\nsync = ["style"]\nstyle = 2\n',

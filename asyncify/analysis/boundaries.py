@@ -57,10 +57,26 @@ class Decorator:
     foreign: bool
 
 
+# What the configuration of a run says of names: `[tool.asyncify.boundaries]`.
+_TOLD: dict[str, Rule] = {}
+
+
+def settle(boundaries: tuple[tuple[str, str], ...]) -> None:
+    """Have what the configuration says of libraries hold, before what the tables say."""
+    told = {name.removeprefix("@"): Rule(rule) for name, rule in boundaries}
+    if told != _TOLD:
+        _TOLD.clear()
+        _TOLD.update(told)
+        for kept in (rule_of, fits, asks_first, may_call_items, calls_what_it_gets):
+            kept.cache_clear()
+
+
 @lru_cache(_NAMES)
 def rule_of(name: str) -> Rule | None:
     """The rule of something foreign by its dotted name; methods are ``class().method``, keywords
     of constructors, and what classes below set, ``class(keyword)``."""
+    if name in _TOLD:
+        return _TOLD[name]
     if name.startswith("pytest.mark."):
         return Rule.INSPECTED
     if name.endswith(")") and not name.endswith("()"):
@@ -117,6 +133,7 @@ class Boundaries:
 
     def __init__(self, inference: Inference) -> None:
         self.inference = inference
+        settle(inference.config.boundaries)
         self._decorators: dict[Function, tuple[Decorator, ...]] = {}
 
     def decorators(self, function: Function) -> tuple[Decorator, ...]:
@@ -172,7 +189,7 @@ class Boundaries:
 
     def _provided(self, name: str) -> Rule | None:
         """How the container of the program calls what provides for it."""
-        if name != PROVIDE:
+        if name != PROVIDE or name in _TOLD:
             return None
         return Rule.SYNC if self.inference.program.mentioning(PLAIN_CONTAINER) else Rule.TRANSPARENT
 
