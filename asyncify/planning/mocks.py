@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.overrides import overrides
 from asyncify.analysis.program import Function, Module, dotted
 from asyncify.analysis.sides import ENTERED_AS
 from asyncify.analysis.statements import statements_of
@@ -31,6 +32,7 @@ from asyncify.vocabulary.rows import Form
 from asyncify.vocabulary.testing import ASYNC_MOCK, CONNECTING, MOCK_RESULT, MOCKS, is_test_path
 
 _ENGINE = "This mocks an engine that is async now: it is entered and awaited in other ways."
+_OF_OVERRIDES = "Override the copy too, with a function that gives a sync session."
 _OF_ENGINES = "Let `__aenter__` give the connection, and make an AsyncMock of what is awaited."
 
 
@@ -46,8 +48,8 @@ class MockPlanner:
         self.draft = draft
         self.chains = Chains(colors, draft)
         self.functions = MockedFunctions(colors, coloring, draft)
-        requests = MockedRequests(colors, self.functions)
-        self.sessions = MockedSessions(colors, coloring, draft, requests)
+        self.requests = MockedRequests(colors, self.functions)
+        self.sessions = MockedSessions(colors, coloring, draft, self.requests)
         self.members = MockedMembers(colors, coloring, self.functions)
         self.factories = MockedFactories(colors, coloring, draft, self.functions)
         self.objects = MockedObjects(colors, coloring, draft, self.sessions, self.functions)
@@ -67,7 +69,7 @@ class MockPlanner:
         self._stand_ins()
         objects = list(self.objects.plan())
         doubles = Doubles(self.colors, self.coloring, self.sessions, self.draft).plan()
-        others = [*self._engines(), *objects, *doubles]
+        others = [*self._engines(), *objects, *doubles, *self._overrides()]
         return [*self.chains.findings, *self.functions.findings, *others]
 
     def _functions(self) -> None:
@@ -78,6 +80,24 @@ class MockPlanner:
                 self._rename(mocked.function, operations[operations[mocked.call][5]])
         found = self.sessions.find(self.sessions.gives_session)
         self.sessions.makers.update((mocked.function, mocked.call) for mocked in found)
+
+    def _overrides(self) -> Iterator[Finding]:
+        """Dependencies that are overridden, of which something that stays sync is given a copy."""
+        sides = self.coloring.sides
+        given = {
+            dependency: function
+            for function in sorted(sides.synced, key=lambda fn: (fn.module.path, fn.index))
+            for dependency in self.requests.injected.into(function) if dependency in sides.twinned
+        }  # fmt: skip
+        for each in overrides(self.inference.program) if given else ():
+            if isinstance(each.replaced, Function) and each.replaced in given:
+                site = self.draft(each.function.module).site(
+                    each.function.body.operations[each.key]
+                )
+                getting = given[each.replaced]
+                reason = f"`{getting.qualname}` is given a sync copy of "
+                reason += f"`{each.replaced.qualname}`, which nothing overrides."
+                yield finding("ASY608", site, reason, _OF_OVERRIDES)
 
     def _engines(self) -> Iterator[Finding]:
         """Mocks of engines whose connections, or whose end, a test looks at."""
