@@ -83,6 +83,8 @@ class MockPlanner:
 
     def _overrides(self) -> Iterator[Finding]:
         """Dependencies that are overridden, of which something that stays sync is given a copy."""
+        if self.inference.config.alongside:
+            return  # what is overridden stays sync itself
         sides = self.coloring.sides
         given = {
             dependency: function
