@@ -136,6 +136,13 @@ class InTemplate:
             return await_only(result) if isawaitable(result) else result
 
         return call
+
+    def __iter__(self) -> Any:
+        async def listed() -> list[Any]:
+            return [item async for item in self._original]
+
+        items = self._original
+        return iter(await_only(listed()) if hasattr(items, "__aiter__") else items)
 '''
 _CLOSING = '''
 

@@ -22,12 +22,14 @@ from asyncify.decisions import ReplaceExpression
 from asyncify.planning.draft import Draft, node_reference
 from asyncify.vocabulary.boundary_rules import Rule
 from asyncify.vocabulary.loading import RENDERING
+from asyncify.vocabulary.special import is_special
 
 if TYPE_CHECKING:
     from asyncify.planning.load_entries import Entries
 
 _FILLING = {"dict", "update"}  # what takes variables of a template by keywords
 _AT_ONCE = RENDERING - {"render_async"}
+_ANSWERED = {"__init__", "__new__", "__post_init__", "__init_subclass__", "__iter__"}
 _NODES = (f.NAME, f.ATTRIBUTE, f.CALL)
 
 
@@ -63,7 +65,7 @@ class TemplateGreenlets:
         owner = method.owner
         if owner is None or self.colors.inference.models.is_mapped(owner):
             return False
-        if method.facts.is_generator or method in self.coloring.stays:
+        if method.facts.is_generator or method in self.coloring.stays or _is_asked(owner):
             return False
         if owner not in self._taken:
             found = self._found(owner)
@@ -134,6 +136,13 @@ class TemplateGreenlets:
                 self._rendered.add((function, index))
                 run = self.support(draft, "run_sync")
                 replace(index, f"{run}(lambda: {{node}})", awaits=True)
+
+
+def _is_asked(owner: Class) -> bool:
+    """May a template ask an object by more than what `InTemplate` has, its attributes and what it
+    goes through: ``{{ page|length }}`` by its ``__len__``?"""
+    names = {name for cls in owner.family for name in cls.methods}
+    return any(is_special(name) and name not in _ANSWERED for name in names)
 
 
 def _named(function: Function) -> Iterator[int]:
