@@ -540,11 +540,25 @@ class Roots:
             if not isinstance(symbol, Variable) or symbol.module is not body.module:
                 continue
             value = self.inference.global_value(symbol.module, name)
-            if any(map(self.spread.is_held, value)) and self.twins.is_named_outside(
+            if any(map(self._is_held_within, value)) and self.twins.is_named_outside(
                 symbol, members
             ):
                 return name
         return ""
+
+    def _is_held_within(self, atom: v.Atom) -> bool:
+        """Is it a session, factory or engine, or an object that holds some, or an object that holds
+        such an object?"""
+        if self.spread.is_held(atom):
+            return True
+        classes = (atom.cls, *atom.cls.ancestors) if isinstance(atom, v.Instance) else ()
+        return any(
+            isinstance(held, v.Instance) and self.spread.holds_one(held.cls)
+            for cls in classes
+            for method in cls.methods.values()
+            for name in method.facts.stores
+            for held in self.inference.read(self.inference.slot("attribute", cls, name))
+        )
 
 
 def _is_guessed(atom: v.Atom) -> bool:
