@@ -29,6 +29,16 @@ _QUIET = {
     tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.COMMENT,
     tokenize.ENCODING,
 }  # fmt: skip
+# Comments and long strings; short ones are read so that what they hold doesn't begin one.
+_LITERAL = re.compile(
+    r"#[^\n]*"
+    r'|"""(?:[^"\\]|\\.|"(?!""))*"""'
+    r"|'''(?:[^'\\]|\\.|'(?!''))*'''"
+    r'|"(?:[^"\\\n]|\\.)*"'
+    r"|'(?:[^'\\\n]|\\.)*'",
+    re.DOTALL,
+)
+_QUOTES = re.compile(r"^[rRuU]*(?:\"\"\"|''')|(?:\"\"\"|''')$")
 _ADVICE = "Say there that it is awaited."
 
 
@@ -56,12 +66,24 @@ def _named(file: FilePlan) -> Iterator[str]:
 def _of_file(path: str, text: bytes, names: set[str]) -> Iterator[Finding]:
     words = "|".join(sorted(map(re.escape, names)))
     pattern = re.compile(f"{_CODE % words}|{_DOCTEST.replace('P<name>', 'P<tested>') % words}")
+    if not _may_show(text, pattern):
+        return
     for line, shown in _prose(text):
-        match = pattern.search(shown)
+        match = pattern.match(shown)
         if match:
             name = match["name"] or match["tested"]
             reason = f"`{name}` turns async, and this shows how it was called: {shown.strip()}"
             yield finding("ASY606", Site(path, line, 1), reason, _ADVICE)
+
+
+def _may_show(text: bytes, pattern: re.Pattern[str]) -> bool:
+    """Whether it is worth it to read the tokens, which takes long: does anything that looks like a
+    comment or a long string show a call?"""
+    return any(
+        pattern.match(_QUOTES.sub("", line))
+        for literal in _LITERAL.finditer(text.decode("utf-8", "replace"))
+        for line in literal[0].splitlines()
+    )
 
 
 def _prose(text: bytes) -> Iterator[tuple[int, str]]:
@@ -73,8 +95,7 @@ def _prose(text: bytes) -> Iterator[tuple[int, str]]:
                 yield token.start[0], token.string
             elif token.type == tokenize.STRING and last in _QUIET:
                 for number, line in enumerate(token.string.splitlines()):
-                    shown = re.sub(r"^[rRuU]*(?:\"\"\"|''')|(?:\"\"\"|''')$", "", line)
-                    yield token.start[0] + number, shown
+                    yield token.start[0] + number, _QUOTES.sub("", line)
             last = token.type if token.type != tokenize.NL else last
     except (tokenize.TokenError, SyntaxError):
         return  # the rewrite has read it: what this Python can't tokenise shows nothing

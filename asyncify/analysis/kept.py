@@ -33,7 +33,7 @@ class Kept:
     def __init__(self, inference: Inference) -> None:
         self.inference = inference
         self.names: set[str] = set()
-        self.keepers: dict[str, dict[Function, None]] = {}  # who sets an attribute
+        self.keepers: dict[tuple[str, str], dict[Function, None]] = {}  # who sets which names
         self.getters = _context_getters(inference.program)
         self._values: dict[tuple[str, str], v.Value] = {}
 
@@ -42,7 +42,7 @@ class Kept:
         once more."""
         owner = last_name(evaluation.operations[base])
         if owner and self._is_foreign(evaluation.values[base]):
-            self.keepers.setdefault(attribute, {})[evaluation.function] = None
+            self.keepers.setdefault((owner, attribute), {})[evaluation.function] = None
             self._add((owner, attribute), value)
 
     def default(self, attribute: str, value: v.Value) -> None:

@@ -135,10 +135,12 @@ def _keeping(colors: Colors, coloring: Coloring, function: Function) -> int | No
 
 
 def _keepers(colors: Colors, coloring: Coloring, function: Function) -> list[Function]:
-    """The functions that turn and keep it there."""
+    """The functions that turn and keep it there. No request is there for a fixture."""
+    if colors.inference.fixtures.is_fixture(function):
+        return []
     keepers, words = colors.inference.kept.keepers, function.facts.members | function.facts.names
-    found = [keeper for name in sorted(keepers.keys() & words) for keeper in keepers[name]]
-    return [keeper for keeper in found if keeper in coloring.turned]
+    read = [names for names in sorted(keepers) if words.issuperset(names)]
+    return [keeper for names in read for keeper in keepers[names] if keeper in coloring.turned]
 
 
 def _group(
