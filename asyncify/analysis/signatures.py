@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from asyncify import facts as f
-from asyncify.analysis import declarations
+from asyncify.analysis import declarations, handed_in
 from asyncify.analysis import values as v
 from asyncify.analysis.fixtures import Fixtures
 from asyncify.analysis.models import Models
@@ -173,6 +173,7 @@ class Signatures(Flow):
         if injected is None and parameter.default >= 0 and slot not in self._defaults:
             self._flow_in(function, parameter.default, slot)
         declared = self.declared(function, parameter.annotation)
+        declared = handed_in.meant(self, function, parameter, declared)
         if injected and not (declared and self.holds_nothing(injected)):
             return v.join((injected, self.read(slot)))
         kinds = {a.kind for a in declared if isinstance(a, v.Known)}
