@@ -18,6 +18,7 @@ from typing import Any
 
 from asyncify.source.scripts import scripts_of
 from asyncify.source.suite import Suite, suite_of
+from asyncify.source.target import has_unions, sqlalchemy_target
 
 SQLALCHEMY_LINES = ("1.4", "2.0", "2.1")
 PHASES = ("queries", "expire", "flip")  # see asyncify.phases
@@ -72,6 +73,7 @@ class Config:
     suite: Suite = field(default_factory=Suite)  # no key: the project's own files say
     scripts: tuple[str, ...] = ()  # nor is this one
     has_async_attrs: bool = True  # nor this: early releases of a line don't
+    has_unions: bool = False  # nor this: Python has had `int | str` since 3.10
     # Where keys were read, relative to the root, and their lines there.
     file: str = field(default="", compare=False)
     lines: tuple[tuple[str, int], ...] = field(default=(), compare=False)
@@ -348,15 +350,14 @@ def load_config(
         fields["file"] = Path(os.path.relpath(given[0].file, root)).as_posix()
         fields["lines"] = tuple((key, line) for key, line in given[0].lines if key not in words)
     fields["isolated"] = isolated
-    config = replace(Config(root), **fields, suite=suite_of(root, python), scripts=scripts_of(root))
+    read: dict[str, Any] = {"suite": suite_of(root, python), "scripts": scripts_of(root)}
+    config = replace(Config(root), **fields, **read, has_unions=has_unions(root))
     return _with_version(config, "sqlalchemy_version" in fields, python)
 
 
 def _with_version(config: Config, is_set: bool, python: Path | None) -> Config:
     if is_set:
         return config
-    from asyncify.source.target import sqlalchemy_target
-
     target = sqlalchemy_target(config.root, python)
     if target is None:
         return config

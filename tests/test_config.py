@@ -31,6 +31,7 @@ def test_every_key_is_a_field_with_a_default(tmp_path: Path) -> None:
         "suite",
         "scripts",
         "has_async_attrs",
+        "has_unions",
         "file",
         "lines",
         "isolated",
@@ -340,6 +341,25 @@ def test_a_version_without_async_sessions_is_one_sentence(
 def test_early_releases_have_no_async_attrs(tmp_path: Path, text: str, expected: bool) -> None:
     (tmp_path / "requirements.txt").write_text(text)
     assert configured(tmp_path, "").has_async_attrs is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("pyproject.toml", '[project]\nrequires-python = ">=3.11,<4"\n', True),
+        ("pyproject.toml", '[project]\nrequires-python = ">=3.9"\n', False),
+        ("pyproject.toml", '[tool.poetry.dependencies]\npython = "^3.10"\n', True),
+        ("pyproject.toml", '[tool.poetry.dependencies]\npython = "^3.8"\n', False),
+        ("pyproject.toml", '[tool.mypy]\npython_version = "3.12"\n', False),
+        ("setup.cfg", "[options]\npython_requires = >=3.10\n", True),
+        ("setup.py", "setup(python_requires='>=3.6')\n", False),
+    ],
+)
+def test_whether_unions_are_expressions_is_read_from_the_programs_files(
+    tmp_path: Path, name: str, text: str, expected: bool
+) -> None:
+    (tmp_path / name).write_text(text)
+    assert load_config(tmp_path, {}).has_unions is expected
 
 
 def test_a_lock_file_wins_over_a_demand_and_may_stand_above(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
@@ -176,7 +176,7 @@ class AnnotationPlanner:
                 renames[written] = draft.spell(new, written)
                 draft.drop(written)
             else:
-                renames[written] = f"{draft.spell(new, written)} | {written}"
+                renames[written] = self._either(annotation, operations, new, written)
         elif self._is_query(scope, operations, index) and self._selects(annotation):
             written, draft = dotted(operations, index), self.draft(scope.module)
             statement = self._statement(annotation.value())
@@ -187,6 +187,31 @@ class AnnotationPlanner:
             draft.drop(written)
         elif annotation.generator:
             self._generator(annotation, operations, index)
+
+    def _either(
+        self, annotation: _Annotation, operations: tuple[f.Operation, ...], new: str, written: str
+    ) -> str:
+        """``AsyncSession | Session``, written as a Python without such expressions reads it where
+        the program may run on one and evaluates the annotation."""
+        module = annotation.scope.module
+        draft = self.draft(module)
+        spelled = draft.spell(new, written)
+        is_text = operations is not annotation.operations or any(
+            item.module == "__future__" for item in module.facts.imports
+        )
+        if is_text or self._has_unions:
+            return f"{spelled} | {written}"
+        return f"{draft.spell('typing.Union')}[{spelled}, {written}]"
+
+    @cached_property
+    def _has_unions(self) -> bool:
+        """Does every Python that the program runs on have ``int | str``? Its files say so, or it
+        has such annotations already."""
+        return self.inference.config.has_unions or any(
+            operation[:1] == (f.OPERATOR,) and operation[5] == "BitOr"
+            for function in self.program.functions()
+            for operation in function.signature.operations
+        )
 
     def _serves_both(self, function: Function) -> bool:
         """Do both sides make instances of the class that a function belongs to?"""

@@ -1,4 +1,4 @@
-"""The SQLAlchemy that the migrated program runs on, as its own files tell.
+"""The SQLAlchemy and the Python that the migrated program runs on, as its own files tell.
 
 Files are searched as text: a lock file is long, a TOML parser takes a tenth of a second for one,
 and only a single version is wanted.
@@ -27,6 +27,7 @@ _DEPENDENCY_GLOBS = (
     "setup.cfg",
     "setup.py",
 )
+_PYTHON_FILES = ("pyproject.toml", "setup.cfg", "setup.py")
 # `SQLAlchemy[asyncio]>=1.4,<2` and Poetry's `sqlalchemy = "^2.0"`, `sqlalchemy = {version = "^2"}`.
 _REQUIREMENT = re.compile(
     r"""(?<![\w.-]) sqlalchemy
@@ -34,6 +35,10 @@ _REQUIREMENT = re.compile(
           | ["']? \s* = \s* (?: \{ [^}\n]*? version \s* = \s* )? ["']
             (?P<poetry> [<>=!~^]{0,2} \s* \d [^"'\n]*) )""",
     re.X,
+)
+# `requires-python = ">=3.9"`, `python_requires=">=3.9"`, and Poetry's `python = "^3.9"`.
+_PYTHON = re.compile(
+    r"""(?<![\w.-])(?:requires-python|python_requires|python)\s*=\s*["']?([^"'\n]*)"""
 )
 _SPECIFIER = re.compile(r"([<>=!~^]{0,3})\s*(\d[\d.]*)")
 _DISTRIBUTIONS = (
@@ -43,6 +48,7 @@ _DISTRIBUTIONS = (
 _LAST_WITHOUT, _FIRST_ASYNC = (1, 3), (1, 4)  # async sessions
 _FIRST_2 = (2, 0)
 _FIRST_WITH_ASYNC_ATTRS = (2, 0, 13)
+_FIRST_WITH_UNIONS = (3, 10)
 # Of a range, the line alone: what is installed is the newest of that.
 Version = tuple[int, ...]
 
@@ -66,6 +72,16 @@ def sqlalchemy_target(root: Path, python: Path | None = None) -> Target | None:
             has_attrs = is_range or version >= _FIRST_WITH_ASYNC_ATTRS
             return Target(_line(version), has_attrs, too_old)
     return None
+
+
+def has_unions(root: Path) -> bool:
+    """Is ``int | str`` an expression of every Python that the dependency files allow?"""
+    lowest = [
+        version for pattern in _PYTHON_FILES for path in sorted(root.glob(pattern))
+        for match in _PYTHON.finditer(_text(path)) for operator, version in _specifiers(match[1])
+        if operator in _LOWER or operator == "=="
+    ]  # fmt: skip
+    return bool(lowest) and min(lowest) >= _FIRST_WITH_UNIONS
 
 
 def _line(version: Version) -> str:

@@ -67,7 +67,8 @@ class _Editor:
         new = self.renames.get(dotted(node))
         if new is not None:
             self.replaced = True
-            made = cst.parse_expression(new) if "|" in new else dotted_node(new)
+            is_name = new.replace(".", "").isidentifier()
+            made = dotted_node(new) if is_name else cst.parse_expression(new)
             return with_parentheses_of(made, node)
         if isinstance(node, cst.Subscript):
             return self._subscript(node, typed)
