@@ -25,7 +25,7 @@ from asyncify.vocabulary.frameworks import (
 from asyncify.vocabulary.injection import PLAIN_CONTAINER, PLAIN_ROUTES, PROVIDE, ROUTE_CLASS
 
 # Rules under which a coroutine function can take the place of a plain one.
-_FITTING = {Rule.AWAITED, Rule.TRANSPARENT, Rule.INSPECTED, Rule.RENAME, Rule.STRIP}
+_FITTING = {Rule.AWAITED, Rule.TRANSPARENT, Rule.INSPECTED, Rule.RENAME, Rule.STRIP, Rule.UNWRAP}
 # Builtins that look at a function or keep it.
 _LOOKING = {
     "isinstance", "issubclass", "callable", "id", "type", "getattr", "hasattr", "print", "repr",

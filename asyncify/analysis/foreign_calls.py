@@ -26,6 +26,7 @@ from asyncify.vocabulary.injection import DEPENDS, PROVIDERS
 from asyncify.vocabulary.names import BINDS, FUNCTIONS, KINDS
 from asyncify.vocabulary.runners import RUNNERS
 from asyncify.vocabulary.special import ITERATE
+from asyncify.vocabulary.tasks import THREADING
 from asyncify.vocabulary.testing import CLIENTS, MOCKS, REPLACING
 
 if TYPE_CHECKING:
@@ -360,6 +361,13 @@ def _runner(of: Call) -> v.Value:
     return running.run(of.evaluation, RUNNERS[of.name], of.operation) or _unknown_call(of.name)
 
 
+def _threaded(of: Call) -> v.Value:
+    """``sync_to_async(f)``: a coroutine function."""
+    functions = [a for a in of.arguments[0] if isinstance(a, v.FunctionObject)]
+    made = {v.FunctionObject(a.function, a.bound, a.given, True) for a in functions}
+    return frozenset(made) or _unknown_call(of.name)
+
+
 def _mock(of: Call) -> v.Value:
     effect = of.named.get("side_effect", v.UNKNOWN)
     return _unknown_call(of.name) | {a for a in effect if isinstance(a, v.FunctionObject)}
@@ -454,6 +462,7 @@ _TAKEN_FROM_QUEUES = [queue + method for queue in _QUEUES for method in ("get", 
 # The calls whose result depends on their arguments.
 _ROWS: dict[str, _Row] = {
     **dict.fromkeys(RUNNERS, _Row(_runner)),
+    **dict.fromkeys(THREADING, _Row(_threaded, 1)),
     **dict.fromkeys(DEPENDS, _Row(lambda _: v.UNKNOWN)),
     "super": _Row(lambda of: members.super_of(of.arguments), 2),
     "getattr": _Row(_by_name, 2),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
-from asyncify.analysis.boundaries import calls_what_it_gets, fits, may_call_items
+from asyncify.analysis.boundaries import calls_what_it_gets, fits, may_call_items, rule_of
 from asyncify.analysis.calls import BY_KEY
 from asyncify.analysis.consumers import applied
 from asyncify.analysis.finalizers import finishes
@@ -15,6 +15,7 @@ from asyncify.analysis.program import Class, Function, dotted
 from asyncify.analysis.records import NAMESPACE
 from asyncify.analysis.use import MAKING, Use, in_order
 from asyncify.analysis.use_holders import Holders
+from asyncify.vocabulary.boundary_rules import Rule
 from asyncify.vocabulary.frameworks import CHOICES_KEYWORD, CONSTRUCTORS
 from asyncify.vocabulary.names import FUNCTIONS, GREENLET_FUNCTIONS, KINDS, WATCHING
 from asyncify.vocabulary.replacing import REPLACING
@@ -94,6 +95,8 @@ class Arguments(Holders):
                 callees = in_order(given, value)
                 own = "apply" if here else "replace" if argument == replaced else kind
                 yield Use(own, self.function, index, name=name, callees=callees)
+            elif rule_of(name) is Rule.UNWRAP:
+                yield from self.handed(index, value, name, "thread")
             elif not fits(name) and name.rpartition(".")[2] not in CLEANUPS:
                 yield from self.handed(index, value, name, kind)
 

@@ -100,7 +100,11 @@ class Calls(Arguments):
                 yield from self.passed(index, operation, callee)
         if functions:
             callees = in_order(functions, callee)
-            yield Use("call", self.function, index, name=callees[0].name, callees=callees)
+            kind = "call"
+            if any(isinstance(a, v.FunctionObject) and a.threaded for a in callee):
+                kind = "thread" if self.layout.is_awaited(index) else ""
+            if kind:
+                yield Use(kind, self.function, index, name=callees[0].name, callees=callees)
             if not gives_nothing:
                 yield from self.listed(operation, callee)
         else:

@@ -196,17 +196,22 @@ class ClassObject(Made):
 @dataclass(frozen=True, slots=True, eq=False, init=False)
 class FunctionObject(Made):
     """A function of the program, as a value; ``bound`` where it is taken from an object, ``given``
-    the number of positional arguments that a ``partial`` has given it already."""
+    the number of positional arguments that a ``partial`` has given it already; ``threaded`` where
+    ``sync_to_async(function)`` made a coroutine function of it."""
 
     function: Function
     bound: bool = False
     given: int = 0
+    threaded: bool = False
 
-    def __new__(cls, function: Function, bound: bool = False, given: int = 0) -> FunctionObject:
-        kept, key = function.atoms, (FunctionObject, bound, given)
+    def __new__(
+        cls, function: Function, bound: bool = False, given: int = 0, threaded: bool = False
+    ) -> FunctionObject:
+        kept, key = function.atoms, (FunctionObject, bound, given, threaded)
         found: FunctionObject | None = kept.get(key)
         if found is None:
-            found = _keep(kept, key, cls, function=function, bound=bound, given=given)
+            made = {"function": function, "bound": bound, "given": given, "threaded": threaded}
+            found = _keep(kept, key, cls, **made)
         return found
 
 

@@ -52,7 +52,6 @@ from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.frameworks import Rule
 from asyncify.vocabulary.serving import UVICORN_ASKS, UVICORN_FORM, UVICORN_HELPER
 from asyncify.vocabulary.special import AWAITED_AS, ITERATE
-from asyncify.vocabulary.tasks import THREADING
 
 _ITEMS = ("item", "each", "element")
 
@@ -267,7 +266,7 @@ class FunctionPlanner:
                 new = draft.spell("contextlib.asynccontextmanager")
             elif decorator.name in CACHED:
                 new = "property"
-            elif decorator.rule is Rule.STRIP or decorator.name in THREADING:
+            elif decorator.rule in (Rule.STRIP, Rule.UNWRAP):
                 facts = function.facts
                 node = NodeRef("FunctionDef", facts.number, facts.name)
                 draft.add(StripDecorator(node=node, site=draft.site(operation), decorator=place))

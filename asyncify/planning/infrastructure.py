@@ -29,6 +29,7 @@ from asyncify.planning.side_twins import SidePlanner
 from asyncify.planning.support import Support
 from asyncify.planning.sync_engines import SyncEnginePlanner
 from asyncify.planning.sync_names import EVENTS, SyncNames
+from asyncify.planning.thread_wrappers import plan_wrappers
 from asyncify.rules import finding
 from asyncify.vocabulary.injection import PROVIDERS
 from asyncify.vocabulary.names import CANONICAL, GREENLET_ALWAYS, KINDS
@@ -93,6 +94,7 @@ class InfrastructurePlanner:
         self._functions_annotated()
         plan_on_factories(self.colors, self.coloring, self.draft)
         plan_managers(self.colors, self.coloring, self.draft)
+        plan_wrappers(self.colors, self.coloring, self.draft)
         plan_routed(self.colors, self.coloring, self.draft)
         widen_checks(self.colors, self.draft)
         if not self.inference.config.alongside:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
+from asyncify.analysis.boundaries import rule_of
 from asyncify.analysis.coroutine_signs import Fate
 from asyncify.analysis.item_functions import REDUCE
 from asyncify.analysis.layout import Layout
@@ -27,7 +28,7 @@ from asyncify.planning.consumers import plan_applied
 from asyncify.planning.draft import Draft, call_reference, node_reference, reference
 from asyncify.planning.use_planning import UsePlanner
 from asyncify.rules import finding
-from asyncify.vocabulary.frameworks import PLAIN_THREADS
+from asyncify.vocabulary.frameworks import PLAIN_THREADS, Rule
 from asyncify.vocabulary.replacing import REPLACING
 from asyncify.vocabulary.runners import RUNNERS
 from asyncify.vocabulary.special import AWAITED_AS
@@ -148,7 +149,11 @@ class CallPlanner(UsePlanner):
     def leave_thread(self, use: Use, layout: Layout, draft: Draft) -> None:
         """What ran in a thread because it blocked is awaited. Of several functions the plain ones
         go on running there, where what turned only makes its coroutine."""
-        if not (use.does_io or set(use.callees) & self.coloring.turned):
+        if rule_of(use.name) is Rule.UNWRAP:  # ``sync_to_async(session.commit)()``
+            self.replace(use, draft, "{0}", "{awaited}", False)
+            draft.drop(dotted(layout.operations, layout.operations[use.operation][5]))
+            return
+        if use.name not in RUNNERS or not (use.does_io or set(use.callees) & self.coloring.turned):
             return
         operations, place = layout.operations, RUNNERS[use.name].argument
         given = operations[use.operation][6][place : place + 1]

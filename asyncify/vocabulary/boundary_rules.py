@@ -14,6 +14,7 @@ class Rule(Enum):
     SYNC = "sync"  # called plainly, its result is used or dropped: it stays sync
     OWN_LOOP = "own loop"  # each call has an event loop of its own: its sessions stay sync
     THREAD = "thread"  # run in a thread, awaited by the caller: becomes a plain await of it
+    UNWRAP = "unwrap"  # makes a coroutine function that runs it in a thread: becomes it itself
     ENTRY = "entry"  # called plainly by a command line: gets asyncio.run at the top
     TRANSPARENT = "transparent"  # what the function gives is handed through: it may turn
     STRIP = "strip"  # keeps the coroutine, which can be awaited once: the decorator goes

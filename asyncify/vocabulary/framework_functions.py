@@ -108,11 +108,17 @@ _ROWS = (
     ),
     Boundary(
         "asgiref.sync.sync_to_async",
-        Rule.THREAD,
+        Rule.UNWRAP,
         0,
         "func",
-        note="gives a coroutine function",
         source="https://docs.djangoproject.com/en/stable/topics/async/",
+    ),
+    Boundary(
+        "asyncer.asyncify",
+        Rule.UNWRAP,
+        0,
+        "function",
+        source="https://asyncer.tiangolo.com/tutorial/asyncify/",
     ),
     # contextlib
     Boundary(

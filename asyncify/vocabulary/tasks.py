@@ -10,9 +10,11 @@ from __future__ import annotations
 # All arguments run at the same time.
 TOGETHER = frozenset({"asyncio.gather", "asyncio.tasks.gather", "asyncio.as_completed"})
 PARTIALS = frozenset({"functools.partial"})
-# Decorators that run a function in a thread, and give a coroutine:
-# https://docs.djangoproject.com/en/stable/topics/async/#sync-to-async
-THREADING = frozenset({"asgiref.sync.sync_to_async"})
+# What makes a coroutine function of a plain one, which goes on running in a thread, by a call or as
+# a decorator:
+# https://docs.djangoproject.com/en/stable/topics/async/#sync-to-async,
+# https://asyncer.tiangolo.com/tutorial/asyncify/
+THREADING = frozenset({"asgiref.sync.sync_to_async", "asyncer.asyncify"})
 # Methods that take a function by its dotted path, too: https://python-rq.org/docs/,
 # https://apscheduler.readthedocs.io/en/3.x/modules/schedulers/base.html
 TAKING_PATHS = frozenset({"enqueue", "enqueue_at", "enqueue_in", "enqueue_call", "add_job"})
