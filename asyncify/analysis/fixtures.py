@@ -10,10 +10,18 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
+from asyncify.analysis import records
 from asyncify.analysis import values as v
-from asyncify.analysis.parametrised import parametrised
+from asyncify.analysis.parametrised import param, parametrised
 from asyncify.analysis.program import Class, Function, Module
-from asyncify.vocabulary.testing import FIXTURES, OWN_FIXTURES, TEST_FUNCTIONS, is_test_file
+from asyncify.vocabulary.testing import (
+    ASKING,
+    FIXTURES,
+    OWN_FIXTURES,
+    PARAM,
+    TEST_FUNCTIONS,
+    is_test_file,
+)
 
 if TYPE_CHECKING:
     from asyncify.analysis.signatures import Signatures
@@ -89,6 +97,9 @@ class Fixtures:
             return self._gives(fixture)
         if parameter in OWN_FIXTURES and self._is_called_by_pytest(function):
             return v.one(v.ForeignInstance(OWN_FIXTURES[parameter]))
+        if parameter == ASKING and self.is_fixture(function):
+            given = param(self.inference, function)
+            return records.namespace({PARAM: given}) if given else v.UNKNOWN
         is_test = function.facts.name.startswith(TEST_FUNCTIONS)
         return parametrised(self.inference, function, parameter) if is_test else v.UNKNOWN
 

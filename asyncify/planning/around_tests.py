@@ -13,6 +13,7 @@ from asyncify.decisions import MakeFixture
 from asyncify.planning.draft import Draft
 from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.testing import (
+    ASKING,
     ASYNC_FIXTURE,
     PLAIN_FIXTURE,
     TEST_CLASSES,
@@ -20,7 +21,6 @@ from asyncify.vocabulary.testing import (
     XUNIT_AFTER,
 )
 
-_REQUEST = "request"
 _FOR_FUNCTIONS = "_function"
 
 
@@ -63,10 +63,10 @@ def _parameters(colors: Colors, function: Function) -> tuple[tuple[str, ...], li
     _, given = XUNIT[function.name]
     lines = ["yield"] if function.name.startswith(XUNIT_AFTER) else []
     if _is_for_functions(function):
-        lines += [f"if {_REQUEST}.instance is not None:", "    return"]
-    lines += [f"{name} = {_REQUEST}.{given}" for name in used]
-    asks = any(_REQUEST in line for line in lines)
-    return (*names[:own], *([_REQUEST] if asks else [])), lines
+        lines += [f"if {ASKING}.instance is not None:", "    return"]
+    lines += [f"{name} = {ASKING}.{given}" for name in used]
+    asks = any(ASKING in line for line in lines)
+    return (*names[:own], *([ASKING] if asks else [])), lines
 
 
 def _is_for_functions(function: Function) -> bool:

@@ -8,7 +8,7 @@ these.
 Nothing in such a function does I/O by itself, but what it reads has to be loaded, and the
 dependency that gives it the instance turns: it turns too. The framework awaits it; nobody else may
 call it. So does a handler of exceptions that hold instances, which functions raise that turn; and a
-test that a fixture gives an instance.
+test or a fixture that a fixture gives an instance.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.boundaries import rule_of
 from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.fixtures import Fixtures
 from asyncify.analysis.injected import Injected
 from asyncify.analysis.loading import Loading
 from asyncify.analysis.program import Class, Function, Program
 from asyncify.analysis.statements import statements_of
 from asyncify.vocabulary.boundary_rules import Rule
 from asyncify.vocabulary.loading import EXPIRING, INJECTING
+from asyncify.vocabulary.testing import TEST_FUNCTIONS, is_test_path
 
 
 def turn_readers(colors: Colors, coloring: Coloring) -> None:
@@ -53,10 +55,10 @@ def turn_readers(colors: Colors, coloring: Coloring) -> None:
 
 
 def _tests(colors: Colors, coloring: Coloring) -> dict[Function, int]:
-    """Tests that are given what a fixture that turns makes, and may read relationships of it, or
-    anything that is expired. Who calls one of them can await it."""
+    """Tests and fixtures that are given what a fixture that turns makes, and may read relationships
+    of it, or anything that is expired. Who calls one of them can await it."""
     inference, found = colors.inference, dict[Function, int]()
-    fixtures, models = inference.fixtures, inference.models
+    models = inference.models
     links = {
         name for cls in inference.program.classes.values()
         for name in models.declared(cls).relationships
@@ -66,16 +68,42 @@ def _tests(colors: Colors, coloring: Coloring) -> dict[Function, int]:
     kept = coloring.turned | coloring.islands | coloring.stays | set(coloring.boundaries)
     for fixture in coloring.turned:
         expires = not EXPIRING.isdisjoint(fixture.facts.members)
-        for test, _ in fixtures.requesting(fixture):
+        for test in _given(inference.fixtures, fixture):
             awaited = all(
                 use.kind == "call" and caller in coloring.turned
                 for caller, use in called.get(test, ())
             )
-            plain = test not in kept and awaited and not fixtures.is_fixture(test)
+            plain = test not in kept and awaited
             reads = expires or not wanted.isdisjoint(test.facts.members)
             if plain and reads:
                 found[test] = coloring.groups.get(fixture, 0)
     return dict(sorted(found.items(), key=lambda item: (item[0].module.path, item[0].index)))
+
+
+def _given(fixtures: Fixtures, fixture: Function) -> list[Function]:
+    """The tests and fixtures that are given what a fixture makes, also by way of others, and those
+    beside them that read what they keep: ``self.team = team``."""
+    found: dict[Function, None] = {}
+    pending = [fixture]
+    while pending:
+        function = pending.pop()
+        asking = [fn for fn, _ in fixtures.requesting(function)]
+        fresh = [fn for fn in (*asking, *_beside(fixtures, function)) if fn not in found]
+        found.update(dict.fromkeys(fresh))
+        pending += fresh
+    return list(found)
+
+
+def _beside(fixtures: Fixtures, function: Function) -> Iterator[Function]:
+    """The tests and fixtures of a class of tests that read what one of its methods keeps."""
+    kept = function.facts.stores
+    if function.owner is None or not kept or not is_test_path(function.module.path):
+        return
+    for cls in (function.owner, *function.owner.descendants()):
+        for method in cls.methods.values():
+            called = method.name.startswith(TEST_FUNCTIONS) or fixtures.is_fixture(method)
+            if called and not kept.isdisjoint(method.facts.members):
+                yield method
 
 
 def _candidates(colors: Colors, coloring: Coloring) -> Iterator[Function]:

@@ -13,6 +13,8 @@ from asyncify.decisions import RenameReference
 from asyncify.planning.draft import Draft, reference
 from asyncify.vocabulary.testing import ASSERTIONS, MOCKS
 
+_START = "start"  # what puts the mock of a patch in its place by hand
+
 
 class Awaits:
     """Plans the assertions."""
@@ -37,9 +39,10 @@ class Awaits:
         name = self.bound(function, operation)
         if not name:
             return
-        for asserted in _assertions(function):
-            if dotted(function.body.operations, asserted[5]) == name:
-                self._rename(function, asserted)
+        for method in sharing(function, name):
+            for asserted in _assertions(method):
+                if dotted(method.body.operations, asserted[5]) == name:
+                    self._rename(method, asserted)
 
     def of_decorator(self, function: Function, index: int) -> None:
         """``@patch("app.crud.get_user")``: the decorator next to the function gives the first
@@ -73,18 +76,17 @@ class Awaits:
         )  # fmt: skip
 
     def bound(self, function: Function, operation: f.Operation) -> str:
-        """The name that what a call gives has from then on, or ''."""
+        """The name that the mock of a patch has from then on, or ''."""
         operations = function.body.operations
         index = operations.index(operation)
-        for statement in statements_of(function.body.statements):
-            if statement[0] == f.ASSIGN and statement[8] == index:
-                targets = [t for t in statement[7] if t[0] == f.TO_NAME]
-                return str(targets[0][1]) if targets else ""
-            if statement[0] == f.WITH:
-                for item in statement[7]:
-                    if item[0] == index and item[1] is not None and item[1][0] == f.TO_NAME:
-                        return str(item[1][1])
-        return ""
+        name = _assigned(function, index)
+        started = f"{name}.{_START}" if name else ""
+        for call, each in enumerate(operations):
+            callee = operations[each[5]] if each and each[0] == f.CALL else ()
+            is_start = bool(callee) and callee[0] == f.ATTRIBUTE and callee[6] == _START
+            if is_start and (callee[5] == index or dotted(operations, each[5]) == started):
+                return _assigned(function, call)
+        return name
 
     def _rename(self, function: Function, operation: f.Operation) -> None:
         draft, new = self.draft(function.module), ASSERTIONS[operation[6]]
@@ -98,6 +100,29 @@ def _assertions(function: Function) -> Iterator[f.Operation]:
     for operation in function.body.operations:
         if operation and operation[0] == f.ATTRIBUTE and operation[6] in ASSERTIONS:
             yield operation
+
+
+def sharing(function: Function, name: str) -> list[Function]:
+    """A function that gives something a name, and the methods beside it that know it by that:
+    ``self.mock``."""
+    first = next((p.name for p in function.signature.parameters), "")
+    kept = function.owner is not None and name.startswith(f"{first}.")
+    beside = function.owner.methods.values() if function.owner is not None and kept else ()
+    return list(dict.fromkeys((function, *beside)))
+
+
+def _assigned(function: Function, index: int) -> str:
+    """What an expression is assigned to, or entered as: ``mock``, ``self.mock``; or ''."""
+    for statement in statements_of(function.body.statements):
+        targets = statement[7] if statement[0] == f.ASSIGN and statement[8] == index else ()
+        if statement[0] == f.WITH:
+            targets = [as_ for given, as_, *_ in statement[7] if given == index and as_ is not None]
+        for target in targets:
+            if target[0] == f.TO_NAME:
+                return str(target[1])
+            if target[0] == f.TO_ATTRIBUTE:
+                return f"{dotted(function.body.operations, target[1])}.{target[2]}"
+    return ""
 
 
 def made_mock(test: Function, index: int) -> f.Operation | None:

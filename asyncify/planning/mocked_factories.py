@@ -38,6 +38,8 @@ class MockedFactories:
     names: set[tuple[Function, str]] = field(default_factory=set)
     # The names of those among them that the factory gives by itself.
     plain: set[tuple[Function, str]] = field(default_factory=set)
+    # How else what they give is named.
+    held: dict[tuple[Function, int], str] = field(default_factory=dict)
     # The mocks of factories, and what of them is a session that nobody has made.
     factories: list[tuple[Function, str]] = field(default_factory=list)
     unmade: list[tuple[Function, str]] = field(default_factory=list)
@@ -104,6 +106,9 @@ class MockedFactories:
                 self.given.add((function, result))
                 self.plain.add((function, dotted(operations, result)))
                 self.functions.settled.add((function, operation))
+                name = self.functions.awaits.bound(function, operation)
+                if name:
+                    self.held[function, result] = f"{name}.{MOCK_RESULT}"
             elif given < 0 and not operation[7]:
                 name = self.functions.awaits.bound(function, operation)
                 if name:

@@ -20,6 +20,7 @@ from asyncify.analysis.program import Class, Function, Module, dotted
 from asyncify.analysis.use import Use
 from asyncify.decisions import EditArguments, RenameReference
 from asyncify.planning.draft import Draft, call_reference, reference
+from asyncify.planning.mocked_awaits import sharing
 from asyncify.planning.mocked_requests import MockedRequests
 from asyncify.vocabulary.names import KINDS
 from asyncify.vocabulary.rows import Form
@@ -74,6 +75,7 @@ class MockedSessions:
         # What patched factories give: expressions, and names.
         self.given: set[tuple[Function, int]] = set()
         self.names: set[tuple[Function, str]] = set()
+        self.held: dict[tuple[Function, int], str] = {}
         self._names_in: dict[Function, dict[str, list[int]]] = {}
         # What takes the place of variables: expressions, and what they stand for.
         self.in_place: dict[tuple[Function, int], v.Value] = {}
@@ -129,7 +131,10 @@ class MockedSessions:
         statement = layout.statement(index)
         if statement is None:
             return
-        if statement[0] == f.ASSIGN:
+        if (function, index) in self.held:
+            name = self.held[function, index]
+            yield from ((method, name) for method in sharing(function, name))
+        elif statement[0] == f.ASSIGN:
             for target in _targets(statement, layout.operations, index):
                 yield from self._held(function, target)
         elif self._is_handed_out(function, index):

@@ -60,6 +60,7 @@ class MockPlanner:
         self._functions()
         self.factories.find()
         self.sessions.given, self.sessions.names = self.factories.given, self.factories.names
+        self.sessions.held = self.factories.held
         for mocked in list(self.sessions.find(is_session)):
             if self.sessions.is_ours(mocked):
                 self._session(mocked)

@@ -26,6 +26,8 @@ REQUESTED = "getfixturevalue"
 ASYNC_FIXTURE = "pytest_asyncio.fixture"
 MARK = "pytest.mark.asyncio"
 PARAMETRISING = "parametrize"
+# What a fixture is given by its decorator, each in its turn, and by which parameter it gets it.
+PARAMS, PARAM, ASKING = "params", "param", "request"
 MARK_OF_ANYIO = "pytest.mark.anyio"
 ANYIO_BACKEND = "anyio_backend"  # the fixture that every awaited one asks for, too
 USING_ANYIO = f'pytest.mark.usefixtures("{ANYIO_BACKEND}")'  # what a test that stays plain says
