@@ -16,6 +16,7 @@ from asyncify.vocabulary.names import TABLES
 
 if TYPE_CHECKING:
     from asyncify.analysis.evaluate import Evaluation
+    from asyncify.analysis.signatures import Signatures
 
 # What `methodcaller` makes for objects of SQLAlchemy: a member's name follows; and `attrgetter`,
 # `itemgetter`, where what they are called on says what it gives: a path follows, or a key.
@@ -97,16 +98,15 @@ def method_caller(evaluation: Evaluation, arguments: list[v.Value], named: Named
     return v.join([*known, *(v.one(v.FunctionObject(method)) for method in methods)])
 
 
-def attribute_getter(evaluation: Evaluation, arguments: list[v.Value]) -> v.Value:
+def attribute_getter(inference: Signatures, arguments: list[v.Value]) -> v.Value:
     """``attrgetter("total")``: the properties of that name, or what gives methods of it; or
     whatever is kept there, by its path."""
-    inference = evaluation.inference
     paths = list(_literals(arguments))
     names = [path.rpartition(".")[2] for path in paths]
     methods = [method for name in names for method in inference.methods_named(name)]
     if len(arguments) != 1 or len(methods) > _FEW:
         return v.UNKNOWN
-    if not methods or not _MEMBERS.isdisjoint(names):
+    if not methods or names != paths or not _MEMBERS.isdisjoint(names):
         known = [v.foreign(GETTER + path) for path in paths]
     else:
         known = []

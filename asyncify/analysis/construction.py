@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import TYPE_CHECKING
 
 from asyncify.analysis import declarations, protocols
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 _CONTAINERS = {
     "list", "dict", "set", "tuple", "frozenset", "collections.OrderedDict", "collections.deque",
     "collections.UserDict", "collections.UserList",
+}  # fmt: skip
+
+_EXCEPTIONS = {
+    name for name, each in vars(builtins).items()
+    if isinstance(each, type) and issubclass(each, BaseException)
 }  # fmt: skip
 
 
@@ -39,9 +45,16 @@ def construct(
         by_name = inference.models.is_mapped(cls) and not is_dataclass(cls)
         for name, value in zip([] if by_name else inference.fields(cls), arguments, strict=False):
             inference.write(inference.slot("attribute", cls, name), value)
+    if arguments and not _EXCEPTIONS.isdisjoint(cls.foreign_bases):
+        inference.write(inference.slot("attribute", cls, "args"), _packed(arguments))
     made = declarations.instance_of(cls) | _contents(evaluation, cls, arguments)
     origin = frozenset(a for a in made if isinstance(a, v.Known))
     return origin or made
+
+
+def _packed(arguments: list[v.Value]) -> v.Value:
+    """What an exception keeps of what it was made with."""
+    return v.one(v.TupleValue(tuple(arguments)))
 
 
 def _contents(evaluation: Evaluation, cls: Class, arguments: list[v.Value]) -> v.Value:

@@ -82,7 +82,7 @@ class Enclosures(Components):
     def _add_islands(
         self, members: set[Function], coloring: Coloring, islands: set[Function]
     ) -> None:
-        fresh = members - coloring.sides.synced
+        fresh = (members | self.left_over(members)) - coloring.sides.synced
         islands |= fresh
         coloring.islands |= fresh  # the next one may be called by those
 

@@ -254,6 +254,10 @@ def _chained(of: Call) -> v.Value:
     return v.collection(v.join(protocols.iterate(of.evaluation, each) for each in several))
 
 
+def _attribute_getter(of: Call) -> v.Value:
+    return callables.attribute_getter(of.evaluation.inference, of.arguments)
+
+
 def _next(of: Call) -> v.Value:
     return protocols.iterate(of.evaluation, of.arguments[0])
 
@@ -492,9 +496,7 @@ _ROWS: dict[str, _Row] = {
     "operator.methodcaller": _Row(
         lambda of: callables.method_caller(of.evaluation, of.arguments, of.named), 1
     ),
-    "operator.attrgetter": _Row(
-        lambda of: callables.attribute_getter(of.evaluation, of.arguments), 1
-    ),
+    "operator.attrgetter": _Row(_attribute_getter, 1),
     "operator.itemgetter": _Row(lambda of: callables.item_getter(of.arguments), 1),
     **dict.fromkeys(("next", "anext", "random.choice"), _Row(_next, 1)),
     "iter": _Row(_iter, 1),

@@ -146,6 +146,19 @@ class Islands(Obstacles):
                 pending += [m for m in methods if self.does_io(m)]
         return out
 
+    def left_over(self, members: set[Function]) -> set[Function]:
+        """Methods with I/O that nobody else calls, of classes whose objects are made in an island:
+        with its sync session."""
+        made = {
+            cls for member in members for use in self.uses.of(member) for callee in use.callees
+            if callee.is_constructor and callee.owner is not None for cls in _line(callee.owner)
+        }  # fmt: skip
+        found = {m for cls in made for m in cls.methods.values() if self.does_io(m)} - members
+        callers = {m: {caller for caller, _ in self.callers().get(m, ())} for m in found}
+        while called := {m for m in found if callers[m] - found - members}:
+            found -= called
+        return found
+
     def session_in_hand(self, use: Use) -> str | None:
         """The dotted name of an async-to-be session among the arguments of a call, or of the
         object that the method is called on."""

@@ -30,7 +30,7 @@ from asyncify.analysis import (
 )
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
-from asyncify.analysis.callables import GETTER
+from asyncify.analysis.callables import GETTER, ITEM_GETTER
 from asyncify.analysis.load_bodies import SESSION, Callee
 from asyncify.analysis.load_schemas import is_schema
 from asyncify.analysis.program import Class, Function
@@ -241,6 +241,8 @@ def _foreign(
         return load_statements.started(run, operation, index, legacy=False)
     if name.startswith(GETTER) and arguments:
         return load_reads.in_turn(run, arguments[0], name.removeprefix(GETTER).split("."), index)
+    if name.startswith(ITEM_GETTER) and arguments:
+        return run.elements(arguments[0])
     if name in words.GOING_THROUGH:
         pairs = zip(operation[6], arguments, strict=True)
         arguments = [run.iterable(i) if i >= 0 else value for i, value in pairs]

@@ -315,12 +315,15 @@ class Loading:
         for function in (*program.mentioning("getattr"), *program.mentioning("setattr")):
             if any(not names.isdisjoint(found) for found in load_names.read(self.body(function))):
                 yield function
-        for function in self.inference.program.mentioning(GETTER):
-            texts = [o[5] for o in function.body.operations if o and o[0] == f.CONSTANT]
+        for function in program.mentioning(GETTER):
+            made = (*function.body.operations, *function.signature.operations)
+            texts = [o[5] for o in made if o and o[0] == f.CONSTANT]
             paths = [text.split(".") for text in texts if isinstance(text, str)]
             if any(not names.isdisjoint(path) for path in paths):
                 yield function
                 yield from self._naming_variables(function)
+                for name in sorted(function.facts.stores):  # who uses what it keeps
+                    yield from program.mentioning_member(name)
 
     def _naming_variables(self, function: Function) -> Iterator[Function]:
         """Who names what the body of a module or a class binds."""

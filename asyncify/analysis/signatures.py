@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from asyncify import facts as f
-from asyncify.analysis import declarations, handed_in
+from asyncify.analysis import callables, declarations, handed_in
 from asyncify.analysis import values as v
 from asyncify.analysis.fixtures import Fixtures
 from asyncify.analysis.models import Models
@@ -279,8 +279,17 @@ class Signatures(Flow):
             return v.collection(v.join(parts)) if any(parts) else v.UNKNOWN
         if operation[0] == f.CALL:
             symbol = self.program.resolve_expression(scope, operations, operation[5])
-            return declarations.instance_of(symbol) if isinstance(symbol, Class) else v.UNKNOWN
+            if isinstance(symbol, Class):
+                return declarations.instance_of(symbol)
+            return self._getter(symbol, [operations[i] for i in operation[6] if i >= 0])
         return v.UNKNOWN
+
+    def _getter(self, maker: object, given: list[f.Operation]) -> v.Value:
+        """``key=attrgetter("name")``"""
+        constants = [v.literal(each[5]) for each in given if each[0] == f.CONSTANT]
+        if maker == "operator.attrgetter":
+            return callables.attribute_getter(self, constants)
+        return callables.item_getter(constants) if maker == "operator.itemgetter" else v.UNKNOWN
 
     def fulfils(self, cls: Class, protocol: Class) -> None:
         """A class is given where a protocol is asked for, which isn't among those above it."""
@@ -289,6 +298,10 @@ class Signatures(Flow):
 
     def symbol_value(self, symbol: object) -> v.Value:
         """What a name of the program stands for."""
+        raise NotImplementedError
+
+    def methods_named(self, name: str) -> tuple[Function, ...]:
+        """The methods of that name of all classes, but for what Python or a library calls."""
         raise NotImplementedError
 
     def is_open(self, function: Function, annotation: int) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from asyncify import facts as f
 from asyncify.analysis import alembic_runs
 from asyncify.analysis import values as v
+from asyncify.analysis.by_name import is_hidden
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import dotted
 from asyncify.analysis.use import UNSURE
@@ -30,6 +31,7 @@ from asyncify.sites import NodeRef
 from asyncify.vocabulary.names import BINDS, TABLES
 from asyncify.vocabulary.rows import Form
 from asyncify.vocabulary.sqlalchemy_engine import STREAMED_BY, STREAMING_OPTIONS
+from asyncify.vocabulary.testing import is_test_path
 
 
 class MemberPlanner(UsePlanner):
@@ -143,7 +145,7 @@ class MemberPlanner(UsePlanner):
         return f", execution_options={{{listed}}}"
 
     def awaited(self, use: Use, layout: Layout, draft: Draft, hoister: Hoister) -> None:
-        if use.item == UNSURE:  # may be a method that an async session has as it was
+        if use.item == UNSURE or self._may_be_plain(use):
             self.await_perhaps(use, draft)
             return
         operation = layout.operations[use.operation]
@@ -154,6 +156,17 @@ class MemberPlanner(UsePlanner):
                 node=call_reference(use.function, use.operation), site=draft.site(operation),
                 group=self.coloring.groups.get(use.function, 0), hoist=hoist,
             )
+        )  # fmt: skip
+
+    def _may_be_plain(self, use: Use) -> bool:
+        """Is it the method of some other object as well, which stays plain? ``UNSURE`` are those
+        that an async session has as they were. Stand-ins of tests become async with the session."""
+        callee = use.function.body.operations[use.operation][5]
+        return any(
+            (isinstance(atom, v.Foreign) and "()." in atom.name and not is_hidden(v.one(atom)))
+            or (isinstance(atom, v.FunctionObject) and not self.is_coroutine(atom.function)
+            and not is_test_path(atom.function.module.path))
+            for atom in self.inference.evaluations[use.function].values[callee]
         )  # fmt: skip
 
     def _is_opened_with_options(self, use: Use, layout: Layout) -> bool:
