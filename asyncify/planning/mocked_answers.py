@@ -18,9 +18,12 @@ from typing import Any
 from asyncify import facts as f
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import dotted
+from asyncify.vocabulary.rows import Role
+from asyncify.vocabulary.sqlalchemy_query import QUERY
 from asyncify.vocabulary.testing import MOCK_ANSWERS, MOCK_RESULT, MOCKS, QUERY_MEMBER
 
 ANYTHING, ITERATED = "*", "__iter__"
+_TERMINALS = {row.name for row in QUERY.members if row.role is Role.TERMINAL}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +63,8 @@ class Answers:
             {self._ways[0, QUERY_MEMBER]} if (0, QUERY_MEMBER) in self._ways else ()
         )
         self.found = [a for a in self.found if a.place in below or a.member == QUERY_MEMBER]
-        self.made = {name: s for name, s in self.made.items() if self._names.get(name) in below}
+        self._names = {name: at for name, at in self._names.items() if at == 0 or at in below}
+        self.made = {name: s for name, s in self.made.items() if name in self._names}
 
     def of(self, chain: tuple[str, ...]) -> list[Answer]:
         """The answers that a chain of the program meets."""
@@ -130,7 +134,8 @@ class Answers:
             self.made[name] = statement
 
     def _set(self, way: tuple[int, str], last: str, statement: f.Statement, value: int) -> None:
-        place = self._place(value) if last == MOCK_RESULT else None
+        leads = last == MOCK_RESULT and way[1] not in _TERMINALS
+        place = self._place(value) if leads else None
         if place:
             self._ways[way] = place
             self.links.append(statement)

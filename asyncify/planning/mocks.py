@@ -22,6 +22,7 @@ from asyncify.planning.mocked_chains import Chains
 from asyncify.planning.mocked_doubles import Doubles
 from asyncify.planning.mocked_factories import MockedFactories
 from asyncify.planning.mocked_functions import MockedFunctions
+from asyncify.planning.mocked_gets import MockedGets, is_read
 from asyncify.planning.mocked_members import MockedMembers
 from asyncify.planning.mocked_objects import MockedObjects
 from asyncify.planning.mocked_requests import MockedRequests
@@ -47,6 +48,7 @@ class MockPlanner:
         self.coloring = coloring
         self.draft = draft
         self.chains = Chains(colors, draft)
+        self.gets = MockedGets(draft)
         self.functions = MockedFunctions(colors, coloring, draft)
         self.requests = MockedRequests(colors, self.functions)
         self.sessions = MockedSessions(colors, coloring, draft, self.requests)
@@ -71,7 +73,8 @@ class MockPlanner:
         objects = list(self.objects.plan())
         doubles = Doubles(self.colors, self.coloring, self.sessions, self.draft).plan()
         others = [*self._engines(), *objects, *doubles, *self._overrides()]
-        return [*self.chains.findings, *self.functions.findings, *others]
+        own = (*self.chains.findings, *self.gets.findings, *self.functions.findings)
+        return [*own, *others]
 
     def _functions(self) -> None:
         """Mocks that are given to what turns in the place of functions that it awaits."""
@@ -126,6 +129,8 @@ class MockPlanner:
         if plain and self.factories.closes(use.function for use in uses):
             self.factories.enter(mocked.function, mocked.call, plain[0])
         for function, name in dict.fromkeys(mocked.holders):
+            layout = self.colors.uses.layout(function)
+            self.gets.plan(function, name, layout, self.sessions.reached(mocked, function))
             self._asked(function, name)
 
     def _of_factories(self) -> None:
@@ -142,7 +147,8 @@ class MockPlanner:
             self._entered(function, f"{name}.{MOCK_RESULT}")
 
     def _members_of(self, uses: list[Use]) -> set[str]:
-        return self.chains.members(uses) | self.sessions.giving(uses)
+        others = self.sessions.giving(use for use in uses if not is_read(use))
+        return self.chains.members(uses) | self.gets.members(uses) | others
 
     def _asked(self, function: Function, name: str) -> None:
         """What is set of a session's members, and asked of them."""
