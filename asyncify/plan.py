@@ -232,7 +232,9 @@ class Planner:
         self.sides.plan()
         self.misused = list(misuses(self.colors, self.coloring))
         self._plan_loading()
-        mocks = MockPlanner(self.colors, self.coloring, self.draft)
+        mocks = MockPlanner(
+            self.colors, self.coloring, self.draft, self.loading.access.awaited
+        )  # fmt: skip
         self.mocks += mocks.plan()  # they answer what is asked in the end
         follow_twins(self.colors, self.draft, self.sides, mocks.functions)
         self.infrastructure.engines.finish()

@@ -37,10 +37,12 @@ class Access:
         self.draft = draft
         self.support = support
         self._named: dict[Function, list[tuple[int, str]]] = {}
+        # What functions read by `awaitable_attrs`.
+        self.awaited: dict[Function, set[str]] = {}
 
     def template(self, function: Function, index: int, cls: Class, name: str) -> str | None:
         """The template of an attribute's read."""
-        if self._has_awaitable(function, cls):
+        if self._awaits(function, cls, name):
             return f"{{node.value}}.awaitable_attrs.{name}"
         session = self.session(function, index)
         if session:
@@ -103,7 +105,7 @@ class Access:
 
     def text(self, function: Function, index: int, cls: Class, value: str, name: str) -> str:
         """What is awaited to load an attribute of ``value``."""
-        if self._has_awaitable(function, cls):
+        if self._awaits(function, cls, name):
             return f"{value}.awaitable_attrs.{name}"
         session = self.session(function, index)
         if not session:
@@ -209,6 +211,13 @@ class Access:
         return ""
 
     # -- the base class
+
+    def _awaits(self, function: Function, cls: Class, name: str) -> bool:
+        """Is an attribute read by ``awaitable_attrs``?"""
+        found = self._has_awaitable(function, cls)
+        if found:
+            self.awaited.setdefault(function, set()).add(name)
+        return found
 
     def _has_awaitable(self, function: Function, cls: Class) -> bool:
         """Have the models ``awaitable_attrs``, or can they get it?"""

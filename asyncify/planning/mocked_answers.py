@@ -63,8 +63,9 @@ class Answers:
             {self._ways[0, QUERY_MEMBER]} if (0, QUERY_MEMBER) in self._ways else ()
         )
         self.found = [a for a in self.found if a.place in below or a.member == QUERY_MEMBER]
-        self._names = {name: at for name, at in self._names.items() if at == 0 or at in below}
-        self.made = {name: s for name, s in self.made.items() if name in self._names}
+        for name in [name for name in self.made if self._names.get(name) not in below]:
+            del self.made[name]  # a mock that stands for something else
+            self._names.pop(name, None)
 
     def of(self, chain: tuple[str, ...]) -> list[Answer]:
         """The answers that a chain of the program meets."""

@@ -391,9 +391,12 @@ class MockedSessions:
 
     # -- the edit
 
-    def respec(self, mocked: Mocked, members: set[str], has_queries: bool) -> None:
-        """The mock is one of an async session, whose executions give plain mocks; what is left of
-        its queries (``has_queries``) needs the member that an async session hasn't."""
+    def respec(
+        self, mocked: Mocked, members: set[str], has_queries: bool, answer: str = ""
+    ) -> None:
+        """The mock is one of an async session, whose executions give plain mocks, or an ``answer``
+        of another kind; what is left of its queries (``has_queries``) needs the member that an
+        async session hasn't."""
         function, operations = mocked.function, mocked.function.body.operations
         operation = operations[mocked.call]
         draft, keywords = self.draft(function.module), dict(operation[7])
@@ -404,7 +407,7 @@ class MockedSessions:
         owner = written.rpartition(".")[0]
         for member in sorted(members - keywords.keys()):
             made = f"{owner}.AsyncMock" if owner else draft.spell(ASYNC_MOCK)
-            edits.append((member, f"{made}(return_value={written}())"))
+            edits.append((member, f"{made}(return_value={answer or written}())"))
         if has_queries and QUERY_MEMBER not in keywords:
             edits.append((QUERY_MEMBER, f"{written}()"))
         if edits:

@@ -24,6 +24,7 @@ from asyncify.planning.mocked_factories import MockedFactories
 from asyncify.planning.mocked_functions import MockedFunctions
 from asyncify.planning.mocked_gets import MockedGets, is_read
 from asyncify.planning.mocked_members import MockedMembers
+from asyncify.planning.mocked_models import MockedModels
 from asyncify.planning.mocked_objects import MockedObjects
 from asyncify.planning.mocked_requests import MockedRequests
 from asyncify.planning.mocked_sessions import Mocked, MockedSessions, is_engine, is_session
@@ -41,7 +42,11 @@ class MockPlanner:
     """Plans the mocks that are assigned to members of SQLAlchemy's and the program's classes."""
 
     def __init__(
-        self, colors: Colors, coloring: Coloring, draft: Callable[[Module], Draft]
+        self,
+        colors: Colors,
+        coloring: Coloring,
+        draft: Callable[[Module], Draft],
+        awaited: dict[Function, set[str]],
     ) -> None:
         self.colors = colors
         self.inference = colors.inference
@@ -54,6 +59,7 @@ class MockPlanner:
         self.sessions = MockedSessions(colors, coloring, draft, self.requests)
         self.members = MockedMembers(colors, coloring, self.functions)
         self.factories = MockedFactories(colors, coloring, draft, self.functions)
+        self.models = MockedModels(colors, draft, self.sessions, awaited)
         self.objects = MockedObjects(colors, coloring, draft, self.sessions, self.functions)
 
     def plan(self) -> list[Finding]:
@@ -71,6 +77,7 @@ class MockPlanner:
         self.members.plan()
         self._stand_ins()
         objects = list(self.objects.plan())
+        self.models.plan()
         doubles = Doubles(self.colors, self.coloring, self.sessions, self.draft).plan()
         others = [*self._engines(), *objects, *doubles, *self._overrides()]
         own = (*self.chains.findings, *self.gets.findings, *self.functions.findings)
@@ -124,13 +131,17 @@ class MockPlanner:
         uses = self.sessions.reached(mocked)
         members = self._members_of(uses)
         self.chains.plan(mocked, self.sessions.reached)
-        self.sessions.respec(mocked, members, (mocked.function, mocked.call) in self.chains.left)
+        answer = self.models.answering(mocked.function, uses)
+        left = (mocked.function, mocked.call) in self.chains.left
+        self.sessions.respec(mocked, members, left, answer)
         plain = [name for fn, name in mocked.holders if (fn, name) in self.factories.plain]
         if plain and self.factories.closes(use.function for use in uses):
             self.factories.enter(mocked.function, mocked.call, plain[0])
         for function, name in dict.fromkeys(mocked.holders):
             layout = self.colors.uses.layout(function)
             self.gets.plan(function, name, layout, self.sessions.reached(mocked, function))
+            if answer:
+                self.models.answers(function, name)
             self._asked(function, name)
 
     def _of_factories(self) -> None:

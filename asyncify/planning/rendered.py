@@ -12,8 +12,7 @@ from asyncify.planning.draft import Draft
 from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.testing import RENDERED, TRANSPORT
 
-_TEXT = '''
-
+_TEXT = '''\
 class {name}({transport}):
     """Keeps what was rendered on the response, as Starlette's own client does."""
 
@@ -35,7 +34,6 @@ class {name}({transport}):
         response = await inner.handle_async_request(request)
         vars(response).update({{key: rendered.get(key) for key in ("template", "context")}})
         return response
-
 '''
 _MESSAGES = ("http.response.debug", "http.response.template")
 
@@ -45,6 +43,13 @@ def rendering_transport(function: Function, draft: Draft) -> str:
     transport = draft.spell(TRANSPORT)
     messages = repr(_MESSAGES).replace("'", '"')
     source = _TEXT.format(name=RENDERED, transport=transport, messages=messages)
+    put_before(function, draft, source)
+    return RENDERED
+
+
+def put_before(function: Function, draft: Draft, source: str) -> bool:
+    """Put definitions before the function, or the class around it, once in a file. False where
+    there is none."""
     while function.parent is not None and function.parent.facts.kind != "module":
         function = function.parent
     facts = function.facts
@@ -58,4 +63,4 @@ def rendering_transport(function: Function, draft: Draft) -> str:
     known = (x for x in draft.decisions if isinstance(x, InsertStatements))
     if facts.kind != "module" and all(x.source != source for x in known):
         draft.add(decision)
-    return RENDERED
+    return facts.kind != "module"
