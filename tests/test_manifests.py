@@ -93,6 +93,25 @@ testpaths = ["tests"]
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "sqlalchemy[postgresql-psycopg2binary]>=2\n",
+            "sqlalchemy[postgresql-psycopg2binary,asyncio]>=2\nasyncpg>=0.29\n",
+        ),
+        ("sqlalchemy[pymysql]\n", "sqlalchemy[pymysql,asyncio]\naiomysql>=0.2\n"),
+        (
+            "psycopg2\nsqlalchemy[postgresql_asyncpg]\n",
+            "psycopg2\nsqlalchemy[postgresql_asyncpg,asyncio]\n",
+        ),
+    ],
+)
+def test_drivers_among_the_extras(tmp_path: Path, text: str, expected: str) -> None:
+    changes, _ = followed(tmp_path, {"requirements.txt": text}, Needs())
+    assert changes["requirements.txt"] == expected
+
+
 def test_extras_of_poetry(tmp_path: Path) -> None:
     text = """[tool.poetry.dependencies]
 sqlalchemy = "^2.0"
@@ -202,6 +221,29 @@ def test_requirements_in_the_encoding_of_another_shell(tmp_path: Path, encoding:
     ]
 
 
+def test_dependencies_of_tox(tmp_path: Path) -> None:
+    text = """[tox]
+envlist = py311
+
+[testenv]
+# what the tests need
+deps =
+    -r requirements.txt
+    pytest  # runs them
+    py311: pytest-cov
+commands = pytest {posargs}
+setenv =
+    PYTEST = pytest
+
+[testenv:lint]
+deps = ruff
+"""
+    files = {"tox.ini": text, "requirements.txt": "sqlalchemy\n", "pytest.ini": "[pytest]\n"}
+    changes, _ = followed(tmp_path, files, Needs(tests=True))
+    added = "    pytest  # runs them\n    pytest-asyncio>=0.26\n"
+    assert changes["tox.ini"] == text.replace("    pytest  # runs them\n", added)
+
+
 def test_setup_cfg_and_setup_py(tmp_path: Path) -> None:
     text = """[options]
 packages = find:
@@ -296,6 +338,10 @@ def test_settings_that_a_version_knows(
         ("pyproject.toml", 'test = ["pytest>=7,<8"]\n', ("", False, (0, 23))),
         ("pyproject.toml", 'pytest = {version = "^7.4"}\n', ("", False, (0, 23))),
         ("pyproject.toml", 'pytest = "7.4.4"\n', ("", False, (0, 23))),
+        ("pyproject.toml", 'pytest = "^8.0"\n', ("", False, None)),
+        ("pyproject.toml", 'test = ["pytest~=8.0"]\n', ("", False, None)),
+        ("pyproject.toml", 'test = ["pytest~=8.0.1"]\n', ("", False, (0, 23))),
+        ("pyproject.toml", 'test = ["pytest<8.2"]\n', ("", False, (0, 23))),
         ("pyproject.toml", 'pytest = "*"\npytest-cov = "4.0"\n', ("", False, None)),
         ("pyproject.toml", 'test = ["pytest>=8.2,<10", "pytest-cov<5"]\n', ("", False, None)),
     ],

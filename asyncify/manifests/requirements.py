@@ -1,8 +1,8 @@
 """Dependencies: what has the sync driver gets the async one, and tests what runs coroutines.
 
 A manifest is read as groups of requirements: a list of strings in TOML, a table of Poetry's or
-Pipenv's, the lines of a requirements file or of an option in ``setup.cfg``. In each, what is added
-stands right behind the requirement that asks for it.
+Pipenv's, the lines of a requirements file or of an option in ``setup.cfg`` or ``tox.ini``. In each,
+what is added stands right behind the requirement that asks for it.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from asyncify.vocabulary.packages import (
 _INCLUDE = re.compile(r"^\s*(?:-r|--requirement)[ =]\s*(\S+)", re.MULTILINE)
 _CONSTRAINT = re.compile(r"^\s*(?:-c|--constraint)[ =]\s*(\S+)", re.MULTILINE)
 _OPTIONS = re.compile(r"^\[(options|options\.extras_require)\]\s*$")
+_TESTED = re.compile(r"^\[testenv\b.*\]\s*$")
 
 
 def requirements(manifests: Manifests, needs: Needs, names: list[str]) -> None:
@@ -39,7 +40,7 @@ def requirements(manifests: Manifests, needs: Needs, names: list[str]) -> None:
     held = {x for name in lines for x in _named(manifests, name, _CONSTRAINT)}
     lines = [name for name in lines if name not in held]
     tables = [name for name in names if name.rpartition("/")[2] in ("pyproject.toml", "Pipfile")]
-    config = [name for name in names if name.rpartition("/")[2] == "setup.cfg"]
+    config = [name for name in names if name.rpartition("/")[2] in ("setup.cfg", "tox.ini")]
     every = [*lines, *tables, *config]
     locks = [name for name in names if name.rpartition("/")[2] in LOCK_FILES]
     holds_old = any(
@@ -149,18 +150,19 @@ def _lines(text: str, wanted: Wanted) -> str:
 
 
 def _config(text: str, wanted: Wanted) -> str:
-    """What ``install_requires`` and the extras of ``setup.cfg`` list."""
+    """What ``install_requires`` and the extras of ``setup.cfg`` list, and ``deps`` of tox."""
     out: list[str] = []
     block: list[str] = []
-    inside = False
+    section, inside = "", False
     for line in [*text.splitlines(keepends=True), ""]:
         if inside and line[:1] in (" ", "\t") and line.strip():
             block.append(line)
             continue
         out.append(_lines("".join(block), wanted))
         block = []
-        if line.startswith("["):
-            inside = bool(_OPTIONS.match(line.strip()))
+        section = line if line.startswith("[") else section
+        is_deps = line.partition("=")[0].strip() == "deps"
+        inside = bool(_OPTIONS.match(section)) or (is_deps and bool(_TESTED.match(section)))
         out.append(_on_one_line(line, wanted) if inside else line)
     return "".join(out)
 

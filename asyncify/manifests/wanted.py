@@ -6,12 +6,12 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 
 from asyncify.manifests.changes import Needs
+from asyncify.source.suite import holds_pytest_back
 from asyncify.vocabulary.packages import (
     AIOSQLITE_OF_DAEMONS,
     ASYNC_REQUIREMENTS,
     ASYNCIO_EXTRA,
     FIRST_ENDING_THREADS,
-    FIRST_PYTEST,
     HTTPX,
     HTTPX_VERSION,
     PYTEST,
@@ -21,13 +21,14 @@ from asyncify.vocabulary.packages import (
     SQLALCHEMY,
     SQLMODEL,
     SYNC_DISTRIBUTIONS,
+    SYNC_EXTRAS,
 )
 from asyncify.vocabulary.urls import async_drivername
 
 _REQUIREMENT = re.compile(
     r"^(?P<before>\s*)(?P<name>[A-Za-z0-9][\w.-]*)(?P<extras>\s*\[[^\]]*\])?(?=\s*(?:[=<>!~;@#(,]|$))"
 )
-_PIN = re.compile(r"(?:==|<=?|\^|~=?|^\s*[\"'])\s*(\d+)(?:\.(\d+))?")
+_PIN = re.compile(r"(==|<=?|\^|~=?|^\s*[\"'])\s*(\d+)(?:\.(\d+))?(?:\.(\d+))?")
 # What is said of SQLAlchemy's version: behind its name, or in the string that it is set to.
 _SQLALCHEMY = re.compile(
     r"\bsqlalchemy(?![-\w.])(?:\s*\[[^\]]*\])?"
@@ -58,7 +59,10 @@ class Wanted:
         self, names: Collection[str], written: Mapping[str, str] | None = None
     ) -> Iterator[Addition]:
         """What a group with these names wants beside them; ``written`` has them with versions."""
-        yield from self._drivers(names)
+        extras = _words((written or {}).get(SQLALCHEMY, ""))
+        seen = {*names, *(extra.rpartition("-")[2] for extra in extras)}
+        anchors = {SYNC_EXTRAS[extra]: SQLALCHEMY for extra in sorted(extras & SYNC_EXTRAS.keys())}
+        yield from self._drivers({**anchors, **{name: name for name in names}}, seen)
         base = next((x for x in (SQLALCHEMY, SQLMODEL) if x in names), "")
         if base == SQLMODEL and not self.knows(SQLALCHEMY):
             yield SQLMODEL, f"{SQLALCHEMY}[{ASYNCIO_EXTRA}]", ""
@@ -67,21 +71,21 @@ class Wanted:
         if PYTEST in names and self.needs.tests:
             yield from self._tests(written or {})
 
-    def _drivers(self, names: Collection[str]) -> Iterator[Addition]:
-        seen = set(names)
-        for name in sorted(set(names) & SYNC_DISTRIBUTIONS.keys()):
+    def _drivers(self, anchors: Mapping[str, str], seen: set[str]) -> Iterator[Addition]:
+        """The async driver for each sync one, behind the requirement that brings that."""
+        for name in sorted(anchors.keys() & SYNC_DISTRIBUTIONS.keys()):
             backend, driver = SYNC_DISTRIBUTIONS[name]
             chosen = dict(self.needs.drivers)
             found = async_drivername(f"{backend}+{driver}", self.needs.line, chosen) or ""
             new = found.partition("+")[2]
             if new and new not in seen:
                 seen.add(new)
-                yield name, new, ASYNC_REQUIREMENTS.get(new, "")
+                yield anchors[name], new, ASYNC_REQUIREMENTS.get(new, "")
 
     def _tests(self, written: Mapping[str, str]) -> Iterator[Addition]:
         if not self.knows(PYTEST_ASYNCIO):
             pin = _PIN.search(written.get(PYTEST, ""))
-            held = pin is not None and (int(pin[1]), int(pin[2] or 0)) < FIRST_PYTEST
+            held = pin is not None and holds_pytest_back(*pin.groups())
             yield PYTEST, PYTEST_ASYNCIO, PYTEST_ASYNCIO_ANY if held else PYTEST_ASYNCIO_VERSION
         if self.needs.client and not self.knows(HTTPX):
             yield PYTEST, HTTPX, HTTPX_VERSION
@@ -99,6 +103,11 @@ def holds_old_sqlalchemy(text: str) -> bool:
         for said in (*_SQLALCHEMY.findall(text), *_LOCKED.findall(text))
         for sign, major, minor, patch in _BOUND.findall(said)
     )
+
+
+def _words(text: str) -> set[str]:
+    """The extras of a requirement, among its other words."""
+    return {word.replace("_", "-") for word in re.findall(r"[\w.-]+", text.lower())}
 
 
 def name_of(text: str) -> str:

@@ -30,7 +30,7 @@ _HELD = re.compile(
 # writes a version as it is: `pytest = "7.4.4"`.
 _HELD_PYTEST = re.compile(
     r"(?<![\w-])pytest[\"']?\s*(?:=\s*(?:\{[^}\n]*?version\s*=\s*)?)?[\"']?[^\n#;\"'a-z]*?"
-    r"(?:==|<=?|~=|\^|(?<=[\"'])(?=\d))\s*(\d+)(?:\.(\d+))?"
+    r"(==|<=?|~=?|\^|(?<=[\"'])(?=\d))\s*(\d+)(?:\.(\d+))?(?:\.(\d+))?"
 )
 _LAST_BEFORE = (0, 23)
 _DISTRIBUTIONS = (
@@ -64,6 +64,17 @@ def has_settings(folder: Path) -> bool:
     return any(f"[{section}]" in _text(folder / name) for name, section in PYTEST_FILES)
 
 
+def holds_pytest_back(sign: str, *parts: str | None) -> bool:
+    """Does a bound keep pytest below the version that the plugin's settings need? ``^8.0`` and
+    ``~=8.0`` let every 8 in, ``~=8.0.1`` and ``~8.0`` don't."""
+    numbers = [int(part) for part in parts if part]
+    said = {"^": 1, "~=": len(numbers) - 1, "~": len(numbers)}.get(sign, 2)
+    if said == 1 and sign in ("^", "~=", "~"):
+        return numbers[0] < FIRST_PYTEST[0]
+    bound = (*numbers, 0)[:2]
+    return bound <= FIRST_PYTEST if sign == "<" else bound < FIRST_PYTEST
+
+
 def _versions(root: Path, manifests: list[str], python: Path | None) -> Iterator[tuple[int, int]]:
     for name in _LOCKS:
         match = _LOCKED.search(_text(root / name))
@@ -75,7 +86,7 @@ def _versions(root: Path, manifests: list[str], python: Path | None) -> Iterator
             yield int(match[1]), int(match[2])
     for text in manifests:
         match = _HELD_PYTEST.search(text)
-        if match and (int(match[1]), int(match[2] or 0)) < FIRST_PYTEST:
+        if match and holds_pytest_back(*match.groups()):
             yield _LAST_BEFORE
     if python is not None:
         environment = python if python.is_dir() else python.absolute().parent.parent

@@ -22,6 +22,23 @@ SYNC_DISTRIBUTIONS: dict[str, tuple[str, str]] = {
     "pymssql": ("mssql", "pymssql"),
 }
 
+# SQLAlchemy's extras that bring sync drivers, and the distributions which those are.
+# https://docs.sqlalchemy.org/en/21/intro.html#installation
+SYNC_EXTRAS: dict[str, str] = {
+    "postgresql": "psycopg2",
+    "postgresql-psycopg2binary": "psycopg2-binary",
+    "postgresql-psycopg2cffi": "psycopg2cffi",
+    "postgresql-pg8000": "pg8000",
+    "mysql": "mysqlclient",
+    "pymysql": "pymysql",
+    "mysql-connector": "mysql-connector-python",
+    "mariadb-connector": "mariadb",
+    "oracle": "cx-oracle",
+    "mssql": "pyodbc",
+    "mssql-pyodbc": "pyodbc",
+    "mssql-pymssql": "pymssql",
+}
+
 # The lowest versions that work with SQLAlchemy's dialects.
 ASYNC_REQUIREMENTS: dict[str, str] = {
     "aiosqlite": ">=0.20",
