@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -49,6 +51,30 @@ def test_the_engine_can_be_used_afterwards(run_at_import: Any, tmp_path: Path) -
     engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'one.db'}")
     assert run_at_import(count(engine)) == 1
     assert asyncio.run(main()) == [2, 3, 4]
+
+
+def test_what_is_being_imported_is_imported_again(
+    run_at_import: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As containers of dependencies do, which look through the modules of a package."""
+
+    async def create() -> str:
+        return importlib.import_module("made_while_imported").NAME
+
+    async def main() -> str:
+        found = importlib.import_module("made_while_imported").found
+        await asyncio.sleep(0)
+        return f"{found}, {asyncio.current_task() is not None}"
+
+    source = "from builtins import run_while_imported\nNAME = 'seen'\nfound = run_while_imported()\n"
+    (tmp_path / "made_while_imported.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(
+        "builtins.run_while_imported", lambda: run_at_import(create()), raising=False
+    )
+    for run in (asyncio.run, lambda work: asyncio.new_event_loop().run_until_complete(work)):
+        monkeypatch.delitem(sys.modules, "made_while_imported", raising=False)
+        assert run(main()) == "seen, True"
 
 
 def test_errors_come_out(run_at_import: Any) -> None:

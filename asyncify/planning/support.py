@@ -79,9 +79,22 @@ def _loop_runs() -> bool:
 _RUN_AT_IMPORT = '''
 
 def run_at_import(work: Coroutine[Any, Any, Any]) -> Any:
-    """What a coroutine gives, run in an event loop of its own: one may run here already."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, _alone(work)).result()
+    """What a coroutine gives, run in an event loop of its own. One may run here already, and
+    waits: in another thread the work would wait for the import that is under way in this one."""
+    outer = asyncio._get_running_loop()
+    task = asyncio.current_task() if outer is not None else None
+    if outer is not None and task is not None:
+        asyncio._leave_task(outer, task)
+    asyncio._set_running_loop(None)
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(_alone(work))
+    finally:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+        asyncio._set_running_loop(outer)
+        if outer is not None and task is not None:
+            asyncio._enter_task(outer, task)
 '''
 _ALONE = '''
 
@@ -239,7 +252,6 @@ _IMPORTS = {
     "run_at_import": (
         ("asyncio", ""),
         ("collections.abc", "Coroutine"),
-        ("concurrent.futures", "ThreadPoolExecutor"),
         ("typing", "Any"),
         ("sqlalchemy", "event"),
         ("sqlalchemy.engine", "Engine"),
