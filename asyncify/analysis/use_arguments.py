@@ -17,7 +17,13 @@ from asyncify.analysis.use import MAKING, Use, in_order
 from asyncify.analysis.use_holders import Holders
 from asyncify.vocabulary.boundary_rules import Rule
 from asyncify.vocabulary.frameworks import CHOICES_KEYWORD, CONSTRUCTORS
-from asyncify.vocabulary.names import FUNCTIONS, GREENLET_FUNCTIONS, KINDS, WATCHING
+from asyncify.vocabulary.names import (
+    FUNCTIONS,
+    GREENLET_FUNCTIONS,
+    KINDS,
+    REFLECTING,
+    WATCHING,
+)
 from asyncify.vocabulary.replacing import REPLACING
 from asyncify.vocabulary.runners import RUNNERS
 from asyncify.vocabulary.tasks import STARTUP, TAKING_PATHS
@@ -170,7 +176,9 @@ class Arguments(Holders):
     def given(self, index: int, operation: f.Operation) -> Iterator[Use]:
         """Sessions that are handed to a library, which will do I/O on them."""
         name = self.callee_name(operation)
-        if name in THREADS or name in WATCHING or not self._is_library(operation):
+        if name in THREADS or name in WATCHING:
+            return
+        if not self._is_library(operation) and not self.reflects(operation):
             return
         making = () if name in RUNNERS else MAKING
         for argument in (*operation[6], *(i for _, i in operation[7])):
@@ -191,6 +199,18 @@ class Arguments(Holders):
             and FUNCTIONS.get(name, "Inspection") == "Inspection"
             and not name.startswith(_HARMLESS) and name.rpartition(".")[2] not in _KEEPING
             for name in names
+        )  # fmt: skip
+
+    def reflects(self, operation: f.Operation) -> bool:
+        """``Base.prepare(autoload_with=engine)``: a class of SQLAlchemy's own making reads the
+        tables of its models."""
+        callee = self.operations[operation[5]]
+        return (
+            callee[0] == f.ATTRIBUTE and callee[6] in REFLECTING
+            and all(
+                isinstance(a, v.Foreign) and a.name.startswith("sqlalchemy.")
+                for a in self.values[operation[5]]
+            )
         )  # fmt: skip
 
     def callee_name(self, operation: f.Operation) -> str:

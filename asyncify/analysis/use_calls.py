@@ -342,7 +342,7 @@ class Calls(Arguments):
         if self._is_metadata(operation):
             method = self.operations[operation[5]][6]
             return "" if self._is_metadata_statement(index, operation) else str(method)
-        return ""
+        return self._method(operation) if self.reflects(operation) else ""
 
     def _is_metadata(self, operation: f.Operation) -> bool:
         """Is it ``metadata.create_all(...)``, by its name, and no function of the program?"""

@@ -419,6 +419,11 @@ GREENLET_FUNCTIONS: frozenset[str] = frozenset(
     }
 )
 
+# Class methods of automap's bases, and of deferred ones, that read the tables of their models from
+# what they are given.
+# https://docs.sqlalchemy.org/en/21/orm/extensions/automap.html#basic-use
+REFLECTING: frozenset[str] = frozenset({"prepare"})
+
 # Commands of Alembic, which do I/O on what the configuration is given.
 ALEMBIC_COMMANDS: frozenset[str] = frozenset(
     f"alembic.command.{name}"
