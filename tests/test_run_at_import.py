@@ -66,7 +66,9 @@ def test_what_is_being_imported_is_imported_again(
         await asyncio.sleep(0)
         return f"{found}, {asyncio.current_task() is not None}"
 
-    source = "from builtins import run_while_imported\nNAME = 'seen'\nfound = run_while_imported()\n"
+    source = (
+        "from builtins import run_while_imported\nNAME = 'seen'\nfound = run_while_imported()\n"
+    )
     (tmp_path / "made_while_imported.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(

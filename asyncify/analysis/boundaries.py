@@ -179,13 +179,24 @@ class Boundaries:
         written = dotted(operations, callee)
         if name and (name != written or "." in name or rule_of(name) is not None):
             return Decorator(name, self._provided(name) or rule_of(name), True)
-        made = self._method_of_instance(scope, operations, callee) or self._instance(
-            scope, operations, callee
+        made = (
+            self._method_of_instance(scope, operations, callee)
+            or self._instance(scope, operations, callee)
+            or self._method_of_local(function, callee)
         )
         if made:
             plainly = self._routes_plainly(scope, operations, callee)
             return Decorator(made, Rule.SYNC if plainly else rule_of(made), True)
         return Decorator(written, Rule.TRANSPARENT if name in _LOOKING else None, False)
+
+    def _method_of_local(self, function: Function, index: int) -> str:
+        """``@context.call_on_close`` inside a function, on an object of a library that this is
+        given or makes, where it is known what that does; or ''."""
+        evaluation = self.inference.evaluations.get(function.parent) if function.parent else None
+        values = evaluation.decorated.get(function) if evaluation is not None else None
+        found = values[index] if values else v.UNKNOWN
+        names = {a.name for a in found if isinstance(a, v.Foreign) and rule_of(a.name) is not None}
+        return min(names) if names and len(names) == len(found) else ""
 
     def _provided(self, name: str) -> Rule | None:
         """How the container of the program calls what provides for it."""

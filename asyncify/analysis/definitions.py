@@ -66,6 +66,8 @@ def _decorate(evaluation: Evaluation, child: Function) -> None:
     value = v.one(v.FunctionObject(child))
     for atom in (atom for decorator in decorators for atom in decorator):
         decorating.note_manager(evaluation, child, atom)
+        if isinstance(atom, (v.Foreign, v.ForeignInstance)):
+            evaluation.inference.kept.hand(child, atom.name)
         called = _decorator(atom)
         if called is not None:
             decorating.note(evaluation.inference, child, called)

@@ -332,6 +332,7 @@ class Evaluation:
         held = v.mapping(keys, value) if key is None else v.record({key: value})
         if operation[0] == f.ATTRIBUTE:
             self.store(self.values[operation[5]], operation[6], held)
+            self.inference.kept.keep(self, operation[5], operation[6], held)
         elif operation[0] == f.SUBSCRIPT:  # handlers[kind].append(handler)
             self.fill(operation[5], held, operators.key_of(self.operations[operation[6]]))
         elif operation[0] == f.CALL:  # handlers.setdefault(kind, []).append(handler)

@@ -454,7 +454,8 @@ _POPPING = ("heapq.heappushpop", "heapq.heapreplace")
 _COPYING = ("dataclasses.replace", "copy.replace", "attr.evolve", "attrs.evolve")
 _STACKING = (
     "contextlib.ExitStack().enter_context", "contextlib.AsyncExitStack().enter_context",
-    "contextlib.AsyncExitStack().enter_async_context",
+    "contextlib.AsyncExitStack().enter_async_context", "click.Context().with_resource",
+    "typer.Context().with_resource",
 )  # fmt: skip
 _QUEUES = [
     f"{module}.{name}()." for module in ("queue", "asyncio", "multiprocessing")

@@ -2,6 +2,7 @@
 
 Nobody knows what reads such an attribute; whoever reads it by the same last two names gets it. What
 argparse keeps, ``parser.set_defaults(func=run)``, is read from anything: ``args.func(args)``. What
+Click's context keeps, decorators give to the commands. What
 a view or a router gives resolvers for their context is read as ``info.context``.
 """
 
@@ -13,8 +14,12 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.program import Function, Program
 from asyncify.vocabulary.frameworks import (
+    CONTEXT,
     CONTEXT_GETTER,
     CONTEXT_METHOD,
+    PASSED_ATTRIBUTE,
+    PASSING,
+    PASSING_CONTEXT,
     RESOLVER_CONTEXT,
     RESOLVERS,
 )
@@ -36,6 +41,7 @@ class Kept:
         self.keepers: dict[tuple[str, str], dict[Function, None]] = {}  # who sets which names
         self.getters = _context_getters(inference.program)
         self._values: dict[tuple[str, str], v.Value] = {}
+        self._handed: dict[Function, None] = {}
 
     def keep(self, evaluation: Evaluation, base: int, attribute: str, value: v.Value) -> None:
         """An attribute of the value of an operation is assigned. All that name it are evaluated, or
@@ -49,6 +55,19 @@ class Kept:
         """An attribute of any namespace that argparse makes has a value."""
         self._add((_ANYBODY, attribute), value)
 
+    def hand(self, function: Function, decorator: str) -> None:
+        """A decorator gives a command the context of Click, or what is kept there."""
+        if decorator == PASSING_CONTEXT:
+            self._give(function, v.foreign_instance(CONTEXT))
+        elif decorator in PASSING:
+            self._handed[function] = None
+            for (_, attribute), value in self._values.items():
+                if attribute == PASSED_ATTRIBUTE:
+                    self._give(function, value)
+
+    def _give(self, function: Function, value: v.Value) -> None:
+        self.inference.write(self.inference.slot("parameter", function, 0), value)
+
     def context(self, value: v.Value) -> None:
         """Resolvers read it as the context of what they are given."""
         self._add(RESOLVER_CONTEXT, value)
@@ -59,6 +78,8 @@ class Kept:
             return
         self._values[names] = known | value
         self.names.add(names[1])
+        for function in self._handed if names[1] == PASSED_ATTRIBUTE else ():
+            self._give(function, value)
         program = self.inference.program
         asking = [fn for fn in program.mentioning("getattr") if names[1] in fn.facts.names]
         self.inference.again(dict.fromkeys([*program.mentioning_member(names[1]), *asking]))

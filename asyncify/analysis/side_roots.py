@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.environments import is_alembic
+from asyncify.analysis.kept_abroad import KeptAbroad
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Class, Function, Variable, dotted
 from asyncify.analysis.side_sharing import Sharing
@@ -36,6 +38,7 @@ class Roots:
         self.spread = spread
         self.twins = twins
         self.sharing = sharing
+        self.abroad = KeptAbroad(colors, spread)
 
     def add_root(self, function: Function, obstacle: Obstacle, sides: Sides) -> bool:
         """Make a function that can't turn a root, if it and what it calls can do without the other
@@ -47,6 +50,10 @@ class Roots:
             return False
         sides.roots[function] = obstacle
         sides.synced |= members
+        for reader in self.abroad.readers(members):
+            reason = f"It has the session that `{function.qualname}` keeps for it, a sync one."
+            sides.roots.setdefault(reader, replace(obstacle, reason=reason))
+            sides.synced |= self.spread.below(reader)
         return True
 
     def add_called(self, body: Function, obstacle: Obstacle, sides: Sides) -> bool:
@@ -103,6 +110,7 @@ class Roots:
         """What stops a function, with the members below it, from having sessions of its own."""
         return (
             self._coroutine(members)
+            or self.abroad.refusal(members)
             or self._made_unseen(function)
             or self._given_generator(function)
             or self._crossing(function, members, sides)
@@ -312,7 +320,8 @@ class Roots:
             return "it uses the session that its object holds"
         called = any(use.kind != "pass" for _, use in own) or is_special(root.name)
         if not called and not self._shares_object(root):
-            return self._leak(members, sides) if self._keeps_abroad(members) else ""
+            readers = self.abroad.readers(members)
+            return self._leak(members.union(readers), sides) if readers else ""
         if root.is_method and not root.is_constructor and self.spread.holds_one(root.owner):
             return "it uses the session that its object holds"
         if self.spread.makes(root):
@@ -334,17 +343,6 @@ class Roots:
             for index, value in enumerate(evaluation.values)
             if any(isinstance(a, v.Instance) and models.is_mapped(a.cls) for a in value)
         )
-
-    def _keeps_abroad(self, members: set[Function]) -> bool:
-        """``context.obj = State()``: is an object with a session kept in one of a library's, from
-        which anybody may get it?"""
-        return any(
-            target[0] == f.TO_ATTRIBUTE and any(map(self.spread.is_held, values[statement[8]]))
-            and not any(isinstance(a, (v.Instance, v.ClassObject)) for a in values[target[1]])
-            for member in members if (found := self.inference.evaluations.get(member)) is not None
-            for values in (found.values,) for statement in statements_of(member.body.statements)
-            if statement[0] == f.ASSIGN for target in statement[7]
-        )  # fmt: skip
 
     def _shares_object(self, root: Function) -> bool:
         """Does a library call a method on the object on which it calls tests?"""

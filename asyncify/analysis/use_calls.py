@@ -18,7 +18,7 @@ from asyncify.analysis.program import Class, Function, dotted
 from asyncify.analysis.queries import COMPUTED, rebuilds
 from asyncify.analysis.use import SYNC_KINDS, UNSURE, Use, in_order
 from asyncify.analysis.use_arguments import Arguments
-from asyncify.analysis.use_stacks import CLOSING
+from asyncify.analysis.use_stacks import CLOSING, ENTERING_LATER
 from asyncify.vocabulary.loading import RENDERING
 from asyncify.vocabulary.names import (
     BINDS,
@@ -85,7 +85,7 @@ class Calls(Arguments):
                 yield from self.of_atom(index, operation, atom, functions)
         if _CLOSING in callee:
             yield from self.closing(index, operation)
-        if name == "enter_context":
+        if name in ENTERING_LATER:
             yield from self.stacked(index, operation)
         pushed = list(self.pushed(index, operation, callee)) if name == "callback" else []
         yield from pushed

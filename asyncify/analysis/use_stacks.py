@@ -16,7 +16,11 @@ from asyncify.analysis.use import GREENLET_KINDS, SYNC_KINDS, Use
 # What `with` calls, and `async with`.
 ENTERING, ENTERING_ASYNC = ("__enter__", "__exit__"), ("__aenter__", "__aexit__")
 CLOSING = "contextlib.closing"
-_STACK = "ExitStack().enter_context"
+# The methods by which a stack enters a manager, and Click's context, which leaves it as it closes.
+ENTERING_LATER = {
+    "enter_context": "ExitStack().enter_context",
+    "with_resource": "click.Context().with_resource",
+}
 STACK_CALLBACK = "contextlib.ExitStack().callback"
 # Entered, they close themselves.
 _CLOSED = {"Session", "Connection", "scoped_session"}
@@ -84,7 +88,8 @@ class Stacks:
 
     def stacked(self, index: int, operation: f.Operation) -> Iterator[Use]:
         """``stack.enter_context(manager)``, on a stack that this function has entered."""
-        stack = dotted(self.operations, self.operations[operation[5]][5])
+        method = self.operations[operation[5]]
+        stack, name = dotted(self.operations, method[5]), ENTERING_LATER[method[6]]
         kind = "enter stacked" if self.layout.entered_as(stack) >= 0 else "pass"
         for argument in operation[6]:
             for atom in self.values[argument] if argument >= 0 else ():
@@ -92,16 +97,16 @@ class Stacks:
                     closed = [m for item in atom.items for m in self._closed_by(item)]
                     callees = (atom.function,) if atom.function is not None else tuple(closed)
                     if callees:
-                        yield Use(kind, self.function, index, name=_STACK, callees=callees)
+                        yield Use(kind, self.function, index, name=name, callees=callees)
                 elif isinstance(atom, v.Instance):
-                    own = [m for name in ENTERING for m in self.inference.methods(atom.cls, name)]
+                    own = [m for each in ENTERING for m in self.inference.methods(atom.cls, each)]
                     callees = tuple(dict.fromkeys(own))
                     if callees:
-                        yield Use(kind, self.function, index, name=_STACK, callees=callees)
+                        yield Use(kind, self.function, index, name=name, callees=callees)
                 elif isinstance(atom, v.Known) and atom.kind in SYNC_KINDS and kind != "pass":
                     yield Use(kind, self.function, index, atom)
                 elif isinstance(atom, v.Known) and atom.kind in SYNC_KINDS:
-                    reason = "An ExitStack doesn't await what it enters."
+                    reason = f"`{name}` doesn't await what it enters."
                     yield Use("refused", self.function, index, atom, name=reason)
 
     def pushed(self, index: int, operation: f.Operation, callee: v.Value) -> Iterator[Use]:

@@ -126,12 +126,13 @@ class InfrastructurePlanner:
         program = self.inference.program
         if self.engines.made or any(map(program.mentioning, _ASYNC_ENGINES)):
             return
-        making = [function for function in self.coloring.islands if self._makes_session(function)]
+        staying = self.coloring.islands | self.coloring.stays
+        making = [function for function in staying if self._makes_session(function)]
         if not making or any(map(self.colors.is_outside, making)):
             return
         for function in self.coloring.turned:
             owners = [use.owner for use in self.colors.uses.doing_io(function)]
-            if any(isinstance(o, v.Known) and o.origin is None for o in owners):
+            if any(map(_is_unmade, owners)):
                 self.impediments[function] = Obstacle("ASY106", _NO_ENGINE)
 
     def _makes_session(self, function: Function) -> bool:
@@ -409,3 +410,10 @@ class InfrastructurePlanner:
         node = reference(operation)
         draft.add(RenameReference(node=node, site=site, group=group, new=spelled, whole=True))
         draft.drop(dotted(operations, index))
+
+
+def _is_unmade(owner: v.Known | v.QueryValue | None) -> bool:
+    """Is it, or the session that it was made on, made where nobody sees it?"""
+    if isinstance(owner, v.QueryValue):
+        return owner.source is None
+    return owner is not None and owner.origin is None

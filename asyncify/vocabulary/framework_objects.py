@@ -84,6 +84,9 @@ _CLICK_GROUP = {
     "group": Boundary("group", Rule.ENTRY, source=CLICK),
     "result_callback": Boundary("result_callback", Rule.ENTRY, source=CLICK),
 }
+_CLICK_CONTEXT = {
+    "call_on_close": Boundary("call_on_close", SYNC, 0, "f", note=CALLED, source=CLICK),
+}
 _EXECUTOR = {
     "submit": Boundary("submit", SYNC, 0, "fn", note=OWN_LOOP),
     "map": Boundary("map", SYNC, 0, "fn", note=OWN_LOOP),
@@ -259,6 +262,9 @@ METHODS: dict[str, dict[str, Boundary]] = {
     "typer.main.Typer": _TYPER_APP,
     "click.Group": _CLICK_GROUP,
     "click.core.Group": _CLICK_GROUP,
+    "click.Context": _CLICK_CONTEXT,
+    "click.core.Context": _CLICK_CONTEXT,
+    "typer.Context": _CLICK_CONTEXT,
     "concurrent.futures.ThreadPoolExecutor": _EXECUTOR,
     "concurrent.futures.ProcessPoolExecutor": _EXECUTOR,
     "concurrent.futures.Executor": _EXECUTOR,

@@ -18,6 +18,7 @@ __all__ = [
     "CACHE_MEMBERS",
     "CHOICES_KEYWORD",
     "CONSTRUCTORS",
+    "CONTEXT",
     "CONTEXT_GETTER",
     "CONTEXT_METHOD",
     "CONTEXT_VALUE",
@@ -28,6 +29,9 @@ __all__ = [
     "MANAGERS",
     "METHODS",
     "NAMESPACE_DEFAULTS",
+    "PASSED_ATTRIBUTE",
+    "PASSING",
+    "PASSING_CONTEXT",
     "PLAIN_THREADS",
     "RESOLVERS",
     "RESOLVER_CONTEXT",
@@ -52,6 +56,12 @@ MANAGER = "contextlib.contextmanager"
 # The classes of managers that can decorate; https://docs.python.org/3/library/contextlib.html
 DECORATING, ASYNC_DECORATING = "contextlib.ContextDecorator", "contextlib.AsyncContextDecorator"
 MANAGERS = frozenset({MANAGER, "contextlib.asynccontextmanager"})
+
+# What gives a function the object that Click's context keeps for the commands, in this attribute.
+# https://click.palletsprojects.com/en/stable/complex/#contexts
+PASSED_ATTRIBUTE = "obj"
+PASSING: frozenset[str] = frozenset({"click.pass_obj", "click.make_pass_decorator"})
+PASSING_CONTEXT, CONTEXT = "click.pass_context", "click.Context"
 
 # What argparse keeps for an attribute of the namespace: `parser.set_defaults(func=run)`.
 # https://docs.python.org/3/library/argparse.html#sub-commands
