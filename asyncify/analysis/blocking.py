@@ -13,6 +13,7 @@ from functools import cached_property
 
 from asyncify import facts as f
 from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.consumers import applied
 from asyncify.analysis.environments import is_alembic
 from asyncify.analysis.foreign_names import ForeignNames
 from asyncify.analysis.program import Class, Function, Module, dotted
@@ -22,19 +23,22 @@ from asyncify.vocabulary.frameworks import Rule
 from asyncify.vocabulary.tasks import STARTUP
 from asyncify.vocabulary.testing import is_test_path
 
+_RUNNING = ("def", "lambda")
 _STARTING_LOOPS = frozenset({name.rpartition(".")[2] for name in LOOPS} | {"run_until_complete"})
 
 
 @dataclass(frozen=True, slots=True)
 class BlockingCall:
     """One call in a function on the event loop. ``name`` is what blocks in the end, ``below`` are
-    the plain functions of the program between; ``row`` says what that is."""
+    the plain functions of the program between; ``row`` says what that is. ``applied``: the call is
+    given what blocks, and calls it (``map``, ``sorted``)."""
 
     function: Function
     operation: int
     row: words.Blocks
     name: str
     below: tuple[Function, ...] = ()
+    applied: bool = False
 
 
 _Call = tuple[Function, int]
@@ -68,7 +72,8 @@ class BlockingCalls:
                 if self._is_awaited(caller, index):
                     continue  # it is the async one of two that share a name
                 below = (inner.function, *inner.below)
-                call = BlockingCall(caller, index, inner.row, inner.name, below)
+                is_applied = self._applies(caller, index, inner.function)
+                call = BlockingCall(caller, index, inner.row, inner.name, below, is_applied)
                 if self._is_on_loop(caller):
                     yield call
                 elif caller not in seen and self._hands_on(call):
@@ -84,7 +89,9 @@ class BlockingCalls:
         """Does whoever calls a plain function wait for what blocks in it?"""
         facts = call.function.facts
         is_plain = not facts.is_async and call.function not in self.coloring.turned
-        return is_plain and facts.kind == "def" and not facts.is_generator and not call.row.is_file
+        return (
+            is_plain and facts.kind in _RUNNING and not facts.is_generator and not call.row.is_file
+        )
 
     # -- what blocks by itself
 
@@ -98,7 +105,7 @@ class BlockingCalls:
                         found[function] = None
         order = {module: n for n, module in enumerate(self.program.modules.values())}
         for function in sorted(found, key=lambda fn: (order[fn.module], fn.index)):
-            if function.facts.kind == "def" and not is_test_path(function.module.path):
+            if function.facts.kind in _RUNNING and not is_test_path(function.module.path):
                 yield function
 
     @cached_property
@@ -158,10 +165,18 @@ class BlockingCalls:
                 continue
             if operation[4] & f.GENERATOR and not self._is_consumed(function, index):
                 continue
-            name = self.names.of(function, operation[5])
-            row = words.blocks(name) if name else None
-            if row is not None and not self._is_nothing(operations, operation):
-                yield BlockingCall(function, index, row, name)
+            for called, is_applied in self._called(function, index):
+                name = self.names.of(function, called)
+                row = words.blocks(name) if name else None
+                if row is not None and not self._is_nothing(operations, operation):
+                    yield BlockingCall(function, index, row, name, applied=is_applied)
+
+    def _called(self, function: Function, index: int) -> Iterator[tuple[int, bool]]:
+        """What a call calls: also ``max(passwords, key=hash_password)``."""
+        yield function.body.operations[index][5], False
+        consumer = applied(self.colors.uses.layout(function), index)
+        if consumer is not None and consumer.function >= 0:
+            yield consumer.function, True
 
     def _is_consumed(self, function: Function, index: int) -> bool:
         """Is the generator expression around an operation given to something right away?"""
@@ -192,8 +207,15 @@ class BlockingCalls:
 
     def _evaluated_calls(self, function: Function) -> Iterator[_Call]:
         for caller, use in self.colors.callers().get(function, ()):
-            if use.kind == "call" and set(use.callees) == {function}:
+            if use.kind in ("call", "apply") and set(use.callees) == {function}:
                 yield caller, use.operation
+
+    def _applies(self, caller: Function, index: int, function: Function) -> bool:
+        """``map(slow, items)``"""
+        return any(
+            use.kind == "apply" and use.operation == index and function in use.callees
+            for use in self.colors.uses.of(caller)
+        )
 
     def _calls_by_name(self, function: Function) -> Iterator[_Call]:
         evaluations = self.colors.inference.evaluations

@@ -1,4 +1,4 @@
-"""Names that a program computes: how they begin, as far as that is written down.
+"""Names that a program computes: how they begin and end, as far as that is written down.
 
 ``getattr(self, f"on_{kind}")`` may be any method that begins so. The name may have been put
 together before, of a constant of the module or class, or be one of those that ``startswith`` lets
@@ -7,14 +7,62 @@ through.
 
 from __future__ import annotations
 
+import re
+from typing import NamedTuple
+
 from asyncify import facts as f
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Class, Program, Variable
 from asyncify.analysis.statements import names_assigned, statements_of
 
+_LAST_CONVERSION = re.compile(r"^.*%(?:\(\w*\))?[-#0 +.\d]*[a-zA-Z%]", re.DOTALL)
 _STEPS = 4  # assignments and operators between a name and what it is made of
 _FILTER = "startswith"
 _KEEPING = {"lower", "strip", "rstrip", "removesuffix"}  # methods that leave a beginning as it is
+
+
+class Shape(NamedTuple):
+    """How a name begins and ends; nothing of it may be known."""
+
+    start: str
+    end: str
+
+    @property
+    def is_known(self) -> bool:
+        return bool(self.start or self.end)
+
+    def fits(self, name: str) -> bool:
+        return name.startswith(self.start) and name.endswith(self.end)
+
+
+def shape(program: Program, layout: Layout, index: int) -> Shape:
+    """How the text that an operation gives begins and ends."""
+    start, end = beginning(program, layout, index), _ending(layout, index)
+    return Shape(start, "" if layout.operations[index][0] == f.CONSTANT else end)
+
+
+def _ending(layout: Layout, index: int, steps: int = _STEPS) -> str:
+    """The text that the value of an operation ends with, or ''."""
+    operation = layout.operations[index]
+    kind = operation[0]
+    if steps == 0:
+        return ""
+    if kind == f.CONSTANT:
+        return operation[5] if isinstance(operation[5], str) else ""
+    if kind == f.FORMAT:
+        return str(operation[7][-1]) if operation[7] else ""
+    if kind == f.NAME and operation[5] in layout.function.facts.bound:
+        found = {_ending(layout, i, steps - 1) for i in assignments(layout, operation[5])}
+        return found.pop() if len(found) == 1 else ""
+    if kind == f.OPERATOR and operation[5] == "Add":
+        return _ending(layout, operation[6][-1], steps - 1)
+    if kind == f.OPERATOR and operation[5] == "Mod":
+        return _LAST_CONVERSION.sub("", _text(layout.operations[operation[6][0]]))
+    if kind == f.CALL and layout.operations[operation[5]][0] == f.ATTRIBUTE:
+        callee = layout.operations[operation[5]]
+        text = _text(layout.operations[callee[5]]) if callee[6] == "format" else ""
+        return text.rpartition("}")[2]
+    return ""
 
 
 def beginning(program: Program, layout: Layout, index: int, steps: int = _STEPS) -> str:

@@ -1,7 +1,7 @@
 """Methods that are looked up by a name which nobody has written down: ``getattr(service, action)``.
 
-Where it isn't known how the name begins, what is called may be any method of the object that takes
-such arguments.
+Where it isn't known how the name begins or ends, what is called may be any method of the object
+that takes such arguments.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
-from asyncify.analysis.computed_names import assignments, beginning
+from asyncify.analysis.computed_names import assignments, shape
 from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.program import Function
 
@@ -37,10 +37,10 @@ def lookup(evaluation: Evaluation, place: int) -> f.Operation | None:
 def methods(evaluation: Evaluation, operation: f.Operation) -> Iterator[Function]:
     """The methods that a ``getattr`` may give."""
     layout = evaluation.inference.layout(evaluation.function)
-    start = beginning(evaluation.program, layout, operation[6][1])
+    named = shape(evaluation.program, layout, operation[6][1])
     for atom in evaluation.values[operation[6][0]]:
         if isinstance(atom, v.Instance):
             for cls in dict.fromkeys((*atom.cls.ancestors, *atom.cls.descendants())):
                 for name, method in cls.methods.items():
-                    if name.startswith(start) and not name.startswith("__"):
+                    if named.fits(name) and not name.startswith("__"):
                         yield method

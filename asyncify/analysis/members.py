@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from asyncify import facts as f
 from asyncify.analysis import modules, queries, records
 from asyncify.analysis import values as v
-from asyncify.analysis.computed_names import beginning
+from asyncify.analysis.computed_names import shape
 from asyncify.analysis.likely import is_mock, spelled
 from asyncify.analysis.program import Class, Function, Module, Variable
 from asyncify.analysis.slots import Group
@@ -100,13 +100,13 @@ def _own_name(atom: v.Atom, name: str) -> str:
 
 def by_name(evaluation: Evaluation, given: list[v.Value], place: int) -> v.Value:
     """``getattr(object, name)``; where only a table of the class may say which name that is, or how
-    it begins, it is any method that this names."""
+    it begins or ends, it is any method that this names."""
     names = [a.value for a in given[1] if isinstance(a, v.Literal)]
     if names or place < 0:
         return v.join(
             of(evaluation, a, name) for name in names if isinstance(name, str) for a in given[0]
         )
-    start = beginning(evaluation.program, evaluation.inference.layout(evaluation.function), place)
+    named = shape(evaluation.program, evaluation.inference.layout(evaluation.function), place)
     default = v.join(given[2:])
     found: list[v.Value] = [frozenset(a for a in default if isinstance(a, v.FunctionObject))]
     for atom in given[0]:
@@ -118,12 +118,12 @@ def by_name(evaluation: Evaluation, given: list[v.Value], place: int) -> v.Value
             found += [
                 of(evaluation, atom, method)
                 for method in dict.fromkeys(name for cls in family for name in cls.methods)
-                if (method.startswith(start) if start else method in words)
+                if (named.fits(method) if named.is_known else method in words)
                 and not method.startswith("__")
             ]
         elif isinstance(atom, v.ModuleObject):
             own = modules.own(evaluation.program, atom.module)
-            found += [v.one(member) for name, member in own if name.startswith(start)]
+            found += [v.one(member) for name, member in own if named.fits(name)]
     return v.join(found)
 
 

@@ -80,11 +80,24 @@ class Places:
         if use.kind == "member" and use.row is not None:
             if self._reads_cursor(use, layout):
                 return Obstacle("ASY203", f"What `{use.name}` gives here depends on the driver.")
+            if self._is_kept(use, layout):
+                reason = f"`{use.name}` is called by another name, and has no async method for it."
+                return Obstacle("ASY203", reason)
             if use.row.form is Form.REFUSE:
                 return Obstacle("ASY203", f"`{use.name}` has no async form.")
             if self.streams(use) and self.stream(use) is None:
                 return Obstacle("ASY203", f"`{use.name}` streams its result.")
         return None
+
+    def _is_kept(self, use: Use, layout: Layout) -> bool:
+        """``save = session.bulk_save_objects``: is a method called by another name, which becomes
+        more than a method?"""
+        operation, row = layout.operations[use.operation], use.row
+        if operation[0] != f.CALL or layout.operations[operation[5]][0] == f.ATTRIBUTE:
+            return False
+        return row is not None and (
+            row.form is Form.RUN_SYNC or (row.form is Form.TEMPLATE and "{receiver}" in row.awaited)
+        )
 
     def _asked(self, use: Use, layout: Layout) -> Obstacle | None:
         """A special method that Python calls."""

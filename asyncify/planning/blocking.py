@@ -56,7 +56,7 @@ class BlockingPlanner(Planner):
         operation = function.body.operations[call.operation]
         if operation[4] & f.GENERATOR or function.module.path in self.colors.blocked:
             return False
-        if call.name in ENTERED and not call.below:
+        if call.applied or (call.name in ENTERED and not call.below):
             return False
         if function.body.operations[operation[5]][0] not in (f.NAME, f.ATTRIBUTE):
             return False  # `partial(send, mail)()`

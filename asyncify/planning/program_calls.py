@@ -398,7 +398,19 @@ class CallPlanner(UsePlanner):
                 outside=outside,
             )
         )  # fmt: skip
+        self._hand_sync_methods(use, layout, draft)
         return True
+
+    def _hand_sync_methods(self, use: Use, layout: Layout, draft: Draft) -> None:
+        """``run(session.add_all, users)``: what runs inside run_sync calls the sync method."""
+        operation = layout.operations[use.operation]
+        values = self.inference.evaluations[use.function].values
+        for index in (*operation[6], *(i for _, i in operation[7])):
+            given = layout.operations[index] if index >= 0 else ()
+            base = given[5] if given[:1] == (f.ATTRIBUTE,) else -1
+            known = [a for a in values[base] if isinstance(a, v.Known)] if base >= 0 else []
+            if known and any(isinstance(a, v.KnownMethod) for a in values[index]):
+                self.sync_object(use._replace(owner=known[0]), layout.operations[base], draft)
 
     def _may_load(self, use: Use, layout: Layout) -> bool:
         """Is an attribute of a mapped object among the arguments, which may have to be loaded?"""
