@@ -10,25 +10,39 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from asyncify import facts as f
 from asyncify.analysis.colors import Colors
 from asyncify.analysis.layout import Layout
-from asyncify.analysis.program import Function, Module, dotted
+from asyncify.analysis.program import Class, Function, Module, dotted
 from asyncify.analysis.use import Use
-from asyncify.decisions import RemoveStatement, RenameReference, ReplaceCall, ReplaceExpression
+from asyncify.decisions import (
+    InsertStatements,
+    RemoveStatement,
+    RenameReference,
+    ReplaceCall,
+    ReplaceExpression,
+)
 from asyncify.findings import Finding
 from asyncify.planning.draft import Draft, node_reference, reference
 from asyncify.planning.mocked_answers import ANYTHING, ITERATED, Answer, Answers
 from asyncify.planning.mocked_sessions import Mocked
 from asyncify.rules import finding
 from asyncify.sites import NodeRef
-from asyncify.vocabulary.testing import ASSERTIONS, MOCK_RESULT, PLAIN_ASSERTIONS, QUERY_MEMBER
+from asyncify.vocabulary.testing import (
+    ASSERTIONS,
+    ENTITY_ASSERTIONS,
+    MOCK_RESULT,
+    PLAIN_ASSERTIONS,
+    QUERY_MEMBER,
+)
 
 _ASKED = re.compile(r"\{session\}\.(\w+)\(")
 _RESULT = re.compile(r"\{awaited\}((?:\.\w+(?:\([^()]*\))?)*)")
 _STEP = re.compile(r"\.(\w+)(\(?)")
 _EFFECT = "side_effect"
+_ENTITIES = f".scalars.{MOCK_RESULT}."
 ENTERING = ("__enter__", "__aenter__")
 _ASKING = ("assert_", "call")  # `call_count`, `called`, `call_args`
 _RAISING = ("Error", "Exception")
@@ -38,6 +52,13 @@ _ADVICE = "Give what the statement is executed with the answer that the query's 
 # The chains of queries that are reached, and where a mock has to answer each from now on
 # (``execute.return_value.scalar_one.return_value``); '' where that isn't known.
 Asked = dict[tuple[str, ...], set[str]]
+
+
+class _Executing(NamedTuple):
+    """The one member that executes all queries, or '', and whether these select entities."""
+
+    member: str
+    selects: bool
 
 
 @dataclass(slots=True)
@@ -122,9 +143,12 @@ class Chains:
                 self._rename(function, answer, f"{root}.{where}")
                 settled.add(id(answer.statement))
                 self._share(function, answer, answers, asked)
-        return self._others(function, answers, settled, _executing(uses, asked))
+        executing = _Executing(_executing(uses, asked), _selects(asked))
+        return self._others(function, answers, settled, executing)
 
-    def _others(self, function: Function, answers: Answers, settled: set[int], member: str) -> bool:
+    def _others(
+        self, function: Function, answers: Answers, settled: set[int], executing: _Executing
+    ) -> bool:
         """Report what else is done with queries of the mock; its assertions follow."""
         layout, is_clean = answers.layout, True
         variables = set(answers.variables())
@@ -133,7 +157,7 @@ class Chains:
             if statement is None or id(statement) in settled:
                 continue
             if _is_query(layout.operations, index, answers.roots()):
-                if not self._assertion(function, answers, index, member):
+                if not self._assertion(function, answers, index, executing):
                     self._report(function, operation, answers.name)
                     is_clean = is_clean and _is_looked_at(layout, index)
             elif operation and dotted(layout.operations, index) in variables:
@@ -145,16 +169,22 @@ class Chains:
                         self._report(function, layout.operations[index], answers.name)
         return is_clean
 
-    def _assertion(self, function: Function, answers: Answers, index: int, member: str) -> bool:
-        """``db.query.assert_called_once()``: of what is executed instead."""
-        layout = answers.layout
+    def _assertion(
+        self, function: Function, answers: Answers, index: int, executing: _Executing
+    ) -> bool:
+        """``db.query.assert_called_once()``: of what is executed instead; with the model, of what
+        that selects, too."""
+        layout, member = answers.layout, executing.member
         parent = layout.parent(index)
         call = layout.parent(parent) if parent >= 0 else -1
         if not member or call < 0 or layout.operations[parent][0] != f.ATTRIBUTE:
             return False
         asserted, called = layout.operations[parent], layout.operations[call]
-        is_plain = called[0] == f.CALL and not called[6] and not called[7]
-        if not is_plain or asserted[6] not in PLAIN_ASSERTIONS:
+        if called[0] != f.CALL or called[7]:
+            return False
+        if len(called[6]) == 1 and asserted[6] in ENTITY_ASSERTIONS:
+            return executing.selects and self._of_entity(function, layout, call, member)
+        if called[6] or asserted[6] not in PLAIN_ASSERTIONS:
             return False
         draft = self.draft(function.module)
         renamed = [(layout.operations[index], member)]
@@ -163,6 +193,25 @@ class Chains:
         for operation, new in renamed:
             node, site = reference(operation), draft.site(operation)
             draft.add(RenameReference(node=node, site=site, new=new))
+        return True
+
+    def _of_entity(self, function: Function, layout: Layout, call: int, member: str) -> bool:
+        """``db.query.assert_called_once_with(User)``: the statement selects that."""
+        operations, called = layout.operations, layout.operations[call]
+        program, entity = self.colors.program, called[6][0]
+        is_model = entity >= 0 and isinstance(
+            program.resolve_expression(function, operations, entity), Class
+        )
+        if not is_model or self.is_sync:
+            return False
+        draft, asserted = self.draft(function.module), operations[called[5]]
+        name = dotted(operations, operations[asserted[5]][5])
+        node, site = node_reference(function, call), draft.site(called)
+        template = f"{name}.{member}.{ENTITY_ASSERTIONS[asserted[6]]}()"
+        draft.add(ReplaceExpression(node=node, site=site, template=template))
+        source = f"assert {name}.{member}.await_args.args[0].column_descriptions[0]"
+        source += f'["entity"] is {dotted(operations, entity)}\n'
+        draft.add(InsertStatements(node=node, site=site, source=source, where="after"))
         return True
 
     def _rename(self, function: Function, answer: Answer, new: str) -> None:
@@ -248,6 +297,10 @@ def _executing(uses: Iterable[Use], asked: Asked) -> str:
     if len(first) != 1 or any(use.kind == "member" and use.name in first for use in uses):
         return ""
     return min(first)
+
+
+def _selects(asked: Asked) -> bool:
+    return all(_ENTITIES in where for places in asked.values() for where in places)
 
 
 def _is_looked_at(layout: Layout, index: int) -> bool:

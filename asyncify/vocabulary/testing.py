@@ -199,6 +199,11 @@ ASSERTIONS: dict[str, str] = {
 }
 # Those that say nothing of the arguments.
 PLAIN_ASSERTIONS = ("assert_called", "assert_called_once", "assert_not_called")
+# Those that say which model a mocked query was made of, as far as an AsyncMock says it by itself.
+ENTITY_ASSERTIONS: dict[str, str] = {
+    "assert_called_with": "assert_awaited",
+    "assert_called_once_with": "assert_awaited_once",
+}
 # What the mock of a session is one of, by a member that only that has; an empty one is any other.
 MOCKED_SESSIONS: tuple[tuple[str, str], ...] = (
     ("exec", "sqlmodel.ext.asyncio.session.AsyncSession"),
