@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from asyncify import facts as f
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.program import Class, Function, Module
+from asyncify.analysis.sides import ENTERED_AS
 from asyncify.decisions import MakeAsync
 from asyncify.findings import Finding
 from asyncify.planning.draft import Draft
@@ -37,6 +38,7 @@ class Doubles:
     coloring: Coloring
     sessions: MockedSessions
     draft: Callable[[Module], Draft]
+    factories: set[Class]  # those that stand for factories of sessions
 
     def plan(self) -> Iterator[Finding]:
         """Each class of the tests that has methods under names of a session's."""
@@ -46,7 +48,8 @@ class Doubles:
             if not is_test_path(cls.module.path):
                 continue
             methods = [m for each in cls.ancestors for m in each.methods.values()]
-            if any(m.name in _NAMES for m in methods) and any(self._is_given(cls)):
+            named = any(m.name in _NAMES for m in methods)
+            if cls in self.factories or (named and any(self._is_given(cls))):
                 yield from self._methods(cls, [m for m in methods if m not in seen])
                 seen.update(methods)
 
@@ -67,10 +70,12 @@ class Doubles:
                 continue
             draft, facts = self.draft(method.module), method.facts
             site = Site(draft.module.path, facts.line, facts.column)
-            called = name in _AWAITED and self.colors.callers().get(method)
+            awaited = name in _AWAITED or name in ENTERED_AS
+            called = awaited and self.colors.callers().get(method)
             if called or name == QUERY_MEMBER:
                 reason = f"`{cls.name}` stands for a session that is async now, "
                 reason += _CALLED if called else _QUERIED
                 yield finding("ASY608", site, reason, _ADVICE)
-            elif name in _AWAITED:
-                draft.add(MakeAsync(node=NodeRef("FunctionDef", facts.number, name), site=site))
+            elif awaited:
+                node, rename = NodeRef("FunctionDef", facts.number, name), ENTERED_AS.get(name, "")
+                draft.add(MakeAsync(node=node, site=site, rename=rename))

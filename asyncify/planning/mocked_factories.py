@@ -13,13 +13,14 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.layout import Layout
-from asyncify.analysis.program import Function, Module, Symbol, Variable, dotted
+from asyncify.analysis.program import Class, Function, Module, Symbol, Variable, dotted
+from asyncify.analysis.sides import ENTERED_AS
 from asyncify.decisions import CloseToAsyncWith, InsertStatements, RenameReference
 from asyncify.planning.draft import Draft, call_reference, reference
 from asyncify.planning.mocked_chains import ENTERING
 from asyncify.planning.mocked_functions import MockedFunctions
 from asyncify.sites import NodeRef
-from asyncify.vocabulary.testing import MOCK_RESULT, MOCKS
+from asyncify.vocabulary.testing import MOCK_RESULT, MOCKS, is_test_path
 
 _CLOSE = "close"
 _ENTERED = f"{MOCK_RESULT}.__enter__.{MOCK_RESULT}"
@@ -38,6 +39,7 @@ class MockedFactories:
     names: set[tuple[Function, str]] = field(default_factory=set)
     # The names of those among them that the factory gives by itself.
     plain: set[tuple[Function, str]] = field(default_factory=set)
+    doubles: set[Class] = field(default_factory=set)  # classes that stand for sessions
     # How else what they give is named.
     held: dict[tuple[Function, int], str] = field(default_factory=dict)
     # The mocks of factories, and what of them is a session that nobody has made.
@@ -91,6 +93,9 @@ class MockedFactories:
                 continue
             result = dict(operation[7]).get(MOCK_RESULT, -1)
             value = operations[given] if given >= 0 else ()
+            if self._is_double(function, operations, given):
+                self.functions.settled.add((function, operation))
+                continue
             if value and value[0] == f.LAMBDA:
                 inner = function.module.functions[value[5]]
                 name = dotted(inner.body.operations, inner.body.statements[0][7])
@@ -113,6 +118,25 @@ class MockedFactories:
                 name = self.functions.awaits.bound(function, operation)
                 if name:
                     self._factory(function, name, operation)
+
+    def _is_double(
+        self, function: Function, operations: tuple[f.Operation, ...], given: int
+    ) -> bool:
+        """``FakeSession``, ``lambda: FakeSession()``: a class of the tests that is entered?"""
+        value = operations[given] if given >= 0 else ()
+        inner = function
+        if value and value[0] == f.LAMBDA:
+            inner = function.module.functions[value[5]]
+            operations, given = inner.body.operations, inner.body.statements[0][7]
+            value = operations[given]
+            given = value[5] if value[0] == f.CALL else -1
+        cls = self.colors.program.resolve_expression(inner, operations, given) if value else None
+        if not isinstance(cls, Class) or not is_test_path(cls.module.path):
+            return False
+        found = all(cls.find(name) is not None for name in ENTERED_AS)
+        if found:
+            self.doubles.add(cls)
+        return found
 
     def _is_factory(self, symbol: Symbol) -> bool:
         if not isinstance(symbol, Variable):

@@ -78,7 +78,8 @@ class MockPlanner:
         self._stand_ins()
         objects = list(self.objects.plan())
         self.models.plan()
-        doubles = Doubles(self.colors, self.coloring, self.sessions, self.draft).plan()
+        standing = self.factories.doubles
+        doubles = Doubles(self.colors, self.coloring, self.sessions, self.draft, standing).plan()
         others = [*self._engines(), *objects, *doubles, *self._overrides()]
         own = (*self.chains.findings, *self.gets.findings, *self.functions.findings)
         return [*own, *others]
