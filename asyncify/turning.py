@@ -12,8 +12,8 @@ from asyncify.findings import Finding
 @dataclass(frozen=True, slots=True)
 class Node:
     """One function. ``color``: ``turns``, ``async`` (it is async already), ``island`` (stays sync
-    and is entered through `run_sync`) or ``stays`` (sync, and why in ``reason``). ``io`` names the
-    I/O that it does itself, as "name (line n)", or is empty."""
+    and is entered through `run_sync`) or ``stays`` (sync). ``reason`` says why, where no call does.
+    ``io`` names the I/O that it does itself, as "name (line n)", or is empty."""
 
     name: str
     path: str
@@ -35,7 +35,8 @@ class Call:
 @dataclass(frozen=True, slots=True)
 class Turning:
     """The graph: functions in order of their places, and calls in order. ``names`` are all
-    functions of the program, but for the files that are ``unread``."""
+    functions of the program, and the bodies of modules and classes that are in the graph, but for
+    the files that are ``unread``."""
 
     nodes: tuple[Node, ...] = ()
     calls: tuple[Call, ...] = ()

@@ -154,6 +154,20 @@ def test_why_of_what_stays(folder: Path, turning: Turning) -> None:
     assert "execute (line 16)" in output
 
 
+def test_why_of_the_body_of_a_module_and_of_what_turns_with_another(folder: Path) -> None:
+    more = (
+        "\n\nclass Quiet(Users):\n    def get(self, number: int) -> object:\n        return None\n"
+    )
+    (folder / "app.py").write_text(PROGRAM + more)
+    (folder / "script.py").write_text(
+        "from sqlalchemy import create_engine\n"
+        'TOTAL = create_engine("sqlite:///app.db").connect().execute(1)\n'
+    )
+    assert "script (script.py:1) starts an event loop" in invoke("why", "script", folder).output
+    output = invoke("why", "Quiet.get", folder).output
+    assert "It turns with `app:Users.get`, which is called where it is called." in output
+
+
 def test_why_of_no_function(folder: Path) -> None:
     result = invoke("why", "app:Users.gat", folder)
     assert result.exit_code == 2

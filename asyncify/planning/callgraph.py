@@ -17,9 +17,9 @@ def turning_of(colors: Colors, coloring: Coloring) -> Turning:
         for function in ordered for use in colors.uses.of(function)
         for callee in use.callees if callee in reached and use.runs(callee)
     )  # fmt: skip
-    names = frozenset(fn.qualname for fn in colors.program.functions() if fn.facts.kind == "def")
     nodes = tuple(_node(function, colors, coloring) for function in ordered)
-    return Turning(nodes, tuple(calls), names)
+    names = {fn.qualname for fn in colors.program.functions() if fn.facts.kind == "def"}
+    return Turning(nodes, tuple(calls), frozenset(names.union(node.name for node in nodes)))
 
 
 def _node(function: Function, colors: Colors, coloring: Coloring) -> Node:
@@ -32,13 +32,21 @@ def _node(function: Function, colors: Colors, coloring: Coloring) -> Node:
 
 
 def _color(function: Function, colors: Colors, coloring: Coloring) -> tuple[str, str]:
-    """What becomes of the function, and why where it doesn't turn."""
+    """What becomes of the function, and why where its calls don't tell."""
     obstacle = coloring.failed.get(function) or colors.obstacle(function)
     reason = obstacle.reason if obstacle is not None else ""
     if function in coloring.islands:
         return "island", reason
     if function in coloring.turned and function not in coloring.stays:
-        return ("async" if function.facts.is_async else "turns"), ""
+        return ("async" if function.facts.is_async else "turns"), _company(function, coloring)
     if function.facts.kind == "module" and function not in coloring.stays and not reason:
         return "starts", ""
     return "stays", reason or "It shares sessions or calls with what can't turn."
+
+
+def _company(function: Function, coloring: Coloring) -> str:
+    """With whom a function turns that reaches no I/O itself."""
+    cause = coloring.causes.get(function)
+    if cause is None or cause.function is function:
+        return ""
+    return f"It turns with `{cause.function.qualname}`, which is called where it is called."
