@@ -135,10 +135,11 @@ class _Queries:
         chains = Chains(self.colors, self.draft, is_sync=True)
         functions = MockedFunctions(self.colors, self.turning, self.draft)
         requests = MockedRequests(self.colors, functions)
-        sessions = MockedSessions(self.colors, self.turning, self.draft, requests)
+        sessions = MockedSessions(self.colors, self.turning, requests)
         factories = MockedFactories(self.colors, self.turning, self.draft, functions)
         factories.find()
         sessions.given, sessions.names = factories.given, factories.names
+        sessions.held = factories.held
         for function, path in factories.unmade:
             chains.plan(Mocked(function, -1, ((function, path),)), sessions.reached)
         for mocked in list(sessions.find(is_session)):

@@ -101,7 +101,7 @@ class Chains:
 
     def _given(self, mocked: Mocked) -> None:
         """``MagicMock(**{"query.return_value.first.return_value": 1})``"""
-        operations = mocked.function.body.operations
+        operations = mocked.operations
         for key, index in operations[mocked.call][7] if mocked.call >= 0 else ():
             given = operations[index] if not key and index >= 0 else ()
             for each in given[5] if given and given[0] == f.DICT else ():

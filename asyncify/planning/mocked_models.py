@@ -87,7 +87,7 @@ class MockedModels:
                     self._having(function, self._names)
         for mocked in self.sessions.find(self._is_awaited):
             if self.sessions.is_plain(mocked):
-                self._rename(mocked.function, mocked.function.body.operations[mocked.call])
+                self._rename(mocked.function, mocked.operations, mocked.call)
 
     def _having(self, function: Function, names: set[str]) -> None:
         """``MagicMock(orders=[])``, ``customer.orders = []``"""
@@ -101,7 +101,7 @@ class MockedModels:
             if operation and operation[0] == f.CALL:
                 given = {key for key, _ in operation[7]}
                 if not given.isdisjoint(names) or not held.isdisjoint(_named(function, index)):
-                    self._rename(function, operation)
+                    self._rename(function, operations, index)
 
     def _is_awaited(self, value: v.Value) -> bool:
         """Is something an instance of which an attribute is awaited?"""
@@ -119,7 +119,7 @@ class MockedModels:
         operations = function.body.operations
         operation = operations[index] if index >= 0 else ()
         if operation and operation[0] == f.CALL:
-            self._rename(function, operation)
+            self._rename(function, operations, index)
         elif operation and operation[0] == f.SEQUENCE:
             for item in operation[6]:
                 self._made(function, item)
@@ -128,11 +128,11 @@ class MockedModels:
             for maker in sharing(function, name):
                 for at, made in enumerate(maker.body.operations):
                     if made and made[0] == f.CALL and name in _named(maker, at):
-                        self._rename(maker, made)
+                        self._rename(maker, maker.body.operations, at)
 
-    def _rename(self, function: Function, operation: f.Operation) -> None:
-        callee = function.body.operations[operation[5]]
-        last = dotted(function.body.operations, operation[5]).rpartition(".")[2]
+    def _rename(self, function: Function, operations: tuple[f.Operation, ...], index: int) -> None:
+        made = operations[index][5]
+        callee, last = operations[made], dotted(operations, made).rpartition(".")[2]
         if last not in MOCKS or not self._class(function):
             return
         draft = self.draft(function.module)

@@ -15,7 +15,7 @@ from asyncify.analysis.program import Class, Function, Module, Variable, dotted
 from asyncify.analysis.statements import statements_of
 from asyncify.decisions import EditArguments, RenameReference
 from asyncify.findings import Finding
-from asyncify.planning.draft import Draft, call_reference, reference
+from asyncify.planning.draft import Draft, node_of, reference
 from asyncify.planning.mocked_classes import given_for_classes, unspecified
 from asyncify.planning.mocked_functions import MockedFunctions
 from asyncify.planning.mocked_sessions import Mocked, MockedSessions
@@ -75,7 +75,7 @@ class MockedObjects:
                 self._add(mocked, awaited)
                 self._asserted(mocked, awaited)
             else:
-                operation = mocked.function.body.operations[mocked.call]
+                operation = mocked.operations[mocked.call]
                 site = self.draft(mocked.function.module).site(operation)
                 yield finding("ASY608", site, _REASON, _ADVICE)
 
@@ -118,7 +118,7 @@ class MockedObjects:
 
     def _is_spec(self, mocked: Mocked, family: set[Class]) -> bool:
         """Is it made by the class itself, which says what is awaited?"""
-        function, operations = mocked.function, mocked.function.body.operations
+        function, operations = mocked.function, mocked.operations
         operation = operations[mocked.call]
         given = [*operation[6][:1], *(i for k, i in operation[7] if k in MOCKED_SPECS)]
         program = self.inference.program
@@ -142,14 +142,16 @@ class MockedObjects:
     def _members(self, mocked: Mocked, awaited: dict[str, Function]) -> bool:
         """``MagicMock(add=Mock())`` and ``store.add = Mock()``. False where something else takes a
         method's place, which may not be awaited."""
-        function, operations = mocked.function, mocked.function.body.operations
-        given = [(function, index) for name, index in operations[mocked.call][7] if name in awaited]
+        function, operations = mocked.function, mocked.operations
+        keywords = operations[mocked.call][7]
+        given = [(function, operations, index) for name, index in keywords if name in awaited]
         for holder, name in dict.fromkeys(mocked.holders):
-            given += [(holder, i) for i in self._assigned(holder, name, awaited)]
+            own = holder.body.operations
+            given += [(holder, own, i) for i in self._assigned(holder, name, awaited)]
         known = True
-        for holder, index in given:
-            operation = holder.body.operations[index]
-            callee = holder.body.operations[operation[5]] if operation[0] == f.CALL else operation
+        for holder, own, index in given:
+            operation = own[index]
+            callee = own[operation[5]] if operation[0] == f.CALL else operation
             last = (
                 callee[5] if callee[0] == f.NAME else callee[6] if callee[0] == f.ATTRIBUTE else ""
             )
@@ -179,7 +181,7 @@ class MockedObjects:
 
     def _add(self, mocked: Mocked, awaited: dict[str, Function]) -> None:
         """``MagicMock(add=AsyncMock())``"""
-        function, operations = mocked.function, mocked.function.body.operations
+        function, operations = mocked.function, mocked.operations
         operation = operations[mocked.call]
         draft, written = self.draft(function.module), dotted(operations, operation[5])
         owner = written.rpartition(".")[0]
@@ -195,7 +197,7 @@ class MockedObjects:
             for name, method in sorted(awaited.items()) if name not in given
         ]  # fmt: skip
         if edits:
-            node, site = call_reference(function, mocked.call), draft.site(operation)
+            node, site = node_of(operations, mocked.call), draft.site(operation)
             draft.add(EditArguments(node=node, site=site, set_keywords=tuple(edits)))
 
     def _plain(self, written: str, method: Function) -> str:

@@ -15,11 +15,9 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.declarations import foreign_name, normalised
-from asyncify.analysis.overrides import overriding
-from asyncify.analysis.program import Class, Function, Module, dotted
+from asyncify.analysis.overrides import Override, overrides, overriding
+from asyncify.analysis.program import Class, Function, dotted
 from asyncify.analysis.use import Use
-from asyncify.decisions import EditArguments, RenameReference
-from asyncify.planning.draft import Draft, call_reference, reference
 from asyncify.planning.mocked_awaits import sharing
 from asyncify.planning.mocked_requests import MockedRequests
 from asyncify.vocabulary.names import KINDS
@@ -28,12 +26,8 @@ from asyncify.vocabulary.testing import (
     ASYNC_MOCK,
     AUTOSPEC,
     MOCK_RESULT,
-    MOCKED_SESSIONS,
     MOCKED_SPECS,
     MOCKS,
-    OF_AUTOSPEC,
-    PLAIN_MOCK,
-    QUERY_MEMBER,
     TEST_FUNCTIONS,
     is_test_path,
 )
@@ -51,6 +45,13 @@ class Mocked:
     call: int
     holders: tuple[tuple[Function, str], ...]
     overrides: bool = False  # it takes the place of a dependency: who gets it isn't followed
+    is_default: bool = False  # of a parameter: ``def session(db=MagicMock())``
+
+    @property
+    def operations(self) -> tuple[f.Operation, ...]:
+        """Those that the call is one of."""
+        function = self.function
+        return function.signature.operations if self.is_default else function.body.operations
 
 
 class MockedSessions:
@@ -60,7 +61,6 @@ class MockedSessions:
         self,
         colors: Colors,
         coloring: Coloring,
-        draft: Callable[[Module], Draft],
         requests: MockedRequests,
     ) -> None:
         self.colors = colors
@@ -68,7 +68,6 @@ class MockedSessions:
         self.requests = requests
         self.inference = colors.inference
         self.program = colors.inference.program
-        self.draft = draft
         self.wanted: Callable[[v.Value], bool] = is_session
         # The mocks of functions that give sessions: calls that make them.
         self.makers: set[tuple[Function, int]] = set()
@@ -76,6 +75,7 @@ class MockedSessions:
         self.given: set[tuple[Function, int]] = set()
         self.names: set[tuple[Function, str]] = set()
         self.held: dict[tuple[Function, int], str] = {}
+        self._overriding: tuple[Override, ...] | None = None
         self._names_in: dict[Function, dict[str, list[int]]] = {}
         # What takes the place of variables: expressions, and what they stand for.
         self.in_place: dict[tuple[Function, int], v.Value] = {}
@@ -86,10 +86,27 @@ class MockedSessions:
         functions = {fn: None for word in _MAKERS for fn in self.program.mentioning(word)}
         for function in functions:
             for index, operation in enumerate(function.body.operations):
-                if operation and operation[0] == f.CALL and self._makes_mock(function, operation):
+                if (
+                    operation
+                    and operation[0] == f.CALL
+                    and self._makes_mock(function.body.operations, operation)
+                ):
                     mocked = self._mocked(function, index)
                     if mocked is not None:
                         yield mocked
+            yield from self._defaults(function)
+
+    def _defaults(self, function: Function) -> Iterator[Mocked]:
+        """``def session(db=MagicMock())``"""
+        operations = function.signature.operations if function.facts.kind == "def" else ()
+        for parameter in function.signature.parameters if operations else ():
+            made = operations[parameter.default] if parameter.default >= 0 else ()
+            if made and made[0] == f.CALL and self._makes_mock(operations, made):
+                target = (f.TO_NAME, parameter.name)
+                holders = tuple(self._with_helpers(self._held(function, target)))
+                overrides = any(self._overrides(holder, name) for holder, name in holders)
+                if overrides or any(self._is_given(holder, name) for holder, name in holders):
+                    yield Mocked(function, parameter.default, holders, overrides, is_default=True)
 
     def is_given(self, function: Function, index: int) -> bool:
         """Is what a call makes given to something that turns, for a parameter that is wanted?"""
@@ -99,6 +116,7 @@ class MockedSessions:
         holders = tuple(self._with_helpers(self._holders(function, index)))
         overrides = any(self._overrides(holder, name) for holder, name in holders)
         overrides = overrides or self._takes_place(function, index, holders)
+        overrides = overrides or self._stands_in(function, index, holders)
         given = overrides or self._given_directly(function, index)
         given = given or any(self._given_directly(*at) for at in self._by_key(function, index))
         given = given or any(self._is_given(holder, name) for holder, name in holders)
@@ -114,12 +132,27 @@ class MockedSessions:
             self.wanted(self._placed(*at)) for at in places
         )
 
+    def _stands_in(
+        self, function: Function, index: int, holders: tuple[tuple[Function, str], ...]
+    ) -> bool:
+        """Does a function give it that takes the place of a dependency?"""
+        places = [index]
+        places += [i for fn, name in holders if fn is function for i in self._written(fn, name)]
+        if not any(self._is_handed_out(function, i) for i in places):
+            return False
+        if self._overriding is None:
+            self._overriding = tuple(overrides(self.program))
+        return any(
+            each.override is function and self._is_overridden(each.function, each.key)
+            for each in self._overriding
+        )
+
     def _placed(self, function: Function, index: int) -> v.Value:
         return self.in_place.get((function, index), v.UNKNOWN)
 
     @staticmethod
-    def _makes_mock(function: Function, operation: f.Operation) -> bool:
-        callee = function.body.operations[operation[5]]
+    def _makes_mock(operations: tuple[f.Operation, ...], operation: f.Operation) -> bool:
+        callee = operations[operation[5]]
         if callee[0] not in (f.NAME, f.ATTRIBUTE):
             return False
         return (callee[5] if callee[0] == f.NAME else callee[6]) in _MAKERS
@@ -384,77 +417,22 @@ class MockedSessions:
 
     def is_plain(self, mocked: Mocked) -> bool:
         """Doesn't it say what it is a mock of, and doesn't anybody say what is awaited?"""
-        operation = mocked.function.body.operations[mocked.call]
+        operation = mocked.operations[mocked.call]
         held = [mocked.function, *(function for function, _ in mocked.holders)]
         told = any(ASYNC_MOCK.rpartition(".")[2] in function.facts.names for function in held)
         return not operation[6] and MOCKED_SPECS.isdisjoint(dict(operation[7])) and not told
 
-    # -- the edit
-
-    def respec(
-        self, mocked: Mocked, members: set[str], has_queries: bool, answer: str = ""
-    ) -> None:
-        """The mock is one of an async session, whose executions give plain mocks, or an ``answer``
-        of another kind; what is left of its queries (``has_queries``) needs the member that an
-        async session hasn't."""
-        function, operations = mocked.function, mocked.function.body.operations
-        operation = operations[mocked.call]
-        draft, keywords = self.draft(function.module), dict(operation[7])
-        edits: list[tuple[str, str]] = []
-        if MOCKED_SPECS.isdisjoint(keywords) and not operation[6]:
-            edits.append(("spec", draft.spell(self._session(members))))
-        written = self._maker(function, operation[5], members - keywords.keys())
-        owner = written.rpartition(".")[0]
-        for member in sorted(members - keywords.keys()):
-            made = f"{owner}.AsyncMock" if owner else draft.spell(ASYNC_MOCK)
-            edits.append((member, f"{made}(return_value={answer or written}())"))
-        if has_queries and QUERY_MEMBER not in keywords:
-            edits.append((QUERY_MEMBER, f"{written}()"))
-        if edits:
-            node, site = call_reference(function, mocked.call), draft.site(operation)
-            edit = EditArguments(
-                node=node, site=site, set_keywords=tuple(edits), remove_keywords=OF_AUTOSPEC
-            )
-            draft.add(edit)
-
-    def made(self, function: Function, members: set[str]) -> str:
-        """The mock of an async session, where none is made."""
-        draft = self.draft(function.module)
-        plain, awaited = draft.spell(PLAIN_MOCK), draft.spell(ASYNC_MOCK)
-        given = [f"spec={draft.spell(self._session(members))}"]
-        given += [f"{member}={awaited}(return_value={plain}())" for member in sorted(members)]
-        return f"{plain}({', '.join(given)})"
-
-    def _maker(self, function: Function, index: int, members: set[str]) -> str:
-        """What makes the mock: one that is made of a whole specification sets its members itself,
-        so where they have to give plain mocks another makes it."""
-        written = dotted(function.body.operations, index)
-        owner, _, last = written.rpartition(".")
-        if last != AUTOSPEC or not members:
-            return written
-        draft, callee = self.draft(function.module), function.body.operations[index]
-        new = f"{owner}.{MOCKS[0]}" if owner else draft.spell(PLAIN_MOCK)
-        renamed = new.rpartition(".")[2] if owner else new
-        draft.add(RenameReference(node=reference(callee), site=draft.site(callee), new=renamed))
-        draft.drop(last)
-        return new
-
-    @staticmethod
-    def _session(members: set[str]) -> str:
-        return next((name for member, name in MOCKED_SESSIONS if not member or member in members))
-
     def is_ours(self, mocked: Mocked) -> bool:
         """Is it a mock without a spec, or with that of a session?"""
-        operations = mocked.function.body.operations
-        operation = operations[mocked.call]
+        operation = mocked.operations[mocked.call]
         specs = [*operation[6][:1], *(i for k, i in operation[7] if k in MOCKED_SPECS)]
-        return all(i >= 0 and self._is_session_class(mocked.function, i) for i in specs)
+        return all(i >= 0 and self._is_session_class(mocked, i) for i in specs)
 
-    def _is_session_class(self, function: Function, index: int) -> bool:
+    def _is_session_class(self, mocked: Mocked, index: int) -> bool:
         """Is it a class of sessions, or another name for one?"""
-        name = foreign_name(function, function.body.operations, index, self.inference)
-        evaluation = self.inference.evaluations.get(function)
-        if not name and evaluation is not None:
+        name = foreign_name(mocked.function, mocked.operations, index, self.inference)
+        evaluation = self.inference.evaluations.get(mocked.function)
+        if not name and not mocked.is_default and evaluation is not None:
             value = evaluation.values[index] or ()
             name = next((atom.name for atom in value if isinstance(atom, v.Foreign)), "")
         return KINDS.get(normalised(name)) in _SESSIONS

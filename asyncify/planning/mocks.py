@@ -28,6 +28,7 @@ from asyncify.planning.mocked_models import MockedModels
 from asyncify.planning.mocked_objects import MockedObjects
 from asyncify.planning.mocked_requests import MockedRequests
 from asyncify.planning.mocked_sessions import Mocked, MockedSessions, is_engine, is_session
+from asyncify.planning.mocked_specs import MockedSpecs
 from asyncify.rules import finding
 from asyncify.vocabulary.names import TABLES
 from asyncify.vocabulary.rows import Form
@@ -56,9 +57,10 @@ class MockPlanner:
         self.gets = MockedGets(draft)
         self.functions = MockedFunctions(colors, coloring, draft)
         self.requests = MockedRequests(colors, self.functions)
-        self.sessions = MockedSessions(colors, coloring, draft, self.requests)
+        self.sessions = MockedSessions(colors, coloring, self.requests)
         self.members = MockedMembers(colors, coloring, self.functions)
         self.factories = MockedFactories(colors, coloring, draft, self.functions)
+        self.specs = MockedSpecs(draft)
         self.models = MockedModels(colors, draft, self.sessions, awaited)
         self.objects = MockedObjects(colors, coloring, draft, self.sessions, self.functions)
 
@@ -88,7 +90,7 @@ class MockPlanner:
         """Mocks that are given to what turns in the place of functions that it awaits."""
         for mocked in list(self.sessions.find(self.sessions.is_function)):
             if self.sessions.is_plain(mocked):
-                operations = mocked.function.body.operations
+                operations = mocked.operations
                 self._rename(mocked.function, operations[operations[mocked.call][5]])
         found = self.sessions.find(self.sessions.gives_session)
         self.sessions.makers.update((mocked.function, mocked.call) for mocked in found)
@@ -124,7 +126,7 @@ class MockPlanner:
             )  # fmt: skip
             looked_at = any(_looks_inside(fn, name) for fn, name in dict.fromkeys(mocked.holders))
             if self.sessions.is_plain(mocked) and (ends or looked_at):
-                operation = mocked.function.body.operations[mocked.call]
+                operation = mocked.operations[mocked.call]
                 site = self.draft(mocked.function.module).site(operation)
                 yield finding("ASY608", site, _ENGINE, _OF_ENGINES)
 
@@ -134,7 +136,7 @@ class MockPlanner:
         self.chains.plan(mocked, self.sessions.reached)
         answer = self.models.answering(mocked.function, uses)
         left = (mocked.function, mocked.call) in self.chains.left
-        self.sessions.respec(mocked, members, left, answer)
+        self.specs.respec(mocked, members, left, answer)
         plain = [name for fn, name in mocked.holders if (fn, name) in self.factories.plain]
         if plain and self.factories.closes(use.function for use in uses):
             self.factories.enter(mocked.function, mocked.call, plain[0])
@@ -151,7 +153,7 @@ class MockPlanner:
             mocked = Mocked(function, -1, ((function, path),))
             uses = self.sessions.reached(mocked)
             enters = self.factories.closes(use.function for use in uses)
-            text = self.sessions.made(function, self._members_of(uses))
+            text = self.specs.made(function, self._members_of(uses))
             self.factories.make(function, path, text, enters)
             for name in self.chains.plan(mocked, self.sessions.reached):
                 self._asked(function, name)
