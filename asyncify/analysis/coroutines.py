@@ -201,7 +201,9 @@ class Coroutines:
         kind = operation[0]
         if kind == f.WALRUS:
             named = self._bound(function, (f.TO_NAME, operation[5], -1), packed)
-            return max(named, self._follow(function, parent, packed))
+            here = self._follow(function, parent, packed)
+            # What is tested here was a mistake, wherever it may go from there.
+            return here if here is Fate.LOST and named is not Fate.TAKEN else max(named, here)
         if kind == f.SUBSCRIPT and packed and operation[5] == index:
             return self._follow(function, parent, False)
         if kind == f.CONDITIONAL and index != operation[5]:
