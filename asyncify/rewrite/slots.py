@@ -12,6 +12,7 @@ from typing import Any
 
 import libcst as cst
 
+_DEFINITIONS = (cst.FunctionDef, cst.ClassDef)
 Statement = Any  # SimpleStatementLine or a compound statement: all have `leading_lines`
 
 
@@ -49,10 +50,10 @@ class Slot:
         else:
             main = [] if self.removed else [self.statement]
         if self.before and main:
-            lines = main[0].leading_lines
+            lines, own = _parted(main[0], self.before[-1])
             first = self.before[0]
             first = first.with_changes(leading_lines=(*lines, *first.leading_lines))
-            main = [main[0].with_changes(leading_lines=()), *main[1:]]
+            main = [main[0].with_changes(leading_lines=own), *main[1:]]
             blank = 1 if self.is_nested else 2
             around = [first, *self.before[1:], *main, *self.after]
             statements = _spaced(around, len(self.before), blank, self.previous is None)
@@ -68,6 +69,18 @@ class Slot:
             lines = (*statements[0].leading_lines, *kept)
             statements[0] = statements[0].with_changes(leading_lines=lines)
         return statements
+
+
+def _parted(main: Statement, above: Statement) -> tuple[Sequence[cst.EmptyLine], ...]:
+    """The leading lines of a statement: those that what comes before it takes over, and those that
+    stay, which are the comments right above one definition that another is put before."""
+    lines = main.leading_lines
+    if not isinstance(main, _DEFINITIONS) or not isinstance(above, _DEFINITIONS):
+        return lines, ()
+    end = len(lines)
+    while end and lines[end - 1].comment is not None:
+        end -= 1
+    return lines[:end], lines[end:]
 
 
 def _spaced(

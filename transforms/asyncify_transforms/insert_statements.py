@@ -74,4 +74,13 @@ EXAMPLES = (
         (InsertStatements(**node("Call", 1, "b"), source="c()", where="before"),),
         "def f():\n    a()\n\n    # why\n    c()\n    b()  # c\n",
     ),
+    Example(
+        "x = 1\n\n\n# why\ndef f():\n    pass\n",
+        (
+            InsertStatements(
+                **node("FunctionDef", 0, "f"), source="class A:\n    pass\n", where="before"
+            ),
+        ),
+        "x = 1\n\n\nclass A:\n    pass\n\n\n# why\ndef f():\n    pass\n",
+    ),
 )
