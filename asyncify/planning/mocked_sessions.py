@@ -17,6 +17,7 @@ from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.declarations import foreign_name, normalised
 from asyncify.analysis.overrides import Override, overrides, overriding
 from asyncify.analysis.program import Class, Function, dotted
+from asyncify.analysis.statements import statements_of
 from asyncify.analysis.use import Use
 from asyncify.planning.mocked_awaits import sharing
 from asyncify.planning.mocked_requests import MockedRequests
@@ -117,6 +118,7 @@ class MockedSessions:
         overrides = any(self._overrides(holder, name) for holder, name in holders)
         overrides = overrides or self._takes_place(function, index, holders)
         overrides = overrides or self._stands_in(function, index, holders)
+        overrides = overrides or self._is_attribute(function, index)
         given = overrides or self._given_directly(function, index)
         given = given or any(self._given_directly(*at) for at in self._by_key(function, index))
         given = given or any(self._is_given(holder, name) for holder, name in holders)
@@ -146,6 +148,30 @@ class MockedSessions:
             each.override is function and self._is_overridden(each.function, each.key)
             for each in self._overriding
         )
+
+    def _is_attribute(self, function: Function, index: int) -> bool:
+        """``store.session = MagicMock()``, of a mock that has a class of the program as its spec"""
+        statements = list(statements_of(function.body.statements))
+        operations = function.body.operations
+        given = (s for s in statements if s[0] == f.ASSIGN and s[8] == index)
+        for target in (t for statement in given for t in statement[7] if t[0] == f.TO_ATTRIBUTE):
+            for made in statements:
+                call = operations[made[8]] if made[0] == f.ASSIGN else ()
+                names = {t[1] for t in made[7] if t[0] == f.TO_NAME} if call else ()
+                if dotted(operations, target[1]) in names and call[0] == f.CALL:
+                    cls = self._spec(function, call)
+                    if cls is not None and self.wanted(self.inference.attribute(cls, target[2])):
+                        return True
+        return False
+
+    def _spec(self, function: Function, call: f.Operation) -> Class | None:
+        """The class of the program that a mock is one of."""
+        operations = function.body.operations
+        specs = [*call[6][:1], *(i for key, i in call[7] if key in MOCKED_SPECS)]
+        if not specs or specs[0] < 0 or not self._makes_mock(operations, call):
+            return None
+        cls = self.program.resolve_expression(function, operations, specs[0])
+        return cls if isinstance(cls, Class) else None
 
     def _placed(self, function: Function, index: int) -> v.Value:
         return self.in_place.get((function, index), v.UNKNOWN)
@@ -212,6 +238,9 @@ class MockedSessions:
             if base and function.owner is not None:
                 for method in function.owner.methods.values():
                     yield method, f"{base}.{target[2]}"
+            elif base:
+                for holder, name in self._held(function, (f.TO_NAME, base)):
+                    yield holder, f"{name}.{target[2]}"
 
     def _by_key(self, function: Function, index: int) -> Iterator[tuple[Function, int]]:
         """Where a value of a dictionary that a variable holds is asked for by its key:
@@ -351,7 +380,9 @@ class MockedSessions:
                 (c for c in function.module.functions if c.parent is function
                  and c.name == operation[5]), None,
             )  # fmt: skip
-        return isinstance(inner, Function) and name.partition(".")[0] in inner.facts.names
+        if not isinstance(inner, Function):
+            return False
+        return bool(self._written(inner, name)) if "." in name else name in inner.facts.names
 
     # -- what is reached
 
