@@ -97,6 +97,8 @@ def before_call(
     named = _named(run)
     for variable, value in run.environment.items():
         for entity in s.entities(value):
+            if run.body.apart.is_left(entity.source, index):
+                continue
             if past and _read_again(run, entity, pairs, variable, index):
                 apart.setdefault(entity.source, _own(run, entity.source, variable))
             told = variable in named or any(load_commits.related(entity.cls, c) for c in selected)

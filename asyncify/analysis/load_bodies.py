@@ -15,6 +15,7 @@ from asyncify import facts as f
 from asyncify.analysis import generics, load_failures, load_names, load_objects, load_readers
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
+from asyncify.analysis.load_apart import Apart
 from asyncify.analysis.load_schemas import Schema
 from asyncify.analysis.load_sessions import session_of
 from asyncify.analysis.program import Class, Function, Variable, dotted
@@ -244,6 +245,11 @@ class LoadBody:
             given = [atom for i in operation[6] if i >= 0 for atom in self.types[i]]
             if any(isinstance(a, v.Instance) and a.cls.find("__iter__") for a in given):
                 yield operation[5]
+
+    @cached_property
+    def apart(self) -> Apart:
+        """The sessions that it makes."""
+        return Apart(self.function, self.loading.inference.layout(self.function), self.types)
 
     @cached_property
     def named_first(self) -> dict[str, int]:

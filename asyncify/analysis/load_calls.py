@@ -33,6 +33,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.callables import GETTER, ITEM_GETTER
 from asyncify.analysis.load_bodies import SESSION, Callee
 from asyncify.analysis.load_schemas import is_schema
+from asyncify.analysis.load_states import State
 from asyncify.analysis.program import Class, Function
 from asyncify.vocabulary import loading as words
 from asyncify.vocabulary.loading import Gives
@@ -44,7 +45,30 @@ if TYPE_CHECKING:
 
 
 def call(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
-    """What a call gives, and what it does to the state."""
+    """What a call gives, and what it does to the state: what other sessions have than the one that
+    it works with stays as it is."""
+    apart = run.body.apart
+    others = load_sessions.held(run) if apart.made else ()
+    keys = {entity.key for entity in others if apart.is_another(entity.source, index)}
+    before = run.state.copy() if keys else run.state
+    value = _call(run, operation, index)
+    for key in keys:
+        _put_back(run, before, key)
+    return value
+
+
+def _put_back(run: LoadEvaluation, before: State, key: s.Key) -> None:
+    """What rows have otherwise now, the commit of an instance's own session gives back."""
+    state, none = run.state, frozenset[str]()
+    old, new = before.expired.get(key, none), state.expired.get(key, none)
+    given = {name.replace(s.GIVEN_BACK, s.UNLIKE) for name in new - old}
+    known = before.loaded.get(key, none)
+    state.set_expired(key, old | {name for name in given if name.startswith(s.UNLIKE)})
+    state.set_loaded(key, known)
+    load_commits.loaded(run, key, known)
+
+
+def _call(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
     callee = run.operations[operation[5]]
     base, name = s.NOTHING, ""
     if callee[0] == f.ATTRIBUTE:

@@ -31,6 +31,7 @@ from asyncify.planning.draft import Draft, reference
 from asyncify.planning.driver_helpers import HELPERS
 from asyncify.planning.factory_calls import FactoryCall
 from asyncify.planning.own_style import bound_metadata
+from asyncify.planning.session_binds import SessionBindPlanner
 from asyncify.planning.session_scopes import scope_function
 from asyncify.planning.support import Support
 from asyncify.planning.url_beginnings import scheme
@@ -54,7 +55,6 @@ _ASYNC_WITH_EXEC = "sqlmodel.ext.asyncio.session.AsyncSession"
 _MAKERS = {"sqlalchemy.create_engine", "sqlalchemy.engine_from_config", "sqlmodel.create_engine"}
 _CONTEXTS = {"ssl.create_default_context", "ssl.SSLContext"}
 _ADVICE = "Look it up in the driver's documentation, or choose another one in `async-driver`."
-_SYNC_BINDS = {"SyncEngine", "SyncConnection"}
 _BOUND_ADVICE = "Give the engine to what needs it, and take `bind` away."
 
 
@@ -82,6 +82,7 @@ class EnginePlanner:
         self.made: list[tuple[v.Origin, Site]] = []
         self.of_tasks: list[tuple[v.Origin, Site]] = []  # registries with a session for each task
         self._waiting: list[FactoryCall] = []
+        self.binds = SessionBindPlanner(self.inference)
 
     def construction(
         self, function: Function, layout: Layout, call: int, name: str, group: int, skip: int = 0
@@ -177,13 +178,8 @@ class EnginePlanner:
             call.remove = [keyword for keyword in call.remove if keyword != "class_"]
 
     def _on_sync_bind(self, call: FactoryCall) -> None:
-        """``Session(other.get_bind())``: that is a sync engine, behind an async session too."""
-        bind = call.argument(0, "bind")
-        evaluation = self.inference.evaluations.get(call.function)
-        if bind is None or bind[1] < 0 or evaluation is None:
-            return
-        kinds = {a.kind for a in evaluation.values[bind[1]] if isinstance(a, v.Known)}
-        if kinds & _SYNC_BINDS and call.function.facts.kind == "def":
+        """``Session(engine.sync_engine)`` can't turn."""
+        if self.binds.stays_sync(call) and call.function.facts.kind == "def":
             line = call.operation[1]
             reason = f"The session of line {line} is on a sync engine or connection."
             self.impediments[call.function] = Obstacle("ASY203", reason)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.load_apart import Apart
 from asyncify.analysis.program import Class, Function, Module, Variable, dotted
 from asyncify.decisions import AddBase, EditArguments
 from asyncify.planning.draft import Draft
@@ -115,13 +116,23 @@ class Access:
     def expired(self, function: Function, index: int, value: str, *names: str) -> str:
         """The statement that has relationships of ``value`` loaded again. ``refresh`` would leave
         one out that leads back to where the instance was loaded from."""
-        session = self.session(function, index) or f"{self._session_of(function)}({value})"
+        session = self._session_by(function, index, value)
         return f"{session}.expire({value}, [{_listed(names)}])"
 
     def refreshed(self, function: Function, index: int, value: str, *names: str) -> str:
         """What has columns loaded at once, or a relationship that raises where it is read."""
-        session = self.session(function, index) or f"{self._session_of(function)}({value})"
+        session = self._session_by(function, index, value)
         return f"await {session}.refresh({value}, [{_listed(names)}])"
+
+    def _session_by(self, function: Function, index: int, value: str) -> str:
+        """The session that an instance is in: by its name, unless others are made there as well."""
+        evaluation, layout = (
+            self.inference.evaluations.get(function),
+            self.inference.layout(function),
+        )
+        apart = Apart(function, layout, evaluation.values if evaluation is not None else None)
+        session = "" if apart.made else self.session(function, index)
+        return session or f"{self._session_of(function)}({value})"
 
     def session(self, function: Function, index: int) -> str:
         """The name of a session that was used, or is a parameter, before the read."""

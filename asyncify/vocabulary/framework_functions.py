@@ -34,6 +34,7 @@ _SQLALCHEMY_EVENTS = (
 )
 _SQLALCHEMY_MAPPING = "https://docs.sqlalchemy.org/en/21/orm/mapped_attributes.html"
 _HYPOTHESIS = "https://hypothesis.readthedocs.io/en/latest/reference/api.html"
+_ALLURE = "https://allurereport.org/docs/pytest-reference/"
 _PYTEST = "https://pytest-asyncio.readthedocs.io/en/stable/reference/decorators/"
 _MOCK = _PYTHON + "unittest.mock.html#patch"
 _DATADOG = "https://ddtrace.readthedocs.io/en/stable/api.html"
@@ -500,6 +501,28 @@ _ROWS = (
             "hypothesis.example",
             "hypothesis.seed",
             "hypothesis.reproduce_failure",
+        )
+    ),
+    *(
+        Boundary(f"allure.{name}", _TRANSPARENT, note="a label of the test", source=_ALLURE)
+        for name in (
+            "description",
+            "description_html",
+            "epic",
+            "feature",
+            "id",
+            "issue",
+            "label",
+            "link",
+            "manual",
+            "parent_suite",
+            "severity",
+            "story",
+            "sub_suite",
+            "suite",
+            "tag",
+            "testcase",
+            "title",
         )
     ),
     Boundary(
