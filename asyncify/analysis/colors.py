@@ -200,6 +200,8 @@ class Colors(Settling):
             if not self.makes_session(function):  # what renders it hands on that of others
                 state.sides.refused |= self._closure(function)
         self.divider.roots.add_copies(state.sides)
+        if self.divider.classes.keep(state.sides):
+            self._keep_to_itself(state.sides)
         while True:
             coloring = self._turn(state.islands, state.stays, state.sides)
             coloring.failed, coloring.stays_origins = state.failed, state.origins

@@ -147,7 +147,11 @@ class Components(Islands):
             if function.facts.is_async and self._is_on_async_side(use):
                 continue
             if isinstance(owner, v.Known) and owner.kind in _HANDLED:
-                links |= {owner.origin or _SOMEWHERE, *_called_on(evaluation, use)}
+                links |= _called_on(evaluation, use)
+                if owner.origin is not None:
+                    links.add(owner.origin)
+                elif use.does_io and not self._is_awaited(use):
+                    links.add(_SOMEWHERE)
             elif isinstance(owner, v.QueryValue):
                 links |= {owner.origin.function, owner.source or _SOMEWHERE}
         if function.facts.kind == "def":
@@ -156,6 +160,11 @@ class Components(Islands):
         self._own[function] = evaluation, own
         return own
 
+    def _is_awaited(self, use: Use) -> bool:
+        """Is its object async, whatever it is annotated with?"""
+        layout = self.uses.layout(use.function)
+        return use.function.facts.is_async and layout.is_awaited(use.operation)
+
     def _is_on_async_side(self, use: Use) -> bool:
         """Is it awaited already, on an attribute that holds a session of each side? Sync code has
         a method of its own for the sync one."""
@@ -163,7 +172,7 @@ class Components(Islands):
         operation = operations[use.operation]
         if operation[0] != f.CALL or operations[operation[5]][0] != f.ATTRIBUTE:
             return False
-        if not self.uses.layout(use.function).is_awaited(use.operation):
+        if not self._is_awaited(use):
             return False
         held = self.inference.evaluations[use.function].values[operations[operation[5]][5]]
         kinds = {atom.kind for atom in held if isinstance(atom, v.Known)}

@@ -22,6 +22,7 @@ from asyncify.vocabulary.testing import is_test_path
 if TYPE_CHECKING:
     from asyncify.analysis.coloring import Coloring
     from asyncify.analysis.colors import Colors
+    from asyncify.analysis.sides import Sides
 
 
 class OwnClasses:
@@ -63,8 +64,7 @@ class OwnClasses:
         if function.owner not in self.spread.holders():
             return False
         family = self._family(function.owner)
-        methods = {m for cls in family for m in cls.methods.values() if self._works(m)}
-        methods.add(function)
+        methods = self._working(family) | {function}
         members = {fn for method in methods for fn in self.spread.below(method)}
         held = self._held(family)
         registries = self._registries(function, methods, members, held)
@@ -84,6 +84,24 @@ class OwnClasses:
         sides.registries |= set(registries.values())
         sides.synced |= members
         return True
+
+    def keep(self, sides: Sides) -> bool:
+        """The classes stay sync that are a side of their own already: a constructor drives a sync
+        copy, and no method that works with what it keeps is async."""
+        driving = [
+            fn for fn in sides.roots
+            if fn.is_constructor and fn.owner in self.spread.holders()
+        ]  # fmt: skip
+        for constructor in driving:
+            assert constructor.owner is not None
+            methods = self._working(self._family(constructor.owner))
+            if not any(method.facts.is_async for method in methods):
+                sides.own |= methods | {constructor}
+                sides.synced |= {fn for method in methods for fn in self.spread.below(method)}
+        return bool(driving)
+
+    def _working(self, family: list[Class]) -> set[Function]:
+        return {m for cls in family for m in cls.methods.values() if self._works(m)}
 
     def _family(self, owner: Class) -> list[Class]:
         """A class, and those that share its methods."""

@@ -21,11 +21,13 @@ class EntryPlanner(UsePlanner):
 
     def plan(self, function: Function, draft: Draft) -> None:
         """Calls below ``if __name__ == "__main__"`` of what turns get ``asyncio.run``. What stays
-        sync as a whole calls the sync copies."""
-        if function in self.coloring.sides.quiet:
-            return
+        sync as a whole calls the sync copies, where there are any."""
+        sides = self.coloring.sides
+        quiet = function in sides.quiet
         layout = self.colors.uses.layout(function)
         for use in self.colors.uses.of(function):
+            if quiet and (use.kind != "call" or not sides.twinned.isdisjoint(use.callees)):
+                continue
             factory = self.colors.places.imported_session(use)
             if factory is not None and set(use.callees) & self.coloring.turned:
                 self._open_at_import(use, layout, *factory, draft)
