@@ -46,6 +46,8 @@ class Islands(Obstacles):
                 return False  # it awaits, and what runs inside run_sync can't
             if self.returns_unread(member) or self.makes_session(member):
                 return False
+            if self._defaults_to_session(member):
+                return False  # that of the async code around it
             if member in self.rendered:
                 return False  # nothing is rendered inside run_sync
             if self.replacing(member):
@@ -62,6 +64,19 @@ class Islands(Obstacles):
         if not entries or self._crosses(members, [use for _, use in entries]):
             return False
         return all(self.may_enter(use) for _, use in entries)
+
+    def _defaults_to_session(self, function: Function) -> bool:
+        """``lambda db=db: count(db)``"""
+        signature = function.signature
+        return any(
+            parameter.default >= 0
+            and signature.operations[parameter.default][0] in (f.NAME, f.ATTRIBUTE)
+            and any(
+                isinstance(a, v.Known) and a.kind in _ENTERING
+                for a in self.inference.passed(function, position)
+            )
+            for position, parameter in enumerate(signature.parameters)
+        )
 
     def _crosses(self, members: set[Function], entries: list[Use]) -> bool:
         """Does an island get at the async session of an object that is made outside?"""

@@ -324,6 +324,11 @@ class Roots:
             return self._leak(members.union(readers), sides) if readers else ""
         if root.is_method and not root.is_constructor and self.spread.holds_one(root.owner):
             return "it uses the session that its object holds"
+        if is_special(root.name) and any(
+            any(map(self.spread.is_held, self.inference.passed(root, position)))
+            for position in range(1, len(root.signature.parameters))
+        ):
+            return "it uses the session of an object that it is given"
         if self.spread.makes(root):
             return "it hands a session on"
         if self._meets_instances(root):
@@ -438,11 +443,22 @@ class Roots:
         outer, evaluation = member.parent, self.inference.evaluations.get(member)
         if outer is None or outer.facts.kind not in ("def", "lambda") or evaluation is None:
             return False
-        return any(
+        return self._defaults_to(outer, member, members) or any(
             operation and operation[0] == f.NAME
             and any(map(self.spread.is_held, value))
             and not self._is_at_home(member, operation[5], members)
             for operation, value in zip(member.body.operations, evaluation.values, strict=True)
+        )  # fmt: skip
+
+    def _defaults_to(self, outer: Function, member: Function, members: set[Function]) -> bool:
+        """``lambda db=db: count(db)``: has a parameter a session of the function around?"""
+        operations = member.signature.operations
+        return any(
+            parameter.default >= 0 and operations[parameter.default][0] == f.NAME
+            and any(isinstance(a, v.Known) or self.spread.is_held(a)
+                    for a in self.inference.passed(member, position))
+            and _scope(outer, operations[parameter.default][5]) not in (None, *members)
+            for position, parameter in enumerate(member.signature.parameters)
         )  # fmt: skip
 
     def _is_proxy(self, function: Function, name: str, value: v.Value) -> bool:
@@ -454,11 +470,8 @@ class Roots:
 
     def _is_at_home(self, function: Function, name: str, members: set[Function]) -> bool:
         """Is a name a function's own, of a module, or of a function that stays sync too?"""
-        scope: Function | None = function
-        while scope is not None and (name not in scope.facts.bound or scope.facts.kind == "class"):
-            scope = scope.parent
-        is_own = scope is function or scope is None or scope.facts.kind == "module"
-        return is_own or scope in members
+        scope = _scope(function, name)
+        return scope is function or scope is None or scope in members
 
     def _leak(self, members: set[Function], sides: Sides) -> str:
         """Who else reads a session, factory or engine that the members keep? A global variable
@@ -571,3 +584,11 @@ def _keeps(cls: Class, name: str) -> bool:
         or name in each.methods
         for each in cls.family for body in (each.body, *each.methods.values())
     )  # fmt: skip
+
+
+def _scope(function: Function, name: str) -> Function | None:
+    """The function that binds a name that a function reads; None where that is a module."""
+    scope: Function | None = function
+    while scope is not None and (name not in scope.facts.bound or scope.facts.kind == "class"):
+        scope = scope.parent
+    return None if scope is None or scope.facts.kind == "module" else scope

@@ -106,19 +106,25 @@ class Signatures(Flow):
                 d in _PROPERTIES or d.endswith((".setter", ".getter", ".deleter", ".expression"))
                 for d in self.decorators(function)
             )
+            or self._is_described(function, 1)
             or self.is_class_property(function)
         )
 
     def is_class_property(self, function: Function) -> bool:
         """Is it below a decorator of the program that has it called with the class, where it is
         read: ``def __get__(self, instance, owner): return self.getter(owner)``?"""
+        return self._is_described(function, 2)
+
+    def _is_described(self, function: Function, position: int) -> bool:
+        """Does a descriptor that decorates a function call it where it is read, with what
+        ``__get__`` gets at a position: the object or the class?"""
         if function.owner is None or not function.signature_is_decorated:
             return False
-        found: bool | None = function.atoms.get("class property")
+        found: bool | None = function.atoms.get(("described", position))
         if found is None:
             operations, scope = function.signature.operations, function.parent or function
-            found = function.atoms["class property"] = any(
-                isinstance(symbol, Class) and _gives_of_class(symbol.methods.get("__get__"))
+            found = function.atoms["described", position] = any(
+                isinstance(symbol, Class) and _gives_of(symbol, position)
                 for symbol in (
                     self.program.resolve_expression(scope, operations, index)
                     for index in function.signature.decorators
@@ -560,13 +566,16 @@ class Signatures(Flow):
         return v.elements(self.declared(function, function.signature.returns))
 
 
-def _gives_of_class(getter: Function | None) -> bool:
-    """Does ``__get__`` call something that the descriptor holds with the class?"""
-    if getter is None or len(getter.signature.parameters) < 3:
+def _gives_of(descriptor: Class, position: int) -> bool:
+    """Does ``__get__`` call what the descriptor was made of with one of its parameters?"""
+    getter, constructor = descriptor.find("__get__"), descriptor.find("__init__")
+    if getter is None or len(getter.signature.parameters) <= position:
         return False
-    owner, operations = getter.signature.parameters[2].name, getter.body.operations
+    name, operations = getter.signature.parameters[position].name, getter.body.operations
+    kept = constructor.facts.stores if constructor is not None else frozenset[str]()
     return any(
         operation and operation[0] == f.CALL and operations[operation[5]][0] == f.ATTRIBUTE
-        and [operations[i][5:6] for i in operation[6] if i >= 0] == [(owner,)]
+        and (operations[operation[5]][6] in kept or position > 1)
+        and [operations[i][5:6] for i in operation[6] if i >= 0] == [(name,)]
         for operation in operations
     )  # fmt: skip
