@@ -27,6 +27,7 @@ from asyncify.decisions import (
 from asyncify.findings import Finding
 from asyncify.loads import RecordedLoad
 from asyncify.outcome import Summary
+from asyncify.planning.alembic_loops import commands_in_loops
 from asyncify.planning.around_tests import plan_around_tests
 from asyncify.planning.blocking import BlockingPlanner
 from asyncify.planning.case_methods import CasePlanner
@@ -392,6 +393,7 @@ class Planner:
         found += unseen_sessions(self.colors, self.coloring)
         found += unseen_binds(self.colors, self.coloring)
         found += unbound_sessions(self.colors, self.coloring)
+        found += commands_in_loops(self.colors, self.coloring)
         found += lent_to_tests(self.colors, self.coloring)
         found += sync_schemas(self.colors, self.coloring)
         found += shared_contexts(self.colors, self.coloring)
