@@ -246,8 +246,12 @@ class Components(Islands):
 
     def _held_for_others(self, coloring: Coloring) -> set[v.Origin]:
         """What a constructor that stays sync makes for the async side too: its object holds both,
-        and functions that turn work with the one."""
-        quiet = coloring.sides.quiet
+        and functions that turn work with the one. And what the body of a module does."""
+        quiet, twins = coloring.sides.quiet, self.divider.twins
+        shared = {
+            origin for body in quiet for variable in twins.shared_by(body, quiet)
+            for origin in twins.made_as(variable)
+        }  # fmt: skip
         held = {
             atom.origin for cls, _, value in self.inference.named_attributes_held()
             for atom in value
@@ -255,7 +259,7 @@ class Components(Islands):
             and self.divider.held.is_doubled(cls)
         }  # fmt: skip
         used = (self._own_links(function).links for function in coloring.turned - quiet)
-        return held.intersection(set().union(*used)) if held else held
+        return (held.intersection(set().union(*used)) if held else held) | shared
 
     def _engines_of(self, alone: set[v.Origin], coloring: Coloring) -> set[v.Origin]:
         """The engines of what only the sync side uses, that no other function has in hand."""

@@ -24,6 +24,7 @@ from asyncify.vocabulary.special import is_special
 if TYPE_CHECKING:
     from asyncify.analysis.colors import Colors
 
+_DOUBLED = ("Engine", "sessionmaker")  # of which a module can have two
 _MANY = 30  # functions between what can't turn and those who start it
 
 
@@ -48,6 +49,8 @@ class Roots:
         members = self.spread.below(function)
         if self.refusal(function, members, sides):
             return False
+        if self.twins.shared_by(function, members) and self.add_called(function, obstacle, sides):
+            return True
         sides.roots[function] = obstacle
         sides.synced |= members
         for reader in self.abroad.readers(members):
@@ -304,7 +307,7 @@ class Roots:
             if self.spread.hands_session(use) and not entered:
                 return f"`{caller.qualname}` gives it a session (line {use.line})"
         if root.facts.kind == "module":
-            shared = self._shared_source(root, members)
+            shared = self._shared_source(root, members, sides)
             if shared:
                 return f"others use `{shared}`, which is made here"
         if self._is_made_with_session(root) and any(
@@ -543,19 +546,29 @@ class Roots:
                 elif target[0] == f.TO_NAME and target[1] in function.facts.declared:
                     yield None, target[1]
 
-    def _shared_source(self, body: Function, members: set[Function]) -> str:
+    def _shared_source(self, body: Function, members: set[Function], sides: Sides) -> str:
         """The name of an engine, factory or session, or of an object that holds some, that a
-        module binds and that functions use which aren't among the members."""
+        module binds and that functions use which aren't among the members. There may be a sync
+        engine or factory beside theirs, for what the module does itself."""
         for name in sorted(body.facts.bound):
             symbol = self.program.resolve(body.module, name)
             if not isinstance(symbol, Variable) or symbol.module is not body.module:
                 continue
             value = self.inference.global_value(symbol.module, name)
-            if any(map(self._is_held_within, value)) and self.twins.is_named_outside(
-                symbol, members
-            ):
+            if not any(map(self._is_held_within, value)) or self._is_doubled_here(symbol, sides):
+                continue
+            if self.twins.is_named_outside(symbol, members):
                 return name
         return ""
+
+    def _is_doubled_here(self, variable: Variable, sides: Sides) -> bool:
+        """Can a module make a second engine or factory beside the one that it makes for others?"""
+        value = self.inference.global_value(variable.module, variable.name)
+        return (
+            all(isinstance(a, v.Known) and a.kind in _DOUBLED for a in value)
+            and not self.twins.makers(variable)
+            and self.twins.can_have_twin(variable, sides)
+        )
 
     def _is_held_within(self, atom: v.Atom) -> bool:
         """Is it a session, factory or engine, or an object that holds some, or an object that holds

@@ -300,6 +300,35 @@ class Twins:
         found = self.assignments(variable)
         return {v.Origin(body, body.body.operations[index][3]) for body, index in found}
 
+    def shared_by(self, body: Function, quiet: set[Function]) -> set[Variable]:
+        """The engines and factories that the body of a module makes for others as well, where it
+        stays sync: these turn, and what else it does is done on their twins."""
+        if body.facts.kind != "module":
+            return set()
+        values = {
+            variable: self.inference.global_value(body.module, variable.name)
+            for name in body.facts.bound
+            if isinstance(variable := self.program.resolve(body.module, name), Variable)
+            and variable.module is body.module
+        }
+        own = {x for x, value in values.items() if any(map(self.spread.is_held, value))}
+        named = {variable for variable in own if self.is_named_outside(variable, quiet)}
+        return named | (own & set().union(*map(self.below, named)))
+
+    def assigned_in(self, variables: set[Variable]) -> set[int]:
+        """The operations of a module's body by which it makes some variables of it, with their
+        annotations."""
+        found: set[int] = set()
+        for variable in variables:
+            for body, value in self.assignments(variable):
+                named = (
+                    statement[8] for statement in statements_of(body.body.statements)
+                    if statement[0] == f.ANNOTATED and statement[9] == value
+                )  # fmt: skip
+                for index in (value, *named):
+                    found |= {index, *self.uses.layout(body).subtree(index)}
+        return found
+
     def is_named_outside(self, variable: Variable, quiet: set[Function]) -> bool:
         """Does anybody but some functions name a variable, its module aside?"""
         body = variable.module.functions[0]

@@ -70,7 +70,10 @@ class HeldPlanner:
 
     def for_others(self, function: Function) -> set[int]:
         """The operations by which what stays sync gives its object what async code reads: a
-        constructor makes both."""
+        constructor makes both, and so does the body of a module."""
+        twins, quiet = self.sides.divider.twins, self.sides.sides.quiet
+        if function.facts.kind == "module" and function in quiet:
+            return twins.assigned_in(twins.shared_by(function, quiet))
         layout = self.sides.colors.uses.layout(function)
         return {
             index for statement, _, _ in self._assigned(function)

@@ -197,7 +197,8 @@ class InfrastructurePlanner:
 
     def _held_for_others(self, function: Function) -> list[int]:
         """The operations by which a method that stays sync makes what async code reads."""
-        if function.owner is None or function not in self.coloring.islands:
+        is_holder = function.owner is not None or function.facts.kind == "module"
+        if not is_holder or function not in self.coloring.islands:
             return []
         return sorted(self.held.for_others(function))
 

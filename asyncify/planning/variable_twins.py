@@ -54,7 +54,9 @@ class VariableTwins:
             if self._is_manager(variable):
                 self.names[variable] = self._manager_twin(variable)
                 return self.names[variable]
-            stays = variable.module.functions[0] in self.sides.quiet  # it is made there as it was
+            body, quiet = variable.module.functions[0], self.sides.quiet
+            shared = body in quiet and variable in self.divider.twins.shared_by(body, quiet)
+            stays = body in quiet and not shared  # it is made there as it was
             origins = self.divider.twins.origins(variable)
             made = self.divider.twins.made_as(variable)
             if not self.colors.uses.registries.is_one(variable):
