@@ -22,6 +22,8 @@ class Awaits:
     def __init__(self, colors: Colors, draft: Callable[[Module], Draft]) -> None:
         self.colors = colors
         self.draft = draft
+        # Assertions of what is awaited with other arguments, or with some.
+        self.with_any: set[tuple[Function, int]] = set()
 
     def of_members(self, function: Function, name: str, is_awaited: Callable[[str], bool]) -> None:
         """``db.commit.assert_called_once()``."""
@@ -90,6 +92,8 @@ class Awaits:
 
     def _rename(self, function: Function, operation: f.Operation) -> None:
         draft, new = self.draft(function.module), ASSERTIONS[operation[6]]
+        if (function, operation[3]) in self.with_any:
+            new = new.removesuffix("_with")
         site = draft.site(operation)
         draft.add(RenameReference(node=reference(operation), site=site, new=new))
 

@@ -16,13 +16,13 @@ from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Class, Function, Module, Symbol, Variable, dotted
 from asyncify.analysis.sides import ENTERED_AS
 from asyncify.decisions import CloseToAsyncWith, InsertStatements, RenameReference
-from asyncify.planning.draft import Draft, call_reference, reference
+from asyncify.planning.draft import Draft, call_reference, node_reference, reference
 from asyncify.planning.mocked_chains import ENTERING
 from asyncify.planning.mocked_functions import MockedFunctions
-from asyncify.sites import NodeRef
-from asyncify.vocabulary.testing import MOCK_RESULT, MOCKS, is_test_path
+from asyncify.vocabulary.testing import MOCK_RESULT, MOCKS, PLAIN_MOCK, is_test_path
 
 _CLOSE = "close"
+_NOT_ENTERED = "Mock"
 _ENTERED = f"{MOCK_RESULT}.__enter__.{MOCK_RESULT}"
 
 
@@ -179,22 +179,49 @@ class MockedFactories:
         node, site = call_reference(function, call), draft.site(layout.operations[call])
         source = f"{name}.__aenter__.{MOCK_RESULT} = {name}\n"
         draft.add(InsertStatements(node=node, site=site, source=source, where="after"))
+        callee = layout.operations[layout.operations[call][5]]
+        if dotted(layout.operations, layout.operations[call][5]).rpartition(".")[2] == _NOT_ENTERED:
+            node, new = reference(callee), draft.spell(PLAIN_MOCK)
+            draft.add(
+                RenameReference(node=node, site=draft.site(callee), new=new.rpartition(".")[2])
+            )
+        self.ended(function, name)
+
+    def ended(self, function: Function, name: str) -> None:
+        """A session that was closed by hand is left: ``db.close.assert_called_once_with()``."""
+        draft, layout = self.draft(function.module), self.colors.uses.layout(function)
         for index, operation in enumerate(layout.operations):
             if _is(layout, index, f"{name}.{_CLOSE}"):
                 node, site = reference(operation), draft.site(operation)
                 draft.add(RenameReference(node=node, site=site, new="__aexit__"))
+                above = layout.parent(index)
+                if above >= 0:
+                    self.functions.awaits.with_any.add((function, layout.operations[above][3]))
 
     def make(self, function: Function, path: str, text: str, enters: bool) -> None:
         """Make the session before it is named first."""
         layout, draft = self.colors.uses.layout(function), self.draft(function.module)
         index = next(i for i, _ in enumerate(layout.operations) if _is(layout, i, path))
+        bound = _bound(layout, path.partition(".")[0])
         path = path.replace(*ENTERING)
         source = f"{path} = {text}\n"
         if enters and not path.endswith(_ENTERED.replace(*ENTERING)):
             source += f"{path}.__aenter__.{MOCK_RESULT} = {path}\n"
-        operation = layout.operations[index]
-        node, site = NodeRef("Attribute", operation[3], operation[6]), draft.site(operation)
-        draft.add(InsertStatements(node=node, site=site, source=source))
+        operation = layout.operations[index if bound < 0 else bound]
+        node, site = node_reference(function, index if bound < 0 else bound), draft.site(operation)
+        where = "before" if bound < 0 else "after"
+        draft.add(InsertStatements(node=node, site=site, source=source, where=where))
+
+
+def _bound(layout: Layout, name: str) -> int:
+    """The call of which a statement gives what it makes the name: ``factory = mocker.patch(...)``;
+    -1 where another kind of statement does."""
+    for statement in layout.statements:
+        targets = statement[7] if statement[0] == f.ASSIGN else ()
+        named = any(target[0] == f.TO_NAME and target[1] == name for target in targets)
+        if named and layout.operations[statement[8]][0] == f.CALL:
+            return int(statement[8])
+    return -1
 
 
 def _is_named(layout: Layout, path: str) -> bool:

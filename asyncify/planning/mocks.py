@@ -32,7 +32,14 @@ from asyncify.planning.mocked_specs import MockedSpecs
 from asyncify.rules import finding
 from asyncify.vocabulary.names import TABLES
 from asyncify.vocabulary.rows import Form
-from asyncify.vocabulary.testing import ASYNC_MOCK, CONNECTING, MOCK_RESULT, MOCKS, is_test_path
+from asyncify.vocabulary.testing import (
+    ASYNC_MOCK,
+    BEGINNING,
+    CONNECTING,
+    MOCK_RESULT,
+    MOCKS,
+    is_test_path,
+)
 
 _ENGINE = "This mocks an engine that is async now: it is entered and awaited in other ways."
 _OF_OVERRIDES = "Override the copy too, with a function that gives a sync session."
@@ -156,6 +163,8 @@ class MockPlanner:
             text = self.specs.made(function, self._members_of(uses))
             self.factories.make(function, path, text, enters)
             for name in self.chains.plan(mocked, self.sessions.reached):
+                if enters:
+                    self.factories.ended(function, name)
                 self._asked(function, name)
         for function, name in self.factories.factories:
             self._entered(function, f"{name}.{MOCK_RESULT}")
@@ -174,10 +183,11 @@ class MockPlanner:
     def _entered(self, function: Function, name: str) -> None:
         """``db.__enter__.return_value = db``: it is entered by ``async with``."""
         operations = function.body.operations
+        entered = {name, *(f"{name}.{member}.{MOCK_RESULT}" for member in BEGINNING)}
         for operation in operations:
             if not operation or operation[0] != f.ATTRIBUTE or operation[6] not in ENTERED_AS:
                 continue
-            if dotted(operations, operation[5]) == name:
+            if dotted(operations, operation[5]) in entered:
                 draft, new = self.draft(function.module), ENTERED_AS[operation[6]]
                 site = draft.site(operation)
                 draft.add(RenameReference(node=reference(operation), site=site, new=new))

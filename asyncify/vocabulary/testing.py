@@ -209,6 +209,7 @@ MOCKED_SESSIONS: tuple[tuple[str, str], ...] = (
     ("exec", "sqlmodel.ext.asyncio.session.AsyncSession"),
     ("", "sqlalchemy.ext.asyncio.AsyncSession"),
 )
+BEGINNING = ("begin", "begin_nested")  # what of a session is entered
 CONNECTING = ("connect", "begin")  # what an engine is entered by, which a plain mock allows
 MOCKED_SPECS: frozenset[str] = frozenset({"spec", "spec_set"})
 MOCKED_OVERRIDES = "dependency_overrides"
