@@ -25,7 +25,7 @@ from asyncify.sites import Site
 from asyncify.source.discover import Discovered, SourceFile, discover
 from asyncify.source.kept import OutcomeCache
 from asyncify.source.read import Reader, content_digest
-from asyncify.source.suite import has_settings
+from asyncify.source.suite import has_requirements, has_settings
 from asyncify.source.templates import Templates
 from asyncify.suppressions import (
     Suppressions,
@@ -266,8 +266,11 @@ def _folders(root: Path, read: _Read, changes: tuple[FileChange, ...]) -> tuple[
 
 
 def _tested_in(root: Path, folder: str, projects: Collection[str]) -> str:
-    """The folder above tests that has settings of pytest, or is a project of its own."""
+    """The folder above tests that has settings of pytest, or is a project of its own: with no more
+    than requirements, where the root hasn't even those."""
     while folder and folder not in projects and not has_settings(root / folder):
+        if has_requirements(root / folder) and not has_requirements(root):
+            break
         folder = folder.rpartition("/")[0]
     return folder
 

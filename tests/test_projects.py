@@ -94,6 +94,15 @@ def test_settings_of_pytest_stand_in_a_folder_of_their_own(repository: Path) -> 
     assert b"asyncio_mode" not in after["backend/pyproject.toml"]
 
 
+def test_requirements_make_a_project_below_a_root_without_any(repository: Path) -> None:
+    for name in ("pyproject.toml", "__init__.py"):
+        (repository / "backend" / name).unlink()
+    (repository / "backend" / "requirements.txt").write_text("sqlalchemy\npytest\n")
+    assert b"asyncio_mode = auto" in changed(migrate(repository))["backend/pytest.ini"]
+    (repository / "requirements.txt").write_text("sqlalchemy\n")
+    assert "pytest.ini" in changed(migrate(repository))
+
+
 def test_projects_are_folders_with_a_manifest(repository: Path) -> None:
     (repository / "tools").mkdir()
     (repository / "tools" / "setup.py").write_text("from setuptools import setup\n\nsetup()\n")

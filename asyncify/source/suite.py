@@ -14,10 +14,11 @@ from pathlib import Path
 from asyncify.vocabulary.packages import FIRST_PYTEST, PYTEST_FILES
 
 _SETTINGS = tuple(dict.fromkeys(name for name, _ in PYTEST_FILES))
-_MANIFESTS = (
+_OWN_MANIFESTS = (
     "requirements*.txt", "requirements*.in", "requirements/*.txt", "requirements/*.in",
-    "*/requirements*.txt", "pyproject.toml", "Pipfile", "setup.cfg", "setup.py", "tox.ini",
+    "pyproject.toml", "Pipfile", "setup.cfg", "setup.py", "tox.ini",
 )  # fmt: skip
+_MANIFESTS = ("*/requirements*.txt", *_OWN_MANIFESTS)
 _LOCKS = ("uv.lock", "poetry.lock", "pdm.lock", "pylock.toml")
 _MODE = re.compile(r"^\s*asyncio_mode\s*[=:]\s*[\"']?(\w+)|--asyncio-mode[= ](\w+)", re.MULTILINE)
 _NAMED = re.compile(r"pytest[-_]asyncio")
@@ -62,6 +63,11 @@ def suite_of(root: Path, python: Path | None = None) -> Suite:
 def has_settings(folder: Path) -> bool:
     """Does a folder have settings of pytest?"""
     return any(f"[{section}]" in _text(folder / name) for name, section in PYTEST_FILES)
+
+
+def has_requirements(folder: Path) -> bool:
+    """Does a folder say what a project needs, if only in a requirements file?"""
+    return any(path.is_file() for pattern in _OWN_MANIFESTS for path in folder.glob(pattern))
 
 
 def holds_pytest_back(sign: str, *parts: str | None) -> bool:
