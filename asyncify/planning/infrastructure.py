@@ -196,11 +196,13 @@ class InfrastructurePlanner:
         return bool(origins) and origins <= coloring.stays_origins
 
     def _held_for_others(self, function: Function) -> list[int]:
-        """The operations by which a method that stays sync makes what async code reads."""
-        is_holder = function.owner is not None or function.facts.kind == "module"
-        if not is_holder or function not in self.coloring.islands:
+        """The operations by which what stays sync makes what async code reads: a method, or the
+        body of a module that others inject something of."""
+        is_module = function.facts.kind == "module"
+        if not (is_module or function.owner is not None) or function not in self.coloring.islands:
             return []
-        return sorted(self.held.for_others(function))
+        injecting = self._aliases(function)[1]
+        return sorted(injecting.union(self.held.for_others(function)))
 
     # -- references
 
@@ -222,7 +224,7 @@ class InfrastructurePlanner:
             return
         operations = function.body.operations
         layout = self.colors.uses.layout(function)
-        skipped = self.annotations.assignments(function, layout) | self._sync_aliases(function)
+        skipped = self.annotations.assignments(function, layout) | self._aliases(function)[0]
         meant: dict[str, str] = {}  # by names that are no parts of others
         for index, operation in enumerate(operations):
             if not operation:
@@ -272,13 +274,14 @@ class InfrastructurePlanner:
                     name = CANONICAL.get(atom.name, atom.name)
                     self.engines.construction(function, layout, call, name, group)
 
-    def _sync_aliases(self, function: Function) -> set[int]:
-        """The operations of aliases under which only what stays sync is injected, or meant."""
+    def _aliases(self, function: Function) -> tuple[set[int], set[int]]:
+        """The operations of aliases under which only what stays sync is injected, or meant, and
+        those under which something async is injected."""
+        sync, injecting = set[int](), set[int]()
         if function.facts.kind != "module":
-            return set()
+            return sync, injecting
         injected, coloring = self.colors.divider.spread.injected, self.coloring
         staying = coloring.islands | coloring.stays
-        inside: set[int] = set()
         for name in function.facts.bound:
             variable = Variable(function.module, name)
             given = injected.by_alias(variable)
@@ -288,8 +291,11 @@ class InfrastructurePlanner:
             if place is None:
                 continue
             parts = self.colors.uses.layout(function).subtree(place[1])
-            inside |= parts if stays else self._staying_parts(variable, function, parts)
-        return inside
+            kept = parts if stays else self._staying_parts(variable, function, parts)
+            sync |= kept
+            if given:
+                injecting |= parts - kept
+        return sync, injecting
 
     def _staying_parts(
         self, variable: Variable, function: Function, parts: Iterable[int]

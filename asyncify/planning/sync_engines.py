@@ -139,8 +139,11 @@ class SyncEnginePlanner:
                     self._keep(function, use)
 
     def _stays_with(self, use: Use) -> bool:
+        """Is its engine a sync one, as before?"""
         owner = use.owner
-        return not isinstance(owner, v.Known) or owner.origin in self.coloring.stays_origins
+        if not isinstance(owner, v.Known) or owner.origin in self.coloring.stays_origins:
+            return True
+        return owner.origin is not None and owner.origin not in self.coloring.alive
 
     def _move(self, function: Function, uses: list[Use]) -> bool:
         """Have ``create_all`` wait until a loop runs, if something in the same module can."""
