@@ -151,11 +151,12 @@ class MockedSessions:
 
     def _is_attribute(self, function: Function, index: int) -> bool:
         """``store.session = MagicMock()``, of a mock that has a class of the program as its spec"""
-        statements = list(statements_of(function.body.statements))
         operations = function.body.operations
-        given = (s for s in statements if s[0] == f.ASSIGN and s[8] == index)
-        for target in (t for statement in given for t in statement[7] if t[0] == f.TO_ATTRIBUTE):
-            for made in statements:
+        given = self.colors.uses.layout(function).statement(index)
+        if given is None or given[0] != f.ASSIGN or given[8] != index:
+            return False
+        for target in (t for t in given[7] if t[0] == f.TO_ATTRIBUTE):
+            for made in statements_of(function.body.statements):
                 call = operations[made[8]] if made[0] == f.ASSIGN else ()
                 names = {t[1] for t in made[7] if t[0] == f.TO_NAME} if call else ()
                 if dotted(operations, target[1]) in names and call[0] == f.CALL:
