@@ -128,12 +128,10 @@ class Places:
     def _given(self, use: Use, row: Member) -> Obstacle | None:
         """A method of a session or the like is called by somebody else."""
         if use.kind == "handed":
-            reason = (
-                f"`{row.name}` is given to `{use.name}` (line {use.line}), which may not await it."
-            )
+            reason = f"`{row.name}` is given to `{use.name}`, which may not await it."
             return Obstacle("ASY105", reason)
         if row.form is not Form.AWAIT:
-            return Obstacle("ASY203", f"`{row.name}` is called by `{use.name}` (line {use.line}).")
+            return Obstacle("ASY203", f"`{row.name}` is called by `{use.name}`.")
         return None
 
     def generator_obstacle(self, function: Function) -> Obstacle | None:
