@@ -80,6 +80,33 @@ _HASHES = (
     ),
 )
 _REDIS = (*_of("redis.Redis() redis.StrictRedis() redis.from_url() redis.Redis.from_url()", "*"),)
+_OPENAI = (
+    *_of(
+        "openai.OpenAI() openai.AzureOpenAI() groq.Groq()",
+        "chat.completions.create chat.completions.parse completions.create responses.create "
+        "responses.parse embeddings.create moderations.create images.generate images.edit "
+        "audio.transcriptions.create audio.translations.create audio.speech.create",
+    ),
+    *_of("anthropic.Anthropic()", "messages.create messages.count_tokens messages.batches.create"),
+)
+_MODELS = (
+    *_of("ollama ollama.Client()", "chat generate embed embeddings"),
+    *_of("litellm", "completion embedding"),
+    *_of("google.generativeai.GenerativeModel()", "generate_content"),
+    *_of("google.genai.Client()", "models.generate_content models.embed_content"),
+)
+_STRIPE = (
+    *_of(
+        "stripe.PaymentIntent stripe.SetupIntent stripe.Customer stripe.Charge stripe.Refund "
+        "stripe.Subscription stripe.Invoice stripe.Price stripe.Product stripe.PaymentMethod "
+        "stripe.Account stripe.checkout.Session stripe.billing_portal.Session",
+        "create retrieve modify list cancel confirm capture delete",
+    ),
+)
+_MESSAGES = (
+    *_of("twilio.rest.Client()", "messages.create calls.create"),
+    *_of("sendgrid.SendGridAPIClient()", "send"),
+)
 _FILES = (
     "open",
     "io.open",
@@ -109,6 +136,10 @@ BLOCKING: tuple[Blocks, ...] = (
         "use `redis.asyncio`",
         quick=frozenset({"close", "lock", "pipeline", "pubsub", "register_script"}),
     ),
+    Blocks(frozenset(_OPENAI), "use the async client of the library, such as `AsyncOpenAI`"),
+    Blocks(frozenset(_MODELS), "use what the library has for async code"),
+    Blocks(frozenset(_STRIPE), "use the method whose name ends in `_async`"),
+    Blocks(frozenset(_MESSAGES), "use what the library has for async code, or a thread"),
     Blocks(frozenset(_HASHES), "have it computed in a thread"),
     Blocks(frozenset(_FILES), "use `aiofiles` or `anyio.Path`", is_file=True),
 )
