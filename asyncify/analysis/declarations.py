@@ -188,10 +188,11 @@ def bound_to(inference: Signatures, function: Function) -> v.Value:
         keywords = dict(operations[index][7]) if operations[index][0] == f.CALL else {}
         if BINDING not in keywords or operations[keywords[BINDING]][5:6] != (True,):
             continue
-        for keyword, bases in BOUND_TO.items():
+        for keyword, base in BOUND_TO.items():
             made = keywords.get(keyword, -1)
             cls = inference.program.resolve_expression(scope, operations, made) if made >= 0 else ""
-            if isinstance(cls, Class) and bases & cls.foreign_bases:
+            above = cls.foreign_bases if isinstance(cls, Class) else ()
+            if isinstance(cls, Class) and any(x.rpartition(".")[2] == base for x in above):
                 return v.join((v.one(v.Instance(cls)), instance_of(cls)))
     return v.UNKNOWN
 

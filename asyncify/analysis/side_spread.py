@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.boundaries import rule_of
+from asyncify.analysis.declarations import bound_to
 from asyncify.analysis.injected import Injected
 from asyncify.analysis.lazy_sources import LazySources
 from asyncify.analysis.program import Class, Function, Variable
@@ -63,7 +64,11 @@ class Spread:
             pending += [w for w in self.colors.replacing(current) if self._matters(w)]
             pending += self._lambdas_in(current)
             if self._is_brought(current):
-                pending += self._bringing(current)
+                assert current.owner is not None
+                pending += self._bringing(current.owner)
+            for given in bound_to(self.inference, current):
+                if isinstance(given, v.Instance) and self.holds_one(given.cls):
+                    pending += self._bringing(given.cls)
             if current.is_constructor and current.owner in self.holders():
                 assert current.owner is not None
                 pending += [m for m in current.owner.methods.values() if self._matters(m)]
@@ -156,10 +161,9 @@ class Spread:
         """Does a method use an engine, factory or session that its object holds?"""
         return self.holds_one(method.owner) and bool(self.held(method))
 
-    def _bringing(self, method: Function) -> list[Function]:
-        """The constructors of a method's class that bring along what the objects hold."""
-        assert method.owner is not None
-        found = (cls.own_constructor for cls in (method.owner, *method.owner.ancestors))
+    def _bringing(self, holder: Class) -> list[Function]:
+        """The constructors of a class that bring along what the objects hold."""
+        found = (cls.own_constructor for cls in (holder, *holder.ancestors))
         return [fn for fn in dict.fromkeys(found) if fn is not None and self.brings(fn)]
 
     def brings(self, constructor: Function) -> bool:

@@ -27,7 +27,8 @@ LOOKED_AT = DEPENDS | frozenset({
 
 # `@app.task(bind=True, base=DatabaseTask)`: the function gets an object of its class first.
 BINDING = "bind"
-BOUND_TO: dict[str, frozenset[str]] = {"base": frozenset({"celery.Task", "celery.app.task.Task"})}
+# The class is ``celery.Task`` or that of an application, ``app.Task``: its last name tells.
+BOUND_TO: dict[str, str] = {"base": "Task"}
 
 
 class Calls(NamedTuple):
