@@ -28,6 +28,8 @@ from asyncify.planning.load_walks import Walks
 from asyncify.sites import Site
 from asyncify.vocabulary.loading import TYPE_ADAPTER
 
+_REPLACED = (f.CALL, f.ATTRIBUTE, f.NAME, f.SUBSCRIPT, f.AWAIT)
+
 
 class Responses:
     """The routes of a program whose results are validated so."""
@@ -73,6 +75,8 @@ class Responses:
 
     def _wrap(self, holder: Function, index: int, model: str, session: str) -> Site | None:
         """Validate where it stands what has its place in a statement already."""
+        if holder.body.operations[index][0] not in _REPLACED:
+            return None
         draft, node = self.draft(holder.module), node_reference(holder, index)
         for decision in [each for each in draft.decisions if each.node == node]:
             if isinstance(decision, (ReplaceCall, ReplaceExpression)) and decision.awaits:

@@ -30,10 +30,9 @@ class Loaded:
         self._instance = instance
 
     def __getattr__(self, name):
-        async def load():
-            return getattr(self._instance, name)
-
-        return load()
+        loaded = {asyncio}.get_running_loop().create_future()
+        loaded.set_result(getattr(self._instance, name))
+        return loaded
 
 
 class {name}({mock}):
@@ -149,7 +148,8 @@ class MockedModels:
         if function.facts.kind == "module":
             return ""
         draft = self.draft(function.module)
-        source = _TEXT.format(name=MOCKED_MODEL, mock=draft.spell(PLAIN_MOCK))
+        asyncio, mock = draft.spell("asyncio"), draft.spell(PLAIN_MOCK)
+        source = _TEXT.format(name=MOCKED_MODEL, mock=mock, asyncio=asyncio)
         kinds = ("def", "class")
         first = next(fn for fn in function.module.functions if fn.facts.kind in kinds)
         return MOCKED_MODEL if put_before(first, draft, source) else ""
