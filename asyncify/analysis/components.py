@@ -150,7 +150,7 @@ class Components(Islands):
                 links |= _called_on(evaluation, use)
                 if owner.origin is not None:
                     links.add(owner.origin)
-                elif use.does_io and not self._is_awaited(use):
+                elif not self._is_awaited(use):
                     links.add(_SOMEWHERE)
             elif isinstance(owner, v.QueryValue):
                 links |= {owner.origin.function, owner.source or _SOMEWHERE}

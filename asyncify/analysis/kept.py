@@ -2,8 +2,9 @@
 
 Nobody knows what reads such an attribute; whoever reads it by the same last two names gets it. What
 argparse keeps, ``parser.set_defaults(func=run)``, is read from anything: ``args.func(args)``. What
-Click's context keeps, decorators give to the commands. What
-a view or a router gives resolvers for their context is read as ``info.context``.
+Click's context keeps, decorators give to the commands. What a view or a router gives resolvers for
+their context is read as ``info.context``. What a test puts on its client is read from any:
+``client.post_as = post_as``.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 
 _ANYBODY = ""
+_CLIENT = "a client of the application"
 
 
 class Kept:
@@ -47,7 +49,9 @@ class Kept:
         """An attribute of the value of an operation is assigned. All that name it are evaluated, or
         once more."""
         owner = last_name(evaluation.operations[base])
-        if owner and self._is_foreign(evaluation.values[base]):
+        if any(isinstance(atom, v.Client) for atom in evaluation.values[base]):
+            self._add((_CLIENT, attribute), value)
+        elif owner and self._is_foreign(evaluation.values[base]):
             self.keepers.setdefault((owner, attribute), {})[evaluation.function] = None
             self._add((owner, attribute), value)
 
@@ -88,6 +92,8 @@ class Kept:
         """What an attribute of the value of an operation holds that is kept so."""
         found = self._values.get((last_name(evaluation.operations[base]), attribute), v.UNKNOWN)
         value = evaluation.values[base]
+        if any(isinstance(atom, v.Client) for atom in value):
+            return self._values.get((_CLIENT, attribute), v.UNKNOWN)
         if not any(isinstance(atom, v.Foreign) and "()" not in atom.name for atom in value):
             found |= self._values.get((_ANYBODY, attribute), v.UNKNOWN)  # it is no module
         return found if found and self._is_foreign(value) else v.UNKNOWN
