@@ -24,6 +24,7 @@ from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.blocking import THREAD_LOCKS
 
 _CLOSING_HELPER = "closing_awaited"
+_CLOSED = ("Session", "Connection")
 
 
 class WithPlanner(UsePlanner):
@@ -210,17 +211,14 @@ class WithPlanner(UsePlanner):
             return None
         variable = before[7][0][1]
         values = self.inference.evaluations[layout.function].values
-        is_session = any(
-            isinstance(a, v.Known) and a.kind in ("Session", "Connection")
-            for a in values[before[8]]
-        )
+        is_session = any(isinstance(a, v.Known) and a.kind in _CLOSED for a in values[before[8]])
         made = layout.operations[before[8]]
         if not is_session or made[0] != f.CALL or last[0] != f.EXPRESSION:
             return None
         if self._is_option(before[8]):
             return None  # which has to be awaited, and isn't what `async with` takes
-        call = layout.operations[last[7]]
-        if call[0] != f.CALL or dotted(layout.operations, call[5]) != f"{variable}.close":
+        closed = [self._closed(each) for each in statement[10]]
+        if closed[-1] != variable or any(closed[:-1]):  # several are closed together
             return None
         later = block[place + 1 :]
         used_later = any(
@@ -229,6 +227,18 @@ class WithPlanner(UsePlanner):
         )  # fmt: skip
         factory = self._returns_session(made, values)
         return None if used_later or not factory else (variable, last[7], before[8])
+
+    def _closed(self, statement: f.Statement) -> str:
+        """The name of the session or connection that a statement closes, or ''."""
+        operations = self.layout.operations
+        if statement[0] != f.EXPRESSION or operations[statement[7]][0] != f.CALL:
+            return ""
+        callee = operations[operations[statement[7]][5]]
+        values = self.inference.evaluations[self.layout.function].values
+        is_closed = callee[:1] == (f.ATTRIBUTE,) and callee[6] == "close" and any(
+            isinstance(a, v.Known) and a.kind in _CLOSED for a in values[callee[5]]
+        )  # fmt: skip
+        return dotted(operations, callee[5]) if is_closed else ""
 
     def _returns_session(self, operation: f.Operation, values: list[v.Value]) -> bool:
         """Is the session made by a factory, or by a function of the program that stays as it is?"""
