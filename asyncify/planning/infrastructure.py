@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
+from asyncify.analysis.environments import is_alembic
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, Module, Variable, dotted
@@ -176,7 +177,7 @@ class InfrastructurePlanner:
     def _stays(self, function: Function) -> bool:
         """Does the function belong to what stays sync?"""
         coloring = self.coloring
-        if function in coloring.islands or function in coloring.stays:
+        if function in coloring.islands or function in coloring.stays or is_alembic(function):
             return True
         owner = self.inference.program.classes.get(function) or function.owner
         if function.owner is not None and is_session_class(function.owner):
