@@ -150,7 +150,7 @@ class Components(Islands):
                 links |= _called_on(evaluation, use)
                 if owner.origin is not None:
                     links.add(owner.origin)
-                elif not self._is_awaited(use):
+                elif self._may_be_sync(use):
                     links.add(_SOMEWHERE)
             elif isinstance(owner, v.QueryValue):
                 links |= {owner.origin.function, owner.source or _SOMEWHERE}
@@ -159,6 +159,11 @@ class Components(Islands):
         own = _Own(frozenset(links), self._factories(evaluation))
         self._own[function] = evaluation, own
         return own
+
+    def _may_be_sync(self, use: Use) -> bool:
+        """May its object be a sync one? Where async code does no I/O with it, nothing tells: what
+        does tells for all."""
+        return not self._is_awaited(use) and (use.does_io or not use.function.facts.is_async)
 
     def _is_awaited(self, use: Use) -> bool:
         """Is its object async, whatever it is annotated with?"""
