@@ -157,15 +157,21 @@ class Factories:
         if self.colors.is_configured_sync(constructor) or self.colors.is_outside(constructor):
             return False
         return (
-            self._is_made_here(constructor, cls)
+            self._is_seen(constructor, cls)
             and all(map(self._is_plain, _line(cls))) and not self._is_beside_others(cls)
             and all(self._calls(use, group) for _, use in self._callers(constructor))
             and self.is_only_made(constructor, surely=True)
         )  # fmt: skip
 
-    def _is_made_here(self, constructor: Function, cls: Class) -> bool:
-        """Does the program make objects of the class, or FastAPI for it?"""
-        return bool(self._callers(constructor)) or self.is_injected(constructor)
+    def _is_seen(self, constructor: Function, cls: Class) -> bool:
+        """Does the program make objects of the class, or FastAPI for it; or is there nothing in the
+        program that could, by a text either?"""
+        if self._callers(constructor) or self.is_injected(constructor):
+            return True
+        return not any(
+            operation and operation[0] == f.CONSTANT and _may_name(operation[5], cls.name, function)
+            for function in self.program.functions() for operation in function.body.operations
+        )  # fmt: skip
 
     def is_injected(self, constructor: Function) -> bool:
         """Does FastAPI make objects of the class of a constructor, or of one that inherits it?"""
@@ -306,6 +312,15 @@ def _looks(evaluation: Evaluation, operation: f.Operation, names: list[str]) -> 
     return last in OF_CLASSES and known and not any(
         given and given[0] == f.CONSTANT and given[5] in _CONSTRUCTORS for given in constants
     )  # fmt: skip
+
+
+def _may_name(text: object, name: str, function: Function) -> bool:
+    """Is a class named by a text: `"services.Report"`? A module's list of its names does no more
+    than show it."""
+    if not isinstance(text, str) or not text.endswith(name):
+        return False
+    before = text.removesuffix(name)
+    return before.endswith((".", ":")) or (not before and function.facts.kind != "module")
 
 
 def _line(cls: Class) -> tuple[Class, ...]:
