@@ -165,9 +165,14 @@ class HeldTwins:
         """Does a name, or an attribute of the object, mean something that can be there twice?"""
         operation = function.body.operations[index]
         if operation[0] == f.ATTRIBUTE:
-            values = self.inference.evaluations[function].values
-            if any(isinstance(a, v.Instance) for a in values[operation[5]]):
-                return operation[6] in self.attributes(cls)
+            values, name = self.inference.evaluations[function].values, operation[6]
+            family = (cls, *cls.ancestors, *cls.descendants())
+            holders = {a.cls for a in values[operation[5]] if isinstance(a, v.Instance)}
+            if holders:
+                return all(
+                    name in self.attributes(c) and (c in family or self.is_doubled(c))
+                    for c in holders
+                )
         variable = self.twins.variable(function, index)
         if variable is not None:
             return not self.twins.twin_obstacle(variable, Sides())

@@ -69,7 +69,7 @@ class Spread:
             for given in bound_to(self.inference, current):
                 if isinstance(given, v.Instance) and self.holds_one(given.cls):
                     pending += self._bringing(given.cls)
-            if current.is_constructor and current.owner in self.holders():
+            if current.is_constructor and self.holds_one(current.owner):
                 assert current.owner is not None
                 pending += [m for m in current.owner.methods.values() if self._matters(m)]
         return out
