@@ -35,6 +35,7 @@ _AWAITED = {
     "_autoflush", "refresh", "merge", "delete", "close",
 }  # fmt: skip
 _COLUMN_LOADERS = {"load_scalar_attributes", "_load_scalar_attributes"}
+_LOADERS = {"_emit_lazyload", "_load_for_state", *_COLUMN_LOADERS}
 # What expires attributes, by the function of SQLAlchemy that does it; whatever else does is a
 # flush, after which only the database knows a value.
 _EXPIRING = {"_remove_snapshot": "commit", "_restore_snapshot": "rollback"}
@@ -175,8 +176,12 @@ class Recorder:
 
     def _loader(self, frame: FrameType) -> tuple[Any, str, str, str] | None:
         """The instance's state, the attribute, its kind and the reason, where a function of
-        SQLAlchemy is one that loads an attribute."""
-        name, names = frame.f_code.co_name, frame.f_locals
+        SQLAlchemy is one that loads an attribute. Only there a look at the variables is harmless:
+        a frame of the program would keep what it has at this moment until it ends."""
+        name = frame.f_code.co_name
+        if name not in _LOADERS:
+            return None
+        names = frame.f_locals
         if name == "_emit_lazyload":
             return names["state"], names["self"].key, "relationship", ""
         if name in _COLUMN_LOADERS:
@@ -206,8 +211,9 @@ class Recorder:
     def _route(self, frames: list[FrameType], reader: str) -> tuple[str, int, str, str] | None:
         """The route whose response is being made: nothing of the program runs then."""
         for frame in frames:
-            call = getattr(frame.f_locals.get("dependant"), "call", None)
-            code = getattr(call, "__code__", None)
+            names = frame.f_code.co_varnames + frame.f_code.co_freevars
+            dependant = frame.f_locals.get("dependant") if "dependant" in names else None
+            code = getattr(getattr(dependant, "call", None), "__code__", None)
             if code is not None and self._path(code.co_filename):
                 name = getattr(code, "co_qualname", code.co_name)
                 return self._path(code.co_filename), code.co_firstlineno, name, "fastapi"

@@ -50,6 +50,8 @@ def count(db):
     return len(db.query(User).one().books)  # a relationship
 """
 SUITE = """
+import gc
+
 import library
 import pytest
 from library import Base, Book, Session, User, count, engine, func, selectinload
@@ -117,6 +119,14 @@ def test_goes(db):
     db.commit()
     (book,) = user.books  # the collection expired again
     assert book.marks == []  # never loaded before
+
+
+def test_forgets(db):
+    user = db.query(User).one()
+    assert db.query(User.id).one() == (user.id,)
+    user = None
+    gc.collect()
+    assert not db.identity_map.all_states()  # what looks at the frames keeps nothing of them
 
 
 def test_asks(db):
