@@ -15,6 +15,7 @@ from asyncify.analysis.consumers import is_lambda
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function
+from asyncify.analysis.statements import statements_of
 from asyncify.analysis.uses import Use
 from asyncify.vocabulary.rows import Form
 from asyncify.vocabulary.testing import CLIENT_MEMBERS
@@ -71,7 +72,7 @@ class Lambdas:
         place = self._definition(function)
         if place is None or not place.name:
             return None
-        return place if self.colors.callers().get(function) else None
+        return place if self.colors.callers().get(function) or _put(function) else None
 
     def _definition(self, function: Function) -> Definition | None:
         parent = function.parent
@@ -104,7 +105,11 @@ class Lambdas:
         name = f"{_NAME}_{len(before) + 1}" if before else _NAME
         if parent.facts.kind == "module":
             name = f"_{_key(layout, index) or name}"
-        return Definition("" if name in parent.facts.names | parent.facts.bound else name)
+        taken = parent.facts.names | parent.facts.bound
+        put = _put(function)
+        if put and put not in taken:
+            name = put
+        return Definition("" if name in taken else name)
 
     def _requests(self, function: Function) -> list[int]:
         """The calls that make a request to the application."""
@@ -130,6 +135,23 @@ class Lambdas:
             and not function.signature.parameters
             and self.colors.places.obstacle(use) is None
         )
+
+
+def _put(function: Function) -> str:
+    """What to call a lambda that is all that a key or an attribute is assigned, as in
+    `app.dependency_overrides[user] = lambda: ...`, or '': it is as good as a function there."""
+    operations = function.parent.body.operations if function.parent is not None else ()
+    for statement in statements_of(function.parent.body.statements) if function.parent else ():
+        if statement[0] != f.ASSIGN or len(statement[7]) != 1:
+            continue
+        value, target = operations[statement[8]], statement[7][0]
+        if value[:1] != (f.LAMBDA,) or value[5] != function.index:
+            continue
+        if target[0] in (f.TO_ATTRIBUTE, f.TO_SUBSCRIPT):
+            key = operations[target[2]] if target[0] == f.TO_SUBSCRIPT else ()
+            last = key[6:7] if key[:1] == (f.ATTRIBUTE,) else key[5:6]
+            return f"{last[0]}_instead" if last and key[0] in (f.NAME, f.ATTRIBUTE) else _NAME
+    return ""
 
 
 def _is_plain(function: Function, parameter: f.Parameter) -> bool:
