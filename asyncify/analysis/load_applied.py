@@ -47,6 +47,8 @@ def over(
         for name in _builtins(run, argument):
             if name in words.MEASURING:
                 load_specials.measured(run, items, index, at, *words.MEASURING[name])
+            elif name in words.COPYING:
+                found.append(items)
             else:
                 load_specials.formatted(run, items, index, at, words.CALLING[name])
         for function, bound in _functions(run, argument):
@@ -78,6 +80,11 @@ def encoded(
     value, at = (arguments or [s.NOTHING])[0], operation[6][0] if operation[6] else NOWHERE
     if not all(isinstance(a, (s.Entity, s.Many)) for a in value):
         at = NOWHERE
+    for place in _encoding_places(operation):
+        for name in _builtins(run, place) if place >= 0 else ():
+            if name in words.CALLING:
+                whole = frozenset(s.entities(value))
+                load_specials.formatted(run, whole, index, at, words.CALLING[name])
     for _ in range(_NESTING if encoders else 0):
         found = []
         for entity in s.entities(value):
@@ -91,10 +98,15 @@ def encoded(
             break
 
 
+def _encoding_places(operation: f.Operation) -> list[int]:
+    """``default=encode``"""
+    keywords = dict(operation[7])
+    return [*operation[6][1:2], *(keywords[name] for name in words.ENCODERS & keywords.keys())]
+
+
 def _encoders(run: LoadEvaluation, operation: f.Operation) -> list[Callee]:
     """What is called for objects that have no form in JSON."""
-    keywords = dict(operation[7])
-    places = [*operation[6][1:2], *(keywords[name] for name in words.ENCODERS & keywords.keys())]
+    keywords, places = dict(operation[7]), _encoding_places(operation)
     found = [callee for place in places if place >= 0 for callee in _functions(run, place)]
     types = run.types(keywords[words.ENCODER_CLASS]) if words.ENCODER_CLASS in keywords else ()
     methods = [a.cls.find(words.ENCODES) for a in types if isinstance(a, v.ClassObject)]
@@ -116,7 +128,8 @@ def _builtins(run: LoadEvaluation, argument: int) -> list[str]:
     """Builtins that an argument is, which call a method of what they are given:
     ``map(str, users)``, ``sorted(users, key=len)``."""
     operation = run.operations[argument]
-    if operation[0] != f.NAME or operation[5] not in words.CALLING.keys() | words.MEASURING.keys():
+    known = words.CALLING.keys() | words.MEASURING.keys() | words.COPYING
+    if operation[0] != f.NAME or operation[5] not in known:
         return []
     is_own = operation[5] in run.environment or bool(_functions(run, argument))
     return [] if is_own else [operation[5]]

@@ -302,6 +302,9 @@ def _foreign(
         for place, value in zip(operation[6], arguments, strict=True):
             items = run.elements(value) or value
             load_specials.compared(run, items, index, place, words.ORDERING[name])
+    if name in words.HASHING:
+        for place, value in zip(operation[6], arguments, strict=True):
+            load_specials.hashed(run, run.elements(value), index, place)
     if name in words.PUSHING:
         _push(run, operation)
     return _gathered(run, name, operation, arguments)

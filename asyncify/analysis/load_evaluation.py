@@ -427,6 +427,8 @@ class LoadEvaluation:
                     values[index] = s.NOTHING
             elif kind == f.COMPREHENSION:
                 values[index] = self.comprehension(operation)
+                if hot[index] & IMPLICIT:
+                    load_objects.called(self, index)
                 index = operation[9]
                 continue
             elif kind != f.CONSTANT:
@@ -485,6 +487,8 @@ class LoadEvaluation:
         self.evaluate(first, element_end)
         self.environment = saved
         keyed = operation[5] == "DictComp"
+        if operation[5] in words.HASHING_COMPREHENSIONS:
+            load_specials.hashed(self, self.values[parts[0]], parts[0], parts[0])
         keys = self.key(parts[0]) if keyed else s.NOTHING
         return s.many(self.values[parts[-1]], keyed=keyed, keys=keys)
 
@@ -498,7 +502,7 @@ class LoadEvaluation:
             return s.join([load_reads.read(self, a, name, index) for a in s.ordered(found)])
         parts = [  # ``row.User``
             part for row in base if isinstance(row, s.Row) and not row.names for part in row.items
-            if any(isinstance(a, s.Entity) and a.cls.name == name for a in part)
+            if any(isinstance(a, s.Entity) and a.name == name for a in part)
         ]  # fmt: skip
         if parts:
             return s.join(parts)
@@ -585,10 +589,15 @@ class LoadEvaluation:
         operation = self.operations[key]
         if operation[0] != f.CONSTANT or not isinstance(operation[5], str):
             return None
-        rows = [dict(zip(a.names, a.items, strict=False)) for a in base if isinstance(a, s.Row)]
-        if len(rows) != len(base) or not any(operation[5] in row for row in rows):
+        name, rows = operation[5], [a for a in base if isinstance(a, s.Row)]
+        if len(rows) != len(base) or not any(name in a.names or "" in a.names for a in rows):
             return None
-        return s.join(row.get(operation[5], s.NOTHING) for row in rows)
+        return s.join(
+            item
+            for row in rows
+            for its, item in zip(row.names, row.items, strict=False)
+            if its == (name if name in row.names else "")  # else a column, or of several classes
+        )
 
 
 def _joined(left: Environment, right: Environment) -> Environment:

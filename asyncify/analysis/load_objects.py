@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
-from asyncify.analysis import load_reads, load_summaries
+from asyncify.analysis import load_makers, load_reads, load_summaries
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.program import Class, Function
@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from asyncify.analysis.loading import Loading
 
 _TEXT = words.MAKING_TEXT
+# What a container asks of its items when it is asked for something itself.
+_OF_ITEMS = {
+    **dict.fromkeys(_TEXT, _TEXT[2:]), **{name: (name,) for name in words.COMPARED.values()},
+    "__contains__": (words.COMPARED["In"],),
+}  # fmt: skip
 
 Calls = dict[int, list[tuple[int, Function]]]
 
@@ -55,15 +60,25 @@ def calls(body: LoadBody) -> Calls:
     for index, operation in enumerate(body.operations):
         for at, names in _asked(body, operation) if operation else ():
             for cls in _classes(types[at], having) if at >= 0 else ():
-                method = next((m for name in names if (m := cls.find(name)) is not None), None)
-                if method is not None:
-                    found.setdefault(index, []).append((at, method))
+                _call(found, index, at, cls, names)
+            for cls in _held(types[at], having) if at >= 0 and types[at] else ():
+                _call(found, index, at, cls, _OF_ITEMS.get(names[0], names[:0]))
+        for at, names in _asked_of_items(body, operation) if operation else ():
+            for cls in _held(types[at], having) if at >= 0 else ():
+                _call(found, index, at, cls, names)
     for index in body.tested:
         for cls in _classes(types[index], having):
             method = next((m for name in words.TRUTH if (m := cls.find(name)) is not None), None)
             if method is not None:
                 found.setdefault(index, []).append((index, method))
     return found
+
+
+def _call(found: Calls, index: int, at: int, cls: Class, names: tuple[str, ...]) -> None:
+    """The first of these methods that a class has is called."""
+    method = next((m for name in names if (m := cls.find(name)) is not None), None)
+    if method is not None:
+        found.setdefault(index, []).append((at, method))
 
 
 def called(run: LoadEvaluation, index: int) -> None:
@@ -119,12 +134,14 @@ def made(run: LoadEvaluation, cls: Class, operation: f.Operation, index: int) ->
                 load_reads.demand(run, held, demand.attribute, reading)
 
 
-def made_with(run: LoadEvaluation, index: int, name: str) -> int:
-    """Which operation gives an object the attribute ``name`` where it is made, by its constructor
-    alone: ``user`` of ``View(user)``; -1 if that isn't known."""
-    made = index if index < 0 or run.operations[index][0] == f.CALL else run.body.assigned(index)
-    if made < 0 or run.operations[made][0] != f.CALL:
-        return -1
+def made_with(run: LoadEvaluation, index: int, name: str) -> list[int]:
+    """Which operations give an object, or those of a container, the attribute ``name`` where they
+    are made, by their constructor alone: ``user`` of ``View(user)``; none if that isn't known."""
+    places = [_given(run, made, name) for made in load_makers.makers(run, index)]
+    return places if -1 not in places else []
+
+
+def _given(run: LoadEvaluation, made: int, name: str) -> int:
     operation, name = run.operations[made], name.removesuffix(s.EACH)
     classes = [a.cls for a in run.types(operation[5]) if isinstance(a, v.ClassObject)]
     constructor = classes[0].find("__init__") if len(classes) == 1 else None
@@ -155,12 +172,28 @@ def _classes(value: v.Value, among: frozenset[Class]) -> list[Class]:
     return [a.cls for a in value if isinstance(a, v.Instance) and a.cls in among]
 
 
+def held(value: v.Value) -> list[Class]:
+    """The classes of the objects that a container holds."""
+    found: list[Class] = []
+    for atom in value:
+        inner = atom.items if isinstance(atom, v.Collection) else v.UNKNOWN
+        found += [a.cls for a in inner if isinstance(a, v.Instance)]
+        found += held(inner) if inner else ()
+    return found
+
+
+def _held(value: v.Value, among: frozenset[Class]) -> list[Class]:
+    return [cls for cls in held(value) if cls in among]
+
+
 def _asked(body: LoadBody, operation: f.Operation) -> Iterator[tuple[int, tuple[str, ...]]]:
     """The operands of an operation that it asks for something, and the methods that may answer."""
     if operation[0] == f.FORMAT:
         yield from ((part, _TEXT) for part in operation[5])
     elif operation[0] == f.CALL:
         yield from _asked_by_call(body, operation)
+    elif operation[0] == f.COMPREHENSION and operation[5] in words.HASHING_COMPREHENSIONS:
+        yield from ((operation[10][0], (name,)) for name in words.HASHED)
     elif operation[0] == f.OPERATOR:
         parts, name = operation[6], operation[5]
         if name == words.MODULO:
@@ -198,3 +231,38 @@ def _asked_by_call(body: LoadBody, operation: f.Operation) -> Iterator[tuple[int
             yield from ((at, (name, *_TEXT[1:])) for at in given)
         elif isinstance(atom, v.Foreign) and atom.name in words.MEASURING:
             yield from ((at, words.MEASURING[atom.name]) for at in given)
+
+
+def _asked_of_items(
+    body: LoadBody, operation: f.Operation
+) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """The same, of the items of a container: ``sorted(views)``, ``map(str, views)``."""
+    if operation[0] != f.CALL:
+        return
+    callee = body.operations[operation[5]]
+    assert body.types is not None
+    keyed = "key" in dict(operation[7])
+    if callee[0] == f.ATTRIBUTE and callee[6] == words.SORTING and not keyed:
+        yield callee[5], ("__lt__", "__gt__")
+    for atom in body.types[operation[5]]:
+        if not isinstance(atom, v.Foreign):
+            continue
+        if atom.name in words.ORDERING and not keyed:
+            name = words.ORDERING[atom.name]
+            yield from ((at, (name, words.REFLECTED[name])) for at in operation[6] if at >= 0)
+        elif atom.name in words.HASHING:
+            given = [at for at in operation[6] if at >= 0]
+            yield from ((at, (name,)) for at in given for name in words.HASHED)
+        elif atom.name in words.MAPPING:
+            yield from _mapped(body, operation)
+
+
+def _mapped(body: LoadBody, operation: f.Operation) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """``map(str, views)``"""
+    assert body.types is not None
+    given = [at for at in operation[6] if at >= 0]
+    for atom in body.types[given[0]] if given else ():
+        if isinstance(atom, v.Foreign) and atom.name in words.CALLING:
+            yield from ((at, (words.CALLING[atom.name], *_TEXT[1:])) for at in given[1:])
+        elif isinstance(atom, v.Foreign) and atom.name in words.MEASURING:
+            yield from ((at, words.MEASURING[atom.name]) for at in given[1:])

@@ -102,6 +102,16 @@ def compared(
                 _read_field(run, entity, field, reading)
 
 
+def hashed(run: LoadEvaluation, value: s.Value, index: int, at: int) -> None:
+    """Instances become keys: those of the same hash are compared."""
+    for entity in s.ordered([a for a in value if isinstance(a, s.Entity)]):
+        for name in words.HASHED:
+            method = entity.cls.find(name)
+            if method is not None:
+                given = [s.one(entity)] * len(method.signature.parameters)
+                load_summaries.apply(run, method, given, index, [at] * len(given))
+
+
 def taken_apart(run: LoadEvaluation, value: s.Value, index: int, at: int, name: str) -> None:
     """``dataclasses.asdict(user)``: all fields, and those of what they hold."""
     for entity in s.entities(value):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _CLASSES = 6  # that a repository of any class may select
 _BODIES = 6  # of functions that give options of one another
+_NO_CALL: f.Operation = ()
 
 
 def statement_method(
@@ -332,7 +333,10 @@ def started(run: LoadEvaluation, operation: f.Operation, index: int, legacy: boo
     for position, argument in enumerate(operation[6]):
         source = s.Source("query", run.function, index, position)
         classes = [c for c in selected(run, argument) if run.loading.is_model(c)]
-        whole |= bool(classes) and _is_polymorphic(run, argument)
+        made = _made_by(run, argument) if classes else ("", _NO_CALL, ())
+        whole |= made[0] == words.WITH_SUBCLASSES
+        if made[0] in words.ALIASING:
+            source.name_in_rows(_alias(*made[1:]))
         if len(classes) == 1 or len(found) == 1 < len(classes) <= _CLASSES:
             entities = [s.Entity(source, (), cls) for cls in classes]
             found = [[*before, entity] for before in found for entity in entities]
@@ -353,8 +357,9 @@ def returning(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Valu
     return statements
 
 
-def _is_polymorphic(run: LoadEvaluation, index: int) -> bool:
-    """Is it what ``with_polymorphic`` makes, with the columns of subclasses?"""
+def _made_by(run: LoadEvaluation, index: int) -> tuple[str, f.Operation, tuple[f.Operation, ...]]:
+    """What makes a class that is selected, if it isn't one of the program itself: its name, the
+    call, and the operations that this is one of."""
     local, operations = run.body.assigned(index), run.operations
     at = local if local >= 0 else index
     program = run.loading.inference.program
@@ -362,12 +367,19 @@ def _is_polymorphic(run: LoadEvaluation, index: int) -> bool:
     if isinstance(symbol, Variable):
         found = program.variable_expression(symbol)
         if found is None:
-            return False
+            return "", _NO_CALL, operations
         _, operations, at = found
     operation = operations[at]
     if operation[0] != f.CALL:
-        return False
-    return dotted(operations, operation[5]).rpartition(".")[2] == words.WITH_SUBCLASSES
+        return "", _NO_CALL, operations
+    return dotted(operations, operation[5]).rpartition(".")[2], operation, operations
+
+
+def _alias(call: f.Operation, operations: tuple[f.Operation, ...]) -> str:
+    """``aliased(User, name="owner")``"""
+    place = dict(call[7]).get(words.ALIAS_NAME, -1)
+    name = operations[place] if place >= 0 else ()
+    return str(name[5]) if name[:1] == (f.CONSTANT,) else ""
 
 
 def begun(run: LoadEvaluation, index: int) -> s.Value:

@@ -291,12 +291,15 @@ def _demand(
 
 
 def _holding(run: LoadEvaluation, places: list[int]) -> dict[Function, list[int]]:
-    """The objects among the values of a call, by the bodies of their class and its bases."""
+    """The objects among the values of a call, and the containers of them, by the bodies of their
+    class and its bases."""
     found: dict[Function, list[int]] = {}
     for place in places:
         cls = run.body.class_of(place) if place >= 0 else None
-        for ancestor in cls.ancestors if cls is not None else ():
-            found.setdefault(ancestor.body, []).append(place)
+        held = load_objects.held(run.types(place)) if cls is None and place >= 0 else []
+        for each in [cls] if cls is not None else held:
+            for ancestor in each.ancestors:
+                found.setdefault(ancestor.body, []).append(place)
     return found
 
 
@@ -308,17 +311,10 @@ def _ask_holder(
     with is known."""
     if _has_loaded(run, demand, at):
         return
-    place = load_objects.made_with(run, at, demand.path[0]) if demand.path else -1
-    held = s.entities(run.values[place]) if place >= 0 else []
-    if held:
-        below = demand.path[1:]
-        reading = load_reads.Reading(call_site[1], demand.function.facts.qualname, place, below)
-        for each in held:
-            entity = s.Entity(each.source, (*each.path, *below), demand.entity.cls)
-            if demand.column:
-                load_reads.column(run, entity, demand.attribute, reading)
-            else:
-                load_reads.demand(run, entity, demand.attribute, reading)
+    places = load_objects.made_with(run, at, demand.path[0]) if demand.path else []
+    if places and all(run.values[place] for place in places):
+        for place in places:
+            _ask_made_with(run, demand, call_site, place)
         return
     turned = run.function in run.loading.coloring.turned
     maybe = demand.maybe or not (turned or run.is_certain(call_site[1]))
@@ -329,6 +325,22 @@ def _ask_holder(
             load_commits.read(run, demand.entity, (demand.attribute,))
             found = found._replace(outdated=True)
     run.summary.demands[found] = None
+
+
+def _ask_made_with(
+    run: LoadEvaluation, demand: Demand, call_site: tuple[Function, int], place: int
+) -> None:
+    """The same of an object that was made with the value of the operation ``place``."""
+    below = demand.path[1:]
+    is_seen = not run.operations[place][4] & (f.REPEATED | f.GENERATOR)
+    at = place if is_seen else load_reads.NOWHERE  # the variable of a comprehension isn't there
+    reading = load_reads.Reading(call_site[1], demand.function.facts.qualname, at, below)
+    for each in s.entities(run.values[place]):
+        entity = s.Entity(each.source, (*each.path, *below), demand.entity.cls)
+        if demand.column:
+            load_reads.column(run, entity, demand.attribute, reading)
+        else:
+            load_reads.demand(run, entity, demand.attribute, reading)
 
 
 def _has_loaded(run: LoadEvaluation, demand: Demand, holder: int) -> bool:

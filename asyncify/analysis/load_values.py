@@ -43,6 +43,7 @@ class Source:
     operation: int
     index: int = 0
     entities: dict[Any, Entity] = field(init=False, repr=False)  # those that come from it
+    alias: str = field(init=False, repr=False)  # their name in rows, if it isn't that of the class
 
     def __new__(cls, kind: str, function: Function, operation: int, index: int = 0) -> Source:
         key = cls, kind, operation, index
@@ -54,7 +55,12 @@ class Source:
             _set(found, "operation", operation)
             _set(found, "index", index)
             _set(found, "entities", {})
+            _set(found, "alias", "")
         return found
+
+    def name_in_rows(self, alias: str) -> None:
+        """``aliased(User, name="owner")``: rows have its instances under that name."""
+        _set(self, "alias", alias)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Source, (self.kind, self.function, self.operation, self.index)
@@ -84,6 +90,11 @@ class Entity:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Entity, (self.source, self.path, self.cls)
+
+    @property
+    def name(self) -> str:
+        """What it is called in a row."""
+        return (not self.path and self.source.alias) or self.cls.name
 
     @property
     def is_new(self) -> bool:
@@ -225,7 +236,7 @@ def by_class(value: Value) -> Value:
 
 
 def _name_of(part: Value) -> str:
-    names = {atom.cls.name for atom in part if isinstance(atom, Entity)}
+    names = {atom.name for atom in part if isinstance(atom, Entity)}
     return names.pop() if len(names) == 1 else ""
 
 

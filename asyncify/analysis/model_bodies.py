@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
-from asyncify.analysis import model_kinds
+from asyncify.analysis import model_helpers, model_kinds
 from asyncify.analysis.program import Class, Function, Program, Variable, dotted
 from asyncify.analysis.statements import names_assigned, statements_of
 from asyncify.vocabulary.loading import (
     ADDED,
+    DECLARING,
     DEFAULTS,
     EXPRESSIONS,
     GROUP,
@@ -34,6 +35,7 @@ MAPPERS = ("map_imperatively", "mapper")  # the second is that of 1.4
 TABLE_NAME, TABLE, DECLARED = "__tablename__", "__table__", "declared_attr"
 MADE_SUBCLASS = "__init_subclass__"
 _COLLECTIONS = ("list", "List", "set", "Set", "Sequence", "Collection", "dict", "Dict")
+_HELPERS = 3  # that call one another
 _SQL_FUNCTIONS = {"func", "text", "sa", "sqlalchemy", "select"}
 _TO_MANY_WRAPPERS = ("DynamicMapped", "WriteOnlyMapped")
 _LAZY_WRAPPERS = {"DynamicMapped": "dynamic", "WriteOnlyMapped": "write_only"}
@@ -167,11 +169,20 @@ def _makes_sql(operations: tuple[f.Operation, ...], operation: f.Operation) -> b
 class Reader:
     """Reads one class body, or a function in which the class is mapped."""
 
-    def __init__(self, models: Models, model: Model, body: Function | None = None) -> None:
+    def __init__(
+        self,
+        models: Models,
+        model: Model,
+        body: Function | None = None,
+        operations: tuple[f.Operation, ...] = (),
+        depth: int = 0,
+    ) -> None:
         self.models = models
         self.model = model
         self.body = body or model.cls.body
-        self.operations = self.body.body.operations
+        self.operations = operations or self.body.body.operations
+        self.depth = depth  # of helpers
+        self.helpers: list[Reader] = []  # what calls of helpers declare
         self.pending: list[tuple[str, int, list[str]]] = []  # relationships: name, call, annotation
 
     def read(self) -> None:
@@ -189,6 +200,8 @@ class Reader:
 
     def relate(self) -> None:
         """The relationships, whose direction the columns tell."""
+        for reader in self.helpers:
+            reader.relate()
         for name, call, annotation in self.pending:
             self.model.relationships[name] = self.relationship(name, call, annotation)
 
@@ -271,10 +284,12 @@ class Reader:
             if annotation >= 0:
                 self.model.columns.add(name)
             return
-        callee = dotted(self.operations, operation[5]).rpartition(".")[2]
+        callee = self.callee(operation)
+        words = self.words(annotation) if annotated is None else annotated
         if callee in RELATIONSHIPS:
-            words = self.words(annotation) if annotated is None else annotated
             self.pending.append((name, value, words))
+            return
+        if callee not in DECLARING and self.made(name, value, words):
             return
         if callee in STANDING:
             self.model.synonyms[name] = tuple(self.stands_for(operation))
@@ -293,6 +308,27 @@ class Reader:
         if callee == EXPRESSIONS and model_kinds.selects(self.operations, operation[6]):
             self.model.aggregated.add(name)
         self._types(name, operation)
+
+    def callee(self, operation: f.Operation) -> str:
+        """What is called, by the name that its library has for it."""
+        name = dotted(self.operations, operation[5]).rpartition(".")[2]
+        if name in RELATIONSHIPS or name in DECLARING:
+            return name
+        program = self.models.program
+        symbol = program.resolve_expression(self.body, self.operations, operation[5])
+        return symbol.rpartition(".")[2] if isinstance(symbol, str) else name
+
+    def made(self, name: str, call: int, words: list[str]) -> bool:
+        """Does a helper of the program declare the attribute?"""
+        if self.depth > _HELPERS:
+            return False
+        found = model_helpers.made(self.models.program, self.body, self.operations, call)
+        if found is None:
+            return False
+        reader = Reader(self.models, self.model, found.body, found.operations, self.depth + 1)
+        reader.attribute(name, found.call, -1, words)
+        self.helpers.append(reader)
+        return True
 
     def _types(self, name: str, operation: f.Operation) -> None:
         """What a column's type and its foreign key say."""

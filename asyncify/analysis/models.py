@@ -136,8 +136,8 @@ class Models:
     @cached_property
     def _any_joins_collections(self) -> bool:
         mentioning = self.program.mentioning("relationship")
-        classes = (self.program.classes.get(function) for function in mentioning)
-        return any(self._joins(cls) for cls in classes if cls is not None)
+        classes = {cls for function in mentioning for cls in self._declared_in(function)}
+        return any(map(self._joins, classes))
 
     def _joins(self, cls: Class, seen: tuple[Class, ...] = ()) -> bool:
         """By itself, or by what it joins one of: a way back to a class isn't joined."""
@@ -187,13 +187,18 @@ class Models:
             for name, cls in zip(names, mapped, strict=True)
         }
 
-    def _declared_in(self, body: Function) -> Iterator[Class]:
+    def _declared_in(self, body: Function, helpers: int = 2) -> Iterator[Class]:
         """The classes whose relationships a body may declare: its own, or that of a mixin's
-        method; those that it maps imperatively, or adds to."""
+        method; those that call it, those that it maps imperatively, or adds to."""
         cls = self.program.classes.get(body) if body.facts.kind == "class" else body.owner
         if cls is not None:
             yield cls
             return
+        for caller in self.program.mentioning(body.name) if body.facts.kind == "def" else ():
+            if caller.facts.kind == "class":  # what a helper declares for it
+                yield self.program.classes[caller]
+            elif helpers and caller.owner is None and caller is not body:
+                yield from self._declared_in(caller, helpers - 1)
         yield from (cls for cls, (function, _) in self._mappings.items() if function is body)
         for cls, added in self._additions.items():
             if any(function is body for function, _, _ in added):

@@ -187,6 +187,7 @@ PICKING = {
     "next", "min", "max", "random.choice",
     "heapq.heappop", "heapq.heappushpop", "heapq.heapreplace",
 }  # fmt: skip
+COPYING = {"dict", "list", "tuple"}  # make the same of what they are given
 MAPPING = {"map"}  # give what a function makes of each item
 GROUPING = {"itertools.groupby"}  # give pairs of a key and the items that have it
 SORTING = "sort"
@@ -243,6 +244,8 @@ EXTENDING = {"extend", "extendleft", "update"}  # by all that they are given
 # Attributes that stand for those of a relationship, and columns that only a SELECT computes.
 PROXIES = {"association_proxy", "AssociationProxy"}
 EXPRESSIONS = "column_property"
+# What else declares an attribute of a class.
+DECLARING = {"Column", "mapped_column", "Field", "deferred", EXPRESSIONS, *PROXIES}
 ENUMS = {"enum.Enum", "enum.IntEnum", "enum.StrEnum"}
 ENUM = "member"
 # What the types of columns give, and what they take and turn.
@@ -309,7 +312,13 @@ COMPARED = {
     "Lt": "__lt__", "LtE": "__le__", "Gt": "__gt__", "GtE": "__ge__",
 }  # fmt: skip
 # What Python calls of an object by itself, other than to go through it.
-CALLED_BY_PYTHON = FORMATTED | set(COMPARED.values()) | {"__len__", "__bool__", "__contains__"}
+CALLED_BY_PYTHON = FORMATTED | set(COMPARED.values()) | {
+    "__len__", "__bool__", "__contains__", "__hash__",
+}  # fmt: skip
+# What puts items among those of the same hash, and what it asks of them.
+HASHED = ("__hash__", "__eq__")
+HASHING = {"set", "frozenset", "collections.Counter"}
+HASHING_COMPREHENSIONS = {"SetComp", "DictComp"}
 REFLECTED = {"__lt__": "__gt__", "__gt__": "__lt__", "__le__": "__ge__", "__ge__": "__le__"}
 # https://docs.python.org/3/library/heapq.html, https://docs.python.org/3/library/bisect.html
 PUSHING = {
@@ -347,7 +356,7 @@ ENCODING = {
 }  # fmt: skip
 ENCODERS, ENCODER_CLASS, ENCODES = {"default", "enc_hook"}, "cls", "default"
 # Methods of loggers: what they are given becomes text.
-LOGGING = {"debug", "info", "warning", "error", "exception", "critical"}
+LOGGING = {"debug", "info", "warning", "warn", "error", "exception", "critical", "fatal", "log"}
 
 # Methods that run what they are given where attributes load as they did.
 IN_GREENLETS = {"run_sync"}
@@ -355,6 +364,7 @@ IN_GREENLETS = {"run_sync"}
 # Where subclasses' columns come with a query of their base.
 POLYMORPHIC_OPTIONS = {"selectin_polymorphic"}
 WITH_SUBCLASSES = "with_polymorphic"
+ALIASING, ALIAS_NAME = {"aliased", "with_polymorphic"}, "name"  # of rows
 POLYMORPHIC_SETTINGS = {"polymorphic_load", WITH_SUBCLASSES}
 
 # What renders a template, the keywords that name it, and that of its variables.

@@ -38,6 +38,7 @@ from asyncify_transforms._expressions import (
     awaited,
     find_argument,
     has_newline,
+    parenthesised,
     without_parentheses,
 )
 from asyncify_transforms._transform import (
@@ -62,7 +63,7 @@ def apply(decision: EnterRunSync, call: cst.Call, place: Place) -> cst.CSTNode |
     parameters = cst.Parameters([cst.Param(cst.Name(decision.parameter))])
     if decision.outside:
         given = {find_argument(call.args, key) for key in decision.substitutions}
-        handed = [each for n, each in enumerate(arguments) if n not in given]
+        handed = [_in_parentheses(each) for n, each in enumerate(arguments) if n not in given]
         if given and handed and len(call.args) - 1 in given:  # the last of them had no comma
             handed[-1] = handed[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
         sessions = [each for n, each in enumerate(arguments) if n in given]
@@ -76,6 +77,14 @@ def apply(decision: EnterRunSync, call: cst.Call, place: Place) -> cst.CSTNode |
     )
     result: cst.CSTNode = awaited(run_sync, place.parent, place.field)
     return result
+
+
+def _in_parentheses(argument: cst.Arg) -> cst.Arg:
+    """A generator needs its own where it isn't the only argument."""
+    value = argument.value
+    if not isinstance(value, cst.GeneratorExp) or value.lpar:
+        return argument
+    return argument.with_changes(value=parenthesised(value))
 
 
 def _hands_on(call: cst.Call, decision: EnterRunSync) -> bool:
@@ -148,6 +157,12 @@ EXAMPLES = (
         "async def f(db):\n"
         "    await db.run_sync("
         "lambda _, *args, **kwargs: Job(*args, **kwargs), 1, owner=await find())\n",
+    ),
+    Example(
+        "async def f(db):\n    return sorted(View(each) for each in await found(db))\n",
+        (EnterRunSync(**node("Call", 0, "sorted"), session="db", parameter="_", outside=True),),
+        "async def f(db):\n    return await db.run_sync("
+        "lambda _, *args: sorted(*args), (View(each) for each in await found(db)))\n",
     ),
     Example(
         "async def f(db):\n    return paginate(db, await found(db), limit=2)\n",
