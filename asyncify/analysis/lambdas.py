@@ -147,10 +147,12 @@ def _put(function: Function) -> str:
         value, target = operations[statement[8]], statement[7][0]
         if value[:1] != (f.LAMBDA,) or value[5] != function.index:
             continue
-        if target[0] in (f.TO_ATTRIBUTE, f.TO_SUBSCRIPT):
-            key = operations[target[2]] if target[0] == f.TO_SUBSCRIPT else ()
-            last = key[6:7] if key[:1] == (f.ATTRIBUTE,) else key[5:6]
-            return f"{last[0]}_instead" if last and key[0] in (f.NAME, f.ATTRIBUTE) else _NAME
+        if target[0] == f.TO_ATTRIBUTE:
+            return f"fake_{target[2].strip('_')}"
+        if target[0] == f.TO_SUBSCRIPT:
+            key = operations[target[2]]
+            last = key[6] if key[0] == f.ATTRIBUTE else key[5] if key[0] == f.NAME else ""
+            return f"fake_{last.strip('_')}" if last else _NAME
     return ""
 
 

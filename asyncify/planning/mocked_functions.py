@@ -350,6 +350,8 @@ class MockedFunctions:
         if operations is not function.body.operations:
             return False
         if value[0] == f.LAMBDA:
+            if function.module.functions[value[5]] in self.coloring.turned:
+                return True  # it becomes a function by itself
             name = f"fake_{target.strip('_')}"
             while name in function.facts.names or name in function.facts.bound:
                 name += "_"
