@@ -7,9 +7,12 @@ program's methods of that name, if these take such arguments, unless libraries h
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+
 from asyncify import facts as f
 from asyncify.analysis import looked_up
 from asyncify.analysis import values as v
+from asyncify.analysis.computed_names import shape
 from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.members import is_super
@@ -136,13 +139,39 @@ class ByName:
         return tuple(method for method in found if self._takes(method, operation))
 
     def _looked_up(self, evaluation: Evaluation, operation: f.Operation) -> tuple[Function, ...]:
-        """``getattr(service, action)(...)``"""
+        """``getattr(service, action)(...)``, and of a module that is imported by its name."""
         known = evaluation.values[operation[5]]
-        given = None if known else looked_up.lookup(evaluation, operation[5])
-        found = looked_up.methods(evaluation, given) if given is not None else ()
-        return tuple(
-            dict.fromkeys(fn for fn in found if self._is_awaited(fn) and self._takes(fn, operation))
+        given = looked_up.lookup(evaluation, operation[5])
+        found: Iterable[Function] = ()
+        if given is not None and imports(evaluation.values[given[6][0]]):
+            found = self._in_modules(evaluation, given)
+        elif is_imported(known):
+            found = self._few([fn for name in _members(known) for fn in self.functions(name)])
+        elif given is not None and not known:
+            found = looked_up.methods(evaluation, given)
+        taking = dict.fromkeys(
+            fn for fn in found if self._is_awaited(fn) and self._takes(fn, operation)
         )
+        return tuple(taking)
+
+    def _in_modules(self, evaluation: Evaluation, given: f.Operation) -> Sequence[Function]:
+        """``getattr(import_module(name), "handle")``"""
+        program = evaluation.program
+        layout = evaluation.inference.layout(evaluation.function)
+        named = shape(program, layout, given[6][1])
+        places = looked_up.calls(evaluation, given[6][0], _IMPORT.rpartition(".")[2])
+        within = [shape(program, layout, call[6][0]) for call in places if call[6]]
+        self.functions("")
+        found = tuple(
+            function for name, functions in (self._functions or {}).items()
+            if named.fits(name) for function in functions
+            if not within or any(each.fits(function.module.name) for each in within)
+        )  # fmt: skip
+        return self._few(found)
+
+    @staticmethod
+    def _few(found: Sequence[Function]) -> Sequence[Function]:
+        return found if len(found) <= _FEW else ()
 
     def _named(
         self, given: tuple[Function, ...], callee: f.Operation, evaluation: Evaluation
@@ -185,6 +214,20 @@ class ByName:
 def imports(value: v.Value) -> bool:
     """Is it a module that is imported by a name which nobody knows?"""
     return any(isinstance(a, v.ForeignInstance) and a.name == _IMPORT for a in value)
+
+
+def is_imported(value: v.Value) -> bool:
+    """Is it something of such a module?"""
+    return any(isinstance(a, v.Foreign) and a.name.startswith(f"{_IMPORT}().") for a in value)
+
+
+def _members(value: v.Value) -> Iterator[str]:
+    """The names of what is one of such a module's."""
+    for atom in value:
+        if isinstance(atom, v.Foreign):
+            name = atom.name.removeprefix(f"{_IMPORT}().")
+            if name.isidentifier():
+                yield name
 
 
 def is_hidden(value: v.Value) -> bool:

@@ -12,7 +12,7 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.computed_names import assignments, shape
 from asyncify.analysis.evaluate import Evaluation
-from asyncify.analysis.program import Function
+from asyncify.analysis.program import Function, dotted
 
 GETATTR = "getattr"
 
@@ -21,17 +21,23 @@ def lookup(evaluation: Evaluation, place: int) -> f.Operation | None:
     """The ``getattr`` that gives what is called, at once or by a variable."""
     if GETATTR not in evaluation.function.facts.names:
         return None
+    for operation in calls(evaluation, place, GETATTR):
+        is_plain = evaluation.operations[operation[5]][0] == f.NAME
+        if is_plain and len(operation[6]) > 1 and min(operation[6][:2]) >= 0:
+            return operation
+    return None
+
+
+def calls(evaluation: Evaluation, place: int, name: str) -> Iterator[f.Operation]:
+    """The calls of that name which give what is read, at once or by a variable."""
     operations = evaluation.operations
     layout = evaluation.inference.layout(evaluation.function)
     named = operations[place][0] == f.NAME
-    places = assignments(layout, operations[place][5]) if named else [place]
-    for found in places:
+    for found in assignments(layout, operations[place][5]) if named else [place]:
         operation = operations[found]
-        if operation[0] == f.CALL and len(operation[6]) > 1 and min(operation[6][:2]) >= 0:
-            callee = operations[operation[5]]
-            if callee[0] == f.NAME and callee[5] == GETATTR:
-                return operation
-    return None
+        called = dotted(operations, operation[5]) if operation[0] == f.CALL else ""
+        if called.rpartition(".")[2] == name:
+            yield operation
 
 
 def methods(evaluation: Evaluation, operation: f.Operation) -> Iterator[Function]:

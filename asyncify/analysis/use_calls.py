@@ -9,7 +9,7 @@ from asyncify import facts as f
 from asyncify.analysis import alembic_runs
 from asyncify.analysis import values as v
 from asyncify.analysis.boundaries import fits
-from asyncify.analysis.by_name import imports, is_hidden
+from asyncify.analysis.by_name import imports, is_hidden, is_imported
 from asyncify.analysis.callables import CALLER
 from asyncify.analysis.item_functions import REDUCE
 from asyncify.analysis.iterating import FROM_ITERABLE, ITERATING, reads_items
@@ -59,7 +59,8 @@ class Calls(Arguments):
         """May a call be that of a method of the program, by its name?"""
         callee = self.operations[operation[5]]
         if callee[0] != f.ATTRIBUTE:
-            return GETATTR in self.function.facts.names and not self.values[operation[5]]
+            called = self.values[operation[5]]
+            return is_imported(called) or (not called and GETATTR in self.function.facts.names)
         base = self.values[callee[5]]
         if base and imports(base):
             return bool(self.by_name.functions(callee[6]))

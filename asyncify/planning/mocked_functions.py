@@ -15,10 +15,17 @@ from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.program import Class, Function, Module, Symbol, Variable, dotted
 from asyncify.analysis.statements import statements_of
-from asyncify.decisions import DefineLambda, EditArguments, MakeAsync, RenameReference
+from asyncify.decisions import (
+    DefineLambda,
+    EditArguments,
+    MakeAsync,
+    RenameReference,
+    ReplaceExpression,
+)
 from asyncify.findings import Finding
 from asyncify.planning.draft import Draft, reference
 from asyncify.planning.mocked_awaits import Awaits, made_mock
+from asyncify.planning.mocked_items import items, namespace
 from asyncify.planning.mocked_streams import Streams, is_inside
 from asyncify.rules import finding
 from asyncify.sites import NodeRef, Site
@@ -31,17 +38,22 @@ from asyncify.vocabulary.testing import (
     MOCKS,
     PATCH_DEFAULT,
     PATCH_EACH,
+    PATCH_ITEMS,
     PATCHED,
     PATCHES,
     PLAIN_MOCK,
     REPLACEMENT,
+    SET_ITEM,
 )
 
 _EFFECT, _CALLABLE = "side_effect", "new_callable"
 _ASYNC = ASYNC_MOCK.rpartition(".")[2]
 _EACH = PATCH_EACH.rpartition(".")[2]
-_PATCHING = {call.rpartition(".")[2] for call, _ in PATCHES.values()} | {_EACH}
+_ITEM = SET_ITEM.rpartition(".")[2]
+_PATCHING = {call.rpartition(".")[2] for call, _ in PATCHES.values()} | {_EACH, _ITEM}
+_PATCHING.add(PATCH_ITEMS.rpartition(".")[2])
 _SPECS = MOCKED_SPECS | {"autospec"}
+_WRAPPED = (f.LAMBDA, f.NAME, f.ATTRIBUTE)
 _NO_THREAD = "Make it an async function that awaits instead."
 _ADVICE = "Put something there whose calls can be awaited: an async function, or an AsyncMock."
 
@@ -68,7 +80,7 @@ class MockedFunctions:
 
     def patching(self) -> Iterator[Function]:
         """Functions that may put something in the place of others."""
-        program, words = self.colors.inference.program, (*PATCHES, _EACH)
+        program, words = self.colors.inference.program, (*PATCHES, _EACH, _ITEM)
         yield from dict.fromkeys(fn for word in words for fn in program.mentioning(word))
 
     def plan(self) -> None:
@@ -168,7 +180,9 @@ class MockedFunctions:
         text = operations[index][5] if operations[index][0] == f.CONSTANT else ""
         owner = program.named(str(text).rpartition(".")[0])
         if not text:
-            owner = program.resolve_expression(function, operations, index)
+            owner = namespace(program, function, operations, index) or program.resolve_expression(
+                function, operations, index
+            )
         home = symbol.module if isinstance(symbol, (Function, Variable)) else None
         return owner if isinstance(owner, Module) and owner is not home else None
 
@@ -246,6 +260,10 @@ class MockedFunctions:
         name, arguments = dotted(operations, operation[5]), operation[6]
         if is_last(name, PATCH_EACH):
             yield from self._each(function, operations, operation)
+        elif is_last(name, PATCH_ITEMS) or is_last(name, SET_ITEM):
+            program = self.colors.inference.program
+            yield from items(program, function, operations, operation)
+            return
         row = next((takes for call, takes in PATCHES.values() if is_last(name, call)), None)
         if row is None or not arguments or min(arguments) < 0:
             return
@@ -323,11 +341,19 @@ class MockedFunctions:
             return
         elif value[0] == f.LAMBDA and self._hands_on(function, value):
             return  # it gives what can be awaited
-        elif wrapped and value[0] in (f.LAMBDA, f.NAME, f.ATTRIBUTE):
+        elif wrapped and value[0] in _WRAPPED and not self._is_argument(operation, given):
+            node = NodeRef("Lambda", value[3]) if value[0] == f.LAMBDA else reference(value)
+            template = f"{draft.spell(ASYNC_MOCK)}(side_effect={{node}})"
+            draft.add(ReplaceExpression(node=node, site=draft.site(value), template=template))
+        elif wrapped and value[0] in _WRAPPED:
             self._wrap(draft, operations, operation, given)
-        elif not self.define(function, operations, given, target.rpartition(".")[2]):
+        elif not self.define(function, operations, given, _last(target)):
             reason = f"`{target}` turns async, and what stands in for it here may not."
             self.findings.append(finding("ASY608", draft.site(operation), reason, _ADVICE))
+
+    @staticmethod
+    def _is_argument(operation: f.Operation, given: int) -> bool:
+        return given in operation[6] or any(index == given for _, index in operation[7])
 
     def _is_objects(
         self, function: Function, operations: tuple[f.Operation, ...], operation: f.Operation
@@ -537,6 +563,10 @@ class MockedFunctions:
 
 def _place(function: Function) -> tuple[int, int]:
     return function.facts.line, function.facts.column
+
+
+def _last(qualname: str) -> str:
+    return qualname.replace(":", ".").rpartition(".")[2]
 
 
 def is_last(name: str, call: str) -> bool:

@@ -236,6 +236,9 @@ REPLACING: tuple[str, ...] = (
 # What puts something in the place of each function that a keyword names.
 PATCH_EACH = "patch.multiple"
 PATCH_DEFAULT = "DEFAULT"  # a mock that it makes
+# What puts something in the place of what a mapping has: all that is given, or by one key.
+PATCH_ITEMS, SET_ITEM = "patch.dict", "monkeypatch.setitem"
+NAMESPACE, NAMESPACE_OF = "__dict__", "vars"  # the mapping of a module's names
 PATCHED: frozenset[str] = frozenset({"patch", "mock", "unittest"})  # imported names of decorators
 REPLACEMENT = ("new", "new_callable", "value")
 
