@@ -38,7 +38,7 @@ _MODULES = ("typing", "collections.abc", "typing_extensions")
 @dataclass(slots=True)
 class _Annotation:
     """One annotation: where its names are looked up, and the function that it belongs to.
-    ``value`` gives what is known of what it annotates."""
+    ``value`` gives what is known of what it annotates, ``parameter`` the name of one."""
 
     scope: Function
     function: Function
@@ -47,6 +47,7 @@ class _Annotation:
     number: int
     value: Callable[[], v.Value]
     generator: bool = False
+    parameter: str = ""
     renames: dict[str, str] = field(default_factory=dict)
     arity: dict[str, int] = field(default_factory=dict)
 
@@ -83,6 +84,7 @@ class AnnotationPlanner:
                     _Annotation(
                         scope, function, operations, parameter.annotation,
                         parameter.annotation_number, partial(passed, function, position),
+                        parameter=parameter.name,
                     )
                 )  # fmt: skip
         if signature.returns >= 0 and not self._is_original(function):
@@ -133,7 +135,8 @@ class AnnotationPlanner:
         for operations, index in parts:
             self._plan_part(annotation, operations, index)
         scope, function = annotation.scope, annotation.function
-        awaitable = self.functions.awaitable(scope, function, parts, annotation.value)
+        value = partial(self._handed, annotation)
+        awaitable = self.functions.awaitable(scope, function, parts, value)
         if annotation.renames or awaitable:
             self._managers(annotation)
             draft = self.draft(annotation.scope.module)
@@ -147,6 +150,13 @@ class AnnotationPlanner:
                     awaitable=awaitable,
                 )
             )  # fmt: skip
+
+    def _handed(self, annotation: _Annotation) -> v.Value:
+        """What is there, be it given by pytest: no call passes what fixtures give."""
+        value = annotation.value()
+        if annotation.parameter:
+            value |= self.inference.fixtures.value(annotation.function, annotation.parameter)
+        return value
 
     def _managers(self, annotation: _Annotation) -> None:
         """``AbstractContextManager[Session]``: what gives a session that turns is async too."""

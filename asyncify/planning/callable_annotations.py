@@ -52,8 +52,7 @@ class CallableAnnotations:
                 symbol = self.program.resolve_expression(scope, operations, index)
                 if isinstance(symbol, Variable) and (len(parts) == 1 or not self._is_bound(symbol)):
                     self._named.setdefault(symbol, []).append((function, self._turn(value())))
-        gives = owner and not any(_word(o[i]) in _ANYTHING for o, i in parts)
-        if not gives or not self._turn(value()):
+        if not owner or _may_give_anything(parts) or not self._turn(value()):
             return ""
         return self.draft(scope.module).spell(f"{owner}.Awaitable")
 
@@ -66,8 +65,8 @@ class CallableAnnotations:
             body, operations, _ = found
             index = _type_in(operations, found[2])
             owner = self._owner(body, operations, operations[index][5])
-            inside = {_word(o) for o in operations[operations[index][5] : index] if o}
-            if not owner or not inside.isdisjoint(_ANYTHING):
+            inside = [(operations, i) for i in range(operations[index][5], index) if operations[i]]
+            if not owner or _may_give_anything(inside):
                 continue
             draft = self.draft(variable.module)
             draft.add(
@@ -135,6 +134,22 @@ def flat(value: v.Value) -> Iterator[v.Atom]:
 def _says_what_it_gives(operations: tuple[f.Operation, ...], index: int) -> bool:
     """Does ``Callable`` stand before a bracket?"""
     return any(o and o[0] == f.SUBSCRIPT and o[5] == index for o in operations)
+
+
+def _may_give_anything(parts: list[tuple[tuple[f.Operation, ...], int]]) -> bool:
+    """Is something named that may be awaited already, other than as what a function is given?"""
+    given = {(id(o), at) for o, i in parts if _word(o[i]) == WORD for at in _parameters(o, i)}
+    return any(_word(o[i]) in _ANYTHING and (id(o), i) not in given for o, i in parts)
+
+
+def _parameters(operations: tuple[f.Operation, ...], name: int) -> range:
+    """Where it says what a ``Callable`` is given: right behind its name."""
+    for operation in operations:
+        if operation and operation[0] == f.SUBSCRIPT and operation[5] == name:
+            inside = operations[operation[6]]
+            if inside[0] == f.SEQUENCE and inside[6]:
+                return range(name + 1, max(inside[6][0], ~inside[6][0]) + 1)
+    return range(0)
 
 
 def _word(operation: f.Operation) -> str:
