@@ -97,6 +97,13 @@ class Draft:
         self._added[name] = ImportName(owner, last, alias)
         return alias or last
 
+    def free(self, name: str) -> str:
+        """A name like this one that nothing in the file has."""
+        taken = self._taken()
+        while name in taken:
+            name += "_"
+        return name
+
     def spell_class(self, cls: Class) -> str:
         """How a class of the program is written in this file."""
         return self.spell_symbol(cls.name, cls.module)

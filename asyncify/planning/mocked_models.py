@@ -21,9 +21,9 @@ from asyncify.planning.mocked_sessions import MockedSessions
 from asyncify.planning.rendered import put_before
 from asyncify.vocabulary.testing import MOCK_ANSWERS, MOCKS, PLAIN_MOCK, is_test_path
 
-MOCKED_MODEL = "MockedModel"
+MOCKED_MODEL, LOADED = "MockedModel", "Loaded"
 _TEXT = '''\
-class Loaded:
+class {loaded}:
     """What is awaited of a mock: its attributes as they are."""
 
     def __init__(self, instance):
@@ -40,7 +40,7 @@ class {name}({mock}):
 
     @property
     def awaitable_attrs(self):
-        return Loaded(self)
+        return {loaded}(self)
 '''
 
 
@@ -132,13 +132,14 @@ class MockedModels:
     def _rename(self, function: Function, operations: tuple[f.Operation, ...], index: int) -> None:
         made = operations[index][5]
         callee, last = operations[made], dotted(operations, made).rpartition(".")[2]
-        if last not in MOCKS or not self._class(function):
+        name = self._class(function) if last in MOCKS else ""
+        if not name:
             return
         draft = self.draft(function.module)
         node, site = reference(callee), draft.site(callee)
         if any(d.node == node and isinstance(d, RenameReference) for d in draft.decisions):
             return  # its calls are awaited
-        draft.add(RenameReference(node=node, site=site, new=MOCKED_MODEL, whole=True))
+        draft.add(RenameReference(node=node, site=site, new=name, whole=True))
         if callee[0] == f.NAME:
             draft.drop(last)
 
@@ -149,10 +150,11 @@ class MockedModels:
             return ""
         draft = self.draft(function.module)
         asyncio, mock = draft.spell("asyncio"), draft.spell(PLAIN_MOCK)
-        source = _TEXT.format(name=MOCKED_MODEL, mock=mock, asyncio=asyncio)
+        name, loaded = draft.free(MOCKED_MODEL), draft.free(LOADED)
+        source = _TEXT.format(name=name, loaded=loaded, mock=mock, asyncio=asyncio)
         kinds = ("def", "class")
         first = next(fn for fn in function.module.functions if fn.facts.kind in kinds)
-        return MOCKED_MODEL if put_before(first, draft, source) else ""
+        return name if put_before(first, draft, source) else ""
 
 
 def _named(function: Function, index: int) -> Iterator[str]:

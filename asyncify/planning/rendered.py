@@ -42,9 +42,10 @@ def rendering_transport(function: Function, draft: Draft) -> str:
     """The name of the transport, which is defined before the function that makes the client."""
     transport = draft.spell(TRANSPORT)
     messages = repr(_MESSAGES).replace("'", '"')
-    source = _TEXT.format(name=RENDERED, transport=transport, messages=messages)
+    name = draft.free(RENDERED)
+    source = _TEXT.format(name=name, transport=transport, messages=messages)
     put_before(function, draft, source)
-    return RENDERED
+    return name
 
 
 def put_before(function: Function, draft: Draft, source: str) -> bool:
