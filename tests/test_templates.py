@@ -36,6 +36,10 @@ USED = {
     '{% extends "base.html" %}{% block body %}{{ order.id }}{% endblock %}': {
         ("site", "owner", "name"), ("order", "id"),
     },
+    # what the condition of a loop reads
+    "{% for u in users if u.team.name and u.lead %}{{ u.tags }}{% endfor %}": {
+        ("users", "team", "name"), ("users", "lead"), ("users", "tags"),
+    },
     # what filters name
     '{{ users | map(attribute="team.name") | join(", ") }}': {("users", "team", "name")},
     '{% for t in users | map(attribute="team") %}{{ t.lead }}{% endfor %}': {

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Set
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
-from asyncify.analysis import load_reads, load_summaries
+from asyncify.analysis import load_reads, load_summaries, load_template_functions
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.program import Class, Function, Program, Variable
@@ -36,6 +36,13 @@ def rendered(run: LoadEvaluation, operation: f.Operation, index: int) -> None:
     given = dict(_given(run, operation))
     for read in _reads(run, operation, callee):
         at = given.get(read.path[0], -1)
+        if at >= 0 and read.to:
+            own = given.get(read.to, -1)
+            functions = [fn for fn, _ in run.body.functions(own)] if own >= 0 else []
+            functions += run.loading.template_functions.get(read.to, ())
+            for entity in s.entities(run.values[at]) if functions else ():
+                load_template_functions.handed(run, read, entity, functions, index, at)
+            continue
         if at < 0 or len(read.path) < 2:
             continue
         for atom in run.types(at) | v.elements(run.types(at)):

@@ -21,6 +21,7 @@ from asyncify.analysis import (
     load_requests,
     load_schemas,
     load_sessions,
+    load_template_functions,
     load_templates,
     model_fields,
 )
@@ -140,6 +141,10 @@ class Loading:
     @cached_property
     def renderers(self) -> frozenset[Function]:
         return load_templates.renderers(self.inference.program)
+
+    @cached_property
+    def template_functions(self) -> load_template_functions.Known:
+        return load_template_functions.known(self.inference.program)
 
     def demands(self) -> dict[Function, list[Demand]]:
         """What the functions that turn ask of their own instances; what they ask of those that

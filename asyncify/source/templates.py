@@ -36,6 +36,16 @@ _GROUPED = re.compile(r"\|\s*groupby\b")
 _STRING = re.compile(r"'[^']*'|\"[^\"]*\"")
 _PATH = re.compile(r"(?<![\w.)\]|])(?P<path>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(?P<call>\s*\()?")
 _FILTER = re.compile(r"\|\s*[A-Za-z_]\w*")
+# What may be a function of the program: a filter, what `map` and `select` take, a test.
+_HANDED = re.compile(
+    r"\|\s*(?:(?:map|select|reject)\s*\(\s*['\"](?P<mapped>\w+)['\"]|(?P<filter>[A-Za-z_]\w*))"
+    r"|\bis\s+(?:not\s+)?(?P<test>[A-Za-z_]\w*)"
+)
+_OWN_WORDS = {
+    "defined", "undefined", "none", "map", "sort", "length", "join", "first", "last", "list",
+    "default", "lower", "upper", "title", "tojson", "e", "escape", "selectattr", "rejectattr",
+    "safe",
+}  # fmt: skip
 _DEPTH = 5
 _INLINE = "a template"
 
@@ -43,12 +53,15 @@ Aliases = dict[str, tuple[str, ...]]
 
 
 class Read(NamedTuple):
-    """A variable and the attributes behind it: ``order.lines``, each of them ``product``."""
+    """A variable and the attributes behind it: ``order.lines``, each of them ``product``. ``to``:
+    it is what a function that the template knows by this name is given, as its ``position``."""
 
     path: tuple[str, ...]
     file: str
     line: int
     called: bool = False
+    to: str = ""
+    position: int = 0
 
 
 class Templates:
@@ -171,10 +184,12 @@ class _Reader:
         loop, binding = _FOR.match(text), _SET.match(text)
         bound = loop or binding
         value = bound["value"] if bound is not None else text
+        value, _, chosen = value.partition(" if ") if loop is not None else (value, "", "")
         paths = list(_paths(value, self.aliases))
         for path, called in paths:
             yield Read(path, self.file, line, called)
         yield from self.calls(value)
+        yield from self.handed(value, line)
         whole = paths[0][0] if paths else ()
         for path in _filtered(value, self.aliases):
             yield Read(path, self.file, line)
@@ -184,6 +199,8 @@ class _Reader:
                 self.aliases.pop(name, None)
             if whole and (len(names) == 1 or _GROUPED.search(value)):
                 self.aliases[names[-1]] = _mapped(value, whole)
+            if chosen:  # for order in orders if order.customer.is_known
+                yield from self.expression(chosen, line)
         elif binding is not None:
             self.aliases[binding["name"]] = _mapped(value, whole)
 
@@ -206,6 +223,21 @@ class _Reader:
             words = part.split()
             if words and words[0] in macros:
                 self.macros[words[-1] if words[1:2] == ["as"] else words[0]] = macros[words[0]]
+
+    def handed(self, text: str, line: int) -> Iterator[Read]:
+        """``user | team_of``, ``users | map("team_of")``, ``if user is busy``, ``total(user)``"""
+        bare = _STRING.sub(_blank, text)
+        for found in _HANDED.finditer(text):
+            paths = [path for path, _ in _paths(bare[: found.start()], self.aliases)]
+            name = found["mapped"] or found["filter"] or found["test"]
+            if paths and name not in _OWN_WORDS:
+                yield Read(paths[-1], self.file, line, to=name)
+        for found in _CALL.finditer(bare):
+            if found["name"] in self.macros:
+                continue
+            for position, argument in enumerate(found["arguments"].split(",")):
+                for path, _ in list(_paths(argument, self.aliases))[:1]:
+                    yield Read(path, self.file, line, to=found["name"], position=position)
 
     def calls(self, text: str) -> Iterator[Read]:
         """``card(user)``: what a macro reads of what it is given."""

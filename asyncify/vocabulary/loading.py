@@ -460,3 +460,9 @@ LIMITING = frozenset({"limit", "slice", "offset", "fetch"})
 # Behind whose block the function goes on where that raises.
 # https://docs.python.org/3/library/contextlib.html#contextlib.suppress
 STOPPING = frozenset({"contextlib.suppress"})
+# What environments of Jinja know by name; https://jinja.palletsprojects.com/en/stable/api/
+TEMPLATE_FUNCTIONS, UPDATE = {"filters", "globals", "tests"}, "update"
+# https://flask.palletsprojects.com/en/stable/api/#flask.Flask.template_filter
+TEMPLATE_REGISTERING = {
+    f"{prefix}template_{kind}" for prefix in ("", "app_") for kind in ("filter", "global", "test")
+}
