@@ -17,14 +17,14 @@ from asyncify.analysis.consumers import applied
 from asyncify.analysis.environments import is_alembic
 from asyncify.analysis.foreign_names import ForeignNames
 from asyncify.analysis.program import Class, Function, Module, dotted
-from asyncify.analysis.uses import LOOPS
 from asyncify.vocabulary import blocking as words
 from asyncify.vocabulary.frameworks import Rule
+from asyncify.vocabulary.serving import ALONE, UNTIL_COMPLETE
 from asyncify.vocabulary.tasks import STARTUP
 from asyncify.vocabulary.testing import is_test_path
 
 _RUNNING = ("def", "lambda")
-_STARTING_LOOPS = frozenset({name.rpartition(".")[2] for name in LOOPS} | {"run_until_complete"})
+_STARTING_LOOPS = frozenset({name.rpartition(".")[2] for name in ALONE} | {UNTIL_COMPLETE})
 
 
 @dataclass(frozen=True, slots=True)

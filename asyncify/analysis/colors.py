@@ -378,8 +378,8 @@ class Colors(Settling):
                 continue  # who receives a function is asked by its obstacle
             if use.kind == "maybe" and not self.turns_by_name(use, coloring):
                 continue
-            if self._in_loop(use) and not self._called_by_functions(caller):
-                continue  # it runs a loop of its own, and nobody who has one calls it
+            if self._in_loop(use) and self._is_apart(caller, use):
+                continue
             if function.facts.is_async and self._hands_on(caller, use):
                 continue  # it takes the coroutine as what it is
             if self._gives_either(caller, use):
@@ -390,6 +390,11 @@ class Colors(Settling):
             ):
                 continue
             self._reach(caller, use, coloring, pending)
+
+    def _is_apart(self, caller: Function, use: Use) -> bool:
+        """Does nobody call a function who has an event loop, nor is a session given to what it runs
+        in one of its own? That would be a session of another loop."""
+        return not (self._called_by_functions(caller) or self.divider.spread.hands_session(use))
 
     def turns_by_name(self, use: Use, coloring: Coloring) -> bool:
         """Is what a call may run async from now on, whatever it is, and can it be awaited there?"""

@@ -9,11 +9,12 @@ from asyncify.analysis import creators, streams
 from asyncify.analysis import values as v
 from asyncify.analysis.consumers import iteration, unread
 from asyncify.analysis.layout import Layout
+from asyncify.analysis.own_loops import is_own
 from asyncify.analysis.program import Function, Variable, dotted
 from asyncify.analysis.statements import statements_of
 from asyncify.analysis.streams import Stream
 from asyncify.analysis.use import UNSURE, VALUE_USED
-from asyncify.analysis.uses import LOOPS, Use, Uses
+from asyncify.analysis.uses import Use, Uses
 from asyncify.vocabulary.awaitables import ENSURING_NAMES
 from asyncify.vocabulary.rows import Form, Member
 from asyncify.vocabulary.sqlalchemy_engine import STREAMED_BY, STREAMING_OPTIONS
@@ -200,8 +201,8 @@ class Places:
             return -1
         evaluation = self.uses.inference.evaluations[use.function]
         callee = evaluation.values[layout.operations[parent][5]]
-        names = {a.name for a in callee if isinstance(a, v.Foreign)}
-        return parent if names & LOOPS else -1
+        names = (a.name for a in callee if isinstance(a, v.Foreign))
+        return parent if any(is_own(layout, parent, name) for name in names) else -1
 
     def is_scheduled(self, use: Use) -> bool:
         """Is what a call gives handed to asyncio, which takes coroutines?"""

@@ -13,6 +13,7 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.foreign_names import ForeignNames
 from asyncify.analysis.infer import Inference
+from asyncify.analysis.own_loops import is_own
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, dotted
 from asyncify.vocabulary import serving as words
@@ -68,8 +69,8 @@ class Servers:
         of_loop = name.startswith("asyncio.") and name.endswith(f".{words.UNTIL_COMPLETE}")
         if name in words.COROUTINES or of_loop:
             if operation[6] and self._is_ours(function, operation[6][0]):
-                # The loop is used on: its tasks, its `close`.
-                return Serving(index, name, "") if of_loop else None
+                is_used_on = of_loop and not is_own(self.inference.layout(function), index, name)
+                return Serving(index, name, "") if is_used_on else None
             return Serving(index, name, "{0}") if operation[6] else None
         if name in words.UVICORN:
             return self._uvicorn(function, index, operation)

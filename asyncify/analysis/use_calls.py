@@ -14,6 +14,7 @@ from asyncify.analysis.callables import CALLER
 from asyncify.analysis.item_functions import REDUCE
 from asyncify.analysis.iterating import FROM_ITERABLE, ITERATING, reads_items
 from asyncify.analysis.looked_up import GETATTR
+from asyncify.analysis.own_loops import is_own
 from asyncify.analysis.program import Class, Function, dotted
 from asyncify.analysis.queries import COMPUTED, rebuilds
 from asyncify.analysis.use import SYNC_KINDS, UNSURE, Use, in_order
@@ -32,8 +33,6 @@ from asyncify.vocabulary.sqlalchemy_query import QUERY
 from asyncify.vocabulary.tasks import STEPPING, STREAMING, TAKING_PATHS
 
 METADATA = ("create_all", "drop_all", "reflect")
-# Run a coroutine in an event loop of its own; https://docs.python.org/3/library/asyncio-runner.html
-LOOPS = {"asyncio.run", "asyncio.runners.run", "anyio.run"}
 
 _CLOSING = v.Foreign(CLOSING)
 _OWN_SESSIONS = "Sessions of a class of the program stay sync: an async session only wraps them."
@@ -280,7 +279,7 @@ class Calls(Arguments):
             yield from self.made_of_class(index, operation)
         if name.startswith(CALLER):
             yield from self._called_by_name(index, operation, name.removeprefix(CALLER))
-        if name in LOOPS:
+        if is_own(self.layout, index, name):
             yield Use("loop", self.function, index, name=name)
 
     def _called_by_name(self, index: int, operation: f.Operation, name: str) -> Iterator[Use]:

@@ -12,7 +12,6 @@ from asyncify.analysis.special_uses import SpecialUses
 from asyncify.analysis.use import GREENLET_KINDS, SYNC_KINDS, Use
 from asyncify.analysis.use_arguments import LISTENING
 from asyncify.analysis.use_calls import (
-    LOOPS,
     is_session_class,
     merged,
 )
@@ -20,7 +19,7 @@ from asyncify.analysis.use_collector import Collector
 from asyncify.analysis.use_stacks import ENTERING, ENTERING_ASYNC
 
 __all__ = [
-    "ENTERING", "ENTERING_ASYNC", "GREENLET_KINDS", "LISTENING", "LOOPS",
+    "ENTERING", "ENTERING_ASYNC", "GREENLET_KINDS", "LISTENING",
     "SYNC_KINDS", "Use", "Uses", "is_session_class", "merged",
 ]  # fmt: skip
 

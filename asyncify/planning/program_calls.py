@@ -9,6 +9,7 @@ from asyncify.analysis.boundaries import rule_of
 from asyncify.analysis.coroutine_signs import Fate
 from asyncify.analysis.item_functions import REDUCE
 from asyncify.analysis.layout import Layout
+from asyncify.analysis.own_loops import Frame, frame
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, dotted
 from asyncify.analysis.sides import ENTERED_AS, home, is_handed, is_wrapped
@@ -19,6 +20,7 @@ from asyncify.decisions import (
     AwaitExpression,
     EnterRunSync,
     ExpectToWith,
+    RemoveStatement,
     RenameReference,
     ReplaceCall,
     ReplaceExpression,
@@ -28,6 +30,7 @@ from asyncify.planning.consumers import plan_applied
 from asyncify.planning.draft import Draft, call_reference, node_reference, reference
 from asyncify.planning.use_planning import UsePlanner
 from asyncify.rules import finding
+from asyncify.sites import NodeRef
 from asyncify.vocabulary.frameworks import PLAIN_THREADS, Rule
 from asyncify.vocabulary.replacing import REPLACING
 from asyncify.vocabulary.runners import RUNNERS
@@ -269,6 +272,22 @@ class CallPlanner(UsePlanner):
             )
         )  # fmt: skip
         draft.drop(dotted(layout.operations, operation[5]))
+        around = frame(layout, loop)
+        if around is not None:
+            self._without_loop(use.function, around, layout, draft)
+
+    def _without_loop(
+        self, function: Function, around: Frame, layout: Layout, draft: Draft
+    ) -> None:
+        """The loop of a function that turns goes."""
+        operations, group = layout.operations, self.coloring.groups.get(function, 0)
+        made = NodeRef("Assign", around.made[3])
+        draft.add(RemoveStatement(node=made, site=draft.site(around.made), group=group))
+        for call in around.calls:
+            node, site = call_reference(function, call), draft.site(operations[call])
+            draft.add(RemoveStatement(node=node, site=site, group=group))
+        for call in (around.made[8], *around.calls):
+            draft.drop(dotted(operations, operations[call][5]))
 
     def _is_lost(self, use: Use, layout: Layout) -> bool:
         """Is a coroutine of what is async already used as its result? What a function returned

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 # The forms: ``{0}`` is the first argument, ``{module}`` the library as the file spells it, and
 # ``{helper}`` a function of ours.
+# Run what they are given, and no more; https://docs.python.org/3/library/asyncio-runner.html
+ALONE = {"asyncio.run", "asyncio.runners.run", "anyio.run"}
 COROUTINES = {"asyncio.run": "{0}", "asyncio.runners.run": "{0}"}
 UNTIL_COMPLETE = "run_until_complete"  # of a loop of asyncio
+CLOSE = "close"
+SET_LOOP = "asyncio.set_event_loop"
 ASYNC_TO_SYNC = "asgiref.sync.async_to_sync"  # what it gives runs a loop for each call
 UVICORN = {"uvicorn.run", "uvicorn.main.run"}
 UVICORN_FORM = "{module}.Server({module}.Config({args})).serve()"
