@@ -8,7 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asyncify import facts as f
-from asyncify.analysis import load_arguments, load_reads, load_specials, load_summaries
+from asyncify.analysis import (
+    load_arguments,
+    load_readers,
+    load_reads,
+    load_specials,
+    load_summaries,
+)
 from asyncify.analysis import load_values as s
 from asyncify.analysis import values as v
 from asyncify.analysis.load_bodies import Callee
@@ -19,6 +25,7 @@ if TYPE_CHECKING:
 
 NOWHERE = -1  # there is no expression for what holds the instances
 _NESTING = 5
+_REDUCED = ("function", "items", "first")  # what `reduce` is given
 
 
 def applied(
@@ -44,6 +51,8 @@ def over(
         if argument < 0 or argument == at:
             continue
         found.append(load_reads.by_getters(run, argument, items, index))
+        if run.operations[argument][0] == f.ATTRIBUTE:
+            load_readers.applied(run, argument, items, index, at)
         for name in _builtins(run, argument):
             if name in words.MEASURING:
                 load_specials.measured(run, items, index, at, *words.MEASURING[name])
@@ -69,6 +78,24 @@ def bound(run: LoadEvaluation, operation: f.Operation, index: int) -> None:
         given, places = load_arguments.arguments(run, function, is_bound, call, s.NOTHING, {})
         if any(given):
             load_summaries.demanded(run, function, given, index, places)
+
+
+def read_in_turn(
+    run: LoadEvaluation, operation: f.Operation, arguments: list[s.Value], index: int
+) -> s.Value:
+    """``reduce(getattr, "owner.team".split("."), task)``"""
+    if len(operation[6]) != len(_REDUCED) or min(operation[6]) < 0:
+        return s.NOTHING
+    reader, names, _ = (run.operations[place] for place in operation[6])
+    if reader[0] != f.NAME or reader[5] not in words.READING:
+        return s.NOTHING
+    callee = run.operations[names[5]] if names[0] == f.CALL else ()
+    if callee[:1] == (f.ATTRIBUTE,) and callee[6] == words.SPLIT:
+        paths = [text.split(".") for text in run.body.texts(callee[5])]
+    else:
+        parts = names[6] if names[0] == f.SEQUENCE else ()
+        paths = [[text for part in parts if part >= 0 for text in run.body.texts(part)]]
+    return s.join([load_reads.in_turn(run, arguments[-1], path, index) for path in paths])
 
 
 def encoded(

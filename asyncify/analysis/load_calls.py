@@ -137,6 +137,11 @@ def _read_by_library(
         places = () if texts else (*operation[6], *(i for _, i in operation[7]))
     elif name in words.LOGGING and not run.body.callees(operation[5]):
         places = operation[6]
+    elif name in words.SUBSTITUTING and not run.body.callees(operation[5]):
+        places = (*operation[6], *(i for _, i in operation[7]))
+    elif name == words.FORMATTING_BY and operation[6]:
+        for text in run.body.texts(callee[5]):
+            load_specials.filled_by(run, text, index, operation[6][0])
     for place in places:
         if place >= 0 and run.values[place]:
             load_specials.formatted(run, run.values[place], index, place)
@@ -276,6 +281,10 @@ def _foreign(
     if name in words.BINDING:
         load_applied.bound(run, operation, index)
         return s.NOTHING
+    if name == words.REDUCING:
+        read = load_applied.read_in_turn(run, operation, arguments, index)
+        if read:
+            return read
     given = load_applied.applied(run, operation, arguments, index)
     if name in words.MAPPING:
         return s.many(given)

@@ -111,6 +111,17 @@ def validated(run: LoadEvaluation, operation: f.Operation, index: int) -> None:
                 read(run, run.values[argument], schema, index, argument)
 
 
+def applied(run: LoadEvaluation, method: int, items: s.Value, index: int, at: int) -> None:
+    """``map(UserOut.model_validate, users)``, ``map(schema.dump, users)``"""
+    operation = run.operations[method]
+    if operation[6] in words.VALIDATING:
+        for schema in _schemas(run, operation[5]):
+            read(run, items, schema, index, at)
+    for cls in _classes_of(run, operation[5]) if operation[6] in words.DUMPING else ():
+        if cls.foreign_bases & words.DUMPING_SCHEMAS:
+            read(run, items, Schema(cls), index, at)
+
+
 def parsed(run: LoadEvaluation, operation: f.Operation, index: int) -> None:
     """``parse_obj_as(list[UserOut], users)``"""
     if len(operation[6]) > 1 and min(operation[6]) >= 0:

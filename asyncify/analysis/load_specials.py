@@ -48,17 +48,36 @@ def filled_in(run: LoadEvaluation, operation: f.Operation, text: object, index: 
     """``"{0.title} by {book.author.name}".format(order, book=book)``"""
     places = {str(at): i for at, i in enumerate(operation[6])}
     places |= {name: i for name, i in operation[7] if name}
+    given = {name: run.values[place] for name, place in places.items() if place >= 0}
+    _fill(run, text, given, places, index)
+
+
+def filled_by(run: LoadEvaluation, text: object, index: int, at: int) -> None:
+    """``"{book.author.name}".format_map({"book": book})``"""
+    rows = [atom for atom in run.values[at] if isinstance(atom, s.Row)] if at >= 0 else []
+    for row in rows:
+        _fill(run, text, dict(zip(row.names, row.items, strict=False)), {}, index)
+
+
+def _fill(
+    run: LoadEvaluation,
+    text: object,
+    given: dict[str, s.Value],
+    places: dict[str, int],
+    index: int,
+) -> None:
+    """What the fields of a text read of the values that it is given by these names."""
     try:
         fields = [field for _, field, _, _ in Formatter().parse(str(text)) if field is not None]
     except ValueError:
         return
     for number, field in enumerate(fields):
         first, *names = field.partition("[")[0].split(".")
-        place = places.get(first or str(number), -1)
-        if place >= 0 and names:
-            load_reads.in_turn(run, run.values[place], names, index)
-        elif place >= 0 and run.values[place]:
-            formatted(run, run.values[place], index, place)
+        name = first or str(number)
+        if names:
+            load_reads.in_turn(run, given.get(name, s.NOTHING), names, index)
+        elif given.get(name):
+            formatted(run, given[name], index, places.get(name, load_reads.NOWHERE))
 
 
 def measured(run: LoadEvaluation, value: s.Value, index: int, at: int, *names: str) -> None:

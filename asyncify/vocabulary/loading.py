@@ -355,6 +355,9 @@ ENCODING = {
     "msgspec.json.encode", "msgspec.to_builtins",
 }  # fmt: skip
 ENCODERS, ENCODER_CLASS, ENCODES = {"default", "enc_hook"}, "cls", "default"
+# https://docs.python.org/3/library/string.html#string.Template, and of texts
+SUBSTITUTING, FORMATTING_BY, SPLIT = {"substitute", "safe_substitute"}, "format_map", "split"
+REDUCING = "functools.reduce"
 # Methods of loggers: what they are given becomes text.
 LOGGING = {"debug", "info", "warning", "warn", "error", "exception", "critical", "fatal", "log"}
 
