@@ -53,6 +53,7 @@ class Use(NamedTuple):
     ``greenlet``: something sync of SQLAlchemy is given an engine or a connection (``owner``);
     ``refused``: something that has no async form; ``name`` is the sentence that says so;
     ``bound manager``: a sync context manager of a known object gives its object to a name;
+    ``contained``: a library gets a known object in a container;
     ``store``: an attribute of a known object is set (``operation`` is the object);
     ``set``: a property of the program is assigned (``operation`` is the object);
     ``call``, ``property``, ``enter manager``, ``iterate``: functions of the program (``callees``);

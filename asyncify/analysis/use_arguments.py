@@ -14,7 +14,7 @@ from asyncify.analysis.likely import is_mock
 from asyncify.analysis.program import Class, Function, dotted
 from asyncify.analysis.records import NAMESPACE
 from asyncify.analysis.use import MAKING, Use, in_order
-from asyncify.analysis.use_holders import Holders
+from asyncify.analysis.use_holders import Holders, is_known
 from asyncify.vocabulary.boundary_rules import Rule
 from asyncify.vocabulary.frameworks import CHOICES_KEYWORD, CONSTRUCTORS
 from asyncify.vocabulary.names import (
@@ -49,6 +49,8 @@ _KEEPING = {
     "compile",  # a statement, for a dialect
 }  # fmt: skip
 
+# Containers of options: those whose keys are classes tell who gets what is in them.
+_OF_OPTIONS = (v.Record, v.TupleValue)
 # Methods of containers that keep an item, or forget it.
 _OF_SETS = v.FILLING | {
     "discard", "remove", "index", "count", "union", "difference", "intersection",
@@ -189,6 +191,24 @@ class Arguments(Holders):
                     if kind not in MAKING:
                         self.keep(name, atom)
                         return
+
+    def contained(self, index: int, operation: f.Operation) -> Iterator[Use]:
+        """``worker.configure({"factory": SessionLocal})``: what a library nobody knows gets in a
+        container."""
+        for argument in (*operation[6], *(i for _, i in operation[7])):
+            value = self.values[argument if argument >= 0 else ~argument]
+            if self.inference.holds_nothing(value):
+                continue
+            name = self.callee_name(operation)
+            if is_known(name) or not self._is_library(operation):
+                return
+            held = v.elements(frozenset(a for a in value if isinstance(a, _OF_OPTIONS)))
+            known = [atom for atom in held if isinstance(atom, v.Known)]
+            made = [a for a in known if a.kind in ("Session", "Connection", *MAKING)]
+            if made:
+                first = min(made, key=lambda atom: atom.kind)
+                yield Use("contained", self.function, index, first, name=name)
+                return
 
     def _is_library(self, operation: f.Operation) -> bool:
         """Is a function, class or method called that neither the program nor the vocabulary has?"""

@@ -98,6 +98,7 @@ class Calls(Arguments):
                 yield from self.given(index, operation)
             elif name in TAKING_PATHS or self.gives_functions(operation):
                 yield from self.passed(index, operation, callee)
+            yield from self.contained(index, operation)
         if functions:
             callees = in_order(functions, callee)
             kind = "call"

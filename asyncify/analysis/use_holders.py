@@ -99,6 +99,11 @@ def _owner(name: str) -> str:
     return owner if method and keeps(owner) else ""
 
 
+def is_known(name: str) -> bool:
+    """Does a name belong to a library of which is known what it does?"""
+    return name.partition(".")[0] in _KNOWN
+
+
 @lru_cache(1 << 14)
 def keeps(name: str) -> bool:
     """Does what a call of this name gives keep what it is given? It is a class of a library, or a

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from itertools import chain
 
 from asyncify import facts as f
+from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.looked_up import lookup
 from asyncify.analysis.program import Class, Function, dotted
@@ -31,6 +32,7 @@ _UNKNOWN_BIND = (
 _UNKNOWN_ENGINE = (
     "An async session takes an async engine or connection alone: annotate what it is made on."
 )
+_CONTAINED = "Give it a sync one if it doesn't await what it does with it."
 _LENT = "Make an async session of the program's there."
 
 
@@ -40,6 +42,10 @@ def unproven_calls(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
         for use in colors.uses.of(function):
             if use.kind == "maybe":
                 yield from _finding(colors, coloring, use)
+            elif use.kind == "contained" and _is_async(coloring, use):
+                site = Site(function.module.path, use.line, use.column)
+                reason = f"It isn't known what `{use.name}` does with what it gets in a container"
+                yield finding("ASY106", site, f"{reason}: an async {_kind(use)}.", _CONTAINED)
 
 
 def unseen_sessions(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
@@ -153,6 +159,16 @@ def _finding(colors: Colors, coloring: Coloring, use: Use) -> Iterator[Finding]:
     unknown = "which method this is" if looked_up else f"what `{use.name}` is called on"
     reason = f"It isn't known {unknown}. It may be `{turning[0]}`, which turns async, and nobody "
     yield finding("ASY106", site, f"{reason}awaits it here.", _AWAIT if looked_up else _ADVICE)
+
+
+def _is_async(coloring: Coloring, use: Use) -> bool:
+    is_alive = isinstance(use.owner, v.Known) and use.owner.origin in coloring.alive
+    return is_alive and use.function not in coloring.stays
+
+
+def _kind(use: Use) -> str:
+    kind = use.owner.kind if isinstance(use.owner, v.Known) else ""
+    return {"sessionmaker": "session factory"}.get(kind, kind.lower())
 
 
 def _callee(use: Use) -> int:
