@@ -137,11 +137,14 @@ class Islands(Obstacles):
         )  # fmt: skip
 
     def makes_session(self, function: Function) -> bool:
+        """Does it make a session, or open one of a factory that another function makes?"""
         return any(
-            isinstance(use.owner, v.Known) and use.owner.kind in ("Session", "Connection", "Engine")
-            and use.owner.origin is not None and use.owner.origin.function is function
+            isinstance(use.owner, v.Known)
+            and use.owner.kind in ("Session", "Connection", "Engine")
+            and use.owner.origin is not None
+            and use.owner.origin.function is function
             for use in self.uses.of(function)
-        )  # fmt: skip
+        ) or any(o.function.facts.kind == "def" for o in self.divider.spread.opened(function))
 
     def _closure(self, function: Function) -> set[Function]:
         """The function, and all below it that do I/O; of a class whose constructor is an island,
