@@ -231,7 +231,10 @@ HAZARDS = (
     Hazard("H24", "aiomysql", '{"password": "secret"}', None),
 )  # fmt: skip
 # What loads nothing stays as it is.
-SAFE = ("h01_columns_by_name", "h01_refused", "h05_server_default", "h17_dynamic_append")
+SAFE = (
+    "h01_columns_by_name", "h01_refused", "h05_eager_defaults", "h05_server_default",
+    "h17_dynamic_append",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -90,6 +90,8 @@ class Loading:
         self.coloring = coloring
         self.inference = colors.inference
         self.models = self.inference.models
+        if self.inference.config.sqlalchemy_version == "1.4":
+            self.models.fetches_updates = False
         self.keeping = Keeping(self.inference)
         self.telling = Telling(self)
         self.templates = self.inference.templates

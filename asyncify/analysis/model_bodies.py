@@ -15,6 +15,7 @@ from asyncify.vocabulary.loading import (
     ADDED,
     DECLARING,
     DEFAULTS,
+    EAGER_DEFAULTS,
     EXPRESSIONS,
     GROUP,
     JOINED_BY,
@@ -33,6 +34,7 @@ RELATIONSHIPS = {"relationship", "relation", "dynamic_loader", "Relationship"}
 _HANDED_ON = "sa_relationship_kwargs"
 MAPPERS = ("map_imperatively", "mapper")  # the second is that of 1.4
 TABLE_NAME, TABLE, DECLARED = "__tablename__", "__table__", "declared_attr"
+MAPPER_ARGUMENTS = "__mapper_args__"
 MADE_SUBCLASS = "__init_subclass__"
 _COLLECTIONS = ("list", "List", "set", "Set", "Sequence", "Collection", "dict", "Dict")
 _HELPERS = 3  # that call one another
@@ -91,6 +93,7 @@ class Model:
     deferred: set[str] = field(default_factory=set)
     groups: dict[str, str] = field(default_factory=dict)  # deferred columns: what they load with
     expiring: set[str] = field(default_factory=set)  # the database sets them at an UPDATE
+    updated: set[str] = field(default_factory=set)  # those of them that are columns
     defaulted: set[str] = field(default_factory=set)  # the database sets them at an INSERT
     kinds: dict[str, str] = field(default_factory=dict)  # of values that the database gives
     given: dict[str, tuple[Function, int]] = field(default_factory=dict)  # what Python gives them
@@ -158,6 +161,20 @@ def _text(operations: tuple[f.Operation, ...], index: int, name: str, table: str
         pairs = zip(texts(operation[5]), operation[7], strict=True)
         return str(operation[6]) + "".join(text + behind for text, behind in pairs)
     return table if operation[0] == f.ATTRIBUTE and operation[6] == TABLE_NAME else name
+
+
+def fetches_defaults(cls: Class) -> bool:
+    """``__mapper_args__ = {"eager_defaults": True}``: a flush asks what the database has set."""
+    facts, operations = cls.body.facts, cls.body.body.operations
+    if MAPPER_ARGUMENTS not in facts.bound or EAGER_DEFAULTS not in facts.members:
+        return False
+    return any(
+        key >= 0 and operations[key][5:6] == (EAGER_DEFAULTS,) and operations[value][5:6] == (True,)
+        for statement in cls.body.body.statements
+        for name, given in names_assigned(statement)
+        if name == MAPPER_ARGUMENTS and operations[given][0] == f.DICT
+        for key, value in zip(*operations[given][5:7], strict=True)
+    )
 
 
 def _makes_sql(operations: tuple[f.Operation, ...], operation: f.Operation) -> bool:
@@ -381,6 +398,7 @@ class Reader:
             self.model.defaulted.add(name)
         if "server_onupdate" in keywords or self.is_sql(keywords.get("onupdate", -1)):
             self.model.expiring.add(name)
+            self.model.updated.add(name)
 
     def is_sql(self, index: int) -> bool:
         """Is it an expression of SQL, or a variable of the class or the module that is one?"""

@@ -22,6 +22,7 @@ from asyncify.analysis.model_bodies import (
     Model,
     Reader,
     Relationship,
+    fetches_defaults,
     is_declared,
     mapped_class,
     name_of_other_side,
@@ -54,6 +55,7 @@ class Models:
         self._tables: dict[Class, frozenset[str]] = {}
         self._columns: dict[Class, tuple[frozenset[str], ...]] = {}
         self._backrefs: dict[Class, dict[str, Relationship]] | None = None
+        self.fetches_updates = True  # mappers that ask for defaults, after an UPDATE too
 
     def is_mapped(self, cls: Class) -> bool:
         """Has the class, or one that it inherits from, a table?"""
@@ -242,8 +244,14 @@ class Models:
         return {name for model in declared for name, of in model.groups.items() if of == group}
 
     def expiring(self, cls: Class) -> frozenset[str]:
-        """Columns of which only the database knows the value after an UPDATE."""
-        return self._kept(cls)[2]
+        """Columns of which only the database knows the value after an UPDATE, and that nobody asks
+        it for at once."""
+        found = self._kept(cls)[2]
+        if not found or not self.fetches_updates:
+            return found
+        if not any(fetches_defaults(ancestor) for ancestor in cls.ancestors):
+            return found
+        return found - {name for c in cls.ancestors for name in self.declared(c).updated}
 
     def _kept(self, cls: Class) -> tuple[frozenset[str], ...]:
         """The columns of a class and its bases: all, and those that are asked for by kind."""
