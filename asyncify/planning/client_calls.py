@@ -23,6 +23,7 @@ from asyncify.decisions import (
     ReplaceExpression,
 )
 from asyncify.findings import Finding
+from asyncify.planning.annotations import parts_of
 from asyncify.planning.draft import Draft, call_reference, reference
 from asyncify.planning.planner import Planner
 from asyncify.planning.rendered import rendering_transport
@@ -60,8 +61,8 @@ class ClientPlanner(Planner):
 
     # -- requests
 
-    def request(self, use: Use, draft: Draft) -> None:
-        """``client.get(...)`` is awaited."""
+    def request(self, use: Use, draft: Draft, support: Callable[[Draft, str], str]) -> None:
+        """``client.get(...)`` is awaited; where something else may be there, if it can be."""
         call = self.clients.call(use)
         if not self.clients.awaited(use):
             return
@@ -76,11 +77,55 @@ class ClientPlanner(Planner):
         renamed = tuple((k, n) for k, n in RENAMED_REQUEST_KEYWORDS.items() if k in keywords)
         if renamed:
             draft.add(EditArguments(node=node, site=site, group=group, rename_keywords=renamed))
+        perhaps = support(draft, "maybe_await") if is_own and self._is_mixed(use) else ""
         if has_body or row.new:
             new = f'{REQUEST}("{use.name.upper()}", {{args}})' if has_body else f"{row.new}()"
-            draft.add(ReplaceCall(node=node, site=site, group=group, awaited=f"{{receiver}}.{new}"))
+            awaited = f"{perhaps}({{receiver}}.{new})" if perhaps else f"{{receiver}}.{new}"
+            draft.add(ReplaceCall(node=node, site=site, group=group, awaited=awaited))
+        elif not layout.is_awaited(call) and perhaps:
+            template = f"{perhaps}({{node}})"
+            draft.add(
+                ReplaceExpression(node=node, site=site, group=group, template=template, awaits=True)
+            )
         elif not layout.is_awaited(call):
             draft.add(AwaitExpression(node=node, site=site, group=group))
+
+    def _is_mixed(self, use: Use) -> bool:
+        """May a parameter be something else, as in a script that tests give their client: does its
+        annotation, or a call, name ``requests.Session``?"""
+        function, operations = use.function, use.function.body.operations
+        receiver = operations[operations[use.operation][5]]
+        name = receiver[5] if receiver[0] == f.NAME else ""
+        for position, parameter in enumerate(function.signature.parameters):
+            if parameter.name == name:
+                fixtures = self.colors.inference.fixtures
+                return fixtures.given(function, name) is None and (
+                    self._is_annotated(function, parameter.annotation)
+                    or self._is_given(function, position, name)
+                )
+        return False
+
+    def _is_annotated(self, function: Function, annotation: int) -> bool:
+        operations = function.signature.operations
+        parts = parts_of(operations, annotation) if annotation >= 0 else ()
+        return any(
+            _is_other(self.colors.program.resolve_expression(function.parent or function, *part))
+            for part in parts
+        )
+
+    def _is_given(self, function: Function, position: int, name: str) -> bool:
+        for caller, call in self.colors.callers().get(function, ()):
+            operations = caller.body.operations
+            operation = operations[call.operation]
+            if call.kind != "call" or operation[0] != f.CALL:
+                continue
+            positional = operation[6] if function.owner is None else ()
+            index = dict(operation[7]).get(name, (*positional, *[-1] * 9)[position])
+            made = operations[index] if index >= 0 else ()
+            resolve = self.colors.program.resolve_expression
+            if made and made[0] == f.CALL and _is_other(resolve(caller, operations, made[5])):
+                return True
+        return False
 
     def _reads(self) -> None:
         """What is read of clients, in functions that needn't turn for it."""
@@ -244,3 +289,14 @@ class ClientPlanner(Planner):
                 site = Site(use.function.module.path, use.line, use.column)
                 reason = "Entering this client started the application; the async one doesn't."
                 yield finding("ASY604", site, reason, "Enter the application's lifespan beside it.")
+
+
+def _is_other(symbol: object) -> bool:
+    """Is a class of a library, or what else makes clients there, none of the application's?"""
+    return (
+        isinstance(symbol, str)
+        and symbol not in CLIENTS
+        and symbol != ASYNC_CLIENT
+        and symbol.partition(".")[0] not in ("typing", "typing_extensions", "builtins")
+        and "." in symbol
+    )

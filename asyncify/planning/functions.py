@@ -296,7 +296,7 @@ _USES: dict[str, _Handler] = {
     "greenlet": lambda p, use, t: p.members.greenlet(use, t.layout, t.draft),
     "store": lambda p, use, t: p.members.store(use, t.layout, t.draft),
     "metadata": lambda p, use, t: p.members.metadata(use, t.layout, t.draft),
-    "client": lambda p, use, t: p.clients.request(use, t.draft),
+    "client": lambda p, use, t: p.clients.request(use, t.draft, p.support),
     "enter client": lambda p, use, t: t.withs.enter_client(use),
     "enter stacked": lambda p, use, t: t.withs.enter_stacked(use),
     **dict.fromkeys(
