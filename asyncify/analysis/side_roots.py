@@ -24,6 +24,7 @@ from asyncify.vocabulary.special import is_special
 if TYPE_CHECKING:
     from asyncify.analysis.colors import Colors
 
+_CONNECTION = "Connection"
 _DOUBLED = ("Engine", "sessionmaker")  # of which a module can have two
 _MANY = 30  # functions between what can't turn and those who start it
 
@@ -568,6 +569,19 @@ class Roots:
             all(isinstance(a, v.Known) and a.kind in _DOUBLED for a in value)
             and not self.twins.makers(variable)
             and self.twins.can_have_twin(variable, sides)
+            and not self._is_on_connection(variable)
+        )
+
+    def _is_on_connection(self, variable: Variable) -> bool:
+        """``Session = sessionmaker(engine.connect())``: nobody can start an async connection in the
+        body of a module."""
+        body = variable.module.functions[0]
+        evaluation, layout = self.inference.evaluations.get(body), self.colors.uses.layout(body)
+        return evaluation is not None and any(
+            isinstance(atom, v.Known) and atom.kind == _CONNECTION
+            for place in self.program.values_assigned(variable)
+            for index in layout.subtree(place)
+            for atom in evaluation.values[index]
         )
 
     def _is_held_within(self, atom: v.Atom) -> bool:
