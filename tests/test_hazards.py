@@ -194,6 +194,7 @@ HAZARDS = (
     Hazard("H11", "bulk_update", "await db.run_sync(", None),
     Hazard("H11", "queried_update", ".awaitable_attrs.size", ".size", "ASY702"),
     Hazard("H11", "text", 'db.expire(purse, ["size"])', "pass", "ASY702"),
+    Hazard("H11", "table", "await purse.awaitable_attrs.size", "purse.size", "ASY702"),
     Hazard("H11", "listener", 'db.expire(ticket, ["uses"])', "pass", "ASY702"),
     Hazard("H11", "unsynchronized", 'db.expire(purse, ["size"])', "pass", "ASY702"),
     Hazard(

@@ -1,4 +1,5 @@
-"""Statements that leave what is loaded as it was: ``synchronize_session=False``, and texts.
+"""Statements that leave what is loaded as it was: ``synchronize_session=False``, those of tables,
+and texts.
 
 A commit had what they have changed read again.
 """
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis import load_commits, load_sessions, load_statements
 from asyncify.analysis import load_values as s
+from asyncify.analysis import values as v
 from asyncify.analysis.load_histories import Write
+from asyncify.analysis.model_bodies import TABLE
 from asyncify.analysis.program import Class, Function, Variable
 from asyncify.vocabulary import loading as words
 from asyncify.vocabulary.loading import VALUES
@@ -52,6 +55,31 @@ def executed(run: LoadEvaluation, index: int) -> None:
     cls = load_sessions.updated_class(run, index) if is_left else None
     if cls is not None:
         leave(run, cls, names)
+    table = _table_updated(run, index)
+    for each in run.loading.by_table.get(table, ()) if table else ():
+        known = run.loading.models.columns(each)
+        leave(run, each, names if names is None else names & known)
+
+
+def _table_updated(run: LoadEvaluation, index: int) -> str:
+    """Of ``update(User.__table__)`` or ``users.update()``: the table, of which what is held knows
+    nothing."""
+    while index >= 0 and run.operations[index][0] == f.CALL:
+        operation = run.operations[index]
+        callee = run.operations[operation[5]]
+        if callee[0] == f.ATTRIBUTE and run.operations[callee[5]][0] == f.CALL:
+            index = callee[5]
+            continue
+        if callee[-1] not in words.UPDATING:
+            return ""
+        first = operation[6][0] if operation[6] else callee[5] if callee[0] == f.ATTRIBUTE else -1
+        if first < 0 or any(isinstance(atom, v.ClassObject) for atom in run.types(first)):
+            return ""
+        local = run.body.assigned(first)
+        return run.loading.models.table_at(
+            run.function, run.operations, local if local >= 0 else first
+        )
+    return ""
 
 
 def by_text(run: LoadEvaluation, index: int) -> None:
@@ -77,7 +105,11 @@ def columns(loading: Loading) -> set[str]:
             if operation and operation[0] == f.CALL:
                 for _, _, names in texts(loading, function, operations, index):
                     out |= names
-    for function in program.mentioning(UNSYNCHRONIZED[0]):
+    of_tables = {
+        function for body in program.mentioning(TABLE) for function in body.module.functions
+        if VALUES in function.facts.members and words.UPDATING & function.facts.names
+    }  # fmt: skip
+    for function in dict.fromkeys([*program.mentioning(UNSYNCHRONIZED[0]), *of_tables]):
         run = loading.empty_run(function)
         for operation in run.operations:
             if operation and operation[0] == f.CALL:
