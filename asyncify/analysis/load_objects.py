@@ -54,7 +54,9 @@ def calls(body: LoadBody) -> Calls:
     """The methods that a function's operations call this way, with the operation whose value the
     object is."""
     having, types = body.loading.having_methods, body.types
-    if not having or types is None or not any(_classes(value, having) for value in types):
+    if not having or types is None:
+        return {}
+    if not any(_classes(value, having) or _held(value, having) for value in set(types)):
         return {}
     found: Calls = {}
     for index, operation in enumerate(body.operations):
