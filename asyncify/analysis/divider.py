@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from asyncify.analysis.held_twins import HeldTwins
 from asyncify.analysis.side_classes import OwnClasses
+from asyncify.analysis.side_fixtures import OwnFixtures
 from asyncify.analysis.side_roots import Roots
 from asyncify.analysis.side_sharing import Sharing
 from asyncify.analysis.side_spread import Spread
@@ -26,3 +27,4 @@ class Divider:
         self.sharing = Sharing(colors, self.spread, self.twins)
         self.roots = Roots(colors, self.spread, self.twins, self.sharing)
         self.classes = OwnClasses(colors, self.spread, self.roots)
+        self.fixtures = OwnFixtures(colors, self.spread, self.roots)

@@ -84,6 +84,7 @@ class Settling(Enclosures):
             or self._add_opening(function, obstacle, coloring)
             or self._enclose([function, *open_ones], coloring, islands)
             or roots.add_above(function, obstacle, sides)
+            or self.divider.fixtures.add(function, obstacle, sides)
             or self.may_run_at_import(function)
             or self._make_factory(function, coloring)
             or self._enclose_users(function, open_ones, coloring, islands)
