@@ -160,6 +160,28 @@ class Program:
             self._named[key] = self.modules.get(path) if path else None
         return self._named[key]
 
+    def spelling(self, module: Module, importer: Module) -> str:
+        """The dotted name by which a file would import a module: its own, or behind the folders
+        that the file's own imports, or those of others, begin with."""
+        found = (f"{before}{module.name}" for before in (*self._before(importer), *self._lead))
+        return next(
+            (name for name in found if self.module_named(name, importer) is module), module.name
+        )
+
+    @cached_property
+    def _lead(self) -> tuple[str, ...]:
+        """What dotted names of files of the program begin with, before the files' own."""
+        return tuple(dict.fromkeys(x for each in self.modules.values() for x in self._before(each)))
+
+    def _before(self, importer: Module) -> Iterator[str]:
+        """The same of one file, most of which have none: `shop.` in `shop.models.store`, where
+        `shop` is no package."""
+        for item in importer.facts.imports:
+            for name in (item.module, f"{item.module}.{item.name}") if not item.level else ():
+                target = self.module_named(name, importer)
+                if target is not None and name.endswith(f".{target.name}"):
+                    yield name.removesuffix(target.name)
+
     def imported_modules(self, module: Module) -> set[Module]:
         """The modules of the program that a module imports at its own level."""
         found: set[Module] = set()

@@ -119,7 +119,8 @@ class Draft:
                 return self._import("." * item.level + item.module, name, module)
         spelled = self._sources.get(module)
         if spelled is None:
-            spelled = self._relative(module) or self._beside(module) or module.name
+            spelled = self._relative(module) or self._beside(module)
+            spelled = spelled or self.program.spelling(module, self.module)
             self._sources[module] = spelled
         return self._import(spelled, name, module)
 
@@ -161,7 +162,7 @@ class Draft:
         """How a file that imports relatively would name another module, or ''."""
         for level in sorted({item.level for item in self.module.facts.imports if item.level}):
             parts = module.name.split(".")
-            for start in range(1, len(parts)):
+            for start in range(len(parts)):
                 name = ".".join(parts[start:])
                 if self.program.module_named(name, self.module, level) is module:
                     return "." * level + name
