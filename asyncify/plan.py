@@ -209,10 +209,20 @@ class Planner:
                 continue
             self.queries.plan_sync(function, self.draft(function.module))
         for function in self._ordered(set(self.inference.evaluations)):
-            if function.facts.kind == "module" and function not in self.coloring.stays:
+            if function.facts.kind == "module" and (
+                function not in self.coloring.stays or self._runs_what_turned(function)
+            ):
                 self.functions.plan_entry_points(function, self.draft(function.module))
         for function in self._ordered(set(self.inference.evaluations)):
             self._without_needless_awaits(function)
+
+    def _runs_what_turned(self, body: Function) -> bool:
+        """Does the body of a module that stays sync call what turns all the same: tests, for the
+        requests that they make?"""
+        return any(
+            use.kind == "call" and not self.coloring.turned.isdisjoint(use.callees)
+            for use in self.colors.uses.of(body)
+        )
 
     def _plan_surroundings(self) -> None:
         """What stands around the functions that turn: engines, clients, tests, sides, loading."""
@@ -450,7 +460,7 @@ class Colored:
 
     def crowded(self) -> dict[str, Start]:
         """Files whose main needs a function of its own, and where that starts."""
-        return crowded_mains(self.colors)
+        return crowded_mains(self.colors, self.coloring.turned)
 
     def settled(self, loads: tuple[RecordedLoad, ...], forks: bool) -> tuple[Planner, Plan]:
         """The plan that holds, and the planner that made it."""

@@ -9,7 +9,7 @@ So does what a script does without any such condition, if nobody imports it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from asyncify import facts as f
@@ -43,13 +43,13 @@ class Start(NamedTuple):
     once: bool = False
 
 
-def crowded_mains(colors: Colors) -> dict[str, Start]:
+def crowded_mains(colors: Colors, turned: Collection[Function]) -> dict[str, Start]:
     """The paths of modules whose main needs a function of its own, or a condition. So does what an
     env.py does with the connection, if that is to be async."""
     found = dict.fromkeys(_environments(colors.inference), Start())
     for function in colors.inference.evaluations:
         if function.facts.kind == "module":
-            if _is_crowded(colors, function):
+            if _is_crowded(colors, function, turned):
                 found[function.module.path] = Start()
             elif start := _bare(colors, function):
                 found[function.module.path] = start
@@ -91,13 +91,14 @@ def _environments(inference: Inference) -> Iterator[str]:
                 yield path
 
 
-def _is_crowded(colors: Colors, body: Function) -> bool:
+def _is_crowded(colors: Colors, body: Function, turned: Collection[Function]) -> bool:
     layout = colors.uses.layout(body)
     if not layout.guarded:
         return False
     if _clients(colors, body, layout) and not keeps_its_loop(colors, body):
         return True
     uses = list(_working(colors, body, layout))
+    uses += _requesting(colors, body, layout, turned)
     if any(use.kind != "call" or _repeats(use, layout) for use in uses):
         return True
     served = list(colors.servers.of(body)) if uses else []
@@ -144,6 +145,20 @@ def _working(colors: Colors, body: Function, layout: Layout, guarded: bool = Tru
             if not callee.facts.is_async and (drives or not callee.facts.is_generator)
         ):  # fmt: skip
             yield use
+
+
+def _requesting(
+    colors: Colors, body: Function, layout: Layout, turned: Collection[Function]
+) -> list[Use]:
+    """Calls below the guard of what turns only for the requests that it makes: tests that are a
+    script, too."""
+    return [
+        use for use in colors.uses.of(body)
+        if use.kind == "call" and _is_below(use, layout) and any(
+            callee in turned and not colors.does_io(callee) and not callee.facts.is_async
+            for callee in use.callees
+        )
+    ]  # fmt: skip
 
 
 def _is_below(use: Use, layout: Layout) -> bool:
