@@ -136,7 +136,7 @@ class Colors(Settling):
             callee for function in self._evaluated() for use in self.uses.of(function)
             if use.kind == "run sync" for callee in use.callees
         ]  # fmt: skip
-        pending += [fn for fn in self._evaluated() if self._listens(fn)]
+        pending += [fn for fn in self._evaluated() if self.listens(fn)]
         inside: set[Function] = set()
         while pending:
             function = pending.pop()
@@ -171,7 +171,7 @@ class Colors(Settling):
                 ]
         return outside
 
-    def _listens(self, function: Function) -> bool:
+    def listens(self, function: Function) -> bool:
         """Is the function decorated as a listener? It runs where the event happens."""
         return any(d.name in LISTENING for d in self.bounds.decorators(function))
 

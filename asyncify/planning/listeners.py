@@ -9,6 +9,7 @@ from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function, Module, Variable, dotted
+from asyncify.analysis.uses import LISTENING
 from asyncify.decisions import (
     EditArguments,
     ImportName,
@@ -53,6 +54,33 @@ class ListenerPlanner:
         for index, operation in enumerate(operations):
             if operation and operation[0] == f.CALL:
                 self.call(function, operations, index, in_signature=True)
+        given = self.colors.callers().get(function, ()) if function.parent is not None else ()
+        if self.colors.listens(function) or any(use.name in LISTENING for _, use in given):
+            self._captured(function)
+
+    def _captured(self, function: Function) -> None:
+        """A listener runs where the event happens, and can't await: what it has of the functions
+        around it is sync there. ``connection.begin_nested()`` restarts a savepoint of a test."""
+        evaluation, draft = self.inference.evaluations.get(function), self.draft(function.module)
+        for index, value in evaluation.objects if evaluation is not None else ():
+            operation = function.body.operations[index]
+            if operation[0] != f.NAME or not self._is_around(function, operation[5]):
+                continue
+            for atom in value:
+                if isinstance(atom, v.Known) and atom.origin in self.coloring.alive:
+                    name = _SYNC_TARGETS.get(atom.kind, "")
+                    if name and atom.origin is not None:
+                        group = self.coloring.source_groups.get(atom.origin, 0)
+                        node, site = reference(operation), draft.site(operation)
+                        draft.add(UseSyncSession(node=node, site=site, group=group, attribute=name))
+                        break
+
+    def _is_around(self, function: Function, name: str) -> bool:
+        """Is a name a variable of a function around a listener?"""
+        scope: Function | None = function
+        while scope is not None and (name not in scope.facts.bound or name in scope.facts.declared):
+            scope = scope.parent
+        return scope is not None and scope is not function and scope.facts.kind == "def"
 
     def call(
         self,
