@@ -206,9 +206,11 @@ class LoadEvaluation:
     ) -> None:
         """Twice: what the end of a turn expires is read by the next one."""
         before, outer = dict(self.environment), self.left
-        skipped = self.state.copy()
+        skipped, keys = self.state.copy(), [each.key for each in s.entities(items)]
+        swept = self.state.swept
         for _ in range(2):
             self.left = []
+            self.state.swept = frozenset()
             start()
             self.block(body)
             states = [*([] if self.has_ended else [self.state]), *self.left]
@@ -216,10 +218,13 @@ class LoadEvaluation:
                 self.state = states[0]
                 for state in states[1:]:
                     self.state = self.state.joined(state)
+            self.state.next_item(keys)
+            swept |= self.state.swept
             self.has_ended = False
         # Where there is no turn there are no items either: what each turn does to its item holds
         # for all of them. Anything else it may not have done.
-        self.state = self.state.after_turns(skipped, [each.key for each in s.entities(items)])
+        self.state = self.state.after_turns(skipped, keys)
+        self.state.swept = swept
         self.left = outer
         self.environment = _joined(before, self.environment)
 

@@ -302,7 +302,7 @@ def expire_all(run: LoadEvaluation, failed: bool = False) -> None:
     run.state.expires |= not failed
     keys = {e.key for e in held(run)} | run.state.loaded.keys()
     stored = run.state.stored
-    run.state.expire((k for k in keys if k[0].kind != "new" or k[0] in stored), failed)
+    run.state.sweep((k for k in keys if k[0].kind != "new" or k[0] in stored), failed)
 
 
 def keep(run: LoadEvaluation, value: s.Value) -> None:

@@ -19,6 +19,11 @@ _MADE = ("query", "get", "new", "made")
 _READ = ("query", "get")
 
 
+def _is_of(key: Key, items: list[Key]) -> bool:
+    """Is it one of the instances, or on a way from them?"""
+    return any(key[0] == of and key[1][: len(path)] == path for of, path in items)
+
+
 class State:
     """What is known at one place of a function. The tables are read by everybody, and changed by
     the methods alone.
@@ -33,12 +38,15 @@ class State:
     the classes whose rows were written on the way here, None standing for all; ``aged`` those with
     the sources that had been queried by then; ``history`` is what commits left behind. ``read``
     is what a parameter was asked for and not given since, and ``unsure`` what it was before a
-    flush: a new instance keeps no empty collection.
+    flush: a new instance keeps no empty collection. ``swept`` is what a rollback expired in this
+    turn of a loop, and whether only after a failure: what the turn reads of its item again, the
+    others haven't.
     """
 
     __slots__ = (
         "_own", "aged", "born", "changed", "computes", "expired", "expires", "flushes", "history",
-        "kept", "lapsed", "loaded", "read", "recovers", "renewed", "stored", "unsure", "written",
+        "kept", "lapsed", "loaded", "read", "recovers", "renewed", "stored", "swept", "unsure",
+        "written",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -54,6 +62,7 @@ class State:
         self.computes: frozenset[tuple[Class, str]] = frozenset()
         self.renewed: frozenset[Key] = frozenset()
         self.lapsed: frozenset[Key] = frozenset()
+        self.swept: frozenset[tuple[Key, bool]] = frozenset()
         self.written: frozenset[Class | None] = frozenset()
         self.aged: frozenset[tuple[Source, Class | None]] = frozenset()
         self.history = NO_HISTORY
@@ -68,7 +77,7 @@ class State:
         out.flushes, out.expires, out.recovers = self.flushes, self.expires, self.recovers
         out.computes, out.renewed, out.lapsed = self.computes, self.renewed, self.lapsed
         out.written, out.aged, out.history = self.written, self.aged, self.history
-        out.read, out.unsure = self.read, self.unsure
+        out.read, out.unsure, out.swept = self.read, self.unsure, self.swept
         out._own = self._own = False
         return out
 
@@ -103,6 +112,7 @@ class State:
         if self.aged is not other.aged:
             out.aged |= other.aged
         out.history = self.history.joined(other.history)
+        out.swept |= other.swept
         out.read |= other.read
         out.unsure |= other.unsure
         return out
@@ -115,12 +125,24 @@ class State:
             found = other.loaded[key] if made else _NO_NAMES
         return found
 
+    def sweep(self, keys: Iterable[Key], failed: bool) -> None:
+        """All of a session's instances expire."""
+        keys = list(keys)
+        self.expire(keys, failed)
+        self.swept |= {(key, failed) for key in keys}
+
+    def next_item(self, items: list[Key]) -> None:
+        """A turn of a loop is over, and its item another one."""
+        for failed in (True, False):
+            swept = {key for key, only in self.swept if only is failed}
+            self.expire({key for key in swept if _is_of(key, items)}, failed)
+
     def after_turns(self, skipped: State, items: list[Key]) -> State:
         """After a loop: with what its turns did to the items, and what holds without any turn."""
         out = self.joined(skipped)
         keys = {*self.loaded, *self.expired, *self.changed} if items else ()
         for key in keys:
-            if any(key[0] == of and key[1][: len(path)] == path for of, path in items):
+            if _is_of(key, items):
                 out.set_loaded(key, self.loaded.get(key, _NO_NAMES))
                 out.set_expired(key, self.expired.get(key, _NO_NAMES))
                 out.set_changed(key, self.changed.get(key, _NO_NAMES))

@@ -183,6 +183,9 @@ def add(run: LoadEvaluation, base: int, name: str, index: int) -> None:
         and atom.source not in state.stored and name in run.loading.models.links(atom.cls)
         and name not in state.loaded.get(atom.key, ())
     ]  # fmt: skip
+    for atom in s.ordered([a for a in run.values[base] if isinstance(a, s.Entity)]):
+        if name in run.loading.models.columns(atom.cls):  # it is read first
+            load_reads.column(run, atom, name, load_reads.Reading(base))
     store(run, base, name, s.NOTHING, index)
     for key in unset:
         state.set_loaded(key, state.loaded.get(key, frozenset()) - {name})
