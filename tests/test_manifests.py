@@ -473,3 +473,22 @@ def test_urls_are_edited_where_nothing_stays_sync(tmp_path: Path, task: bool) ->
     else:
         assert changes[".env"] == _ENV.replace("=postgresql://u", "=postgresql+asyncpg://u")
         assert not told
+
+
+def test_urls_beside_commands_are_named_and_never_edited(tmp_path: Path) -> None:
+    files = {
+        "pyproject.toml": '[tool.asyncify]\ndatabase-urls = "edit"\n',
+        "app.py": _ENGINE,
+        "Dockerfile": "FROM python:3.11\nENV DATABASE_URL=postgresql://h/d\n",
+        "deploy/worker.Dockerfile": "# postgresql://h/old\nENV DATABASE_URL postgresql://h/d\n",
+        ".github/workflows/test.yml": "run: |\n  psql postgresql+psycopg2://h/d\n",
+        "notes/Dockerfile.md.txt/why.txt": "postgresql://h/d\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    outcome = migrate(tmp_path)
+    told = {(x.site.path, x.site.line) for x in outcome.findings if x.code == "ASY607"}
+    named = {("Dockerfile", 2), ("deploy/worker.Dockerfile", 2), (".github/workflows/test.yml", 2)}
+    assert told == named
+    assert not {change.path for change in outcome.changes} & {path for path, _ in named}

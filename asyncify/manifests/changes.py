@@ -12,6 +12,7 @@ from asyncify.outcome import FileChange
 from asyncify.rules import finding
 from asyncify.sites import Site
 from asyncify.source.marks import marked
+from asyncify.vocabulary.packages import WORKFLOWS
 
 _DEPTH = 3
 _SKIPPED = {"node_modules", "venv", "env", "build", "dist", "site-packages", "__pycache__"}
@@ -95,6 +96,7 @@ class Manifests:
             relative = Path(folder).relative_to(self.root)
             deep = len(relative.parts) >= _DEPTH - 1
             folders[:] = [
-                x for x in sorted(folders) if not deep and x not in _SKIPPED and x[0] != "."
-            ]
+                x for x in sorted(folders)
+                if not deep and x not in _SKIPPED and (x[0] != "." or x == WORKFLOWS)
+            ]  # fmt: skip
             yield from (f"{(relative / name).as_posix()}" for name in sorted(names))

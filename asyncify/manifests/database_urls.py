@@ -1,4 +1,4 @@
-"""Database URLs in environment and compose files: they may stay, and what they could become.
+"""Database URLs in files that set an environment up: they may stay, and what they could become.
 
 The migrated program converts a URL where it makes the engine, and what stays sync (migrations,
 tasks) reads the same setting. So nothing is edited unless that is asked for and nothing stays sync;
@@ -11,12 +11,13 @@ import re
 from collections.abc import Iterable, Iterator
 
 from asyncify.manifests.changes import Manifests, Needs
-from asyncify.vocabulary.packages import SETTINGS_FILES
+from asyncify.vocabulary.packages import COMMAND_FILES, SETTINGS_FILES
 from asyncify.vocabulary.urls import DATABASES, async_drivername
 
 _NAMES = "|".join(sorted(DATABASES, key=len, reverse=True))
 _URL = re.compile(rf"(?<![\w+])((?:{_NAMES})(?:\+\w+)?)://")
 _FILE = re.compile("|".join(SETTINGS_FILES))
+_OF_COMMANDS = re.compile("|".join(COMMAND_FILES))
 _ADVICE = "Change it only if nothing that stays sync (migrations, tasks, scripts) reads it."
 
 
@@ -24,9 +25,10 @@ def database_urls(manifests: Manifests, needs: Needs, names: Iterable[str]) -> N
     """Tell of every URL with a sync driver, or edit it."""
     chosen = dict(needs.drivers)
     for name in names:
-        if not _FILE.fullmatch(name.rpartition("/")[2]):
+        is_set = _FILE.fullmatch(name.rpartition("/")[2]) is not None
+        if not is_set and not _OF_COMMANDS.fullmatch(name):
             continue
-        if needs.urls:
+        if needs.urls and is_set:
             _edit(manifests, needs, name)
         for line, driver in _drivers(manifests.text(name) or ""):
             new = async_drivername(driver, needs.line, chosen)

@@ -83,6 +83,12 @@ BY_HAND = ("setup.py", "environment.yml", "environment.yaml")
 SETTINGS_FILES = (
     r"\.env(?:\.[\w.-]+)?", r"[\w.-]+\.env", r"(?:docker-)?compose(?:[.-][\w.-]+)?\.ya?ml",
 )  # fmt: skip
+# Those that run commands as well, which may be given such a URL: never edited. By their paths.
+WORKFLOWS = ".github"  # the folder that they are below
+COMMAND_FILES = (
+    r"(?:.*/)?(?:[\w-]+\.)?(?:Docker|Container)file(?:\.[\w.-]+)?",
+    r"\.github/workflows/[^/]+\.ya?ml", r"\.gitlab-ci\.ya?ml",
+)  # fmt: skip
 
 # What pytest-asyncio is set to where a project has no settings of its own. An engine is made once
 # and keeps its connections: they belong to one loop, so all tests share one.
