@@ -64,6 +64,46 @@ class Users:
 """
 
 
+ISLANDS = """
+from types import SimpleNamespace
+
+from celery import shared_task
+from sqlalchemy import create_engine, select, text
+from sqlalchemy.orm import Session
+
+engine = create_engine("sqlite:///app.db")
+
+
+class Report(SimpleNamespace):
+    def __init__(self, db: Session) -> None:
+        self.db = db
+        self.first = db.scalar(text("SELECT 3"))
+
+    def total(self) -> int:
+        return self.db.scalar(text("SELECT 1"))
+
+
+def show(db: Session) -> str:
+    return str(Report(db).total())
+
+
+def counted(db: Session) -> int:
+    return db.scalar(text("SELECT 2"))
+
+
+async def route() -> int:
+    with Session(engine) as db:
+        show(db)
+        return counted(db)
+
+
+@shared_task
+def task() -> int:
+    with Session(create_engine("sqlite:///app.db")) as db:
+        return counted(db)
+"""
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "pyproject.toml").write_text("")
@@ -166,6 +206,20 @@ def test_why_of_the_body_of_a_module_and_of_what_turns_with_another(folder: Path
     assert "script (script.py:1) starts an event loop" in invoke("why", "script", folder).output
     output = invoke("why", "Quiet.get", folder).output
     assert "It turns with `app:Users.get`, which is called where it is called." in output
+
+
+def test_why_of_islands_and_of_their_calls(folder: Path) -> None:
+    (folder / "app.py").write_text(ISLANDS)
+    stays = "Python calls __init__ itself and can't await it."
+    output = invoke("why", "Report.__init__", folder).output
+    assert f"entered through `run_sync`.\n{stays}\n" in output
+    output = invoke("why", "Report.total", folder).output
+    assert f"\nIt goes with `app:Report.__init__`. {stays}\n" in output
+    output = invoke("why", "counted", folder).output
+    assert "\n`app:task` -> `app:counted` needs it sync (" in output
+    output = " ".join(invoke("run", "--diff", folder).output.split())
+    told = "stays sync and is entered through run_sync. It goes with `app:Report.__init__`."
+    assert f"`app:Report.total` {told} {stays}" in output
 
 
 def test_why_of_no_function(folder: Path) -> None:

@@ -261,16 +261,27 @@ class Colors(Settling):
             why = self.divider.roots.refusal(function, members, sides)
             more = f" It has no sync session of its own: {why}." if why else ""
             return replace(obstacle, reason=f"{obstacle.reason}{more}")
+        why = self.divider.sharing.refusal(function, sides, coloring.islands - sides.synced)
+        needed = f"{self._needed(function, sides)}{': ' + why if why else ''}."
+        return Obstacle("ASY102", needed)
+
+    def _needed(self, function: Function, sides: Sides) -> str:
+        """Which sync code uses a function that async code uses too."""
         spread = self.divider.spread
         root = next((fn for fn in ordered(sides.roots) if function in spread.below(fn)), None)
         way = spread.way(root, function) if root is not None else ()
         user = " -> ".join(f"`{fn.qualname}`" for fn in way) or "Sync code"
         stopped = f" ({sides.roots[root].reason.rstrip('.')})" if root is not None else ""
-        why = self.divider.sharing.refusal(function, sides, coloring.islands - sides.synced)
-        return Obstacle(
-            "ASY102", f"{user} needs it sync{stopped}, and async code needs it too"
-            f"{': ' + why if why else ''}.",
-        )  # fmt: skip
+        return f"{user} needs it sync{stopped}, and async code needs it too"
+
+    def why_island(self, function: Function, coloring: Coloring) -> str:
+        """What can't be awaited in an island, or who needs it sync; '' where that isn't known."""
+        cause, reason = self._causes.get(function, (function, ""))
+        if not reason and function in coloring.sides.synced:
+            return f"{self._needed(function, coloring.sides)}."
+        if cause is function or not reason:
+            return reason
+        return f"It goes with `{cause.qualname}`. {reason}"
 
     def _turn(self, islands: set[Function], stays: set[Function], sides: Sides) -> Coloring:
         islands = islands | sides.quiet

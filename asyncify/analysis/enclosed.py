@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from asyncify.analysis import values as v
 from asyncify.analysis.coloring import Coloring
 from asyncify.analysis.components import Components
+from asyncify.analysis.infer import Inference
 from asyncify.analysis.program import Class, Function
 from asyncify.analysis.sides import home
 from asyncify.vocabulary.special import is_special
@@ -21,6 +22,10 @@ class Enclosures(Components):
 
     _in_vain: tuple[int, ...] = ()  # how much had a place when none was found around others
     _having: tuple[int, dict[Class, set[Function]]] = (-1, {})
+
+    def __init__(self, inference: Inference, blocked: frozenset[str] = frozenset()) -> None:
+        super().__init__(inference, blocked)
+        self._causes: dict[Function, tuple[Function, str]] = {}  # of islands
 
     def having_objects(self) -> dict[Class, set[Function]]:
         """The functions that have objects of the program's classes, by class."""
@@ -56,7 +61,7 @@ class Enclosures(Components):
             outer = {home(fn) for fn in group} - islands
             members = {m for fn in outer for m in self._closure(fn)}
             if members.issuperset(group) and self._can_be_islands(members, coloring):
-                self._add_islands(members, coloring, islands)
+                self._add_islands(members, group[0], coloring, islands)
                 return True
         return False
 
@@ -75,14 +80,20 @@ class Enclosures(Components):
         for group in (users, users.union(*(enclosed(self, other) for other in others))):
             members = {m for fn in group for m in self._closure(fn)}
             if self._can_be_islands(members, coloring):
-                self._add_islands(members, coloring, islands)
+                self._add_islands(members, function, coloring, islands)
                 return True
         return False
 
     def _add_islands(
-        self, members: set[Function], coloring: Coloring, islands: set[Function]
+        self,
+        members: set[Function],
+        cause: Function,
+        coloring: Coloring,
+        islands: set[Function],
     ) -> None:
         fresh = (members | self.left_over(members)) - coloring.sides.synced
+        for member in fresh - islands:
+            self._causes[member] = cause, coloring.boundaries[cause].reason
         islands |= fresh
         coloring.islands |= fresh  # the next one may be called by those
 

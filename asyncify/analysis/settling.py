@@ -74,7 +74,7 @@ class Settling(Enclosures):
         if function.is_constructor and self._turns_later(function, coloring):
             return True
         if self._can_be_island(function, coloring):
-            self._add_islands(self._closure(function), coloring, islands)
+            self._add_islands(self._closure(function), function, coloring, islands)
             return True
         roots, sides, obstacle = self.divider.roots, coloring.sides, open_ones[function]
         return (

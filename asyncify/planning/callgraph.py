@@ -36,7 +36,7 @@ def _color(function: Function, colors: Colors, coloring: Coloring) -> tuple[str,
     obstacle = coloring.failed.get(function) or colors.obstacle(function)
     reason = obstacle.reason if obstacle is not None else ""
     if function in coloring.islands:
-        return "island", reason
+        return "island", colors.why_island(function, coloring) or reason
     if function in coloring.turned and function not in coloring.stays:
         return ("async" if function.facts.is_async else "turns"), _company(function, coloring)
     if function.facts.kind == "module" and function not in coloring.stays and not reason:

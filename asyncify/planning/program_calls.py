@@ -373,12 +373,11 @@ class CallPlanner(UsePlanner):
             self._hand_sync_session(use, layout, draft)
             return
         if self._run_in_sync(use, layout, draft):
-            self.findings.append(
-                finding(
-                    "ASY108", draft.site(layout.operations[use.operation]),
-                    f"`{use.callees[0].qualname}` stays sync and is entered through run_sync.",
-                )
-            )  # fmt: skip
+            island = next((c for c in use.callees if c in self.coloring.islands), use.callees[0])
+            reason = f"`{island.qualname}` stays sync and is entered through run_sync."
+            why = self.colors.why_island(island, self.coloring)
+            site = draft.site(layout.operations[use.operation])
+            self.findings.append(finding("ASY108", site, f"{reason} {why}".rstrip()))
 
     def _run_in_sync(self, use: Use, layout: Layout, draft: Draft) -> bool:
         session = self.colors.session_in_hand(use) or self._ambient(use, draft)
