@@ -150,6 +150,9 @@ class SyncEnginePlanner:
         layout = self.colors.uses.layout(function)
         if not all(self._is_plain(use, layout) for use in uses):
             return False
+        body = {id(statement) for statement in function.body.statements}
+        if any(id(layout.statement(use.operation)) not in body for use in uses):
+            return self._run(function, uses)  # under a condition, or in a try: it stays there
         return (
             self._move_to_lifespan(function, uses, layout)
             or create_in_fixture(self.colors, self.coloring, self.draft, function, uses)

@@ -57,7 +57,8 @@ def create_in_loop(
     body = [id(statement) for statement in function.body.statements]
     positions = [id(layout.statement(use.operation)) for use in uses]
     start = body.index(positions[0]) if positions[0] in body else 0
-    if _NAME in module.bindings or body[start : start + len(uses)] != positions:
+    follow = len(uses) == 1 or body[start : start + len(uses)] == positions
+    if _NAME in module.bindings or not follow:
         return False
     edited, (first, *others) = draft(module), uses
     of_tests = is_test_path(module.path)
