@@ -18,6 +18,7 @@ from asyncify.planning.use_planning import UsePlanner
 
 ENDS, _ENDS_ASYNC = "StopIteration", "StopAsyncIteration"
 _STEPS = {"next", *DRIVING}
+_CATCHING = ("suppress", "raises", "assertRaises")
 
 
 class _Caught(NamedTuple):
@@ -59,7 +60,7 @@ def _caught(layout: Layout) -> Iterator[_Caught]:
         elif statement[0] == f.WITH:
             for value, _ in statement[7]:
                 call = layout.operations[value]
-                if call[0] == f.CALL and dotted(layout.operations, call[5]).endswith("suppress"):
+                if call[0] == f.CALL and dotted(layout.operations, call[5]).endswith(_CATCHING):
                     for given in call[6]:
                         yield from _named(layout, given, statement[8])
 
