@@ -2,7 +2,8 @@
 
 Libraries that inject have a name of their own for it, and there are many such libraries. Others
 have generics that hold what their brackets name (`page: Page[User]`). The function tells: of what
-is injected, it reads the members of the class alone, or it only hands it on.
+is injected, it reads the members of the class alone, or it only hands it on. It tells as well what
+is not handed in, whatever a wrong call gives.
 """
 
 from __future__ import annotations
@@ -13,13 +14,18 @@ from typing import TYPE_CHECKING
 from asyncify import facts as f
 from asyncify.analysis import declarations
 from asyncify.analysis import values as v
-from asyncify.analysis.program import Function, Variable
+from asyncify.analysis.program import Class, Function, Variable, dotted
 from asyncify.vocabulary.names import TABLES
 
 if TYPE_CHECKING:
     from asyncify.analysis.signatures import Signatures
 
 _KNOWN = sys.stdlib_module_names | {"sqlalchemy", "sqlmodel"}
+_BUILTINS: dict[str, type] = {
+    "dict": dict, "Dict": dict, "Mapping": dict, "MutableMapping": dict, "list": list, "List": list,
+    "str": str, "int": int, "float": float, "bool": bool, "bytes": bytes,
+}  # fmt: skip
+_SESSIONS = {"Session", "AsyncSession", "Connection", "AsyncConnection", "Engine", "AsyncEngine"}
 
 
 def meant(
@@ -38,6 +44,41 @@ def meant(
     if had == read:
         return inner
     return v.UNKNOWN if had else declared
+
+
+def fitting(
+    signatures: Signatures, function: Function, parameter: f.Parameter, value: v.Value
+) -> v.Value:
+    """What a parameter is, without the session that one wrong call gives for what is annotated as
+    a builtin (``data: dict``) and read like one: ``data.get(...)`` isn't awaited for that."""
+    given = frozenset(a for a in value if isinstance(a, v.Known) and a.kind in _SESSIONS)
+    if not given or parameter.annotation < 0 or parameter.default >= 0:
+        return value
+    said = _builtin(signatures, function, parameter.annotation)
+    if said is None or not all(hasattr(said, name) for name in _members(function, parameter.name)):
+        return value
+    return value - given
+
+
+def _builtin(signatures: Signatures, function: Function, annotation: int) -> type | None:
+    """The builtin that an annotation names: ``dict``, ``Dict[str, Any]``, ``dict | None``."""
+    operations = function.signature.operations
+    operation = operations[annotation]
+    while operation[0] in (f.SUBSCRIPT, f.OPERATOR):
+        if operation[0] == f.SUBSCRIPT:
+            is_optional = dotted(operations, operation[5]).endswith("Optional")
+            annotation = operation[6] if is_optional else operation[5]
+        else:
+            annotation = operation[6][0]
+            if any(operations[i][0] != f.CONSTANT for i in operation[6][1:]):
+                return None
+        operation = operations[annotation]
+    said = _BUILTINS.get(dotted(operations, annotation).rpartition(".")[2])
+    if said is None:
+        return None
+    scope = function.parent or function
+    named = signatures.program.resolve_expression(scope, operations, annotation)
+    return None if isinstance(named, (Class, Variable)) else said
 
 
 def _is_of_library(atom: v.Atom) -> bool:

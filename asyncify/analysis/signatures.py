@@ -164,7 +164,10 @@ class Signatures(Flow):
         """What a parameter is: by its annotation, its default and the call sites."""
         slot = self.slot("parameter", function, position)
         fixed = self._fixed.get(slot)
-        return self._parameter(function, position, slot) if fixed is None else fixed
+        if fixed is not None:
+            return fixed
+        value = self._parameter(function, position, slot)
+        return handed_in.fitting(self, function, function.signature.parameters[position], value)
 
     def _parameter(self, function: Function, position: int, slot: Slot) -> v.Value:
         parameter = function.signature.parameters[position]
