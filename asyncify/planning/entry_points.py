@@ -56,8 +56,8 @@ class EntryPlanner(UsePlanner):
 
     def _runner(self, body: Function, is_guarded: bool, draft: Draft) -> str:
         """What runs a coroutine: a loop may run where a module is imported, under uvicorn; and
-        where a bot starts one, that would meet the connections of this one."""
-        runs_here = is_guarded or is_test_path(body.module.path) or body.module.runs_loop
+        where a bot or a test starts one, that would meet the connections of this one."""
+        runs_here = is_guarded or body.module.runs_loop
         if not runs_here or body in self.colors.serving:
             return self.support(draft, "run_at_import")
         return f"{draft.spell('asyncio')}.run"
@@ -86,20 +86,14 @@ class EntryPlanner(UsePlanner):
 
     def _run_at_import(self, use: Use, draft: Draft) -> None:
         site = draft.site(use.function.body.operations[use.operation])
-        if not is_test_path(use.function.module.path):
-            reason = (
-                f"`{use.callee_name}` does database work while the file is imported: it runs in an "
-                "event loop of its own."
-            )
-            advice = "Call it where the application starts, for example in its lifespan."
-            self.findings.append(finding("ASY206", site, reason, advice))
-            return
         reason = (
-            f"`{use.callee_name}` runs in an event loop of its own here, while pytest imports the "
-            "file. The connections that it leaves in an engine's pool belong to that loop."
+            f"`{use.callee_name}` does database work while the file is imported: it runs in an "
+            "event loop of its own."
         )
-        advice = "Dispose of the engine at its end, or call it in a fixture."
-        self.findings.append(finding("ASY103", site, reason, advice))
+        advice = "Call it where the application starts, for example in its lifespan."
+        if is_test_path(use.function.module.path):
+            advice = "Call it in a fixture."
+        self.findings.append(finding("ASY206", site, reason, advice))
 
     def _runs_a_coroutine(self, callee: Function) -> bool:
         """Whether a call that ran the function makes a coroutine from now on; what a generator

@@ -319,6 +319,9 @@ class SyncEnginePlanner:
         if not name or target[0] not in (f.NAME, f.ATTRIBUTE):
             return False
         local = target[0] == f.NAME and target[5] in function.facts.bound
+        if local and function.facts.kind == "module":
+            variable = self.colors.divider.twins.variable(function, index)
+            return variable is not None and variable.module is function.module
         if target[0] == f.ATTRIBUTE:
             base = self.inference.evaluations[function].values[target[5]]
             local = not any(isinstance(a, v.ModuleObject) for a in base)
