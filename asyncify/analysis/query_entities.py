@@ -75,6 +75,8 @@ def _entity(evaluation: Evaluation, index: int) -> tuple[str, Class | None]:
     value = evaluation.values[index]
     if any(isinstance(a, v.ClassObject) or a == v.Foreign(v.SOME_CLASS) for a in value):
         return "entity", class_of(evaluation, index)
+    if value and all(isinstance(a, v.Known) and a.kind == "Table" for a in value):
+        return "rows", None
     operation = evaluation.operations[index]
     if operation[0] == f.ATTRIBUTE and not _used_as_class(evaluation, index):
         base = evaluation.values[operation[5]]
