@@ -13,6 +13,7 @@ from typing import Any
 
 from asyncify import facts as f
 from asyncify.analysis.import_roots import ImportRoots
+from asyncify.analysis.lazy_modules import HOOK, lazy_modules
 from asyncify.analysis.statements import names_assigned, statements_of
 from asyncify.analysis.symbols import VARIABLE, Binding, Class, Function, Module, Symbol, Variable
 
@@ -49,6 +50,7 @@ class Program:
         self._nameable: dict[tuple[Module, Function], bool] = {}
         self._renamed: dict[str, list[tuple[Module, str]]] | None = None
         self._assignments: dict[Module, dict[str, tuple[int, ...]]] = {}
+        self._lazy: dict[Module, tuple[Module, ...]] = {}
         for cls in self.classes.values():
             self._add_bases(cls)
         for name in sorted(threading):
@@ -253,7 +255,7 @@ class Program:
         seen = _seen | {key}
         binding = module.bindings.get(name)
         if binding is None:
-            found = self._starred(module, name, seen)
+            found = self._starred(module, name, seen) or self._lazily(module, name, seen)
             if found is None and module.is_package:
                 return self.module_named(name, module, 1)
             return found
@@ -281,6 +283,15 @@ class Program:
         known += [g for g in reversed(guesses) if g.rpartition(".")[0] in self._known_modules]
         return next(iter((*known, *guesses)), None)
 
+    def _lazily(self, module: Module, name: str, seen: frozenset[Any]) -> Symbol | None:
+        """What a name means that the module's ``__getattr__`` gives."""
+        if HOOK not in module.bindings or name == HOOK:
+            return None
+        if module not in self._lazy:
+            self._lazy[module] = lazy_modules(module, self.module_named, self._assigned)
+        found = (self._resolve(source, name, seen) for source in self._lazy[module])
+        return next((x for x in found if x is not None), None)
+
     def resolve_import(
         self, module: Module, item: Any, _seen: frozenset[Any] = frozenset()
     ) -> Symbol | None:
@@ -289,7 +300,7 @@ class Program:
         if item.name is None:
             return target or item.module
         if target is not None:
-            if item.name in target.bindings or target.stars:
+            if item.name in target.bindings or target.stars or HOOK in target.bindings:
                 found = self._resolve(target, item.name, _seen)
                 if found is not None:
                     return found
