@@ -176,8 +176,10 @@ class Signatures(Flow):
             return v.collection(self.read(slot)) | self.read(packed)
         own = self._receiver(function, position)
         if own and slot not in self._strange:
-            self._fixed[slot] = own
-            return own
+            if not self._declares_other(function, parameter.annotation, own):
+                self._fixed[slot] = own
+                return own
+            self._strange.add(slot)
         injected = self._default(function, parameter.default)
         if injected is None and parameter.default >= 0 and slot not in self._defaults:
             self._flow_in(function, parameter.default, slot)
@@ -336,6 +338,12 @@ class Signatures(Flow):
             return v.join(v.one(v.ClassObject(cls)) for cls in self._meant_by(function.owner))
         return v.join((v.one(v.Instance(function.owner)), declarations.instance_of(function.owner)))
 
+    def _declares_other(self, function: Function, annotation: int, own: v.Value) -> bool:
+        """``def count(db: Session)`` in a class of functions without ``staticmethod``."""
+        if annotation < 0 or any(isinstance(a, (v.Known, v.ClassObject)) for a in own):
+            return False
+        return any(isinstance(a, v.Known) for a in self.declared(function, annotation))
+
     def _meant_by(self, owner: Class) -> list[Class]:
         """The classes that a class method may be called on: of a mixin, those that have it."""
         if self.models.is_mapped(owner):
@@ -372,8 +380,10 @@ class Signatures(Flow):
         ):
             if value:
                 self.write(slot, value)
-        if not bound and arguments and shape.given is not shape.given_bound:
-            self._give_receiver(function, shape.given[:1], arguments[0])
+        if not bound and shape.given is not shape.given_bound:
+            first = function.signature.parameters[0].name
+            given = arguments[0] if arguments else named.get(first, v.UNKNOWN)
+            self._give_receiver(function, shape.given[:1], given)
         if named:
             for name, slot in shape.named:
                 if name in named:
