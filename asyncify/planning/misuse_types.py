@@ -76,6 +76,7 @@ class ParameterTypes:
             elif operation[0] == f.CALL and operation[7]:
                 for cls, name, value in self._keywords(view, operation):
                     yield from self._checked(view, cls, name, value)
+                yield from self._unpacked(view, operation)
             elif operation[0] == f.CALL:
                 yield from self._by_name(view, operation)
         for cls, name, value in self._set(view):
@@ -240,7 +241,8 @@ class ParameterTypes:
         yield finding(
             "ASY605", view.site(value),
             f"`{cls.name}.{name}` holds `{held}`, and `{shown}` is `{kind}`: asyncpg refuses it.",
-            f"Convert it, `{CONVERSIONS[held]}`, or correct the type of the column or the value.",
+            f"Convert it, `{_conversion(held, kind)}`, or correct the type of the column or the "
+            "value.",
         )  # fmt: skip
 
     def _by_name(self, view: View, operation: f.Operation) -> Iterator[Finding]:
@@ -252,17 +254,35 @@ class ParameterTypes:
             return
         whole = _read_whole(view, arguments[2])
         for cls in (a.cls for a in view.values[arguments[0]] if isinstance(a, v.Instance)):
-            for name in sorted({x for given in whole for x in _fields(given)}):
-                held = self._column(cls, name)
-                kinds = [self._attribute(given, name) - {_NONE} for given in whole]
-                told = {(held, *kind) for kind in kinds if len(kind) == 1} & REFUSED
-                for _, kind in sorted(told) if self._meets_asyncpg else ():
-                    yield finding(
-                        "ASY605", view.site(arguments[2]),
-                        f"`{cls.name}.{name}` holds `{held}`, and is set to `{kind}` by its name: "
-                        "asyncpg refuses it.",
-                        f"Convert it, `{CONVERSIONS[held]}`.",
-                    )  # fmt: skip
+            names = {x for given in whole for x in _fields(given)}
+            yield from self._all_checked(view, cls, names, whole, arguments[2])
+
+    def _unpacked(self, view: View, operation: f.Operation) -> Iterator[Finding]:
+        """``User(**request.model_dump())``: what a new instance is made of, by all their names."""
+        made = {a.cls for a in view.values[operation[5]] if isinstance(a, v.ClassObject)}
+        given = [index for name, index in operation[7] if not name]
+        if len(made) != 1 or len(given) != 1 or not self._meets_asyncpg:
+            return
+        whole = _dumped(view, given[0])
+        others = {name for name, _ in operation[7]}
+        names = {x for schema in whole for x in _fields(schema)} - others
+        yield from self._all_checked(view, made.pop(), names, whole, given[0])
+
+    def _all_checked(
+        self, view: View, cls: Class, names: set[str], whole: set[Class], value: int
+    ) -> Iterator[Finding]:
+        """The columns that are set, by their names, to what schemas have of another type."""
+        for name in sorted(names):
+            held = self._column(cls, name)
+            kinds = [self._attribute(given, name) - {_NONE} for given in whole]
+            told = {(held, *kind) for kind in kinds if len(kind) == 1} & REFUSED
+            for _, kind in sorted(told) if self._meets_asyncpg else ():
+                yield finding(
+                    "ASY605", view.site(value),
+                    f"`{cls.name}.{name}` holds `{held}`, and is set to `{kind}` by its name: "
+                    "asyncpg refuses it.",
+                    f"Convert it, `{_conversion(held, kind)}`.",
+                )  # fmt: skip
 
     # -- columns
 
@@ -369,7 +389,7 @@ class ParameterTypes:
             return {"?"}
         union = foreign_name(function, operations, operation[5], self.inference)
         if union not in _UNIONS:
-            return {"?"}
+            return {PYTHON_TYPES.get(union, "?")}
         inner = operations[operation[6]]
         parts = inner[6] if inner[0] == f.SEQUENCE else (operation[6],)
         if union.endswith("Annotated"):
@@ -411,6 +431,31 @@ def _read_whole(view: View, value: int) -> set[Class]:
             if callee[0] == f.ATTRIBUTE and callee[6] in DUMPING and not _as_json(view, call):
                 found.update(view.values[callee[5]])
     return {atom.cls for atom in found if isinstance(atom, v.Instance)}
+
+
+def _dumped(view: View, value: int) -> set[Class]:
+    """The classes of the instances of which ``**data`` has all attributes, as they are."""
+    operation = view.operations[value]
+    if operation[0] == f.NAME:
+        if sum(op[0] == f.NAME and op[5] == operation[5] for op in view.operations if op) > 1:
+            return set()  # it may be changed there
+        to_name = (f.TO_NAME, operation[5])
+        assigned = [
+            x[8] for x in view.layout.statements
+            if x[0] == f.ASSIGN and any(target[:2] == to_name for target in x[7])
+        ]  # fmt: skip
+        operation = view.operations[assigned[0]] if len(assigned) == 1 else ()
+    if not operation or operation[0] != f.CALL or {"exclude", "mode"} & dict(operation[7]).keys():
+        return set()
+    callee = view.operations[operation[5]]
+    if callee[0] != f.ATTRIBUTE or callee[6] not in DUMPING:
+        return set()
+    return {atom.cls for atom in view.values[callee[5]] if isinstance(atom, v.Instance)}
+
+
+def _conversion(held: str, kind: str) -> str:
+    """How a person converts a value."""
+    return CONVERSIONS.get(f"{held} of {kind}", CONVERSIONS[held])
 
 
 def _as_json(view: View, call: f.Operation) -> bool:

@@ -24,6 +24,7 @@ COLUMN_TYPES: dict[str, str] = {
 PYTHON_TYPES: dict[str, str] = {
     "int": "int",
     "str": "str",
+    **dict.fromkeys(("list", "typing.List"), "list"),
     "datetime.date": "date",
     "datetime.datetime": "datetime",
     "pydantic.EmailStr": "str",
@@ -35,7 +36,7 @@ PYTHON_TYPES: dict[str, str] = {
 # Pairs (column, value) that no driver takes for each other without a conversion.
 REFUSED: frozenset[tuple[str, str]] = frozenset(
     {
-        ("int", "str"), ("str", "int"), ("str", "url"),
+        ("int", "str"), ("str", "int"), ("str", "url"), ("str", "list"),
         ("date", "str"), ("date", "int"),
         ("datetime", "str"), ("datetime", "int"),
     }
@@ -47,10 +48,12 @@ WRITTEN_OUT: dict[tuple[str, str], str] = {("str", "url"): "str({node})"}
 # Column types that PostgreSQL converts text to, where a statement says so.
 CONVERTED: frozenset[str] = frozenset({"int", "date", "datetime"})
 
-# How a person converts a value: the column's type -> what is written around it.
+# How a person converts a value: the column's type, or that and the value's -> what is written
+# around it.
 CONVERSIONS: dict[str, str] = {
     "int": "int(...)",
     "str": "str(...)",
+    "str of list": "json.dumps(...)",
     "date": "date.fromisoformat(...)",
     "datetime": "datetime.fromisoformat(...)",
 }
