@@ -492,3 +492,26 @@ def test_urls_beside_commands_are_named_and_never_edited(tmp_path: Path) -> None
     named = {("Dockerfile", 2), ("deploy/worker.Dockerfile", 2), (".github/workflows/test.yml", 2)}
     assert told == named
     assert not {change.path for change in outcome.changes} & {path for path, _ in named}
+
+
+def test_the_loops_of_fixtures_and_tests_are_the_same(tmp_path: Path) -> None:
+    own = '[tool.pytest.ini_options]\nasyncio_default_fixture_loop_scope = "function"  # quiet\n'
+    changes, _ = followed(tmp_path, {"pyproject.toml": own}, Needs(tests=True))
+    said = changes["pyproject.toml"]
+    assert 'asyncio_default_fixture_loop_scope = "session"  # quiet\n' in said
+    assert 'asyncio_default_test_loop_scope = "session"\n' in said
+
+
+def test_all_settings_that_pytest_may_find_are_edited(tmp_path: Path) -> None:
+    first = "[pytest]\naddopts = --asyncio-mode=strict -q\n"
+    first += "asyncio_default_fixture_loop_scope=function\n"
+    second = "[pytest]\naddopts = --asyncio-mode=strict\n\n[other]\nkey = 1\n"
+    files = {"pytest.ini": first, "tests/pytest.ini": second, "tests/unit/pytest.ini": second}
+    needs = Needs(tests=True, folders=("tests",))
+    changes, _ = followed(tmp_path, files, needs)
+    test_scope = "asyncio_default_test_loop_scope = session\n"
+    assert changes["pytest.ini"] == first.replace("=function", "=session") + test_scope
+    fixture_scope = "asyncio_default_fixture_loop_scope = session\n"
+    expected = second.replace("strict\n", f"strict\n{fixture_scope}{test_scope}")
+    assert changes["tests/pytest.ini"] == expected
+    assert "tests/unit/pytest.ini" not in changes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
@@ -19,6 +19,7 @@ from asyncify.vocabulary.packages import (
     STRICT,
 )
 
+_OPTIONS = "addopts"
 _FILTERS = re.compile(rf"{FILTERS}\s*[=:]")
 _LOOPS = (
     "The project holds pytest-asyncio at {}.{}, which runs each test in an event loop of its own: "
@@ -34,21 +35,21 @@ def settings(
     version: tuple[int, int] | None = None,
     sqlite: bool = False,
 ) -> None:
-    """``asyncio_mode = "auto"`` and one loop for all tests, unless the project has its own: where
-    the root has settings of pytest, else in the folder of each project whose tests turn, or below
-    it, where pytest finds them. A version that is held back gets what it knows. ``sqlite``: do they
-    use aiosqlite?"""
+    """``asyncio_mode = "auto"``, unless the project has its own, and one loop for all tests: where
+    the root has settings of pytest, and where the folder of a project whose tests turn has some, or
+    one below it. Where there are none, pytest finds them there. A version that is held back gets
+    what it knows. ``sqlite``: do they use aiosqlite?"""
     wanted = tuple(
         (key, value) for key, value in PYTEST_SETTINGS
         if version is None or version >= SETTINGS_SINCE.get(key, version)
     )  # fmt: skip
-    written = [_edited(manifests, "", wanted, sqlite)]
-    if not written[0]:
-        written = [
-            (folder and _edited(manifests, f"{folder}/", wanted, sqlite))
-            or _create(manifests, f"{folder}/" if folder else "", wanted)
-            for folder in folders
-        ]
+    at_root = _edited(manifests, "", wanted, sqlite)
+    written = [at_root] if at_root else []
+    for folder in folders:
+        prefix = f"{folder}/" if folder else ""
+        name = folder and _edited(manifests, prefix, wanted, sqlite)
+        if name or not at_root:
+            written.append(name or _create(manifests, prefix, wanted))
     if version is not None and version < ONE_LOOP:
         for name in written:
             manifests.tell("ASY602", name, 1, _LOOPS.format(*version), _ADVICE)
@@ -98,8 +99,10 @@ def _toml(
     if table is None and not create:
         return None
     if isinstance(table, dict):
-        for key, value in wanted:
-            if key not in table:
+        for key, value in _missing(table.keys(), str(table.get(_OPTIONS, "")), wanted):
+            table[key] = value
+        for key, value in _of_loops(wanted):
+            if table.get(key, value) != value:
                 table[key] = value
         filters = table.get(FILTERS)
         if sqlite and isinstance(filters, list) and STRICT in filters:
@@ -121,14 +124,29 @@ def _ini(text: str, section: str, wanted: Settings, sqlite: bool) -> str | None:
         end -= 1
     if not lines[end - 1].endswith("\n"):
         lines[end - 1] += "\n"
+    for n in range(start, end):
+        for key, value in _of_loops(wanted):
+            lines[n] = re.sub(rf"^({key}\s*[=:]\s*)\w+", rf"\g<1>{value}", lines[n])
     own = "".join(lines[start:end])
-    lines[end:end] = [
-        f"{key} = {value}\n" for key, value in wanted
-        if not re.search(rf"^{key}\s*[=:]", own, re.MULTILINE)
-    ]  # fmt: skip
+    named = {match[1] for match in re.finditer(r"^(\w+)\s*[=:]", own, re.MULTILINE)}
+    lines[end:end] = [f"{key} = {value}\n" for key, value in _missing(named, own, wanted)]
     if sqlite and not any(each in own for each in DROPPED_CONNECTIONS):
         _allow_dropped(lines, start, end)
     return "".join(lines)
+
+
+def _missing(named: Collection[str], options: str, wanted: Settings) -> Settings:
+    """The settings that are wanted and not there, among the options of the command line neither."""
+    return tuple(
+        (key, value) for key, value in wanted
+        if key not in named and f"--{key.replace('_', '-')}" not in options
+    )  # fmt: skip
+
+
+def _of_loops(wanted: Settings) -> Settings:
+    """The settings of which all have to have the same value: fixtures and tests share connections,
+    which belong to one loop."""
+    return tuple((key, value) for key, value in wanted if key in SETTINGS_SINCE)
 
 
 def _allow_dropped(lines: list[str], start: int, end: int) -> None:
