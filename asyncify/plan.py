@@ -36,6 +36,7 @@ from asyncify.planning.client_calls import ClientPlanner
 from asyncify.planning.command_runs import RunnerPlanner
 from asyncify.planning.draft import Draft, reference
 from asyncify.planning.elsewhere import Elsewhere
+from asyncify.planning.ended_loops import ended_loops
 from asyncify.planning.factories import FactoryPlanner
 from asyncify.planning.finalizers import plan_finalizers
 from asyncify.planning.functions import FunctionPlanner
@@ -404,6 +405,7 @@ class Planner:
         found += unseen_binds(self.colors, self.coloring)
         found += unbound_sessions(self.colors, self.coloring)
         found += commands_in_loops(self.colors, self.coloring)
+        found += ended_loops(self.colors, self.coloring)
         found += lent_to_tests(self.colors, self.coloring)
         found += sync_schemas(self.colors, self.coloring)
         found += shared_contexts(self.colors, self.coloring)

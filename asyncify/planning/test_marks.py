@@ -16,6 +16,7 @@ from asyncify.analysis.statements import statements_of
 from asyncify.decisions import AddDecorator, EditArguments, RenameReference, ReplaceExpression
 from asyncify.planning import anyio_backends
 from asyncify.planning.draft import Draft, reference
+from asyncify.planning.ended_loops import tests_turn
 from asyncify.planning.pytest_suite import is_fixture, is_test
 from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.testing import (
@@ -33,7 +34,10 @@ class MarkPlanner:
     """Plans the marks of tests, and the decorators of fixtures."""
 
     def __init__(
-        self, colors: Colors, coloring: Coloring, draft: Callable[[Module], Draft]
+        self,
+        colors: Colors,
+        coloring: Coloring,
+        draft: Callable[[Module], Draft],
     ) -> None:
         self.colors = colors
         self.inference = colors.inference
@@ -52,19 +56,14 @@ class MarkPlanner:
         mark, strict = self._mark(), self.suite.mode == "strict" and not self.by_anyio
         if not mark and not strict:
             return
-        turning = False
         for function in sorted(self.coloring.turned, key=lambda fn: (fn.module.path, fn.index)):
             if function.facts.is_async or function in self.coloring.stays:
                 continue
-            if is_fixture(self.inference, function):
-                turning = True
-                if strict:
-                    self._fixture(function)
-            elif mark and self._is_run(function):
-                turning = True
-                if not self._is_marked(function):
-                    self._decorate(function, mark)
-        if turning and LOOP_SCOPE in mark:
+            if strict and is_fixture(self.inference, function):
+                self._fixture(function)
+            elif mark and self._is_run(function) and not self._is_marked(function):
+                self._decorate(function, mark)
+        if LOOP_SCOPE in mark and tests_turn(self.colors, self.coloring):
             self._share_loop(mark)
 
     def _share_loop(self, mark: str) -> None:

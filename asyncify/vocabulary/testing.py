@@ -36,6 +36,8 @@ SCOPE, SCOPES = "scope", ("function", "class", "module", "package", "session")
 # The versions of pytest-asyncio whose marks name the loop, because no setting does for all tests:
 # from the first up to the second. https://pytest-asyncio.readthedocs.io/en/stable/reference/changelog.html
 LOOP_SCOPES_OF_MARKS = ((0, 24), (0, 26))
+# From this one on it keeps the loop that tests share when a plain one runs `asyncio.run`.
+KEEPS_LOOP = (1, 2)
 LOOP_SCOPE = 'loop_scope="session"'
 
 # Where a conftest names plugins, and the fixtures by which plugins that run async tests themselves
