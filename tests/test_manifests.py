@@ -112,6 +112,22 @@ def test_drivers_among_the_extras(tmp_path: Path, text: str, expected: str) -> N
     assert changes["requirements.txt"] == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "alembic>=1.13\nfastapi\n",
+            "alembic>=1.13\nsqlalchemy[asyncio]\naiosqlite>=0.20\nfastapi\n",
+        ),
+        ("alembic\nsqlmodel\n", "alembic\nsqlmodel\nsqlalchemy[asyncio]\naiosqlite>=0.20\n"),
+        ("alembic\nsqlalchemy>=2\n", "alembic\nsqlalchemy[asyncio]>=2\naiosqlite>=0.20\n"),
+    ],
+)
+def test_what_brings_sqlalchemy_along(tmp_path: Path, text: str, expected: str) -> None:
+    changes, _ = followed(tmp_path, {"requirements.txt": text}, Needs(sqlite="program"))
+    assert changes["requirements.txt"] == expected
+
+
 def test_extras_of_poetry(tmp_path: Path) -> None:
     text = """[tool.poetry.dependencies]
 sqlalchemy = "^2.0"

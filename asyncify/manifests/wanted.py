@@ -11,6 +11,7 @@ from asyncify.vocabulary.packages import (
     AIOSQLITE_OF_DAEMONS,
     ASYNC_REQUIREMENTS,
     ASYNCIO_EXTRA,
+    BRINGS_SQLALCHEMY,
     FIRST_ENDING_THREADS,
     HTTPX,
     HTTPX_VERSION,
@@ -55,6 +56,12 @@ class Wanted:
     def knows(self, name: str) -> bool:
         return name in self.known
 
+    @property
+    def _bringing(self) -> tuple[str, ...]:
+        """What may bring SQLAlchemy: where it or SQLModel is named somewhere, nothing else does."""
+        named = self.knows(SQLALCHEMY) or self.knows(SQLMODEL)
+        return (SQLMODEL,) if named else BRINGS_SQLALCHEMY
+
     def additions(
         self, names: Collection[str], written: Mapping[str, str] | None = None
     ) -> Iterator[Addition]:
@@ -63,9 +70,9 @@ class Wanted:
         seen = {*names, *(extra.rpartition("-")[2] for extra in extras)}
         anchors = {SYNC_EXTRAS[extra]: SQLALCHEMY for extra in sorted(extras & SYNC_EXTRAS.keys())}
         yield from self._drivers({**anchors, **{name: name for name in names}}, seen)
-        base = next((x for x in (SQLALCHEMY, SQLMODEL) if x in names), "")
-        if base == SQLMODEL and not self.knows(SQLALCHEMY):
-            yield SQLMODEL, f"{SQLALCHEMY}[{ASYNCIO_EXTRA}]", ""
+        base = next((x for x in (SQLALCHEMY, *self._bringing) if x in names), "")
+        if base and base != SQLALCHEMY and not self.knows(SQLALCHEMY):
+            yield base, f"{SQLALCHEMY}[{ASYNCIO_EXTRA}]", ""
         if base and self.needs.sqlite == "program" and not self.knows("aiosqlite"):
             yield base, "aiosqlite", self.aiosqlite
         if PYTEST in names and self.needs.tests:

@@ -58,6 +58,8 @@ AIOSQLITE_OF_DAEMONS = ">=0.20,<0.22"
 
 SQLALCHEMY = "sqlalchemy"
 SQLMODEL = "sqlmodel"
+# What brings SQLAlchemy along, where a project doesn't name it itself.
+BRINGS_SQLALCHEMY = (SQLMODEL, "alembic", "sqlalchemy-utils", "geoalchemy2", "sqladmin")
 ASYNCIO_EXTRA = "asyncio"  # brings greenlet on every platform
 
 PYTEST = "pytest"
