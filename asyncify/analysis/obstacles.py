@@ -233,7 +233,15 @@ class Obstacles(Callers):
         return (
             function in self._scripts or self.cases.runs_once(function)
             or any(d.rule is Rule.ENTRY for d in self.bounds.decorators(function))
+            or self._is_run(function)
         )  # fmt: skip
+
+    def _is_run(self, function: Function) -> bool:
+        """Is it what ``typer.run(main)`` makes a command of?"""
+        return function.facts.kind == "def" and any(
+            use.kind == "pass" and rule_of(use.name) is Rule.ENTRY
+            for _, use in self.callers().get(function, ())
+        )
 
     @cached_property
     def _scripts(self) -> set[Function]:

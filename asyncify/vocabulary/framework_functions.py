@@ -191,6 +191,7 @@ _ROWS = (
             "typing_extensions.override",
             "typing.overload",
             "typing.final",
+            "typing_extensions.final",
             "warnings.deprecated",
             "typing_extensions.deprecated",
         )

@@ -88,6 +88,8 @@ OF_METHODS = frozenset(
         "staticmethod",
         "classmethod",
         "abc.abstractmethod",
+        "typing.final",
+        "typing_extensions.final",
         "typing.override",
         "typing_extensions.override",
     }
