@@ -25,7 +25,7 @@ from asyncify.planning.draft import Draft, node_reference
 from asyncify.planning.hoisting import Hoister
 from asyncify.planning.load_access import Access
 from asyncify.planning.load_walk_texts import Names, Step, Walk, WalkTexts, merge
-from asyncify.planning.presence import is_given, is_there
+from asyncify.planning.presence import is_given, is_there, may_be_none
 from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.loading import ITERATORS, LOADING_AGAIN
 
@@ -139,10 +139,23 @@ class Walks:
         if not text or (demand.calls and _is_rebound(holder, statement, text)):
             return None
         item = self._fresh(holder, text.rpartition(".")[2]) if many else ""
-        sure = demand.source.kind in ("new", "held") or many or is_there(layout, statement, text)
+        sure = demand.source.kind in ("new", "held") and not self._may_be_none(holder, layout, text)
+        sure = sure or many or is_there(layout, statement, text)
         sure = sure or self._is_injected(holder, layout, text, demand)
         owner = self._owner(layout.operations[at], demand)
         return Walk(holder, node, site, anchor, text, item, sure, at=at, owner=owner)
+
+    def _may_be_none(self, holder: Function, layout: Layout, text: str) -> bool:
+        """May a new object be none, as the function says that gives it?"""
+        uses = self.colors.uses
+
+        def called(index: int) -> list[Layout]:
+            return [
+                uses.layout(callee) for use in uses.of(holder)
+                if use.kind == "call" and use.operation == index for callee in use.callees
+            ]  # fmt: skip
+
+        return may_be_none(layout, text, called)
 
     def _is_injected(self, holder: Function, layout: Layout, text: str, demand: Demand) -> bool:
         """Is it a parameter that FastAPI fills by functions which give something, or raise?"""

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable
 
 from asyncify import facts as f
 from asyncify.analysis.layout import Layout
@@ -34,6 +35,55 @@ def is_there(layout: Layout, statement: f.Statement, text: str) -> bool:
         if current is not None and _binds(current, text):
             return bool(current[0] == f.FOR)
     return False
+
+
+def may_be_none(layout: Layout, text: str, called: Callable[[int], list[Layout]]) -> bool:
+    """Is a name bound to None, or to what a function gives (``called``) that returns None too?"""
+    for statement in layout.statements:
+        if statement[0] not in (f.ASSIGN, f.ANNOTATED):
+            continue
+        is_plain = statement[0] == f.ASSIGN
+        value = statement[8 if is_plain else 9]
+        for target in statement[7] if is_plain else statement[7:8]:
+            for place in _places(target, text):
+                if _gives_none(layout, value, place, called):
+                    return True
+    return False
+
+
+def _places(target: f.Operation, text: str) -> list[int]:
+    """Where a target takes a name: -1 the whole, else what part of it."""
+    if target[:2] == (f.TO_NAME, text):
+        return [-1]
+    if target[0] != f.TO_SEQUENCE or target[2] >= 0:
+        return []
+    return [n for n, part in enumerate(target[1]) if part[:2] == (f.TO_NAME, text)]
+
+
+def _gives_none(
+    layout: Layout, index: int, place: int, called: Callable[[int], list[Layout]] | None
+) -> bool:
+    """Is None what an expression says, or what a function may return that it calls?"""
+    operation = layout.operations[index] if index >= 0 else ()
+    if operation and operation[0] == f.AWAIT:
+        index = operation[5]
+        operation = layout.operations[index]
+    if not operation:
+        return False
+    if operation[0] == f.CONSTANT:
+        return operation[5] is None
+    if operation[0] == f.CONDITIONAL:
+        return any(_gives_none(layout, part, place, called) for part in operation[6:8])
+    if operation[0] == f.SEQUENCE and -1 < place < len(operation[6]):
+        return _gives_none(layout, operation[6][place], -1, called)
+    if operation[0] != f.CALL or called is None:
+        return False
+    return any(
+        _gives_none(callee, statement[7], place, None) or statement[7] < 0
+        for callee in called(index)
+        for statement in callee.statements
+        if statement[0] == f.RETURN
+    )
 
 
 def is_given(layout: Layout, text: str, givers: list[Layout]) -> bool:
