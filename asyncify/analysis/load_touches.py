@@ -21,11 +21,14 @@ def related(run: LoadEvaluation, entity: s.Entity, link: Relationship, value: s.
 
 
 def put(run: LoadEvaluation, link: Relationship, value: s.Value) -> None:
-    """Instances are put into a relationship: what it is the other side of changes with them."""
+    """Instances are put into a relationship: what it is the other side of changes with them. A
+    collection of one that was never stored is there from then on."""
     for other in s.entities(value):
         back = run.loading.models.links(other.cls).get(link.back) if link.back else None
         if back is not None:
             _touched(run, other, not back.to_many)
+            if back.to_many and other.is_new and other.source not in run.state.stored:
+                run.state.load(other.key, (back.name,))
         elif link.to_many and not link.between:
             _touched(run, other, True)
 

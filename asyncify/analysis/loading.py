@@ -59,6 +59,7 @@ from asyncify.vocabulary.loading import (
     NARROWING,
     ORDERING,
     PARSING,
+    REFRESHING,
     RELATIONSHIP_LISTS,
     RENDERING,
     SHARING,
@@ -293,6 +294,8 @@ class Loading:
         for name in sorted(names):
             yield from program.mentioning_member(name)
         yield from self._reading_by_name(names) if names else ()
+        for name in sorted(REFRESHING):
+            yield from (fn for fn in program.mentioning_member(name) if _gives_any(fn, names))
         if names or any(self.models.declared(c).table for c in program.classes.values()):
             for name in sorted(load_sessions.EXPIRING | NARROWING | DEFERRING | LISTING):
                 yield from program.mentioning(name)
@@ -652,3 +655,11 @@ class Loading:
         run.summary.finish(function, given)
         del self._running[function, given]
         return run.summary
+
+
+def _gives_any(function: Function, names: set[str]) -> bool:
+    """Does a call in the function give something by one of these names?"""
+    return any(
+        operation and operation[0] == f.CALL and any(name in names for name, _ in operation[7])
+        for operation in function.body.operations
+    )

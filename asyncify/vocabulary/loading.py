@@ -150,6 +150,7 @@ EXPIRING = {
     name for name, effect in SESSION_EFFECTS.items()
     if effect in (Effect.EXPIRE, Effect.EXPIRE_ALL)
 }  # fmt: skip
+REFRESHING = {name for name, effect in SESSION_EFFECTS.items() if effect is Effect.REFRESH}
 MERGING = {"merge"}  # what gives the session's own instance of what it is given
 TRANSACTIONS = {"begin", "begin_nested"}  # contexts that flush when they end
 CLOSING = {"close", "remove"}  # what ends a session
