@@ -17,6 +17,7 @@ from asyncify.analysis.use import MAKING, Use, in_order
 from asyncify.analysis.use_holders import Holders, is_known
 from asyncify.vocabulary.boundary_rules import Rule
 from asyncify.vocabulary.frameworks import CHOICES_KEYWORD, CONSTRUCTORS
+from asyncify.vocabulary.injection import PROVIDING
 from asyncify.vocabulary.names import (
     FUNCTIONS,
     GREENLET_FUNCTIONS,
@@ -214,11 +215,20 @@ class Arguments(Holders):
         """Is a function, class or method called that neither the program nor the vocabulary has?"""
         callee = self.values[operation[5]]
         names = [a.name for a in callee if isinstance(a, v.Foreign)]
+        if all(name.startswith(PROVIDING) for name in names) and not self._made_abroad(operation):
+            return False  # a container hands it on to what the program has
         return bool(names) and all(
             "." in name and (name not in KINDS or name in GREENLET_FUNCTIONS)
             and FUNCTIONS.get(name, "Inspection") == "Inspection"
             and not name.startswith(_HARMLESS) and name.rpartition(".")[2] not in _KEEPING
             for name in names
+        )  # fmt: skip
+
+    def _made_abroad(self, operation: f.Operation) -> bool:
+        """``Singleton(JobStore, engine=engine)``: does a container give it to a class of others?"""
+        return any(
+            isinstance(a, v.Foreign) and not a.name.startswith(("sqlalchemy.", "sqlmodel."))
+            for index in operation[6][:1] if index >= 0 for a in self.values[index]
         )  # fmt: skip
 
     def reflects(self, operation: f.Operation) -> bool:

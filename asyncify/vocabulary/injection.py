@@ -11,7 +11,9 @@ _KINDS = (
 )  # fmt: skip
 
 # What is given a class or function, and its arguments; calling the provider calls that.
-PROVIDERS: frozenset[str] = frozenset(f"dependency_injector.providers.{x}" for x in _KINDS)
+# What others are given, they only hand on.
+PROVIDING = "dependency_injector.providers."
+PROVIDERS: frozenset[str] = frozenset(f"{PROVIDING}{x}" for x in _KINDS)
 
 # How a function of FastAPI names what it is given. Those of ``params`` are the classes of which
 # the others make objects.
