@@ -48,7 +48,8 @@ class History(NamedTuple):
     relationships, by class, that had been loaded when something of them was committed, ``distant``
     those that callees had loaded of instances that nobody need hold any more; ``read`` those, by
     instance, that have been loaded since; ``gone`` instances that were deleted; ``lent`` the
-    relationships, by instance, that callees may have loaded by queries of their own, and
+    relationships, by instance, that callees may have loaded by queries of their own, or one of two
+    ways, and
     ``elsewhere`` those of which something was committed since. ``commits``: was there a commit at
     all?"""
 
@@ -77,6 +78,10 @@ class History(NamedTuple):
 
     def writing(self, write: Write) -> History:
         return self if write in self.dirty else self._replace(dirty=self.dirty | {write})
+
+    def lending(self, pairs: set[tuple[Key, str]]) -> History:
+        """Relationships that may be loaded, by instance."""
+        return self if self.lent.issuperset(pairs) else self._replace(lent=self.lent | pairs)
 
     def forgetting(self, source: object) -> History:
         """The source gives other instances from now on."""

@@ -6,7 +6,7 @@ changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from asyncify.analysis.load_histories import NO_HISTORY
 from asyncify.analysis.load_values import ALL, EVERYTHING, FAILED, UNLIKE, Key, Source
@@ -112,6 +112,8 @@ class State:
         if self.aged is not other.aged:
             out.aged |= other.aged
         out.history = self.history.joined(other.history)
+        if self.loaded is not other.loaded:
+            out.history = out.history.lending(_once(self.loaded, other.loaded))
         out.swept |= other.swept
         out.read |= other.read
         out.unsure |= other.unsure
@@ -328,3 +330,13 @@ def _united(one: Table, other: Table) -> Table:
         known = out.get(key)
         out[key] = known | names if known else names
     return out
+
+
+def _once(
+    one: Mapping[Key, frozenset[str]], other: Mapping[Key, frozenset[str]]
+) -> set[tuple[Key, str]]:
+    """What is loaded on one of two ways: behind them it may be."""
+    return {
+        (key, name) for key in {**one, **other}
+        for name in one.get(key, _NO_NAMES) ^ other.get(key, _NO_NAMES)
+    }  # fmt: skip
