@@ -99,7 +99,9 @@ def _schemas(inference: Inference, place: Expression, given: Given, depth: int) 
     elif operation[0] == f.CALL and operation[6] and operation[6][0] >= 0:
         name = dotted(place.operations, operation[5]).rpartition(".")[2]
         first = place.at(operation[6][0])
-        yield from _schemas(inference, first, given, depth + 1) if name in words.ADAPTERS else ()
+        yield from (
+            _schemas(inference, first, given, depth + 1) if name in words.TAKING_TYPES else ()
+        )
 
 
 def _in_root(inference: Inference, schema: Class, given: Given, depth: int) -> Iterator[Schema]:
@@ -128,11 +130,28 @@ def _named(inference: Inference, place: Expression, given: Given, depth: int) ->
     elif isinstance(symbol, Variable):
         made = program.variable_expression(symbol)
         if made is not None:
-            yield from _schemas(inference, Expression(*made), given, depth + 1)
+            known = Expression(*made)
+            forward = _forward(known, place)
+            found = schemas_in(inference, forward, given, depth + 1) if forward is not None else ()
+            yield from found or _schemas(inference, known, given, depth + 1)
     elif symbol is None and "" in given and name[:1].isupper():
         yield from given[""]
     elif symbol is None and name:
         yield from map(Schema, _handed(inference, place.function, name))
+
+
+def _forward(made: Expression, place: Expression) -> Expression | None:
+    """``ForwardRef("UserOut")``: the name means what it does where the schema stands that reads it,
+    wherever the reference is made."""
+    operation = made.operation
+    if operation[0] != f.CALL or not operation[6] or operation[6][0] < 0:
+        return None
+    name = dotted(made.operations, operation[5]).rpartition(".")[2]
+    text = made.at(operation[6][0]).operation
+    if name not in words.FORWARDS or text[0] != f.CONSTANT or not isinstance(text[5], str):
+        return None
+    inside = declarations.lowered(text[5])
+    return Expression(place.function, *inside) if inside is not None else None
 
 
 def _handed(inference: Inference, function: Function | None, name: str) -> list[Class]:

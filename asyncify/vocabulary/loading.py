@@ -437,6 +437,8 @@ SCHEMAS = ROOTS | {
 }  # fmt: skip
 VALIDATING = {"model_validate", "from_orm", "validate_python"}
 ADAPTERS, TYPE_ADAPTER = {"TypeAdapter"}, "pydantic.TypeAdapter"  # of the type that they are given
+FORWARDS = {"ForwardRef"}  # of the name that they are given
+TAKING_TYPES = ADAPTERS | FORWARDS
 ORM_MODE = "orm_mode"  # what pydantic 1 called `from_attributes`
 PARSING = {"parse_obj_as"}  # functions: of a type, and a value
 # What a field of pydantic is filled from instead of its own name, and the validators that see the
