@@ -109,6 +109,10 @@ def _call(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
     if name in words.FILLING:
         _fill(run, callee[5], operation)
         _put_all(run, callee[5], operation)
+    if name in words.DEFAULTING:
+        found = _defaulted(run, callee[5], base, operation)
+        if found is not base:
+            return run.elements(found)
     return _other(run, operation, index)
 
 
@@ -413,6 +417,19 @@ def _fill(run: LoadEvaluation, target: int, operation: f.Operation) -> s.Value:
     return given
 
 
+def _defaulted(run: LoadEvaluation, target: int, base: s.Value, operation: f.Operation) -> s.Value:
+    """``found.setdefault(key, user)``: the dict with what it may have from now on."""
+    places, holder = operation[6], run.operations[target]
+    if len(places) < 2 or min(places) < 0 or not s.unordered(run.values[places[1]]):
+        return base
+    value = run.values[places[1]]
+    base = s.join((base, s.many(value, keyed=True, keys=run.key(places[0]))))
+    if holder[0] == f.NAME:
+        run.environment[holder[5]] = base
+    load_sessions.keep(run, value)
+    return base
+
+
 def _push(run: LoadEvaluation, operation: f.Operation) -> None:
     """``heappush(queue, user)``"""
     places = [i for i in operation[6] if i >= 0]
@@ -438,6 +455,8 @@ def _container_method(
                 run.state.read -= {((item.source, item.path[:-1]), item.path[-1])}
             load_commits.put(run, item, name)
         return s.NOTHING
+    if name in words.DEFAULTING:
+        base = _defaulted(run, callee[5], base, operation)
     if name in words.NAMED_GETS and operation[6]:
         named = run.by_key(base, operation[6][0])
         if named is not None:

@@ -237,6 +237,7 @@ CONTAINER_GIVES = {
     "keys": Gives.KEYS, "send": Gives.ONE,
 }  # fmt: skip
 NAMED_GETS = {"get", "setdefault", "pop"}  # by key
+DEFAULTING = {"setdefault"}  # what puts its second argument there, too
 FILLING = {"append", "add", "insert", "appendleft", "extend", "extendleft", "update"}
 APPENDING = {"append", "add", "extend", "update"}  # those that put it at the end
 REMOVING = {"remove", "discard", "pop", "popitem", "clear"}
