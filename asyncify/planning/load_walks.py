@@ -28,6 +28,7 @@ from asyncify.planning.load_walk_texts import Names, Step, Walk, WalkTexts, merg
 from asyncify.planning.presence import is_given, is_there, may_be_none
 from asyncify.sites import NodeRef, Site
 from asyncify.vocabulary.loading import ITERATORS, LOADING_AGAIN
+from asyncify.vocabulary.testing import is_test_path
 
 _INSIDE = f.REPEATED | f.GENERATOR | f.MAYBE
 # Statements whose expressions are evaluated once, right after what is put before them.
@@ -354,11 +355,16 @@ class Walks:
             steps, path = steps[name].below, (*path, name)
 
     def _others(self, walk: Walk, found: list[Class]) -> list[Class]:
-        """The models of which the value may be an instance that comes from somewhere else."""
-        value = self._value(walk.holder, walk.at)
+        """The classes of which the value may be an instance that comes from somewhere else: models,
+        and what a function gives though it says that it gives a model, but no stand-in of tests."""
+        value, in_tests = self._value(walk.holder, walk.at), is_test_path(walk.holder.module.path)
         classes = {
             atom.cls for atom in (v.elements(value) if walk.item else value)
-            if isinstance(atom, v.Instance) and self.inference.models.is_mapped(atom.cls)
+            if isinstance(atom, v.Instance)
+            and (
+                self.inference.models.is_mapped(atom.cls)
+                or in_tests or not is_test_path(atom.cls.module.path)
+            )
         }  # fmt: skip
         return [
             cls for cls in classes
