@@ -123,12 +123,17 @@ class WalkTexts:
     def _of_one(self, walk: Walk, text: str, steps: dict[str, Step], names: Names) -> Iterator[str]:
         """The lines for attributes that one class has."""
         told: set[str] = set()
+        writes = {name: self._at_once(step, name) for name, step in steps.items()}
+        if self.access.refreshed in writes.values():
+            # Who reads one of the columns that have expired loads all of them: none is left.
+            columns = [n for n, step in steps.items() if n not in self.models.links(step.cls)]
+            writes |= {n: self.access.refreshed for n in columns if writes[n] is not None}
         for name, step in steps.items():
-            write = self._at_once(step, name)
+            write = writes[name]
             if write is None:
                 yield from self._step(walk, text, name, step, names)
             elif name not in told:
-                alike = [n for n, other in steps.items() if self._at_once(other, n) == write]
+                alike = [n for n in steps if writes[n] == write]
                 told.update(alike)
                 yield write(walk.holder, walk.anchor, text, *alike)
 
