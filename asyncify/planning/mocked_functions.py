@@ -14,6 +14,7 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.program import Class, Function, Module, Symbol, Variable, dotted
+from asyncify.analysis.sides import source_twin_name
 from asyncify.analysis.statements import statements_of
 from asyncify.decisions import (
     DefineLambda,
@@ -534,6 +535,8 @@ class MockedFunctions:
             renamed = bool(new)
             reason = f"`{target}` is patched where the async one takes its place, under its name."
         elif isinstance(target, Variable):
+            if self._twinned(function, operation, target):
+                return
             value = inference.symbol_value(target) or ()
             known = [atom for atom in value if isinstance(atom, v.Known)]
             renamed = any(atom.origin in self.coloring.alive for atom in known)
@@ -543,6 +546,30 @@ class MockedFunctions:
         if renamed:
             site = self.draft(function.module).site(operation)
             self.findings.append(finding("ASY608", site, reason, _ADVICE))
+
+    def _twinned(self, function: Function, operation: f.Operation, target: Variable) -> bool:
+        """``setattr(worker, "SessionLocal", fake)``, where all that names it in that module stays
+        sync: the sync twin is imported there, and replaced under its name."""
+        operations, sides = function.body.operations, self.coloring.sides
+        module = self.elsewhere(function, operations, operation, target)
+        if module is None:
+            return False
+        body, twins = module.functions[0], self.colors.divider.twins
+        users = [fn for fn in module.functions if fn is not body and target in twins.sources(fn)]
+        if not users or not sides.quiet.issuperset(users):
+            return False
+        if not twins.can_have_twin(target, sides):
+            return False
+        place = 0 if operations[operation[6][0]][0] == f.CONSTANT else 1
+        text = operations[operation[6][place]] if place < len(operation[6]) else ()
+        if text[:1] != (f.CONSTANT,) or not isinstance(text[5], str):
+            return False
+        owner, dot, _ = text[5].rpartition(".")
+        literals = ((place, f"{owner}{dot}{source_twin_name(target.name)}"),)
+        draft = self.draft(function.module)
+        node = NodeRef("Call", operation[3], dotted(operations, operation[5]).rpartition(".")[2])
+        draft.add(EditArguments(node=node, site=draft.site(operation), literals=literals))
+        return True
 
     def _named(self, function: Function, operation: f.Operation, target: str, new: str) -> bool:
         """``patch("app.db.Session", return_value=db)``, where that mock is one of an async session:
