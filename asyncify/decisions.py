@@ -254,10 +254,12 @@ class DelegateGenerator(Decision):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DefineLambda(Decision):
     """A lambda becomes an ``async def`` of its own, before its statement (node: Lambda).
-    ``replaces``: it is all that a name is assigned, and the definition binds that name."""
+    ``replaces``: it is all that a name is assigned, and the definition binds that name. ``items``:
+    it gives ``iter([...])``, and the definition yields these."""
 
     name: str
     replaces: bool = False
+    items: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

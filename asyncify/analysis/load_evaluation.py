@@ -149,10 +149,13 @@ class LoadEvaluation:
 
     def returned(self, value: s.Value) -> None:
         summary = self.summary
+        if summary.state is None:
+            summary.state = self.state.copy()
+        else:
+            summary.state = summary.state.at_return(
+                self.state, s.sources(summary.returned), s.sources(value)
+            )
         summary.returned = s.join((summary.returned, value))
-        summary.state = (
-            self.state.copy() if summary.state is None else summary.state.joined(self.state)
-        )
 
     def branches(
         self, *blocks: tuple[f.Statement, ...], guards: tuple[load_guards.Guards, ...] = ()

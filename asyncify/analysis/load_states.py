@@ -145,10 +145,29 @@ class State:
         keys = {*self.loaded, *self.expired, *self.changed} if items else ()
         for key in keys:
             if _is_of(key, items):
-                out.set_loaded(key, self.loaded.get(key, _NO_NAMES))
-                out.set_expired(key, self.expired.get(key, _NO_NAMES))
-                out.set_changed(key, self.changed.get(key, _NO_NAMES))
+                out.take(key, self)
         return out
+
+    def at_return(self, other: State, mine: Iterable[Source], others: Iterable[Source]) -> State:
+        """Behind returns: of what the function has made, and only one of them gives, what that one
+        left of it counts."""
+        out, mine, others = self.joined(other), set(mine), set(others)
+        given = [(self, mine - others), (other, others - mine)] if mine != others else []
+        for state, sources in given:
+            own = {source for source in sources if source.kind in _MADE and source in state.born}
+            for key in {*out.loaded, *out.expired, *out.changed} if own else ():
+                if key[0] in own:
+                    out.take(key, state)
+            if own:
+                gone = {key for key in out.lapsed if key[0] in own}
+                out.lapsed = (out.lapsed - gone) | {k for k in state.lapsed if k[0] in own}
+        return out
+
+    def take(self, key: Key, state: State) -> None:
+        """What another state knows of an instance holds."""
+        self.set_loaded(key, state.loaded.get(key, _NO_NAMES))
+        self.set_expired(key, state.expired.get(key, _NO_NAMES))
+        self.set_changed(key, state.changed.get(key, _NO_NAMES))
 
     def load(self, key: Key, names: Iterable[str]) -> None:
         known = self.loaded.get(key)

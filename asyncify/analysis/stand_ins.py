@@ -53,12 +53,48 @@ class StandIns:
         found: dict[Class, None] = {}
         for name in public:
             found.update(dict.fromkeys(by_method.get(name, ())))
-        return [cls for cls in found if _is_named_after(fake, cls) or _has_all(cls, public)]
+        named = [cls for cls in found if _is_named_after(fake, cls)]
+        return named or self._meant(fake, [cls for cls in found if _has_all(cls, public)])
+
+    def _meant(self, fake: Class, found: list[Class]) -> list[Class]:
+        """Those among several that have such methods which a stand-in is likeliest for: by the
+        names of the parameters, or because the tests there name the class, or what gives one."""
+        if len(found) > 1:
+            found = [cls for cls in found if _takes_the_same(fake, cls)] or found
+        if len(found) > 1:
+            words = _words_around(fake)
+            found = [cls for cls in found if not words.isdisjoint(self._givers(cls))] or found
+        return found
+
+    @staticmethod
+    def _givers(cls: Class) -> set[str]:
+        """The class, and the functions of its module that name it."""
+        functions = [fn for fn in cls.module.functions if fn.facts.parent == 0]
+        return {cls.name, *(fn.name for fn in functions if cls.name in fn.facts.names)}
 
 
 def _is_named_after(fake: Class, cls: Class) -> bool:
     """``MockUserRepository`` for ``UserRepository``."""
     return cls.name.lower().strip("_") in fake.name.lower()
+
+
+def _takes_the_same(fake: Class, cls: Class) -> bool:
+    methods = [m for name, m in fake.methods.items() if not name.startswith("_")]
+    return all(_names(method) == _names(cls.find(method.name)) for method in methods)
+
+
+def _names(method: object) -> list[str]:
+    found = method.signature.parameters if isinstance(method, Function) else ()
+    return [parameter.name for parameter in found]
+
+
+def _words_around(fake: Class) -> set[str]:
+    """What the test names in which a class is defined, or the module's tests."""
+    around: Function | None = fake.body
+    while around is not None and around.parent is not None and around.parent.parent is not None:
+        around = around.parent
+    functions = fake.module.functions if around is fake.body else [around]
+    return {word for fn in functions if fn is not None for word in fn.facts.names}
 
 
 def _has_all(cls: Class, public: set[str]) -> bool:

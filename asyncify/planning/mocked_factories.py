@@ -15,13 +15,25 @@ from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Class, Function, Module, Symbol, Variable, dotted
 from asyncify.analysis.sides import ENTERED_AS
+from asyncify.analysis.statements import statements_of
 from asyncify.decisions import CloseToAsyncWith, InsertStatements, RenameReference
 from asyncify.planning.draft import Draft, call_reference, node_reference, reference
 from asyncify.planning.mocked_chains import ENTERING
 from asyncify.planning.mocked_functions import MockedFunctions
-from asyncify.vocabulary.testing import MOCK_RESULT, MOCKS, PLAIN_MOCK, is_test_path
+from asyncify.vocabulary.names import TABLES
+from asyncify.vocabulary.rows import Form
+from asyncify.vocabulary.testing import (
+    MOCK_RESULT,
+    MOCKS,
+    PLAIN_MOCK,
+    QUERY_MEMBER,
+    is_test_path,
+)
 
 _CLOSE = "close"
+# What says that a class of the tests stands for sessions.
+AWAITED = {row.name for row in TABLES["Session"].members if row.form is Form.AWAIT}
+MEMBERS = AWAITED | {QUERY_MEMBER, *ENTERED_AS}
 _NOT_ENTERED = "Mock"
 _ENTERED = f"{MOCK_RESULT}.__enter__.{MOCK_RESULT}"
 
@@ -39,7 +51,9 @@ class MockedFactories:
     names: set[tuple[Function, str]] = field(default_factory=set)
     # The names of those among them that the factory gives by itself.
     plain: set[tuple[Function, str]] = field(default_factory=set)
-    doubles: set[Class] = field(default_factory=set)  # classes that stand for sessions
+    # Classes of the tests that stand for sessions, and for those of what stays sync.
+    doubles: set[Class] = field(default_factory=set)
+    kept: set[Class] = field(default_factory=set)
     # How else what they give is named.
     held: dict[tuple[Function, int], str] = field(default_factory=dict)
     # The mocks of factories, and what of them is a session that nobody has made.
@@ -53,7 +67,7 @@ class MockedFactories:
         for function in functions.patching():
             operations = function.body.operations
             for operation in operations:
-                if operation and operation[0] == f.CALL and function in self.coloring.turned:
+                if operation and operation[0] == f.CALL:
                     self._patch(function, operations, operation)
         for function in functions.decorated():
             for index in function.signature.decorators if function in self.coloring.turned else ():
@@ -68,7 +82,13 @@ class MockedFactories:
 
     def closes(self, functions: Iterable[Function]) -> bool:
         """Is a session that was closed by hand entered from now on, by these or by who makes it?"""
-        modules = {function.module for function in (*functions, *self.makers)}
+        return self._close({function.module for function in (*functions, *self.makers)})
+
+    def closes_any(self) -> bool:
+        """Is any?"""
+        return self._close(set(self.colors.program.modules.values()))
+
+    def _close(self, modules: set[Module]) -> bool:
         return any(
             isinstance(decision, CloseToAsyncWith)
             for module in modules for decision in self.draft(module).decisions
@@ -93,8 +113,14 @@ class MockedFactories:
                 continue
             result = dict(operation[7]).get(MOCK_RESULT, -1)
             value = operations[given] if given >= 0 else ()
-            if self._is_double(function, operations, given):
-                self.functions.settled.add((function, operation))
+            double = self._double(function, operations, given)
+            if double is not None:
+                kept = isinstance(symbol, Variable) and self.functions.twin_of(
+                    function, operation, symbol
+                )
+                (self.kept if kept else self.doubles).add(double)
+                self.functions.settled.update(() if kept else ((function, operation),))
+            if double is not None or function not in self.coloring.turned:
                 continue
             if value and value[0] == f.LAMBDA:
                 inner = function.module.functions[value[5]]
@@ -119,24 +145,33 @@ class MockedFactories:
                 if name:
                     self._factory(function, name, operation)
 
-    def _is_double(
+    def _double(
         self, function: Function, operations: tuple[f.Operation, ...], given: int
-    ) -> bool:
-        """``FakeSession``, ``lambda: FakeSession()``: a class of the tests that is entered?"""
-        value = operations[given] if given >= 0 else ()
-        inner = function
-        if value and value[0] == f.LAMBDA:
-            inner = function.module.functions[value[5]]
-            operations, given = inner.body.operations, inner.body.statements[0][7]
-            value = operations[given]
-            given = value[5] if value[0] == f.CALL else -1
-        cls = self.colors.program.resolve_expression(inner, operations, given) if value else None
-        if not isinstance(cls, Class) or not is_test_path(cls.module.path):
-            return False
-        found = all(cls.find(name) is not None for name in ENTERED_AS)
-        if found:
-            self.doubles.add(cls)
-        return found
+    ) -> Class | None:
+        """``FakeSession``, ``lambda: FakeSession()``, ``lambda: session`` of such an object."""
+        inner, made = function, given
+        if given >= 0 and operations[given][0] == f.LAMBDA:
+            inner = function.module.functions[operations[given][5]]
+            operations, made = inner.body.operations, inner.body.statements[0][7]
+            if operations[made][0] == f.NAME:
+                inner, made = function, self._assigned(function, operations[made][5])
+                operations = function.body.operations
+            made = operations[made][5] if made >= 0 and operations[made][0] == f.CALL else -1
+        found = (
+            self.colors.program.resolve_expression(inner, operations, made) if made >= 0 else None
+        )
+        if not isinstance(found, Class) or not is_test_path(found.module.path):
+            return None
+        return found if any(found.find(name) is not None for name in MEMBERS) else None
+
+    @staticmethod
+    def _assigned(function: Function, name: str) -> int:
+        """What a variable is given; -1 where that is not one thing."""
+        found = [
+            statement[8] for statement in statements_of(function.body.statements)
+            if statement[0] == f.ASSIGN and (f.TO_NAME, name) in [t[:2] for t in statement[7]]
+        ]  # fmt: skip
+        return found[0] if len(found) == 1 else -1
 
     def _is_factory(self, symbol: Symbol) -> bool:
         if not isinstance(symbol, Variable):

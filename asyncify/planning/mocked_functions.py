@@ -45,6 +45,7 @@ from asyncify.vocabulary.testing import (
     PLAIN_MOCK,
     REPLACEMENT,
     SET_ITEM,
+    is_test_path,
 )
 
 _EFFECT, _CALLABLE = "side_effect", "new_callable"
@@ -77,7 +78,9 @@ class MockedFunctions:
 
     def __post_init__(self) -> None:
         self.awaits = Awaits(self.colors, self.draft)
-        self.streams = Streams(self.colors.program, self.coloring, self.draft, self.findings)
+        self.streams = Streams(
+            self.colors.program, self.coloring, self.draft, self.replaced, self.findings
+        )
 
     def patching(self) -> Iterator[Function]:
         """Functions that may put something in the place of others."""
@@ -146,7 +149,9 @@ class MockedFunctions:
                 copied = target in self.coloring.sides.twinned and self.is_sync(self._patching)
                 if copied and self.elsewhere(function, operations, operation, target):
                     continue  # the copy is meant
-                if target in self.coloring.sides.twinned:
+                if target in self.coloring.sides.twinned and self._is_copied(
+                    self.elsewhere(function, operations, operation, target), target
+                ):
                     self._twin(function, operation, target)
                 if target.facts.is_generator:
                     self.streams.stand_in(function, operations, operation, given, target)
@@ -186,6 +191,15 @@ class MockedFunctions:
             )
         home = symbol.module if isinstance(symbol, (Function, Variable)) else None
         return owner if isinstance(owner, Module) and owner is not home else None
+
+    def _is_copied(self, module: Module | None, target: Function) -> bool:
+        """Does something that stays sync call the copy by that module's name for it?"""
+        callers = self.colors.callers().get(target, ())
+        return any(
+            function in self.coloring.sides.synced and not is_test_path(function.module.path)
+            and (module is None or function.module is module)
+            for function, _ in callers
+        )  # fmt: skip
 
     def _twin(self, function: Function, operation: f.Operation, target: Function) -> None:
         reason = f"`{target.qualname}` turns async, and what stays sync calls a sync copy of it, "
@@ -547,18 +561,30 @@ class MockedFunctions:
             site = self.draft(function.module).site(operation)
             self.findings.append(finding("ASY608", site, reason, _ADVICE))
 
-    def _twinned(self, function: Function, operation: f.Operation, target: Variable) -> bool:
-        """``setattr(worker, "SessionLocal", fake)``, where all that names it in that module stays
-        sync: the sync twin is imported there, and replaced under its name."""
-        operations, sides = function.body.operations, self.coloring.sides
-        module = self.elsewhere(function, operations, operation, target)
+    def twin_of(self, function: Function, operation: f.Operation, target: Variable) -> bool:
+        """``setattr(worker, "SessionLocal", fake)``: does the sync twin have to be replaced there?
+        That is imported where all that names the factory in that module stays sync, and meant where
+        a test runs what stays sync alone."""
+        module = self.elsewhere(function, function.body.operations, operation, target)
         if module is None:
             return False
-        body, twins = module.functions[0], self.colors.divider.twins
-        users = [fn for fn in module.functions if fn is not body and target in twins.sources(fn)]
-        if not users or not sides.quiet.issuperset(users):
+        sides, twins = self.coloring.sides, self.colors.divider.twins
+        users = [fn for fn in module.functions[1:] if target in twins.sources(fn)]
+        quiet = sides.quiet.intersection(users)
+        if not quiet or not twins.can_have_twin(target, sides):
             return False
-        if not twins.can_have_twin(target, sides):
+        return len(quiet) == len(users) or (self.is_sync(function) and self._runs(function, quiet))
+
+    def _runs(self, function: Function, quiet: set[Function]) -> bool:
+        """Does a test name some of these, and ask the application nothing?"""
+        uses = self.colors.uses.of(function)
+        asks = any(use.client is not None for use in uses)
+        return not asks and any(fn.name in function.facts.names for fn in quiet)
+
+    def _twinned(self, function: Function, operation: f.Operation, target: Variable) -> bool:
+        """The name in the text becomes that of the sync twin."""
+        operations = function.body.operations
+        if not self.twin_of(function, operation, target):
             return False
         place = 0 if operations[operation[6][0]][0] == f.CONSTANT else 1
         text = operations[operation[6][place]] if place < len(operation[6]) else ()

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 from asyncify import facts as f
 from asyncify.analysis.colors import Coloring
-from asyncify.analysis.program import Class, Function, Module, Program, dotted
+from asyncify.analysis.program import Class, Function, Module, Program, Symbol, dotted
 from asyncify.analysis.sides import ENTERED_AS
 from asyncify.analysis.statements import statements_of
-from asyncify.decisions import MakeAsync, RenameReference
+from asyncify.decisions import DefineLambda, MakeAsync, RenameReference
 from asyncify.findings import Finding
 from asyncify.planning.draft import Draft, reference
 from asyncify.rules import finding
@@ -30,7 +30,12 @@ class Streams:
     program: Program
     coloring: Coloring
     draft: Callable[[Module], Draft]
+    # What a call of a test's replaces, and the expression of what it gives instead.
+    replaced: Callable[
+        [Function, tuple[f.Operation, ...], f.Operation], Iterator[tuple[Symbol, int]]
+    ]
     findings: list[Finding] = field(default_factory=list)
+    _turned: set[Function] = field(default_factory=set)
 
     def stand_in(
         self,
@@ -44,7 +49,7 @@ class Streams:
         if given < 0:
             if target.signature_is_decorated or MOCK_ANSWERS.isdisjoint(dict(operation[7])):
                 return  # how the mock is entered is told where that is said
-        elif self._is_ready(function, operations, given):
+        elif self._is_ready(function, operations, given, target):
             return
         reason = f"`{target.qualname}` turns async, and what stands in for it here may not."
         advice = _MANAGER_ADVICE if target.signature_is_decorated else _ADVICE
@@ -52,27 +57,64 @@ class Streams:
         self.findings.append(finding("ASY608", site, reason, advice))
 
     def _is_ready(
-        self, function: Function, operations: tuple[f.Operation, ...], given: int
+        self,
+        function: Function,
+        operations: tuple[f.Operation, ...],
+        given: int,
+        target: Function,
     ) -> bool:
         """Is, or becomes, what is given an async one?"""
         value = operations[given]
-        if value[0] != f.NAME or operations is not function.body.operations:
+        if operations is not function.body.operations:
+            return False
+        if value[0] == f.LAMBDA and not target.signature_is_decorated:
+            return self._defines(function, value, target)
+        if value[0] != f.NAME:
             return False
         inner = [
             c for c in function.module.functions if c.parent is function and c.name == value[5]
         ]
         if len(inner) != 1:
             return False
-        fake, (named, *others) = inner[0], self._named(function, inner[0])
-        if fake.facts.is_async or fake in self.coloring.turned:
+        fake, named = inner[0], list(self._named(function, inner[0]))
+        if fake.facts.is_async or fake in self.coloring.turned or fake in self._turned:
             return True
-        if others or named is not value:
+        standing = list(self._standing(function, target))
+        if not all(any(each is other for other in standing) for each in named):
             return False
         if fake.facts.kind == "class":
             return self._enters(self.program.classes[fake])
         if not fake.facts.is_generator or fake.signature.decorators:
             return False
         self._turn(fake)
+        return True
+
+    def _standing(self, function: Function, target: Function) -> Iterator[f.Operation]:
+        """What a function puts in the place of another one."""
+        operations = function.body.operations
+        for operation in operations:
+            if operation and operation[0] == f.CALL:
+                for symbol, given in self.replaced(function, operations, operation):
+                    if symbol is target and given >= 0:
+                        yield operations[given]
+
+    def _defines(self, function: Function, value: f.Operation, target: Function) -> bool:
+        """``lambda: iter([session])``: a generator gives the items."""
+        inner = function.module.functions[value[5]]
+        operations = inner.body.operations
+        call = operations[inner.body.statements[0][7]]
+        if call[0] != f.CALL or call[7] or len(call[6]) != 1 or call[6][0] < 0:
+            return False
+        callee, items = operations[call[5]], operations[call[6][0]]
+        if callee[:1] != (f.NAME,) or callee[5] != "iter" or items[0] != f.SEQUENCE:
+            return False
+        if any(item < 0 for item in items[6]):
+            return False
+        name = f"fake_{target.name.strip('_')}"
+        while name in function.facts.names or name in function.facts.bound:
+            name += "_"
+        draft, node = self.draft(function.module), NodeRef("Lambda", value[3])
+        draft.add(DefineLambda(node=node, site=draft.site(value), name=name, items=True))
         return True
 
     def _enters(self, cls: Class) -> bool:
@@ -87,6 +129,7 @@ class Streams:
         return True
 
     def _turn(self, fake: Function) -> None:
+        self._turned.add(fake)
         draft, facts = self.draft(fake.module), fake.facts
         node, site = NodeRef("FunctionDef", facts.number, fake.name), (facts.line, facts.column)
         draft.add(

@@ -87,8 +87,10 @@ class MockPlanner:
         self._stand_ins()
         objects = list(self.objects.plan())
         self.models.plan()
-        standing = self.factories.doubles
-        doubles = Doubles(self.colors, self.coloring, self.sessions, self.draft, standing).plan()
+        doubles = Doubles(
+            self.colors, self.coloring, self.sessions, self.draft,
+            self.factories.doubles, self.factories.kept, self.factories.closes_any(),
+        ).plan()  # fmt: skip
         others = [*self._engines(), *objects, *doubles, *self._overrides()]
         own = (*self.chains.findings, *self.gets.findings, *self.functions.findings)
         return [*own, *others]

@@ -47,8 +47,16 @@ def parsed(source: str) -> list[Any]:
     """The statements of a source, with the blank lines that it begins with."""
     module = cst.parse_module(source)
     first, *others = module.body
-    leading = (*module.header, *first.leading_lines)
-    return [first.with_changes(leading_lines=leading), *others]
+    first = first.with_changes(leading_lines=(*module.header, *first.leading_lines))
+    return [
+        each.with_changes(leading_lines=[_bare(line) for line in each.leading_lines])
+        for each in (first, *others)
+    ]
+
+
+def _bare(line: cst.EmptyLine) -> cst.EmptyLine:
+    """A blank line isn't indented."""
+    return line if line.comment else line.with_changes(indent=False)
 
 
 def inserted(body: cst.BaseSuite, statements: Sequence[Any]) -> cst.BaseSuite:
