@@ -85,6 +85,22 @@ class Coroutines:
             return Fate.LOST  # `for` and `with` raise: there is nothing to be taken
         return self._follow(use.function, use.operation, False)
 
+    def fate_of_all(self, use: Use) -> Fate:
+        """What becomes of the coroutines that ``map(fetch, keys)`` gives."""
+        return self._follow(use.function, use.operation, True)
+
+    def losing(self, use: Use) -> Use | None:
+        """Where a coroutine is lost that a plain function returns on the spot."""
+        function = use.function
+        statement = self.uses.layout(function).statement(use.operation)
+        if function.facts.is_async or statement is None or statement[0] != f.RETURN:
+            return None
+        calls = (each for each in self.callers().get(function, ()) if each[1].kind == "call")
+        return next(
+            (u for caller, u in calls if self._of_call(caller, u, function, False) is Fate.LOST),
+            None,
+        )
+
     def _unawaited_member(self, use: Use) -> bool:
         """The same for objects of SQLAlchemy that are async."""
         if not use.is_async or not isinstance(use.owner, v.Known) or not _is_async(use.owner):
@@ -357,6 +373,8 @@ class Coroutines:
             return Fate.TAKEN
         if function.facts.kind == "lambda" and self._is_applied(function):
             return Fate.LOST
+        if function.facts.is_async and not packed and not function.signature.decorators:
+            return Fate.LOST  # who awaits it has a coroutine still, and would have to do so twice
         return Fate.LOST if self._handles_sync(function) else Fate.OPEN
 
     def _chooses(self, function: Function) -> bool:
@@ -466,6 +484,9 @@ class Coroutines:
             return self._named(function, receiver[5], True) if is_name else Fate.OPEN
         if name.rpartition(".")[2] in words.PASSING_NAMES and packed:
             return self._follow(function, call, True)
+        others = (i if i >= 0 else ~i for i in (*operation[6], *(i for _, i in operation[7])))
+        if any(taking(dotted(layout.operations, i)) is Fate.TAKEN for i in others if i != index):
+            return Fate.TAKEN  # `Thread(target=asyncio.run, args=(fetch(),))`
         return Fate.LOST
 
     def _received(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
-from asyncify.analysis.coroutine_signs import Fate
+from asyncify.analysis.coroutine_signs import Fate, holds_coroutine
 from asyncify.analysis.coroutines import Coroutines
 from asyncify.analysis.places import Obstacle
 from asyncify.analysis.program import Function
@@ -30,7 +30,8 @@ class AsyncAlready:
         self._unproven: dict[Function, tuple[Use, ...]] = {}
 
     def reached(self, evaluated: Iterable[Function]) -> set[Function]:
-        """Async functions that work with async objects of SQLAlchemy, and those that call them."""
+        """Async functions that work with async objects of SQLAlchemy, and those that call them, or
+        hand on their coroutines."""
         callers = self.colors.callers()
         pending = [
             function for function in evaluated
@@ -41,10 +42,15 @@ class AsyncAlready:
             function = pending.pop()
             above = (caller for caller, _ in callers.get(function, ()))
             for other in (*self.colors.family(function), *above):
-                if other.facts.is_async and other not in found:
+                if other not in found and (other.facts.is_async or self._hands_on(other)):
                     found.add(other)
                     pending.append(other)
         return found
+
+    def _hands_on(self, function: Function) -> bool:
+        """Does a plain function give a coroutine? Its callers are those of the coroutine too."""
+        inference = self.uses.inference
+        return function in inference.evaluations and holds_coroutine(inference.result(function))
 
     def lost(self, function: Function) -> tuple[Use, ...]:
         """The uses that make a coroutine, an async generator or an async context manager of the

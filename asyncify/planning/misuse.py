@@ -17,6 +17,7 @@ from asyncify.planning.misuse_blocking import Blocking
 from asyncify.planning.misuse_dependencies import Dependencies
 from asyncify.planning.misuse_expiry import Expiry
 from asyncify.planning.misuse_functions import async_listeners, awaits_of_plain, cached_coroutines
+from asyncify.planning.misuse_given import coroutine_commands, given_coroutines
 from asyncify.planning.misuse_loading import caught_by_class, unawaited_attributes
 from asyncify.planning.misuse_tasks import Tasks
 from asyncify.planning.misuse_types import ParameterTypes
@@ -44,9 +45,12 @@ def misuses(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
         yield from tasks.of(view)
         yield from expiry.of(view)
         yield from types.of(view)
+        yield from given_coroutines(colors, view)
+        yield from coroutine_commands(colors, function)
         copied = function in coloring.entered and is_copy(function)  # `run_sync` gives the session
         for use in () if copied else colors.already.lost(function):
-            yield replace(_lost(use, coloring), fixed=use not in coloring.lost)
+            found = _lost(use, coloring, colors.already.coroutines.losing(use))
+            yield replace(found, fixed=use not in coloring.lost)
         for use in colors.uses.of(function):
             if use.kind == "member" and use.is_async and use.row is not None:
                 yield from _misuse(use, view.layout)
@@ -81,8 +85,8 @@ def _site(use: Use) -> Site:
     return Site(use.function.module.path, use.line, use.column)
 
 
-def _lost(use: Use, coloring: Coloring) -> Finding:
-    """What is async is used as its result."""
+def _lost(use: Use, coloring: Coloring, at: Use | None) -> Finding:
+    """What is async is used as its result; ``at``: by a caller that gets it from here."""
     obstacle = coloring.lost.get(use)
     advice = "Write `await` in front of it."
     if use.kind == "enter":
@@ -104,6 +108,10 @@ def _lost(use: Use, coloring: Coloring) -> Finding:
         reason = f"This call of `{use.name}` isn't awaited: it does nothing."
     else:
         reason = f"`{use.callee_name}` is async, and this call isn't awaited: it does nothing."
+    if at is not None:
+        name = use.callee_name if use.callees else use.name
+        place = f"`{at.function.qualname}` (line {at.line})"
+        reason = f"`{name}` is async, and {place}, which gets its coroutine here, doesn't await it."
     if obstacle is not None:
         advice = "Move it to a place that can await it."
     return finding("ASY401", _site(use), _with(reason, obstacle), advice)

@@ -39,6 +39,17 @@ BESIDE_EACH_OTHER = frozenset(
         "starlette", "strawberry", "telegram", "tornado", "trio", "uvicorn", "websockets",
     }
 )  # fmt: skip
+# What calls a function and drops what it gives, or takes it for its result: nothing here awaits.
+PLAIN_CALLERS = (
+    "anyio.to_thread.", "apscheduler.schedulers.background.", "apscheduler.schedulers.blocking.",
+    "asyncio.", "atexit.", "builtins.", "concurrent.futures.", "fastapi.concurrency.",
+    "itertools.", "multiprocessing.", "signal.", "starlette.concurrency.", "threading.", "weakref.",
+)  # fmt: skip
+EVENT_LOOP = "asyncio.AbstractEventLoop"
+LOOPS = frozenset(
+    {"asyncio.get_running_loop", "asyncio.get_event_loop", "asyncio.new_event_loop", EVENT_LOOP}
+)
+COMMANDS = ("click.", "typer.")
 # What tells the sessions of a scoped session apart: the task, or the thread as before.
 OF_TASKS = "asyncio.current_task"
 OF_THREADS = "threading.get_ident"
