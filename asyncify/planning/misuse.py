@@ -26,6 +26,11 @@ from asyncify.planning.misuse_view import View
 from asyncify.rules import finding
 from asyncify.sites import Site
 from asyncify.vocabulary.rows import Form
+from asyncify.vocabulary.special import is_special
+
+_ENTERED = {Form.AWAIT_OR_WITH, Form.WITH}
+# What begins them, and what says nothing of whether they have begun.
+_BEGINNING = {"start", "__aenter__", "__aexit__", "is_active", "is_valid"}
 
 
 def misuses(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
@@ -64,8 +69,13 @@ def misuses(colors: Colors, coloring: Coloring) -> Iterator[Finding]:
         for use in awaits_of_plain(colors, view):
             if not coloring.turned.isdisjoint(use.callees):
                 continue
-            reason = f"`{use.callees[0].facts.qualname}` is a plain function: it gives a value."
-            advice = "Remove the `await`, or make the function async."
+            name, advice = use.callees[0].facts.qualname, "Remove the `await`"
+            if use.callees[0].facts.is_async:
+                reason = f"`{name}` is an async generator, which can't be awaited."
+                advice = f"{advice}, and go through it by `async for`."
+            else:
+                reason = f"`{name}` is a plain function: it gives a value."
+                advice = f"{advice}, or make the function async."
             yield finding("ASY402", view.site(view.layout.parent(use.operation)), reason, advice)
 
 
@@ -122,9 +132,38 @@ def _with(reason: str, obstacle: Obstacle | None) -> str:
 
 
 def _misuse(use: Use, layout: Layout) -> Iterator[Finding]:
+    """Transactions and connections that are neither entered nor awaited."""
     assert use.row is not None
-    if layout.operations[use.operation][0] != f.CALL:
+    if layout.operations[use.operation][0] != f.CALL or use.row.form not in _ENTERED:
         return
-    if use.row.form is Form.AWAIT_OR_WITH and layout.is_statement(use.operation):
+    advice = "Use `async with`, or await it."
+    if use.row.form is Form.WITH:
+        advice = "Use `async with`."
+        if layout.is_awaited(use.operation) and not is_special(use.name):
+            reason = f"`{use.name}` can only be entered: awaiting what it gives raises."
+            yield finding("ASY402", _site(use), reason, advice)
+    if layout.is_statement(use.operation):
         reason = f"`{use.name}` is neither awaited nor entered: it does nothing, without a warning."
-        yield finding("ASY404", _site(use), reason, "Use `async with`, or await it.")
+        yield finding("ASY404", _site(use), reason, advice)
+    elif _is_only_used(layout, use):
+        reason = f"What `{use.name}` gives is neither awaited nor entered: it has not begun."
+        yield finding("ASY404", _site(use), reason, advice)
+
+
+def _is_only_used(layout: Layout, use: Use) -> bool:
+    """Is it kept in a variable, of which only methods are called that want it begun?"""
+    statement = layout.statement(use.operation)
+    if statement is None or statement[0] != f.ASSIGN or statement[8] != use.operation:
+        return False
+    target = statement[7][0]
+    function = layout.function
+    if len(statement[7]) != 1 or target[0] != f.TO_NAME or function.facts.kind != "def":
+        return False
+    name = target[1]
+    inner = (x for x in function.module.functions if x.parent is function)
+    if name in function.facts.declared or any(name in x.facts.names for x in inner):
+        return False
+    operations = layout.operations
+    reads = (i for i, op in enumerate(operations) if op and op[0] == f.NAME and op[5] == name)
+    above = [operations[parent] if (parent := layout.parent(i)) >= 0 else () for i in reads]
+    return all(op and op[0] == f.ATTRIBUTE and op[6] not in _BEGINNING for op in above)

@@ -55,8 +55,8 @@ def async_listeners(colors: Colors) -> Iterator[Finding]:
 
 
 def awaits_of_plain(colors: Colors, view: View) -> Iterator[Use]:
-    """Awaited calls of functions that give a value, and surely nothing to be awaited. A variable
-    may hold another function."""
+    """Awaited calls of functions that give a value or an async generator, and surely nothing to be
+    awaited. A variable may hold another function."""
     for use in colors.uses.of(view.function):
         if use.kind == "call" and view.layout.is_awaited(use.operation):
             callee = view.operations[use.operation][5]
@@ -68,8 +68,11 @@ def awaits_of_plain(colors: Colors, view: View) -> Iterator[Use]:
 
 
 def _gives_value(function: Function) -> bool:
-    """Is it a plain function that is annotated with builtins only, or that returns nothing?"""
+    """Is it a plain function that is annotated with builtins only, or that returns nothing, or an
+    async generator?"""
     signature = function.signature
+    if function.facts.is_async and not signature.decorators:
+        return function.facts.is_generator and not is_stub(function)
     if function.facts.is_async or function.facts.is_generator or signature.decorators:
         return False
     if function.facts.kind != "def" or is_stub(function):
