@@ -12,7 +12,7 @@ from asyncify.analysis.program import Class, Function, dotted
 from asyncify.analysis.uses import Use
 from asyncify.findings import Finding
 from asyncify.planning.misuse_rows import selected_class
-from asyncify.planning.misuse_view import View, assigned, end_of, value_of
+from asyncify.planning.misuse_view import View, assigned, end_of, targets, value_of
 from asyncify.rules import finding
 from asyncify.vocabulary.loading import VALIDATING
 from asyncify.vocabulary.names import KINDS
@@ -236,8 +236,24 @@ class Expiry:
         callee = view.operations[view.operations[call][5]]
         if callee[0] != f.ATTRIBUTE:
             return False  # a method that was given a name
+        made = self._made_here(view, callee[5])
+        if made is not None:
+            return not self._is_chosen_elsewhere() and _leaves_default(made)
         known = [a for a in view.values[callee[5]] if isinstance(a, v.Known)]
         return bool(known) and all(a.origin and self._leaves_on(a.origin) for a in known)
+
+    def _made_here(self, view: View, index: int) -> f.Operation | None:
+        """The call that makes a session without a factory: `AsyncSession(engine)`."""
+        name = dotted(view.operations, index)
+        bound = [
+            value for statement in view.layout.statements if statement[0] == f.WITH
+            for value, target in statement[7] if target is not None and name in targets(target)
+        ]  # fmt: skip
+        made = bound[0] if len(bound) == 1 else view.assigned_to(name)
+        operation = view.operations[made] if made >= 0 else ()
+        is_call = bool(operation) and operation[0] == f.CALL
+        is_session = is_call and KINDS.get(view.foreign(operation[5])) == "AsyncSession"
+        return operation if is_session else None
 
     def _leaves_on(self, origin: v.Origin) -> bool:
         if origin not in self._expiring:
@@ -273,6 +289,11 @@ class Expiry:
                 for view in (View(self.colors, function),) for _, operation in view.calls()
             )  # fmt: skip
         return self._by_hand
+
+
+def _leaves_default(operation: f.Operation) -> bool:
+    """Is a session made without a word of expiry, and of options that aren't seen?"""
+    return not {None, EXPIRE_OPTION} & {name for name, _ in operation[7]}
 
 
 def _validated(view: View) -> Iterator[tuple[int, str]]:

@@ -311,20 +311,24 @@ class Tasks:
     def _of_object(self, view: View, index: int, callee: f.Operation, depth: int = 0) -> set[str]:
         """Sessions that a method uses as attributes of its object, or of what that holds."""
         base = dotted(view.operations, callee[5])
+        made = self._given_to_class(view, callee[5])
         found: set[str] = set()
-        for function in self._callees(view, index) if base else ():
+        for function in self._callees(view, index) if base or made else ():
             parameters = function.signature.parameters
             if not function.is_method or not parameters or self._takes_turns(view, index):
                 continue
             for name in self._used(function, depth):
                 first, _, rest = name.partition(".")
                 if first == parameters[0].name and rest:
-                    found.add(self._made_with(view, base) or f"{base}.{rest}")
+                    found.add(made or self._made_with(view, base) or f"{base}.{rest}")
         return found
 
     def _made_with(self, view: View, name: str) -> str:
         """The one session that the object in a variable was made with: `users = Users(db)`."""
-        made = view.assigned_to(name)
+        return self._given_to_class(view, view.assigned_to(name))
+
+    def _given_to_class(self, view: View, made: int) -> str:
+        """The one session that an object is made with where it stands: `Users(db).all()`."""
         operation = view.operations[made] if made >= 0 else ()
         if not operation or operation[0] != f.CALL:
             return ""

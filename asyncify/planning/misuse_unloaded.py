@@ -14,7 +14,7 @@ from asyncify.analysis.program import Class, Function
 from asyncify.findings import Finding
 from asyncify.rules import finding
 from asyncify.sites import Site
-from asyncify.vocabulary.loading import LOADING_BY_HAND, UNLOADED_RAISE
+from asyncify.vocabulary.loading import CRITERIA, JOINS, LOADING_BY_HAND, UNLOADED_RAISE
 
 _CALLERS = 60  # that are looked at for what they hold
 
@@ -59,9 +59,20 @@ class _Way:
         return any(
             (operation[0] == f.CONSTANT and operation[5] == name)
             or (operation[0] == f.ATTRIBUTE and operation[6] == name
-                and any(isinstance(atom, v.ClassObject) for atom in values[operation[5]]))
-            for operation in function.body.operations if operation
+                and any(isinstance(atom, v.ClassObject) for atom in values[operation[5]])
+                and not self._only_restricts(function, index))
+            for index, operation in enumerate(function.body.operations) if operation
         )  # fmt: skip
+
+    def _only_restricts(self, function: Function, index: int) -> bool:
+        """``.join(Post.user)``, ``Post.user.has(...)``: that chooses rows, and loads nothing."""
+        layout = self.colors.uses.layout(function)
+        parent = layout.parent(index)
+        above = layout.operations[parent] if parent >= 0 else ()
+        if above and above[0] == f.ATTRIBUTE:
+            return above[6] in CRITERIA
+        callee = layout.operations[above[5]] if above and above[0] == f.CALL else ()
+        return bool(callee) and callee[0] == f.ATTRIBUTE and callee[6] in JOINS
 
     def _is_caught(self, function: Function) -> bool:
         """Is there a handler for what the read raises?"""

@@ -424,6 +424,9 @@ LOADING_BY_HAND = {
     "unloaded", "__dict__", "instance_state", "instance_dict", "run_sync", "set_committed_value",
     "greenlet_spawn", "populate_existing",
 }  # fmt: skip
+# Where a relationship stands that only chooses rows: as an argument, and what is called on it.
+JOINS = {"join", "outerjoin"}
+CRITERIA = {"any", "has"}
 UNLOADED_RAISE = {NO_GREENLET, "StatementError", "DetachedInstanceError", "InvalidRequestError"}
 DECLARATIVE_BASES = {"DeclarativeBase", "DeclarativeBaseNoMeta"}
 BASE_MAKERS = {"declarative_base", "generate_base"}
