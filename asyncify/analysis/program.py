@@ -82,11 +82,28 @@ class Program:
             if item.name == "*":
                 module.stars.append(item)
             elif item.local and item.local not in functions[0].facts.declared:
-                bindings[item.local] = Binding("import", item)
+                known = bindings.get(item.local, VARIABLE).value
+                if not (isinstance(known, f.Import) and self._is_fallback(module, known, item)):
+                    bindings[item.local] = Binding("import", item)
         for function in functions:
             if function.facts.parent == 0 and function.facts.kind in ("def", "class"):
                 value = self.classes.get(function, function)
                 bindings[function.name] = Binding(function.facts.kind, value)
+
+    def _is_fallback(self, module: Module, item: f.Import, other: f.Import) -> bool:
+        """Is one import there for older lines of a library that lack the other? ``except
+        ImportError: from sqlalchemy.orm import sessionmaker as async_sessionmaker``."""
+        library = item.module.partition(".")[0]
+        if item.level or other.level or library != other.module.partition(".")[0]:
+            return False
+        if any(name.partition(".")[0] == library for name in self._by_own_name):
+            return False
+        return any(
+            _imports_at(statement[7], item.line)
+            and any(_imports_at(handler[2], other.line) for handler in statement[8])
+            for statement in statements_of(module.functions[0].body.statements)
+            if statement[0] == f.TRY
+        )
 
     def _mark_threaded(self, name: str) -> None:
         """Functions below ``@sync_to_async`` are coroutine functions for all who call them."""
@@ -547,3 +564,7 @@ def dotted(operations: tuple[f.Operation, ...], index: int) -> str:
 def _callee(operations: tuple[f.Operation, ...], index: int) -> int:
     operation = operations[index]
     return operation[5] if operation[0] == f.CALL else index
+
+
+def _imports_at(block: tuple[f.Statement, ...], line: int) -> bool:
+    return any(s[0] == f.IMPORT and s[1] == line for s in block)

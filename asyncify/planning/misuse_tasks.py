@@ -82,15 +82,18 @@ class Tasks:
 
     def _collected(self, view: View, name: str, unpacked: bool) -> Iterator[tuple[int, _Repeats]]:
         """The coroutine that a variable holds, or what its list of coroutines was filled with."""
+        single = -1  # of several that branches make, one is there
         for statement in view.layout.statements:
             if statement[0] == f.ASSIGN and any(
                 t[0] == f.TO_NAME and t[1] == name for t in statement[7]
             ):
                 value = view.operations[statement[8]]
-                if value[0] in (f.COMPREHENSION, f.SEQUENCE) or (
-                    value[0] == f.CALL and not unpacked
-                ):
+                if value[0] in (f.COMPREHENSION, f.SEQUENCE):
                     yield from self._coroutines(view, statement[8])
+                elif value[0] == f.CALL and not unpacked:
+                    single = statement[8]
+        if single >= 0:
+            yield from self._coroutines(view, single)
         for index, operation in view.calls():
             callee = view.operations[operation[5]]
             kept = callee[0] == f.ATTRIBUTE and callee[6] in KEEPING_NAMES
