@@ -63,6 +63,8 @@ class Walks:
         self.awaited: set[tuple[Function, int]] = set()  # reads that are awaited in place
         self.texts = WalkTexts(colors, draft, access, self.awaited)
         self._walks: dict[tuple[Function, int, int], Walk | None] = {}
+        # Calls that stay as they are, by the variables that they are given.
+        self._named: dict[tuple[Function, int], str] = {}
 
     def take(self, holder: Function, demand: Demand) -> Site | None:
         """Load what is demanded before the statement that leads to the read; None where that
@@ -295,6 +297,7 @@ class Walks:
         if len(decisions) != 1 - is_plain or _has_hoisted(draft, layout, statement):
             return ""
         if is_plain:
+            self._named[holder, index] = hoister.name
             group = self.coloring.groups.get(holder, 0)
             draft.add(
                 ReplaceExpression(
@@ -413,10 +416,18 @@ class Walks:
         lines = walk.instead or self.texts.lines(walk)
         self.draft(walk.holder.module).add(
             InsertStatements(
-                node=walk.node, site=walk.site,
+                node=self._ahead(walk) or walk.node, site=walk.site,
                 group=self.coloring.groups.get(walk.holder, 0), source="\n".join(lines) + "\n",
             )
         )  # fmt: skip
+
+    def _ahead(self, walk: Walk) -> NodeRef | None:
+        """Where a call has been given a variable, the node that what it reads itself is loaded
+        before: after the call it is too late."""
+        name = self._named.get((walk.holder, walk.anchor), "")
+        if not name or walk.text.partition(".")[0] == name:
+            return None
+        return self._anchor(walk.holder, _first(self.colors.uses.layout(walk.holder), walk.anchor))
 
     def _fresh(self, holder: Function, name: str) -> str:
         return Names(holder).one_of(name)
