@@ -113,6 +113,7 @@ class LoadPlanner:
             self._renew(holder, demand)
             return
         places = (*demand.calls, (demand.function, demand.operation))
+        places = places[: len(places) - demand.returned]  # that is read when it has been left
         if any(self._is_in_greenlet(*p) or self.entries.holds(*p) for p in places):
             return
         if self.responses.holds(holder, demand):
