@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 
 from asyncify import facts as f
 from asyncify.analysis.colors import Coloring, Colors
-from asyncify.analysis.program import Class, Function, Module
+from asyncify.analysis.program import Class, Function, Module, dotted
 from asyncify.analysis.sides import ENTERED_AS
 from asyncify.decisions import InsertStatements, MakeAsync
 from asyncify.findings import Finding
 from asyncify.planning.draft import Draft
-from asyncify.planning.mocked_factories import AWAITED
+from asyncify.planning.mocked_factories import AWAITED, double
+from asyncify.planning.mocked_functions import MockedFunctions
 from asyncify.planning.mocked_queries import DoubledQueries
 from asyncify.planning.mocked_sessions import MockedSessions, is_session
 from asyncify.rules import finding
@@ -27,6 +28,7 @@ from asyncify.vocabulary.testing import QUERY_MEMBER, is_test_path
 _NAMES = AWAITED | {QUERY_MEMBER}
 _CALLED = "and others call that, too."
 _QUERIED = "and its queries become statements, which `execute` is given."
+_NAMESPACE = "SimpleNamespace"
 _BOTH = "and of one that stays sync, too."
 _CLOSE = "close"
 _ENTERING = """
@@ -50,6 +52,7 @@ class Doubles:
     factories: set[Class]  # those whose objects factories give
     kept: set[Class]  # likewise, where what calls these stays sync
     closing: bool  # are sessions entered that were closed by hand?
+    functions: MockedFunctions
     queries: DoubledQueries = field(init=False)
 
     def __post_init__(self) -> None:
@@ -58,6 +61,16 @@ class Doubles:
     def plan(self) -> Iterator[Finding]:
         """Each class of the tests that has methods under names of a session's."""
         self.sessions.wanted = is_session
+        given = {
+            (function, index) for target, function, index in self.functions.streams.items
+            if is_session(self.colors.inference.provided(target))
+        }  # fmt: skip
+        self.factories.update(
+            cls
+            for function, index in given
+            if (cls := double(self.colors.program, function, index)) is not None
+        )
+        yield from self._namespaces(given)
         seen: set[Function] = set()
         for cls in self.colors.program.classes.values():
             if not is_test_path(cls.module.path):
@@ -70,6 +83,38 @@ class Doubles:
             elif cls in self.kept:
                 yield from self._kept(cls, fresh)
                 seen.update(methods)
+
+    def _namespaces(self, given: set[tuple[Function, int]]) -> Iterator[Finding]:
+        """``SimpleNamespace(execute=fake)``"""
+        for function in self.colors.program.mentioning(_NAMESPACE):
+            operations = function.body.operations
+            for index, operation in enumerate(operations):
+                if (
+                    not operation
+                    or operation[0] != f.CALL
+                    or not is_test_path(function.module.path)
+                ):
+                    continue
+                members = [(name, i) for name, i in operation[7] if name in _NAMES]
+                called = dotted(operations, operation[5]).rpartition(".")[2] == _NAMESPACE
+                if (
+                    called
+                    and members
+                    and ((function, index) in given or self.sessions.is_given(function, index))
+                ):
+                    yield from self._members(function, operation, members)
+
+    def _members(
+        self, function: Function, operation: f.Operation, members: list[tuple[str, int]]
+    ) -> Iterator[Finding]:
+        operations = function.body.operations
+        for name, index in members:
+            if name == QUERY_MEMBER:
+                site = self.draft(function.module).site(operation)
+                reason = f"It stands for a session that is async now, {_QUERIED}"
+                yield finding("ASY608", site, reason, _ADVICE)
+            else:
+                self.functions.stand_in(function, operations, operation, index, name, True)
 
     def _turns(self, cls: Class, methods: list[Function]) -> bool:
         """Does it stand for sessions of what turns?"""

@@ -13,7 +13,7 @@ from asyncify import facts as f
 from asyncify.analysis import values as v
 from asyncify.analysis.colors import Coloring, Colors
 from asyncify.analysis.layout import Layout
-from asyncify.analysis.program import Class, Function, Module, Symbol, Variable, dotted
+from asyncify.analysis.program import Class, Function, Module, Program, Symbol, Variable, dotted
 from asyncify.analysis.sides import ENTERED_AS
 from asyncify.analysis.statements import statements_of
 from asyncify.decisions import CloseToAsyncWith, InsertStatements, RenameReference
@@ -113,19 +113,24 @@ class MockedFactories:
                 continue
             result = dict(operation[7]).get(MOCK_RESULT, -1)
             value = operations[given] if given >= 0 else ()
-            double = self._double(function, operations, given)
-            if double is not None:
-                kept = isinstance(symbol, Variable) and self.functions.twin_of(
-                    function, operation, symbol
-                )
-                (self.kept if kept else self.doubles).add(double)
+            cls = None
+            if operations is function.body.operations and given >= 0:
+                cls = double(self.colors.program, function, given)
+            kept = isinstance(symbol, Variable) and self.functions.twin_of(
+                function, operation, symbol
+            )
+            if cls is not None:
+                (self.kept if kept else self.doubles).add(cls)
                 self.functions.settled.update(() if kept else ((function, operation),))
-            if double is not None or function not in self.coloring.turned:
+            if cls is not None or function not in self.coloring.turned:
                 continue
             if value and value[0] == f.LAMBDA:
                 inner = function.module.functions[value[5]]
                 name = dotted(inner.body.operations, inner.body.statements[0][7])
-                if name:
+                if name and kept and self._is_alive(function, name):
+                    self.functions.tell_kept(function, operation, symbol)
+                    self.functions.settled.add((function, operation))
+                elif name:
                     self.names.add((function, name))
                     self.plain.add((function, name))
                     self.functions.settled.add((function, operation))
@@ -145,33 +150,13 @@ class MockedFactories:
                 if name:
                     self._factory(function, name, operation)
 
-    def _double(
-        self, function: Function, operations: tuple[f.Operation, ...], given: int
-    ) -> Class | None:
-        """``FakeSession``, ``lambda: FakeSession()``, ``lambda: session`` of such an object."""
-        inner, made = function, given
-        if given >= 0 and operations[given][0] == f.LAMBDA:
-            inner = function.module.functions[operations[given][5]]
-            operations, made = inner.body.operations, inner.body.statements[0][7]
-            if operations[made][0] == f.NAME:
-                inner, made = function, self._assigned(function, operations[made][5])
-                operations = function.body.operations
-            made = operations[made][5] if made >= 0 and operations[made][0] == f.CALL else -1
-        found = (
-            self.colors.program.resolve_expression(inner, operations, made) if made >= 0 else None
+    def _is_alive(self, function: Function, name: str) -> bool:
+        """Does a variable hold an async session?"""
+        evaluation = self.colors.inference.evaluations.get(function)
+        value = evaluation.environment.get(name, ()) if evaluation is not None else ()
+        return any(
+            isinstance(atom, v.Known) and atom.origin in self.coloring.alive for atom in value
         )
-        if not isinstance(found, Class) or not is_test_path(found.module.path):
-            return None
-        return found if any(found.find(name) is not None for name in MEMBERS) else None
-
-    @staticmethod
-    def _assigned(function: Function, name: str) -> int:
-        """What a variable is given; -1 where that is not one thing."""
-        found = [
-            statement[8] for statement in statements_of(function.body.statements)
-            if statement[0] == f.ASSIGN and (f.TO_NAME, name) in [t[:2] for t in statement[7]]
-        ]  # fmt: skip
-        return found[0] if len(found) == 1 else -1
 
     def _is_factory(self, symbol: Symbol) -> bool:
         if not isinstance(symbol, Variable):
@@ -275,3 +260,49 @@ def _is(layout: Layout, index: int, path: str) -> bool:
     return bool(
         operation and operation[0] == f.ATTRIBUTE and dotted(layout.operations, index) == path
     )
+
+
+def double(program: Program, function: Function, index: int) -> Class | None:
+    """The class of the tests that stands for sessions, of what gives one: ``FakeSession``,
+    ``FakeSession()``, ``lambda: FakeSession()``, ``lambda: session`` of such an object."""
+    operation, inner = function.body.operations[index], function
+    if operation[0] == f.LAMBDA:
+        inner = function.module.functions[operation[5]]
+        operation = inner.body.operations[inner.body.statements[0][7]]
+    if operation[0] == f.NAME:
+        inner, operation = _given_to(inner, operation)
+    callee = operation[5] if operation[0] == f.CALL else -1
+    operations = inner.body.operations
+    found: object = None
+    if callee >= 0:
+        found = program.resolve_expression(inner, operations, callee)
+    elif operation[0] in (f.NAME, f.ATTRIBUTE):
+        found = program.resolve_expression(inner, operations, operations.index(operation))
+    if (
+        isinstance(found, Function)
+        and is_test_path(found.module.path)
+        and not found.facts.is_generator
+    ):
+        last = found.body.statements[-1]
+        is_given = last[0] == f.RETURN and last[7] >= 0 and callee < 0
+        return double(program, found, last[7]) if is_given else None
+    if not isinstance(found, Class) or not is_test_path(found.module.path):
+        return None
+    return found if any(found.find(name) is not None for name in MEMBERS) else None
+
+
+def _given_to(function: Function, name: f.Operation) -> tuple[Function, f.Operation]:
+    """What a variable of a function, or of one around it, is given; itself where that is not one
+    thing."""
+    around: Function | None = function
+    while around is not None and around.facts.kind != "class":
+        found = [
+            statement[8] for statement in statements_of(around.body.statements)
+            if statement[0] == f.ASSIGN and (f.TO_NAME, name[5]) in [t[:2] for t in statement[7]]
+        ]  # fmt: skip
+        if found:
+            return (
+                (around, around.body.operations[found[0]]) if len(found) == 1 else (function, name)
+            )
+        around = around.parent
+    return function, name

@@ -57,6 +57,8 @@ _PATCHING.add(PATCH_ITEMS.rpartition(".")[2])
 _SPECS = MOCKED_SPECS | {"autospec"}
 _WRAPPED = (f.LAMBDA, f.NAME, f.ATTRIBUTE)
 _NO_THREAD = "Make it an async function that awaits instead."
+_OF_MODELS = "Leave the model there, and replace what asks for its rows."
+_OF_KEPT = "Put a factory of sync sessions there, on the same database."
 _ADVICE = "Put something there whose calls can be awaited: an async function, or an AsyncMock."
 
 
@@ -132,6 +134,8 @@ class MockedFunctions:
             if isinstance(target, Class):
                 if given < 0:
                     self._class(function, operations, operation, target)
+                elif self.colors.inference.models.is_mapped(target):
+                    self._model(function, operations, operation, target)
             elif not isinstance(target, Function):
                 first = operations[operation[6][0]]
                 owner = str(first[5]).rpartition(".")[0] if first[0] == f.CONSTANT else ""
@@ -145,6 +149,8 @@ class MockedFunctions:
                     self._object(function, operations, operation)
                 elif self._turns(owner) and not known:
                     self._made(function, operation, target)
+                elif given >= 0 and (self._patching, operation) not in self.settled:
+                    self._kept(function, operation, target, given)
             elif target in self.coloring.turned and not target.facts.is_async:
                 copied = target in self.coloring.sides.twinned and self.is_sync(self._patching)
                 if copied and self.elsewhere(function, operations, operation, target):
@@ -189,7 +195,7 @@ class MockedFunctions:
             owner = namespace(program, function, operations, index) or program.resolve_expression(
                 function, operations, index
             )
-        home = symbol.module if isinstance(symbol, (Function, Variable)) else None
+        home = symbol.module if isinstance(symbol, (Function, Variable, Class)) else None
         return owner if isinstance(owner, Module) and owner is not home else None
 
     def _is_copied(self, module: Module | None, target: Function) -> bool:
@@ -236,6 +242,25 @@ class MockedFunctions:
         ):
             reason = f"Methods of `{target.name}` turn async, and those of what it gives may not."
             self.findings.append(finding("ASY608", site, reason, _ADVICE))
+
+    def _model(
+        self,
+        function: Function,
+        operations: tuple[f.Operation, ...],
+        operation: f.Operation,
+        target: Class,
+    ) -> None:
+        """``setattr(crud, "User", FakeUser)``: a session's own `query` would have taken it."""
+        module = self.elsewhere(function, operations, operation, target) or target.module
+        queried = any(
+            use.kind == "query" and target.name in fn.facts.names
+            for fn in module.functions if fn in self.coloring.turned
+            for use in self.colors.uses.of(fn)
+        )  # fmt: skip
+        if queried:
+            reason = f"`{target.name}` stands in statements now, which take a mapped class."
+            site = self.draft(function.module).site(operation)
+            self.findings.append(finding("ASY608", site, reason, _OF_MODELS))
 
     def _is_object(self, target: Symbol) -> bool:
         """Is it a variable that holds an object whose methods turn?"""
@@ -573,13 +598,32 @@ class MockedFunctions:
         quiet = sides.quiet.intersection(users)
         if not quiet or not twins.can_have_twin(target, sides):
             return False
-        return len(quiet) == len(users) or (self.is_sync(function) and self._runs(function, quiet))
+        return len(quiet) == len(users) or self._runs(function, quiet, set(users) - quiet)
 
-    def _runs(self, function: Function, quiet: set[Function]) -> bool:
-        """Does a test name some of these, and ask the application nothing?"""
-        uses = self.colors.uses.of(function)
-        asks = any(use.client is not None for use in uses)
-        return not asks and any(fn.name in function.facts.names for fn in quiet)
+    def _runs(self, function: Function, quiet: set[Function], others: set[Function]) -> bool:
+        """Does a test name some that stay sync, none of the others, and ask the application
+        nothing?"""
+        names = function.facts.names
+        named = any(fn.name in names for fn in quiet) and not any(fn.name in names for fn in others)
+        return named and all(use.client is None for use in self.colors.uses.of(function))
+
+    def _kept(self, function: Function, operation: f.Operation, target: Symbol, given: int) -> None:
+        """``setattr(worker, "SessionLocal", TestSession)``: the tests' factory has a twin."""
+        if isinstance(target, Variable) and self.twin_of(function, operation, target):
+            twins = self.colors.divider.twins
+            variable = twins.variable(function, given)
+            if variable is not None and twins.can_have_twin(variable, self.coloring.sides):
+                self._twinned(function, operation, target)
+            else:
+                self.tell_kept(function, operation, target)
+
+    def tell_kept(self, function: Function, operation: f.Operation, target: Symbol) -> None:
+        """What stays sync can't do with the session of a test."""
+        name = target.name if isinstance(target, Variable) else str(target)
+        reason = f"`{name}` gives sync sessions to what stays sync there, and what stands in for "
+        reason += "it here gives async ones."
+        site = self.draft(function.module).site(operation)
+        self.findings.append(finding("ASY608", site, reason, _OF_KEPT))
 
     def _twinned(self, function: Function, operation: f.Operation, target: Variable) -> bool:
         """The name in the text becomes that of the sync twin."""

@@ -35,6 +35,8 @@ class Streams:
         [Function, tuple[f.Operation, ...], f.Operation], Iterator[tuple[Symbol, int]]
     ]
     findings: list[Finding] = field(default_factory=list)
+    # What they give: for which function, and the expression.
+    items: list[tuple[Function, Function, int]] = field(default_factory=list)
     _turned: set[Function] = field(default_factory=set)
 
     def stand_in(
@@ -77,6 +79,10 @@ class Streams:
         if len(inner) != 1:
             return False
         fake, named = inner[0], list(self._named(function, inner[0]))
+        self.items += (
+            (target, fake, operation[5]) for operation in fake.body.operations
+            if operation and operation[0] == f.YIELD and operation[5] >= 0
+        )  # fmt: skip
         if fake.facts.is_async or fake in self.coloring.turned or fake in self._turned:
             return True
         standing = list(self._standing(function, target))
@@ -110,6 +116,7 @@ class Streams:
             return False
         if any(item < 0 for item in items[6]):
             return False
+        self.items += ((target, inner, item) for item in items[6])
         name = f"fake_{target.name.strip('_')}"
         while name in function.facts.names or name in function.facts.bound:
             name += "_"

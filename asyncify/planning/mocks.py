@@ -90,6 +90,7 @@ class MockPlanner:
         doubles = Doubles(
             self.colors, self.coloring, self.sessions, self.draft,
             self.factories.doubles, self.factories.kept, self.factories.closes_any(),
+            self.functions,
         ).plan()  # fmt: skip
         others = [*self._engines(), *objects, *doubles, *self._overrides()]
         own = (*self.chains.findings, *self.gets.findings, *self.functions.findings)

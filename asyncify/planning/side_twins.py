@@ -24,6 +24,7 @@ from asyncify.findings import Finding
 from asyncify.planning.alongside import Alongside
 from asyncify.planning.draft import Draft, reference
 from asyncify.planning.held_twins import HeldPlanner
+from asyncify.planning.mocked_functions import MockedFunctions
 from asyncify.planning.queries import QueryPlanner
 from asyncify.planning.side_listeners import SideListeners
 from asyncify.planning.variable_twins import VariableTwins
@@ -80,6 +81,7 @@ class SidePlanner:
         for function in self._plainly_decorated():
             self._rename_decorators(function)
         self._rename_given()
+        self._rename_replaced()
         while fresh := [fn for fn in ordered(self._uncopied() - staying) if home(fn) is fn]:
             self._copies(fresh)
         listeners = SideListeners(
@@ -96,6 +98,21 @@ class SidePlanner:
             for caller, use in self.colors.callers().get(root, ()):
                 if caller not in self.sides.quiet and self.divider.sharing.gives_sources(use):
                     self.rename(caller, self.divider.spread.carried(use))
+
+    def _rename_replaced(self) -> None:
+        """What tests put in the place of a factory, for what stays sync, is the sync one."""
+        functions = MockedFunctions(self.colors, self.coloring, self.draft)
+        for function in functions.patching() if self.sides.quiet else ():
+            operations = function.body.operations
+            for operation in operations:
+                if not operation or operation[0] != f.CALL:
+                    continue
+                for target, given in functions.replaced(function, operations, operation):
+                    if (
+                        given >= 0 and isinstance(target, Variable)
+                        and functions.twin_of(function, operation, target)
+                    ):  # fmt: skip
+                        self.rename(function, [given])
 
     def _beside(self, alongside: Alongside) -> None:
         """What turns names what is async, and all that sessions come from has that beside it."""
