@@ -152,12 +152,10 @@ class MockedFunctions:
                 elif given >= 0 and (self._patching, operation) not in self.settled:
                     self._kept(function, operation, target, given)
             elif target in self.coloring.turned and not target.facts.is_async:
-                copied = target in self.coloring.sides.twinned and self.is_sync(self._patching)
-                if copied and self.elsewhere(function, operations, operation, target):
-                    continue  # the copy is meant
-                if target in self.coloring.sides.twinned and self._is_copied(
-                    self.elsewhere(function, operations, operation, target), target
-                ):
+                module = self.elsewhere(function, operations, operation, target)
+                if target in self.coloring.sides.twinned and self._is_copied(module, target):
+                    if module is not None and self.is_sync(self._patching):
+                        continue  # the copy is meant
                     self._twin(function, operation, target)
                 if target.facts.is_generator:
                     self.streams.stand_in(function, operations, operation, given, target)
@@ -177,8 +175,10 @@ class MockedFunctions:
     def is_sync(self, function: Function) -> bool:
         """Does a function stay sync, and whoever asks for it where it is a fixture?"""
         fixtures = self.colors.inference.fixtures
-        asking = (requesting for requesting, _ in fixtures.requesting(function))
-        return self.coloring.turned.isdisjoint((function, *asking))
+        asking = [requesting for requesting, _ in fixtures.requesting(function)]
+        return self.coloring.turned.isdisjoint((function, *asking)) and not any(
+            each.facts.is_async for each in (function, *asking)
+        )
 
     def elsewhere(
         self,
@@ -253,10 +253,12 @@ class MockedFunctions:
         """``setattr(crud, "User", FakeUser)``: a session's own `query` would have taken it."""
         module = self.elsewhere(function, operations, operation, target) or target.module
         queried = any(
-            use.kind == "query" and target.name in fn.facts.names
-            for fn in module.functions if fn in self.coloring.turned
+            use.kind == "query"
+            for fn in self.colors.program.mentioning(target.name)
+            if fn in self.coloring.turned
+            and (fn.module is module or target.name not in fn.module.bindings)
             for use in self.colors.uses.of(fn)
-        )  # fmt: skip
+        )
         if queried:
             reason = f"`{target.name}` stands in statements now, which take a mapped class."
             site = self.draft(function.module).site(operation)
