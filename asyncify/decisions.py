@@ -151,8 +151,9 @@ class ReplaceExpression(Decision):
     """A name, attribute, subscript, call or comprehension is replaced by an expression made from a
     template in which ``{node}`` is the rewritten expression itself, ``{node.value}`` what stands
     before the dot or bracket, and ``{node.index}``, ``{node.lower}``, ``{node.upper}`` the parts of
-    a subscript. ``result``, ``session``, ``awaits`` and ``hoist`` are as in ``ReplaceCall``, with
-    ``template`` in the place of ``awaited``."""
+    a subscript; ``{node.awaited}`` is the expression where another decision awaits it. ``result``,
+    ``session``, ``awaits`` and ``hoist`` are as in ``ReplaceCall``, with ``template`` in the place
+    of ``awaited``."""
 
     template: str
     result: str = "{awaited}"

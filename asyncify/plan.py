@@ -41,6 +41,7 @@ from asyncify.planning.factories import FactoryPlanner
 from asyncify.planning.finalizers import plan_finalizers
 from asyncify.planning.functions import FunctionPlanner
 from asyncify.planning.infrastructure import InfrastructurePlanner
+from asyncify.planning.inner_loops import InnerLoops
 from asyncify.planning.load_injected import turn_readers
 from asyncify.planning.load_recorded import RecordedLoads
 from asyncify.planning.loading import LoadPlanner
@@ -242,6 +243,7 @@ class Planner:
         ThreadKeywords(self.colors, self.coloring, self.draft).plan()
         self.queries.plan_properties(self.draft)
         self.sides.plan()
+        self.mocks += InnerLoops(self.colors, self.coloring, self.draft).plan()
         self.misused = list(misuses(self.colors, self.coloring))
         self._plan_loading()
         mocks = MockPlanner(

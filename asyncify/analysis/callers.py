@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import KeysView
 
 from asyncify import facts as f
 from asyncify.analysis.boundaries import Boundaries, fits, rule_of
@@ -146,6 +147,10 @@ class Callers:
                 if found:
                     self._looping[function] = found
         return self._looping
+
+    def starting_loops(self) -> KeysView[Function]:
+        """The functions that start event loops."""
+        return self._loops().keys()
 
     def _in_loop(self, use: Use) -> bool:
         """Does the function run what a use makes in an event loop of its own?"""

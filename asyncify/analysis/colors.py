@@ -33,10 +33,12 @@ from asyncify.analysis.uses import (
     LISTENING,
     Use,
 )
+from asyncify.vocabulary.serving import ALONE, UNTIL_COMPLETE
 from asyncify.vocabulary.special import is_special
 
 __all__ = ["Coloring", "Colors", "Obstacle"]
 
+_RUNNING_LOOPS = {name.partition(".")[0] for name in ALONE}
 _CALLING = ("call", "property", "iterate", "expect", "finalize", "special")
 
 
@@ -69,7 +71,7 @@ class Colors(Settling):
 
     def solve(self) -> Coloring:
         """Turn functions, and evaluate what mentions them, until neither moves."""
-        starting = [x for x in self.program.mentioning("asyncio") if "run" in x.facts.names]
+        starting = self._starting_loops()
         for function in starting:
             self.inference.need(function)  # it may start a loop below what turns
         self._heat(starting)  # and those who call it
@@ -96,6 +98,17 @@ class Colors(Settling):
             ) and not self.clients.decide(coloring):
                 self._group(coloring)
                 return coloring
+
+    def _starting_loops(self) -> list[Function]:
+        """The functions that may start event loops, by what they mention."""
+        found = dict.fromkeys(self.program.mentioning(UNTIL_COMPLETE))
+        found.update((fn, None) for fn in self.program.mentioning("run") if _mentions_loops(fn))
+        for module in self.program.modules.values():
+            for item in module.facts.imports:
+                if f"{item.module}.{item.name}" in ALONE and not item.level:
+                    mentioning = self.program.mentioning(item.local)
+                    found.update((fn, None) for fn in mentioning if fn.module is module)
+        return list(found)
 
     def _forget(self) -> None:
         """Forget what was derived from types that have moved."""
@@ -472,3 +485,11 @@ class Colors(Settling):
         """Why nothing can be awaited where a use stands, and where that is."""
         found = self.places.obstacle(use)
         return found and replace(found, reason=f"Line {use.line}: {found.reason}")
+
+
+def _mentions_loops(function: Function) -> bool:
+    """Does a function name a library that runs event loops, or import from it?"""
+    facts = function.facts
+    return not _RUNNING_LOOPS.isdisjoint(facts.names) or any(
+        module in _RUNNING_LOOPS for _, module, _, _ in facts.imports
+    )

@@ -154,9 +154,13 @@ class Roots:
 
     def _coroutine(self, members: set[Function]) -> str:
         found = next(
-            (m for m in ordered(members) if m.facts.is_async and not self.colors.is_outside(m)),
+            (
+                m for m in ordered(members)
+                if m.facts.is_async and not self.colors.is_outside(m)
+                and self._is_used_outside(m, members)
+            ),
             None,
-        )
+        )  # fmt: skip
         return f"`{found.qualname}` below it is async already" if found is not None else ""
 
     def _foreign(self, function: Function, members: set[Function]) -> str:

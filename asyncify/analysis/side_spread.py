@@ -150,7 +150,10 @@ class Spread:
 
     def _matters(self, function: Function) -> bool:
         if function.facts.is_async:
-            return False  # a sync function can only run it in a loop of its own
+            # Run in a loop of its own, it uses its own sessions; but not where the object has one.
+            return self.holds_one(function.owner) and any(
+                atom.kind in _OPENED for atom in self.held(function)
+            )
         return (
             self.colors.does_io(function) or self.makes(function)
             or bool(self._lambdas_in(function)) or self.lazy.are_named(function)

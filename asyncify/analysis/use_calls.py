@@ -39,6 +39,7 @@ _OWN_SESSIONS = "Sessions of a class of the program stay sync: an async session 
 _OF_QUERIES = {"Session", "scoped_session", "Connection"}
 _GENERATORS_OF_GENERATORS = "`chain.from_iterable` is given a generator of others."
 _ITEMS = "`{}` goes through what the items of a container give."
+_UNPACKED_BIND = "`{}` is given its engine or connection among unpacked options."
 _BY_NAME = "`{}` of a session or engine is called by `methodcaller`, which can't await it."
 _MADE_QUERIES = "A Query that its class makes on a session has no form on an async one."
 
@@ -507,6 +508,26 @@ class Calls(Arguments):
                 if isinstance(atom, v.Known) and atom.kind in ("Engine", "Connection"):
                     yield Use("metadata", self.function, index, atom, name=callee[6])
                     return
+        for options in (i for name, i in operation[7] if name is None):
+            for atom in v.elements(self.values[options]):
+                if isinstance(atom, v.Known) and atom.kind in ("Engine", "Connection"):
+                    kind, name = "metadata", callee[6]
+                    if not self._are_options(index, options):
+                        kind, name = "refused", _UNPACKED_BIND.format(name)
+                    yield Use(kind, self.function, index, atom, name=name)
+                    return
+
+    def _are_options(self, index: int, options: int) -> bool:
+        """``create_all(**kwargs)`` on a line of its own: are they the function's own parameter, and
+        unpacked nowhere else, so that the bind can be taken out of them?"""
+        name = dotted(self.operations, options)
+        parameters = self.function.signature.parameters
+        unpacked = [
+            i for operation in self.operations if operation and operation[0] == f.CALL
+            for key, i in operation[7] if key is None and dotted(self.operations, i) == name
+        ]  # fmt: skip
+        is_own = any(p.kind == "**" and p.name == name for p in parameters)
+        return is_own and len(unpacked) == 1 and self.layout.is_statement(index)
 
 
 def _makes_query(atom: v.Atom) -> bool:

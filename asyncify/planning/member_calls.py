@@ -364,9 +364,11 @@ class MemberPlanner(UsePlanner):
         assert isinstance(use.owner, v.Known)
         bind = ""
         values = self.inference.evaluations[use.function].values
-        for index in (*operation[6], *(i for _, i in operation[7])):
-            if any(isinstance(a, v.Known) and a.kind == use.owner.kind for a in values[index]):
+        for keyword, index in (*((0, i) for i in operation[6] if i >= 0), *operation[7]):
+            given = v.elements(values[index]) if keyword is None else values[index]
+            if any(isinstance(a, v.Known) and a.kind == use.owner.kind for a in given):
                 bind = dotted(layout.operations, index) or GIVEN
+                bind += '.pop("bind")' if keyword is None else ""
         names = use.function.facts.bound | use.function.facts.names
         connection = next(n for n in ("conn", "connection", "db_connection") if n not in names)
         row = TABLES["MetaData"].member(use.name)

@@ -34,6 +34,7 @@ from asyncify.sites import NodeRef
 from asyncify.vocabulary.frameworks import PLAIN_THREADS, Rule
 from asyncify.vocabulary.replacing import REPLACING
 from asyncify.vocabulary.runners import RUNNERS
+from asyncify.vocabulary.serving import ALONE
 from asyncify.vocabulary.special import AWAITED_AS
 from asyncify.vocabulary.testing import EXPECTING
 
@@ -260,7 +261,8 @@ class CallPlanner(UsePlanner):
         return use._replace(callees=tuple(c for c in use.callees if self.is_coroutine(c)))
 
     def await_instead(self, use: Use, layout: Layout, draft: Draft) -> None:
-        """``asyncio.run(work())`` in what turned: a loop runs already, so the work is awaited."""
+        """``asyncio.run(work())`` in what turned: a loop runs already, so the work is awaited.
+        Anyio's is given the function and its arguments."""
         loop = use.operation
         operation = layout.operations[loop]
         if use.function.facts.is_async or not operation[6]:
@@ -268,7 +270,7 @@ class CallPlanner(UsePlanner):
         draft.add(
             ReplaceCall(
                 node=call_reference(use.function, loop), site=draft.site(operation),
-                group=self.coloring.groups.get(use.function, 0), awaited="{0}",
+                group=self.coloring.groups.get(use.function, 0), awaited=ALONE.get(use.name, "{0}"),
             )
         )  # fmt: skip
         draft.drop(dotted(layout.operations, operation[5]))

@@ -231,14 +231,19 @@ class KeptQueries(QueryFlows):
             where = f"A query that stays a Query is executed at line {use.line}, and"
             self._impede(use.function, f"{where} run_sync can't be entered there.")
             return
-        inner = "list({node})" if use.kind == "iterate query" else "{node}"
+        given, inner = "", "list({node})" if use.kind == "iterate query" else "{node}"
         if use.name in LAZY:
             inner = "iter(list({node}))"
+        if self._comes_awaited(use):  # what a call or property that turns gives is executed
+            given, inner = "query", inner.replace("{node}", "query")
         if source is not None:
             begun = self._executed_around(self.flows[value.origin]) is use
-            template = f"{{session}}.run_sync(lambda {_ENTERED if begun else '_'}: {inner})"
+            takes = ", ".join(filter(None, (_ENTERED if begun else "_", given)))
+            entered, takes = "{session}.run_sync", f" {takes}"
         else:  # the Query brings its own, and needs no more than a greenlet
-            template = f"{self.support(draft, 'run_sync')}(lambda: {inner})"
+            entered, takes = self.support(draft, "run_sync"), f" {given}" if given else ""
+        last = ", {node.awaited}" if given else ""
+        template = f"{entered}(lambda{takes}: {inner}{last})"
         draft.add(
             ReplaceExpression(
                 node=node, site=draft.site(use.function.body.operations[use.operation]),
@@ -246,6 +251,15 @@ class KeptQueries(QueryFlows):
                 template=template, awaits=True, session=source or SessionSource(),
             )
         )  # fmt: skip
+
+    def _comes_awaited(self, use: Use) -> bool:
+        """Is the very expression that gives the Query awaited?"""
+        return use.kind == "iterate query" and any(
+            other is not use
+            and other.operation == use.operation
+            and set(other.callees) & self.coloring.turned
+            for other in self.colors.uses.of(use.function)
+        )
 
 
 def is_mocked(layout: Layout, index: int) -> bool:

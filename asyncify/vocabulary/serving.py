@@ -8,7 +8,8 @@ from __future__ import annotations
 # The forms: ``{0}`` is the first argument, ``{module}`` the library as the file spells it, and
 # ``{helper}`` a function of ours.
 # Run what they are given, and no more; https://docs.python.org/3/library/asyncio-runner.html
-ALONE = {"asyncio.run", "asyncio.runners.run", "anyio.run"}
+# https://anyio.readthedocs.io/en/stable/api.html#anyio.run
+ALONE = {"asyncio.run": "{0}", "asyncio.runners.run": "{0}", "anyio.run": "{0}({1:})"}
 COROUTINES = {"asyncio.run": "{0}", "asyncio.runners.run": "{0}"}
 UNTIL_COMPLETE = "run_until_complete"  # of a loop of asyncio
 CLOSE = "close"
@@ -24,6 +25,7 @@ UNFIT = "app_dir"  # which only the plain form takes
 PLAIN = tuple(
     (library, name)
     for libraries, names in (
+        ("asyncio.Runner asyncio.runners.Runner", "run"),
         ("telegram.", "run_polling run_webhook"),
         ("discord. disnake. nextcord. pyrogram.", "run"),
         ("aiogram.", "start_polling start_webhook"),

@@ -56,7 +56,8 @@ from asyncify_transforms.replace_call import session_of
 
 def apply(decision: ReplaceExpression, expression: Any, place: Place) -> cst.CSTNode | None:
     """The template with the expression in it."""
-    if decision.awaits and awaited_before(place):
+    takes_result = "node.awaited" in placeholders(decision.template)
+    if decision.awaits and not takes_result and awaited_before(place):
         place.refuse("The expression is awaited already.")
         return None
     try:
@@ -84,7 +85,7 @@ def apply(decision: ReplaceExpression, expression: Any, place: Place) -> cst.CST
 
 def _nodes(decision: ReplaceExpression, expression: Any, place: Place) -> dict[str, Any]:
     """The expression, its parts, and the session, as far as the template asks for them."""
-    nodes: dict[str, Any] = {"node": expression}
+    nodes: dict[str, Any] = {"node": expression, "node.awaited": expression}
     wanted = placeholders(decision.template)
     if "session" in wanted:
         nodes["session"] = session_of(decision.session, None, place)
