@@ -13,6 +13,7 @@ from asyncify.analysis.coloring import Coloring
 from asyncify.analysis.colors import Colors
 from asyncify.analysis.injected import Injected
 from asyncify.analysis.load_demands import Demand
+from asyncify.analysis.load_missing import is_missing
 from asyncify.analysis.load_values import Entity, Source, entities
 from asyncify.analysis.loading import Loading
 from asyncify.analysis.program import Class, Function
@@ -101,12 +102,19 @@ class NativeLoading(Loading):
     def _is_certain(self, demand: Demand) -> bool:
         """Is nothing open but whether the read is reached?"""
         source = demand.source
-        if source.kind not in _ASKED or source in self.unreadable or self._is_sync(source):
+        is_new = source.kind == "new"
+        if not (source.kind in _ASKED or (is_new and is_missing(self, demand))):
+            return False
+        if source in self.unreadable or self._is_sync(source):
             return False
         if demand.attribute in self.opted.get(source, ()) or demand.guards:
             return False
         return not (
-            demand.column or demand.late or demand.maybe or demand.outdated or demand.executes
+            demand.column
+            or demand.maybe
+            or demand.outdated
+            or demand.executes
+            or (demand.late and not is_new)
         )
 
     def _is_sync(self, source: Source) -> bool:

@@ -70,6 +70,8 @@ def method(run: LoadEvaluation, operation: f.Operation, index: int, name: str) -
         return _executed_by(run, argument, gives, first)
     effect = words.SESSION_EFFECTS.get(name)
     if effect is not None:
+        if effect is Effect.KEEP:
+            _note_session(run, owner, argument)
         _affect(run, effect, operation, argument)
         return s.NOTHING
     return None

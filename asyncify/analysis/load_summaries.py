@@ -483,6 +483,7 @@ def _take_over(run: LoadEvaluation, state: State, function: Function, given: lis
         run.state.aged |= state.aged
     if state.kept:
         run.state.kept |= _own_sources(state.kept, function, given)
+        _note_sessions(run, state.kept, function, given)
     if state.stored:
         run.state.stored |= _own_sources(state.stored, function, given)
     if state.lapsed:
@@ -501,6 +502,17 @@ def _own_sources(
         else:
             out |= {e.source for e in s.unordered(given[source.index]) if not e.path}
     return out
+
+
+def _note_sessions(
+    run: LoadEvaluation, kept: frozenset[s.Source], function: Function, given: list[s.Value]
+) -> None:
+    """The kinds of sessions that a callee has added what it was given to."""
+    asked = run.loading.asked
+    for source in kept & asked.keys():
+        for own in _own_sources(frozenset((source,)), function, given):
+            if own is not source:
+                asked.setdefault(own, set()).update(asked[source])
 
 
 def _keys(key: s.Key, function: Function, given: list[s.Value]) -> list[s.Key]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 
 from asyncify import facts as f
 from asyncify.analysis import values as v
@@ -87,12 +88,33 @@ class _Way:
         if link is None or link.target is None:
             return True
         around, target = self._around(), link.target
+        if self.demand.source.kind == "new" and self._is_asked_again(around):
+            return True
         asked = not self.is_injected and self.native.is_optional(entity.cls, link.name)
         return any(
             (asked and self._is_given(function, entity.cls))
             or (not link.to_many and self._holds(function, target))
             for function in around
         )
+
+    def _is_asked_again(self, around: list[Function]) -> bool:
+        """Is there a query with an option for it, that may come to the new object as well?"""
+        entity, source = self.demand.entity, self.demand.source
+        if not self.native.is_optional(entity.cls, self.demand.attribute):
+            return False
+        callers = self.colors.callers()
+        made = source.function.body.operations[source.operation]
+        known = {(source.function, source.operation), (source.function, made[5])}
+        known |= {(caller, use.operation) for fn in around for caller, use in callers.get(fn, ())}
+        return any(
+            operation and (function, index) not in known
+            and (_is_of(value, entity.cls) if operation[0] == f.CALL
+                 else _is_class(value, entity.cls))
+            for function in around
+            for index, operation, value in zip(
+                count(), function.body.operations, self._values(function), strict=False
+            )
+        )  # fmt: skip
 
     def _around(self) -> list[Function]:
         """The functions that have the instance, and those that call them."""
@@ -151,9 +173,16 @@ def _finding(holder: Function, demand: Demand) -> Finding:
     line = source.function.body.operations[source.operation][1]
     reader = f" by {demand.reader}" if demand.reader else ""
     where = f" when `{holder.facts.qualname}` calls for it" if function is not holder else ""
+    is_new = source.kind == "new"
+    origin = "is made" if is_new else "comes from"
+    advice = (
+        f"Load it with its query, by an option such as `selectinload({name})`, or by `refresh`."
+    )
+    if is_new:
+        advice = f'Load it when it is stored, by `refresh(..., ["{demand.attribute}"])`.'
     return finding(
         "ASY416", Site(function.module.path, operation[1], operation[2]),
         f"`{demand.attribute}` of {demand.entity.cls.name} is read{reader}{where}, and nothing has "
-        f"loaded it: the instance comes from {source.function.module.path}:{line}.",
-        f"Load it with its query, by an option such as `selectinload({name})`, or by `refresh`.",
+        f"loaded it: the instance {origin} {'in ' * is_new}{source.function.module.path}:{line}.",
+        advice,
     )  # fmt: skip

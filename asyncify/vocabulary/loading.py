@@ -139,6 +139,7 @@ RESULT_GIVES = {
 ROW_MAPPINGS = {"_mapping", "_asdict"}  # what gives a row by the names of its parts
 SESSION_GIVES = {
     "execute": Gives.ROWS, "scalars": Gives.SCALARS, "scalar": Gives.SCALAR, "exec": Gives.MIXED,
+    "stream": Gives.ROWS, "stream_scalars": Gives.SCALARS,
 }  # fmt: skip
 SESSION_EFFECTS = {
     "flush": Effect.FLUSH, "commit": Effect.COMMIT, "rollback": Effect.EXPIRE_ALL,
