@@ -134,6 +134,7 @@ HAZARDS = (
     Hazard("H03", "decimal", 'db.expire(coin, ["price"])', "pass", "ASY702"),
     Hazard("H03", "digits", 'db.expire(ticket, ["fee"])', "pass", "ASY702"),
     Hazard("H03", "zone", 'db.expire(ticket, ["bought"])', "pass", "ASY702"),
+    Hazard("H03", "committed_elsewhere", 'db.expire(ticket, ["bought"])', "pass", "ASY702"),
     Hazard("H03", "decorated", 'db.expire(ticket, ["mail"])', "pass", "ASY702"),
     Hazard("H03", "finally", 'db.expire(user, ["books"])', "pass", "ASY702"),
     Hazard("H03", "read_first", 'await db.refresh(coin, ["count"])', "pass"),

@@ -150,13 +150,13 @@ def invoked(run: LoadEvaluation, operation: f.Operation) -> bool:
 def commits(run: LoadEvaluation) -> None:
     """The function commits; what its session holds may be kept."""
     if not run.loading.keeping.keeps(run.function):
-        _give_back(run)
+        given_back(run)
         committed(run)
     elif run.state.history.dirty:
         run.state.history = run.state.history._replace(dirty=frozenset())
 
 
-def _give_back(run: LoadEvaluation) -> None:
+def given_back(run: LoadEvaluation) -> None:
     """What was set to something else than the database gives is read again."""
     run.state.computes = frozenset(
         (cls, name.replace(s.UNLIKE, s.GIVEN_BACK)) for cls, name in run.state.computes

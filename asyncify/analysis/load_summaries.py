@@ -245,6 +245,8 @@ def _leave(run: LoadEvaluation, state: State) -> None:
         run.state.write(cls)
     if state.flushes:
         run.state.flush()
+    if state.history.commits:
+        load_commits.given_back(run)
     if state.expires:
         load_sessions.expire_all(run)
     elif state.recovers and not run.body.is_test:
