@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from asyncify import facts as f
 from asyncify.analysis import load_given
+from asyncify.analysis.model_bodies import Given
 from asyncify.analysis.program import Class, Function
 from asyncify.analysis.statements import statements_of
 from asyncify.analysis.zoned_times import ZonedTimes
@@ -52,15 +53,19 @@ class Kinds:
             declared = self.loading.models.declared
             found = self._defaults[cls] = frozenset(
                 name for each in cls.ancestors
-                for name, (body, index) in declared(each).given.items()
-                if self._turns(self.of(cls, name), body, index)
+                for name, default in declared(each).given.items()
+                if self._turns(self.of(cls, name), default)
             )  # fmt: skip
         return found
 
-    def _turns(self, kind: str, body: Function, index: int) -> bool:
+    def _turns(self, kind: str, default: Given) -> bool:
         if kind not in words.TURNED or kind == words.DECORATED:
             return False
-        operation = body.body.operations[index]
+        body, index, operation = default
+        if index < 0:  # a helper of the columns is given it
+            is_known = operation[0] == f.CONSTANT
+            word = type(operation[5]).__name__ if is_known else ""
+            return load_given.may_turn(kind, word in words.TURNED[kind] if is_known else None)
         if operation[0] in (f.NAME, f.ATTRIBUTE):  # it is called
             resolved = self.loading.inference.program.resolve_expression(
                 body, body.body.operations, index

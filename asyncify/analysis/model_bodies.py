@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from asyncify import facts as f
 from asyncify.analysis import model_helpers, model_kinds
@@ -78,6 +78,14 @@ class Relationship:
     orphans: bool = False
 
 
+class Given(NamedTuple):
+    """The default of a column: its place in a body, or -1 where a helper is given it."""
+
+    body: Function
+    place: int
+    operation: f.Operation
+
+
 @dataclass(slots=True)
 class Model:
     """What one mapped class declares itself."""
@@ -96,7 +104,7 @@ class Model:
     updated: set[str] = field(default_factory=set)  # those of them that are columns
     defaulted: set[str] = field(default_factory=set)  # the database sets them at an INSERT
     kinds: dict[str, str] = field(default_factory=dict)  # of values that the database gives
-    given: dict[str, tuple[Function, int]] = field(default_factory=dict)  # what Python gives them
+    given: dict[str, Given] = field(default_factory=dict)  # what Python gives them
     queried: set[str] = field(default_factory=set)  # expressions of SQL: new instances have none
     aggregated: set[str] = field(default_factory=set)  # those of them that select rows
     proxies: dict[str, tuple[str, str]] = field(default_factory=dict)  # (relationship, attribute)
@@ -198,6 +206,8 @@ class Reader:
         self.model = model
         self.body = body or model.cls.body
         self.operations = operations or self.body.body.operations
+        # What a helper is given stands in no body.
+        self.is_own = self.operations is self.body.body.operations
         self.depth = depth  # of helpers
         self.helpers: list[Reader] = []  # what calls of helpers declare
         self.pending: list[tuple[str, int, list[str]]] = []  # relationships: name, call, annotation
@@ -392,8 +402,9 @@ class Reader:
             if self.constant(keywords.get("expire_on_flush", -1)) is not False:
                 self.model.expiring.add(name)
         for word in DEFAULTS & keywords.keys():
-            if not self.is_sql(keywords[word]):
-                self.model.given[name] = self.body, keywords[word]
+            if not self.is_sql(index := keywords[word]):
+                place = index if self.is_own else -1
+                self.model.given[name] = Given(self.body, place, self.operations[index])
         if "server_default" in keywords:
             self.model.defaulted.add(name)
         if "server_onupdate" in keywords or self.is_sql(keywords.get("onupdate", -1)):
@@ -552,7 +563,11 @@ class Reader:
         back = self.constant(index)
         if isinstance(back, str):
             return back, options, None
-        computes = index >= 0 and self.operations[index][0] in (f.OPERATOR, f.FORMAT, f.CALL)
+        computes = (
+            index >= 0
+            and self.is_own
+            and self.operations[index][0] in (f.OPERATOR, f.FORMAT, f.CALL)
+        )
         return ("", options, (self.body, index)) if computes else ("", None, None)
 
     def constant(self, index: int) -> object:

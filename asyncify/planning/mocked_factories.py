@@ -117,7 +117,7 @@ class MockedFactories:
             if operations is function.body.operations and given >= 0:
                 cls = double(self.colors.program, function, given)
             kept = isinstance(symbol, Variable) and self.functions.twin_of(
-                function, operation, symbol
+                function, operations, operation, symbol
             )
             if cls is not None:
                 (self.kept if kept else self.doubles).add(cls)

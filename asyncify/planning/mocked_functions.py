@@ -139,18 +139,17 @@ class MockedFunctions:
             elif not isinstance(target, Function):
                 first = operations[operation[6][0]]
                 owner = str(first[5]).rpartition(".")[0] if first[0] == f.CONSTANT else ""
-                own = operations is function.body.operations
                 alive = dict(operation[7]).get(MOCK_RESULT, given)
                 if isinstance(target, str):
                     alive = given  # the class has another name
-                known = own and self._is_alive(function, alive)
+                known = self._is_alive(function, operations, alive)
                 known = known or (self._patching, operation) in self.settled
                 if given < 0 and self._is_object(target):
                     self._object(function, operations, operation)
                 elif self._turns(owner) and not known:
-                    self._made(function, operation, target)
+                    self._made(function, operations, operation, target)
                 elif given >= 0 and (self._patching, operation) not in self.settled:
-                    self._kept(function, operation, target, given)
+                    self._kept(function, operations, operation, target, given)
             elif target in self.coloring.turned and not target.facts.is_async:
                 module = self.elsewhere(function, operations, operation, target)
                 if target in self.coloring.sides.twinned and self._is_copied(module, target):
@@ -555,28 +554,39 @@ class MockedFunctions:
             symbol = next(named, None) or program.lookup(function, value[5])
         return symbol if isinstance(symbol, Function) else None
 
-    def _is_alive(self, function: Function, given: int) -> bool:
+    def _is_alive(
+        self, function: Function, operations: tuple[f.Operation, ...], given: int
+    ) -> bool:
         """Is it made from what turns too: a factory of the tests, or a session that is the result
         of the mock?"""
         if given < 0:
             return False
-        evaluation = self.colors.inference.evaluations.get(function)
-        return evaluation is not None and any(
-            isinstance(atom, v.Known) and atom.origin in self.coloring.alive
-            for atom in evaluation.values[given]
-        )
+        inference = self.colors.inference
+        if operations is function.body.operations:
+            evaluation = inference.evaluations.get(function)
+            found = evaluation.values[given] if evaluation is not None else ()
+        else:  # in a decorator
+            symbol = inference.program.resolve_expression(function, operations, given)
+            found = inference.symbol_value(symbol) or () if symbol is not None else ()
+        return any(isinstance(a, v.Known) and a.origin in self.coloring.alive for a in found)
 
-    def _made(self, function: Function, operation: f.Operation, target: Symbol) -> None:
+    def _made(
+        self,
+        function: Function,
+        operations: tuple[f.Operation, ...],
+        operation: f.Operation,
+        target: Symbol,
+    ) -> None:
         """What sessions come from: SQLAlchemy's classes, which have other names, and factories."""
         inference = self.colors.inference
         if isinstance(target, str):
             new = async_name(target, inference.config.sqlalchemy_version)
-            if new and self._named(function, operation, target, new):
+            if new and self._named(function, operations, operation, target, new):
                 return
             renamed = bool(new)
             reason = f"`{target}` is patched where the async one takes its place, under its name."
         elif isinstance(target, Variable):
-            if self._twinned(function, operation, target):
+            if self._twinned(function, operations, operation, target):
                 return
             value = inference.symbol_value(target) or ()
             known = [atom for atom in value if isinstance(atom, v.Known)]
@@ -588,11 +598,17 @@ class MockedFunctions:
             site = self.draft(function.module).site(operation)
             self.findings.append(finding("ASY608", site, reason, _ADVICE))
 
-    def twin_of(self, function: Function, operation: f.Operation, target: Variable) -> bool:
+    def twin_of(
+        self,
+        function: Function,
+        operations: tuple[f.Operation, ...],
+        operation: f.Operation,
+        target: Variable,
+    ) -> bool:
         """``setattr(worker, "SessionLocal", fake)``: does the sync twin have to be replaced there?
         That is imported where all that names the factory in that module stays sync, and meant where
         a test runs what stays sync alone."""
-        module = self.elsewhere(function, function.body.operations, operation, target)
+        module = self.elsewhere(function, operations, operation, target)
         if module is None:
             return False
         sides, twins = self.coloring.sides, self.colors.divider.twins
@@ -600,7 +616,8 @@ class MockedFunctions:
         quiet = sides.quiet.intersection(users)
         if not quiet or not twins.can_have_twin(target, sides):
             return False
-        return len(quiet) == len(users) or self._runs(function, quiet, set(users) - quiet)
+        test = function if operations is function.body.operations else self._patching
+        return len(quiet) == len(users) or self._runs(test, quiet, set(users) - quiet)
 
     def _runs(self, function: Function, quiet: set[Function], others: set[Function]) -> bool:
         """Does a test name some that stay sync, none of the others, and ask the application
@@ -609,13 +626,20 @@ class MockedFunctions:
         named = any(fn.name in names for fn in quiet) and not any(fn.name in names for fn in others)
         return named and all(use.client is None for use in self.colors.uses.of(function))
 
-    def _kept(self, function: Function, operation: f.Operation, target: Symbol, given: int) -> None:
+    def _kept(
+        self,
+        function: Function,
+        operations: tuple[f.Operation, ...],
+        operation: f.Operation,
+        target: Symbol,
+        given: int,
+    ) -> None:
         """``setattr(worker, "SessionLocal", TestSession)``: the tests' factory has a twin."""
-        if isinstance(target, Variable) and self.twin_of(function, operation, target):
+        if isinstance(target, Variable) and self.twin_of(function, operations, operation, target):
             twins = self.colors.divider.twins
             variable = twins.variable(function, given)
             if variable is not None and twins.can_have_twin(variable, self.coloring.sides):
-                self._twinned(function, operation, target)
+                self._twinned(function, operations, operation, target)
             else:
                 self.tell_kept(function, operation, target)
 
@@ -627,10 +651,15 @@ class MockedFunctions:
         site = self.draft(function.module).site(operation)
         self.findings.append(finding("ASY608", site, reason, _OF_KEPT))
 
-    def _twinned(self, function: Function, operation: f.Operation, target: Variable) -> bool:
+    def _twinned(
+        self,
+        function: Function,
+        operations: tuple[f.Operation, ...],
+        operation: f.Operation,
+        target: Variable,
+    ) -> bool:
         """The name in the text becomes that of the sync twin."""
-        operations = function.body.operations
-        if not self.twin_of(function, operation, target):
+        if not self.twin_of(function, operations, operation, target):
             return False
         place = 0 if operations[operation[6][0]][0] == f.CONSTANT else 1
         text = operations[operation[6][place]] if place < len(operation[6]) else ()
@@ -643,10 +672,17 @@ class MockedFunctions:
         draft.add(EditArguments(node=node, site=draft.site(operation), literals=literals))
         return True
 
-    def _named(self, function: Function, operation: f.Operation, target: str, new: str) -> bool:
+    def _named(
+        self,
+        function: Function,
+        operations: tuple[f.Operation, ...],
+        operation: f.Operation,
+        target: str,
+        new: str,
+    ) -> bool:
         """``patch("app.db.Session", return_value=db)``, where that mock is one of an async session:
         the name in the text becomes the async one's."""
-        operations, given = function.body.operations, dict(operation[7]).get(MOCK_RESULT, -1)
+        given = dict(operation[7]).get(MOCK_RESULT, -1)
         if given < 0 or (function, dotted(operations, given)) not in self.sessions:
             return False
         text = operations[operation[6][0]][5]

@@ -110,7 +110,7 @@ class SidePlanner:
                 for target, given in functions.replaced(function, operations, operation):
                     if (
                         given >= 0 and isinstance(target, Variable)
-                        and functions.twin_of(function, operation, target)
+                        and functions.twin_of(function, operations, operation, target)
                     ):  # fmt: skip
                         self.rename(function, [given])
 
