@@ -62,6 +62,9 @@ HAZARDS = (
     Hazard("H01", "nested_deeper", BOOKS_TAGS, ""),
     Hazard("H01", "called_elsewhere", BOOKS_TAGS, ""),
     Hazard("H01", "indexed_object", "await user.awaitable_attrs.books", "user.books", "ASY702"),
+    Hazard(
+        "H01", "kept_by_key", "await second.awaitable_attrs.books", "second.books", "ASY702"
+    ),
     Hazard("H01", "load_only", "await user.awaitable_attrs.name", "user.name", "ASY702"),
     Hazard("H01", "polymorphic", TRICKS, ""),
     Hazard("H01", "overridden", TRICKS, ""),
@@ -167,6 +170,10 @@ HAZARDS = (
     ),
     Hazard(
         "H04", "stored_with_another", "await user.awaitable_attrs.tags", "user.tags", "ASY702"
+    ),
+    Hazard(
+        "H04", "committed_by_a_decorator", "await user.awaitable_attrs.books", "user.books",
+        "ASY702",
     ),
     Hazard("H04", "populate_existing", "await db.refresh(user)", "pass"),
     Hazard("H05", "onupdate", "await user.awaitable_attrs.changed", "user.changed", "ASY702"),

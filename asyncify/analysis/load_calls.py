@@ -101,6 +101,8 @@ def _call(run: LoadEvaluation, operation: f.Operation, index: int) -> s.Value:
     callees = _callees(run, operation, base, name)
     if callees:
         unheard = decorating.unheard(run.loading.inference, {fn for fn, _ in callees})
+        if unheard:  # they end last
+            callees = sorted(callees, key=lambda callee: callee[0] in unheard)
         given = [
             (fn, load_summaries.call(run, fn, bound, operation, base, index))
             for fn, bound in callees

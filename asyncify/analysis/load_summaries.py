@@ -139,7 +139,7 @@ def apply(
     if summary.state is not None:
         load_commits.called(run, summary.state)
         _leave(run, summary.state)
-        _take_over(run, summary.state, function, given)
+        _take_over(run, summary.state, function, given, summary.returned)
     if not summary.returned:
         return s.NOTHING
     returned = _put_back(summary.returned, function, given)
@@ -234,7 +234,7 @@ def apply_bare(run: LoadEvaluation, function: Function, index: int) -> s.Value:
     if summary.state is not None:
         load_commits.called(run, summary.state)
         _leave(run, summary.state)
-        _take_over(run, summary.state, function, [])
+        _take_over(run, summary.state, function, [], summary.returned)
     load_again.after_call(run, summary.returned, expired, summary.anew)
     return summary.returned
 
@@ -455,10 +455,19 @@ def _comes_later(run: LoadEvaluation, demand: Demand) -> bool:
     return models.comes_later(cls, demand.attribute)
 
 
-def _take_over(run: LoadEvaluation, state: State, function: Function, given: list[s.Value]) -> None:
+def _take_over(
+    run: LoadEvaluation,
+    state: State,
+    function: Function,
+    given: list[s.Value],
+    returned: s.Value = s.NOTHING,
+) -> None:
     """What the callee has loaded, of its own instances and of those that it was given."""
     for source in state.born:  # what an earlier call gave is another instance
         run.state.forget(source)
+    for source in s.sources(returned):  # and so may be what it keeps: ``return self.cache[key]``
+        if source.kind == "other" and source.function is function:
+            run.state.forget(source)
     for key in state.renewed:
         for own in _keys(key, function, given):
             for entity in load_sessions.held(run):
