@@ -65,6 +65,9 @@ HAZARDS = (
     Hazard(
         "H01", "kept_by_key", "await second.awaitable_attrs.books", "second.books", "ASY702"
     ),
+    Hazard(
+        "H01", "held_in_turns", "await second.awaitable_attrs.books", "second.books", "ASY702"
+    ),
     Hazard("H01", "load_only", "await user.awaitable_attrs.name", "user.name", "ASY702"),
     Hazard("H01", "polymorphic", TRICKS, ""),
     Hazard("H01", "overridden", TRICKS, ""),
@@ -138,6 +141,7 @@ HAZARDS = (
     Hazard("H03", "digits", 'db.expire(ticket, ["fee"])', "pass", "ASY702"),
     Hazard("H03", "zone", 'db.expire(ticket, ["bought"])', "pass", "ASY702"),
     Hazard("H03", "committed_elsewhere", 'db.expire(ticket, ["bought"])', "pass", "ASY702"),
+    Hazard("H03", "picked", "await second.awaitable_attrs.name", "second.name", "ASY702"),
     Hazard("H03", "decorated", 'db.expire(ticket, ["mail"])', "pass", "ASY702"),
     Hazard("H03", "finally", 'db.expire(user, ["books"])', "pass", "ASY702"),
     Hazard("H03", "read_first", 'await db.refresh(coin, ["count"])', "pass"),
@@ -175,6 +179,7 @@ HAZARDS = (
         "H04", "committed_by_a_decorator", "await user.awaitable_attrs.books", "user.books",
         "ASY702",
     ),
+    Hazard("H04", "picked", "await last.awaitable_attrs.books", "last.books", "ASY702"),
     Hazard("H04", "populate_existing", "await db.refresh(user)", "pass"),
     Hazard("H05", "onupdate", "await user.awaitable_attrs.changed", "user.changed", "ASY702"),
     Hazard("H05", "of_a_caller", "await user.awaitable_attrs.changed", "pass", "ASY702"),

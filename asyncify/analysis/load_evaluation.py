@@ -17,6 +17,7 @@ from asyncify.analysis import (
     load_commits,
     load_guards,
     load_objects,
+    load_picks,
     load_presence,
     load_readers,
     load_reads,
@@ -66,6 +67,7 @@ class LoadEvaluation:
         self.seen: set[tuple[Class, str]] = set()  # relationships that were read
         self.anew: set[tuple[s.Key, str]] = set()  # what callees may have loaded after a commit
         self.awaited: set[s.Key] = set()  # what comes by relationships that no query has loaded
+        self.picks: dict[s.Key, load_picks.Pick] = {}  # instances of many, in variables
         self.place = -1  # the call that is evaluated
         self.left: list[State] = []  # at `break` and `continue` of the innermost loop
         for parameter, value in zip(function.signature.parameters, given, strict=False):
@@ -336,6 +338,8 @@ class LoadEvaluation:
     def bind(self, target: Any, value: s.Value, index: int) -> None:
         kind = target[0]
         if kind == f.TO_NAME:
+            if index >= 0 and value:
+                load_picks.picked(self, value)
             self.environment[target[1]] = value
         elif kind == f.TO_ATTRIBUTE:
             load_stores.store(self, target[1], target[2], value, index)
@@ -580,6 +584,8 @@ class LoadEvaluation:
         for atom in value:
             if isinstance(atom, s.Many):
                 out.append(atom.items)
+                if self.picks:
+                    load_picks.another(self, atom.items)
             elif isinstance(atom, s.Row):
                 out += atom.items
             elif isinstance(atom, s.Outcome):

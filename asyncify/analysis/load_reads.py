@@ -10,6 +10,7 @@ from asyncify.analysis import (
     load_closures,
     load_commits,
     load_names,
+    load_picks,
     load_sessions,
     load_summaries,
     model_fields,
@@ -313,7 +314,7 @@ def column(run: LoadEvaluation, entity: s.Entity, name: str, reading: Reading) -
     if state.is_expired(key, name):
         _note(run, entity, name, True, reading)
         if load_sessions.settles(run, entity.source, reading.place):
-            state.read_again(key, name)
+            load_picks.read_again(run, key, name)
         else:
             return
     elif (

@@ -15,6 +15,7 @@ from asyncify.analysis import (
     load_commits,
     load_guards,
     load_objects,
+    load_picks,
     load_reads,
     load_requests,
     load_sessions,
@@ -381,7 +382,7 @@ def _read(
             elif run.state.is_expired(key, name):
                 run.summary.demands[found] = None
                 if load_sessions.settles(run, found.source, call_site[1]):
-                    run.state.read_again(key, name)
+                    load_picks.read_again(run, key, name)
             elif (
                 not demand.path and load_reads.is_uncomputed(run, entity, name)
             ) or load_reads.is_left_out(run, key, name):
@@ -466,7 +467,7 @@ def _take_over(
     for source in state.born:  # what an earlier call gave is another instance
         run.state.forget(source)
     for source in s.sources(returned):  # and so may be what it keeps: ``return self.cache[key]``
-        if source.kind == "other" and source.function is function:
+        if source.kind == "held" or (source.kind == "other" and source.function is function):
             run.state.forget(source)
     for key in state.renewed:
         for own in _keys(key, function, given):
