@@ -13,6 +13,7 @@ from asyncify.analysis.finalizers import finishes
 from asyncify.analysis.likely import is_mock
 from asyncify.analysis.program import Class, Function, dotted
 from asyncify.analysis.records import NAMESPACE
+from asyncify.analysis.statements import names_assigned
 from asyncify.analysis.use import MAKING, Use, in_order
 from asyncify.analysis.use_holders import Holders, is_known
 from asyncify.vocabulary.boundary_rules import Rule
@@ -57,6 +58,7 @@ _OF_SETS = v.FILLING | {
     "discard", "remove", "index", "count", "union", "difference", "intersection",
     "symmetric_difference", "issubset", "issuperset", "isdisjoint",
 }  # fmt: skip
+_DISPLAYS = (f.COMPREHENSION, f.SEQUENCE, f.DICT)
 # Bases of classes that keep what they are made with in their fields.
 _OF_RECORDS = {"typing.NamedTuple", "typing.Generic", "typing.Protocol", "abc.ABC", "NamedTuple"}
 
@@ -83,6 +85,8 @@ class Arguments(Holders):
             return  # `handlers.get(name, self.other)` gives it back
         if base and method[6] in _OF_SETS and any(isinstance(a, v.Collection) for a in base):
             return  # `self.observers.add(observer)` keeps it
+        if method[0] == f.ATTRIBUTE and not callee and self._is_display(method[5], method[6]):
+            return  # `{route.endpoint: route for ...}.get(function)`
         callee_name = name = self.callee_name(operation)
         kind = self._kind(index, operation, callee, name)
         expected = EXPECTING.get(name, EXPECTING.get(name.rpartition(".")[2], -1))
@@ -108,6 +112,24 @@ class Arguments(Holders):
                 yield from self.handed(index, value, name, "thread")
             elif not fits(name) and name.rpartition(".")[2] not in CLEANUPS:
                 yield from self.handed(index, value, name, kind)
+
+    def _is_display(self, index: int, method: str) -> bool:
+        """Is a method one of a container, and what it is called on written out, or a name that
+        only such are assigned to?"""
+        if method not in _OF_SETS and method not in BY_KEY:
+            return False
+        made, name = self.operations[index], self.operations[index][5]
+        if made[0] != f.NAME:
+            return made[0] in _DISPLAYS
+        if any(parameter.name == name for parameter in self.function.signature.parameters):
+            return False
+        assigned = [
+            value for statement in self.layout.statements
+            for bound, value in names_assigned(statement) if bound == name
+        ]  # fmt: skip
+        return bool(assigned) and all(
+            value >= 0 and self.operations[value][0] in _DISPLAYS for value in assigned
+        )
 
     def _kind(self, index: int, operation: f.Operation, callee: v.Value, name: str) -> str:
         """The kind of use that a function is put to which is handed over here."""

@@ -11,7 +11,7 @@ from asyncify.analysis.evaluate import Evaluation
 from asyncify.analysis.infer import Inference
 from asyncify.analysis.layout import Layout
 from asyncify.analysis.program import Function, dotted
-from asyncify.analysis.use import GREENLET_KINDS, SYNC_KINDS, Use
+from asyncify.analysis.use import GREENLET_KINDS, SYNC_KINDS, Use, in_order
 
 # What `with` calls, and `async with`.
 ENTERING, ENTERING_ASYNC = ("__enter__", "__exit__"), ("__aenter__", "__aexit__")
@@ -46,10 +46,12 @@ class Stacks:
         closes itself."""
         position = self._with_item(index)
         kind = "enter manager" if position >= 0 or self._is_stacked(index) else "pass"
-        for atom in self.values[operation[6][0]] if operation[6] else ():
-            callees = self._closed_by(atom)
-            if callees:
-                yield Use(kind, self.function, index, name=CLOSING, callees=callees, item=position)
+        value = self.values[operation[6][0]] if operation[6] else v.UNKNOWN
+        closed = [function for atom in value for function in self._closed_by(atom)]
+        if closed:
+            callees = in_order(closed, value)
+            yield Use(kind, self.function, index, name=CLOSING, callees=callees, item=position)
+        for atom in value:
             if not isinstance(atom, v.Known):
                 continue
             if atom.kind in GREENLET_KINDS:
