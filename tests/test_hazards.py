@@ -142,6 +142,7 @@ HAZARDS = (
     Hazard("H03", "zone", 'db.expire(ticket, ["bought"])', "pass", "ASY702"),
     Hazard("H03", "committed_elsewhere", 'db.expire(ticket, ["bought"])', "pass", "ASY702"),
     Hazard("H03", "picked", "await second.awaitable_attrs.name", "second.name", "ASY702"),
+    Hazard("H03", "key_set_by_name", 'db.expire(book, ["user"])', "pass", "ASY702"),
     Hazard("H03", "decorated", 'db.expire(ticket, ["mail"])', "pass", "ASY702"),
     Hazard("H03", "finally", 'db.expire(user, ["books"])', "pass", "ASY702"),
     Hazard("H03", "read_first", 'await db.refresh(coin, ["count"])', "pass"),

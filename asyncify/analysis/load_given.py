@@ -149,6 +149,31 @@ def set_by_name(body: LoadBody, operation: f.Operation, cls: Class) -> frozenset
     return frozenset(_unlike(body, cls, names, givers(body, value)))
 
 
+def keys_set(body: LoadBody, operation: f.Operation, cls: Class) -> list[str]:
+    """Of the same: the foreign keys that may be set."""
+    keys = body.loading.models.foreign_keys(cls)
+    is_method = body.operations[operation[5]][0] == f.ATTRIBUTE
+    places = operation[6][:1] if is_method else operation[6][1:3]
+    if not keys or not places or min(places) < 0:
+        return []
+    texts = () if is_method else body.texts(places[0])
+    if texts:
+        return [key for key in keys if key in texts]
+    given = givers(body, places[-1])
+    return (
+        list(keys)
+        if given is None
+        else [key for key in keys if any(_has(body, c, key) for c in given)]
+    )
+
+
+def _has(body: LoadBody, cls: Class, name: str) -> bool:
+    """Has a schema, or a model, a field?"""
+    if body.loading.is_model(cls):
+        return name in body.loading.models.columns(cls)
+    return any(field.name == name for field in body.loading.fields(load_schemas.Schema(cls)))
+
+
 def _set_at_once(body: LoadBody, operation: f.Operation, cls: Class) -> Iterator[str]:
     """Of what sets whatever it is given: a schema, or a dict."""
     more = [value for name, value in operation[7] if name == words.SETTING_MORE]

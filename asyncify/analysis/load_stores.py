@@ -127,6 +127,8 @@ def set_by_name(run: LoadEvaluation, entity: s.Entity, operation: f.Operation) -
     unlike = load_given.set_by_name(run.body, operation, entity.cls)
     known |= {s.UNLIKE + name for name in unlike}
     compute(run, entity, known | run.loading.models.expiring(entity.cls))
+    for name in load_given.keys_set(run.body, operation, entity.cls):
+        load_commits.stored(run, entity.cls, name)
     links = run.loading.models.links(entity.cls)
     for name in _names_set(run, operation):
         if name in links:
